@@ -1,0 +1,51 @@
+"""slmworks: a works for small language models.
+
+One recipe takes data and a large teacher and brings out an approved small model. Importing this package
+imports nothing heavy; the names below are resolved when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slmworks.artifact import Dataset, Deployment, Files, Model, Release, Report, Verdict
+    from slmworks.errors import BadRequest, SlmworksError, TaskFailed
+    from slmworks.plan import Plan, plan
+    from slmworks.recipe import Recipe, Step
+    from slmworks.stage import Stage, Task
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "artifact": ("Dataset", "Deployment", "Files", "Model", "Release", "Report", "Verdict"),
+    "errors": ("BadRequest", "SlmworksError", "TaskFailed"),
+    "plan": ("Plan", "plan"),
+    "recipe": ("Recipe", "Step"),
+    "stage": ("Stage", "Task"),
+}
+
+__all__ = [
+    "BadRequest",
+    "Dataset",
+    "Deployment",
+    "Files",
+    "Model",
+    "Plan",
+    "Recipe",
+    "Release",
+    "Report",
+    "SlmworksError",
+    "Stage",
+    "Step",
+    "Task",
+    "TaskFailed",
+    "Verdict",
+    "plan",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"slmworks.{module}"), name)
+    raise AttributeError(f"module 'slmworks' has no attribute '{name}'")

@@ -1,0 +1,16 @@
+"""Align: make a generator prefer the answers that people prefer."""
+
+from abc import abstractmethod
+
+from slmworks.artifact import Dataset, Model
+from slmworks.stage import Stage, Task
+
+__all__ = ["Align"]
+
+
+class Align(Stage):
+    """Make a generator prefer the answers that people prefer."""
+
+    @abstractmethod
+    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+        """Train on pairs of preferred and rejected answers."""

@@ -1,0 +1,340 @@
+"""The nouns: what travels between steps, and the manifest that stands for each.
+
+An artifact is a folder. Beside what a plugin wrote it holds `slmworks.json`, which says what kind of
+thing it is, in which format, what it is *about* (`meta`) and which other artifacts it speaks of
+(`refs`, by digest). That file is part of the bytes, so two models with equal scores still have
+different reports. Numbers for people (`summary`) and how the thing came about (`producer`) live in
+the manifest only: they may differ between two runs that made the same bytes.
+
+This module moves no bytes and knows no store.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from slmworks.errors import BadRequest
+
+HEADER = "slmworks.json"
+"""The file in every artifact's folder that says what the folder is."""
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".msgpack")
+"""Endings under which model weights are stored as pickles (or formats that can run code)."""
+
+
+class File(BaseModel):
+    """One file of an artifact: path relative to its folder, size in bytes, sha256 in hex."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    size: int
+    sha256: str
+
+
+def tree_digest(files: Iterable[File]) -> str:
+    """The digest of a folder: sha256 over its sorted paths, sizes and sha256s (64 hex digits)."""
+    lines = sorted(f"{f.path}\0{f.size}\0{f.sha256}\n" for f in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of one file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def scan(folder: Path) -> tuple[File, ...]:
+    """Every file below `folder`, hashed, sorted by path. Links are followed, folders don't count."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return tuple(
+        sorted(
+            (
+                File(
+                    path=path.relative_to(folder).as_posix(),
+                    size=path.stat().st_size,
+                    sha256=file_digest(path),
+                )
+                for path in found
+            ),
+            key=lambda f: f.path,
+        )
+    )
+
+
+class Manifest(BaseModel):
+    """A small JSON document that stands for an artifact. Engines move these, never models."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    """Name of the artifact's class: Files, Dataset, Model, …"""
+    format: str
+    """How the bytes are laid out: `parquet`, `hf`, `onnx`, `json`, …"""
+    digest: str
+    """Tree digest of the artifact's folder."""
+    files: tuple[File, ...]
+    """What the folder holds."""
+    meta: dict[str, Any] = {}
+    """What the artifact is about (also in its bytes)."""
+    refs: dict[str, str] = {}
+    """Role -> digest of another artifact (also in its bytes)."""
+    summary: dict[str, Any] = {}
+    """Numbers for people (not in the bytes)."""
+    fingerprint: str = ""
+    """Identity of the task that made it."""
+    producer: dict[str, Any] = {}
+    """Stage, plugin, distribution, version, code digest and options of the task that made it."""
+    inputs: dict[str, Any] = {}
+    """Port -> digest, or list of digests, of what the task read."""
+    shared: dict[str, str] = {}
+    """Name -> digest of intermediate results that the task shared with others."""
+    created: str = ""
+    """UTC time of the commit, ISO 8601."""
+    seconds: float = 0.0
+    """How long the task took."""
+
+    @property
+    def key(self) -> str:
+        """Where the bytes lie, relative to the store's root."""
+        return f"objects/{self.digest}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(f.size for f in self.files)
+
+    @property
+    def passed(self) -> bool:
+        """False for the verdict of a gate that refused; True for everything else."""
+        return bool(self.meta.get("passed", True))
+
+    @classmethod
+    def read(cls, text: str | bytes, *, where: str) -> Self:
+        """Parse a manifest; `where` names its place in the error."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise BadRequest(
+                f"{where}: not a manifest: {place + ': ' if place else ''}{first['msg']}. "
+                "Run the step that makes it again."
+            ) from None
+
+    def dump(self) -> str:
+        """The manifest as JSON text."""
+        return self.model_dump_json(indent=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A folder with a meaning. A plugin gets these through its ports and returns one."""
+
+    kind: ClassVar[str] = "Artifact"
+    path: Path
+    """Folder on this machine. What comes in through a port must not be written to."""
+    format: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """What the artifact is about; JSON values; becomes part of its bytes."""
+    refs: Mapping[str, str] = field(default_factory=dict)
+    """Role -> digest of another artifact that this one speaks of; becomes part of its bytes."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers for people; not part of the bytes."""
+    digest: str = ""
+    """Tree digest; empty until committed."""
+
+    def seal(self) -> tuple[File, ...]:
+        """Write the header file into the folder and hash everything below it."""
+        header = {
+            "kind": self.kind,
+            "format": self.format,
+            "meta": dict(self.meta),
+            "refs": dict(self.refs),
+        }
+        text = json.dumps(header, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        (self.path / HEADER).write_text(text, encoding="utf-8")
+        return scan(self.path)
+
+    @classmethod
+    def open(cls, folder: Path, *, digest: str = "") -> "Artifact":
+        """Read a sealed folder as what its header says it is."""
+        try:
+            header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+            noun = KINDS[header["kind"]]
+            return noun(
+                path=folder,
+                format=header["format"],
+                meta=header["meta"],
+                refs=header["refs"],
+                digest=digest,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadRequest(
+                f"{folder}: not an artifact ({type(error).__name__}: {error}). "
+                f"Its {HEADER} must name kind, format, meta and refs."
+            ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Artifact):
+    """Bytes from outside, as they were: `<input name>/<file>`."""
+
+    kind: ClassVar[str] = "Files"
+    format: str = "files"
+
+    def folder(self, name: str) -> Path:
+        """The folder of one input name."""
+        return self.path / name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The input names, sorted."""
+        return tuple(sorted(entry.name for entry in self.path.iterdir() if entry.is_dir()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Artifact):
+    """Rows of text: one `<split>.parquet` a split, `card.json` with counts and statistics.
+
+    Columns of a labelled split: `id` (string), `text` (string), `label` (string), `source` (string).
+    The split `transfer` holds unlabelled text (its `label` is null). `meta["labels"]` lists the labels in
+    the order of a model's outputs.
+    """
+
+    kind: ClassVar[str] = "Dataset"
+    format: str = "parquet"
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, in the order of a model's outputs."""
+        return list(self.meta.get("labels", []))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that were handed over (a training step never gets `test`), sorted."""
+        return tuple(sorted(path.stem for path in self.path.glob("*.parquet")))
+
+    def file(self, split: str) -> Path:
+        """The Parquet file of a split; BadRequest names the splits there are."""
+        path = self.path / f"{split}.parquet"
+        if not path.exists():
+            have = ", ".join(self.splits) or "none"
+            raise BadRequest(
+                f"the data has no split '{split}' (there are: {have}); make it in the curate step."
+            )
+        return path
+
+    def columns(self, split: str, *names: str) -> list[list[Any]]:
+        """The named columns of a split as Python lists, one list a name."""
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(self.file(split), columns=list(names))
+        return [table.column(name).to_pylist() for name in names]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Artifact):
+    """A model that can be loaded without running anyone's code.
+
+    Formats: `hf` (Hugging Face folder with safetensors and tokenizer.json) and `onnx` (`model.onnx`,
+    `tokenizer.json`). `meta` of a classifier: `task` = "classification", `labels` (in the order of the
+    logits), `max_length` (tokens), `parameters` (count).
+    """
+
+    kind: ClassVar[str] = "Model"
+    format: str = "hf"
+
+    @property
+    def task(self) -> str:
+        """What it was trained for: `classification`, or empty for a bare encoder or decoder."""
+        return str(self.meta.get("task", ""))
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of a classifier, in the order of its logits; empty for other models."""
+        return list(self.meta.get("labels", []))
+
+    @classmethod
+    def from_files(cls, files: Files) -> "Model":
+        """See the one Hugging Face folder in fetched files as a Model. Pickled weights are refused."""
+        configs = sorted(files.path.rglob("config.json"), key=lambda path: len(path.parts))
+        if not configs:
+            raise BadRequest(
+                "what was fetched holds no config.json, so it is not a Hugging Face model folder; "
+                "point at the folder that has config.json and model.safetensors."
+            )
+        folder = configs[0].parent
+        if not any(folder.glob("*.safetensors")):
+            pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+            if pickles:
+                raise BadRequest(
+                    f"{folder.name}/{pickles[0]} is a pickle, which can run code when it is loaded; "
+                    "convert the weights to model.safetensors."
+                )
+            raise BadRequest(f"{folder.name}/ has config.json but no *.safetensors; add the weights.")
+        return cls(path=folder, format="hf", meta={}, digest=files.digest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Artifact):
+    """What was measured of one model: `report.json`, and `predictions.parquet` where rows were judged.
+
+    `refs["model"]` is the model it is about, `refs["data"]` the data it was measured on,
+    `refs["baseline"]` the Report (not the model) it was compared with.
+    """
+
+    kind: ClassVar[str] = "Report"
+    format: str = "json"
+
+    def read(self) -> dict[str, Any]:
+        """The content of `report.json`."""
+        return dict(json.loads((self.path / "report.json").read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Artifact):
+    """What a gate decided: `verdict.json`. `meta["passed"]`; `refs["model"]` is the chosen model."""
+
+    kind: ClassVar[str] = "Verdict"
+    format: str = "json"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate let a candidate through."""
+        return bool(self.meta.get("passed"))
+
+    def read(self) -> dict[str, Any]:
+        """The content of `verdict.json`."""
+        return dict(json.loads((self.path / "verdict.json").read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(Artifact):
+    """An MLflow model that stands alone: MLmodel, wrapper, requirements and `model/`.
+
+    `meta`: `name`, `version`, `model_digest` (of `model/`), `wrapper_digest` (of everything else).
+    `refs`: `model`, `verdict`.
+    """
+
+    kind: ClassVar[str] = "Release"
+    format: str = "mlflow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment(Artifact):
+    """A record of where a release answers: `deployment.json`. `refs["release"]`."""
+
+    kind: ClassVar[str] = "Deployment"
+    format: str = "json"
+
+
+KINDS: dict[str, type[Artifact]] = {
+    noun.kind: noun for noun in (Files, Dataset, Model, Report, Verdict, Release, Deployment)
+}
+"""Name -> class of every kind of artifact."""

@@ -1,0 +1,86 @@
+"""`slmworks approve`, `reject` and `rollback`: a person's word, written to the log."""
+
+import click
+
+from slmworks.cli.places import store_option, tracking_option, tracking_uri
+
+because_option = click.option("--because", "why", required=True, help="The reason, for those who come later.")
+user_option = click.option(
+    "--user", envvar="SLMWORKS_USER", help="Who decides; default: your login name. Recorded as claimed."
+)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version", type=int)
+@because_option
+@user_option
+@store_option
+@tracking_option
+def approve(name: str, version: int, why: str, user: str | None, store_url: str, tracking: str) -> None:
+    """Approve VERSION of NAME: it becomes the champion. The log keeps who, when, why and which digest."""
+    _decide("approve", name, version, why, user, store_url, tracking)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version", type=int)
+@because_option
+@user_option
+@store_option
+@tracking_option
+def reject(name: str, version: int, why: str, user: str | None, store_url: str, tracking: str) -> None:
+    """Turn VERSION of NAME down. It can't be served, and the same bytes stay rejected."""
+    _decide("reject", name, version, why, user, store_url, tracking)
+
+
+@click.command()
+@click.argument("name")
+@because_option
+@user_option
+@store_option
+@tracking_option
+def rollback(name: str, why: str, user: str | None, store_url: str, tracking: str) -> None:
+    """Make the previous champion of NAME the champion again."""
+    _decide("rollback", name, None, why, user, store_url, tracking)
+
+
+def _decide(
+    action: str, name: str, version: int | None, why: str, user: str | None, store_url: str, tracking: str
+) -> None:
+    from slmworks.registry import Registry, claimed_user
+    from slmworks.store import open_store
+
+    store = open_store(store_url)
+    registry = Registry(store)
+    login, _ = claimed_user()
+    who, how = user or login, "claimed: command line"
+    if version is None:
+        entry = registry.rollback(name, who=who, how=how, why=why)
+    else:
+        decision = registry.approve if action == "approve" else registry.reject
+        entry = decision(name, version, who=who, how=how, why=why)
+    state = registry.state(name)
+    champion = f"v{state.champion.number}" if state.champion else "none"
+    click.echo(
+        f"{action} {name} v{entry.version} · model sha256:{entry.model_digest[:12]} · by {who} · "
+        f"champion: {champion}"
+    )
+    _project(store_url, tracking)
+
+
+def _project(store_url: str, tracking: str) -> None:
+    """Show the decision in MLflow too. The log is what counts: MLflow being down loses nothing."""
+    from slmworks.errors import SlmworksError
+    from slmworks.store import open_store
+
+    store = open_store(store_url)
+    uri = tracking_uri(store, tracking)
+    if not uri:
+        return
+    from slmworks.lineage import sync
+
+    try:
+        sync(store, uri)
+    except (SlmworksError, ModuleNotFoundError) as error:
+        click.echo(f"MLflow does not show it yet ({error}); later: slmworks lineage sync", err=True)

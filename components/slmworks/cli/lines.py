@@ -1,0 +1,85 @@
+"""Plain lines: what a task says where there is no terminal to draw on (pods, CI, log files)."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+EVERY = 10.0
+"""Seconds between two progress lines of one task."""
+
+
+def describe(event: dict[str, Any], rate: "Rate") -> str:
+    """One event in words: `epoch 2/3 1,200/6,378 rows 62 rows/s eta 1:24`."""
+    if event["event"] == "line":
+        return str(event["line"])
+    if event["event"] == "waiting":
+        return f"waits: {event['note']}"
+    if event["event"] == "metrics":
+        return " ".join(f"{name} {value:.4g}" for name, value in event["metrics"].items())
+    return progress_words(event, rate)
+
+
+def progress_words(event: dict[str, Any], rate: "Rate") -> str:
+    """Progress with rate and time left."""
+    done, total, unit = event["done"], event["total"], event["unit"]
+    words = [event["note"]] if event["note"] else []
+    words.append(f"{done:,.0f}/{total:,.0f} {unit}" if total else f"{done:,.0f} {unit}")
+    speed, left = rate.of(done, total)
+    if speed:
+        words.append(f"{speed:,.0f} {unit}/s" if speed >= 10 else f"{speed:.1f} {unit}/s")
+    if left is not None:
+        words.append(f"eta {clock(left)}")
+    return " ".join(words)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `0.4 s`, `12 s`, `1:24` or `1:02:03`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+class Rate:
+    """Speed of one task's progress, from when its counter last began."""
+
+    def __init__(self) -> None:
+        self._began: tuple[float, float] | None = None
+        self._last = 0.0
+
+    def of(self, done: float, total: float | None) -> tuple[float, float | None]:
+        """(units per second, seconds left or None)."""
+        now = time.monotonic()
+        if self._began is None or done < self._last:
+            self._began = (now, done)
+        self._last = done
+        elapsed, moved = now - self._began[0], done - self._began[1]
+        if elapsed < 0.5 or moved <= 0:
+            return 0.0, None
+        speed = moved / elapsed
+        return speed, (total - done) / speed if total else None
+
+
+class Lines:
+    """Prints the events of one task as lines: at once what is new, progress every ten seconds."""
+
+    def __init__(self, name: str, write: Callable[[str], None] = click.echo) -> None:
+        """`name` stands before every line."""
+        self.name = name
+        self.write = write
+        self.rate = Rate()
+        self._next = 0.0
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Say it, unless it is progress and something was said a moment ago."""
+        words = describe(event, self.rate)
+        now = time.monotonic()
+        if event["event"] in ("progress", "metrics"):
+            if now < self._next:
+                return
+            self._next = now + EVERY
+        self.write(f"{self.name}: {words}")

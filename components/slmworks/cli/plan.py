@@ -1,0 +1,57 @@
+"""`slmworks plan`."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from slmworks.cli.places import store_option
+
+if TYPE_CHECKING:
+    from slmworks.plan import PlannedTask
+
+
+@click.command()
+@click.argument("recipe")
+@store_option
+@click.option(
+    "--cores", type=click.IntRange(min=1), help="Cores that a run may use; default: all of this machine's."
+)
+def plan(recipe: str, store_url: str, cores: int | None) -> None:
+    """Show the tasks of a recipe: which are cached, which would be run, and what each waits for."""
+    from slmworks.cli.console import columns, console
+    from slmworks.cli.display import summary_words
+    from slmworks.cli.lines import clock
+    from slmworks.forecast import forecast
+    from slmworks.plan import plan as lower
+    from slmworks.process import usable_cores
+    from slmworks.recipe import Recipe
+    from slmworks.store import open_store
+
+    planned = lower(Recipe.read(recipe))
+    rows = forecast(planned, open_store(store_url), cores=cores or usable_cores())
+    table = columns("", "task", "plugin", "reads", "what is known", wrap="what is known")
+    for row in rows:
+        task = row.task
+        reads = _reads(task)
+        guess = f"about {clock(row.seconds)}" if row.seconds is not None else "not run yet"
+        words = f"cached · {summary_words(row.manifest)}" if row.manifest else guess
+        if task.stage == "approve":
+            words = "waits for a person: slmworks approve"
+        table.add_row("=" if row.manifest else "·", task.id, f"{task.stage} {task.plugin}", reads, words)
+    console().print(table)
+    cached = sum(row.manifest is not None for row in rows)
+    left = sum(row.seconds or 0.0 for row in rows)
+    click.echo(f"{len(rows)} tasks, {cached} cached{f', about {clock(left)} of work left' if left else ''}.")
+
+
+def _reads(task: "PlannedTask") -> str:
+    """What a task waits for; the branches of a sweep are counted, not listed."""
+    if task.sources:
+        return ", ".join(dict.fromkeys(source.label for source in task.sources.values()))
+    joined = [ids for ids in task.inputs.values() if not isinstance(ids, str)]
+    single = [ids for ids in task.inputs.values() if isinstance(ids, str)]
+    steps = Counter(one.partition(".")[0] for ids in joined for one in ids)
+    return ", ".join(
+        [*single, *(f"{count} × {step}" if count > 1 else step for step, count in steps.items())]
+    )

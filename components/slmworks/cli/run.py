@@ -1,0 +1,75 @@
+"""`slmworks run`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from slmworks.cli.places import store_option, tracking_option, tracking_uri
+
+if TYPE_CHECKING:
+    from slmworks.engines.local import Run
+
+
+@click.command()
+@click.argument("recipe")
+@store_option
+@tracking_option
+@click.option(
+    "--fresh",
+    multiple=True,
+    metavar="STEP",
+    help="Run this step again though it was done before; repeat for more.",
+)
+@click.option("--cores", type=click.IntRange(min=1), help="Cores to use; default: all of this machine's.")
+def run(recipe: str, store_url: str, tracking: str, fresh: tuple[str, ...], cores: int | None) -> int:
+    """Run a recipe on this machine, up to the approval.
+
+    What was done before is not done again. Running it again after Ctrl-C, a crash or an edit goes on
+    from what is still valid. Exit codes: 0 done, 1 a step failed, 2 bad request, 99 refused by a gate.
+    """
+    from slmworks.cli.display import observer
+    from slmworks.engines.local import Run
+    from slmworks.errors import BadRequest, did_you_mean
+    from slmworks.plan import plan
+    from slmworks.process import usable_cores
+    from slmworks.recipe import Recipe
+    from slmworks.store import open_store
+
+    planned = plan(Recipe.read(recipe))
+    for step in fresh:
+        if step not in planned.recipe.steps:
+            raise BadRequest(f"--fresh {step}: no such step. {did_you_mean(step, planned.recipe.steps)}")
+    store = open_store(store_url)
+    screen = observer()
+    running = Run(
+        planned, store, cores or usable_cores(), screen, frozenset(fresh), tracking_uri(store, tracking)
+    )
+    try:
+        code = running.execute()
+    finally:
+        screen.close()
+    _summary(running)
+    return code
+
+
+def _summary(running: "Run") -> None:
+    """The table, the verdict in words, and what to do next."""
+    from slmworks.cli.verdict import show_verdicts
+
+    show_verdicts(running)
+    for task_id, outcome in running.outcomes.items():
+        if outcome.state == "failed":
+            click.echo(f"failed {task_id}: {outcome.error}", err=True)
+            click.echo(
+                f"       log: {running.store.root / 'runs' / running.id / (task_id + '.log')}", err=True
+            )
+    if running.waiting:
+        name, version = running.waiting
+        click.echo(
+            f"waits  {name} v{version} is candidate. Approve it:  "
+            f'slmworks approve {name} {version} --because "…"'
+        )
+    if not running.worked:
+        click.echo("cached nothing had to be done again")
+    elif not running.wait_for_lineage(30):
+        click.echo("lineage is still being uploaded; it goes on by itself")

@@ -1,0 +1,96 @@
+"""`slmworks task`: what every engine starts."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slmworks.errors import BadRequest
+
+if TYPE_CHECKING:
+    from slmworks.artifact import Manifest
+
+
+@click.command()
+@click.option("--spec", required=True, help="The task's spec, base64; '-' reads it from standard input.")
+@click.option(
+    "--in",
+    "inputs",
+    multiple=True,
+    metavar="PORT=PATH",
+    help="Manifest (or record) of an input; repeat to join.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write the manifest of the result.")
+@click.option("--events", type=int, help="File descriptor for events as JSON lines; default: plain lines.")
+@click.option("--parent", type=int, help="End when this process ends.")
+def task(spec: str, inputs: tuple[str, ...], out: Path | None, events: int | None, parent: int | None) -> int:
+    """Run one task: find its result in the store, or make it."""
+    from slmworks.process import cores, die_with, environment
+    from slmworks.spec import TaskSpec
+    from slmworks.task import Running
+
+    if parent:
+        die_with(parent)
+    decoded = TaskSpec.decode(sys.stdin.read() if spec == "-" else spec)
+    for name, value in environment(decoded.threads).items():
+        os.environ.setdefault(name, value)
+    running = Running.prepare(decoded, _given(inputs, decoded.stage), _emit(events, decoded.id))
+    if running.plugin.light:
+        outcome = running.run()
+    else:
+        with cores(running.store.cache, alone=running.plugin.exclusive):
+            outcome = running.run()
+    if out and outcome.manifest:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(outcome.manifest.dump(), encoding="utf-8")
+    return 99 if outcome.state == "refused" else 0
+
+
+def _emit(events: int | None, task_id: str) -> Any:
+    if events is None:
+        from slmworks.cli.lines import Lines
+
+        return Lines(task_id).event
+    pipe = os.fdopen(events, "w", buffering=1, encoding="utf-8")
+
+    def emit(event: dict[str, Any]) -> None:
+        pipe.write(json.dumps(event) + "\n")
+
+    return emit
+
+
+def _given(inputs: tuple[str, ...], stage: str) -> "dict[str, Manifest | list[Manifest]]":
+    from slmworks.catalog import stage_class
+    from slmworks.errors import did_you_mean
+    from slmworks.stage import ports
+
+    known = ports(stage_class(stage))
+    found: dict[str, Manifest | list[Manifest]] = {}
+    for word in inputs:
+        port, equals, path = word.partition("=")
+        if not equals or port not in known:
+            raise BadRequest(f"--in {word}: must be PORT=PATH. {did_you_mean(port, known)}")
+        manifest = _manifest(Path(path))
+        if known[port].many:
+            joined = found.setdefault(port, [])
+            assert isinstance(joined, list)
+            joined.append(manifest)
+        else:
+            found[port] = manifest
+    return found
+
+
+def _manifest(path: Path) -> "Manifest":
+    """A manifest from its own file, or from the record of the task that made it."""
+    from slmworks.artifact import Manifest
+
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadRequest(f"--in {path}: cannot read a manifest there ({error}).") from None
+    if isinstance(data, dict) and "manifest" in data:
+        data = data["manifest"]
+    return Manifest.read(json.dumps(data), where=str(path))

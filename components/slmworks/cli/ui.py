@@ -1,0 +1,43 @@
+"""`slmworks ui`."""
+
+import os
+import subprocess
+import sys
+
+import click
+
+from slmworks.cli.places import store_option, tracking_option, tracking_uri
+
+
+@click.command()
+@store_option
+@tracking_option
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1."
+)
+def ui(store_url: str, tracking: str, port: int) -> int:
+    """Open MLflow on this store's lineage and registry. Runs until Ctrl-C."""
+    from slmworks.errors import BadRequest
+    from slmworks.store import open_store
+
+    store = open_store(store_url)
+    uri = tracking_uri(store, tracking)
+    if uri.startswith(("http://", "https://")):
+        click.echo(f"MLflow runs at {uri}: open it in a browser.")
+        return 0
+    if not uri:
+        raise BadRequest("tracking is 'none', so there is nothing to show; give --tracking.")
+    click.echo(
+        f"MLflow: http://127.0.0.1:{port} · runs /#/experiments · registry /#/models · Ctrl-C stops it"
+    )
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1",
+        f"--backend-store-uri={uri}", f"--artifacts-destination={store.root / 'mlartifacts'}",
+    ]  # fmt: skip
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with subprocess.Popen(command, env={**os.environ, **quiet}) as server:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            server.terminate()
+            return 0

@@ -1,0 +1,19 @@
+"""Curate: from raw files to a Dataset that a model may learn from."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from slmworks.artifact import Dataset, Files
+from slmworks.stage import Stage, Task
+
+__all__ = ["Curate"]
+
+
+class Curate(Stage):
+    """Turn raw files into clean, de-duplicated, labelled splits, and count every row that was dropped."""
+
+    default: ClassVar[str | None] = "text"
+
+    @abstractmethod
+    def run(self, *, data: Files, task: Task) -> Dataset:
+        """Write one Parquet file a split and `card.json`."""

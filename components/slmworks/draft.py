@@ -1,0 +1,284 @@
+"""One step on its way to tasks: what it uses, what it is given, how a sweep multiplies it.
+
+Every mistake that one step can hold is found here, with its place in the file.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slmworks.artifact import Files, Model
+from slmworks.catalog import BrokenPlugin, plugin, plugins, stage_class
+from slmworks.errors import BadRequest, did_you_mean
+from slmworks.fetch import Source
+from slmworks.options import OptionError, configure
+from slmworks.planned import PlannedTask
+from slmworks.recipe import Recipe, Step
+from slmworks.stage import Port, Stage, output, ports
+
+SINGLE = ("register", "approve", "deploy")
+"""Stages that act on the world once: they refuse to fan out."""
+
+
+@dataclass(frozen=True)
+class _Variant:
+    label: str
+    plugin: str
+    configured: Stage
+    where: tuple[str | int, ...]
+
+
+class Draft:
+    """One step on its way to tasks."""
+
+    def __init__(self, recipe: Recipe, name: str, step: Step) -> None:
+        self.recipe, self.name, self.step = recipe, name, step
+        self.stage = step.stage or name
+        try:
+            self.contract = stage_class(self.stage)
+        except BadRequest as error:
+            where = ("steps", name, "stage") if step.stage else ("steps", name)
+            way = "" if step.stage else " Rename the step, or say which stage it is: `stage: …`."
+            raise BadRequest(f"{recipe.at(*where)}: {error}{way}") from None
+        self.ports = ports(self.contract)
+        self.variants = self._variants()
+        self.edges: dict[str, tuple[str, ...]] = {}
+        """Port -> steps."""
+        self.outside: dict[str, Source] = {}
+        """Port -> outside reference (fetched by a task of its own)."""
+        self.sources: dict[str, Source] = {}
+        """Input name -> outside reference, where the step is a fetch itself."""
+
+    @property
+    def fetched(self) -> set[str]:
+        """Ids of the fetch tasks that belong to this step."""
+        return {f"{self.name}.{port}" for port in self.outside}
+
+    def error(self, *where: str | int, problem: object) -> BadRequest:
+        """A BadRequest at a place of this step."""
+        return BadRequest(f"{self.recipe.at('steps', self.name, *where)}: {problem}")
+
+    # --- uses, with, sweep -------------------------------------------------------------------------
+
+    def _variants(self) -> list[_Variant]:
+        if not self.step.sweep:
+            return [self._variant("", self.step.uses, self.step.options, ())]
+        labels = _labels(self.step)
+        return [
+            self._variant(
+                label,
+                entry.get("uses", self.step.uses),
+                {**self.step.options, **entry.get("with", {})},
+                ("sweep", index),
+            )
+            for index, (entry, label) in enumerate(zip(self.step.sweep, labels, strict=True))
+        ]
+
+    def _variant(
+        self, label: str, uses: str | None, options: Mapping[str, Any], where: tuple[str | int, ...]
+    ) -> _Variant:
+        name = uses or self._default()
+        try:
+            chosen = plugin(self.stage, name).load()
+        except BrokenPlugin:
+            raise
+        except BadRequest as error:
+            raise self.error(*where, "uses", problem=error) from None
+        try:
+            return _Variant(label, name, configure(chosen, name, options), where)
+        except OptionError as error:
+            place = where if error.where and error.where[0] in self._own(where) else ()
+            raise self.error(*place, "with", *error.where, problem=error.problem) from None
+
+    def _own(self, where: tuple[str | int, ...]) -> Mapping[str, Any]:
+        """The options that are written in the variant itself."""
+        return dict(self.step.sweep[int(where[1])].get("with", {})) if where else {}
+
+    def _default(self) -> str:
+        known = plugins(self.stage)
+        if self.contract.default in known:
+            return str(self.contract.default)
+        if len(known) == 1:
+            return next(iter(known))
+        if not known:
+            raise self.error(problem=f"no plugin for {self.stage} is installed; install one that offers it.")
+        raise self.error(problem=f"say which plugin: `uses: …`. {did_you_mean('', known)}")
+
+    # --- from --------------------------------------------------------------------------------------
+
+    def connect(self, drafts: Mapping[str, "Draft"]) -> None:
+        """Tell steps from outside references, and check that each port is given what it takes."""
+        if any(port.kind is None for port in self.ports.values()):
+            self._take_sources(drafts)
+            return
+        for port, given in self.step.inputs.items():
+            if port not in self.ports:
+                raise self.error(
+                    "from", port, problem=f"no such port of {self.stage}. {did_you_mean(port, self.ports)}"
+                )
+            self._take(self.ports[port], (given,) if isinstance(given, str) else given, drafts)
+        for taken in self.ports.values():
+            if taken.name not in self.step.inputs:
+                self._miss(taken)
+
+    def _take_sources(self, drafts: Mapping[str, "Draft"]) -> None:
+        if not self.step.inputs:
+            raise self.error(
+                "from", problem="nothing to fetch; name at least one: `from: {train: data/train.csv}`."
+            )
+        for name, given in self.step.inputs.items():
+            if not isinstance(given, str):
+                raise self.error("from", name, problem="takes one path, glob or URL; give each its own name.")
+            if given in drafts:
+                raise self.error("from", name, problem=f"'{given}' is a step; fetch takes paths and URLs.")
+            self.sources[name] = self._source(name, given)
+
+    def _take(self, port: Port, given: tuple[str, ...], drafts: Mapping[str, "Draft"]) -> None:
+        if len(given) > 1 and not port.many:
+            raise self.error("from", port.name, problem="takes one step, not a list.")
+        steps = [one for one in given if one in drafts]
+        for one in steps:
+            self._fits(port, drafts[one])
+        outside = [one for one in given if one not in drafts]
+        for one in outside:
+            if not _is_outside(one):
+                raise self.error(
+                    "from", port.name, problem=f"no step named '{one}'. {did_you_mean(one, drafts)}"
+                )
+            if port.kind not in (Model, Files):
+                raise self.error(
+                    "from", port.name,
+                    problem=f"takes a {_noun(port)} from a step; fetch and curate this first.",
+                )  # fmt: skip
+            self.outside[port.name] = self._source(port.name, one)
+        if steps:
+            self.edges[port.name] = tuple(steps)
+
+    def _source(self, name: str, given: str) -> Source:
+        try:
+            return Source.parse(given, folder=self.recipe.folder)
+        except BadRequest as error:
+            raise self.error("from", name, problem=error) from None
+
+    def _fits(self, port: Port, maker: "Draft") -> None:
+        makes = output(maker.contract)
+        if port.kind is None or issubclass(makes, port.kind) or (makes is Files and port.kind is Model):
+            return
+        raise self.error(
+            "from", port.name,
+            problem=f"takes a {_noun(port)}, but '{maker.name}' ({maker.stage}) makes a {makes.kind}.",
+        )  # fmt: skip
+
+    def _miss(self, port: Port) -> None:
+        wanting = next(
+            (v for v in self.variants if not port.optional or port.name in v.configured.needs), None
+        )
+        if wanting is not None:
+            raise self.error(
+                "from",
+                problem=f"{wanting.plugin} needs `{port.name}:` (a {_noun(port)}); name one that makes it.",
+            )
+
+    # --- tasks -------------------------------------------------------------------------------------
+
+    def expand(self, made: Mapping[str, list[PlannedTask]]) -> list[PlannedTask]:
+        """The tasks of this step: one a combination of its inputs' coordinates and its own variants."""
+        tasks = [self._fetch(port, source) for port, source in self.outside.items()]
+        steps: list[PlannedTask] = []
+        for inputs, coordinates in self._combinations(made):
+            inputs.update({port: f"{self.name}.{port}" for port in self.outside})
+            steps += [self._task(variant, inputs, coordinates, made) for variant in self.variants]
+        if self.stage in SINGLE and len(steps) > 1:
+            fan = ", ".join(sorted({key for task in steps for key in task.coordinates}))
+            raise self.error(
+                problem=f"{self.stage} happens once, but a sweep reaches it ({fan}); put a gate before it."
+            )
+        return tasks + steps
+
+    def _task(
+        self, variant: _Variant, inputs: Mapping[str, Any], inherited: Mapping[str, str],
+        made: Mapping[str, list[PlannedTask]],
+    ) -> PlannedTask:  # fmt: skip
+        coordinates = dict(inherited)
+        if variant.label:
+            coordinates[self.name] = variant.label
+        makers = [task for step in self.edges.values() for name in step for task in made[name]]
+        return PlannedTask(
+            id=".".join([self.name, *coordinates.values()]),
+            step=self.name,
+            stage=self.stage,
+            plugin=variant.plugin,
+            configured=variant.configured,
+            inputs=dict(inputs),
+            sources=self.sources,
+            coordinates=coordinates,
+            after_approval=self.stage == "approve" or any(task.after_approval for task in makers),
+        )
+
+    def _fetch(self, port: str, source: Source) -> PlannedTask:
+        uses = str(stage_class("fetch").default)
+        return PlannedTask(
+            id=f"{self.name}.{port}",
+            step=self.name,
+            stage="fetch",
+            plugin=uses,
+            configured=configure(plugin("fetch", uses).load(), uses, {}),
+            sources={port: source},
+        )
+
+    def _combinations(
+        self, made: Mapping[str, list[PlannedTask]]
+    ) -> list[tuple[dict[str, str | tuple[str, ...]], dict[str, str]]]:
+        joined: dict[str, str | tuple[str, ...]] = {}
+        rows: list[tuple[dict[str, str | tuple[str, ...]], dict[str, str]]] = [({}, {})]
+        for port, steps in self.edges.items():
+            if self.ports[port].many:
+                joined[port] = tuple(task.id for step in steps for task in made[step])
+                continue
+            rows = [
+                ({**inputs, port: task.id}, {**coordinates, **task.coordinates})
+                for inputs, coordinates in rows
+                for task in made[steps[0]]
+                if _agree(coordinates, task.coordinates)
+            ]
+        return [({**inputs, **joined}, coordinates) for inputs, coordinates in rows]
+
+
+def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return all(other.get(key, value) == value for key, value in one.items())
+
+
+def _noun(port: Port) -> str:
+    return port.kind.kind if port.kind else "source"
+
+
+def _is_outside(text: str) -> bool:
+    return bool(re.search(r"[/.*:\\]", text))
+
+
+def _labels(step: Step) -> list[str]:
+    """A short, unique, file-safe name for each variant of a sweep."""
+    plugin_names = [entry.get("uses", step.uses) or "" for entry in step.sweep]
+    changed = [entry.get("with", {}) for entry in step.sweep]
+    varying = {k for opts in changed for k in opts if any(o.get(k) != opts[k] for o in changed)}
+    several = len(set(plugin_names)) > 1
+    labels = [
+        ",".join(
+            ([name] if several or not varying else [])
+            + [f"{key}={_word(opts[key])}" for key in opts if key in varying]
+        )
+        for name, opts in zip(plugin_names, changed, strict=True)
+    ]
+    if len(set(plugin_names)) == len(plugin_names):
+        labels = plugin_names
+    unique = len(set(labels)) == len(labels) and all(0 < len(label) <= 60 for label in labels)
+    return (
+        [re.sub(r"[^A-Za-z0-9_=,.-]", "-", label) for label in labels]
+        if unique
+        else [f"v{i + 1}" for i in range(len(labels))]
+    )
+
+
+def _word(value: Any) -> str:
+    return "-".join(_word(item) for item in value) if isinstance(value, list) else str(value)

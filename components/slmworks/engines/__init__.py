@@ -1,0 +1,1 @@
+"""Where a plan runs. Each engine is a short loop over `slmworks.plan.Plan`."""

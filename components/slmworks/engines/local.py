@@ -1,0 +1,350 @@
+"""The local engine: tasks as processes of this machine, side by side within its cores.
+
+No server and no queue: what was done is known from the store, so running again is resuming.
+"""
+
+import getpass
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import slmworks
+from slmworks.artifact import Manifest
+from slmworks.catalog import plugin
+from slmworks.engines.child import Child
+from slmworks.fetch import Source
+from slmworks.identity import code_digest
+from slmworks.plan import Plan, PlannedTask
+from slmworks.process import sweep
+from slmworks.records import find, utc, write_record
+from slmworks.registry import Registry
+from slmworks.spec import TaskSpec
+from slmworks.store import Store
+from slmworks.task import Outcome, identify
+
+POLL = 0.2
+"""Seconds between two looks at the children when none of them says anything."""
+
+
+class Observer(Protocol):
+    """Somebody who watches a run."""
+
+    def began(self, run: "Run") -> None:
+        """The run starts."""
+
+    def started(self, task_id: str) -> None:
+        """A task starts."""
+
+    def event(self, task_id: str, event: dict[str, Any]) -> None:
+        """A running task says something."""
+
+    def ended(self, task_id: str, outcome: Outcome, seconds: float) -> None:
+        """A task is over, one way or another."""
+
+
+@dataclass
+class Run:
+    """One execution of a plan on this machine."""
+
+    plan: Plan
+    store: Store
+    cores: int
+    observer: Observer
+    fresh: frozenset[str] = frozenset()
+    """Steps to run again though they were done before."""
+    tracking: str = ""
+    """Where the lineage is uploaded to; empty: only spooled."""
+    id: str = field(
+        default_factory=lambda: f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:4]}"
+    )
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    waiting: tuple[str, int] | None = None
+    """Name and version that wait for approval."""
+    worked: bool = False
+    """Whether anything was really run (not all cached)."""
+    exit_code: int = 0
+    _sources: dict[str, dict[str, Source]] = field(default_factory=dict)
+    _children: dict[str, Child] = field(default_factory=dict)
+    _missed: set[str] = field(default_factory=set)
+    _since: dict[str, float] = field(default_factory=dict)
+    _started: float = field(default_factory=time.time)
+    _uploader: subprocess.Popen[bytes] | None = None
+
+    def execute(self) -> int:
+        """Run to the end or to the barrier. Returns the exit code of DESIGN's table."""
+        sweep(self.store.cache)
+        self._sources = {t.id: {n: s.pin() for n, s in t.sources.items()} for t in self.plan}
+        self._write("running")
+        self.observer.began(self)
+        try:
+            while self._advance():
+                self._listen()
+        except BaseException:
+            for child in self._children.values():
+                child.kill()
+            self._write("stopped", ended=True)
+            raise
+        self.exit_code = self._verdict()
+        self._write({0: "done", 99: "refused"}.get(self.exit_code, "failed"), ended=True)
+        return self.exit_code
+
+    def wait_for_lineage(self, seconds: float) -> bool:
+        """Wait until the uploader is done; False when it needs longer (it goes on by itself)."""
+        if self._uploader is None:
+            return True
+        try:
+            return self._uploader.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    # --- the loop ----------------------------------------------------------------------------------
+
+    def _advance(self) -> bool:
+        """Settle and start what can be; False when nothing runs and nothing is left to start."""
+        progress = True
+        while progress:
+            progress = False
+            for task in self.plan:
+                if self._open(task) and self._ready(task):
+                    progress = self._settle(task) or progress
+        self._start_some()
+        return bool(self._children)
+
+    def _open(self, task: PlannedTask) -> bool:
+        return task.id not in self.outcomes and task.id not in self._children
+
+    def _ready(self, task: PlannedTask) -> bool:
+        return all(need in self.outcomes for need in task.needs)
+
+    def _settle(self, task: PlannedTask) -> bool:
+        """End a task without running it, where that is possible."""
+        upstream = [self.outcomes[need].state for need in task.needs]
+        if any(state not in ("done", "cached") for state in upstream):
+            return self._end(task, Outcome("skipped", error=self._why_skipped(task)))
+        if task.stage == "approve" and (barrier := self._barrier(task)):
+            return self._end(task, Outcome("skipped", error=barrier))
+        if task.step in self.fresh or not task.configured.cacheable or task.id in self._missed:
+            return False
+        identity = identify(self._spec(task), task.configured, self._given(task))
+        manifest = find(self.store, identity)
+        if manifest is None:
+            self._missed.add(task.id)
+            return False
+        outcome = Outcome("cached" if manifest.passed else "refused", manifest)
+        self._record(task, outcome, cached=True, fingerprint=identity)
+        return self._end(task, outcome)
+
+    def _why_skipped(self, task: PlannedTask) -> str:
+        blocking = next(n for n in task.needs if self.outcomes[n].state not in ("done", "cached"))
+        how = self.outcomes[blocking]
+        return how.error if how.state == "skipped" else f"{blocking} {how.state}"
+
+    def _start_some(self) -> None:
+        ready = [task for task in self.plan if self._open(task) and self._ready(task)]
+        ready.sort(key=lambda task: (-len(self.plan.after(task.id)), task.id))  # the longest way to go first
+        for task in ready:
+            if task.configured.light:
+                self._start(task, 1)
+        for task in (task for task in ready if not task.configured.light):
+            busy = [child for child in self._children.values() if not self._task(child).configured.light]
+            alone = any(self._task(child).configured.exclusive for child in busy)
+            free = self.cores - sum(child.spec.threads for child in busy)
+            if alone or free < 1 or (task.configured.exclusive and busy):
+                continue
+            self._start(task, min(free, task.configured.max_threads or free))
+
+    def _task(self, child: Child) -> PlannedTask:
+        return self.plan.tasks[child.spec.id]
+
+    def _start(self, task: PlannedTask, threads: int) -> None:
+        if not self.worked:
+            self.worked = True
+            self._upload()
+        spec = self._spec(task, threads)
+        inputs = {
+            port: [self._record_path(maker) for maker in ((ids,) if isinstance(ids, str) else ids)]
+            for port, ids in task.inputs.items()
+        }
+        self._children[task.id] = Child.start(spec, inputs, self._path(f"{task.id}.log"))
+        self._since[task.id] = time.time()
+        self.observer.started(task.id)
+
+    def _listen(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for child in self._children.values():
+                selector.register(child.ears, selectors.EVENT_READ)
+            selector.select(POLL)
+        for task_id, child in list(self._children.items()):
+            code = child.ended()  # asked before listening: what it said last is heard
+            for event in child.hear():
+                self.observer.event(task_id, event)
+            if code is not None:
+                self._reap(task_id, child, code)
+
+    def _reap(self, task_id: str, child: Child, code: int) -> None:
+        child.close()
+        del self._children[task_id]
+        task = self.plan.tasks[task_id]
+        record = self._read_record(task_id)
+        if code in (0, 99) and record and record["manifest"]:
+            manifest = Manifest.model_validate(record["manifest"])
+            self._end(task, Outcome(record["state"], manifest))
+            return
+        error = (record or {}).get("error") or self._why_dead(child, code)
+        if record is None:
+            self._record(task, Outcome("failed", error=error))
+        self.exit_code = max(self.exit_code, 2 if code == 2 else 1)
+        self._end(task, Outcome("failed", error=error))
+
+    def _why_dead(self, child: Child, code: int) -> str:
+        if code == -9:
+            return "was killed (signal 9: by hand, or for want of memory); run again to go on from here"
+        return f"ended with code {code}: {child.last_line()}"
+
+    def _end(self, task: PlannedTask, outcome: Outcome) -> bool:
+        self.outcomes[task.id] = outcome
+        if outcome.state == "skipped":
+            self._record(task, outcome)
+        self.observer.ended(task.id, outcome, time.time() - self._since.get(task.id, time.time()))
+        return True
+
+    # --- what a task is given ----------------------------------------------------------------------
+
+    def _spec(self, task: PlannedTask, threads: int = 1) -> TaskSpec:
+        return TaskSpec(
+            run=self.id,
+            id=task.id,
+            step=task.step,
+            stage=task.stage,
+            plugin=task.plugin,
+            options=task.options,
+            code=code_digest(plugin(task.stage, task.plugin).load()),
+            sources={name: source.dump() for name, source in self._sources[task.id].items()},
+            store=self.store.url,
+            threads=self.cores if task.configured.exclusive else threads,
+            fresh=task.step in self.fresh,
+        )
+
+    def _given(self, task: PlannedTask) -> dict[str, Manifest | list[Manifest]]:
+        def manifest(task_id: str) -> Manifest:
+            made = self.outcomes[task_id].manifest
+            assert made is not None
+            return made
+
+        return {
+            port: manifest(ids) if isinstance(ids, str) else [manifest(one) for one in ids]
+            for port, ids in task.inputs.items()
+        }
+
+    def _barrier(self, task: PlannedTask) -> str:
+        """Why the approval step cannot be passed yet, or ''."""
+        given = self._given(task)["release"]
+        assert isinstance(given, Manifest)
+        name, version = given.meta["name"], int(given.meta["version"])
+        status = Registry(self.store).state(name).version(version).status
+        if status == "candidate":
+            self.waiting = (name, version)
+            return f"{name} v{version} waits for approval"
+        return "" if status == "approved" else f"{name} v{version} is {status}"
+
+    # --- records -----------------------------------------------------------------------------------
+
+    def _path(self, name: str) -> Path:
+        return self.store.root / "runs" / self.id / name
+
+    def _record_path(self, task_id: str) -> Path:
+        return self._path(f"{task_id}.json")
+
+    def _read_record(self, task_id: str) -> dict[str, Any] | None:
+        data = self.store.read(f"runs/{self.id}/{task_id}.json")
+        return dict(json.loads(data)) if data else None
+
+    def _record(
+        self, task: PlannedTask, outcome: Outcome, *, cached: bool = False, fingerprint: str = ""
+    ) -> None:
+        now = utc(time.time())
+        made = outcome.manifest
+        write_record(
+            self.store,
+            self._spec(task),
+            {
+                "state": outcome.state,
+                "cached": cached,
+                "started": now,
+                "ended": now,
+                "options": task.options,
+                "inputs": dict(made.inputs) if made else {},
+                "fingerprint": fingerprint,
+                "manifest": made.model_dump(mode="json") if made else None,
+                "metrics": [],
+                "error": outcome.error,
+                "trace": "",
+            },
+        )
+
+    def _write(self, state: str, *, ended: bool = False) -> None:
+        recipe = self.plan.recipe
+        self.store.write(
+            f"runs/{self.id}/run.json",
+            json.dumps(
+                {
+                    "run": self.id,
+                    "recipe": recipe.name,
+                    "file": recipe.file,
+                    "text": recipe.text,
+                    "state": state,
+                    "started": utc(self._started),
+                    "ended": utc(time.time()) if ended else None,
+                    "user": getpass.getuser(),
+                    "version": slmworks.__version__,
+                    "waiting": self.waiting,
+                    "plan": [_edge(task) for task in self.plan],
+                },
+                indent=1,
+                ensure_ascii=False,
+            ).encode(),
+        )
+
+    def _verdict(self) -> int:
+        states = {outcome.state for outcome in self.outcomes.values()}
+        if "failed" in states:
+            return self.exit_code or 1
+        return 99 if "refused" in states else 0
+
+    def _upload(self) -> None:
+        """Start the one process that carries this run's records to MLflow while the work goes on."""
+        if not self.tracking:
+            return
+        log = self.store.cache / "lineage.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            self._uploader = subprocess.Popen(
+                [
+                    sys.executable, "-m", "slmworks.lineage", "--store", self.store.url,
+                    "--tracking", self.tracking, "--run", self.id, "--follow",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            )  # fmt: skip
+
+
+def _edge(task: PlannedTask) -> Mapping[str, Any]:
+    return {
+        "id": task.id,
+        "step": task.step,
+        "stage": task.stage,
+        "plugin": task.plugin,
+        "inputs": {port: [ids] if isinstance(ids, str) else list(ids) for port, ids in task.inputs.items()},
+        "coordinates": dict(task.coordinates),
+    }

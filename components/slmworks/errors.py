@@ -1,0 +1,45 @@
+"""Every error that a person is meant to read.
+
+Each says where, what, and the way out, in one line. The exit code belongs to the error, so that a
+terminal, a pod and a scheduler all agree on what happened.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class SlmworksError(Exception):
+    """An error with a message for people: printed without a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class BadRequest(SlmworksError):
+    """What was asked for cannot be done: nothing was started and nothing was written."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class TaskFailed(SlmworksError):
+    """A step was started and did not finish."""
+
+
+class CorruptObject(SlmworksError):
+    """Bytes in the store are not the bytes that were committed."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A sentence that offers the nearest known word, or lists the known ones.
+
+    >>> did_you_mean("temprature", ["alpha", "temperature"])
+    "Did you mean 'temperature'?"
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    if not names:
+        return "There are none."
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"Known: {shown}."

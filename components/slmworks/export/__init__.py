@@ -1,0 +1,19 @@
+"""Export: write a model in the format that will be served."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from slmworks.artifact import Model
+from slmworks.stage import Stage, Task
+
+__all__ = ["Export"]
+
+
+class Export(Stage):
+    """Write a model in the format that will be served."""
+
+    default: ClassVar[str | None] = "onnx"
+
+    @abstractmethod
+    def run(self, *, model: Model, task: Task) -> Model:
+        """Return the same model in another format, checked against the original."""

@@ -1,0 +1,19 @@
+"""Finetune: teach a pretrained model a task."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from slmworks.artifact import Dataset, Model
+from slmworks.stage import Stage, Task
+
+__all__ = ["Finetune"]
+
+
+class Finetune(Stage):
+    """Teach a pretrained model a task from labelled data."""
+
+    default: ClassVar[str | None] = "classifier"
+
+    @abstractmethod
+    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+        """Train on `train`, choose on `validation`; never sees `test`."""

@@ -1,0 +1,70 @@
+"""What a plan would do, before anything runs: what is cached, and how long the rest took last time."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slmworks.artifact import Manifest
+from slmworks.plan import Plan, PlannedTask
+from slmworks.records import find
+from slmworks.spec import TaskSpec
+from slmworks.store import Store
+from slmworks.task import identify
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is known of one planned task."""
+
+    task: PlannedTask
+    manifest: Manifest | None
+    """Its result, when it is cached."""
+    seconds: float | None
+    """How long the same plugin took last time; None: never seen, or cached."""
+
+
+def forecast(plan: Plan, store: Store, *, cores: int) -> list[Forecast]:
+    """A forecast for every task. Reads local sources and the store; writes nothing."""
+    history = _history(store)
+    known: dict[str, Manifest] = {}
+    found: list[Forecast] = []
+    for task in plan:
+        manifest = _cached(task, known, store, cores)
+        if manifest is not None:
+            known[task.id] = manifest
+        seconds = None if manifest else history.get((task.stage, task.plugin))
+        found.append(Forecast(task, manifest, seconds))
+    return found
+
+
+def _cached(task: PlannedTask, known: Mapping[str, Manifest], store: Store, cores: int) -> Manifest | None:
+    if not task.configured.cacheable or any(need not in known for need in task.needs):
+        return None
+    spec = TaskSpec(
+        run="",
+        id=task.id,
+        step=task.step,
+        stage=task.stage,
+        plugin=task.plugin,
+        sources={name: source.pin().dump() for name, source in task.sources.items()},
+        store=store.url,
+        threads=cores if task.configured.exclusive else 1,
+    )
+    given = {
+        port: known[ids] if isinstance(ids, str) else [known[one] for one in ids]
+        for port, ids in task.inputs.items()
+    }
+    return find(store, identify(spec, task.configured, given))
+
+
+def _history(store: Store) -> dict[tuple[str, str], float]:
+    """(stage, plugin) -> seconds of its latest run."""
+    latest: dict[tuple[str, str], tuple[str, float]] = {}
+    for key in store.list("tasks"):
+        record: dict[str, Any] = json.loads(store.read(key) or b"{}")
+        producer = record.get("producer", {})
+        who = (str(producer.get("stage")), str(producer.get("plugin")))
+        when = (str(record.get("created")), float(record.get("seconds", 0)))
+        latest[who] = max(latest.get(who, when), when)
+    return {who: seconds for who, (_, seconds) in latest.items()}

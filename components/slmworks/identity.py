@@ -1,0 +1,157 @@
+"""What a task *is*: the fingerprint under which its result is found again.
+
+In it: stage, plugin, the digest of the plugin's code, validated options, the digests of what it reads,
+and what the plugin says it depends on. Never in it: paths, images, machines, regions, times.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from slmworks.artifact import HEADER, File, Manifest, tree_digest
+from slmworks.stage import Stage
+
+CONTRACT = frozenset(
+    f"slmworks.{name}"
+    for name in ("artifact", "catalog", "decisions", "errors", "registry", "stage", "store", "testing")
+)
+"""Modules of the core that every plugin relies on; they are not part of any plugin's code."""
+
+
+@cache
+def code_digest(plugin: type[Stage]) -> str:
+    """Digest of a plugin's module and of the modules it imports from its own or another family.
+
+    Read from the sources without running them, so an edited checkout, an editable install and a wheel of
+    the same text agree.
+    """
+    found: dict[str, str] = {}
+    todo = [plugin.__module__]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        source = _source(name)
+        if source is None:
+            continue
+        found[name] = hashlib.sha256(source).hexdigest()
+        todo += [other for other in _imports(name, source) if _counts(other, plugin.__module__)]
+    return _digest(found)
+
+
+def _counts(module: str, owner: str) -> bool:
+    top = module.partition(".")[0]
+    if top == "slmworks":  # a family relies on the core's contract; a core plugin on its own modules
+        return owner.startswith("slmworks.") and module not in CONTRACT and module != "slmworks"
+    return top == owner.partition(".")[0] or top.startswith("slmworks_")
+
+
+def _source(module: str) -> bytes | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        main = sys.modules.get(module)
+        origin = getattr(main, "__file__", None)
+        return Path(origin).read_bytes() if origin else None
+    return Path(spec.origin).read_bytes()
+
+
+def _imports(module: str, source: bytes) -> Iterator[str]:
+    spec = importlib.util.find_spec(module)
+    package = module if spec and spec.submodule_search_locations else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            home = importlib.util.resolve_name(base, package) if node.level else base
+            yield home
+            yield from (f"{home}.{alias.name}" for alias in node.names)
+
+
+def read_files(plugin: type[Stage], port: str, manifest: Manifest) -> tuple[File, ...]:
+    """The files of an input that a plugin gets to see: all, or the header and the splits it reads."""
+    splits = plugin.reads.get(port)
+    if splits is None or manifest.kind != "Dataset":
+        return manifest.files
+    seen = {HEADER, *(f"{split}.parquet" for split in splits)}
+    return tuple(f for f in manifest.files if f.path in seen)
+
+
+def fingerprint(
+    plugin: type[Stage],
+    *,
+    stage: str,
+    name: str,
+    options: Mapping[str, Any],
+    inputs: Mapping[str, Manifest | Sequence[Manifest]],
+    sources: Mapping[str, Any],
+    threads: int,
+    seed: int = 0,
+) -> str:
+    """The identity of a task: 64 hex digits."""
+
+    def digest(port: str, manifest: Manifest) -> str:
+        return tree_digest(read_files(plugin, port, manifest))
+
+    read = {
+        port: digest(port, given) if isinstance(given, Manifest) else [digest(port, one) for one in given]
+        for port, given in inputs.items()
+        if port not in plugin.ignores
+    }
+    return _digest(
+        {
+            "stage": stage,
+            "plugin": name,
+            "code": code_digest(plugin),
+            "options": dict(options),
+            "inputs": read,
+            "sources": dict(sources),
+            "depends_on": {what: _depends(what, threads) for what in plugin.depends_on},
+            "seed": seed,
+        }
+    )
+
+
+def shared_fingerprint(
+    plugin: type[Stage], name: str, inputs: Mapping[str, str], options: Mapping[str, Any]
+) -> str:
+    """The identity of an intermediate result that tasks of one plugin share."""
+    return _digest(
+        {"shared": name, "code": code_digest(plugin), "inputs": dict(inputs), "options": dict(options)}
+    )
+
+
+def _depends(what: str, threads: int) -> str:
+    if what == "cpu":
+        return cpu_name()
+    if what == "threads":
+        return str(threads)
+    try:
+        return version(what)
+    except PackageNotFoundError:
+        return "absent"
+
+
+@cache
+def cpu_name() -> str:
+    """The processor's model name, as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    named = next((line for line in lines if line.startswith("model name")), "")
+    return named.partition(":")[2].strip() or platform.processor() or platform.machine()
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

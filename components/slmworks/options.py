@@ -1,0 +1,49 @@
+"""A plugin's options: from a recipe's `with` to a validated, frozen plugin, and back to plain values."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from slmworks.errors import BadRequest, did_you_mean
+from slmworks.stage import Stage
+
+
+class OptionError(BadRequest):
+    """One option is wrong; `where` is its place below `with`."""
+
+    def __init__(self, where: tuple[str | int, ...], problem: str) -> None:
+        """Keep place and problem apart: the recipe adds file and line."""
+        self.where = where
+        self.problem = problem
+        super().__init__(f"{'.'.join(map(str, where)) or 'with'}: {problem}")
+
+
+def configure(plugin: type[Stage], name: str, options: Mapping[str, Any]) -> Stage:
+    """The plugin with these options. Strict: a number in quotes is text, not a number."""
+    try:
+        return plugin.model_validate_json(json.dumps(dict(options)), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise OptionError(
+            tuple(first["loc"][:1]) if first["loc"] else (), _problem(plugin, name, first)
+        ) from None
+
+
+def plain(configured: Stage) -> dict[str, Any]:
+    """All options of a plugin, defaults included, as JSON values."""
+    return configured.model_dump(mode="json")
+
+
+def _problem(plugin: type[Stage], name: str, error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"no such option of {name}. {did_you_mean(str(error['loc'][0]), plugin.model_fields)}"
+    if error["type"] == "missing":
+        doc = plugin.model_fields[str(error["loc"][0])].description or ""
+        return f"{name} needs this option. {doc}".rstrip()
+    deeper = ".".join(str(part) for part in error["loc"][1:])
+    message = error["msg"].removeprefix("Value error, ")
+    shown = repr(error["input"])
+    got = f", got {shown[:60]}" if not isinstance(error["input"], dict) else ""
+    return f"{deeper + ': ' if deeper else ''}{message[0].lower()}{message[1:]}{got}."

@@ -1,0 +1,50 @@
+"""Recipe -> Plan: flat tasks and edges, sweeps expanded, everything that can be checked checked.
+
+Lowered once; each engine is a short loop over the result. Reads local files (to know that they are
+there), imports plugins in their light form, starts nothing and writes nothing.
+"""
+
+import graphlib
+from collections.abc import Mapping
+
+from slmworks.draft import Draft
+from slmworks.errors import BadRequest
+from slmworks.formats import check_formats
+from slmworks.planned import Plan, PlannedTask
+from slmworks.recipe import Recipe
+
+__all__ = ["Plan", "PlannedTask", "plan"]
+
+
+def plan(recipe: Recipe) -> Plan:
+    """Lower a recipe. BadRequest names file, line and the way out."""
+    drafts = {name: Draft(recipe, name, step) for name, step in recipe.steps.items()}
+    for draft in drafts.values():
+        draft.connect(drafts)
+    tasks: dict[str, PlannedTask] = {}
+    made: dict[str, list[PlannedTask]] = {}
+    for name in _sorted(recipe, drafts):
+        expanded = drafts[name].expand(made)
+        made[name] = [task for task in expanded if task.id not in drafts[name].fetched]
+        for task in expanded:
+            if task.id in tasks:
+                raise BadRequest(
+                    f"{recipe.at('steps', name)}: two tasks would be called '{task.id}'; rename the step."
+                )
+            tasks[task.id] = task
+    check_formats(recipe, tasks)
+    return Plan(recipe, tasks)
+
+
+def _sorted(recipe: Recipe, drafts: Mapping[str, Draft]) -> list[str]:
+    graph = {
+        name: {step for steps in draft.edges.values() for step in steps} for name, draft in drafts.items()
+    }
+    try:
+        return list(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        circle = list(reversed(error.args[1]))
+        raise BadRequest(
+            f"{recipe.at('steps', circle[1], 'from')}: the steps go round in a circle: "
+            f"{' → '.join(circle)}; cut it."
+        ) from None

@@ -1,0 +1,65 @@
+"""A plan: flat tasks and edges, ready for any engine. Values only; `slmworks.plan` makes them."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from slmworks.fetch import Source
+from slmworks.options import plain
+from slmworks.recipe import Recipe
+from slmworks.stage import Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedTask:
+    """One task: what to run, on what."""
+
+    id: str
+    """`step`, `step.variant` of a sweep, or `step.port` for the fetch of an outside reference."""
+    step: str
+    stage: str
+    plugin: str
+    configured: Stage
+    """The plugin with its validated options."""
+    inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Port -> id of the task that makes it (several for a joining port)."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """Input name -> outside reference (only for fetch)."""
+    coordinates: Mapping[str, str] = field(default_factory=dict)
+    """Swept step -> variant."""
+    after_approval: bool = False
+    """Whether it belongs to the segment behind the `approve` barrier."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All options, defaults included, as JSON values."""
+        return plain(self.configured)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Ids of the tasks that must be done before."""
+        joined = [(ids,) if isinstance(ids, str) else ids for ids in self.inputs.values()]
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(joined)))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe's tasks, each after the ones it needs."""
+
+    recipe: Recipe
+    tasks: Mapping[str, PlannedTask]
+
+    def __iter__(self) -> Iterator[PlannedTask]:
+        return iter(self.tasks.values())
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def after(self, task_id: str) -> set[str]:
+        """Ids of every task that needs this one, directly or not."""
+        found = {task_id}
+        for task in self:
+            if found.intersection(task.needs):
+                found.add(task.id)
+        return found - {task_id}

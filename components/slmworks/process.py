@@ -1,0 +1,99 @@
+"""What a process of ours takes care of: threads, its parent's death, leases and scratch folders."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Variables for a process that trains or serves: an explicit thread budget, no chatter, no hub."""
+    count = str(threads)
+    return {
+        **{f"{name}_NUM_THREADS": count for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "RAYON")},
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def die_with(parent: int) -> None:
+    """End this process when its parent ends, however that ends (Linux; elsewhere a no-op)."""
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before we asked
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def lease(place: Path, name: str, *, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold `name` alone among the processes of this machine; the kernel gives it back if we die."""
+    with _locked(place / "leases" / f"{name}.lock", fcntl.LOCK_EX, waiting):
+        yield
+
+
+@contextlib.contextmanager
+def cores(place: Path, *, alone: bool) -> Iterator[None]:
+    """Share the machine with other tasks, or (`alone`, for measurements) have it to oneself."""
+    with _locked(place / "cores.lock", fcntl.LOCK_EX if alone else fcntl.LOCK_SH, lambda: None):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path, how: int, waiting: Callable[[], None]) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, how)
+        yield
+
+
+@contextlib.contextmanager
+def scratch_folder(place: Path, task_id: str) -> Iterator[Path]:
+    """A folder for one task, removed afterwards; `sweep` removes those of killed tasks."""
+    folder = place / "scratch" / f"{os.getpid()}-{task_id}-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(place: Path) -> None:
+    """Remove scratch and staged folders whose process is gone (nobody ever saw them as results)."""
+    for folder in (*place.glob("scratch/*"), *place.glob("staging/*")):
+        if not alive(folder.name.partition("-")[0]):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def alive(pid: str) -> bool:
+    """Whether a process with this number exists."""
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def usable_cores() -> int:
+    """Cores of this machine that this process is allowed on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,16 @@
+"""Prune: remove weights, heads or layers that a model can do without."""
+
+from abc import abstractmethod
+
+from slmworks.artifact import Dataset, Model
+from slmworks.stage import Stage, Task
+
+__all__ = ["Prune"]
+
+
+class Prune(Stage):
+    """Remove weights, heads or layers that a model can do without."""
+
+    @abstractmethod
+    def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:
+        """Return a smaller model of the same kind."""

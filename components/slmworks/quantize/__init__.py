@@ -1,0 +1,16 @@
+"""Quantize: store and compute in fewer bits."""
+
+from abc import abstractmethod
+
+from slmworks.artifact import Dataset, Model
+from slmworks.stage import Stage, Task
+
+__all__ = ["Quantize"]
+
+
+class Quantize(Stage):
+    """Store and compute in fewer bits."""
+
+    @abstractmethod
+    def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
+        """Return the quantized model. Calibration reads `train`, never `test`."""

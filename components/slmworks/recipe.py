@@ -1,0 +1,241 @@
+"""A recipe: data that says which steps there are. Four words a step, and no language.
+
+    steps:
+      student: {stage: distill, uses: logit-kd, from: {teacher: teacher, data: curate}, with: {epochs: 2}}
+
+Reading checks the shape of the file (and remembers the line of every word); what the words mean is
+checked by `slmworks.plan`. YAML 1.2, duplicate keys refused, no anchors, tags or merges.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slmworks.errors import BadRequest, did_you_mean
+
+WORDS = ("stage", "uses", "with", "from", "sweep")
+TOP = ("name", "description", "steps")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+
+Where = tuple[str | int, ...]
+"""A place in the file: keys and list positions from the top."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step as written."""
+
+    stage: str | None = None
+    """Stage; None: the step's name is the stage's."""
+    uses: str | None = None
+    """Plugin; None: the stage's default."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the file calls `with`."""
+    inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """What the file calls `from`: port -> step, outside reference, or several of them."""
+    sweep: tuple[Mapping[str, Any], ...] = ()
+    """Variants: each a mapping with `uses` and/or `with`."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named line of steps."""
+
+    name: str
+    steps: Mapping[str, Step]
+    description: str = ""
+    folder: Path = field(default_factory=Path)
+    """Outside references that are local paths are relative to it."""
+    file: str = "recipe"
+    """The file's name as the person gave it."""
+    text: str = ""
+    """The file's text, logged as the root of the lineage."""
+    lines: Mapping[Where, int] = field(default_factory=dict)
+
+    def at(self, *where: str | int) -> str:
+        """A place for an error message: `pipelines/my.yaml:14 steps.student.with.temprature`."""
+        path = tuple(where)
+        while path and path not in self.lines:
+            path = path[:-1]
+        line = f":{self.lines[path]}" if path in self.lines else ""
+        return f"{self.file}{line} {'.'.join(str(part) for part in where)}".rstrip()
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Recipe":
+        """Read a recipe file."""
+        file = Path(path)
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise BadRequest(f"{path}: no such recipe. {_recipes_beside(file)}") from None
+        except IsADirectoryError:
+            raise BadRequest(
+                f"{path}: is a folder; name a recipe file in it. {_recipes_beside(file / 'x')}"
+            ) from None
+        except UnicodeDecodeError as error:
+            raise BadRequest(
+                f"{path}: not UTF-8 text (byte {error.start}); save the recipe as UTF-8."
+            ) from None
+        return cls.parse(text, file=str(path), folder=file.parent)
+
+    @classmethod
+    def parse(cls, text: str, *, file: str = "recipe", folder: Path | None = None) -> "Recipe":
+        """Read a recipe from text."""
+        value, lines = _load(text, file)
+        draft = cls("", {}, folder=folder or Path(), file=file, text=text, lines=lines)
+        return _recipe(value, draft)
+
+
+def _recipes_beside(file: Path) -> str:
+    found = sorted(path.name for path in file.parent.glob("*.y*ml")) if file.parent.is_dir() else []
+    return did_you_mean(file.name, found) if found else "Give the path of a .yaml file."
+
+
+def _recipe(value: Any, draft: Recipe) -> Recipe:
+    top = _mapping(value, draft, (), "a recipe is a mapping with `name` and `steps`")
+    for key in top:
+        if key not in TOP:
+            raise BadRequest(f"{draft.at(key)}: no such word in a recipe. {did_you_mean(key, TOP)}")
+    for key in ("name", "steps"):
+        if key not in top:
+            raise BadRequest(f"{draft.at()}: a recipe needs `{key}:` at the top.")
+    name = top["name"]
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise BadRequest(f"{draft.at('name')}: must be letters, digits, - and _, beginning with a letter.")
+    description = top.get("description", "")
+    if not isinstance(description, str):
+        raise BadRequest(f"{draft.at('description')}: must be text.")
+    steps = _mapping(top["steps"], draft, ("steps",), "must be a mapping of step names to steps")
+    if not steps:
+        raise BadRequest(f"{draft.at('steps')}: there are no steps; add one.")
+    return Recipe(
+        name=name,
+        steps={key: _step(key, step, draft) for key, step in steps.items()},
+        description=description,
+        folder=draft.folder,
+        file=draft.file,
+        text=draft.text,
+        lines=draft.lines,
+    )
+
+
+def _step(name: str, value: Any, draft: Recipe) -> Step:
+    where: Where = ("steps", name)
+    if not NAME.fullmatch(name):
+        raise BadRequest(
+            f"{draft.at(*where)}: a step's name has letters, digits, - and _, beginning with a letter."
+        )
+    words = _mapping(
+        {} if value is None else value, draft, where, f"a step is a mapping of {', '.join(WORDS)}"
+    )
+    for key in words:
+        if key not in WORDS:
+            raise BadRequest(f"{draft.at(*where, key)}: no such word in a step. {did_you_mean(key, WORDS)}")
+    for key in ("stage", "uses"):
+        if key in words and not isinstance(words[key], str):
+            raise BadRequest(f"{draft.at(*where, key)}: must be a name.")
+    return Step(
+        stage=words.get("stage"),
+        uses=words.get("uses"),
+        options=_mapping(words.get("with", {}), draft, (*where, "with"), "must be a mapping of options"),
+        inputs=_inputs(words.get("from", {}), draft, (*where, "from")),
+        sweep=_sweep(words.get("sweep"), draft, (*where, "sweep")),
+    )
+
+
+def _inputs(value: Any, draft: Recipe, where: Where) -> dict[str, str | tuple[str, ...]]:
+    found: dict[str, str | tuple[str, ...]] = {}
+    for port, given in _mapping(value, draft, where, "must be a mapping of ports to steps").items():
+        if isinstance(given, str):
+            found[port] = given
+        elif isinstance(given, list) and given and all(isinstance(one, str) for one in given):
+            found[port] = tuple(given)
+        else:
+            raise BadRequest(
+                f"{draft.at(*where, port)}: must name a step or an outside reference, or list several."
+            )
+    return found
+
+
+def _sweep(value: Any, draft: Recipe, where: Where) -> tuple[Mapping[str, Any], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not value:
+        raise BadRequest(
+            f"{draft.at(*where)}: must be a list of variants, such as [{{uses: a}}, {{uses: b}}]."
+        )
+    for index, variant in enumerate(value):
+        words = _mapping(variant, draft, (*where, index), "a variant is a mapping of `uses` and/or `with`")
+        for key in words:
+            if key not in ("uses", "with"):
+                raise BadRequest(
+                    f"{draft.at(*where, index, key)}: a variant has only `uses` and `with`. "
+                    f"{did_you_mean(key, ('uses', 'with'))}"
+                )
+        if not isinstance(words.get("uses", ""), str):
+            raise BadRequest(f"{draft.at(*where, index, 'uses')}: must be a name.")
+        _mapping(words.get("with", {}), draft, (*where, index, "with"), "must be a mapping of options")
+    return tuple(value)
+
+
+def _mapping(value: Any, draft: Recipe, where: Where, rule: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise BadRequest(f"{draft.at(*where)}: {rule}, not {_kind(value)}.")
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), "nothing")
+
+
+def _load(text: str, file: str) -> tuple[Any, dict[Where, int]]:
+    """YAML 1.2 text -> plain values, and the line of every key and item."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    yaml = YAML(typ="safe", pure=True)
+    lines: dict[Where, int] = {}
+    try:
+        node = yaml.compose(text)
+        if node is None:
+            raise BadRequest(f"{file}: the file is empty; a recipe needs `name` and `steps`.")
+        return _plain(node, (), lines, file, yaml.constructor), lines
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise BadRequest(f"{file}{line}: not YAML: {error.problem or error.context}.") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        problem = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        raise BadRequest(f"{file}: not YAML: {problem}.") from None
+
+
+def _plain(node: Any, where: Where, lines: dict[Where, int], file: str, constructor: Any) -> Any:
+    from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+    lines.setdefault(where, node.start_mark.line + 1)
+    if node.anchor:
+        raise BadRequest(
+            f"{file}:{node.start_mark.line + 1}: a recipe has no anchors or aliases; write it out."
+        )
+    if isinstance(node, SequenceNode):
+        return [_plain(item, (*where, i), lines, file, constructor) for i, item in enumerate(node.value)]
+    if isinstance(node, MappingNode):
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if not isinstance(key_node, ScalarNode):
+                raise BadRequest(f"{file}:{line}: a key must be a word.")
+            if key in found:
+                first = lines[(*where, key)]
+                raise BadRequest(
+                    f"{file}:{line} {'.'.join(map(str, (*where, key)))}: written twice "
+                    f"(first in line {first}); keep one."
+                )
+            lines[(*where, key)] = line
+            found[key] = _plain(value_node, (*where, key), lines, file, constructor)
+        return found
+    value = constructor.construct_object(node, deep=True)
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(node.value)

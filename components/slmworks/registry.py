@@ -1,0 +1,241 @@
+"""Versions of released models and who decided what about them: an append-only log in the store.
+
+`registry/<name>/<seq>.json` is created only if absent and never changed. Everything that is said of a
+model (versions, champion, candidate, previous) is computed from those entries; MLflow's tags and
+aliases are a picture of them. This module moves no model and knows no MLflow.
+"""
+
+import getpass
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import ValidationError
+
+from slmworks.decisions import Action, Entry, ModelState, Version, replay
+from slmworks.errors import BadRequest, CorruptObject, did_you_mean
+
+if TYPE_CHECKING:
+    from slmworks.store import Store
+
+__all__ = ["Entry", "ModelState", "Registry", "Version", "check_name", "claimed_user"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_ENTRY = re.compile(r"registry/([^/]+)/(\d{6})\.json")
+
+
+class _Words(NamedTuple):
+    """Who decides, how that is known, and the reason."""
+
+    who: str
+    how: str
+    why: str
+
+
+class Registry:
+    """The log of one store. Safe with any number of writers: the loser of a race is told."""
+
+    def __init__(self, store: "Store") -> None:
+        self.store = store
+
+    def names(self) -> list[str]:
+        """Every name that has a log, sorted."""
+        found = (_ENTRY.fullmatch(key) for key in self.store.list("registry/"))
+        return sorted({match.group(1) for match in found if match})
+
+    def state(self, name: str) -> ModelState:
+        """What the log says about `name`; BadRequest when nothing was ever registered under it."""
+        state = self._read(name)
+        if not state.versions:
+            raise BadRequest(
+                f"no model is registered as '{name}' in {self.store.url}. {did_you_mean(name, self.names())}"
+            )
+        return state
+
+    def register(
+        self,
+        name: str,
+        *,
+        model_digest: str,
+        wrapper_digest: str,
+        verdict: str,
+        seal: Callable[[int], str],
+    ) -> Entry:
+        """Enter a release as a candidate; the same (name, model, wrapper) keeps its first entry.
+
+        `seal(version)` gives the digest that the release will have in the store under that version, so
+        the entry can name it before it is committed. Whoever gets an entry back that is older than the
+        call must build the release from that entry's `version` and `verdict`: then its bytes agree.
+        """
+        who, how = claimed_user()
+        while True:
+            state = self._read(name)
+            for version in state.versions:
+                first = version.registered
+                if (first.model_digest, first.wrapper_digest) == (model_digest, wrapper_digest):
+                    return first
+            number = len(state.versions) + 1
+            entry = Entry(
+                seq=len(state.entries) + 1,
+                action="register",
+                name=name,
+                version=number,
+                model_digest=model_digest,
+                wrapper_digest=wrapper_digest,
+                release=seal(number),
+                verdict=verdict,
+                who=who,
+                how=how,
+                when=_now(),
+            )
+            if self._append(entry):
+                return entry
+
+    def approve(self, name: str, version: int, *, who: str, how: str, why: str) -> Entry:
+        """Make a candidate (or a version that was rolled back) the champion."""
+        return self._decide("approve", name, version, _Words(who, how, why))
+
+    def reject(self, name: str, version: int, *, who: str, how: str, why: str) -> Entry:
+        """Turn a candidate down. The same bytes stay rejected; there is no way back."""
+        return self._decide("reject", name, version, _Words(who, how, why))
+
+    def rollback(self, name: str, *, who: str, how: str, why: str) -> Entry:
+        """Make the previous champion the champion again.
+
+        Decided on what the log says now: if someone else changes the champion meanwhile, nothing is
+        rolled back and the caller is told.
+        """
+        _require_reason(why, "rollback")
+        seen = self.state(name)
+        while True:
+            state = self.state(name)
+            if _number(state.champion) != _number(seen.champion):
+                last = state.entries[-1]
+                raise BadRequest(
+                    f"{name}: {last.who} just made v{_number(state.champion)} the champion ({last.why}); "
+                    "nothing was rolled back. Look at `slmworks models` and decide again."
+                )
+            if state.previous is None:
+                raise BadRequest(_nothing_before(state))
+            if entry := self._try(state, "rollback", state.previous, _Words(who, how, why)):
+                return entry
+
+    def approved(self, name: str, version: int, model_digest: str, wrapper_digest: str) -> None:
+        """Return if exactly these digests are approved as this version; otherwise BadRequest says why not."""
+        found = self.state(name).version(version)
+        label, decided = f"{name} v{version}", found.decided
+        if decided is None:
+            raise BadRequest(
+                f"{label} is not approved yet. Approve it: slmworks approve {name} {version} --because '…'"
+            )
+        if found.status != "approved":
+            raise BadRequest(f"{label} was {_decision(decided)}; it is not served. See `slmworks models`.")
+        _require_same(f"{label}'s model", model_digest, decided.model_digest)
+        _require_same(f"{label}'s wrapper", wrapper_digest, decided.wrapper_digest)
+
+    def _decide(self, action: Action, name: str, number: int, words: "_Words") -> Entry:
+        _require_reason(words.why, action)
+        while True:
+            state = self.state(name)
+            version = state.version(number)
+            _require_open(name, version, action)
+            if entry := self._try(state, action, version, words):
+                return entry
+
+    def _try(self, state: ModelState, action: Action, version: Version, words: "_Words") -> Entry | None:
+        """Append the next entry, or None when someone else was faster."""
+        said = {"who": words.who, "how": words.how, "why": words.why.strip(), "when": _now()}
+        place = {"seq": len(state.entries) + 1, "action": action}
+        entry = version.registered.model_copy(update={**place, **said})
+        return entry if self._append(entry) else None
+
+    def _append(self, entry: Entry) -> bool:
+        text = json.dumps(entry.model_dump(), indent=1, ensure_ascii=False) + "\n"
+        return self.store.create(f"registry/{entry.name}/{entry.seq:06d}.json", text.encode())
+
+    def _read(self, name: str) -> ModelState:
+        check_name(name)
+        keys = [key for key in self.store.list(f"registry/{name}/") if _ENTRY.fullmatch(key)]
+        return replay(name, [self._entry(key, seq) for seq, key in enumerate(sorted(keys), start=1)])
+
+    def _entry(self, key: str, seq: int) -> Entry:
+        if not key.endswith(f"/{seq:06d}.json"):
+            raise CorruptObject(f"{self.store.url}/{key}: entry {seq:06d} before it is missing. Restore it.")
+        try:
+            entry = Entry.model_validate_json(self.store.read(key) or b"")
+        except ValidationError as error:
+            raise CorruptObject(
+                f"{self.store.url}/{key}: not an entry of the log ({error.errors()[0]['msg']}). Restore it."
+            ) from None
+        if f"registry/{entry.name}/{entry.seq:06d}.json" != key:
+            raise CorruptObject(
+                f"{self.store.url}/{key}: speaks of {entry.name} {entry.seq:06d}. Restore it."
+            )
+        return entry
+
+
+def check_name(name: str) -> None:
+    """BadRequest unless `name` can be a registered name (it becomes a folder and an MLflow name)."""
+    if not _NAME.fullmatch(name):
+        raise BadRequest(
+            f"'{name}' cannot be a model's name: use letters, digits, '-', '_' and '.', "
+            "starting with a letter or digit, at most 100."
+        )
+
+
+def claimed_user() -> tuple[str, str]:
+    """Who runs this process, and how that is known: the login name is a claim, not a proof."""
+    try:
+        return getpass.getuser(), "claimed: user name of the process"
+    except (KeyError, OSError):
+        return "unknown", "no user name in this process"
+
+
+def _require_reason(why: str, action: str) -> None:
+    if not why.strip():
+        raise BadRequest(f"say why: slmworks {action} … --because 'the reason, for those who come later'.")
+
+
+def _require_open(name: str, version: Version, action: str) -> None:
+    """BadRequest if the version was decided already (one that was rolled back may be approved again)."""
+    if version.decided is None or (version.status == "rolled-back" and action == "approve"):
+        return
+    way_out = {
+        "approve": f"To take it out of service: slmworks rollback {name}.",
+        "reject": "Train another one; the same bytes stay rejected.",
+        "rollback": f"It is out of service; slmworks approve {name} {version.number} brings it back.",
+    }[version.decided.action]
+    raise BadRequest(f"{name} v{version.number} was already {_decision(version.decided)}. {way_out}")
+
+
+def _require_same(what: str, have: str, approved: str) -> None:
+    if have != approved:
+        raise BadRequest(
+            f"{what} is {have[:12]}, the approval names {approved[:12]}: it was changed since. "
+            "Restore the files, or register what you have and have it approved."
+        )
+
+
+def _decision(entry: Entry) -> str:
+    """What was decided, by whom, when and why, for a sentence."""
+    done = {"approve": "approved", "reject": "rejected", "rollback": "rolled back"}[entry.action]
+    return f"{done} by {entry.who} on {entry.when[:10]} ({entry.why})"
+
+
+def _nothing_before(state: ModelState) -> str:
+    if state.champion is None:
+        return f"{state.name} has no champion, so there is nothing to roll back. See `slmworks models`."
+    return (
+        f"{state.name} v{state.champion.number} is the first champion: no previous one to go back to. "
+        "Approve another version instead."
+    )
+
+
+def _number(version: Version | None) -> int | None:
+    return version.number if version else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,120 @@
+"""The JSON schema of recipes: the four words of a step, and the options of every installed plugin."""
+
+from typing import Any
+
+from slmworks.catalog import STAGES, plugins, stage_class
+from slmworks.recipe import NAME, WORDS
+from slmworks.stage import ports
+
+
+def recipe_schema() -> dict[str, Any]:
+    """A schema (draft 2020-12) for editors. `slmworks check` knows more than it can say."""
+    steps = {f"^{NAME.pattern}$": {"$ref": "#/$defs/step"}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "slmworks recipe",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "steps"],
+        "properties": {
+            "name": {"type": "string", "pattern": f"^{NAME.pattern}$", "description": "The recipe's name."},
+            "description": {"type": "string", "description": "What it makes, for the person who approves."},
+            "steps": {
+                "type": "object",
+                "description": "The steps; a step's name is its stage unless it says `stage`.",
+                "minProperties": 1,
+                "properties": {stage: _named(stage) for stage in STAGES},
+                "patternProperties": steps,
+                "additionalProperties": False,
+            },
+        },
+        "$defs": {"step": _step(), **{f"with-{s}-{p}": _options(s, p) for s in STAGES for p in plugins(s)}},
+    }
+
+
+def _step() -> dict[str, Any]:
+    given = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    variant = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"uses": {"type": "string"}, "with": {"type": "object"}},
+    }
+    described = {
+        "stage": {"enum": list(STAGES), "description": "What kind of step it is; default: the step's name."},
+        "uses": {"type": "string", "description": "The plugin; default: the stage's."},
+        "with": {"type": "object", "description": "The plugin's options."},
+        "from": {
+            "type": "object",
+            "additionalProperties": given,
+            "description": "Port: the step that makes it, or a path or URL.",
+        },
+        "sweep": {"type": "array", "items": variant, "minItems": 1, "description": "Variants, each a task."},
+    }
+    return {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {word: described[word] for word in WORDS},
+        "allOf": [_when(stage, name) for stage in STAGES for name in plugins(stage)],
+    }
+
+
+def _when(stage: str, name: str) -> dict[str, Any]:
+    """Where a step says stage and plugin, complete that plugin's options."""
+    return {
+        "if": {
+            "properties": {"stage": {"const": stage}, "uses": {"const": name}},
+            "required": ["stage", "uses"],
+        },
+        "then": {"properties": {"with": {"$ref": f"#/$defs/with-{stage}-{name}"}}},
+    }
+
+
+def _named(stage: str) -> dict[str, Any]:
+    """A step that is called like its stage: complete ports, and the options of the plugin it names."""
+    known = plugins(stage)
+    contract = stage_class(stage)
+    taken = ports(contract)
+    named = {
+        "if": {"not": {"required": ["stage"]}},
+        "then": {
+            "properties": {
+                "uses": {"enum": list(known)},
+                **({} if any(port.kind is None for port in taken.values()) else {"from": _ports(stage)}),
+            },
+            "allOf": [
+                {
+                    "if": _says(name, is_default=name == contract.default),
+                    "then": {"properties": {"with": {"$ref": f"#/$defs/with-{stage}-{name}"}}},
+                }
+                for name in known
+            ],
+        },
+    }
+    return {
+        "allOf": [{"$ref": "#/$defs/step"}, named],
+        "description": (contract.__doc__ or "").splitlines()[0],
+    }
+
+
+def _says(name: str, *, is_default: bool) -> dict[str, Any]:
+    says: dict[str, Any] = {"properties": {"uses": {"const": name}}}
+    if not is_default:
+        says["required"] = ["uses"]
+    return {"allOf": [says, {"not": {"required": ["sweep"]}}]}
+
+
+def _ports(stage: str) -> dict[str, Any]:
+    given = {"type": ["string", "array"]}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": dict.fromkeys(ports(stage_class(stage)), given),
+    }
+
+
+def _options(stage: str, name: str) -> dict[str, Any]:
+    described = plugins(stage)[name].load().model_json_schema()
+    described.pop("title", None)
+    for option in described.get("properties", {}).values():
+        option.pop("title", None)
+    return {**described, "required": []}

@@ -1,0 +1,189 @@
+"""Where bytes live, and how they get there exactly once.
+
+    objects/<tree digest>/…      folders of artifacts, never changed after they were committed
+    tasks/<fingerprint>.json     manifest of the task with that identity: created only if absent
+    runs/<run>/<task>.json       records of what happened
+    registry/<name>/<seq>.json   the approval log
+
+Everything is said in six verbs (`create`, `read`, `write`, `list`, `put`, `folder`), so that an object
+store without rename can speak them too. What is here is the local back end.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from slmworks.artifact import File, Manifest, file_digest, scan, tree_digest
+from slmworks.errors import BadRequest, CorruptObject
+
+SEALED_AT = 1_000_000_000
+"""Modification time (s) given to every committed file: an edit shows without hashing anything."""
+
+
+class Store:
+    """A folder on a local disk (`file:///path` or a plain path)."""
+
+    def __init__(self, root: Path) -> None:
+        """Open the store at `root`; folders are made when something is first written."""
+        self.root = root
+
+    @property
+    def url(self) -> str:
+        """The store's address."""
+        return self.root.as_uri()
+
+    @property
+    def cache(self) -> Path:
+        """A place on this machine for locks and intermediate files; its content may be lost."""
+        return self.root / "local"
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Create `key`, durably, only if it is absent. False when somebody else was first."""
+        path = self.root / key
+        part = self._write_part(path, data)
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink()
+        _sync_folder(path.parent)
+        return True
+
+    def write(self, key: str, data: bytes) -> None:
+        """Create or replace `key` in one step. For records that a single writer owns."""
+        path = self.root / key
+        self._write_part(path, data).replace(path)
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes of `key`, or None when it is absent."""
+        try:
+            return (self.root / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def list(self, prefix: str) -> list[str]:
+        """Every key below `prefix`, sorted."""
+        base = self.root / prefix
+        keys = (path.relative_to(self.root).as_posix() for path in base.rglob("*") if path.is_file())
+        return sorted(key for key in keys if not key.endswith(".part"))
+
+    def put(self, folder: Path) -> tuple[str, tuple[File, ...]]:
+        """Move a folder into the store; return its tree digest and files. Finding it there is fine."""
+        files = scan(folder)
+        digest = tree_digest(files)
+        target = self.root / "objects" / digest
+        if target.is_dir() and not self.damage(digest, files):
+            return digest, files
+        staged = self._stage(folder)
+        if target.exists():  # somebody's edit, or a copy that was cut short: what we hold is right
+            target.rename(self._scratch_name("damaged"))
+        try:
+            staged.rename(target)
+        except OSError:  # a simultaneous task made the same bytes
+            if self.damage(digest, files):
+                raise
+            shutil.rmtree(staged)
+        _sync_folder(target.parent)
+        return digest, files
+
+    def folder(self, digest: str) -> Path:
+        """The local folder of an object."""
+        path = self.root / "objects" / digest
+        if not path.is_dir():
+            raise CorruptObject(f"objects/{digest[:12]}… is missing from {self.url}; run the recipe again.")
+        return path
+
+    def verify(self, manifest: Manifest) -> None:
+        """Hash every file of an object again; CorruptObject names the first that differs."""
+        broken = self.damage(manifest.digest, manifest.files, deep=True)
+        if broken:
+            raise CorruptObject(
+                f"{manifest.key[:20]}…/{broken}: not the bytes that were committed. "
+                "Run the recipe again to make it anew."
+            )
+
+    def damage(self, digest: str, files: Iterable[File], *, deep: bool = False) -> str:
+        """Path of the first file that is not what was committed, or ''. Hashes only what looks touched."""
+        base = self.root / "objects" / digest
+        expected = {f.path: f for f in files}
+        for path in base.rglob("*"):
+            if path.is_file() and path.relative_to(base).as_posix() not in expected:
+                return path.relative_to(base).as_posix()
+        return next((f.path for f in expected.values() if _differs(base / f.path, f, deep=deep)), "")
+
+    def discard(self, digest: str) -> None:
+        """Take a damaged object out of sight, so that the next run makes it anew."""
+        self.folder(digest).rename(self._scratch_name("damaged"))
+
+    def _write_part(self, path: Path, data: bytes) -> Path:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.parent / f".{path.name}.{uuid.uuid4().hex}.part"
+            with part.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except PermissionError as error:
+            raise BadRequest(
+                f"{self.url}: cannot write there ({error.strerror}); choose another --store."
+            ) from None
+        return part
+
+    def _staging(self) -> Path:
+        return self.root / "local" / "staging"
+
+    def _scratch_name(self, word: str) -> Path:
+        self._staging().mkdir(parents=True, exist_ok=True)
+        return self._staging() / f"{os.getpid()}-{word}-{uuid.uuid4().hex[:8]}"
+
+    def _stage(self, folder: Path) -> Path:
+        """Bring a folder onto the store's disk, durable and read-only, under a name nobody reads.
+
+        After a crash `process.sweep` removes it.
+        """
+        staged = self._scratch_name("put")
+        (self.root / "objects").mkdir(parents=True, exist_ok=True)
+        shutil.move(folder, staged)
+        for path in staged.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as stream:
+                    os.fsync(stream.fileno())
+                os.utime(path, (SEALED_AT, SEALED_AT))
+                path.chmod(0o444)
+        return staged
+
+
+def open_store(url: str) -> Store:
+    """Open the store that `url` names: a folder, or `file:///folder`."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return Store(Path(unquote(parts.path)).absolute())
+    if parts.scheme and "://" in url:
+        raise BadRequest(
+            f"store '{parts.scheme}://…': this version keeps its store on a local disk; "
+            "give --store a folder or a file:// URL."
+        )
+    return Store(Path(url).absolute())
+
+
+def _differs(path: Path, file: File, *, deep: bool) -> bool:
+    try:
+        stat = path.stat()
+    except OSError:
+        return True
+    if stat.st_size != file.size:
+        return True
+    untouched = int(stat.st_mtime) == SEALED_AT
+    return (deep or not untouched) and file_digest(path) != file.sha256
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

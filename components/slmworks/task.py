@@ -1,0 +1,309 @@
+"""Run ONE task, the same way on every engine: identity, cache, run, commit, record.
+
+    slmworks task --spec <base64> --in teacher=<manifest> … --out <manifest>
+
+An engine hands over manifests and gets one back; the bytes stay in the store. A kill -9 at any moment
+leaves nothing that another task would see.
+"""
+
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from slmworks import catalog
+from slmworks.artifact import Artifact, Files, Manifest, Model, scan, tree_digest
+from slmworks.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
+from slmworks.fetch import Source
+from slmworks.identity import code_digest, fingerprint, read_files, shared_fingerprint
+from slmworks.options import configure, plain
+from slmworks.process import lease, scratch_folder
+from slmworks.records import adopt, find, utc, write_record
+from slmworks.registry import Registry
+from slmworks.spec import TaskSpec
+from slmworks.stage import Emit, Port, Stage, Task, output, ports
+from slmworks.store import Store, open_store
+
+Given = Mapping[str, Manifest | Sequence[Manifest]]
+"""Port -> manifest, or several for a joining port."""
+
+State = Literal["done", "cached", "failed", "refused", "skipped", "stopped"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended."""
+
+    state: State
+    manifest: Manifest | None = None
+    error: str = ""
+
+
+@dataclass
+class Running:
+    """One task being run: the spec made concrete."""
+
+    spec: TaskSpec
+    given: Given
+    emit: Emit
+    store: Store
+    plugin: Stage
+    fingerprint: str
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    shared: dict[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+
+    @classmethod
+    def prepare(cls, spec: TaskSpec, given: Given, emit: Emit) -> "Running":
+        """Load the plugin, validate the options and work out the identity. Imports nothing heavy."""
+        found = catalog.plugin(spec.stage, spec.plugin)
+        loaded = found.load()
+        code = code_digest(loaded)
+        if spec.code and spec.code != code:
+            raise BadRequest(
+                f"{spec.id}: this environment has other code for {spec.stage} {spec.plugin} "
+                f"({found.distribution} {found.version}) than the plan was made with; install the same "
+                "version, or build its image again."
+            )
+        plugin = configure(loaded, spec.plugin, spec.options)
+        identity = identify(spec, plugin, given)
+        return cls(spec, given, emit, open_store(spec.store), plugin, identity)
+
+    def run(self) -> Outcome:
+        """Find the result, or make it; then record what happened."""
+        try:
+            outcome = self._find_or_make()
+        except SlmworksError as error:
+            self.record("failed", None, error=str(error))
+            raise
+        except ModuleNotFoundError as error:
+            problem = missing_module(self.spec, error)
+            self.record("failed", None, error=problem)
+            raise BadRequest(problem) from error
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            self.record("failed", None, error=problem, trace=traceback.format_exc())
+            raise TaskFailed(f"{self.spec.id}: {problem}") from error
+        return outcome
+
+    def _find_or_make(self) -> Outcome:
+        with lease(self.store.cache, self.fingerprint, waiting=self._say_waiting):
+            cached = (
+                None if self.spec.fresh or not self.plugin.cacheable else find(self.store, self.fingerprint)
+            )
+            manifest = cached or self._make()
+        state: State = "cached" if cached else "done"
+        if not manifest.passed:
+            state = "refused"
+        self.record(state, manifest, cached=cached is not None)
+        return Outcome(state, manifest)
+
+    def _say_waiting(self) -> None:
+        self.emit({"event": "waiting", "note": "another run is doing the same"})
+
+    def _make(self) -> Manifest:
+        with scratch_folder(self.store.cache, self.spec.id) as scratch:
+            inputs = {port.name: self._input(port, scratch) for port in ports(type(self.plugin)).values()}
+            (scratch / "output").mkdir()
+            (scratch / "work").mkdir()
+            result = self.plugin.run(**inputs, task=self._window(scratch))  # type: ignore[attr-defined]
+            return self._commit(result)
+
+    def _window(self, scratch: Path) -> Task:
+        return Task(
+            output=scratch / "output",
+            scratch=scratch / "work",
+            threads=self.spec.threads,
+            seed=self.spec.seed,
+            emit=self._listen,
+            resolve=self._resolve,
+            share_with=partial(self._share, scratch),
+            open_registry=lambda: Registry(self.store),
+        )
+
+    def _listen(self, event: dict[str, Any]) -> None:
+        if event["event"] == "metrics":
+            self.metrics.append({"step": event["step"], "time": time.time(), **event["metrics"]})
+        self.emit(event)
+
+    # --- inputs ------------------------------------------------------------------------------------
+
+    def _input(self, port: Port, scratch: Path) -> Any:
+        if port.kind is None:
+            return {name: Source.load(source) for name, source in self.spec.sources.items()}
+        if port.name in self.plugin.ignores or port.name not in self.given:
+            return [] if port.many else None
+        given = self.given[port.name]
+        if isinstance(given, Manifest):
+            return self._open(port, given, scratch)
+        return [self._open(port, one, scratch) for one in given]
+
+    def _open(self, port: Port, manifest: Manifest, scratch: Path) -> Artifact:
+        self._verify(manifest)
+        seen = read_files(type(self.plugin), port.name, manifest)
+        folder = self.store.folder(manifest.digest)
+        digest = manifest.digest
+        if len(seen) < len(manifest.files):
+            folder = _view(folder, [f.path for f in seen], scratch / f"view-{port.name}")
+            digest = tree_digest(seen)
+        found = replace(Artifact.open(folder, digest=digest), summary=manifest.summary)
+        if isinstance(found, Files) and port.kind is Model:
+            return Model.from_files(found)
+        if port.kind is None or not isinstance(found, port.kind):
+            raise BadRequest(
+                f"{self.spec.id}.{port.name}: got a {found.kind}, which is not what {self.spec.stage} takes."
+            )
+        _check_formats(self.spec.id, self.plugin, port.name, found)
+        return found
+
+    def _verify(self, manifest: Manifest) -> None:
+        try:
+            self.store.verify(manifest)
+        except CorruptObject:
+            self.store.discard(manifest.digest)  # so that the next run makes it anew
+            raise
+
+    def _resolve(self, digest: str) -> Artifact:
+        return Artifact.open(self.store.folder(digest), digest=digest)
+
+    def _share(
+        self,
+        scratch: Path,
+        name: str,
+        inputs: Mapping[str, Artifact],
+        options: Mapping[str, Any],
+        build: Any,
+    ) -> Files:
+        digests = {role: artifact.digest for role, artifact in inputs.items()}
+        identity = shared_fingerprint(type(self.plugin), name, digests, options)
+        with lease(self.store.cache, identity, waiting=self._say_waiting):
+            manifest = find(self.store, identity)
+            if manifest is None:
+                folder = scratch / f"share-{name}"
+                folder.mkdir()
+                started = time.time()
+                build(folder)
+                made = Files(path=folder, meta={"shared": name}, refs=digests)
+                manifest = self._keep(made, identity, inputs=digests, seconds=time.time() - started)
+        self.shared[name] = manifest.digest
+        return Files(path=self.store.folder(manifest.digest), digest=manifest.digest)
+
+    # --- output ------------------------------------------------------------------------------------
+
+    def _commit(self, result: Any) -> Manifest:
+        wanted = output(type(self.plugin))
+        if not isinstance(result, wanted):
+            raise TaskFailed(
+                f"{self.spec.stage} {self.spec.plugin} returned {type(result).__name__}; "
+                f"it must return a {wanted.kind}."
+            )
+        return self._keep(
+            result, self.fingerprint, inputs=_digests(self.given), seconds=time.time() - self.started
+        )
+
+    def _keep(self, made: Artifact, identity: str, *, inputs: dict[str, Any], seconds: float) -> Manifest:
+        files = made.seal() if not made.digest else scan(made.path)
+        digest = tree_digest(files) if made.digest else self.store.put(made.path)[0]
+        found = catalog.plugin(self.spec.stage, self.spec.plugin)
+        manifest = Manifest(
+            kind=made.kind,
+            format=made.format,
+            digest=digest,
+            files=files,
+            meta=dict(made.meta),
+            refs=dict(made.refs),
+            summary=dict(made.summary),
+            fingerprint=identity,
+            producer={
+                "stage": self.spec.stage,
+                "plugin": self.spec.plugin,
+                "distribution": found.distribution,
+                "version": found.version,
+                "code": code_digest(type(self.plugin)),
+                "options": plain(self.plugin),
+            },
+            inputs=inputs,
+            shared=dict(self.shared),
+            created=utc(time.time()),
+            seconds=round(seconds, 3),
+        )
+        return adopt(self.store, manifest, replace_old=self.spec.fresh) if self.plugin.cacheable else manifest
+
+    def record(
+        self,
+        state: State,
+        manifest: Manifest | None,
+        *,
+        error: str = "",
+        trace: str = "",
+        cached: bool = False,
+    ) -> None:
+        """Spool what happened for the lineage: `runs/<run>/<task>.json`."""
+        write_record(
+            self.store,
+            self.spec,
+            {
+                "state": state,
+                "cached": cached,
+                "started": utc(self.started),
+                "ended": utc(time.time()),
+                "options": plain(self.plugin),
+                "inputs": _digests(self.given),
+                "fingerprint": self.fingerprint,
+                "manifest": manifest.model_dump(mode="json") if manifest else None,
+                "metrics": self.metrics,
+                "error": error,
+                "trace": trace,
+            },
+        )
+
+
+def identify(spec: TaskSpec, plugin: Stage, given: Given) -> str:
+    """The fingerprint of a task whose inputs are known."""
+    return fingerprint(
+        type(plugin),
+        stage=spec.stage,
+        name=spec.plugin,
+        options=plain(plugin),
+        inputs=given,
+        sources={name: Source.load(source).identity() for name, source in spec.sources.items()},
+        threads=spec.threads,
+        seed=spec.seed,
+    )
+
+
+def missing_module(spec: TaskSpec, error: ModuleNotFoundError) -> str:
+    """One line that says how to install what a plugin needs."""
+    found = catalog.plugin(spec.stage, spec.plugin)
+    return (
+        f"{spec.id}: {spec.stage} {spec.plugin} needs '{error.name}', which is not installed: "
+        f"pip install '{found.distribution}[run]'"
+    )
+
+
+def _digests(given: Given) -> dict[str, Any]:
+    return {
+        port: one.digest if isinstance(one, Manifest) else [manifest.digest for manifest in one]
+        for port, one in given.items()
+    }
+
+
+def _view(folder: Path, names: Sequence[str], view: Path) -> Path:
+    for name in names:
+        link = view / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(folder / name)
+    return view
+
+
+def _check_formats(task_id: str, plugin: Stage, port: str, found: Artifact) -> None:
+    takes = plugin.accepts.get(port, ())
+    if isinstance(found, Model) and takes and found.format not in takes:
+        raise BadRequest(f"{task_id}.{port}: takes {' or '.join(takes)} models, this one is {found.format}.")
+    if isinstance(found, Model) and found.task and plugin.tasks and found.task not in plugin.tasks:
+        raise BadRequest(
+            f"{task_id}.{port}: works for {' or '.join(plugin.tasks)}, this model is for {found.task}."
+        )

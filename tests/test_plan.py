@@ -1,0 +1,141 @@
+"""From a recipe to tasks: defaults, edges, sweeps, the barrier, and what is refused before anything runs."""
+
+import time
+from pathlib import Path
+
+import pytest
+from slmworks.errors import BadRequest
+from slmworks.plan import Plan, plan
+from slmworks.recipe import Recipe, Step
+
+HEAD = """\
+name: toy
+steps:
+  raw: {stage: fetch, from: {train: train.csv, test: test.csv}}
+  curate: {uses: toy, from: {data: raw}}
+  teacher: {stage: finetune, uses: toy, from: {model: ./base, data: curate}}
+"""
+
+
+@pytest.fixture
+def lower(tmp_path: Path):
+    (tmp_path / "base").mkdir()
+    for name in ("train.csv", "test.csv", "base/config.json", "base/model.safetensors"):
+        (tmp_path / name).write_text("x")
+
+    def lower(tail: str, head: str = HEAD) -> Plan:
+        return plan(Recipe.parse(head + tail, file="r.yaml", folder=tmp_path))
+
+    return lower
+
+
+def test_a_line_becomes_tasks_and_edges(lower) -> None:
+    planned = lower("")
+    assert list(planned.tasks) == ["raw", "curate", "teacher.model", "teacher"]
+    assert planned.tasks["teacher"].inputs == {"data": "curate", "model": "teacher.model"}
+    assert planned.tasks["teacher.model"].stage == "fetch"
+    assert planned.tasks["teacher"].options["epochs"] == 2
+    assert planned.after("curate") == {"teacher"}
+
+
+def test_sweeps_fan_out_match_and_join(lower) -> None:
+    planned = lower("""\
+  student: {stage: distill, uses: toy, from: {teacher: teacher, data: curate}, sweep: [{with: {layers: [0]}}, {with: {layers: [0, 1]}}]}
+  quantize: {uses: toy, from: {model: student, calibration: curate}, sweep: [{with: {bits: 4}}, {with: {bits: 8}}]}
+  baseline: {stage: evaluate, uses: toy, from: {model: student, data: curate}}
+  evaluate: {uses: toy, from: {model: quantize, baseline: baseline, data: curate}}
+  gate: {uses: toy, from: {reports: [evaluate, baseline]}}
+""")  # fmt: skip
+    assert "evaluate.layers=0-1.bits=4" in planned.tasks
+    matched = planned.tasks["evaluate.layers=0-1.bits=4"].inputs
+    assert matched["baseline"] == "baseline.layers=0-1"  # shared coordinate: matched, not multiplied
+    assert len(planned.tasks["gate"].inputs["reports"]) == 4 + 2
+    assert [task.id for task in planned if task.step == "gate"] == ["gate"]
+
+
+def test_a_sweep_over_plugins_is_named_after_them(lower) -> None:
+    planned = lower("""\
+  export: {stage: quantize, uses: toy, from: {model: teacher, calibration: curate}}
+  quantize: {from: {model: export, calibration: curate}, sweep: [{uses: toy-onnx}]}
+""")
+    assert "quantize.toy-onnx" in planned.tasks
+
+
+def test_the_same_recipe_can_be_built_in_python(tmp_path) -> None:
+    (tmp_path / "train.csv").write_text("x")
+    built = Recipe("toy", {"raw": Step(stage="fetch", inputs={"train": "train.csv"})}, folder=tmp_path)
+    assert list(plan(built).tasks) == ["raw"]
+
+
+def test_what_follows_approval_is_another_segment(lower) -> None:
+    planned = lower("""\
+  evaluate: {uses: toy, from: {model: teacher, data: curate}}
+  gate: {uses: toy, from: {reports: evaluate}}
+  register: {from: {verdict: gate}, with: {name: toy}}
+  approve: {from: {release: register}}
+  deploy: {from: {release: approve}}
+""")
+    assert [task.id for task in planned if task.after_approval] == ["approve", "deploy"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "said"),
+    [
+        ("  studnt: {from: {}}", "r.yaml:6 steps.studnt: no such stage 'studnt'"),
+        ("  student: {stage: distil}", "steps.student.stage: no such stage 'distil'. Did you mean 'distill'?"),
+        ("  quantize: {uses: toi}", "steps.quantize.uses: no such quantize plugin 'toi'. Did you mean 'toy'?"),
+        ("  prune: {from: {model: teacher}}", "no plugin for prune is installed"),
+        ("  student: {stage: distill, uses: toy, from: {teacher: teacher, data: curate}, with: {layrs: [1]}}",
+         "steps.student.with.layrs: no such option of toy. Did you mean 'layers'?"),
+        ("  student: {stage: distill, uses: toy, from: {teacher: techer, data: curate}}",
+         "steps.student.from.teacher: no step named 'techer'. Did you mean 'teacher'?"),
+        ("  student: {stage: distill, uses: toy, from: {techer: teacher, data: curate}}",
+         "steps.student.from.techer: no such port of distill. Did you mean 'teacher'?"),
+        ("  student: {stage: distill, uses: toy, from: {data: curate}}", "toy needs `teacher:` (a Model)"),
+        ("  student: {stage: distill, uses: toy, from: {teacher: teacher, data: [curate, curate]}}",
+         "steps.student.from.data: takes one step, not a list"),
+        ("  student: {stage: distill, uses: toy, from: {teacher: curate, data: curate}}",
+         "steps.student.from.teacher: takes a Model, but 'curate' (curate) makes a Dataset"),
+        ("  student: {stage: distill, uses: toy, from: {teacher: teacher, data: more.csv}}",
+         "steps.student.from.data: takes a Dataset from a step"),
+        ("  t2: {stage: finetune, uses: toy, from: {model: ./nowhere, data: curate}}", "steps.t2.from.model: no such file"),
+        ("  t2: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {epochs: two}}",
+         "r.yaml:6 steps.t2.with.epochs: input should be a valid integer, got 'two'"),
+        ("  t2: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {epochs: '2'}}", "got '2'"),
+        ("  t2: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {rate: 1.5}}", "less than 1"),
+        ("  t2: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {epochs: .inf}}", "steps.t2.with.epochs"),
+        ("  quantize: {uses: toy, from: {model: teacher}}", "toy needs `calibration:`"),
+        ("  quantize: {uses: toy-onnx, from: {model: teacher}}", "toy-onnx takes onnx models, but 'teacher' (toy) makes hf"),
+        ("  a: {stage: distill, uses: toy, from: {teacher: b, data: curate}}\n"
+         "  b: {stage: distill, uses: toy, from: {teacher: a, data: curate}}", "the steps go round in a circle: "),
+        ("  more: {stage: fetch}", "nothing to fetch"),
+        ("  more: {stage: fetch, from: {train: raw}}", "'raw' is a step"),
+        ("  more: {stage: fetch, from: {train: no.csv}}", "steps.more.from.train: no such file"),
+        ("  more: {stage: fetch, from: {train: 'ftq://x/y'}}", "steps.more.from.train: "),
+        ("  more: {stage: fetch, from: {train: 'https://me:secret@host/x'}}", "credentials"),
+        ("  quantize: {uses: toy, from: {model: teacher, calibration: curate}, sweep: [{with: {bits: 8}}, {with: {bit: 4}}]}",
+         "steps.quantize.sweep.1.with.bit: no such option"),
+        ("  evaluate: {uses: toy, from: {model: teacher, data: curate}}\n"
+         "  gate: {uses: toy, from: {reports: evaluate}, sweep: [{with: {allow: true}}, {with: {allow: false}}]}\n"
+         "  register: {from: {verdict: gate}, with: {name: x}}", "register happens once, but a sweep reaches it (gate)"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_refused_with_its_place(lower, tail: str, said: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        lower(tail + "\n")
+    message = str(caught.value)
+    assert said in message
+    assert message.startswith("r.yaml:")
+    assert "\n" not in message
+    assert "secret" not in message
+
+
+def test_a_thousand_tasks_are_planned_within_a_moment(lower) -> None:
+    variants = ", ".join(f"{{with: {{rate: {(i + 1) / 2000}}}}}" for i in range(500))
+    begun = time.perf_counter()
+    planned = lower(f"""\
+  many: {{stage: finetune, uses: toy, from: {{model: ./base, data: curate}}, sweep: [{variants}]}}
+  evaluate: {{uses: toy, from: {{model: many, data: curate}}}}
+""")
+    assert len(planned) == 4 + 1 + 500 + 500
+    assert time.perf_counter() - begun < 10  # a guard against quadratic growth; the benchmark has the number

@@ -1,0 +1,102 @@
+"""The store: committed once, found again, never torn, never silently changed."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from slmworks.artifact import Manifest, scan, tree_digest
+from slmworks.errors import BadRequest, CorruptObject
+from slmworks.store import Store, open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path / "store"))
+
+
+def folder(tmp_path: Path, text: str = "bytes", name: str = "made") -> Path:
+    made = tmp_path / name
+    (made / "deep").mkdir(parents=True)
+    (made / "deep" / "file.txt").write_text(text)
+    return made
+
+
+def manifest(digest: str, files) -> Manifest:
+    return Manifest(kind="Files", format="files", digest=digest, files=files)
+
+
+def test_a_key_is_created_once(store: Store) -> None:
+    assert store.create("tasks/a.json", b"first")
+    assert not store.create("tasks/a.json", b"second")
+    assert store.read("tasks/a.json") == b"first"
+    assert store.read("tasks/b.json") is None
+    assert store.list("tasks") == ["tasks/a.json"]
+
+
+def _race(root: str, number: int, queue) -> None:
+    queue.put(open_store(root).create("registry/x/000001.json", str(number).encode()))
+
+
+def test_of_many_writers_one_wins(store: Store, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    writers = [context.Process(target=_race, args=(store.url, n, queue)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    won = [queue.get(timeout=60) for _ in writers]
+    for writer in writers:
+        writer.join()
+    assert sorted(won) == [False, False, False, True]
+    assert store.list("registry") == ["registry/x/000001.json"]
+
+
+def test_a_folder_is_moved_in_under_its_digest(store: Store, tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    expected = tree_digest(scan(made))
+    digest, files = store.put(made)
+    assert digest == expected
+    assert not made.exists()
+    assert (store.folder(digest) / "deep/file.txt").read_text() == "bytes"
+    store.verify(manifest(digest, files))
+
+
+def test_an_edit_is_found_and_healed(store: Store, tmp_path: Path) -> None:
+    digest, files = store.put(folder(tmp_path))
+    edited = store.folder(digest) / "deep/file.txt"
+    edited.chmod(0o644)
+    edited.write_text("bytez")
+    assert store.damage(digest, files) == "deep/file.txt"
+    with pytest.raises(CorruptObject, match="deep/file.txt: not the bytes that were committed"):
+        store.verify(manifest(digest, files))
+    again, _ = store.put(folder(tmp_path, name="again"))
+    assert again == digest
+    assert edited.read_text() == "bytes"
+
+
+def test_a_file_added_or_lost_is_damage(store: Store, tmp_path: Path) -> None:
+    digest, files = store.put(folder(tmp_path))
+    (store.folder(digest) / "extra").write_text("x")
+    assert store.damage(digest, files) == "extra"
+    (store.folder(digest) / "extra").unlink()
+    (store.folder(digest) / "deep/file.txt").unlink()
+    assert store.damage(digest, files) == "deep/file.txt"
+
+
+def test_a_store_that_was_moved_still_holds(store: Store, tmp_path: Path) -> None:
+    digest, files = store.put(folder(tmp_path))
+    store.root.rename(tmp_path / "elsewhere")
+    moved = open_store((tmp_path / "elsewhere").as_uri())
+    moved.verify(manifest(digest, files))
+    assert not moved.damage(digest, files)
+
+
+def test_a_store_that_cannot_be_had() -> None:
+    with pytest.raises(BadRequest, match=r"store 's3://…': this version keeps its store on a local disk"):
+        open_store("s3://bucket/path")
+
+
+def test_a_manifest_that_is_none() -> None:
+    with pytest.raises(BadRequest, match="tasks/x.json: not a manifest: digest"):
+        Manifest.read('{"kind": "Files", "format": "files", "files": []}', where="tasks/x.json")
+    with pytest.raises(BadRequest, match="not a manifest"):
+        Manifest.read("{", where="tasks/x.json")

@@ -1,0 +1,1 @@
+"""A plugin family without any dependency, for tests of engines."""

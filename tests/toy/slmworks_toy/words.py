@@ -1,0 +1,3 @@
+"""A module that the steps import: editing it changes their code."""
+
+GREETING = "hello"
