@@ -82,14 +82,15 @@ def sweep(place: Path) -> None:
 
 
 def alive(pid: str) -> bool:
-    """Whether a process with this number exists."""
+    """Whether a process with this number is running (one that only waits to be reaped is not)."""
     try:
         os.kill(int(pid), 0)
     except (ProcessLookupError, ValueError):
         return False
     except PermissionError:
         return True
-    return True
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def usable_cores() -> int:

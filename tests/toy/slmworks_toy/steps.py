@@ -69,6 +69,7 @@ class ToyDistill(Distill):
     layers: tuple[int, ...] = (0,)
     """Which layers to keep."""
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",)}
+    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
     deterministic: ClassVar[bool] = True
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:

@@ -1,0 +1,21 @@
+"""Fetch: bring bytes from outside into the store, pinned and recorded."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from slmworks.artifact import Files
+from slmworks.fetch.source import Source
+from slmworks.stage import Stage, Task
+
+__all__ = ["Fetch", "Source"]
+
+
+class Fetch(Stage):
+    """Bring files from outside into the store. The only stage that may use the network."""
+
+    default: ClassVar[str | None] = "files"
+
+    @abstractmethod
+    def run(self, *, sources: Mapping[str, Source], task: Task) -> Files:
+        """Write `<task.output>/<name>/…` for each source."""

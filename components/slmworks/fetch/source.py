@@ -1,0 +1,210 @@
+"""Where bytes come from: one outside reference of a recipe, parsed and pinned.
+
+A Source knows what it names and what of that is identity. It opens no connection: fetching is the
+business of the `files` plugin.
+"""
+
+import os
+import re
+from dataclasses import asdict, dataclass, replace
+from glob import has_magic
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from slmworks.artifact import file_digest
+from slmworks.errors import BadRequest
+from slmworks.fetch import local
+from slmworks.fetch.url import refuse_credentials, refuse_unknown_scheme
+
+Kind = Literal["local", "url", "hf", "pypi"]
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+HUB = re.compile(r"((?:datasets/)?[\w.-]+/[\w.-]+)@([^/@\s]+)(?:/(.*))?")
+PACKAGE = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)==([A-Za-z0-9][\w.!+-]*)(?:/(.*))?")
+ARCHIVES = ("tar", "zip")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One outside reference. Make it with `parse`."""
+
+    kind: Kind
+    location: str
+    """`local`: absolute path or glob; `url`: the URL; `hf`: `owner/name`; `pypi`: the package's name."""
+    version: str = ""
+    """`hf`: the revision; `pypi`: the exact version."""
+    inside: str = ""
+    """`hf` and `pypi`: path, folder or glob within the repository or package; empty: all of it."""
+    members: tuple[tuple[str, str], ...] = ()
+    """Archives to open, outermost first: (`tar` or `zip`, path or glob within)."""
+    sha256: str = ""
+    """Digest that the one downloaded file must have; empty: not given."""
+    text: str = ""
+    """As it was written, without the digest; for display."""
+    digests: tuple[tuple[str, str], ...] = ()
+    """`local`, once pinned: (path relative to the source's root, sha256), sorted."""
+
+    @classmethod
+    def parse(cls, text: str, *, folder: Path) -> "Source":
+        """Read a reference as written in a recipe that lies in `folder`. No network.
+
+        BadRequest (without the place, which the caller knows): a missing file, an unknown scheme,
+        credentials in a URL (never repeated in the message), a malformed digest or version.
+        """
+        if not text.strip():
+            raise BadRequest(
+                "an empty source; name a file, a URL, hf://owner/name@revision or pypi://name==version/…."
+            )
+        chain = text.strip().split("::")
+        for link in chain:
+            refuse_credentials(link)
+        address, sha256 = _split_digest(chain[-1])
+        members = tuple(_member(link) for link in reversed(chain[:-1]))
+        source = _origin(address, folder)
+        written = "::".join([*chain[:-1], address])
+        return _checked(replace(source, members=members, sha256=sha256, text=written))
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Self:
+        """The Source that `dump` wrote."""
+        pairs = {name: tuple((a, b) for a, b in data[name]) for name in ("members", "digests")}
+        return cls(**{**data, **pairs})
+
+    def dump(self) -> dict[str, Any]:
+        """All of it as JSON values, with the absolute place of local files (which is not identity)."""
+        data = asdict(self)
+        return data | {name: [list(pair) for pair in data[name]] for name in ("members", "digests")}
+
+    def pin(self) -> "Source":
+        """Hash local files, so that identity is their content. Other sources are returned as they are."""
+        if self.kind != "local" or self.digests:
+            return self
+        digests = tuple((path, file_digest(file)) for path, file in self.files().items())
+        if self.sha256 and digests[0][1] != self.sha256:
+            raise BadRequest(wrong_digest(self.label, self.sha256, digests[0][1]))
+        return replace(self, digests=digests)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether identity names the content: hashed files, a given sha256, or a commit of the hub."""
+        return bool(self.digests or self.sha256 or (self.kind == "hf" and COMMIT.fullmatch(self.version)))
+
+    def identity(self) -> dict[str, Any]:
+        """What it is, never where it lies on this machine: JSON values."""
+        inner = {"members": [list(pair) for pair in self.members], "inside": self.inside}
+        if self.kind == "local":
+            files = [list(pair) for pair in self.pin().digests]
+            return {"kind": "local", "files": files, "members": inner["members"]}
+        if self.sha256:
+            # The name under which a bare file is written is part of what comes out.
+            name = "" if self.members or self.kind == "pypi" else self.filename
+            return {"kind": self.kind, "sha256": self.sha256, "name": name, **inner}
+        return {"kind": self.kind, "location": self.location, "version": self.version, **inner}
+
+    def files(self) -> dict[str, Path]:
+        """`local` only: path relative to the source's root -> file, sorted."""
+        return local.listing(self.location)
+
+    @property
+    def label(self) -> str:
+        """A short name for people, such as `pypi vaderSentiment==2.5`."""
+        if self.kind == "pypi":
+            return f"pypi {self.location}=={self.version}"
+        if self.kind == "hf":
+            return f"hf {self.location}@{self.version[:12]}"
+        if self.kind == "url":
+            return f"{self.location.partition('://')[0]} {self.filename}"
+        return self.text or self.filename
+
+    @property
+    def filename(self) -> str:
+        """The last part of the path or URL."""
+        path = self.location.partition("?")[0] if self.kind == "url" else self.location
+        return path.rstrip("/").rpartition("/")[2]
+
+
+def wrong_digest(what: str, expected: str, got: str) -> str:
+    """The sentence for bytes that are not the ones that were asked for."""
+    return (
+        f"{what}: expected sha256 {expected} but got {got}; "
+        "the file is not the one that was pinned. If the new one is meant, write its sha256."
+    )
+
+
+def _split_digest(link: str) -> tuple[str, str]:
+    """The address and the sha256 of its `#sha256=…`; only URLs refuse other fragments."""
+    address, mark, fragment = link.rpartition("#")
+    if not mark or ("://" not in link and not fragment.startswith("sha256=")):
+        return link, ""
+    key, _, digest = fragment.partition("=")
+    if key != "sha256":
+        raise BadRequest(f"{address}: what follows # must be sha256=<64 hex digits>.")
+    if not SHA256.fullmatch(digest.lower()):
+        raise BadRequest(f"{address}: sha256 must be 64 hex digits, not {len(digest)} characters.")
+    return address, digest.lower()
+
+
+def _member(link: str) -> tuple[str, str]:
+    scheme, mark, path = link.partition("://")
+    if not mark or scheme not in ARCHIVES:
+        raise BadRequest(
+            f"{link}: before '::' comes an archive's member, tar://path/inside or zip://path/inside."
+        )
+    return scheme, path.strip("/")
+
+
+def _origin(address: str, folder: Path) -> Source:
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        return _local(address, folder)
+    if scheme in ("file", "local"):
+        return _local(rest, folder)
+    if scheme == "hf":
+        return _hub(address, rest)
+    if scheme == "pypi":
+        return _package(address, rest)
+    if scheme in ARCHIVES:
+        raise BadRequest(f"{address}: says what is inside an archive; add '::' and where the archive is.")
+    refuse_unknown_scheme(scheme, address)
+    return Source(kind="url", location=address)
+
+
+def _local(path: str, folder: Path) -> Source:
+    location = os.path.normpath(folder.absolute() / path)
+    if not local.listing(location):
+        what = "no files in" if Path(location).is_dir() else "no such file:"
+        raise BadRequest(f"{what} {path}; paths are relative to the recipe's folder.")
+    return Source(kind="local", location=location)
+
+
+def _hub(address: str, rest: str) -> Source:
+    found = HUB.fullmatch(rest)
+    if not found:
+        raise BadRequest(
+            f"{address}: write hf://owner/name@revision, with a commit, tag or branch after the @."
+        )
+    repository, revision, inside = found.groups()
+    return Source(kind="hf", location=repository, version=revision, inside=(inside or "").strip("/"))
+
+
+def _package(address: str, rest: str) -> Source:
+    found = PACKAGE.fullmatch(rest)
+    if not found or found[2].endswith(".*"):
+        raise BadRequest(
+            f"{address}: write pypi://name==version/path/inside, with one exact version after ==."
+        )
+    name, version, inside = found.groups()
+    return Source(kind="pypi", location=name, version=version, inside=(inside or "").strip("/"))
+
+
+def _checked(source: Source) -> Source:
+    """Refuse a digest where there is not one downloaded file, and archives that are several files."""
+    many = source.kind == "local" and len(source.files()) != 1
+    pattern = source.kind == "url" and not source.location.startswith("http") and has_magic(source.location)
+    several = many or pattern or source.kind == "hf"
+    if source.sha256 and several:
+        raise BadRequest(f"{source.text}: sha256 is of one file, and this can be several; name one file.")
+    if source.members and several:
+        raise BadRequest(f"{source.text}: only one file can be opened as an archive; name one file.")
+    return source

@@ -1,0 +1,74 @@
+"""What a URL in a recipe may hold: a known scheme and no credentials."""
+
+from urllib.parse import parse_qsl, urlsplit
+
+from slmworks.errors import BadRequest, did_you_mean
+
+SECRET_WORDS = (
+    "signature",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "credential",
+    "accesskey",
+    "accessid",
+    "apikey",
+)
+SECRET_NAMES = frozenset({"sig", "key", "auth", "pwd", "user", "authorization", "code"})
+CONTAINER_SCHEMES = frozenset({"az", "abfs", "abfss"})
+"""Azure writes `abfs://container@account…`: a name before the @ is not a user there."""
+WRAPPERS = frozenset(
+    {"blockcache", "cached", "dask", "data", "dir", "filecache", "generic", "libarchive", "pyscript"}
+    | {"reference", "simplecache"}
+)
+"""fsspec protocols that are no place of their own."""
+
+
+def refuse_credentials(link: str) -> None:
+    """BadRequest when a URL carries a user, a password, a token or a signature; they are not repeated."""
+    if "://" not in link:
+        return
+    parts = urlsplit(link)
+    if parts.scheme in ("hf", "pypi", "tar", "zip", "file", "local"):
+        user = ""
+    else:
+        user, _, _ = parts.netloc.rpartition("@")
+    plain_container = parts.scheme in CONTAINER_SCHEMES and ":" not in user
+    asked = any(_is_secret(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+    if (user and not plain_container) or asked or _broken_port(parts.netloc, parts.path):
+        raise BadRequest(
+            f"{redacted(link)}: credentials don't belong in a recipe's URL; "
+            "give them to the process through its environment or configuration files."
+        )
+
+
+def redacted(link: str) -> str:
+    """The URL without user, query and fragment."""
+    parts = urlsplit(link)
+    host = parts.netloc.rpartition("@")[2]
+    if _broken_port(parts.netloc, parts.path):
+        return f"{parts.scheme}://…"
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def refuse_unknown_scheme(scheme: str, address: str) -> None:
+    """BadRequest for a scheme that neither slmworks nor fsspec (with its plugins) knows."""
+    import fsspec
+
+    known = (set(fsspec.available_protocols()) - WRAPPERS) | {"hf", "pypi"}
+    if scheme not in known:
+        common = {"s3", "gs", "az", "abfs", "https", "http", "file", "hf", "pypi", "tar", "zip", "memory"}
+        hint = did_you_mean(scheme, common)
+        raise BadRequest(f"{redacted(address)}: no such kind of source '{scheme}://'. {hint}")
+
+
+def _is_secret(name: str) -> bool:
+    bare = name.lower().replace("-", "").replace("_", "")
+    return bare in SECRET_NAMES or any(word in bare for word in SECRET_WORDS)
+
+
+def _broken_port(netloc: str, path: str) -> bool:
+    """A password with a slash in it ends the netloc early and leaves its @ in the path."""
+    _, mark, port = netloc.rpartition(":")
+    return bool(mark) and "@" in path and not port.rstrip("]").isdigit()

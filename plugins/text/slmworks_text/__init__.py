@@ -1,0 +1,1 @@
+"""Plugins that curate text. Heavy libraries are imported only when a step runs."""

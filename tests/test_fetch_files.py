@@ -1,0 +1,341 @@
+"""Fetching for real: local files, archives, a web server, a package folder and index, a small hub."""
+
+import hashlib
+import io
+import json
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from slmworks.artifact import Files
+from slmworks.errors import BadRequest, TaskFailed
+from slmworks.fetch import Source
+from slmworks.fetch.files import FetchFiles
+from slmworks.fetch.pip_config import read_pip_config
+from slmworks.testing import Bench
+
+Fetched = Callable[..., Files]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "bench")
+
+
+@pytest.fixture
+def fetch(bench: Bench, tmp_path: Path) -> Fetched:
+    """Fetch named sources, relative to `tmp_path`."""
+
+    def run(**texts: str) -> Files:
+        sources = {name: Source.parse(text, folder=tmp_path).pin() for name, text in texts.items()}
+        return FetchFiles().run(
+            sources=sources, task=bench.task(f"fetch{len(list(tmp_path.glob('bench/*')))}")
+        )
+
+    return run
+
+
+def written(files: Files) -> list[str]:
+    return sorted(path.relative_to(files.path).as_posix() for path in files.path.rglob("*") if path.is_file())
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def tar_of(members: dict[str, bytes], mode: str = "w:gz") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def zip_of(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[dict[str, bytes]], tuple[str, list[str]]]]:
+    """Serve paths from memory on 127.0.0.1; gives the address and the list of requests seen."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(
+        pages: dict[str, bytes], headers: dict[str, dict[str, str]] | None = None
+    ) -> tuple[str, list[str]]:
+        seen: list[str] = []
+
+        class Pages(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = self.path.partition("?")[0]
+                seen.append(f"{self.command} {path}")
+                body = pages.get(path)
+                self.send_response(404 if body is None else 200)
+                for key, value in (headers or {}).get(path, {}).items():
+                    self.send_header(key, value)
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(body or b"")
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                """Quiet."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}", seen
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_local_file_folder_and_archive(fetch: Fetched, tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "a.txt").write_text("a")
+    (tmp_path / "deep" / "b.txt").write_text("b")
+    (tmp_path / "x.tar.gz").write_bytes(tar_of({"top/one.txt": b"1", "top/two.md": b"2", "other.txt": b"3"}))
+    files = fetch(file="deep/b.txt", folder="deep", inside="tar://top/*.txt::x.tar.gz")
+    assert written(files) == ["file/b.txt", "folder/b.txt", "folder/er/a.txt", "inside/one.txt"]
+    assert files.names == ("file", "folder", "inside")
+    assert files.summary["files"] == 4
+
+
+def test_local_file_that_changed_after_planning(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1")
+    source = Source.parse("a.csv", folder=tmp_path).pin()
+    (tmp_path / "a.csv").write_text("2")
+    with pytest.raises(BadRequest, match=r"a\.csv has changed since this run was planned"):
+        FetchFiles().run(sources={"x": source}, task=bench.task("t"))
+
+
+def test_url_with_digest(fetch: Fetched, serve: Callable, bench: Bench) -> None:
+    address, _ = serve({"/a.csv": b"text,label\n"})
+    files = fetch(train=f"{address}/a.csv#sha256={digest(b'text,label' + bytes([10]))}")
+    assert (files.folder("train") / "a.csv").read_bytes() == b"text,label\n"
+    with pytest.raises(
+        BadRequest, match=f"expected sha256 {'0' * 64} but got {digest(b'text,label' + bytes([10]))}"
+    ):
+        fetch(train=f"{address}/a.csv#sha256={'0' * 64}")
+    with pytest.raises(BadRequest, match="no such file"):
+        fetch(train=f"{address}/missing.csv")
+    assert any(event["event"] == "progress" and event["unit"] == "bytes" for event in bench.events)
+
+
+def test_one_download_serves_all_members(fetch: Fetched, serve: Callable) -> None:
+    inner = zip_of({"d/a.txt": b"A", "d/b.txt": b"B"})
+    address, seen = serve({"/x.tar": tar_of({"in.zip": inner}, "w")})
+    files = fetch(
+        a=f"zip://d/a.txt::tar://in.zip::{address}/x.tar",
+        b=f"zip://d/b.txt::tar://in.zip::{address}/x.tar",
+    )
+    assert written(files) == ["a/a.txt", "b/b.txt"]
+    assert seen.count("GET /x.tar") == 1
+
+
+def test_server_that_is_gone_is_a_failed_task_without_the_query(fetch: Fetched) -> None:
+    with pytest.raises(TaskFailed, match="could not be read") as caught:
+        fetch(train="http://127.0.0.1:9/a.csv?page=1")
+    assert "page=1" not in str(caught.value)
+
+
+def test_fsspec_folder_and_glob(fetch: Fetched) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    for name in ("a.csv", "sub/b.csv", "c.txt"):
+        memory.pipe(f"/fetch-test/{name}", name.encode())
+    files = fetch(
+        folder="memory://fetch-test", glob="memory://fetch-test/*.csv", one="memory://fetch-test/c.txt"
+    )
+    assert written(files) == ["folder/a.csv", "folder/c.txt", "folder/sub/b.csv", "glob/a.csv", "one/c.txt"]
+
+
+def test_missing_file_system_package_gives_the_install_line(fetch: Fetched) -> None:
+    with pytest.raises(BadRequest, match="pip install") as caught:
+        fetch(x="gs://bucket/x.csv")
+    assert "pip install gcsfs" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../evil.txt", "/abs/evil.txt", "a/../../evil.txt"])
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_path_traversal_is_refused(fetch: Fetched, tmp_path: Path, kind: str, name: str) -> None:
+    members = {"ok.txt": b"", name: b"evil"}
+    (tmp_path / "bad").write_bytes(tar_of(members) if kind == "tar" else zip_of(members))
+    with pytest.raises(BadRequest, match="outside its folder"):
+        fetch(x=f"{kind}://*::bad")
+    assert not list(tmp_path.rglob("evil.txt"))
+
+
+def test_links_are_refused(fetch: Fetched, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "bad.tar", "w") as tar:
+        info = tarfile.TarInfo("passwd")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(info)
+    with pytest.raises(BadRequest, match="is a link"):
+        fetch(x="tar://passwd::bad.tar")
+
+
+def test_unreadable_archive_and_missing_member(fetch: Fetched, tmp_path: Path) -> None:
+    (tmp_path / "bad.tar").write_bytes(b"no tar at all")
+    with pytest.raises(BadRequest, match=r"bad\.tar: not a readable tar archive"):
+        fetch(x="tar://a::bad.tar")
+    (tmp_path / "x.zip").write_bytes(zip_of({"train.csv": b""}))
+    with pytest.raises(BadRequest, match=r"no file 'trian\.csv' in it\. Did you mean 'train\.csv'"):
+        fetch(x="zip://trian.csv::x.zip")
+
+
+def test_pickled_model_inside_an_archive(fetch: Fetched, tmp_path: Path) -> None:
+    (tmp_path / "m.tar").write_bytes(tar_of({"m/config.json": b"{}", "m/pytorch_model.bin": b"\x80"}))
+    with pytest.raises(BadRequest, match="is a pickle"):
+        fetch(model="tar://m::m.tar")
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A find-links folder with a wheel and an sdist of one version; no index."""
+    links = tmp_path / "links"
+    links.mkdir()
+    wheel = {
+        "toydata/model/config.json": b"wheel",
+        "toydata-1.0.dist-info/METADATA": b"Name: toydata\nVersion: 1.0\n",
+    }
+    # An sdist whose setup.py would be noticed if it ran.
+    marker = tmp_path / "ran"
+    sdist = {
+        "toydata-1.0/setup.py": f"open({str(marker)!r}, 'w')".encode(),
+        "toydata-1.0/extra/inner.tar.gz": tar_of({"in/a.txt": b"A", "in/b.txt": b"B"}),
+    }
+    (links / "toydata-1.0-py3-none-any.whl").write_bytes(zip_of(wheel))
+    (links / "toydata-1.0.tar.gz").write_bytes(tar_of(sdist))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(links))
+    return links
+
+
+def test_package_wheel_is_preferred_and_the_digest_chooses(
+    fetch: Fetched, package: Path, tmp_path: Path
+) -> None:
+    sdist = digest((package / "toydata-1.0.tar.gz").read_bytes())
+    files = fetch(
+        wheel="pypi://toydata==1.0/toydata/model",
+        inner=f"tar://in/a.txt::pypi://toydata==1.0/extra/inner.tar.gz#sha256={sdist}",
+    )
+    assert written(files) == ["inner/a.txt", "wheel/config.json"]
+    assert files.summary["sources"]["inner"] == f"pypi toydata==1.0 sha256:{sdist[:12]}"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_package_mistakes(fetch: Fetched, package: Path) -> None:
+    with pytest.raises(BadRequest, match="no such package and version"):
+        fetch(x="pypi://toydata==2.0/a")
+    with pytest.raises(BadRequest, match=f"expected sha256 {'1' * 64} but got"):
+        fetch(x=f"pypi://toydata==1.0/a#sha256={'1' * 64}")
+    with pytest.raises(BadRequest, match="no file 'toydata/modle'"):
+        fetch(x="pypi://toydata==1.0/toydata/modle")
+
+
+def test_package_index_that_does_not_answer_is_not_named(
+    fetch: Fetched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://someone:secret@127.0.0.1:9/simple")
+    with pytest.raises(TaskFailed, match="the package index did not answer") as caught:
+        fetch(x="pypi://six==1.17.0/six.py")
+    assert "127.0.0.1" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_package_from_the_real_index(fetch: Fetched) -> None:
+    try:
+        files = fetch(x="pypi://six==1.17.0/six.py")
+    except (TaskFailed, BadRequest) as error:
+        pytest.skip(f"the package index cannot be reached: {error}")
+    assert '__version__ = "1.17.0"' in (files.folder("x") / "six.py").read_text()
+
+
+def test_pip_configuration_order(tmp_path: Path) -> None:
+    config = tmp_path / ".config" / "pip"
+    config.mkdir(parents=True)
+    (config / "pip.conf").write_text(
+        "[global]\nindex-url = https://a/simple\nextra-index-url =\n  https://b\n  https://c\n"
+    )
+    environ = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "none")}
+    assert read_pip_config(environ).indexes[:3] == ("https://a/simple", "https://b", "https://c")
+    environ["PIP_INDEX_URL"] = "https://z/simple"
+    assert read_pip_config(environ).indexes[0] == "https://z/simple"
+    assert read_pip_config({"PIP_CONFIG_FILE": "/dev/null"}).indexes == ("https://pypi.org/simple/",)
+    assert read_pip_config({"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1"}).indexes == ()
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def hub_pages(files: dict[str, bytes]) -> tuple[dict[str, bytes], dict[str, dict[str, str]]]:
+    """The endpoints of a hub that a snapshot needs, for one repository `org/tiny` at `main`."""
+    siblings = [{"rfilename": name} for name in files]
+    info = json.dumps({"id": "org/tiny", "modelId": "org/tiny", "sha": COMMIT, "siblings": siblings}).encode()
+    tree = json.dumps(
+        [
+            {"type": "file", "path": name, "size": len(data), "oid": digest(data)[:40]}
+            for name, data in files.items()
+        ]
+    ).encode()
+    pages = {f"/api/models/org/tiny/revision/{revision}": info for revision in ("main", COMMIT)}
+    pages[f"/api/models/org/tiny/tree/{COMMIT}"] = tree
+    headers = {path: {"Content-Type": "application/json"} for path in pages}
+    headers["/api/models/org/other/revision/main"] = {"X-Error-Code": "RepoNotFound"}
+    for name, data in files.items():
+        path = f"/org/tiny/resolve/{COMMIT}/{name}"
+        pages[path] = data
+        headers[path] = {"ETag": f'"{digest(data)[:40]}"', "X-Repo-Commit": COMMIT}
+    return pages, headers
+
+
+def test_hub_works_though_steps_run_offline(
+    fetch: Fetched, serve: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    content = {
+        "config.json": b"{}", "model.safetensors": b"weights", "pytorch_model.bin": b"\x80",
+        ".gitattributes": b"", "sub/vocab.txt": b"a",
+    }  # fmt: skip
+    address, _ = serve(*hub_pages(content))
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    files = fetch(model="hf://org/tiny@main", part=f"hf://org/tiny@{COMMIT}/sub")
+    assert written(files) == [
+        "model/config.json",
+        "model/model.safetensors",
+        "model/sub/vocab.txt",
+        "part/vocab.txt",
+    ]
+    assert constants.HF_HUB_OFFLINE
+    with pytest.raises(BadRequest, match="the hub has no such repository"):
+        fetch(model="hf://org/other@main")
+
+
+def test_hub_model_of_pickles_is_refused_without_downloading(
+    fetch: Fetched, serve: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, seen = serve(*hub_pages({"config.json": b"{}", "pytorch_model.bin": b"\x80"}))
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(BadRequest, match="is a pickle"):
+        fetch(model="hf://org/tiny@main")
+    assert not any("/resolve/" in request for request in seen)
