@@ -17,18 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.artifact import HEADER, File, Manifest, tree_digest
+from slmworks.catalog import STAGES
 from slmworks.stage import Stage
 
 CONTRACT = frozenset(
     f"slmworks.{name}"
-    for name in ("artifact", "catalog", "decisions", "errors", "registry", "stage", "store", "testing")
-)
+    for name in (
+        *STAGES, "artifact", "catalog", "decisions", "errors", "identity", "options", "process", "registry",
+        "stage", "store", "testing",
+    )
+)  # fmt: skip
 """Modules of the core that every plugin relies on; they are not part of any plugin's code."""
 
 
 @cache
 def code_digest(plugin: type[Stage]) -> str:
-    """Digest of a plugin's module and of the modules it imports from its own or another family.
+    """Digest of a plugin's module and of those it imports from its family, other families and the core.
 
     Read from the sources without running them, so an edited checkout, an editable install and a wheel of
     the same text agree.
@@ -49,8 +53,8 @@ def code_digest(plugin: type[Stage]) -> str:
 
 def _counts(module: str, owner: str) -> bool:
     top = module.partition(".")[0]
-    if top == "slmworks":  # a family relies on the core's contract; a core plugin on its own modules
-        return owner.startswith("slmworks.") and module not in CONTRACT and module != "slmworks"
+    if top == "slmworks":
+        return module not in CONTRACT and module != "slmworks"
     return top == owner.partition(".")[0] or top.startswith("slmworks_")
 
 

@@ -74,18 +74,17 @@ def _show(plugin: "Plugin") -> None:
         ]
         click.echo(f"  {port.name}: {kind}{''.join(f' · {note}' for note in notes if note)}")
     click.echo("with" if loaded.model_fields else "with   (no options)")
-    for option in loaded.model_json_schema().get("properties", {}).items():
-        _option(*option)
+    schema = loaded.model_json_schema()
+    for name, option in schema.get("properties", {}).items():
+        _option(name, option, required=name in schema.get("required", []))
     click.echo()
 
 
-def _option(name: str, schema: dict[str, object]) -> None:
+def _option(name: str, schema: dict[str, Any], *, required: bool) -> None:
     import json
     import textwrap
 
-    default = (
-        f" = {json.dumps(schema['default'], ensure_ascii=False)}" if "default" in schema else " (required)"
-    )
+    default = " (required)" if required else f" = {json.dumps(schema.get('default', {}), ensure_ascii=False)}"
     click.echo(f"  {name}: {_type(schema)}{default}")
     text = str(schema.get("description", ""))
     click.echo(textwrap.fill(text, 96, initial_indent="      ", subsequent_indent="      "))

@@ -1,0 +1,32 @@
+"""Approve by the log: hand on what the registry's log says a person approved."""
+
+from typing import ClassVar
+
+from slmworks.approve import Approve
+from slmworks.artifact import Release
+from slmworks.release import require_approved
+from slmworks.stage import Task
+
+__all__ = ["ApprovalLog"]
+
+
+class ApprovalLog(Approve):
+    """Hand on the release if the log says that exactly these digests are approved.
+
+    The decision is taken elsewhere (`slmworks approve`, a form in Airflow) and written to the log; no
+    process waits here.
+    """
+
+    reviewers: tuple[str, ...] = ()
+    """Users or groups who are asked; the environment's engine file says who belongs to a group."""
+
+    light: ClassVar[bool] = True
+
+    def run(self, *, release: Release, task: Task) -> Release:
+        """Return `release` itself, or raise BadRequest with what the log says about it."""
+        name, version = str(release.meta["name"]), int(release.meta["version"])
+        require_approved(task.registry, name, version, release.path)
+        decided = task.registry.state(name).version(version).decided
+        if decided is not None:
+            task.say(f"{name} v{version} approved by {decided.who}: {decided.why}")
+        return release

@@ -1,0 +1,33 @@
+"""`slmworks lineage` and `slmworks lineage sync`."""
+
+import click
+
+from slmworks.cli.places import store_option, tracking_option, tracking_uri
+
+
+@click.command()
+@click.argument("what")
+@click.option("--run", help="With sync: only this run.")
+@store_option
+@tracking_option
+def lineage(what: str, run: str | None, store_url: str, tracking: str) -> None:
+    """Walk from a model back to its source files.
+
+    WHAT is NAME@champion, NAME@candidate, NAME@3, or a digest; or the word `sync`, which uploads every
+    record that MLflow does not have yet and puts its aliases and tags right.
+    """
+    from slmworks.errors import BadRequest
+    from slmworks.store import open_store
+
+    store = open_store(store_url)
+    if what != "sync":
+        from slmworks.lineage import lineage_of, render
+
+        click.echo(render(lineage_of(store, what)))
+        return
+    uri = tracking_uri(store, tracking)
+    if not uri:
+        raise BadRequest("tracking is 'none', so there is nowhere to upload to; give --tracking.")
+    from slmworks.lineage import sync
+
+    click.echo(str(sync(store, uri, run)))

@@ -1,0 +1,33 @@
+"""`python -m slmworks.lineage`: the one process that carries a run's records to MLflow."""
+
+import argparse
+import sys
+
+from slmworks.errors import SlmworksError
+from slmworks.lineage.spool import sync, watch
+from slmworks.store import open_store
+
+
+def main() -> int:
+    """Upload one run, or follow it until it has ended; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m slmworks.lineage", description=__doc__)
+    parser.add_argument("--store", required=True, help="the store that holds the records")
+    parser.add_argument("--tracking", required=True, help="MLflow's tracking URI")
+    parser.add_argument("--run", help="only this run; default: all")
+    parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
+    given = parser.parse_args()
+    if given.follow and not given.run:
+        parser.error("--follow needs --run")
+    try:
+        if given.follow:
+            print(watch(given.store, given.tracking, given.run))
+        else:
+            print(sync(open_store(given.store), given.tracking, run=given.run))
+    except SlmworksError as error:
+        print(f"slmworks: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""What a reviewer reads about a verdict, found from its digest."""
+
+import json
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slmworks.artifact import Artifact, Report, Verdict
+from slmworks.errors import CorruptObject
+
+if TYPE_CHECKING:
+    from slmworks.store import Store
+
+
+def packet(store: "Store", digest: str) -> tuple[str, str]:
+    """The verdict as markdown and as an HTML page; that of a gate with a form of its own as its JSON."""
+    from slmworks.packet import markdown, page
+
+    verdict = Verdict.open(store.folder(digest), digest=digest)
+    if not isinstance(verdict, Verdict):
+        return "", ""
+    said = verdict.read()
+    refs = [one for role, one in verdict.refs.items() if role.startswith("report.")]
+    folders = [(one, folder_or_none(store, one)) for one in refs]
+    opened = [Artifact.open(folder, digest=one) for one, folder in folders if folder]
+    reports = [report for report in opened if isinstance(report, Report)]
+    try:
+        return markdown(said, reports), page(said, reports)
+    except (KeyError, TypeError, ValueError):
+        text = json.dumps(said, indent=1, ensure_ascii=False)
+        return f"```json\n{text}\n```", f"<!doctype html><meta charset=utf-8><pre>{escape(text)}</pre>"
+
+
+def folder_or_none(store: "Store", digest: str) -> Path | None:
+    """The folder of an object, or None when its bytes are no longer there."""
+    try:
+        return store.folder(digest)
+    except CorruptObject:
+        return None

@@ -1,0 +1,131 @@
+"""Upload what runs have spooled: once (`sync`), or beside a run until it has ended (`watch`).
+
+Idempotent. Whatever was uploaded is found again by its tags, so a crash, a second call or MLflow having
+been down all end in the same picture.
+"""
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from slmworks.errors import BadRequest, SlmworksError, did_you_mean
+from slmworks.lineage.records import run_ids, run_record, task_records
+from slmworks.process import lease
+from slmworks.registry import Registry
+from slmworks.store import open_store
+
+if TYPE_CHECKING:
+    from slmworks.lineage.tracking import Tracking
+    from slmworks.store import Store
+
+POLL = 2.0
+"""Seconds between two looks at a run that goes on."""
+
+
+@dataclass
+class SyncResult:
+    """What a sync changed; all zero when MLflow was complete."""
+
+    runs: int = 0
+    """Runs that were looked at."""
+    tasks: int = 0
+    """Tasks that were brought in or up to date."""
+    versions: int = 0
+    """Registered versions that were created."""
+    tags: int = 0
+    """Tags of versions that were put right."""
+    aliases: int = 0
+    """Aliases that were set, moved or removed to agree with the log."""
+    waiting: int = 0
+    """Versions whose release has not been uploaded (its run is not in this store)."""
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.runs} runs looked at",
+            f"{self.tasks} tasks uploaded",
+            f"{self.versions} versions created",
+        ]
+        parts += (
+            [f"{self.aliases} aliases and {self.tags} tags put right"] if self.aliases or self.tags else []
+        )
+        parts += [f"{self.waiting} versions wait for their release"] if self.waiting else []
+        return ", ".join(parts)
+
+
+def sync(store: "Store", tracking_uri: str, run: str | None = None) -> SyncResult:
+    """Bring MLflow up to date with all runs (or one) and with the registry's log.
+
+    SlmworksError in one line when MLflow can't be reached; nothing is lost then.
+    """
+    known = run_ids(store)
+    if run is not None and run not in known:
+        raise BadRequest(f"no run '{run}' in {store.url}. {did_you_mean(run, known)}")
+    from slmworks.lineage.tracking import connect, told_in_one_line
+
+    with told_in_one_line(tracking_uri):
+        return _pass(store, connect(tracking_uri), tracking_uri, known if run is None else [run])
+
+
+def watch(store_url: str, tracking_uri: str, run: str) -> SyncResult:
+    """Upload a run's records while it goes on; ends when it has ended, or with the process that started us.
+
+    An MLflow that is down is tried again as long as the run goes on; only the last try raises.
+    """
+    store, parent = open_store(store_url), os.getppid()
+    os.nice(10)
+    total, before = SyncResult(), ""
+    while True:
+        record = run_record(store, run)
+        last = (record is not None and record.ended is not None) or os.getppid() != parent
+        now = _look(store, run)
+        if last or now != before:
+            try:
+                total = _added(total, sync(store, tracking_uri, run))
+                before = now
+            except SlmworksError:
+                if last:
+                    raise
+        if last:
+            return total
+        time.sleep(POLL)
+
+
+def _pass(store: "Store", tracking: "Tracking", uri: str, runs: list[str]) -> SyncResult:
+    from slmworks.lineage.runs import RunUpload
+    from slmworks.lineage.versions import project
+
+    result = SyncResult(runs=len(runs))
+    name = hashlib.sha256(uri.encode()).hexdigest()[:12]
+    with lease(store.cache, f"lineage-{name}"):  # MLflow cannot create a run "only if absent"
+        for run in runs:
+            record = run_record(store, run)
+            assert record is not None
+            upload = RunUpload(tracking, store, record, list(task_records(store, run)))
+            upload.upload()
+            result.tasks += upload.uploaded
+        registry = Registry(store)
+        for model in registry.names():
+            shown = project(tracking, store, registry.state(model))
+            result.versions += shown.versions
+            result.tags += shown.tags
+            result.aliases += shown.aliases
+            result.waiting += shown.waiting
+    return result
+
+
+def _look(store: "Store", run: str) -> str:
+    """Changes whenever a record of the run does."""
+    seen = hashlib.sha256()
+    for key in store.list(f"runs/{run}/"):
+        if key.endswith(".json"):
+            seen.update(store.read(key) or b"")
+    return seen.hexdigest()
+
+
+def _added(total: SyncResult, more: SyncResult) -> SyncResult:
+    summed = {
+        name: getattr(total, name) + getattr(more, name) for name in ("tasks", "versions", "tags", "aliases")
+    }
+    return SyncResult(runs=1, waiting=more.waiting, **summed)

@@ -1,0 +1,167 @@
+"""The registry's log as MLflow shows it: registered models, versions, tags and aliases.
+
+A picture: whatever somebody changed in MLflow by hand is put right from the log, never the other way.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slmworks.decisions import ModelState, Version
+from slmworks.lineage.ancestry import lineage_of, render
+from slmworks.lineage.packets import folder_or_none, packet
+from slmworks.lineage.runs import RELEASE
+from slmworks.lineage.tracking import Tracking
+
+if TYPE_CHECKING:
+    from slmworks.store import Store
+
+ALIASES = ("candidate", "champion", "previous")
+_VERSION = "slmworks.version"
+_MARK = "**Approval:**"
+
+
+@dataclass
+class Projection:
+    """What a projection changed."""
+
+    versions: int = 0
+    """Versions that were created."""
+    tags: int = 0
+    aliases: int = 0
+    """Aliases that were set, moved or removed."""
+    waiting: int = 0
+    """Versions whose release isn't uploaded yet."""
+
+
+def project(tracking: Tracking, store: "Store", state: ModelState) -> Projection:
+    """Make MLflow show what the log says about one name."""
+    client, done = tracking.client, Projection()
+    model = _registered_model(client, state.name)
+    shown = {
+        found.tags[_VERSION]: found
+        for found in client.search_model_versions(f"name = '{state.name}'")
+        if _VERSION in found.tags
+    }
+    for version in state.versions:
+        number = str(version.number)
+        if number not in shown:
+            created = _create(tracking, store, version)
+            if created is None:
+                done.waiting += 1
+                continue
+            shown[number] = created
+            done.versions += 1
+        done.tags += _tag(client, shown[number], version)
+    wanted = {
+        alias: str(shown[str(number)].version)
+        for alias, number in state.aliases.items()
+        if str(number) in shown
+    }
+    done.aliases += _alias(client, state.name, dict(model.aliases), wanted)
+    return done
+
+
+def _registered_model(client: Any, name: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    client.create_registered_model(
+        name,
+        tags={"slmworks": "yes"},
+        description="Released by slmworks. Approvals live in its log; aliases here are put right from it.",
+    )
+    return client.get_registered_model(name)
+
+
+def _create(tracking: Tracking, store: "Store", version: Version) -> Any:
+    """The MLflow version for one of ours, or None while its release isn't uploaded."""
+    entry = version.registered
+    holders = tracking.runs({RELEASE: entry.release})
+    if not holders:
+        return None
+    holder = holders[0].info
+    return tracking.client.create_model_version(
+        entry.name,
+        source=f"{holder.artifact_uri}/release",
+        run_id=holder.run_id,
+        tags=_wanted_tags(version),
+        description=_description(store, version),
+    )
+
+
+def _description(store: "Store", version: Version) -> str:
+    """What a reviewer reads: the decision, the packet, and the way back to the source files."""
+    entry = version.registered
+    said = packet(store, entry.verdict)[0] if folder_or_none(store, entry.verdict) else ""
+    way = render(lineage_of(store, f"{entry.name}@{version.number}")).partition("\n")[2]
+    return f"{_decision(version)}\n\n{said.strip()}\n\n### Where it comes from\n\n```\n{way}\n```\n"
+
+
+def _decision(version: Version) -> str:
+    """The first line of a description; the only one that is put right when the log goes on."""
+    entry, decided = version.registered, version.decided
+    if decided is None:
+        way_out = f"`slmworks approve {entry.name} {entry.version} --because '…'`"
+        return f"{_MARK} waits for a decision since {entry.when[:16].replace('T', ' ')} UTC. {way_out}"
+    when = decided.when[:16].replace("T", " ")
+    return f"{_MARK} **{version.status}** by {decided.who} ({decided.how}) on {when} UTC: {decided.why}"
+
+
+def _wanted_tags(version: Version) -> dict[str, str]:
+    entry, decided = version.registered, version.decided
+    said = (
+        {"who": decided.who, "how": decided.how, "when": decided.when, "why": decided.why} if decided else {}
+    )
+    return {
+        _VERSION: str(version.number),
+        "slmworks.model_digest": entry.model_digest,
+        "slmworks.wrapper_digest": entry.wrapper_digest,
+        "slmworks.release": entry.release,
+        "slmworks.verdict": entry.verdict,
+        "approval": version.status,
+        **{f"approval.{key}": value[:5000] for key, value in said.items()},
+    }
+
+
+def _tag(client: Any, shown: Any, version: Version) -> int:
+    """Put tags and the first line of the description right; notes that people added there stay."""
+    wanted = _wanted_tags(version)
+    stale = {key: value for key, value in wanted.items() if shown.tags.get(key) != value}
+    for key, value in stale.items():
+        client.set_model_version_tag(shown.name, shown.version, key, value)
+    for key in shown.tags:
+        if key.startswith("approval") and key not in wanted:
+            client.delete_model_version_tag(shown.name, shown.version, key)
+            stale[key] = ""
+    head, cut, rest = (shown.description or "").partition("\n\n")
+    if head.startswith(_MARK) and head != _decision(version):
+        client.update_model_version(shown.name, shown.version, _decision(version) + cut + rest)
+    return len(stale)
+
+
+def _alias(client: Any, name: str, have: dict[str, Any], wanted: dict[str, str]) -> int:
+    changed = 0
+    for alias in ALIASES:
+        target, now = wanted.get(alias), have.get(alias)
+        if target == (None if now is None else str(now)):
+            continue
+        if target is None:
+            client.delete_registered_model_alias(name, alias)
+        else:
+            _set_alias(client, name, alias, target)
+        changed += 1
+    return changed
+
+
+def _set_alias(client: Any, name: str, alias: str, version: str) -> None:
+    """Set an alias; two that create it at once collide inside MLflow, so once more."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.set_registered_model_alias(name, alias, version)
+    except MlflowException:
+        client.set_registered_model_alias(name, alias, version)

@@ -1,0 +1,1 @@
+"""slmworks plugins that quantize with Intel Neural Compressor."""

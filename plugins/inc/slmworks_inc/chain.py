@@ -1,0 +1,66 @@
+"""torch classifier -> Neural Compressor's int8 program -> ONNX with quantize and dequantize nodes.
+
+One process does it all. Neural Compressor leaves weights as fp32 with a quantize node behind each; torchao's
+folding turns them into int8 constants, without which the file would not shrink.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def quantize_to_onnx(
+    module: Any,
+    path: Path,
+    *,
+    batches: Iterable[Mapping[str, "np.ndarray[Any, Any]"]],
+    observer: str,
+    keep_fp32: Sequence[str],
+    max_length: int,
+) -> None:
+    """Quantize a Hugging Face classifier's linear layers, calibrated with `batches`; write it to `path`.
+
+    `observer` is Neural Compressor's `act_algo`; `keep_fp32` lists module paths of the classifier.
+    """
+    import onnx
+    import torch
+    from slmworks.runtimes.quiet import quiet
+    from slmworks_onnx.graph import dynamic_shapes, example, logits_only, to_onnx
+
+    from slmworks_inc.transpose import transpose_weights
+
+    with quiet(), torch.no_grad():
+        from neural_compressor.torch.export import export
+        from neural_compressor.torch.quantization import convert, prepare
+
+        shapes = dynamic_shapes(max_length)
+        program = export(logits_only(module), example_inputs=example(), dynamic_shapes=shapes)
+        observed = prepare(program, _config(observer, keep_fp32))
+        for batch in batches:
+            observed(torch.from_numpy(batch["input_ids"]), torch.from_numpy(batch["attention_mask"]))
+        quantized = convert(observed)
+        _fold_weights(quantized)
+        exported = torch.export.export(quantized, example(), dynamic_shapes=shapes)
+    to_onnx(exported, path, max_length=max_length)
+    onnx.save(transpose_weights(onnx.load(path)), path)
+
+
+def _config(observer: str, keep_fp32: Sequence[str]) -> Any:
+    from neural_compressor.torch.quantization import INT8StaticQuantConfig
+
+    config = INT8StaticQuantConfig(act_algo=observer)
+    for path in keep_fp32:
+        # The exporter's wrapper calls the classifier `model`.
+        config.set_local(f"model.{path}", INT8StaticQuantConfig(w_dtype="fp32", act_dtype="fp32"))
+    return config
+
+
+def _fold_weights(quantized: Any) -> None:
+    # The constraint is a private name of torchao, which is why our extra pins it; it keeps dequantize nodes.
+    from torchao.quantization.pt2e.constant_fold import constant_fold
+    from torchao.quantization.pt2e.quantize_pt2e import _quant_node_constraint
+
+    constant_fold(quantized, _quant_node_constraint)

@@ -1,0 +1,159 @@
+"""int8 weights and activations with fixed scales: Neural Compressor decides them, ONNX Runtime computes.
+
+Neural Compressor's own file is as large as the fp32 one and slower in torch, so what ships is ONNX.
+"""
+
+import random
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+from slmworks.artifact import Dataset, Model
+from slmworks.errors import BadRequest, TaskFailed, did_you_mean
+from slmworks.quantize import Quantize
+from slmworks.stage import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from slmworks.runtimes.hf_classifier import HfClassifier
+
+
+class IncStatic(Quantize):
+    """Fix int8 scales by running training texts through the model (Intel Neural Compressor, static).
+
+    Method: post-training static quantization, one scale an output channel for weights and one a tensor
+    for activations (Jacob et al., 2018). Not marked deterministic: the scales are extremes of floating-point
+    activations, whose last bits depend on the processor.
+    """
+
+    accepts: ClassVar = {"model": ("hf",)}
+    produces: ClassVar = "onnx"
+    tasks: ClassVar = ("classification",)
+    reads: ClassVar = {"calibration": ("train",)}
+    needs: ClassVar = frozenset({"calibration"})
+    depends_on: ClassVar = (
+        "neural-compressor",
+        "slmworks-onnx",
+        "torchao",
+        "torch",
+        "transformers",
+        "onnx",
+        "onnxscript",
+        "onnxruntime",
+    )
+
+    rows: PositiveInt = 256
+    """Training texts to calibrate with, drawn at random (by the task's seed)."""
+    batch_size: PositiveInt = 16
+    """Texts that are calibrated together."""
+    observer: Literal["minmax", "kl"] = "minmax"
+    """How scales follow from activations: a moving minimum and maximum, or the histogram that loses least."""
+    keep_fp32: tuple[str, ...] = ()
+    """Paths of modules that stay in fp32, with all below them: `bert.encoder.layer.0`, `classifier`."""
+    embeddings: bool = True
+    """Store the embedding tables in 8 bits too: most of a small model's bytes are there."""
+    agreement: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """Smallest share of the calibration texts that must keep their label; less means that it went wrong."""
+
+    def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
+        """Calibrate, convert, write ONNX, and compare with the original on the calibration texts."""
+        from slmworks.runtimes.hf_classifier import HfClassifier
+        from slmworks_onnx.export import classifier_meta, require_classifier
+        from slmworks_onnx.int8 import int8_share
+
+        require_classifier(model)
+        texts = self._texts(calibration, task.seed)
+        task.progress(0, len(texts), note="load")
+        original = HfClassifier(model.path, model.labels, int(model.meta["max_length"]), task.threads)
+        self._check_paths(original.module)
+        self._quantize(original, texts, model, task)
+        target = task.output / "model.onnx"
+        share = int8_share(target, sum(part.numel() for part in original.module.parameters()))
+        task.progress(len(texts), len(texts), note="compare")
+        return Model(
+            path=task.output,
+            format="onnx",
+            meta={
+                **classifier_meta(model),
+                "quantized": {"method": "neural-compressor-static", "weights_int8_share": share},
+            },
+            summary={
+                "bytes": target.stat().st_size,
+                "weights_int8_share": share,
+                "calibration_rows": len(texts),
+                "agreement": self._compare(original, texts, task),
+            },
+        )
+
+    def _texts(self, calibration: Dataset | None, seed: int) -> list[str]:
+        if calibration is None:
+            raise BadRequest(
+                "inc-static needs training texts to calibrate with; add `calibration: <the curate step>` "
+                "to its `from`, or use onnx-dynamic, which needs none."
+            )
+        (texts,) = calibration.columns("train", "text")
+        if not texts:
+            raise BadRequest("the calibration data's split 'train' is empty; inc-static needs some texts.")
+        return random.Random(seed).sample(texts, min(self.rows, len(texts)))
+
+    def _check_paths(self, module: Any) -> None:
+        import torch
+
+        paths = {name for name, _ in module.named_modules() if name}
+        for path in self.keep_fp32:
+            if path not in paths:
+                raise BadRequest(f"keep_fp32: the model has no module '{path}'. {did_you_mean(path, paths)}")
+            below = module.get_submodule(path).modules()
+            if not any(isinstance(part, torch.nn.Linear) for part in below):
+                raise BadRequest(
+                    f"keep_fp32: the module '{path}' holds no linear layer, so nothing in it is quantized "
+                    "anyway; name one that does, or leave it out."
+                )
+
+    def _quantize(self, original: "HfClassifier", texts: list[str], model: Model, task: Task) -> None:
+        from slmworks_onnx.export import write_companions
+        from slmworks_onnx.int8 import EMBEDDINGS, quantize_weights
+
+        from slmworks_inc.chain import quantize_to_onnx
+
+        linear, target = task.scratch / "linear.onnx", task.output / "model.onnx"
+        quantize_to_onnx(
+            original.module,
+            linear,
+            batches=self._batches(original, texts, task),
+            observer=self.observer,
+            keep_fp32=self.keep_fp32,
+            max_length=original.max_length,
+        )
+        if self.embeddings:
+            quantize_weights(linear, target, operators=EMBEDDINGS, scratch=task.scratch)
+            linear.unlink()
+        else:
+            shutil.move(linear, target)
+        write_companions(model, task.output)
+
+    def _batches(
+        self, original: "HfClassifier", texts: list[str], task: Task
+    ) -> Iterator[dict[str, "np.ndarray[Any, Any]"]]:
+        from slmworks.runtimes.onnx_classifier import encode
+
+        for start in range(0, len(texts), self.batch_size):
+            task.progress(start, len(texts), note="calibrate")
+            yield encode(original.tokenizer, texts[start : start + self.batch_size])
+        task.progress(len(texts), len(texts), note="convert")
+
+    def _compare(self, original: "HfClassifier", texts: list[str], task: Task) -> float:
+        from slmworks.runtimes import Runtime
+        from slmworks.runtimes.onnx_classifier import OnnxClassifier
+
+        made = Runtime(OnnxClassifier(task.output, task.threads))
+        found, wanted = (runtime.predict(texts).argmax(axis=1) for runtime in (made, Runtime(original)))
+        agreement = float((found == wanted).mean())
+        if agreement < self.agreement:
+            raise TaskFailed(
+                f"quantize: only {agreement:.1%} of the {len(texts)} calibration texts keep their label in "
+                f"int8, less than `agreement` ({self.agreement:.0%}); keep some layers in fp32 "
+                "(`keep_fp32`), calibrate with more `rows`, or use onnx-dynamic."
+            )
+        return round(agreement, 4)

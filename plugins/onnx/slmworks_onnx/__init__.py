@@ -1,0 +1,1 @@
+"""slmworks plugins that export to ONNX and quantize there."""

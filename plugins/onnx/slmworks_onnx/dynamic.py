@@ -1,0 +1,73 @@
+"""int8 weights, activations measured on the fly: no calibration data, works on any ONNX classifier."""
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from slmworks.artifact import Dataset, Model
+from slmworks.errors import BadRequest
+from slmworks.quantize import Quantize
+from slmworks.stage import Task
+
+
+class OnnxDynamic(Quantize):
+    """Store weights in 8 bits and scale activations as they come (ONNX Runtime `quantize_dynamic`)."""
+
+    accepts: ClassVar = {"model": ("hf", "onnx")}
+    produces: ClassVar = "onnx"
+    tasks: ClassVar = ("classification",)
+    ignores: ClassVar = frozenset({"calibration"})
+    deterministic: ClassVar = True
+    depends_on: ClassVar = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
+
+    weights: Literal["int8", "uint8"] = "int8"
+    """Type of the stored weights; uint8 avoids overflow on processors with AVX2 only, and is slower."""
+    per_channel: bool = True
+    """One scale for each output of a layer instead of one for the whole layer: more exact, as fast."""
+    reduce_range: bool = False
+    """Use 7 of the 8 bits: more exact on processors without VNNI, where 8-bit sums can overflow."""
+    embeddings: bool = True
+    """Store the embedding tables in 8 bits too: most of a small model's bytes are there."""
+
+    def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
+        """Export to ONNX where needed, quantize, and say what share of the parameters is 8-bit now."""
+        from slmworks_onnx.export import classifier_meta, require_classifier, write_companions
+        from slmworks_onnx.int8 import EMBEDDINGS, LINEAR, count_weights, int8_share, quantize_weights
+
+        require_classifier(model)
+        task.progress(0, 2, unit="parts", note="export")
+        source = _as_onnx(model, task.scratch)
+        already, parameters = count_weights(source)
+        if already:
+            raise BadRequest("the model is quantized already; give onnx-dynamic the step before that one.")
+        task.progress(1, 2, unit="parts", note="quantize")
+        target = task.output / "model.onnx"
+        quantize_weights(
+            source,
+            target,
+            operators=(*LINEAR, *EMBEDDINGS) if self.embeddings else LINEAR,
+            scratch=task.scratch,
+            unsigned=self.weights == "uint8",
+            per_channel=self.per_channel,
+            reduce_range=self.reduce_range,
+        )
+        share = int8_share(target, parameters)
+        write_companions(model, task.output)
+        task.progress(2, 2, unit="parts")
+        quantized = {"method": "onnxruntime-dynamic", "weights_int8_share": share}
+        return Model(
+            path=task.output,
+            format="onnx",
+            meta={**classifier_meta(model), "quantized": quantized},
+            summary={"bytes": target.stat().st_size, "weights_int8_share": share},
+        )
+
+
+def _as_onnx(model: Model, scratch: Path) -> Path:
+    from slmworks_onnx.export import export_classifier
+
+    if model.format == "onnx":
+        return model.path / "model.onnx"
+    folder = scratch / "export"
+    folder.mkdir()
+    export_classifier(model, folder)
+    return folder / "model.onnx"

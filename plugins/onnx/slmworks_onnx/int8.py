@@ -1,0 +1,84 @@
+"""Store a graph's weights in 8 bits with ONNX Runtime, and count what really became 8 bits.
+
+Quantizers skip what they don't recognise without a word, so nothing here is trusted uncounted.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from slmworks.errors import TaskFailed
+
+EMBEDDINGS = ("Gather",)
+"""Operators that look rows up in a table."""
+LINEAR = ("MatMul", "Gemm")
+"""Operators that multiply with a weight."""
+
+
+def quantize_weights(
+    source: Path,
+    target: Path,
+    *,
+    operators: Sequence[str],
+    scratch: Path,
+    unsigned: bool = False,
+    per_channel: bool = False,
+    reduce_range: bool = False,
+) -> None:
+    """Quantize the constant inputs of `operators` in `source`; activations are measured while it runs.
+
+    Method: `quantize_dynamic` of ONNX Runtime. It writes beside its input, so it works in `scratch`.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from slmworks.runtimes.quiet import quiet
+
+    from slmworks_onnx.graph import stripped
+
+    folder = scratch / "quantize-weights"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, folder / "fp32.onnx")
+    with quiet():
+        quantize_dynamic(
+            folder / "fp32.onnx",
+            folder / "int8.onnx",
+            op_types_to_quantize=list(operators),
+            weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
+            per_channel=per_channel,
+            reduce_range=reduce_range,
+            extra_options={"MatMulConstBOnly": True},
+        )
+        onnx.save(stripped(onnx.load(folder / "int8.onnx")), target)
+    shutil.rmtree(folder)
+
+
+def count_weights(path: Path) -> tuple[int, int]:
+    """Count the weights of an ONNX file: (those stored in 8 bits, those stored as floating point).
+
+    Zero points have no more than one axis and are not counted.
+    """
+    import onnx
+
+    tensors = onnx.load(path).graph.initializer
+    eight = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    floating = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+    int8 = sum(_elements(tensor) for tensor in tensors if tensor.data_type in eight and len(tensor.dims) > 1)
+    return int8, sum(_elements(tensor) for tensor in tensors if tensor.data_type in floating)
+
+
+def int8_share(path: Path, parameters: int) -> float:
+    """Give the share of a model's parameters that `path` stores in 8 bits; TaskFailed when it is none."""
+    int8, _ = count_weights(path)
+    if not int8:
+        raise TaskFailed(
+            "quantize: no weight was stored in 8 bits, so the model would ship unchanged under another name; "
+            "its operators are not known to the quantizer. Ship the exported model instead."
+        )
+    return round(min(1.0, int8 / parameters), 4)
+
+
+def _elements(tensor: Any) -> int:
+    import math
+
+    return math.prod(tensor.dims)

@@ -1,0 +1,176 @@
+"""The local engine: caching, resuming, refusing, failing, and being killed at any moment."""
+
+import os
+import signal
+import time
+
+import pytest
+from slmworks.errors import BadRequest
+from slmworks.process import alive
+
+
+def test_a_second_run_does_nothing_again(works) -> None:
+    first = works.run()
+    assert set(works.states(first).values()) == {"done"}
+    assert first.exit_code == 0
+    second = works.run()
+    assert set(works.states(second).values()) == {"cached"}
+    assert not second.worked
+    assert works.digests(first) == works.digests(second)
+
+
+def test_only_what_changed_and_what_follows_is_run(works) -> None:
+    works.run()
+    works.recipe = works.recipe.replace("bits: 8", "bits: 6")
+    states = works.states(works.run())
+    assert {task for task, state in states.items() if state == "done"} == {
+        "quantize.bits=6", "evaluate.bits=6", "gate",
+    }  # fmt: skip
+
+
+def test_a_new_test_set_retrains_nothing(works) -> None:
+    works.run()
+    (works.folder / "test.csv").write_text("other test rows")
+    states = works.states(works.run())
+    assert states["curate"] == "done"
+    assert states["teacher"] == states["student"] == states["quantize.bits=4"] == "cached"
+    assert states["evaluate.bits=4"] == "done"
+
+
+def test_a_training_step_never_sees_the_test_set(works) -> None:
+    run = works.run()
+    seen = (works.store.folder(works.digests(run)["teacher"]) / "seen.json").read_text()
+    assert "train rows" in seen
+    assert "test rows" not in seen
+
+
+def test_fresh_runs_a_step_again(works) -> None:
+    works.run()
+    states = works.states(works.run(fresh=frozenset({"student"})))
+    assert states["student"] == "done"
+    assert states["teacher"] == states["quantize.bits=4"] == "cached"  # the same bytes came out
+
+
+def test_a_refusal_is_a_normal_end(works) -> None:
+    works.recipe = works.recipe.replace(
+        "from: {reports: evaluate}", "from: {reports: evaluate}, with: {allow: false}"
+    )
+    works.recipe += "  register: {from: {verdict: gate}, with: {name: toy}}\n"
+    run = works.run()
+    assert run.exit_code == 99
+    assert works.states(run)["gate"] == "refused"
+    assert works.states(run)["register"] == "skipped"
+    assert works.store.list("registry") == []
+    again = works.run()
+    assert (again.exit_code, again.worked) == (99, False)
+
+
+def test_a_failed_branch_fails_the_run_after_the_others_are_done(works) -> None:
+    works.recipe += (
+        "  other: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {fail: true}}\n"
+    )
+    run = works.run()
+    assert run.exit_code == 1
+    states = works.states(run)
+    assert states["other"] == "failed"
+    assert states["gate"] == "done"
+    assert "the optimizer exploded" in run.outcomes["other"].error
+    record = works.record(run.id, "other")
+    assert record["state"] == "failed"
+    assert "RuntimeError" in record["trace"]
+    assert record["metrics"][0]["loss"] == 1.0
+
+
+def test_a_task_that_is_killed_loses_only_itself(works) -> None:
+    works.recipe = works.recipe.replace("seconds: 0", "seconds: 20")
+    process = works.start()
+    task = _wait_for_task(works, "teacher")
+    os.kill(task, signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "was killed (signal 9" in output
+    works.recipe = works.recipe.replace("seconds: 20", "seconds: 0")
+    states = works.states(works.run())
+    assert states["curate"] == "cached"
+    assert states["teacher"] == "done"
+
+
+def test_when_the_engine_is_killed_its_tasks_die_and_a_new_run_goes_on(works) -> None:
+    slow = works.recipe.replace("seconds: 0", "seconds: 20")
+    works.recipe, clean = slow, works.recipe
+    process = works.start()
+    task = _wait_for_task(works, "teacher")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    _wait_until(lambda: not alive(str(task)))
+    assert _staged(works) != []  # the killed task's scratch is still there
+    works.recipe = clean
+    run = works.run()
+    assert run.exit_code == 0
+    assert works.states(run)["curate"] == "cached"
+    assert _staged(works) == []
+
+
+def test_ctrl_c_leaves_nothing_half_written(works) -> None:
+    works.recipe = works.recipe.replace("seconds: 0", "seconds: 20")
+    process = works.start()
+    task = _wait_for_task(works, "teacher")
+    os.kill(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "stopped. What was finished is kept" in output
+    _wait_until(lambda: not alive(str(task)))
+    assert "Traceback" not in output
+
+
+def test_two_runs_at_once_do_the_work_once(works) -> None:
+    works.recipe = works.recipe.replace("seconds: 0", "seconds: 2")
+    first, second = works.start(), works.start()
+    outputs = [first.communicate(timeout=120)[0], second.communicate(timeout=120)[0]]
+    assert (first.returncode, second.returncode) == (0, 0), outputs
+    assert "\n".join(outputs).count("teacher: done") == 1, outputs
+
+
+def test_an_edited_object_is_made_anew(works) -> None:
+    run = works.run()
+    digest = works.digests(run)["quantize.bits=4"]
+    edited = works.store.folder(digest) / "model.onnx"
+    edited.chmod(0o644)
+    edited.write_text("5")
+    again = works.run()
+    assert works.states(again)["quantize.bits=4"] == "done"
+    assert works.digests(again)["quantize.bits=4"] == digest
+    assert edited.read_text() == "4"
+
+
+def test_code_that_differs_from_the_plan_is_refused(works) -> None:
+    from slmworks.spec import TaskSpec
+    from slmworks.task import Running
+
+    spec = TaskSpec(
+        run="r", id="x", step="x", stage="distill", plugin="toy", code="0" * 64, store=works.store.url
+    )
+    with pytest.raises(BadRequest, match="this environment has other code for distill toy"):
+        Running.prepare(spec, {}, print)
+
+
+def _wait_for_task(works, task: str) -> int:
+    """Number of the process that runs a task, once it has begun to work."""
+
+    def scratch():
+        return list((works.store.cache / "scratch").glob(f"*-{task}-*"))
+
+    _wait_until(lambda: bool(scratch()))
+    time.sleep(0.2)
+    return int(scratch()[0].name.partition("-")[0])
+
+
+def _staged(works) -> list[str]:
+    return [path.name for path in (works.store.cache / "scratch").glob("*")]
+
+
+def _wait_until(true, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)

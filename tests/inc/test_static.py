@@ -1,0 +1,142 @@
+"""Neural Compressor calibrates, ONNX Runtime computes: int8 that agrees with the original."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from slmworks.artifact import Dataset, Model
+from slmworks.errors import BadRequest, TaskFailed
+from slmworks.runtimes import open_runtime
+from slmworks.runtimes.hf_classifier import HfClassifier
+from slmworks.testing import Bench, sealed
+from slmworks_inc.static import IncStatic
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("inc"))
+
+
+@pytest.fixture(scope="module")
+def int8(shop: Bench, tiny_classifier: Model, tiny_reviews: Dataset) -> Model:
+    # 33 rows: the last batch of 16 holds a single row.
+    made = IncStatic(rows=33).run(model=tiny_classifier, calibration=tiny_reviews, task=shop.task("int8"))
+    return sealed(made)
+
+
+def test_it_is_smaller_and_agrees(tiny_classifier: Model, tiny_reviews: Dataset, int8: Model) -> None:
+    assert int8.summary["bytes"] < 0.8 * (tiny_classifier.path / "model.safetensors").stat().st_size
+    (texts,) = tiny_reviews.columns("test", "text")
+    found, wanted = (
+        open_runtime(model, threads=1).predict(texts).argmax(axis=1) for model in (int8, tiny_classifier)
+    )
+    assert (found == wanted).mean() >= 0.9
+
+
+def test_it_says_what_it_is(tiny_classifier: Model, int8: Model) -> None:
+    assert int8.format == "onnx"
+    quantized = int8.meta["quantized"]
+    assert {**tiny_classifier.meta, "quantized": quantized} == int8.meta
+    assert quantized["method"] == "neural-compressor-static"
+    assert quantized["weights_int8_share"] > 0.9
+    assert int8.summary["calibration_rows"] == 33
+    files = {path.name for path in int8.path.iterdir()}
+    assert files == {"model.onnx", "tokenizer.json", "labels.json", "slmworks.json"}
+
+
+@pytest.mark.parametrize(("rows", "tokens"), [(1, 2), (1, 3), (2, 7), (5, 32), (33, 9)])
+def test_batch_and_length_are_free(tiny_classifier: Model, int8: Model, rows: int, tokens: int) -> None:
+    ids = np.random.default_rng(rows).integers(5, 100, (rows, tokens))
+    (found,) = ort.InferenceSession(int8.path / "model.onnx").run(
+        ["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    )
+    assert found.shape == (rows, 3)
+    assert np.isfinite(found).all()
+
+
+def test_a_text_gives_the_same_alone_and_in_a_batch(int8: Model) -> None:
+    runtime = open_runtime(int8, threads=1)
+    texts = ["great", "", "the camera is awful and broken " * 9, "Größe 🙂"]
+    alone = np.concatenate([runtime.logits([text]) for text in texts])
+    np.testing.assert_allclose(runtime.predict(texts), alone, atol=0.15)
+
+
+def test_the_same_again_gives_the_same_bytes_in_silence(
+    shop: Bench,
+    tiny_classifier: Model,
+    tiny_reviews: Dataset,
+    int8: Model,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    task = shop.task("again", threads=2)
+    again = IncStatic(rows=33).run(model=tiny_classifier, calibration=tiny_reviews, task=task)
+    assert sealed(again).digest == int8.digest
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+    assert {event["note"] for event in shop.events} >= {"load", "calibrate", "convert", "compare"}
+
+
+def test_what_is_kept_stays_fp32(
+    shop: Bench, tiny_classifier: Model, tiny_reviews: Dataset, int8: Model
+) -> None:
+    kept = ("bert.encoder.layer.0", "bert.encoder.layer.1.intermediate.dense", "classifier")
+    made = IncStatic(rows=33, keep_fp32=kept, observer="kl", embeddings=False).run(
+        model=tiny_classifier, calibration=tiny_reviews, task=shop.task("kept")
+    )
+    # Of 4 layers, 3 are left, less one of the two 32 * 64 matrices; and the pooler's 32 * 32.
+    left = 3 * (4 * 32 * 32 + 2 * 32 * 64) - 32 * 64 + 32 * 32
+    share = made.summary["weights_int8_share"]
+    assert share == pytest.approx(left / tiny_classifier.meta["parameters"], abs=0.001)
+    assert made.summary["bytes"] > int8.summary["bytes"]
+
+
+def test_a_result_that_disagrees_with_the_original_fails(
+    tiny_classifier: Model, tiny_reviews: Dataset, int8: Model, bench: Bench
+) -> None:
+    task = bench.task("broken")
+    shutil.copytree(int8.path, task.output, dirs_exist_ok=True)
+    graph = onnx.load(task.output / "model.onnx")
+    (bias,) = (tensor for tensor in graph.graph.initializer if tensor.name.endswith("classifier.bias"))
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.array([99, 0, 0], np.float32), bias.name))
+    onnx.save(graph, task.output / "model.onnx")
+    original = HfClassifier(tiny_classifier.path, tiny_classifier.labels, 32, threads=1)
+    (texts,) = tiny_reviews.columns("test", "text")
+    with pytest.raises(TaskFailed, match=r"keep their label in int8, less than `agreement` \(80%\)"):
+        IncStatic()._compare(original, texts, task)
+
+
+def test_missing_calibration_is_a_bad_request(tiny_classifier: Model, bench: Bench) -> None:
+    with pytest.raises(BadRequest, match="add `calibration: <the curate step>`"):
+        IncStatic().run(model=tiny_classifier, calibration=None, task=bench.task("int8"))
+
+
+def test_an_encoder_without_a_head_is_refused(
+    tiny_encoder: Model, tiny_reviews: Dataset, bench: Bench
+) -> None:
+    with pytest.raises(BadRequest, match="only classifiers"):
+        IncStatic().run(model=tiny_encoder, calibration=tiny_reviews, task=bench.task("int8"))
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (
+            "bert.encoder.layers.0",
+            r"no module 'bert.encoder.layers.0'. Did you mean 'bert.encoder.layer.0'\?",
+        ),
+        ("bert.embeddings", "holds no linear layer"),
+    ],
+)
+def test_a_layer_that_cannot_be_kept_is_refused(
+    tiny_classifier: Model, tiny_reviews: Dataset, bench: Bench, path: str, message: str
+) -> None:
+    task = bench.task("int8")
+    with pytest.raises(BadRequest, match=message):
+        IncStatic(keep_fp32=(path,)).run(model=tiny_classifier, calibration=tiny_reviews, task=task)
+    assert list(task.output.iterdir()) == []

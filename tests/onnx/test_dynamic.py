@@ -1,0 +1,76 @@
+"""int8 weights without calibration: smaller, nearly the same answers, and honest about what changed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from slmworks.artifact import Dataset, Model
+from slmworks.errors import BadRequest, TaskFailed
+from slmworks.runtimes import open_runtime
+from slmworks.testing import Bench, sealed
+from slmworks_onnx.dynamic import OnnxDynamic
+from slmworks_onnx.int8 import int8_share
+
+
+def test_it_is_smaller_and_agrees(exported: Model, tiny_reviews: Dataset, bench: Bench) -> None:
+    made = OnnxDynamic().run(model=exported, calibration=None, task=bench.task("int8"))
+    assert made.summary["bytes"] < 0.6 * exported.summary["bytes"]
+    (texts,) = tiny_reviews.columns("test", "text")
+    found, wanted = (
+        open_runtime(model, threads=1).predict(texts).argmax(axis=1) for model in (made, exported)
+    )
+    assert (found == wanted).mean() >= 0.9
+    assert made.labels == exported.labels
+    assert made.meta["quantized"]["method"] == "onnxruntime-dynamic"
+
+
+def test_the_share_of_eight_bit_parameters_is_counted(exported: Model, bench: Bench) -> None:
+    everything = OnnxDynamic().run(model=exported, calibration=None, task=bench.task("all"))
+    linear = OnnxDynamic(embeddings=False).run(model=exported, calibration=None, task=bench.task("linear"))
+    assert everything.summary["weights_int8_share"] > 0.9
+    # 4 layers of (4 * 32 * 32 + 2 * 32 * 64) weights, the pooler's 32 * 32 and the head's 32 * 3.
+    wanted = (4 * (4 * 32 * 32 + 2 * 32 * 64) + 32 * 32 + 32 * 3) / exported.meta["parameters"]
+    assert linear.meta["quantized"]["weights_int8_share"] == pytest.approx(wanted, abs=0.005)
+    assert linear.summary["bytes"] > everything.summary["bytes"]
+
+
+def test_a_torch_model_is_exported_on_the_way_with_the_same_result(
+    tiny_classifier: Model, exported: Model, bench: Bench
+) -> None:
+    from_torch = OnnxDynamic().run(model=tiny_classifier, calibration=None, task=bench.task("hf"))
+    from_onnx = OnnxDynamic().run(model=exported, calibration=None, task=bench.task("onnx", threads=2))
+    assert sealed(from_torch).digest == sealed(from_onnx).digest
+
+
+@pytest.mark.parametrize("options", [{"weights": "uint8"}, {"per_channel": False}, {"reduce_range": True}])
+def test_every_option_gives_another_file_that_loads(
+    exported: Model, bench: Bench, options: dict[str, object]
+) -> None:
+    plain = OnnxDynamic().run(model=exported, calibration=None, task=bench.task("plain"))
+    made = OnnxDynamic.model_validate(options).run(model=exported, calibration=None, task=bench.task("made"))
+    assert sealed(made).digest != sealed(plain).digest
+    assert open_runtime(made, threads=1).logits(["the camera is great 1"]).shape == (1, 3)
+
+
+def test_the_input_folder_is_left_alone(exported: Model, bench: Bench) -> None:
+    before = {path.name: path.read_bytes() for path in exported.path.iterdir()}
+    OnnxDynamic().run(model=exported, calibration=None, task=bench.task("int8"))
+    assert {path.name: path.read_bytes() for path in exported.path.iterdir()} == before
+
+
+def test_a_quantized_model_is_refused(exported: Model, bench: Bench) -> None:
+    once = OnnxDynamic().run(model=exported, calibration=None, task=bench.task("once"))
+    with pytest.raises(BadRequest, match="quantized already"):
+        OnnxDynamic().run(model=once, calibration=None, task=bench.task("twice"))
+
+
+def test_a_model_that_classifies_nothing_is_refused(exported: Model, bench: Bench) -> None:
+    with pytest.raises(BadRequest, match="only classifiers"):
+        OnnxDynamic().run(
+            model=replace(exported, meta={"task": "generation"}), calibration=None, task=bench.task("int8")
+        )
+
+
+def test_a_file_in_which_nothing_is_int8_is_not_called_quantized(exported: Model) -> None:
+    with pytest.raises(TaskFailed, match="no weight was stored in 8 bits"):
+        int8_share(Path(exported.path / "model.onnx"), 1000)

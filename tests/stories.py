@@ -1,0 +1,142 @@
+"""A pipeline's records in a store, as tasks and engines leave them: real bytes, invented training."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from releases import LABELS, commit, word_counter
+from slmworks.artifact import Artifact, Dataset, Files, Manifest, Model, Report, Verdict, scan
+from slmworks.register.release import MlflowRelease
+from slmworks.registry import Registry
+from slmworks.store import Store
+from slmworks.testing import Bench
+
+CURVE = [{"step": n, "time": 1_790_000_000.5 + n, "loss": 1 / (n + 1), "val/f1": n / 10} for n in range(6)]
+RECIPE = "name: reviews\nsteps:\n  raw: {stage: fetch, from: {all: data.csv}}\n"
+
+
+class Story:
+    """Tells one run of a recipe, task by task."""
+
+    def __init__(self, store: Store, folder: Path, run: str = "run-1") -> None:
+        self.store, self.folder, self.run = store, folder, run
+        self.made: dict[str, Manifest] = {}
+        self.plan: list[dict[str, object]] = []
+        self.write_run("running")
+
+    def tell(self, strength: float = 2.0) -> "Story":
+        """The whole story: from a csv to a registered version."""
+        self.task(
+            "raw", "fetch files", Files(path=self.text("all/data.csv"), summary={"sources": ["data.csv"]})
+        )
+        data = Dataset(
+            path=self.text("train.parquet"),
+            meta={"labels": LABELS},
+            summary={"rows": 1200, "dropped": {"near duplicate": 9}},
+        )
+        self.task("curate", "curate text", data, data="raw")
+        self.task("teacher", "finetune classifier", self.weights("t"), data="curate", metrics=CURVE)
+        self.task("student", "distill logit-kd", self.weights("s"), teacher="teacher", data="curate")
+        onnx = word_counter(self.folder / "onnx", strength)
+        self.task("int8", "export onnx", dataclasses.replace(onnx, digest=""), model="student")
+        report = Report(path=self.text("report.json", "{}"), refs={"model": self.made["int8"].digest})
+        self.task("quality", "evaluate classifier", report, model="int8", data="curate")
+        verdict = Verdict(
+            path=self.text("verdict.json", json.dumps({"sentence": "passed"})),
+            meta={"passed": True},
+            refs={"model": self.made["int8"].digest, "report.0": self.made["quality"].digest},
+        )
+        self.task("gate", "gate paired-bootstrap", verdict, reports=["quality"])
+        self.register()
+        return self
+
+    def register(self) -> Manifest:
+        bench = Bench(self.folder / f"bench-{len(self.made)}")
+        gate = self.made["gate"]
+        bench.known[gate.refs["model"]] = self.open(gate.refs["model"])
+        task = dataclasses.replace(bench.task("register"), open_registry=lambda: Registry(self.store))
+        release = commit(
+            self.store, MlflowRelease(name="reviews").run(verdict=self.open(gate.digest), task=task)
+        )
+        return self.task("register", "register mlflow", release, verdict="gate", cacheable=False)
+
+    def task(
+        self, name, what, artifact: Artifact, *, metrics=(), state="done", cacheable=True, **inputs
+    ) -> Manifest:
+        stage, plugin = what.split()
+        if artifact.digest:  # committed already
+            digest, files = artifact.digest, scan(artifact.path)
+        else:
+            artifact.seal()
+            digest, files = self.store.put(artifact.path)
+        given = {
+            p: self.made[i].digest if isinstance(i, str) else [self.made[j].digest for j in i]
+            for p, i in inputs.items()
+        }
+        manifest = Manifest(
+            kind=artifact.kind,
+            format=artifact.format,
+            digest=digest,
+            files=files,
+            meta=dict(artifact.meta),
+            refs=dict(artifact.refs),
+            summary=dict(artifact.summary),
+            fingerprint=f"{self.run}{name}".encode().hex(),
+            producer={"stage": stage, "plugin": plugin},
+            inputs=given,
+            created="2026-11-22T10:00:00.000+00:00",
+            seconds=1.5,
+        )
+        if cacheable:
+            self.store.create(f"tasks/{manifest.fingerprint}.json", manifest.dump().encode())
+        self.made[name] = manifest
+        self.plan.append({"id": name, "step": name, "stage": stage, "plugin": plugin, "inputs": {}})
+        self.record(
+            name,
+            what,
+            state=state,
+            manifest=manifest.model_dump(mode="json"),
+            inputs=given,
+            metrics=list(metrics),
+        )
+        return manifest
+
+    def record(self, name, what, **given) -> None:
+        """Write one task's record."""
+        stage, plugin = what.split()
+        record = {
+            "run": self.run, "task": name, "step": name, "stage": stage, "plugin": plugin, "state": "done",
+            "started": "2026-11-22T10:00:00.000+00:00", "ended": "2026-11-22T10:00:01.500+00:00",
+            "options": {"epochs": 3, "layers": [0, 1]}, "inputs": {}, "manifest": None, "metrics": [],
+            "error": "", "trace": "", "host": "h", "fingerprint": "f", "cached": False, **given,
+        }  # fmt: skip
+        self.store.write(f"runs/{self.run}/{name}.json", json.dumps(record).encode())
+
+    def write_run(self, state: str) -> None:
+        """Write the run's record."""
+        record = {
+            "run": self.run, "recipe": "reviews", "file": "pipelines/reviews.yaml", "text": RECIPE,
+            "state": state, "started": "2026-11-22T09:59:59.000+00:00", "user": "ada", "version": "0.1.0",
+            "plan": self.plan,
+            "ended": None if state == "running" else "2026-11-22T10:01:00.000+00:00",
+        }  # fmt: skip
+        self.store.write(f"runs/{self.run}/run.json", json.dumps(record).encode())
+
+    def end(self, state: str = "done") -> "Story":
+        """The run has ended."""
+        self.write_run(state)
+        return self
+
+    def open(self, digest: str) -> Artifact:
+        return Artifact.open(self.store.folder(digest), digest=digest)
+
+    def text(self, name: str, text: str = "…") -> Path:
+        """A fresh folder that holds one file."""
+        folder = self.folder / f"{self.run}-{len(self.made)}-{Path(name).stem}"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text + (name if text == "…" else ""))
+        return folder
+
+    def weights(self, name: str) -> Model:
+        meta = {"task": "classification", "labels": LABELS, "parameters": 1234}
+        return Model(path=self.text(f"{name}.safetensors"), format="hf", meta=meta)
