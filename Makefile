@@ -26,7 +26,7 @@ $(VENV)/installed: $(PROJECTS) .ci/constraints.txt
 first-run: install
 	$(SLMWORKS) run pipelines/first-run.yaml
 	if $(SLMWORKS) models reviews | grep -q candidate; then $(SLMWORKS) approve reviews --because "first run"; fi
-	$(SLMWORKS) serve reviews --port 0 --ask "The screen is gorgeous, but the battery died after two days."
+	$(SLMWORKS) serve reviews --ask "The screen is gorgeous, but the battery died after two days."
 
 test: install lint types
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slmworks.artifact import Manifest
+from slmworks.fetch import Source
 from slmworks.plan import Plan, PlannedTask
 from slmworks.records import find
 from slmworks.spec import TaskSpec
@@ -28,9 +29,10 @@ def forecast(plan: Plan, store: Store, *, cores: int) -> list[Forecast]:
     """A forecast for every task. Reads local sources and the store; writes nothing."""
     history = _history(store)
     known: dict[str, Manifest] = {}
+    pinned = plan.pinned()
     found: list[Forecast] = []
     for task in plan:
-        manifest = _cached(task, known, store, cores)
+        manifest = _cached(task, pinned[task.id], known, store, cores)
         if manifest is not None:
             known[task.id] = manifest
         seconds = None if manifest else history.get((task.stage, task.plugin))
@@ -38,7 +40,13 @@ def forecast(plan: Plan, store: Store, *, cores: int) -> list[Forecast]:
     return found
 
 
-def _cached(task: PlannedTask, known: Mapping[str, Manifest], store: Store, cores: int) -> Manifest | None:
+def _cached(
+    task: PlannedTask,
+    sources: Mapping[str, Source],
+    known: Mapping[str, Manifest],
+    store: Store,
+    cores: int,
+) -> Manifest | None:
     if not task.configured.cacheable or any(need not in known for need in task.needs):
         return None
     spec = TaskSpec(
@@ -47,7 +55,7 @@ def _cached(task: PlannedTask, known: Mapping[str, Manifest], store: Store, core
         step=task.step,
         stage=task.stage,
         plugin=task.plugin,
-        sources={name: source.pin().dump() for name, source in task.sources.items()},
+        sources={name: source.dump() for name, source in sources.items()},
         store=store.url,
         threads=cores if task.configured.exclusive else 1,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 from slmworks.options import plain
 from slmworks.recipe import Recipe
@@ -55,6 +56,19 @@ class Plan:
 
     def __len__(self) -> int:
         return len(self.tasks)
+
+    def pinned(self) -> dict[str, dict[str, Source]]:
+        """Task -> input name -> source, with the content of local files made part of its identity."""
+        return {
+            task.id: {name: self._pin(task, name, source) for name, source in task.sources.items()}
+            for task in self
+        }
+
+    def _pin(self, task: PlannedTask, name: str, source: Source) -> Source:
+        try:
+            return source.pin()
+        except BadRequest as error:
+            raise BadRequest(f"{self.recipe.at('steps', task.step, 'from', name)}: {error}") from None
 
     def after(self, task_id: str) -> set[str]:
         """Ids of every task that needs this one, directly or not."""

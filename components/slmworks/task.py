@@ -40,6 +40,8 @@ class Outcome:
     state: State
     manifest: Manifest | None = None
     error: str = ""
+    code: int = 1
+    """Exit code of a failed task: 2 when what was asked for could not be done at all."""
 
 
 @dataclass

@@ -58,11 +58,12 @@ def _summary(running: "Run") -> None:
 
     show_verdicts(running)
     for task_id, outcome in running.outcomes.items():
-        if outcome.state == "failed":
-            click.echo(f"failed {task_id}: {outcome.error}", err=True)
-            click.echo(
-                f"       log: {running.store.root / 'runs' / running.id / (task_id + '.log')}", err=True
-            )
+        if outcome.state != "failed":
+            continue
+        place = running.plan.recipe.at("steps", running.plan.tasks[task_id].step)
+        click.echo(f"slmworks: {place}: {outcome.error}", err=True)
+        if outcome.code == 1:
+            click.echo(f"log    {running.store.root / 'runs' / running.id / f'{task_id}.log'}", err=True)
     if running.waiting:
         name, version = running.waiting
         click.echo(

@@ -81,7 +81,7 @@ class Run:
     def execute(self) -> int:
         """Run to the end or to the barrier. Returns the exit code of DESIGN's table."""
         sweep(self.store.cache)
-        self._sources = {t.id: {n: s.pin() for n, s in t.sources.items()} for t in self.plan}
+        self._sources = self.plan.pinned()
         self._write("running")
         self.observer.began(self)
         try:
@@ -201,8 +201,7 @@ class Run:
         error = (record or {}).get("error") or self._why_dead(child, code)
         if record is None:
             self._record(task, Outcome("failed", error=error))
-        self.exit_code = max(self.exit_code, 2 if code == 2 else 1)
-        self._end(task, Outcome("failed", error=error))
+        self._end(task, Outcome("failed", error=error, code=2 if code == 2 else 1))
 
     def _why_dead(self, child: Child, code: int) -> str:
         if code == -9:
@@ -314,10 +313,10 @@ class Run:
         )
 
     def _verdict(self) -> int:
-        states = {outcome.state for outcome in self.outcomes.values()}
-        if "failed" in states:
-            return self.exit_code or 1
-        return 99 if "refused" in states else 0
+        failed = [outcome.code for outcome in self.outcomes.values() if outcome.state == "failed"]
+        if failed:
+            return min(failed)  # something that broke outweighs something that could not be done
+        return 99 if any(outcome.state == "refused" for outcome in self.outcomes.values()) else 0
 
     def _upload(self) -> None:
         """Start the one process that carries this run's records to MLflow while the work goes on."""

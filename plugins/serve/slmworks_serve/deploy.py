@@ -1,11 +1,6 @@
 """Deploy to the HTTP server of this machine: prove that the approved release answers."""
 
-import contextlib
 import json
-import threading
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +10,8 @@ from slmworks.errors import TaskFailed
 from slmworks.release import EXAMPLE, Approved, require_approved
 from slmworks.stage import Task
 
-from slmworks_serve.run import GRACE, listen, server
+from slmworks_serve.run import server
+from slmworks_serve.visit import ask, running
 
 __all__ = ["DeployServer"]
 
@@ -33,9 +29,9 @@ class DeployServer(Deploy):
         name, version = str(release.meta["name"]), int(release.meta["version"])
         require_approved(task.registry, name, version, release.path)
         entry = task.registry.state(name).version(version).registered
-        with _running(server(Approved(release.path, entry), threads=task.threads)) as address:
-            ready = _ask(f"{address}/ready")
-            answer = _ask(f"{address}/classify", {"text": EXAMPLE})
+        with running(server(Approved(release.path, entry), threads=task.threads)) as address:
+            ready = ask(f"{address}/ready")
+            answer = ask(f"{address}/classify", {"text": EXAMPLE})
         if ready["model_digest"] != entry.model_digest:
             raise TaskFailed(
                 f"the server answers for model {ready['model_digest'][:12]}, not for {name} v{version}."
@@ -60,29 +56,3 @@ def _write(path: Path, release: Release, answer: dict[str, Any]) -> None:
         "answer": answer,
     }
     path.write_text(json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _running(running: Any) -> Iterator[str]:
-    """Run the server on a free port beside the caller; gives its address."""
-    with listen("127.0.0.1", 0) as sock:
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [sock]}, daemon=True)
-        thread.start()
-        try:
-            deadline = time.monotonic() + 30
-            while not running.started:
-                if not thread.is_alive() or time.monotonic() > deadline:
-                    raise TaskFailed("the server did not start within 30 s.")
-                time.sleep(0.02)
-            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-        finally:
-            running.should_exit = True
-            thread.join(GRACE + 5)
-
-
-def _ask(url: str, question: dict[str, Any] | None = None) -> dict[str, Any]:
-    data = json.dumps(question).encode() if question else None
-    request = urllib.request.Request(url, data, {"content-type": "application/json"})  # noqa: S310
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(request, timeout=30) as reply:
-        return dict(json.load(reply))

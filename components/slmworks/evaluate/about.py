@@ -1,0 +1,19 @@
+"""What a report says of a model besides its answers: name, format, parameters, bytes."""
+
+from typing import Any
+
+from slmworks.artifact import HEADER, Model, scan
+
+
+def about(model: Model) -> dict[str, Any]:
+    """Format, number of parameters (None if unknown) and bytes of the model's own files."""
+    return {
+        "format": model.format,
+        "parameters": model.meta.get("parameters"),
+        "bytes": sum(f.size for f in scan(model.path) if f.path != HEADER),
+    }
+
+
+def model_name(model: Model) -> str:
+    """A short name: how it was quantized, or else its format. Models have no names of their own."""
+    return str(model.meta.get("quantized", {}).get("method") or model.format)

@@ -1,0 +1,156 @@
+"""A process of its own for each measured model, so that its peak memory is its own.
+
+The parent writes one JSON request a line and reads one JSON answer a line. The probe ends when its
+parent does. Deliberately not a server: one model, one client, in lockstep.
+"""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from slmworks.artifact import Model
+from slmworks.errors import TaskFailed
+from slmworks.process import die_with
+
+
+class Probe:
+    """The parent's side: a model loaded in another process."""
+
+    def __init__(self, process: "subprocess.Popen[str]", name: str) -> None:
+        """Take over a started process."""
+        self._process, self._name = process, name
+
+    def ask(self, **request: Any) -> Any:
+        """Send a request and wait for its answer; TaskFailed if the process died."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise TypeError("a probe needs both of its pipes")
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise TaskFailed(
+                f"measuring {self._name}: its process ended with code {self._process.wait()}; "
+                "see its last lines above."
+            )
+        return json.loads(line)
+
+    def load(self, model: Model, *, threads: int) -> float:
+        """Load the model; returns seconds from the start of loading to ready, imports included."""
+        return float(
+            self.ask(
+                do="load",
+                path=str(model.path),
+                format=model.format,
+                meta=dict(model.meta),
+                threads=threads,
+            )
+        )
+
+    def latencies(self, texts: Sequence[str]) -> list[float]:
+        """Milliseconds for each text, one text at a time."""
+        return list(self.ask(do="single", texts=list(texts)))
+
+    def seconds(self, texts: Sequence[str], batch_size: int) -> float:
+        """Seconds for all texts, `batch_size` at a time in the given order."""
+        return float(self.ask(do="batches", texts=list(texts), batch_size=batch_size))
+
+    def memory(self) -> int:
+        """Peak resident memory of the process so far, bytes."""
+        return int(self.ask(do="memory"))
+
+
+@contextlib.contextmanager
+def probe(name: str) -> Iterator[Probe]:
+    """Start a fresh process for one model; it is gone afterwards."""
+    command = [sys.executable, "-m", __name__, str(os.getpid())]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Probe(process, name)
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def peak_memory() -> int:
+    """Peak resident memory of this process, bytes.
+
+    On Linux not from getrusage: its peak survives exec, so a child would report its parent's.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii", errors="replace"))
+        if found:
+            return int(found[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+def time_singles(answer: Callable[[Sequence[str]], object], texts: Sequence[str]) -> list[float]:
+    """Milliseconds for each text, one text at a time."""
+    found = []
+    for text in texts:
+        start = time.perf_counter()
+        answer([text])
+        found.append(1000 * (time.perf_counter() - start))
+    return found
+
+
+def time_batches(answer: Callable[[Sequence[str]], object], texts: Sequence[str], batch_size: int) -> float:
+    """Seconds for all texts, `batch_size` at a time in the given order, as a busy server would get them."""
+    start = time.perf_counter()
+    for first in range(0, len(texts), batch_size):
+        answer(texts[first : first + batch_size])
+    return time.perf_counter() - start
+
+
+class _Side:
+    """The child's side: answers requests about one loaded model."""
+
+    def answer(self, request: dict[str, Any]) -> Any:
+        match request["do"]:
+            case "load":
+                return self._load(request)
+            case "single":
+                return time_singles(self.runtime.logits, request["texts"])
+            case "batches":
+                return time_batches(self.runtime.logits, request["texts"], request["batch_size"])
+            case "memory":
+                return peak_memory()
+            case unknown:
+                raise ValueError(f"a probe can't do '{unknown}'")
+
+    def _load(self, request: dict[str, Any]) -> float:
+        from slmworks.runtimes import open_runtime
+
+        start = time.perf_counter()
+        model = Model(path=Path(request["path"]), format=request["format"], meta=request["meta"])
+        self.runtime = open_runtime(model, threads=request["threads"])
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    """Answer until the parent closes the pipe, or is gone."""
+    die_with(int(sys.argv[1]))
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not get between the answers
+    side = _Side()
+    for line in sys.stdin:
+        answers.write(json.dumps(side.answer(json.loads(line))) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

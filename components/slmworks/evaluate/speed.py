@@ -1,0 +1,191 @@
+"""Speed, size and memory of a model as it is served, in turns with its reference on the same machine."""
+
+import contextlib
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from slmworks.artifact import Dataset, Model, Report
+from slmworks.errors import BadRequest
+from slmworks.evaluate import Evaluate, trivial
+from slmworks.evaluate.about import about, model_name
+from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
+from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup
+from slmworks.identity import cpu_name
+from slmworks.stage import Task
+
+__all__ = ["Speed"]
+
+
+class Speed(Evaluate):
+    """Latency, throughput, bytes on disk and peak memory, in turns with the baseline's model.
+
+    Each model runs in a fresh process with the task's threads. Every round gives both the same texts, in
+    alternating order; ratios carry bootstrap intervals over rounds.
+    """
+
+    reads: ClassVar = {"data": ("test", "train")}
+    accepts: ClassVar = {"model": ("hf", "onnx")}
+    tasks: ClassVar = ("classification",)
+    exclusive: ClassVar = True
+    depends_on: ClassVar = ("cpu", "threads", "onnxruntime", "tokenizers", "torch")
+
+    seconds: PositiveFloat = 20.0
+    """How long to measure, all models together; loading comes on top."""
+    rounds: Annotated[int, Field(ge=3, le=1000)] = 12
+    """Turns for each model; they are what the intervals resample."""
+    batch_size: PositiveInt = 32
+    """Rows of a batch when throughput is measured."""
+    trivial: bool = True
+    """Also measure majority and TF-IDF + linear, fitted anew to the training rows."""
+
+    def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task) -> Report:
+        """Write `report.json` with the model, its reference and how many times faster and smaller it is."""
+        texts = _texts(data, task.seed)
+        models = {"model": model}
+        if baseline is not None:
+            models["baseline"] = task.fetch(baseline, "model", Model)
+        timings, loads, memory = self._measure(models, texts, task)
+        report: dict[str, Any] = {
+            "type": "speed",
+            "name": model_name(model),
+            "machine": _machine(task.threads),
+            "batch_size": self.batch_size,
+            "rounds": self.rounds,
+        }
+        for role, one in models.items():
+            own = {"load_s": round(loads[role], 3), "memory": memory[role]}
+            report[role] = {"name": model_name(one)} | about(one) | timings[role].numbers() | own
+        if baseline is not None:
+            report["baseline"]["digest"] = models["baseline"].digest
+            report |= _ratios(report, timings, task.seed)
+        if self.trivial:
+            report["trivial"] = self._trivial(texts, data, task)
+        (task.output / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        refs = {"model": model.digest, "data": data.digest}
+        if baseline is not None:
+            refs["baseline"] = baseline.digest
+        return Report(path=task.output, meta={"type": "speed"}, refs=refs, summary=_summary(report))
+
+    def _measure(
+        self, models: Mapping[str, Model], texts: Sequence[str], task: Task
+    ) -> tuple[dict[str, Timings], dict[str, float], dict[str, int]]:
+        with contextlib.ExitStack() as stack:
+            probes: dict[str, Probe] = {}
+            loads: dict[str, float] = {}
+            for role, model in models.items():
+                task.progress(0, self.rounds, unit="rounds", note=f"load {role}")
+                probes[role] = stack.enter_context(probe(role))
+                loads[role] = probes[role].load(model, threads=task.threads)
+            pace = _pace(list(probes.values()), texts, self)
+            timings = {role: Timings() for role in models}
+            for turn in range(self.rounds):
+                order = list(probes) if turn % 2 == 0 else list(reversed(probes))
+                singles, batch = pace.texts(texts, turn)
+                for role in order:
+                    timings[role].singles.append(probes[role].latencies(singles))
+                for role in order:
+                    taken = probes[role].seconds(batch, self.batch_size)
+                    timings[role].batches.append((len(batch), taken))
+                task.progress(turn + 1, self.rounds, unit="rounds", note="in turns" if len(order) > 1 else "")
+            return timings, loads, {role: one.memory() for role, one in probes.items()}
+
+    def _trivial(self, texts: Sequence[str], data: Dataset, task: Task) -> dict[str, Any]:
+        """Measured once a data set and machine: every candidate's report shares the same numbers."""
+
+        def build(folder: Path) -> None:
+            task.progress(0, 1, unit="fits", note="trivial baselines")
+            found = _measure_trivial(texts, data, self.batch_size, task.seed)
+            (folder / "trivial.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+        where = {"machine": _machine(task.threads), "batch_size": self.batch_size, "seed": task.seed}
+        shared = task.share("trivial-speed", inputs={"data": data}, options=where, build=build)
+        return dict(json.loads((shared.path / "trivial.json").read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """How many texts of each kind fit into a round: the same for every model, set by the slowest."""
+
+    singles: int
+    batch_rows: int
+
+    def texts(self, texts: Sequence[str], turn: int) -> tuple[list[str], list[str]]:
+        """The texts of a turn; going on through all texts and beginning again."""
+        return _slice(texts, turn * self.singles, self.singles), _slice(
+            texts, turn * self.batch_rows, self.batch_rows
+        )
+
+
+def _pace(probes: Sequence[Probe], texts: Sequence[str], speed: Speed) -> _Pace:
+    warm, batch = _slice(texts, 0, 10), _slice(texts, 0, speed.batch_size)
+    single_s = batch_s = 0.0
+    for one in probes:  # the first calls are slow (allocation, caches) and don't count
+        one.latencies(warm)
+        one.seconds(batch, speed.batch_size)
+        single_s += sum(one.latencies(warm)) / 1000 / len(warm)
+        batch_s += one.seconds(batch, speed.batch_size)
+    share = speed.seconds / speed.rounds / 2
+    return _Pace(
+        singles=int(min(max(share / single_s, 5), 500)),
+        batch_rows=speed.batch_size * int(min(max(share / batch_s, 1), 50)),
+    )
+
+
+def _slice(texts: Sequence[str], start: int, length: int) -> list[str]:
+    return [texts[(start + i) % len(texts)] for i in range(length)]
+
+
+def _texts(data: Dataset, seed: int) -> list[str]:
+    (texts,) = data.columns("test", "text")
+    if not texts:
+        raise BadRequest("the data's split 'test' has no rows to measure with; make it larger in curate.")
+    return random.Random(seed).sample(texts, len(texts))
+
+
+def _ratios(report: Mapping[str, Any], timings: Mapping[str, Timings], seed: int) -> dict[str, Any]:
+    ours, theirs = timings["model"], timings["baseline"]
+    return {
+        "speedup": latency_speedup(ours, theirs, seed=seed).rounded(),
+        "throughput": throughput_speedup(ours, theirs, seed=seed).rounded(),
+        "smaller": round(report["baseline"]["bytes"] / max(report["model"]["bytes"], 1), 4),
+    }
+
+
+def _machine(threads: int) -> dict[str, Any]:
+    packages = ("onnxruntime", "tokenizers", "torch")
+    return {"cpu": cpu_name(), "threads": threads, "versions": {name: _version(name) for name in packages}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _measure_trivial(texts: Sequence[str], data: Dataset, batch_size: int, seed: int) -> dict[str, Any]:
+    train, labels = data.columns("train", "text", "label")
+    found = {}
+    for name, one in trivial.fit(train, labels, seed=seed).items():
+        many = _slice(texts, 0, 10 * batch_size)
+        one.answer(many[:batch_size])
+        taken = Timings(
+            singles=[time_singles(one.answer, _slice(texts, 0, 100))],
+            batches=[(len(many), time_batches(one.answer, many, batch_size))],
+        )
+        found[name] = taken.numbers() | {"bytes": trivial.stored_size(one)}
+    return found
+
+
+def _summary(report: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: report["model"][name] for name in ("p50_ms", "p95_ms", "rows_s", "bytes", "memory")}
+    if "speedup" in report:
+        found |= {"speedup": round(report["speedup"]["value"], 3), "smaller": round(report["smaller"], 3)}
+    return found

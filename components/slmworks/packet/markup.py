@@ -1,0 +1,73 @@
+"""HTML that cannot forget to escape: text is escaped unless an element was made of it here."""
+
+from collections.abc import Collection, Iterable, Mapping
+from html import escape
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def el(name: str, *children: object, **attributes: object) -> Html:
+    """An element. Children that are not `Html` are escaped; `class_` and `stroke_width` lose their `_`."""
+    head = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"' for key, value in attributes.items()
+    )
+    return Html(f"<{name}{head}>{join(children)}</{name}>")
+
+
+def join(children: Iterable[object]) -> Html:
+    """Several pieces behind one another."""
+    return Html("".join(one if isinstance(one, Html) else escape(str(one)) for one in children))
+
+
+def grid(
+    headings: Iterable[object], rows: Iterable[Iterable[object]], *, text: Collection[int] = (0,)
+) -> Html:
+    """A table; the columns counted in `text` are set to the left, all others as numbers."""
+
+    def line(cells: Iterable[object], tag: str) -> Html:
+        return el("tr", *(el(tag, cell, class_="t" if i in text else "n") for i, cell in enumerate(cells)))
+
+    body = [line(row, "td") for row in rows]
+    drawn = el("table", el("thead", line(headings, "th")), el("tbody", *body))
+    return el("div", drawn, class_="wide")
+
+
+def interval(estimate: Mapping[str, float], span: tuple[float, float], *, strong: bool = False) -> Html:
+    """A dot in its 95 % interval on a line from `span[0]` to `span[1]`, as inline SVG."""
+    width, height = 180, 14
+
+    def at(value: float) -> str:
+        share = (value - span[0]) / max(span[1] - span[0], 1e-9)
+        return f"{4 + (width - 8) * min(max(share, 0), 1):.1f}"
+
+    kind = "strong" if strong else "weak"
+    middle = height // 2
+    return el(
+        "svg",
+        el("line", x1=4, x2=width - 4, y1=middle, y2=middle, class_="axis"),
+        el(
+            "line", x1=at(estimate["low"]), x2=at(estimate["high"]), y1=middle, y2=middle, class_=f"ci {kind}"
+        ),
+        el("circle", cx=at(estimate["value"]), cy=middle, r=4, class_=kind),
+        width=width,
+        height=height,
+        viewBox=f"0 0 {width} {height}",
+        role="img",
+    )
+
+
+def bar(share: float) -> Html:
+    """A share from 0 to 1 as a bar."""
+    return el("span", el("i", style=f"width:{100 * min(max(share, 0), 1):.1f}%"), class_="bar")
+
+
+def span_of(estimates: Iterable[Mapping[str, float]]) -> tuple[float, float]:
+    """A common axis for several intervals, with a little room."""
+    found = list(estimates)
+    low, high = min(one["low"] for one in found), max(one["high"] for one in found)
+    room = 0.04 * max(high - low, 0.01)
+    return max(low - room, 0.0), min(high + room, 1.0)

@@ -1,0 +1,102 @@
+"""The table of a verdict: teacher, candidates and trivial models, one row each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slmworks import figures
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
+
+HEADINGS = ("", "accuracy (95 % CI)", "macro-F1", "kept", "p50 ms", "rows/s", "on disk", "memory")
+QUALITY, COST = (0, 1, 2, 3), (0, 4, 5, 6, 7)
+"""The columns of the two tables that a narrow terminal gets instead of one."""
+MARK = "◀"
+"""Stands behind the name of the chosen candidate."""
+
+
+def cells(row: Mapping[str, Any]) -> list[str]:
+    """One row of the table as text, in the order of `HEADINGS`; candidates are shown as ratios too."""
+    kept = row.get("kept")
+    return [
+        f"{row['name']} {MARK}" if row["chosen"] else str(row["name"]),
+        figures.score_range(row["accuracy"]),
+        figures.score(row["macro_f1"]["value"]),
+        figures.percent(kept["value"]) if kept else figures.NOTHING,
+        _with_ratio(row.get("p50_ms"), figures.milliseconds, row.get("speedup")),
+        _with_ratio(row.get("rows_s"), figures.rate, row.get("throughput")),
+        figures.size(row["bytes"]) if row.get("bytes") is not None else figures.NOTHING,
+        figures.size(row["memory"]) if row.get("memory") is not None else figures.NOTHING,
+    ]
+
+
+def caption(verdict: Mapping[str, Any]) -> str:
+    """What the mark in the table means."""
+    word = "chosen" if verdict.get("passed") else "judged"
+    return f"{MARK} {word}: {verdict['because']}" if verdict.get("because") else ""
+
+
+def table(verdict: Mapping[str, Any]) -> "Drawing":
+    """The table for a terminal, to be printed by rich; nothing for a verdict without rows."""
+    return Drawing(verdict)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One table where it fits, or quality above cost: a folded number can't be read."""
+
+    verdict: Mapping[str, Any]
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """Draw for the width that there is."""
+        from rich.measure import Measurement
+        from rich.text import Text
+
+        if not self.verdict.get("rows"):
+            return
+        whole = self._part(range(len(HEADINGS)))
+        wanted = Measurement.get(console, options.update(max_width=1000), whole).maximum
+        if wanted <= options.max_width:
+            yield whole
+        else:
+            yield from (self._part(QUALITY), "", self._part(COST))
+        yield Text(caption(self.verdict), style="dim")
+
+    def _part(self, places: Sequence[int]) -> "Table":
+        from rich import box
+        from rich.table import Table
+
+        drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1), show_edge=False)
+        for place in places:
+            drawn.add_column(HEADINGS[place], justify="left" if place < 2 else "right", no_wrap=True)
+        for row in self.verdict["rows"]:
+            style = "bold" if row["chosen"] else "dim" if row["role"] == "trivial" else None
+            written = cells(row)
+            drawn.add_row(*(written[place] for place in places), style=style)
+        return drawn
+
+
+def plain(verdict: Mapping[str, Any]) -> str:
+    """The table as lines of text of any width, for logs; empty for a verdict without rows."""
+    rows = [cells(row) for row in verdict.get("rows", [])]
+    if not rows:
+        return ""
+    widths = [max(len(line[place]) for line in [list(HEADINGS), *rows]) for place in range(len(HEADINGS))]
+    lines = [_line(line, widths) for line in [list(HEADINGS), *rows]]
+    return "\n".join([*lines, caption(verdict)]).rstrip()
+
+
+def _line(line: list[str], widths: list[int]) -> str:
+    padded = [
+        text.ljust(width) if place < 2 else text.rjust(width)
+        for place, (text, width) in enumerate(zip(line, widths, strict=True))
+    ]
+    return "  ".join(padded).rstrip()
+
+
+def _with_ratio(value: float | None, written: Any, ratio: Mapping[str, float] | None) -> str:
+    if value is None:
+        return figures.NOTHING
+    return f"{written(value)} {figures.factor(ratio['value'])}" if ratio else str(written(value))

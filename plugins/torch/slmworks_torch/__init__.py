@@ -1,0 +1,1 @@
+"""Plugins that train with PyTorch."""

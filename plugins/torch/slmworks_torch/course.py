@@ -1,0 +1,26 @@
+"""The options that every training step has, whatever it trains."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+
+class Course(BaseModel):
+    """How long, how fast and on what part of the model to train."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    epochs: PositiveInt = 3
+    """How often every row is seen; the epoch that is best on `validation` is kept."""
+    learning_rate: PositiveFloat = 1e-4
+    """Highest step size of AdamW (Loshchilov & Hutter, 2019): up during `warmup`, then down to 0."""
+    batch_size: PositiveInt = 32
+    """Rows a step; rows of similar length go together."""
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: NonNegativeFloat = 0.01
+    """Decoupled weight decay of the matrices; biases and normalisations have none."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of activations that is dropped while training (Srivastava et al., 2014)."""
+    freeze_embeddings: bool = False
+    """Leave the embeddings as they are: steps get cheaper, rare words keep what pretraining taught them."""

@@ -1,0 +1,54 @@
+"""What training makes small: functions of a batch's logits and the numbers of its rows."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    Loss = Callable[[torch.Tensor, list[int]], torch.Tensor]
+    """Takes logits [batch, labels] and the numbers of their rows; gives one number to make small."""
+
+
+def cross_entropy(classes: Sequence[int]) -> "Loss":
+    """Mean cross-entropy with the right class of each row."""
+    import torch
+
+    wanted = torch.tensor(classes)
+
+    def loss(logits: "torch.Tensor", batch: list[int]) -> "torch.Tensor":
+        return torch.nn.functional.cross_entropy(logits, wanted[batch].to(logits.device))
+
+    return loss
+
+
+def distillation(
+    teacher: "torch.Tensor", classes: Sequence[int], *, temperature: float, alpha: float, mse: float
+) -> "Loss":
+    """How far a student is from its teacher, and from the labels where there are any.
+
+    `teacher` holds logits [rows, labels]; the first `len(classes)` rows are labelled. Per row:
+    T² · KL(teacher ‖ student), both softened by T (Hinton et al., 2015), plus `mse` times the squared
+    difference of the logits (Ba & Caruana, 2014), plus `alpha` times the cross-entropy; then the mean.
+    """
+    import torch
+    from torch.nn import functional
+
+    soft = functional.log_softmax(teacher / temperature, dim=1)
+    wanted = torch.full((len(teacher),), -1)
+    wanted[: len(classes)] = torch.tensor(classes)
+
+    def loss(logits: "torch.Tensor", batch: list[int]) -> "torch.Tensor":
+        given = functional.log_softmax(logits / temperature, dim=1)
+        goal = soft[batch].to(logits.device)
+        total = functional.kl_div(given, goal, reduction="batchmean", log_target=True) * temperature**2
+        if mse:
+            total = total + mse * functional.mse_loss(logits, teacher[batch].to(logits.device))
+        if alpha:
+            hard = functional.cross_entropy(
+                logits, wanted[batch].to(logits.device), ignore_index=-1, reduction="sum"
+            )
+            total = total + alpha * hard / len(batch)
+        return total
+
+    return loss

@@ -1,0 +1,72 @@
+"""A student made of some of its teacher's layers (Sanh et al., 2019)."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from slmworks.errors import BadRequest
+
+if TYPE_CHECKING:
+    from slmworks_torch.folders import Classifier
+
+
+def every_other(count: int) -> tuple[int, ...]:
+    """Half of `count` layers: 0, 2, 4 and so on."""
+    return tuple(range(0, count, 2))
+
+
+def from_layers(
+    teacher: "Classifier", layers: Sequence[int] | None, *, max_length: int | None = None
+) -> "Classifier":
+    """A new classifier with the named layers of the teacher, its embeddings and its head; weights are copies.
+
+    BadRequest where the teacher has no such layers or shares one between all depths, or where
+    `max_length` is more than it has positions.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    from slmworks_torch.folders import refuse_length
+
+    net = teacher.net
+    depth = int(net.config.num_hidden_layers)
+    chosen = every_other(depth) if layers is None else tuple(layers)
+    if beyond := [layer for layer in chosen if layer >= depth]:
+        raise BadRequest(f"layers: the teacher has the layers 0 to {depth - 1}, not {beyond[0]}.")
+    stack = _stack(net, depth)
+    config = copy.deepcopy(net.config)
+    config.num_hidden_layers = len(chosen)
+    if kinds := getattr(config, "layer_types", None):
+        config.layer_types = [kinds[layer] for layer in chosen]
+    student = AutoModelForSequenceClassification.from_config(config)
+    student.load_state_dict(_renamed(net.state_dict(), stack, chosen))
+    length = max_length or teacher.max_length
+    refuse_length(student, length, port="teacher")
+    return replace(teacher, net=student.eval(), max_length=length)
+
+
+def _stack(model: Any, depth: int) -> str:
+    """The name of the list that holds the model's layers (`bert.encoder.layer`)."""
+    import torch
+
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == depth:
+            return str(name)
+    raise BadRequest(
+        f"layers: a {model.config.model_type} model has no list of {depth} layers to choose from; "
+        "give distill a smaller model as its student."
+    )
+
+
+def _renamed(weights: dict[str, Any], stack: str, chosen: Sequence[int]) -> dict[str, Any]:
+    """Weights outside the stack as they are, those of a chosen layer under its new number."""
+    place = {str(old): str(new) for new, old in enumerate(chosen)}
+    found: dict[str, Any] = {}
+    for name, weight in weights.items():
+        if not name.startswith(f"{stack}."):
+            found[name] = weight
+            continue
+        old, rest = name.removeprefix(f"{stack}.").split(".", 1)
+        if old in place:
+            found[f"{stack}.{place[old]}.{rest}"] = weight
+    return found

@@ -1,0 +1,85 @@
+"""What a teacher thinks of every row: computed once, shared by all students of that teacher and data."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slmworks.artifact import Dataset, Model
+from slmworks.errors import BadRequest, CorruptObject
+from slmworks.stage import Task
+
+from slmworks_torch.rows import Rows
+
+if TYPE_CHECKING:
+    import torch
+
+    from slmworks_torch.folders import Classifier
+
+
+def refuse_strangers(teacher: Model, student: Model | None, data: Dataset) -> None:
+    """BadRequest unless teacher and data have the same labels, and the student too where it has any."""
+    from slmworks_torch.folders import labels_of
+
+    known = labels_of(teacher, port="teacher")
+    if not known:
+        raise BadRequest(
+            "teacher: this model is not a classifier, so it has no predictions to learn from; "
+            "give distill the output of a finetune step."
+        )
+    if known != data.labels:
+        raise BadRequest(
+            f"teacher: its labels are {_listed(known)}, the data's are {_listed(data.labels)}; "
+            "fine-tune the teacher on this data first."
+        )
+    own = labels_of(student, port="student") if student else []
+    if own and own != known:
+        raise BadRequest(
+            f"student: its labels are {_listed(own)}, the teacher's are {_listed(known)}; "
+            "give distill a student without a head or one with the teacher's labels."
+        )
+
+
+def ask(teacher: Model, master: "Classifier", data: Dataset, rows: Rows, task: Task) -> "torch.Tensor":
+    """The teacher's logits, float32 [rows, labels], in the order of `rows`.
+
+    They are shared by every student of this teacher, data and number of rows (how many of `transfer` are
+    taken decides which); what a student is like must not enter.
+    """
+    import numpy as np
+    import torch
+
+    found = task.share(
+        "teacher-logits",
+        inputs={"teacher": teacher, "data": data},
+        options={"max_length": master.max_length, "rows": len(rows)},
+        build=lambda folder: _write(folder, master, rows, task),
+    )
+    if json.loads((found.path / "ids.json").read_text(encoding="utf-8")) != rows.ids:
+        raise CorruptObject("teacher-logits: the rows are not those of the data; run the step with --fresh.")
+    return torch.from_numpy(np.load(found.path / "logits.npy", allow_pickle=False))
+
+
+def _write(folder: Path, master: "Classifier", rows: Rows, task: Task) -> None:
+    """`logits.npy` (float32 [rows, labels]) and `ids.json` (the rows' ids, in the same order)."""
+    import numpy as np
+
+    from slmworks_torch.scoring import logits_of
+    from slmworks_torch.training import TELL, device
+
+    told = 0.0
+
+    def tell(done: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > TELL or done == len(rows):
+            told = time.monotonic()
+            task.progress(done, len(rows), note="asking the teacher")
+
+    net = master.net.to(device())
+    np.save(folder / "logits.npy", logits_of(net, master.encode(rows.texts), tell=tell).numpy())
+    (folder / "ids.json").write_text(json.dumps(rows.ids), encoding="utf-8")
+
+
+def _listed(labels: list[str]) -> str:
+    shown = ", ".join(labels[:5])
+    return f"[{shown}{', …' if len(labels) > 5 else ''}]"

@@ -1,0 +1,196 @@
+"""The one training loop: AdamW, warmup and decay, validation after each epoch, the best epoch kept."""
+
+import logging
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slmworks.errors import TaskFailed
+from slmworks.stage import Task
+
+from slmworks_torch.batches import Encoded, shuffled_batches
+from slmworks_torch.course import Course
+from slmworks_torch.scoring import Quality
+
+if TYPE_CHECKING:
+    import torch
+
+    from slmworks_torch.losses import Loss
+
+TELL = 0.3
+"""Seconds between two signs of life."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learnt: token ids, what to make small, and how to measure the model on validation."""
+
+    rows: Encoded
+    loss: "Loss"
+    check: Callable[[], Quality]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to: the epoch that was kept, its quality on validation, training rows a second."""
+
+    epoch: int
+    quality: Quality
+    rows_per_s: float
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The outcome for a summary."""
+        return {
+            "accuracy": round(self.quality.accuracy, 4),
+            "macro_f1": round(self.quality.macro_f1, 4),
+            "best_epoch": self.epoch,
+            "rows_per_s": self.rows_per_s,
+        }
+
+
+def prepare(task: Task) -> None:
+    """Give torch the task's threads and seed, and keep transformers quiet."""
+    import torch
+
+    # transformers imports torchao where it is installed, which reports kernels that nobody asked for
+    for name in ("torchao", "torch.utils._pytree"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    from transformers.utils import logging as chatter
+
+    torch.set_num_threads(task.threads)
+    torch.manual_seed(task.seed)
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    # otherwise every new tensor is written twice
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    chatter.set_verbosity_error()
+    chatter.disable_progress_bar()
+
+
+def device() -> "torch.device":
+    """The accelerator where there is one, else the processor."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def train(net: Any, lesson: Lesson, course: Course, task: Task) -> Outcome:
+    """Train in place and leave the network as it was after its best epoch, in evaluation mode.
+
+    TaskFailed when the loss is no longer a number.
+    """
+    net.to(device())
+    _set_dropout(net, course.dropout)
+    if course.freeze_embeddings:
+        _freeze(net)
+    loop = _Loop(net, lesson, course, task)
+    best, at, kept = Quality(-1.0, -1.0), 0, {}
+    for epoch in range(1, course.epochs + 1):
+        loop.epoch(epoch)
+        found = lesson.check()
+        task.log(loop.step, validation_accuracy=found.accuracy, validation_macro_f1=found.macro_f1)
+        if found.rank > best.rank:
+            best, at = found, epoch
+            kept = {name: weight.detach().clone() for name, weight in _trained(net)}
+    net.load_state_dict(kept, strict=False)
+    net.eval()
+    return Outcome(at, best, round(loop.done / loop.seconds, 1))
+
+
+class _Loop:
+    """Optimizer, schedule and counters of one training."""
+
+    def __init__(self, net: Any, lesson: Lesson, course: Course, task: Task) -> None:
+        import torch
+
+        self.net, self.rows, self.loss, self.course, self.task = net, lesson.rows, lesson.loss, course, task
+        self.chance = random.Random(task.seed)
+        self.optimizer = torch.optim.AdamW(
+            _groups(net, course.weight_decay), lr=course.learning_rate, fused=True
+        )
+        steps = course.epochs * -(-len(self.rows) // course.batch_size)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: _share_of_rate(step, steps, course.warmup)
+        )
+        self.every = max(1, steps // 100)
+        self.step = self.done = 0
+        self.seconds = self.told = 0.0
+        self.recent: list[float] = []
+
+    def epoch(self, number: int) -> None:
+        """See every row once."""
+        self.net.train()
+        total = self.course.epochs * len(self.rows)
+        note = f"epoch {number}/{self.course.epochs}"
+        for batch in shuffled_batches(self.rows, self.course.batch_size, self.chance):
+            started = time.monotonic()
+            self._learn(batch)
+            now = time.monotonic()
+            self.seconds += now - started
+            self.done += len(batch)
+            if now - self.told > TELL or self.done == total:
+                self.told = now
+                self.task.progress(self.done, total, note=note)
+
+    def _learn(self, batch: list[int]) -> None:
+        import torch
+
+        logits = self.net(**self.rows.batch(batch, self.net.device)).logits
+        loss = self.loss(logits, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.schedule.step()
+        self.step += 1
+        self._note(float(loss.detach()))
+
+    def _note(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise TaskFailed(
+                f"the loss is {loss} at step {self.step}: the training diverged; lower learning_rate "
+                f"(it is {self.course.learning_rate:g})."
+            )
+        self.recent.append(loss)
+        if self.step % self.every == 0:
+            self.task.log(self.step, loss=sum(self.recent) / len(self.recent))
+            self.recent.clear()
+
+
+def _share_of_rate(step: int, steps: int, warmup: float) -> float:
+    """Linear up over the first `warmup` of the steps, then linear down to 0."""
+    rising = max(1.0, steps * warmup)
+    return min((step + 1) / rising, (steps - step) / max(1.0, steps - rising))
+
+
+def _trained(model: Any) -> "list[tuple[str, torch.Tensor]]":
+    return [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+
+
+def _groups(model: Any, decay: float) -> list[dict[str, Any]]:
+    """Matrices with weight decay, vectors (biases, normalisations) without."""
+    weights = [weight for _, weight in _trained(model)]
+    return [
+        {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": decay},
+        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _freeze(model: Any) -> None:
+    """No gradient for the embeddings: the block of that name, or the token table where there is none."""
+    block = getattr(model.base_model, "embeddings", None) or model.get_input_embeddings()
+    block.requires_grad_(False)
+
+
+def _set_dropout(model: Any, share: float) -> None:
+    """The same dropout everywhere; config.json, which serving reads, stays as it is."""
+    import torch
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+        elif isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = share

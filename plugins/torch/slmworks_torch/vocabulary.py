@@ -1,0 +1,127 @@
+"""Cutting a WordPiece vocabulary down to the tokens that a domain uses.
+
+Words that lose their token are spelt in smaller pieces by the same greedy rule, with embeddings that
+are already there; they are never mapped to the unknown token. For that every single character stays,
+at the beginning of a word and within it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from slmworks.errors import BadRequest
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from slmworks_torch.folders import Classifier
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A smaller tokenizer, and for each of its ids the id of that token before."""
+
+    tokenizer: "Tokenizer"
+    old_ids: list[int]
+
+
+def cut(tokenizer: "Tokenizer", texts: Sequence[str], *, min_count: int) -> Vocabulary:
+    """Keep tokens seen `min_count` times in `texts`, special tokens and single characters.
+
+    Everything else of the tokenizer (lower-casing, splitting, special tokens) stays as it is.
+    BadRequest for a tokenizer that isn't WordPiece.
+    """
+    from tokenizers import Tokenizer
+
+    rules = json.loads(tokenizer.to_str())
+    model = rules["model"]
+    if model["type"] != "WordPiece":
+        raise BadRequest(
+            f"vocabulary: only a WordPiece vocabulary can be cut, this one is {model['type']}; "
+            "use vocabulary: keep."
+        )
+    known: dict[str, int] = model["vocab"]
+    special = {str(token["content"]) for token in rules["added_tokens"]} | {str(model["unk_token"])}
+    special |= set(_named(rules["post_processor"]))
+    kept = _kept(known, special, _counts(tokenizer, texts), min_count, model["continuing_subword_prefix"])
+    new = {token: number for number, token in enumerate(kept)}
+    model["vocab"] = new
+    rules["added_tokens"] = [{**token, "id": new[token["content"]]} for token in rules["added_tokens"]]
+    rules["post_processor"] = _renumbered(rules["post_processor"], new)
+    rules["padding"] = rules["truncation"] = None
+    return Vocabulary(Tokenizer.from_str(json.dumps(rules)), [known[token] for token in kept])
+
+
+def shrink(classifier: "Classifier", texts: Sequence[str], *, min_count: int) -> "Classifier":
+    """The classifier with its vocabulary cut to `texts`; its network's embeddings shrink in place."""
+    import torch
+
+    vocabulary = cut(classifier.tokenizer, texts, min_count=min_count)
+    new = {old: place for place, old in enumerate(vocabulary.old_ids)}
+    net = classifier.net
+    before = net.get_input_embeddings().weight.detach()
+    after = torch.nn.Embedding(len(new), before.shape[1], padding_idx=new.get(net.config.pad_token_id))
+    after.weight = torch.nn.Parameter(before[vocabulary.old_ids].clone())
+    net.set_input_embeddings(after)
+    net.config.vocab_size = len(new)
+    for name, number in net.config.to_dict().items():
+        if name.endswith("_token_id") and isinstance(number, int):
+            setattr(net.config, name, new.get(number))
+    return replace(classifier, tokenizer=vocabulary.tokenizer)
+
+
+def _counts(tokenizer: "Tokenizer", texts: Sequence[str]) -> Counter[str]:
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    counts: Counter[str] = Counter()
+    for encoded in tokenizer.encode_batch(list(texts)):
+        counts.update(encoded.tokens)
+    return counts
+
+
+def _kept(
+    known: Mapping[str, int], special: Iterable[str], counts: Counter[str], min_count: int, prefix: str
+) -> list[str]:
+    """The tokens that stay, in the order of their old ids."""
+    special = set(special)
+
+    def stays(token: str) -> bool:
+        letters = token.removeprefix(prefix)
+        if token in special or len(letters) <= 1 or counts[token] >= min_count:
+            return True
+        # a token with a character that has no token of its own could not be spelt any other way
+        first = letters[0] if token == letters else prefix + letters[0]
+        return first not in known or any(prefix + letter not in known for letter in letters[1:])
+
+    return sorted((token for token in known if stays(token)), key=known.__getitem__)
+
+
+def _named(processor: Any) -> list[str]:
+    """The special tokens that a post-processor adds."""
+    if not processor:
+        return []
+    if processor["type"] == "Sequence":
+        return [token for part in processor["processors"] for token in _named(part)]
+    if processor["type"] == "TemplateProcessing":
+        return [token for entry in processor["special_tokens"].values() for token in entry["tokens"]]
+    return [processor[role][0] for role in ("sep", "cls") if role in processor]
+
+
+def _renumbered(processor: Any, new: Mapping[str, int]) -> Any:
+    """The same post-processor with the new ids of its special tokens."""
+    if not processor:
+        return processor
+    if processor["type"] == "Sequence":
+        return {**processor, "processors": [_renumbered(part, new) for part in processor["processors"]]}
+    if processor["type"] == "TemplateProcessing":
+        entries = {
+            name: {**entry, "ids": [new[token] for token in entry["tokens"]]}
+            for name, entry in processor["special_tokens"].items()
+        }
+        return {**processor, "special_tokens": entries}
+    pairs = {
+        role: [processor[role][0], new[processor[role][0]]] for role in ("sep", "cls") if role in processor
+    }
+    return {**processor, **pairs}

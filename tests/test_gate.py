@@ -1,0 +1,186 @@
+import itertools
+
+import pytest
+from judged import first, quality_report, speed_report
+from pydantic import ValidationError
+from slmworks.artifact import Report
+from slmworks.errors import BadRequest
+from slmworks.gate.paired_bootstrap import PairedBootstrap
+
+TEACHER, SMALL, LARGE = "1" * 64, "2" * 64, "3" * 64
+N = {"validation": 1000, "test": 1500}
+
+
+def right(share: float, *, but: int = 0) -> dict[str, list[bool]]:
+    """The first rows of both splits are answered right, up to `share`."""
+    return {split: first(n, round(n * share), but=but) for split, n in N.items()}
+
+
+@pytest.fixture
+def teacher(bench):
+    trivial = {"tf-idf + linear": right(0.60), "majority": right(0.34)}
+    return quality_report(bench, TEACHER, right(0.80), size=86_700_000, trivial=trivial)
+
+
+@pytest.fixture
+def student(bench, teacher):
+    """Builds the report of a candidate."""
+
+    def build(model: str = SMALL, share: float = 0.79, *, but: int = 0, size: int = 6_100_000, **options):
+        options.setdefault("baseline", teacher)
+        return quality_report(bench, model, right(share, but=but), size=size, **options)
+
+    return build
+
+
+@pytest.fixture
+def decide(bench):
+    """Run the gate and give its verdict.json and the artifact."""
+    number = itertools.count()
+
+    def run(*reports: Report, **options):
+        verdict = PairedBootstrap(**options).run(reports=reports, task=bench.task(f"gate-{next(number)}"))
+        bench.keep(verdict)
+        return verdict.read(), verdict
+
+    return run
+
+
+def test_a_good_student_passes_and_the_sentence_says_why(bench, decide, teacher, student):
+    report = student()
+    said, verdict = decide(report, speed_report(bench, SMALL, teacher), retention=0.95, speedup=2, smaller=6)
+    assert verdict.passed
+    assert said["sentence"].startswith(
+        "passed: keeps 98.8 % of the teacher (95 % lower bound 98.2 % ≥ 95 %, n = 1,500)"
+    )
+    assert said["sentence"].endswith("; 6.1× faster; 14.2× smaller")
+    assert verdict.refs["model"] == SMALL
+    assert verdict.refs["baseline_model"] == TEACHER
+    assert {verdict.refs[f"report.{i}"] for i in range(3)} >= {report.digest, teacher.digest}
+    assert verdict.summary["sentence"] == said["sentence"]
+
+
+def test_an_impossible_retention_is_refused_by_how_much(decide, student):
+    said, verdict = decide(student(), retention=1.01)
+    assert not verdict.passed
+    assert verdict.meta == {"passed": False}
+    assert said["sentence"].startswith(
+        "refused: keeps 98.8 % of the teacher, 2.2 points less than the 101 % required"
+    )
+
+
+def test_inconclusive_is_not_a_pass_and_says_how_many_rows_it_takes(decide, student):
+    # it loses and gains many rows, so that n = 1,500 is not enough to be sure
+    said, verdict = decide(student(share=0.96, but=285))
+    assert not verdict.passed
+    assert said["checks"][0]["outcome"] == "inconclusive"
+    assert said["sentence"].startswith("inconclusive: keeps 96.2 % of the teacher, but not for sure")
+    needed = said["sentence"].split("needs n ≈ ")[1].split(";")[0]
+    assert int(needed.replace(",", "")) > 1500
+
+
+def test_the_candidate_is_chosen_on_validation(bench, decide, student):
+    small = student(SMALL, 0.79, size=4_000_000)
+    large = student(LARGE, 0.80, size=9_000_000)
+    assert decide(small, large, choose="smallest")[1].refs["model"] == SMALL
+    assert decide(small, large, choose="best")[1].refs["model"] == LARGE
+    # one that keeps too little on validation is not chosen, however small
+    assert decide(small, large, choose="smallest", retention=0.99)[1].refs["model"] == LARGE
+
+
+def test_the_fastest_is_the_one_with_the_largest_speedup(bench, decide, teacher, student):
+    reports = [student(SMALL), student(LARGE)]
+    slow = speed_report(bench, SMALL, teacher, speedup=(2.0, 1.9, 2.1))
+    fast = speed_report(bench, LARGE, teacher, speedup=(5.0, 4.9, 5.1))
+    assert decide(*reports, slow, fast, choose="fastest")[1].refs["model"] == LARGE
+
+
+def test_speed_and_size_that_miss_are_named_first(bench, decide, teacher, student):
+    speed = speed_report(bench, SMALL, teacher, speedup=(1.4, 1.3, 1.5))
+    said, _ = decide(student(size=80_000_000), speed, speedup=3, smaller=6)
+    assert said["sentence"].startswith(
+        "refused: only 1.4× faster, 3× faster required; only 1.1× smaller, 6× smaller"
+    )
+    assert [check["passed"] for check in said["checks"]] == [True, False, False]
+
+
+def test_a_speedup_that_is_not_sure_is_inconclusive(bench, decide, teacher, student):
+    speed = speed_report(bench, SMALL, teacher, speedup=(3.2, 2.7, 3.9))
+    said, verdict = decide(student(), speed, speedup=3)
+    assert not verdict.passed
+    assert (
+        "inconclusive: 3.2× faster, but not for sure (95 % interval 2.7×–3.9×, 3× required)"
+        in said["sentence"]
+    )
+
+
+def test_an_accuracy_can_be_required(decide, student):
+    said, _ = decide(student(), minimum_accuracy=0.8)
+    assert "accuracy 0.790, 1.0 points less than the 0.8 required" in said["sentence"]
+    assert decide(student(), minimum_accuracy=0.79)[1].passed
+
+
+def test_the_table_has_teacher_candidates_and_trivial_models(bench, decide, teacher, student):
+    said, _ = decide(
+        student(SMALL, name="inc"), student(LARGE, name="onnx"), speed_report(bench, SMALL, teacher)
+    )
+    rows = {row["name"]: row for row in said["rows"]}
+    assert list(rows) == ["teacher", "inc", "onnx", "tf-idf + linear", "majority"]
+    assert rows["inc"]["chosen"]
+    assert not rows["onnx"]["chosen"]
+    assert rows["teacher"]["accuracy"]["value"] == 0.8
+    assert rows["teacher"]["p50_ms"] == pytest.approx(6.1 * rows["inc"]["p50_ms"])
+    assert rows["tf-idf + linear"]["kept"]["value"] == pytest.approx(0.75)
+    assert rows["majority"]["bytes"] == 120
+    assert rows["onnx"]["p50_ms"] is None
+
+
+def test_two_candidates_of_one_name_are_told_apart(decide, student):
+    rows = decide(student(SMALL), student(LARGE))[0]["rows"]
+    assert [row["name"] for row in rows if row["role"] == "candidate"] == ["hf 222222", "hf 333333"]
+
+
+def test_a_trivial_model_that_is_as_good_is_a_warning(bench, decide):
+    trivial = {"tf-idf + linear": right(0.785), "majority": right(0.34)}
+    teacher = quality_report(bench, TEACHER, right(0.80), size=86_700_000, trivial=trivial)
+    report = quality_report(bench, SMALL, right(0.785), baseline=teacher)
+    said, verdict = decide(report)
+    assert verdict.passed
+    assert "warning: tf-idf + linear is as good (0.785 against 0.785)" in said["sentence"]
+    assert len(said["warnings"]) == 1
+
+
+def test_the_same_reports_give_the_same_verdict(decide, student):
+    report = student()
+    assert decide(report)[1].path != decide(report)[1].path
+    assert decide(report)[0] == decide(report)[0]
+
+
+def test_reports_that_do_not_fit_are_refused_in_one_line(bench, decide, teacher, student):
+    with pytest.raises(BadRequest, match="no report compares a model with a baseline"):
+        decide(teacher)
+    with pytest.raises(BadRequest, match="measured on different data"):
+        decide(student(), student(LARGE, data="f" * 64))
+    with pytest.raises(BadRequest, match="the gate asks for speed, but hf has no speed report"):
+        decide(student(), speedup=2)
+    with pytest.raises(BadRequest, match="has a speed report without baseline"):
+        decide(student(), speed_report(bench, SMALL, None), speedup=2)
+    other = quality_report(bench, "9" * 64, right(0.7))
+    with pytest.raises(BadRequest, match="compared with different baselines"):
+        decide(student(), student(LARGE, baseline=other))
+
+
+def test_a_step_that_measured_something_else_is_refused(bench, decide, student):
+    strange = bench.keep(
+        Report(path=bench.task("s").output, meta={"type": "perplexity"}, refs={"model": SMALL})
+    )
+    with pytest.raises(BadRequest, match="not 'perplexity'; leave that step out"):
+        decide(student(), strange)
+
+
+@pytest.mark.parametrize(
+    "options", [{"retention": 0}, {"confidence": 1}, {"choose": "cheapest"}, {"speedup": -1}]
+)
+def test_options_that_make_no_sense_are_refused(options):
+    with pytest.raises(ValidationError):
+        PairedBootstrap(**options)
