@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from slmworks.artifact import Dataset, Model
 from slmworks.testing import Bench, sealed
 
@@ -68,8 +69,9 @@ def _review(chance: random.Random, split: str, number: int) -> dict[str, str | N
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A BERT encoder with random weights: 4 layers of width 32, a WordPiece vocabulary, no task."""
-    import torch
     from transformers import BertConfig, BertModel
+
+    import torch
 
     folder = tmp_path_factory.mktemp("tiny-encoder")
     size = write_tokenizer(folder)
@@ -92,9 +94,10 @@ def tiny_classifier(
     tiny_encoder: Model, tiny_reviews: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Model:
     """`tiny_encoder` with a head, trained for seconds on `tiny_reviews`: clearly better than chance."""
-    import torch
     from tokenizers import Tokenizer
     from transformers import BertForSequenceClassification
+
+    import torch
 
     folder = tmp_path_factory.mktemp("tiny-classifier")
     write_tokenizer(folder)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from slmworks.artifact import Report
 from slmworks.evaluate import comparison, predictions, quality
 from slmworks.testing import Bench

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
 from slmworks.artifact import Model, Release, Verdict
 from slmworks.register.release import MlflowRelease
 from slmworks.registry import Registry
@@ -19,9 +20,10 @@ BY = {"who": "ada", "how": "claimed: user name of the command line"}
 
 def word_counter(folder: Path, strength: float = 2.0) -> Model:
     """Logits = sum over the words of a text; `strength` makes different models of it."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
     import onnx
     from onnx import TensorProto, helper, numpy_helper
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = ["[PAD]", "[UNK]", *(word for label in LABELS for word in WORDS[label])]

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from slmworks.artifact import Dataset, Model
 
-CSV = "text,label\n" + "".join(f"the {word} lamp {i},{label}\n" for i in range(12) for word, label in (("bad", "no"), ("good", "yes")))
+CSV = "text,label\n" + "".join(
+    f"the {word} lamp {i},{label}\n" for i in range(12) for word, label in (("bad", "no"), ("good", "yes"))
+)
 
 CURATE = """\
 name: bad
@@ -35,7 +38,10 @@ def run(tmp_path: Path):
             cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
             env={**os.environ, "NO_COLOR": "1"},
         )  # fmt: skip
-        kept = [json.loads(path.read_text())["producer"]["stage"] for path in (tmp_path / "store/tasks").glob("*.json")]
+        kept = [
+            json.loads(path.read_text())["producer"]["stage"]
+            for path in (tmp_path / "store/tasks").glob("*.json")
+        ]
         return ended.returncode, ended.stderr, sorted(kept)
 
     return run
@@ -52,7 +58,15 @@ def run(tmp_path: Path):
         (CSV.encode() + b"caf\xe9,no\n", "train.csv"),
         ("text,label\n" + "good,yes\n" * 3, "one"),
     ],
-    ids=["no label column", "no text column", "empty file", "no rows", "one class", "not UTF-8", "one row left"],
+    ids=[
+        "no label column",
+        "no text column",
+        "empty file",
+        "no rows",
+        "one class",
+        "not UTF-8",
+        "one row left",
+    ],
 )
 def test_data_that_cannot_be_learnt_from(run, data: str | bytes, said: str) -> None:
     code, error, kept = run(CURATE, train_csv=data)
@@ -83,7 +97,9 @@ steps:
 
 
 def test_weights_in_a_pickle(run) -> None:
-    code, error, kept = run(MODEL, train_csv=CSV, base__config_json="{}", base__pytorch_model_bin=b"\x80\x04.")
+    code, error, kept = run(
+        MODEL, train_csv=CSV, base__config_json="{}", base__pytorch_model_bin=b"\x80\x04."
+    )
     assert code == 2, error
     assert "is a pickle" in error
     assert "steps.teacher.from.model" in error
@@ -98,7 +114,9 @@ def test_a_folder_that_is_no_model(run) -> None:
     assert "finetune" not in kept
 
 
-def test_a_teacher_that_knows_other_labels(run, tiny_classifier: Model, tiny_reviews: Dataset, tmp_path: Path) -> None:
+def test_a_teacher_that_knows_other_labels(
+    run, tiny_classifier: Model, tiny_reviews: Dataset, tmp_path: Path
+) -> None:
     from slmworks.errors import BadRequest
     from slmworks.testing import Bench
     from slmworks_torch.logit_kd import LogitKD
@@ -109,8 +127,12 @@ def test_a_teacher_that_knows_other_labels(run, tiny_classifier: Model, tiny_rev
     config["id2label"] = {"0": "a", "1": "b", "2": "c"}
     config["label2id"] = {"a": 0, "b": 1, "c": 2}
     (other / "config.json").write_text(json.dumps(config))
-    stranger = bench.keep(Model(path=other, format="hf", meta={**tiny_classifier.meta, "labels": ["a", "b", "c"]}))
+    stranger = bench.keep(
+        Model(path=other, format="hf", meta={**tiny_classifier.meta, "labels": ["a", "b", "c"]})
+    )
     with pytest.raises(BadRequest, match="label"):
         LogitKD(epochs=1).run(teacher=stranger, student=None, data=tiny_reviews, task=bench.task("one"))
     with pytest.raises(BadRequest, match="label"):
-        LogitKD(epochs=1).run(teacher=tiny_classifier, student=stranger, data=tiny_reviews, task=bench.task("two"))
+        LogitKD(epochs=1).run(
+            teacher=tiny_classifier, student=stranger, data=tiny_reviews, task=bench.task("two")
+        )

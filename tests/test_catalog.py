@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from slmworks import catalog
 from slmworks.catalog import BrokenPlugin
 from slmworks.errors import BadRequest

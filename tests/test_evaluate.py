@@ -4,6 +4,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest
 from slmworks.evaluate import predictions

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from releases import word_counter
 from slmworks.artifact import Report
 from slmworks.errors import TaskFailed

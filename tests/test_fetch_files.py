@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from slmworks.artifact import Files
 from slmworks.errors import BadRequest, TaskFailed
 from slmworks.fetch import Source

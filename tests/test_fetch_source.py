@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 

@@ -1,8 +1,9 @@
 import itertools
 
 import pytest
-from judged import first, quality_report, speed_report
 from pydantic import ValidationError
+
+from judged import first, quality_report, speed_report
 from slmworks.artifact import Report
 from slmworks.errors import BadRequest
 from slmworks.gate.paired_bootstrap import PairedBootstrap

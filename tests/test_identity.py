@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from slmworks import identity
 from slmworks.artifact import File, Manifest, tree_digest
 from slmworks.identity import code_digest, fingerprint, read_files

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+
 from releases import BY
 from slmworks.errors import BadRequest, SlmworksError
 from slmworks.lineage import lineage_of, render, sync

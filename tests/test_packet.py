@@ -3,8 +3,9 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from judged import first, quality_report, speed_report
 from rich.console import Console
+
+from judged import first, quality_report, speed_report
 from slmworks import figures, packet
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from slmworks.errors import BadRequest
 from slmworks.plan import Plan, plan
 from slmworks.recipe import Recipe, Step

@@ -5,6 +5,7 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
+
 from slmworks.errors import BadRequest, CorruptObject
 from slmworks.registry import Registry
 from slmworks.store import Store, open_store

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from releases import BY, approve, edit, register, verdict_on, word_counter
 from slmworks.approve.log import ApprovalLog
 from slmworks.errors import BadRequest

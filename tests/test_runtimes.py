@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest
 from slmworks.runtimes import Runtime, onnx_classifier, open_runtime

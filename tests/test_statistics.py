@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
+
 from slmworks import statistics
 from slmworks.statistics import Outcomes
 

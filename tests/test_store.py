@@ -4,6 +4,7 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
+
 from slmworks.artifact import Manifest, scan, tree_digest
 from slmworks.errors import BadRequest, CorruptObject
 from slmworks.store import Store, open_store

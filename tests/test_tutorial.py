@@ -31,7 +31,12 @@ def test_a_plugin_written_from_the_tutorial_works(tmp_path: Path) -> None:
     _do(sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps",
         f"--target={site}", str(tmp_path / "slmworks-minimum"))  # fmt: skip
     toy = ROOT / "tests/toy"
-    env = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{toy}", "SLMWORKS_TRACKING": "none", "NO_COLOR": "1"}
+    env = {
+        **os.environ,
+        "PYTHONPATH": f"{site}{os.pathsep}{toy}",
+        "SLMWORKS_TRACKING": "none",
+        "NO_COLOR": "1",
+    }
     slmworks = (sys.executable, "-m", "slmworks")
 
     assert "minimum" in _do(*slmworks, "plugins", env=env)
@@ -42,7 +47,9 @@ def test_a_plugin_written_from_the_tutorial_works(tmp_path: Path) -> None:
         (tmp_path / name).write_text("{}")
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(RECIPE.replace("0.9", "1.9"))
-    assert "steps.gate.with.accuracy: input should be less than 1" in _do(*slmworks, "check", str(recipe), env=env, code=2)
+    assert "steps.gate.with.accuracy: input should be less than 1" in _do(
+        *slmworks, "check", str(recipe), env=env, code=2
+    )
     recipe.write_text(RECIPE)
     store = tmp_path / "store"
     said = _do(*slmworks, "run", str(recipe), "--store", str(store), env=env, code=99)

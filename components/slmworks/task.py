@@ -66,9 +66,9 @@ class Running:
         code = code_digest(loaded)
         if spec.code and spec.code != code:
             raise BadRequest(
-                f"{spec.id}: this environment has other code for {spec.stage} {spec.plugin} "
-                f"({found.distribution} {found.version}) than the plan was made with; install the same "
-                "version, or build its image again."
+                f"{spec.id}: {spec.stage} {spec.plugin} ({found.distribution} {found.version}) is other code "
+                "here than when the plan was made. If it was edited meanwhile, run the recipe again; on "
+                "another machine, install the same version or build its image again."
             )
         plugin = configure(loaded, spec.plugin, spec.options)
         identity = identify(spec, plugin, given)

@@ -31,7 +31,13 @@ def slmworks(tmp_path: Path):
     def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "slmworks", *words]
         return subprocess.run(
-            command, cwd=tmp_path, env={**env, **more}, capture_output=True, text=True, check=False, timeout=120
+            command,
+            cwd=tmp_path,
+            env={**env, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
 
     run.folder = tmp_path  # type: ignore[attr-defined]
@@ -40,7 +46,18 @@ def slmworks(tmp_path: Path):
 
 def test_help_names_every_command(slmworks) -> None:
     said = slmworks("--help").stdout
-    for command in ("run", "plan", "check", "plugins", "models", "lineage", "approve", "rollback", "serve", "task"):
+    for command in (
+        "run",
+        "plan",
+        "check",
+        "plugins",
+        "models",
+        "lineage",
+        "approve",
+        "rollback",
+        "serve",
+        "task",
+    ):
         assert f"  {command} " in said
 
 
@@ -96,7 +113,15 @@ def test_a_task_is_started_with_a_spec_and_manifests(slmworks) -> None:
     record = next(store.glob("runs/*/raw.json"))
     from slmworks.spec import TaskSpec
 
-    spec = TaskSpec(run="by-hand", id="curate", step="curate", stage="curate", plugin="toy", store=store.as_uri(), fresh=True)
+    spec = TaskSpec(
+        run="by-hand",
+        id="curate",
+        step="curate",
+        stage="curate",
+        plugin="toy",
+        store=store.as_uri(),
+        fresh=True,
+    )
     ended = slmworks("task", "--spec", spec.encode(), "--in", f"data={record}", "--out", "out/manifest.json")
     assert ended.returncode == 0, ended.stderr
     manifest = json.loads((slmworks.folder / "out/manifest.json").read_text())
@@ -111,7 +136,9 @@ def test_a_task_is_started_with_a_spec_and_manifests(slmworks) -> None:
 
 def test_the_schema_beside_the_recipes_is_fresh(slmworks) -> None:
     schema = slmworks("schema", PYTHONPATH="").stdout
-    assert json.loads(schema) == json.loads((ROOT / "pipelines/recipe.schema.json").read_text()), "run `make schema`"
+    assert json.loads(schema) == json.loads((ROOT / "pipelines/recipe.schema.json").read_text()), (
+        "run `make schema`"
+    )
 
 
 @pytest.mark.parametrize("recipe", sorted(ROOT.glob("pipelines/*.yaml")), ids=lambda path: path.stem)
@@ -127,7 +154,12 @@ def test_the_schema_completes_options_and_refuses_misspelt_ones() -> None:
     from slmworks.schema import recipe_schema
 
     validator = jsonschema.Draft202012Validator(recipe_schema())
-    step = {"stage": "distill", "uses": "logit-kd", "from": {"teacher": "t", "data": "d"}, "with": {"epochs": 2}}
+    step = {
+        "stage": "distill",
+        "uses": "logit-kd",
+        "from": {"teacher": "t", "data": "d"},
+        "with": {"epochs": 2},
+    }
     assert validator.is_valid({"name": "x", "steps": {"student": step}})
     assert not validator.is_valid({"name": "x", "steps": {"student": {**step, "with": {"epoch": 2}}}})
     assert not validator.is_valid({"name": "x", "steps": {"distill": {"from": {"techer": "t"}}}})

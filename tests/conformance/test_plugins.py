@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from slmworks import catalog
 from slmworks.artifact import KINDS
 from slmworks.catalog import Plugin

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from slmworks.cli.display import Plain
 from slmworks.engines.local import Run
 from slmworks.plan import plan

@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+
 from slmworks.errors import BadRequest
 from slmworks.process import alive
 
@@ -150,7 +151,7 @@ def test_code_that_differs_from_the_plan_is_refused(works) -> None:
     spec = TaskSpec(
         run="r", id="x", step="x", stage="distill", plugin="toy", code="0" * 64, store=works.store.url
     )
-    with pytest.raises(BadRequest, match="this environment has other code for distill toy"):
+    with pytest.raises(BadRequest, match=r"distill toy \(slmworks-toy 1.0\) is other code here"):
         Running.prepare(spec, {}, print)
 
 

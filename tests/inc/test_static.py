@@ -4,9 +4,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 import pytest
+
+import onnx
 from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest, TaskFailed
 from slmworks.runtimes import open_runtime

@@ -1,10 +1,11 @@
 """int8 weights are stored the way they are multiplied: same answers, no work at every start."""
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 from slmworks_inc.transpose import transpose_weights
 
 CHANCE = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """One export that all tests of the family look at."""
 
 import pytest
+
 from slmworks.artifact import Model
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.export import ExportOnnx

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest, TaskFailed
 from slmworks.runtimes import open_runtime

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 import pytest
+
+import onnx
 import torch
 from slmworks.artifact import Model
 from slmworks.errors import BadRequest, TaskFailed

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from fastapi.testclient import TestClient
+
 from releases import word_counter
 from slmworks.release import EXAMPLE, build
 from slmworks_serve.app import Served, create_app

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+
 from releases import approve, edit, register, word_counter
 from slmworks.errors import BadRequest
 from slmworks.registry import Registry

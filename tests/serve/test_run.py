@@ -9,6 +9,7 @@ import time
 import urllib.request
 
 import pytest
+
 from releases import BY, approve, edit, register, word_counter
 from slmworks.errors import BadRequest
 from slmworks.registry import Registry

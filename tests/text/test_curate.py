@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
+
 from slmworks.artifact import Dataset, Files
 from slmworks.errors import BadRequest
 from slmworks.testing import Bench, sealed

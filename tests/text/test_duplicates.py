@@ -4,6 +4,7 @@ import random
 from itertools import combinations
 
 import pytest
+
 from slmworks_text.duplicates import CROWD, Components, jaccard, near_pairs, rows_in_a_band, shingles
 
 

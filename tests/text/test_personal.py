@@ -1,6 +1,7 @@
 """What is taken for personal data, and what isn't."""
 
 import pytest
+
 from slmworks_text.personal import Redactor
 
 ALL = ("email", "phone", "card", "iban", "ip", "ssn")

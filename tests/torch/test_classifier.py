@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest, TaskFailed
 from slmworks.testing import Bench, sealed

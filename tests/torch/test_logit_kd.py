@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+
 from slmworks.artifact import Artifact, Dataset, Files, Model
 from slmworks.errors import BadRequest
 from slmworks.stage import Task
@@ -107,8 +108,9 @@ def test_logits_are_in_the_order_of_the_rows(bench, tiny_classifier, tiny_review
     import json
 
     import numpy as np
-    import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    import torch
 
     shelf = Shelf(tmp_path / "shelf")
     distill(bench, tiny_classifier, tiny_reviews, task=shelf.task(bench, "one"), transfer_rows=0, epochs=1)

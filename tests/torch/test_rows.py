@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from slmworks.artifact import Dataset
 from slmworks.errors import BadRequest
 from slmworks_torch.rows import labelled, training_rows, transfer_rows

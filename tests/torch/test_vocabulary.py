@@ -5,10 +5,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+
 from slmworks.errors import BadRequest
 from slmworks_torch.folders import load_classifier
 from slmworks_torch.vocabulary import cut, shrink
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 TEXTS = ["The camera is great!", "this lamp looks ugly and slow"]
 

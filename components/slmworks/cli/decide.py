@@ -1,8 +1,14 @@
 """`slmworks approve`, `reject` and `rollback`: a person's word, written to the log."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from slmworks.cli.places import store_option, tracking_option, tracking_uri
+from slmworks.errors import BadRequest
+
+if TYPE_CHECKING:
+    from slmworks.registry import Registry
 
 because_option = click.option("--because", "why", required=True, help="The reason, for those who come later.")
 user_option = click.option(
@@ -12,25 +18,33 @@ user_option = click.option(
 
 @click.command()
 @click.argument("name")
-@click.argument("version", type=int)
+@click.argument("version", type=int, required=False)
 @because_option
 @user_option
 @store_option
 @tracking_option
-def approve(name: str, version: int, why: str, user: str | None, store_url: str, tracking: str) -> None:
-    """Approve VERSION of NAME: it becomes the champion. The log keeps who, when, why and which digest."""
+def approve(
+    name: str, version: int | None, why: str, user: str | None, store_url: str, tracking: str
+) -> None:
+    """Approve VERSION of NAME (default: the candidate): it becomes the champion.
+
+    The log keeps who, when, why and which digest.
+    """
     _decide("approve", name, version, why, user, store_url, tracking)
 
 
 @click.command()
 @click.argument("name")
-@click.argument("version", type=int)
+@click.argument("version", type=int, required=False)
 @because_option
 @user_option
 @store_option
 @tracking_option
-def reject(name: str, version: int, why: str, user: str | None, store_url: str, tracking: str) -> None:
-    """Turn VERSION of NAME down. It can't be served, and the same bytes stay rejected."""
+def reject(name: str, version: int | None, why: str, user: str | None, store_url: str, tracking: str) -> None:
+    """Turn VERSION of NAME (default: the candidate) down.
+
+    It can't be served, and the same bytes stay rejected.
+    """
     _decide("reject", name, version, why, user, store_url, tracking)
 
 
@@ -55,11 +69,11 @@ def _decide(
     registry = Registry(store)
     login, _ = claimed_user()
     who, how = user or login, "claimed: command line"
-    if version is None:
+    if action == "rollback":
         entry = registry.rollback(name, who=who, how=how, why=why)
     else:
         decision = registry.approve if action == "approve" else registry.reject
-        entry = decision(name, version, who=who, how=how, why=why)
+        entry = decision(name, version or _candidate(registry, name), who=who, how=how, why=why)
     state = registry.state(name)
     champion = f"v{state.champion.number}" if state.champion else "none"
     click.echo(
@@ -67,6 +81,16 @@ def _decide(
         f"champion: {champion}"
     )
     _project(store_url, tracking)
+
+
+def _candidate(registry: "Registry", name: str) -> int:
+    state = registry.state(name)
+    if state.candidate is None:
+        champion = f"v{state.champion.number} is champion" if state.champion else "there is no champion"
+        raise BadRequest(
+            f"{name}: no version waits for a decision ({champion}). See `slmworks models {name}`."
+        )
+    return state.candidate.number
 
 
 def _project(store_url: str, tracking: str) -> None:

@@ -29,6 +29,7 @@ class HfClassifier:
     def logits(self, texts: Sequence[str]) -> "np.ndarray[Any, Any]":
         """Compute all texts as one batch; returns float32 [texts, labels]."""
         import numpy as np
+
         import torch
 
         if not len(texts):
@@ -45,9 +46,10 @@ class HfClassifier:
 def load_torch(folder: Path) -> Any:
     """Load the folder as a torch classifier in evaluation mode, float32, without a word on the terminal."""
     with quiet():
-        import torch
         from transformers import AutoModelForSequenceClassification
         from transformers.utils import logging
+
+        import torch
 
         logging.disable_progress_bar()
         return AutoModelForSequenceClassification.from_pretrained(

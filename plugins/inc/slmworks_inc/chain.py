@@ -28,9 +28,8 @@ def quantize_to_onnx(
     import onnx
     import torch
     from slmworks.runtimes.quiet import quiet
-    from slmworks_onnx.graph import dynamic_shapes, example, logits_only, to_onnx
-
     from slmworks_inc.transpose import transpose_weights
+    from slmworks_onnx.graph import dynamic_shapes, example, logits_only, to_onnx
 
     with quiet(), torch.no_grad():
         from neural_compressor.torch.export import export

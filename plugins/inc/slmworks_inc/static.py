@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
+
 from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest, TaskFailed, did_you_mean
 from slmworks.quantize import Quantize
@@ -16,6 +17,7 @@ from slmworks.stage import Task
 
 if TYPE_CHECKING:
     import numpy as np
+
     from slmworks.runtimes.hf_classifier import HfClassifier
 
 
@@ -112,10 +114,9 @@ class IncStatic(Quantize):
                 )
 
     def _quantize(self, original: "HfClassifier", texts: list[str], model: Model, task: Task) -> None:
+        from slmworks_inc.chain import quantize_to_onnx
         from slmworks_onnx.export import write_companions
         from slmworks_onnx.int8 import EMBEDDINGS, quantize_weights
-
-        from slmworks_inc.chain import quantize_to_onnx
 
         linear, target = task.scratch / "linear.onnx", task.output / "model.onnx"
         quantize_to_onnx(

@@ -46,6 +46,7 @@ def _readers(graph: Any, name: str) -> int:
 
 def _turn(weight: Any, dequantize: Any) -> None:
     import numpy as np
+
     from onnx import numpy_helper
 
     turned = np.ascontiguousarray(numpy_helper.to_array(weight).T)

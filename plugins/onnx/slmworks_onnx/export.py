@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveFloat
+
 from slmworks.artifact import Model
 from slmworks.errors import BadRequest, TaskFailed
 from slmworks.export import Export
 from slmworks.stage import Task
-
 from slmworks_onnx.graph import OPSET
 
 
@@ -71,7 +71,6 @@ def classifier_meta(model: Model) -> dict[str, object]:
 def export_classifier(model: Model, folder: Path, *, opset: int = OPSET) -> None:
     """Write `model.onnx`, `tokenizer.json` and `labels.json` of a Hugging Face classifier into `folder`."""
     from slmworks.runtimes.hf_classifier import load_torch
-
     from slmworks_onnx.graph import logits_only, to_onnx
 
     to_onnx(

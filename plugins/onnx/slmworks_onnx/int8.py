@@ -30,10 +30,10 @@ def quantize_weights(
 
     Method: `quantize_dynamic` of ONNX Runtime. It writes beside its input, so it works in `scratch`.
     """
-    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
-    from slmworks.runtimes.quiet import quiet
 
+    import onnx
+    from slmworks.runtimes.quiet import quiet
     from slmworks_onnx.graph import stripped
 
     folder = scratch / "quantize-weights"

@@ -16,6 +16,7 @@ def largest_difference(model: Model, folder: Path, *, threads: int, seed: int) -
     Returns the largest absolute difference of any logit; NaN if either side computes one.
     """
     import numpy as np
+
     import torch
     from slmworks.runtimes.hf_classifier import load_torch
     from slmworks.runtimes.onnx_classifier import open_session

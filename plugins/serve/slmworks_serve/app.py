@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from slmworks.release import EXAMPLE
 
+from slmworks.release import EXAMPLE
 from slmworks_serve.limit import BodyLimit
 from slmworks_serve.page import page
 
@@ -101,6 +101,7 @@ def create_app(release: Path, served: Served, threads: int) -> "FastAPI":
     """
     from fastapi import FastAPI, Request
     from fastapi.responses import HTMLResponse
+
     from slmworks.runtimes.onnx_classifier import OnnxClassifier
 
     classifier = OnnxClassifier(release / "model", 1)

@@ -9,7 +9,6 @@ from slmworks.deploy import Deploy
 from slmworks.errors import TaskFailed
 from slmworks.release import EXAMPLE, Approved, require_approved
 from slmworks.stage import Task
-
 from slmworks_serve.run import server
 from slmworks_serve.visit import ask, running
 

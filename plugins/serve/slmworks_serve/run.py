@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from slmworks.errors import BadRequest
 from slmworks.registry import Registry
 from slmworks.release import Approved, approved_release
-
 from slmworks_serve.app import Served, create_app
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from slmworks.errors import TaskFailed
 from slmworks.registry import Registry
 from slmworks.release import approved_release
-
 from slmworks_serve.run import GRACE, listen, server
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from slmworks.errors import BadRequest
-
 from slmworks_text.rows import Row, Tally
 
 
@@ -12,7 +11,9 @@ def refuse_hopeless(rows: Sequence[Row], tally: Tally, rows_in: int) -> None:
     """BadRequest for data that no classifier can be trained on."""
     labelled = [row for row in rows if row.pool == "pool"]
     if not labelled:
-        raise BadRequest(f"no labelled rows to train on: {rows_in} rows read {reasons(tally)}; check what was fetched.")
+        raise BadRequest(
+            f"no labelled rows to train on: {rows_in} rows read {reasons(tally)}; check what was fetched."
+        )
     labels = {row.label for row in labelled}
     if len(labels) == 1:
         raise BadRequest(

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+
 from slmworks.artifact import Dataset, Files
 from slmworks.curate import Curate
 from slmworks.errors import BadRequest, did_you_mean
 from slmworks.stage import Task
-
 from slmworks_text.bins import Bins
 from slmworks_text.card import describe, write_card, write_splits
 from slmworks_text.checks import label_order, reasons, refuse_hopeless, refuse_rare

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.errors import BadRequest, did_you_mean
-
 from slmworks_text.bins import Bins, rating_of
 from slmworks_text.formats import Layout, Table, read_table
 from slmworks_text.rows import Row, Tally

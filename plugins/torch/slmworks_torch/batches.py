@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import torch
     from tokenizers import Tokenizer
+
+    import torch
 
 POOL = 32
 """Batches that are sorted by length together: enough to make padding rare, few enough to stay random."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import PositiveInt
+
 from slmworks.artifact import Dataset, Model
 from slmworks.finetune import Finetune
 from slmworks.stage import Task
-
 from slmworks_torch.course import Course
 
 

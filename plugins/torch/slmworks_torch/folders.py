@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.artifact import Model
 from slmworks.errors import BadRequest
-
 from slmworks_torch.batches import Encoded, encode
 
 if TYPE_CHECKING:
@@ -119,8 +118,9 @@ def refuse_length(net: Any, max_length: int, *, port: str) -> None:
 
 
 def _network(model: Model, labels: list[str], *, port: str) -> Any:
-    import torch
     from transformers import AutoModelForSequenceClassification as Auto
+
+    import torch
 
     known = labels_of(model, port=port)
     try:

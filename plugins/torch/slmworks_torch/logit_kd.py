@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+
 from slmworks.artifact import Dataset, Model
 from slmworks.distill import Distill
 from slmworks.errors import BadRequest
 from slmworks.stage import Task
-
 from slmworks_torch.course import Course
 
 if TYPE_CHECKING:
     import torch
-
     from slmworks_torch.folders import Classifier
     from slmworks_torch.rows import Rows
     from slmworks_torch.training import Lesson

@@ -31,8 +31,9 @@ def distillation(
     T² · KL(teacher ‖ student), both softened by T (Hinton et al., 2015), plus `mse` times the squared
     difference of the logits (Ba & Caruana, 2014), plus `alpha` times the cross-entropy; then the mean.
     """
-    import torch
     from torch.nn import functional
+
+    import torch
 
     soft = functional.log_softmax(teacher / temperature, dim=1)
     wanted = torch.full((len(teacher),), -1)

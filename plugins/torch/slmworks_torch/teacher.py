@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest, CorruptObject
 from slmworks.stage import Task
-
 from slmworks_torch.rows import Rows
 
 if TYPE_CHECKING:
     import torch
-
     from slmworks_torch.folders import Classifier
 
 
@@ -47,6 +45,7 @@ def ask(teacher: Model, master: "Classifier", data: Dataset, rows: Rows, task: T
     taken decides which); what a student is like must not enter.
     """
     import numpy as np
+
     import torch
 
     found = task.share(

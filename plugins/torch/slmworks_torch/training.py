@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.errors import TaskFailed
 from slmworks.stage import Task
-
 from slmworks_torch.batches import Encoded, shuffled_batches
 from slmworks_torch.course import Course
 from slmworks_torch.scoring import Quality
 
 if TYPE_CHECKING:
     import torch
-
     from slmworks_torch.losses import Loss
 
 TELL = 0.3

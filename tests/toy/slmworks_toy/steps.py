@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
+
 from slmworks.artifact import Dataset, Files, Model, Report, Verdict
 from slmworks.curate import Curate
 from slmworks.distill import Distill
@@ -15,7 +16,6 @@ from slmworks.finetune import Finetune
 from slmworks.gate import Gate
 from slmworks.quantize import Quantize
 from slmworks.stage import Task
-
 from slmworks_toy.words import GREETING
 
 
