@@ -45,9 +45,9 @@ def lease(place: Path, name: str, *, waiting: Callable[[], None] = lambda: None)
 
 
 @contextlib.contextmanager
-def cores(place: Path, *, alone: bool) -> Iterator[None]:
+def cores(place: Path, *, alone: bool, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Share the machine with other tasks, or (`alone`, for measurements) have it to oneself."""
-    with _locked(place / "cores.lock", fcntl.LOCK_EX if alone else fcntl.LOCK_SH, lambda: None):
+    with _locked(place / "cores.lock", fcntl.LOCK_EX if alone else fcntl.LOCK_SH, waiting):
         yield
 
 

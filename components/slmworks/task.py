@@ -103,6 +103,10 @@ class Running:
         self.record(state, manifest, cached=cached is not None)
         return Outcome(state, manifest)
 
+    def say_busy(self) -> None:
+        """Tell that the machine's cores are taken by another run."""
+        self.emit({"event": "waiting", "note": "another run has the cores"})
+
     def _say_waiting(self) -> None:
         self.emit({"event": "waiting", "note": "another run is doing the same"})
 

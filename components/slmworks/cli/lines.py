@@ -16,8 +16,6 @@ def describe(event: dict[str, Any], rate: "Rate") -> str:
         return str(event["line"])
     if event["event"] == "waiting":
         return f"waits: {event['note']}"
-    if event["event"] == "metrics":
-        return " ".join(f"{name} {value:.4g}" for name, value in event["metrics"].items())
     return progress_words(event, rate)
 
 
@@ -72,14 +70,19 @@ class Lines:
         self.name = name
         self.write = write
         self.rate = Rate()
+        self._curves: dict[str, float] = {}
         self._next = 0.0
 
     def event(self, event: dict[str, Any]) -> None:
         """Say it, unless it is progress and something was said a moment ago."""
+        if event["event"] == "metrics":
+            self._curves.update(event["metrics"])
+            return
         words = describe(event, self.rate)
-        now = time.monotonic()
-        if event["event"] in ("progress", "metrics"):
+        if event["event"] == "progress":
+            now = time.monotonic()
             if now < self._next:
                 return
             self._next = now + EVERY
+            words = " ".join([words, *(f"{name} {value:.4g}" for name, value in self._curves.items())])
         self.write(f"{self.name}: {words}")

@@ -41,7 +41,7 @@ def task(spec: str, inputs: tuple[str, ...], out: Path | None, events: int | Non
     if running.plugin.light:
         outcome = running.run()
     else:
-        with cores(running.store.cache, alone=running.plugin.exclusive):
+        with cores(running.store.cache, alone=running.plugin.exclusive, waiting=running.say_busy):
             outcome = running.run()
     if out and outcome.manifest:
         out.parent.mkdir(parents=True, exist_ok=True)
