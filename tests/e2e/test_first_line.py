@@ -1,5 +1,6 @@
 """The whole line at toy size with the real plugins: from a csv to an approved, answering int8 student."""
 
+import csv
 import json
 import os
 import shutil
@@ -8,14 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from slmworks.artifact import Model
-
-NAMES = ("camera", "lamp", "kettle", "phone", "router", "screen", "battery", "keyboard", "tent", "boat", "chair", "pen")
-WORDS = {
-    "bad": ("awful", "broken", "terrible", "slow", "ugly"),
-    "fair": ("usual", "average", "medium", "plain", "common"),
-    "good": ("great", "lovely", "perfect", "fast", "beautiful"),
-}
+from slmworks.artifact import Dataset, Model
 
 RECIPE = """\
 name: tiny
@@ -42,16 +36,14 @@ steps:
 class Line:
     """A folder with data, weights, a recipe and a store; commands run in it as a person would."""
 
-    def __init__(self, folder: Path, encoder: Model) -> None:
+    def __init__(self, folder: Path, encoder: Model, reviews: Dataset) -> None:
         self.folder = folder
         shutil.copytree(encoder.path, folder / "encoder")
-        rows = [
-            f"the {name} is {word} number {i},{label}"
-            for label, words in WORDS.items()
-            for word in words
-            for i, name in enumerate(NAMES)
-        ]
-        (folder / "train.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+        with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["text", "label"])
+            for split in ("train", "validation", "test"):
+                rows.writerows(zip(*reviews.columns(split, "text", "label"), strict=True))
         self.write("0.5")
 
     def write(self, retention: str) -> None:
@@ -69,15 +61,15 @@ class Line:
         return ended.stdout + ended.stderr
 
     def record(self, task: str) -> dict:
-        """The newest record of a task."""
-        path = sorted(self.folder.glob(f".slmworks/runs/*/{task}.json"))[-1]
-        return json.loads(path.read_text())
+        """The newest record in which a task came to something."""
+        paths = sorted(self.folder.glob(f".slmworks/runs/*/{task}.json"))
+        return [record for path in paths if (record := json.loads(path.read_text()))["manifest"]][-1]
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Model) -> Line:
+def line(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Model, tiny_reviews: Dataset) -> Line:
     """The line, run once up to the barrier; the tests below go on from there in order."""
-    line = Line(tmp_path_factory.mktemp("line"), tiny_encoder)
+    line = Line(tmp_path_factory.mktemp("line"), tiny_encoder, tiny_reviews)
     line.said = line("run", "tiny.yaml")  # type: ignore[attr-defined]
     return line
 
@@ -111,15 +103,17 @@ def test_mlflow_shows_runs_curves_and_the_candidate(line: Line) -> None:
     line("lineage", "sync")
     client = mlflow.MlflowClient(tracking_uri=uri)
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    teacher = next(run for run in runs if run.data.tags.get("slmworks.task") == "teacher")
-    assert client.get_metric_history(teacher.info.run_id, "loss")
+    teachers = [run.info.run_id for run in runs if run.data.tags.get("slmworks.task") == "teacher"]
+    assert any(client.get_metric_history(run, "loss") for run in teachers)
     version = client.get_model_version_by_alias("tiny", "candidate")
     assert "tf-idf" in version.description
     assert "0 versions created" in line("lineage", "sync")
 
 
 def test_approval_makes_it_the_champion_and_the_run_goes_on(line: Line) -> None:
-    assert "champion: v1" in line("approve", "tiny", "1", "--because", "good enough for a test", "--user", "ada")
+    assert "champion: v1" in line(
+        "approve", "tiny", "1", "--because", "good enough for a test", "--user", "ada"
+    )
     assert "v1 is champion" in line("approve", "tiny", "--because", "again", code=2)
     assert "approved" in line("approve", "tiny", "1", "--because", "again", code=2)
     said = line("run", "tiny.yaml")
@@ -131,19 +125,20 @@ def test_approval_makes_it_the_champion_and_the_run_goes_on(line: Line) -> None:
 
 
 def test_the_champion_answers_without_torch(line: Line) -> None:
-    said = line("serve", "tiny", "--ask", "the tent is lovely number 3")
+    said = line("serve", "tiny", "--ask", "the camera is lovely")
     assert "tiny v1 at http://127.0.0.1:" in said
-    assert "→ good" in said
+    assert "→ positive" in said
 
 
 def test_mlflow_loads_the_champion_and_agrees(line: Line) -> None:
     import mlflow
+    import pandas
 
     mlflow.set_tracking_uri(f"sqlite:///{line.folder / '.slmworks/mlflow.db'}")
     mlflow.set_registry_uri(f"sqlite:///{line.folder / '.slmworks/mlflow.db'}")
     model = mlflow.pyfunc.load_model("models:/tiny@champion")
-    answers = model.predict(["the tent is lovely number 3", "the pen is broken number 1"])
-    assert list(answers["label"]) == ["good", "bad"]
+    answers = model.predict(pandas.DataFrame({"text": ["the camera is lovely", "the lamp is awful"]}))
+    assert list(answers["label"]) == ["positive", "negative"]
 
 
 def test_lineage_walks_back_to_the_source_file(line: Line) -> None:
@@ -155,7 +150,10 @@ def test_lineage_walks_back_to_the_source_file(line: Line) -> None:
 def test_what_was_measured_is_what_is_registered(line: Line) -> None:
     chosen = line.record("gate")["manifest"]["refs"]["model"]
     assert line.record("register")["manifest"]["meta"]["model_digest"] == chosen
-    measured = {line.record(f"evaluate.{kind}")["manifest"]["refs"]["model"] for kind in ("inc-static", "onnx-dynamic")}
+    measured = {
+        line.record(f"evaluate.{kind}")["manifest"]["refs"]["model"]
+        for kind in ("inc-static", "onnx-dynamic")
+    }
     assert chosen in measured
 
 
@@ -165,7 +163,7 @@ def test_a_gate_that_refuses_leaves_no_candidate(line: Line) -> None:
     said = line("run", "tiny.yaml", code=99)
     line.write("0.5")
     assert "gate   refused: keeps" in said
-    assert "points short" in said
+    assert "less than the 120 % required" in said
     assert sorted(line.folder.glob(".slmworks/registry/tiny/*")) == before
 
 
@@ -174,11 +172,12 @@ def test_an_edited_release_is_not_served(line: Line) -> None:
     edited = line.folder / f".slmworks/objects/{digest}/model/labels.json"
     text = edited.read_text()
     edited.chmod(0o644)
-    edited.write_text(text.replace("good", "evil"))
+    edited.write_text(text.replace("positive", "negatory"))
     said = line("serve", "tiny", "--ask", "x", code=2)
     edited.write_text(text)
-    assert "labels.json" in said or "edited" in said or "digest" in said
+    assert "tiny v1" in said
+    assert "Traceback" not in said
 
 
 def test_a_rollback_without_a_previous_champion_is_refused(line: Line) -> None:
-    assert "rollback" in line("rollback", "tiny", "--because", "a test", code=2)
+    assert "no previous one to go back to" in line("rollback", "tiny", "--because", "a test", code=2)

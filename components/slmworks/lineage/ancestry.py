@@ -152,7 +152,8 @@ def _detail(manifest: Manifest) -> str:
     about: dict[str, Any] = {**manifest.summary, **manifest.meta}
     match manifest.kind:
         case "Files":
-            return ", ".join(str(source) for source in about.get("sources", ())) or _size(manifest)
+            labels = dict.fromkeys(str(label) for label in about.get("sources", {}).values())
+            return ", ".join(labels) or _size(manifest)
         case "Dataset":
             rows = about.get("rows")
             return f"{rows:,} rows" if isinstance(rows, int) else _size(manifest)

@@ -23,7 +23,7 @@ class FinetuneClassifier(Course, Finetune):
     """Tokens of a text that are read, special tokens included; the rest is cut off."""
 
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
-        """Train on `train`, keep the epoch that is best on `validation`."""
+        """Train on `train`, choose the epoch on `validation`."""
         from slmworks_torch import folders, rows, training
         from slmworks_torch.losses import cross_entropy
         from slmworks_torch.scoring import logits_of, quality

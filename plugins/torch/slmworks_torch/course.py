@@ -11,7 +11,7 @@ class Course(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     epochs: PositiveInt = 3
-    """How often every row is seen; the epoch that is best on `validation` is kept."""
+    """How often every row is seen; the last epoch that is not clearly worse on `validation` is kept."""
     learning_rate: PositiveFloat = 1e-4
     """Highest step size of AdamW (Loshchilov & Hutter, 2019): up during `warmup`, then down to 0."""
     batch_size: PositiveInt = 32

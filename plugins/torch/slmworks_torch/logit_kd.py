@@ -56,7 +56,7 @@ class LogitKD(Course, Distill):
         return layers
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
-        """Ask the teacher once, make or take the student, train it, keep its best epoch on `validation`."""
+        """Ask the teacher once, make or take the student, train it, choose the epoch on `validation`."""
         from slmworks_torch import folders, rows, training
         from slmworks_torch.scoring import quality
         from slmworks_torch.teacher import ask, refuse_strangers

@@ -1,5 +1,6 @@
 """Logits for many rows, and how good they are."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Quality:
-    """Share of right answers, and the mean F1 of the classes; both 0…1. Larger compares as better."""
+    """Share of right answers and the mean F1 of the classes, both 0…1, and how many rows they rest on."""
 
     accuracy: float
     macro_f1: float
+    rows: int
 
-    @property
-    def rank(self) -> tuple[float, float]:
-        """What epochs are compared by."""
-        return self.accuracy, self.macro_f1
+    def clearly_worse(self, best: "Quality") -> bool:
+        """Whether the accuracy is more than a standard error of `best` below it."""
+        error = math.sqrt(best.accuracy * (1 - best.accuracy) / best.rows)
+        return self.accuracy < best.accuracy - error
 
 
 def logits_of(
@@ -51,4 +53,4 @@ def quality(logits: "torch.Tensor", classes: Sequence[int]) -> Quality:
     right, either = table.diagonal(), table.sum(dim=0) + table.sum(dim=1)
     present = either > 0
     f1 = 2 * right[present] / either[present]
-    return Quality(float(right.sum() / table.sum()), float(f1.mean()))
+    return Quality(float(right.sum() / table.sum()), float(f1.mean()), len(classes))

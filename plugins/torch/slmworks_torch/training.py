@@ -1,4 +1,9 @@
-"""The one training loop: AdamW, warmup and decay, validation after each epoch, the best epoch kept."""
+"""The one training loop: AdamW, warmup and decay, validation after each epoch.
+
+What is kept is the last epoch that validation doesn't show to be worse than the best one, by more than a
+standard error (Breiman et al., 1984). The learning rate has fallen to 0 by the end, so the last epoch is the
+better bet unless there is evidence against it: on some hundred rows the best score is mostly luck.
+"""
 
 import logging
 import math
@@ -45,7 +50,7 @@ class Outcome:
         return {
             "accuracy": round(self.quality.accuracy, 4),
             "macro_f1": round(self.quality.macro_f1, 4),
-            "best_epoch": self.epoch,
+            "epoch": self.epoch,
             "rows_per_s": self.rows_per_s,
         }
 
@@ -76,7 +81,7 @@ def device() -> "torch.device":
 
 
 def train(net: Any, lesson: Lesson, course: Course, task: Task) -> Outcome:
-    """Train in place and leave the network as it was after its best epoch, in evaluation mode.
+    """Train in place and leave the network as it was after the epoch that is kept, in evaluation mode.
 
     TaskFailed when the loss is no longer a number.
     """
@@ -85,17 +90,19 @@ def train(net: Any, lesson: Lesson, course: Course, task: Task) -> Outcome:
     if course.freeze_embeddings:
         _freeze(net)
     loop = _Loop(net, lesson, course, task)
-    best, at, kept = Quality(-1.0, -1.0), 0, {}
+    best = chosen = Quality(0.0, 0.0, 1)
+    at, kept = 0, {}
     for epoch in range(1, course.epochs + 1):
         loop.epoch(epoch)
         found = lesson.check()
         task.log(loop.step, validation_accuracy=found.accuracy, validation_macro_f1=found.macro_f1)
-        if found.rank > best.rank:
-            best, at = found, epoch
+        if not found.clearly_worse(best):
+            at, chosen = epoch, found
             kept = {name: weight.detach().clone() for name, weight in _trained(net)}
+        best = max(best, found, key=lambda quality: quality.accuracy)
     net.load_state_dict(kept, strict=False)
     net.eval()
-    return Outcome(at, best, round(loop.done / loop.seconds, 1))
+    return Outcome(at, chosen, round(loop.done / loop.seconds, 1))
 
 
 class _Loop:
