@@ -27,7 +27,9 @@ class Story:
     def tell(self, strength: float = 2.0) -> "Story":
         """The whole story: from a csv to a registered version."""
         self.task(
-            "raw", "fetch files", Files(path=self.text("all/data.csv"), summary={"sources": ["data.csv"]})
+            "raw",
+            "fetch files",
+            Files(path=self.text("all/data.csv"), summary={"sources": {"all": "data.csv"}}),
         )
         data = Dataset(
             path=self.text("train.parquet"),

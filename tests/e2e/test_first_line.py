@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from slmworks.artifact import Dataset, Model
 
 RECIPE = """\
@@ -132,12 +133,12 @@ def test_the_champion_answers_without_torch(line: Line) -> None:
 
 def test_mlflow_loads_the_champion_and_agrees(line: Line) -> None:
     import mlflow
-    import pandas
+    import pandas as pd
 
     mlflow.set_tracking_uri(f"sqlite:///{line.folder / '.slmworks/mlflow.db'}")
     mlflow.set_registry_uri(f"sqlite:///{line.folder / '.slmworks/mlflow.db'}")
     model = mlflow.pyfunc.load_model("models:/tiny@champion")
-    answers = model.predict(pandas.DataFrame({"text": ["the camera is lovely", "the lamp is awful"]}))
+    answers = model.predict(pd.DataFrame({"text": ["the camera is lovely", "the lamp is awful"]}))
     assert list(answers["label"]) == ["positive", "negative"]
 
 
