@@ -54,6 +54,13 @@ def test_sweeps_fan_out_match_and_join(lower) -> None:
     assert [task.id for task in planned if task.step == "gate"] == ["gate"]
 
 
+def test_variants_whose_names_would_clash_are_numbered(lower) -> None:
+    planned = lower("""\
+  t: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, sweep: [{with: {rate: 0.1}}, {with: {rate: 0.1}}]}
+""")
+    assert {"t.v1", "t.v2"} <= set(planned.tasks)
+
+
 def test_a_sweep_over_plugins_is_named_after_them(lower) -> None:
     planned = lower("""\
   export: {stage: quantize, uses: toy, from: {model: teacher, calibration: curate}}

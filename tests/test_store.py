@@ -54,7 +54,8 @@ def test_of_many_writers_one_wins(store: Store, tmp_path: Path) -> None:
 def test_a_folder_is_moved_in_under_its_digest(store: Store, tmp_path: Path) -> None:
     made = folder(tmp_path)
     expected = tree_digest(scan(made))
-    digest, files = store.put(made)
+    files = scan(made)
+    digest = store.put(made, files)
     assert digest == expected
     assert not made.exists()
     assert (store.folder(digest) / "deep/file.txt").read_text() == "bytes"
@@ -62,20 +63,24 @@ def test_a_folder_is_moved_in_under_its_digest(store: Store, tmp_path: Path) -> 
 
 
 def test_an_edit_is_found_and_healed(store: Store, tmp_path: Path) -> None:
-    digest, files = store.put(folder(tmp_path))
+    made = folder(tmp_path)
+    files = scan(made)
+    digest = store.put(made, files)
     edited = store.folder(digest) / "deep/file.txt"
     edited.chmod(0o644)
     edited.write_text("bytez")
     assert store.damage(digest, files) == "deep/file.txt"
     with pytest.raises(CorruptObject, match="deep/file.txt: not the bytes that were committed"):
         store.verify(manifest(digest, files))
-    again, _ = store.put(folder(tmp_path, name="again"))
-    assert again == digest
+    again = folder(tmp_path, name="again")
+    assert store.put(again, scan(again)) == digest
     assert edited.read_text() == "bytes"
 
 
 def test_a_file_added_or_lost_is_damage(store: Store, tmp_path: Path) -> None:
-    digest, files = store.put(folder(tmp_path))
+    made = folder(tmp_path)
+    files = scan(made)
+    digest = store.put(made, files)
     (store.folder(digest) / "extra").write_text("x")
     assert store.damage(digest, files) == "extra"
     (store.folder(digest) / "extra").unlink()
@@ -84,7 +89,9 @@ def test_a_file_added_or_lost_is_damage(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_store_that_was_moved_still_holds(store: Store, tmp_path: Path) -> None:
-    digest, files = store.put(folder(tmp_path))
+    made = folder(tmp_path)
+    files = scan(made)
+    digest = store.put(made, files)
     store.root.rename(tmp_path / "elsewhere")
     moved = open_store((tmp_path / "elsewhere").as_uri())
     moved.verify(manifest(digest, files))
@@ -94,6 +101,14 @@ def test_a_store_that_was_moved_still_holds(store: Store, tmp_path: Path) -> Non
 def test_a_store_that_cannot_be_had() -> None:
     with pytest.raises(BadRequest, match=r"store 's3://…': this version keeps its store on a local disk"):
         open_store("s3://bucket/path")
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BadRequest, match="is a file, so it cannot be a store"):
+        open_store(str(tmp_path / "file"))
+    with pytest.raises(BadRequest, match="cannot write there"):
+        open_store("/proc/nowhere").create("tasks/a.json", b"x")
 
 
 def test_a_manifest_that_is_none() -> None:

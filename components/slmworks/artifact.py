@@ -263,13 +263,18 @@ class Model(Artifact):
     @classmethod
     def from_files(cls, files: Files) -> "Model":
         """See the one Hugging Face folder in fetched files as a Model. Pickled weights are refused."""
-        configs = sorted(files.path.rglob("config.json"), key=lambda path: len(path.parts))
+        configs = sorted(files.path.rglob("config.json"), key=lambda path: (len(path.parts), path))
         if not configs:
             raise BadRequest(
                 "what was fetched holds no config.json, so it is not a Hugging Face model folder; "
                 "point at the folder that has config.json and model.safetensors."
             )
         folder = configs[0].parent
+        twins = [path.parent.name for path in configs if len(path.parts) == len(configs[0].parts)]
+        if len(twins) > 1:
+            raise BadRequest(
+                f"what was fetched holds {len(twins)} models ({', '.join(twins)}); point at one of them."
+            )
         if not any(folder.glob("*.safetensors")):
             pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
             if pickles:

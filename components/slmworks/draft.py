@@ -272,12 +272,9 @@ def _labels(step: Step) -> list[str]:
     ]
     if len(set(plugin_names)) == len(plugin_names):
         labels = plugin_names
+    labels = [re.sub(r"[^A-Za-z0-9_=,.-]", "-", label) for label in labels]
     unique = len(set(labels)) == len(labels) and all(0 < len(label) <= 60 for label in labels)
-    return (
-        [re.sub(r"[^A-Za-z0-9_=,.-]", "-", label) for label in labels]
-        if unique
-        else [f"v{i + 1}" for i in range(len(labels))]
-    )
+    return labels if unique else [f"v{number + 1}" for number in range(len(labels))]
 
 
 def _word(value: Any) -> str:

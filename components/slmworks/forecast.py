@@ -1,11 +1,10 @@
 """What a plan would do, before anything runs: what is cached, and how long the rest took last time."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from slmworks.artifact import Manifest
+from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 from slmworks.plan import Plan, PlannedTask
 from slmworks.records import find
@@ -70,9 +69,11 @@ def _history(store: Store) -> dict[tuple[str, str], float]:
     """(stage, plugin) -> seconds of its latest run."""
     latest: dict[tuple[str, str], tuple[str, float]] = {}
     for key in store.list("tasks"):
-        record: dict[str, Any] = json.loads(store.read(key) or b"{}")
-        producer = record.get("producer", {})
-        who = (str(producer.get("stage")), str(producer.get("plugin")))
-        when = (str(record.get("created")), float(record.get("seconds", 0)))
+        try:
+            made = Manifest.read(store.read(key) or b"", where=key)
+        except BadRequest:
+            continue
+        who = (str(made.producer.get("stage")), str(made.producer.get("plugin")))
+        when = (made.created, made.seconds)
         latest[who] = max(latest.get(who, when), when)
     return {who: seconds for who, (_, seconds) in latest.items()}

@@ -80,7 +80,16 @@ def _imports(module: str, source: bytes) -> Iterator[str]:
             base = "." * node.level + (node.module or "")
             home = importlib.util.resolve_name(base, package) if node.level else base
             yield home
-            yield from (f"{home}.{alias.name}" for alias in node.names)
+            if _is_package(home):
+                yield from (f"{home}.{alias.name}" for alias in node.names)
+
+
+def _is_package(module: str) -> bool:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.submodule_search_locations is not None
 
 
 def read_files(plugin: type[Stage], port: str, manifest: Manifest) -> tuple[File, ...]:
@@ -152,8 +161,14 @@ def cpu_name() -> str:
     """The processor's model name, as the system tells it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    named = next((line for line in lines if line.startswith("model name")), "")
-    return named.partition(":")[2].strip() or platform.processor() or platform.machine()
+    named = next((line for line in lines if line.startswith("model name")), "").partition(":")[2].strip()
+    if named:
+        return named
+    # ARM: no name, but numbers that tell one core design from another
+    parts = [
+        line.partition(":")[2].strip() for line in lines if line.startswith(("CPU implementer", "CPU part"))
+    ]
+    return " ".join([platform.machine(), *dict.fromkeys(parts)]) if parts else platform.processor()
 
 
 def _digest(value: Any) -> str:

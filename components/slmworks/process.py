@@ -65,32 +65,33 @@ def _locked(path: Path, how: int, waiting: Callable[[], None]) -> Iterator[None]
 
 @contextlib.contextmanager
 def scratch_folder(place: Path, task_id: str) -> Iterator[Path]:
-    """A folder for one task, removed afterwards; `sweep` removes those of killed tasks."""
+    """A folder for one task, removed afterwards. The lock beside it says that its task lives."""
     folder = place / "scratch" / f"{os.getpid()}-{task_id}-{uuid.uuid4().hex[:8]}"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    lock = _lock_of(folder)
+    with _locked(lock, fcntl.LOCK_EX, lambda: None):
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
 
 
 def sweep(place: Path) -> None:
-    """Remove scratch and staged folders whose process is gone (nobody ever saw them as results)."""
-    for folder in (*place.glob("scratch/*"), *place.glob("staging/*")):
-        if not alive(folder.name.partition("-")[0]):
+    """Remove the scratch folders of tasks that were killed: those whose lock nobody holds.
+
+    Locks, not process numbers: containers that share a store don't share those.
+    """
+    for folder in place.glob("scratch/*/"):
+        lock = _lock_of(folder)
+        with lock.open("a") as handle, contextlib.suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
 
 
-def alive(pid: str) -> bool:
-    """Whether a process with this number is running (one that only waits to be reaped is not)."""
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".lock")
 
 
 def usable_cores() -> int:

@@ -74,6 +74,8 @@ class Recipe:
             raise BadRequest(
                 f"{path}: is a folder; name a recipe file in it. {_recipes_beside(file / 'x')}"
             ) from None
+        except OSError as error:
+            raise BadRequest(f"{path}: cannot be read ({error.strerror}).") from None
         except UnicodeDecodeError as error:
             raise BadRequest(
                 f"{path}: not UTF-8 text (byte {error.start}); save the recipe as UTF-8."

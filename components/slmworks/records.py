@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from slmworks.artifact import Manifest
+from slmworks.errors import BadRequest
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
 
@@ -20,7 +21,10 @@ def find(store: Store, identity: str) -> Manifest | None:
     data = store.read(f"tasks/{identity}.json")
     if data is None:
         return None
-    manifest = Manifest.read(data, where=f"tasks/{identity[:12]}….json")
+    try:
+        manifest = Manifest.read(data, where=f"tasks/{identity[:12]}….json")
+    except BadRequest:  # damaged, or of another version: made anew and then replaced
+        return None
     return None if store.damage(manifest.digest, manifest.files) else manifest
 
 

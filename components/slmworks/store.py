@@ -9,15 +9,15 @@ Everything is said in six verbs (`create`, `read`, `write`, `list`, `put`, `fold
 store without rename can speak them too. What is here is the local back end.
 """
 
+import errno
 import os
-import shutil
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from slmworks.artifact import File, Manifest, file_digest, scan, tree_digest
-from slmworks.errors import BadRequest, CorruptObject
+from slmworks.artifact import File, Manifest, file_digest, tree_digest
+from slmworks.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
 
 SEALED_AT = 1_000_000_000
 """Modification time (s) given to every committed file: an edit shows without hashing anything."""
@@ -71,24 +71,26 @@ class Store:
         keys = (path.relative_to(self.root).as_posix() for path in base.rglob("*") if path.is_file())
         return sorted(key for key in keys if not key.endswith(".part"))
 
-    def put(self, folder: Path) -> tuple[str, tuple[File, ...]]:
-        """Move a folder into the store; return its tree digest and files. Finding it there is fine."""
-        files = scan(folder)
+    def put(self, folder: Path, files: tuple[File, ...]) -> str:
+        """Move a folder of this disk (scratch) into the store under its tree digest, which is returned.
+
+        `files` is what `scan` says of it. Finding the object there is fine; a damaged one is replaced.
+        """
         digest = tree_digest(files)
         target = self.root / "objects" / digest
         if target.is_dir() and not self.damage(digest, files):
-            return digest, files
-        staged = self._stage(folder)
+            return digest
+        _make_durable(folder)
+        self._make_folder(target.parent)
         if target.exists():  # somebody's edit, or a copy that was cut short: what we hold is right
-            target.rename(self._scratch_name("damaged"))
+            self.discard(digest)
         try:
-            staged.rename(target)
+            folder.rename(target)
         except OSError:  # a simultaneous task made the same bytes
             if self.damage(digest, files):
                 raise
-            shutil.rmtree(staged)
         _sync_folder(target.parent)
-        return digest, files
+        return digest
 
     def folder(self, digest: str) -> Path:
         """The local folder of an object."""
@@ -116,45 +118,36 @@ class Store:
         return next((f.path for f in expected.values() if _differs(base / f.path, f, deep=deep)), "")
 
     def discard(self, digest: str) -> None:
-        """Take a damaged object out of sight, so that the next run makes it anew."""
-        self.folder(digest).rename(self._scratch_name("damaged"))
+        """Lay a damaged object aside (`local/damaged/`), so that the next run makes it anew."""
+        aside = self.cache / "damaged" / f"{digest}-{uuid.uuid4().hex[:8]}"
+        self._make_folder(aside.parent)
+        self.folder(digest).rename(aside)
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> SlmworksError:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            return TaskFailed(
+                f"{self.root}: {error.strerror}; make room and run it again: what is done is kept."
+            )
+        return BadRequest(f"{self.root}: cannot write there ({error.strerror}); choose another --store.")
 
     def _write_part(self, path: Path, data: bytes) -> Path:
+        self._make_folder(path.parent)
+        part = path.parent / f".{path.name}.{uuid.uuid4().hex}.part"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.parent / f".{path.name}.{uuid.uuid4().hex}.part"
             with part.open("wb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-        except PermissionError as error:
-            raise BadRequest(
-                f"{self.url}: cannot write there ({error.strerror}); choose another --store."
-            ) from None
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise self._unwritable(error) from None
         return part
-
-    def _staging(self) -> Path:
-        return self.root / "local" / "staging"
-
-    def _scratch_name(self, word: str) -> Path:
-        self._staging().mkdir(parents=True, exist_ok=True)
-        return self._staging() / f"{os.getpid()}-{word}-{uuid.uuid4().hex[:8]}"
-
-    def _stage(self, folder: Path) -> Path:
-        """Bring a folder onto the store's disk, durable and read-only, under a name nobody reads.
-
-        After a crash `process.sweep` removes it.
-        """
-        staged = self._scratch_name("put")
-        (self.root / "objects").mkdir(parents=True, exist_ok=True)
-        shutil.move(folder, staged)
-        for path in staged.rglob("*"):
-            if path.is_file():
-                with path.open("rb") as stream:
-                    os.fsync(stream.fileno())
-                os.utime(path, (SEALED_AT, SEALED_AT))
-                path.chmod(0o444)
-        return staged
 
 
 def open_store(url: str) -> Store:
@@ -167,7 +160,10 @@ def open_store(url: str) -> Store:
             f"store '{parts.scheme}://…': this version keeps its store on a local disk; "
             "give --store a folder or a file:// URL."
         )
-    return Store(Path(url).absolute())
+    root = Path(url).absolute()
+    if root.exists() and not root.is_dir():
+        raise BadRequest(f"{url}: is a file, so it cannot be a store; give --store a folder.")
+    return Store(root)
 
 
 def _differs(path: Path, file: File, *, deep: bool) -> bool:
@@ -179,6 +175,16 @@ def _differs(path: Path, file: File, *, deep: bool) -> bool:
         return True
     untouched = int(stat.st_mtime) == SEALED_AT
     return (deep or not untouched) and file_digest(path) != file.sha256
+
+
+def _make_durable(folder: Path) -> None:
+    """Flush every file, make it read-only, and give it the time by which an edit shows."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+            os.utime(path, (SEALED_AT, SEALED_AT))
+            path.chmod(0o444)
 
 
 def _sync_folder(folder: Path) -> None:

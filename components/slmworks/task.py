@@ -9,7 +9,7 @@ leaves nothing that another task would see.
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -57,6 +57,8 @@ class Running:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     shared: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
+    begun: float = 0.0
+    """When the work began: after waiting for cores and leases."""
 
     @classmethod
     def prepare(cls, spec: TaskSpec, given: Given, emit: Emit) -> "Running":
@@ -86,7 +88,7 @@ class Running:
             self.record("failed", None, error=problem)
             raise BadRequest(problem) from error
         except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
+            problem = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
             self.record("failed", None, error=problem, trace=traceback.format_exc())
             raise TaskFailed(f"{self.spec.id}: {problem}") from error
         return outcome
@@ -112,11 +114,12 @@ class Running:
 
     def _make(self) -> Manifest:
         with scratch_folder(self.store.cache, self.spec.id) as scratch:
+            self.begun = time.time()
             inputs = {port.name: self._input(port, scratch) for port in ports(type(self.plugin)).values()}
             (scratch / "output").mkdir()
             (scratch / "work").mkdir()
             result = self.plugin.run(**inputs, task=self._window(scratch))  # type: ignore[attr-defined]
-            return self._commit(result)
+            return self._commit(result, scratch)
 
     def _window(self, scratch: Path) -> Task:
         return Task(
@@ -141,7 +144,11 @@ class Running:
         if port.kind is None:
             return {name: Source.load(source) for name, source in self.spec.sources.items()}
         if port.name in self.plugin.ignores or port.name not in self.given:
-            return [] if port.many else None
+            if not port.optional and port.name not in self.plugin.ignores:
+                raise BadRequest(
+                    f"{self.spec.id}: nothing was given for `{port.name}`; add --in {port.name}=PATH."
+                )
+            return None
         given = self.given[port.name]
         if isinstance(given, Manifest):
             return self._open(port, given, scratch)
@@ -153,9 +160,9 @@ class Running:
         folder = self.store.folder(manifest.digest)
         digest = manifest.digest
         if len(seen) < len(manifest.files):
-            folder = _view(folder, [f.path for f in seen], scratch / f"view-{port.name}")
+            folder = _view(folder, [f.path for f in seen], scratch / f"view-{port.name}-{digest[:12]}")
             digest = tree_digest(seen)
-        found = replace(Artifact.open(folder, digest=digest), summary=manifest.summary)
+        found = Artifact.open(folder, digest=digest)
         if isinstance(found, Files) and port.kind is Model:
             return Model.from_files(found)
         if port.kind is None or not isinstance(found, port.kind):
@@ -173,7 +180,13 @@ class Running:
             raise
 
     def _resolve(self, digest: str) -> Artifact:
-        return Artifact.open(self.store.folder(digest), digest=digest)
+        folder = self.store.folder(digest)
+        if tree_digest(scan(folder)) != digest:
+            self.store.discard(digest)
+            raise CorruptObject(
+                f"objects/{digest[:12]}… is not what was committed. Run the recipe again to make it anew."
+            )
+        return Artifact.open(folder, digest=digest)
 
     def _share(
         self,
@@ -186,7 +199,7 @@ class Running:
         digests = {role: artifact.digest for role, artifact in inputs.items()}
         identity = shared_fingerprint(type(self.plugin), name, digests, options)
         with lease(self.store.cache, identity, waiting=self._say_waiting):
-            manifest = find(self.store, identity)
+            manifest = None if self.spec.fresh else find(self.store, identity)
             if manifest is None:
                 folder = scratch / f"share-{name}"
                 folder.mkdir()
@@ -194,25 +207,35 @@ class Running:
                 build(folder)
                 made = Files(path=folder, meta={"shared": name}, refs=digests)
                 manifest = self._keep(made, identity, inputs=digests, seconds=time.time() - started)
+            else:
+                self._verify(manifest)
         self.shared[name] = manifest.digest
         return Files(path=self.store.folder(manifest.digest), digest=manifest.digest)
 
     # --- output ------------------------------------------------------------------------------------
 
-    def _commit(self, result: Any) -> Manifest:
+    def _commit(self, result: Any, scratch: Path) -> Manifest:
         wanted = output(type(self.plugin))
         if not isinstance(result, wanted):
             raise TaskFailed(
                 f"{self.spec.stage} {self.spec.plugin} returned {type(result).__name__}; "
                 f"it must return a {wanted.kind}."
             )
-        return self._keep(
-            result, self.fingerprint, inputs=_digests(self.given), seconds=time.time() - self.started
-        )
+        if result.path != scratch / "output":
+            raise TaskFailed(
+                f"{self.spec.stage} {self.spec.plugin} returned {result.path}; an artifact must be made in "
+                "task.output."
+            )
+        seconds = time.time() - self.begun
+        return self._keep(result, self.fingerprint, inputs=digests_of(self.given), seconds=seconds)
 
     def _keep(self, made: Artifact, identity: str, *, inputs: dict[str, Any], seconds: float) -> Manifest:
-        files = made.seal() if not made.digest else scan(made.path)
-        digest = tree_digest(files) if made.digest else self.store.put(made.path)[0]
+        if any(path.is_symlink() for path in made.path.rglob("*")):
+            raise TaskFailed(
+                f"{self.spec.stage} {self.spec.plugin} left a link in its output; copy the file instead."
+            )
+        files = made.seal()
+        digest = self.store.put(made.path, files)
         found = catalog.plugin(self.spec.stage, self.spec.plugin)
         manifest = Manifest(
             kind=made.kind,
@@ -257,7 +280,7 @@ class Running:
                 "started": utc(self.started),
                 "ended": utc(time.time()),
                 "options": plain(self.plugin),
-                "inputs": _digests(self.given),
+                "inputs": digests_of(self.given),
                 "fingerprint": self.fingerprint,
                 "manifest": manifest.model_dump(mode="json") if manifest else None,
                 "metrics": self.metrics,
@@ -290,7 +313,8 @@ def missing_module(spec: TaskSpec, error: ModuleNotFoundError) -> str:
     )
 
 
-def _digests(given: Given) -> dict[str, Any]:
+def digests_of(given: Given) -> dict[str, Any]:
+    """Port -> digest, or list of digests, of what a task is given."""
     return {
         port: one.digest if isinstance(one, Manifest) else [manifest.digest for manifest in one]
         for port, one in given.items()

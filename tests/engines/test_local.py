@@ -144,6 +144,44 @@ def test_an_edited_object_is_made_anew(works) -> None:
     assert edited.read_text() == "4"
 
 
+def test_a_damaged_manifest_is_made_anew(works) -> None:
+    run = works.run()
+    identity = works.record(run.id, "student")["fingerprint"]
+    (works.store.root / f"tasks/{identity}.json").write_text("{torn")
+    again = works.run()
+    assert works.states(again)["student"] == "done"
+    assert works.states(works.run())["student"] == "cached"
+
+
+def test_damage_that_hides_its_time_is_found_before_it_is_used(works) -> None:
+    run = works.run()
+    digest = works.digests(run)["student"]
+    edited = works.store.folder(digest) / "student.json"
+    before = edited.stat()
+    edited.chmod(0o644)
+    edited.write_text("[9]")  # as long as it was
+    os.utime(edited, ns=(before.st_atime_ns, before.st_mtime_ns))
+    works.recipe = works.recipe.replace("bits: 8", "bits: 2")
+    broken = works.run()
+    assert broken.exit_code == 1
+    assert "not the bytes that were committed" in broken.outcomes["quantize.bits=2"].error
+    healed = works.run()
+    assert healed.exit_code == 0
+    assert works.states(healed)["student"] == "done"
+
+
+def test_a_polite_kill_is_like_ctrl_c(works) -> None:
+    works.recipe = works.recipe.replace("seconds: 0", "seconds: 20")
+    process = works.start()
+    _wait_for_task(works, "teacher")
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    (run,) = (path.parent.name for path in works.store.root.glob("runs/*/run.json"))
+    assert works.record(run, "run")["state"] == "stopped"
+    assert works.record(run, "teacher")["state"] == "stopped"
+
+
 def test_code_that_differs_from_the_plan_is_refused(works) -> None:
     from slmworks.spec import TaskSpec
     from slmworks.task import Running

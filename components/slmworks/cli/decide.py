@@ -73,7 +73,9 @@ def _decide(
         entry = registry.rollback(name, who=who, how=how, why=why)
     else:
         decision = registry.approve if action == "approve" else registry.reject
-        entry = decision(name, version or _candidate(registry, name), who=who, how=how, why=why)
+        entry = decision(
+            name, _candidate(registry, name) if version is None else version, who=who, how=how, why=why
+        )
     state = registry.state(name)
     champion = f"v{state.champion.number}" if state.champion else "none"
     click.echo(

@@ -1,7 +1,9 @@
 """`slmworks`: finds the command, and turns errors into one line and an exit code."""
 
 import importlib
+import signal
 import sys
+from types import FrameType
 from typing import Any
 
 import click
@@ -67,13 +69,22 @@ def cli() -> None:
     """
 
 
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """Take a polite kill (a scheduler's, a container's) like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, _stop)
     try:
         code = cli(standalone_mode=False)
     except SlmworksError as error:
         click.echo(f"slmworks: {error}", err=True)
         code = error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = 2
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "slmworks"
         click.echo(f"{path}: {error.format_message()} See: {path} --help", err=True)
@@ -83,6 +94,7 @@ def main() -> None:
             "\nslmworks: stopped. What was finished is kept; run it again to go on from there.", err=True
         )
         code = 130
-    except BrokenPipeError:
-        code = 0
+    except OSError as error:
+        click.echo(f"slmworks: {error.filename or 'system'}: {error.strerror or error}", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)

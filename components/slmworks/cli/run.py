@@ -72,5 +72,5 @@ def _summary(running: "Run") -> None:
         )
     if not running.worked:
         click.echo("cached nothing had to be done again")
-    elif not running.wait_for_lineage(30):
-        click.echo("lineage is still being uploaded; it goes on by itself")
+    elif problem := running.wait_for_lineage(30):
+        click.echo(f"lineage {problem}")

@@ -38,11 +38,8 @@ def task(spec: str, inputs: tuple[str, ...], out: Path | None, events: int | Non
     for name, value in environment(decoded.threads).items():
         os.environ.setdefault(name, value)
     running = Running.prepare(decoded, _given(inputs, decoded.stage), _emit(events, decoded.id))
-    if running.plugin.light:
+    with cores(running.store.cache, alone=running.plugin.exclusive, waiting=running.say_busy):
         outcome = running.run()
-    else:
-        with cores(running.store.cache, alone=running.plugin.exclusive, waiting=running.say_busy):
-            outcome = running.run()
     if out and outcome.manifest:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(outcome.manifest.dump(), encoding="utf-8")
@@ -74,6 +71,8 @@ def _given(inputs: tuple[str, ...], stage: str) -> "dict[str, Manifest | list[Ma
         if not equals or port not in known:
             raise BadRequest(f"--in {word}: must be PORT=PATH. {did_you_mean(port, known)}")
         manifest = _manifest(Path(path))
+        if port in found and not known[port].many:
+            raise BadRequest(f"--in {word}: `{port}` was given already, and takes one.")
         if known[port].many:
             joined = found.setdefault(port, [])
             assert isinstance(joined, list)

@@ -27,7 +27,7 @@ def _show(running: "Run", task_id: str, digest: str) -> None:
     click.echo()
     if verdict.get("rows"):  # a gate of a stranger may say only what it decided
         console().print(table(verdict))
-    click.echo(f"gate   {verdict['sentence']}")
+    click.echo(f"gate   {verdict.get('sentence') or ('passed' if verdict.get('passed') else 'refused')}")
     page = f"runs/{running.id}/{task_id}.html"
     running.store.write(page, packet(running.store, digest)[1].encode())
     click.echo(f"page   {running.store.root / page}")

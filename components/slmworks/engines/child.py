@@ -26,14 +26,11 @@ class Child:
     log: Path
     _tail: bytes = field(default=b"")
     _eof: bool = False
-    _pidfd: int | None = None
 
     @property
-    def ears(self) -> int:
-        """What to wait on for news: the pipe, or (once that is closed) the process itself."""
-        if self._eof and self._pidfd is None:
-            self._pidfd = os.pidfd_open(self.process.pid)
-        return self.events if self._pidfd is None else self._pidfd
+    def ears(self) -> int | None:
+        """What to wait on for news: the pipe; None once it is closed and the end is near."""
+        return None if self._eof else self.events
 
     @classmethod
     def start(cls, spec: TaskSpec, inputs: Mapping[str, Sequence[Path]], log: Path) -> Self:
@@ -57,7 +54,7 @@ class Child:
         os.close(write)
         os.set_blocking(read, False)
         assert process.stdin is not None
-        with process.stdin as stdin:
+        with contextlib.suppress(BrokenPipeError), process.stdin as stdin:  # if it died, its code tells
             stdin.write(spec.encode().encode())
         return cls(spec, process, read, log)
 
@@ -82,8 +79,6 @@ class Child:
     def close(self) -> None:
         """Let go of the pipe."""
         os.close(self.events)
-        if self._pidfd is not None:
-            os.close(self._pidfd)
 
     def kill(self) -> None:
         """End it and everything it started."""

@@ -3,7 +3,6 @@
 No server and no queue: what was done is known from the store, so running again is resuming.
 """
 
-import getpass
 import json
 import os
 import selectors
@@ -25,13 +24,15 @@ from slmworks.identity import code_digest
 from slmworks.plan import Plan, PlannedTask
 from slmworks.process import sweep
 from slmworks.records import find, utc, write_record
-from slmworks.registry import Registry
+from slmworks.registry import Registry, claimed_user
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
-from slmworks.task import Outcome, identify
+from slmworks.task import Outcome, digests_of, identify
 
 POLL = 0.2
 """Seconds between two looks at the children when none of them says anything."""
+SOON = 0.01
+"""Seconds until the next look at a child that has said its last."""
 
 
 class Observer(Protocol):
@@ -88,22 +89,25 @@ class Run:
             while self._advance():
                 self._listen()
         except BaseException:
-            for child in self._children.values():
+            for task_id, child in self._children.items():
                 child.kill()
+                self._record(self.plan.tasks[task_id], Outcome("stopped", error="stopped with the run"))
             self._write("stopped", ended=True)
             raise
         self.exit_code = self._verdict()
         self._write({0: "done", 99: "refused"}.get(self.exit_code, "failed"), ended=True)
         return self.exit_code
 
-    def wait_for_lineage(self, seconds: float) -> bool:
-        """Wait until the uploader is done; False when it needs longer (it goes on by itself)."""
+    def wait_for_lineage(self, seconds: float) -> str:
+        """Wait for the uploader; what a person must know if it is not done by then, or ''."""
         if self._uploader is None:
-            return True
+            return ""
         try:
-            return self._uploader.wait(seconds) == 0
-        except subprocess.TimeoutExpired:
-            return False
+            code = self._uploader.wait(seconds)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            return "is still being uploaded; it goes on by itself"
+        log = self.store.cache / "lineage.log"
+        return f"was not uploaded (see {log}); later: slmworks lineage sync" if code else ""
 
     # --- the loop ----------------------------------------------------------------------------------
 
@@ -130,7 +134,7 @@ class Run:
         if any(state not in ("done", "cached") for state in upstream):
             return self._end(task, Outcome("skipped", error=self._why_skipped(task)))
         if task.stage == "approve" and (barrier := self._barrier(task)):
-            return self._end(task, Outcome("skipped", error=barrier))
+            return self._end(task, barrier)
         if task.step in self.fresh or not task.configured.cacheable or task.id in self._missed:
             return False
         identity = identify(self._spec(task), task.configured, self._given(task))
@@ -150,16 +154,19 @@ class Run:
     def _start_some(self) -> None:
         ready = [task for task in self.plan if self._open(task) and self._ready(task)]
         ready.sort(key=lambda task: (-len(self.plan.after(task.id)), task.id))  # the longest way to go first
+        if any(self._task(child).configured.exclusive for child in self._children.values()):
+            return
         for task in ready:
             if task.configured.light:
                 self._start(task, 1)
         for task in (task for task in ready if not task.configured.light):
             busy = [child for child in self._children.values() if not self._task(child).configured.light]
-            alone = any(self._task(child).configured.exclusive for child in busy)
             free = self.cores - sum(child.spec.threads for child in busy)
-            if alone or free < 1 or (task.configured.exclusive and busy):
+            if free < 1 or (task.configured.exclusive and self._children):
                 continue
             self._start(task, min(free, task.configured.max_threads or free))
+            if task.configured.exclusive:
+                return
 
     def _task(self, child: Child) -> PlannedTask:
         return self.plan.tasks[child.spec.id]
@@ -180,8 +187,10 @@ class Run:
     def _listen(self) -> None:
         with selectors.DefaultSelector() as selector:
             for child in self._children.values():
-                selector.register(child.ears, selectors.EVENT_READ)
-            selector.select(POLL)
+                if child.ears is not None:
+                    selector.register(child.ears, selectors.EVENT_READ)
+            ending = any(child.ears is None for child in self._children.values())
+            selector.select(SOON if ending else POLL)
         for task_id, child in list(self._children.items()):
             code = child.ended()  # asked before listening: what it said last is heard
             for event in child.hear():
@@ -210,7 +219,7 @@ class Run:
 
     def _end(self, task: PlannedTask, outcome: Outcome) -> bool:
         self.outcomes[task.id] = outcome
-        if outcome.state == "skipped":
+        if outcome.manifest is None and outcome.state != "failed":
             self._record(task, outcome)
         self.observer.ended(task.id, outcome, time.time() - self._since.get(task.id, time.time()))
         return True
@@ -243,16 +252,21 @@ class Run:
             for port, ids in task.inputs.items()
         }
 
-    def _barrier(self, task: PlannedTask) -> str:
-        """Why the approval step cannot be passed yet, or ''."""
+    def _barrier(self, task: PlannedTask) -> Outcome | None:
+        """Why the approval step is not passed: nobody has decided yet, or somebody has decided against."""
         given = self._given(task)["release"]
         assert isinstance(given, Manifest)
         name, version = given.meta["name"], int(given.meta["version"])
-        status = Registry(self.store).state(name).version(version).status
+        state = Registry(self.store).state(name)
+        status = state.version(version).status
         if status == "candidate":
             self.waiting = (name, version)
-            return f"{name} v{version} waits for approval"
-        return "" if status == "approved" else f"{name} v{version} is {status}"
+            return Outcome("skipped", error=f"{name} v{version} waits for approval")
+        if status != "approved":
+            return Outcome("refused", error=f"{name} v{version} is {status}: see slmworks models {name}")
+        if state.champion is not None and state.champion.number != version:
+            return Outcome("refused", error=f"{name} v{version} was followed by v{state.champion.number}")
+        return None
 
     # --- records -----------------------------------------------------------------------------------
 
@@ -280,7 +294,7 @@ class Run:
                 "started": now,
                 "ended": now,
                 "options": task.options,
-                "inputs": dict(made.inputs) if made else {},
+                "inputs": digests_of(self._given(task)) if made else {},
                 "fingerprint": fingerprint,
                 "manifest": made.model_dump(mode="json") if made else None,
                 "metrics": [],
@@ -302,7 +316,7 @@ class Run:
                     "state": state,
                     "started": utc(self._started),
                     "ended": utc(time.time()) if ended else None,
-                    "user": getpass.getuser(),
+                    "user": claimed_user()[0],
                     "version": slmworks.__version__,
                     "waiting": self.waiting,
                     "plan": [_edge(task) for task in self.plan],

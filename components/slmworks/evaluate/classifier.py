@@ -33,6 +33,7 @@ class ClassifierQuality(Evaluate):
     reads: ClassVar = {"data": ("train", *SPLITS)}
     accepts: ClassVar = {"model": ("hf", "onnx")}
     tasks: ClassVar = ("classification",)
+    max_threads: ClassVar = 1
     # Not the CPU: the last digits of a logit differ between processors, answers hardly ever do, and a
     # report should be found again on another machine.
     depends_on: ClassVar = ("onnxruntime", "scikit-learn", "tokenizers", "torch")

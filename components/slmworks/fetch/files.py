@@ -83,6 +83,8 @@ class Delivery:
         if source.kind == "local":
             (file,) = source.files().values()
             self._verify(source, [file])
+            if source.digests and source.digests[0][1] != file_digest(file):
+                raise BadRequest(f"{source.label} has changed since this run was planned; run again.")
             return file
         key = (source.kind, source.location, source.version, source.sha256)
         if key not in self.origins:
@@ -116,6 +118,8 @@ class Delivery:
         self._verify(source, list(files.values()))
         total = sum(path.stat().st_size for path in files.values())
         pinned = dict(source.digests)
+        if pinned and set(pinned) != set(files):
+            raise BadRequest(f"{source.label} has changed since this run was planned; run again.")
         done = 0
         for relative, path in files.items():
             target = folder / relative

@@ -17,4 +17,4 @@ class Register(Stage):
 
     @abstractmethod
     def run(self, *, verdict: Verdict, task: Task) -> Release:
-        """Idempotent by (name, model digest)."""
+        """Idempotent by (name, model digest, wrapper digest)."""

@@ -32,6 +32,7 @@ class IncStatic(Quantize):
     accepts: ClassVar = {"model": ("hf",)}
     produces: ClassVar = "onnx"
     tasks: ClassVar = ("classification",)
+    max_threads: ClassVar = 1
     reads: ClassVar = {"calibration": ("train",)}
     needs: ClassVar = frozenset({"calibration"})
     depends_on: ClassVar = (

@@ -15,6 +15,7 @@ class OnnxDynamic(Quantize):
     accepts: ClassVar = {"model": ("hf", "onnx")}
     produces: ClassVar = "onnx"
     tasks: ClassVar = ("classification",)
+    max_threads: ClassVar = 1
     ignores: ClassVar = frozenset({"calibration"})
     deterministic: ClassVar = True
     depends_on: ClassVar = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")

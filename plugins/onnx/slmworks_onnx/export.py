@@ -20,6 +20,7 @@ class ExportOnnx(Export):
     accepts: ClassVar = {"model": ("hf",)}
     produces: ClassVar = "onnx"
     tasks: ClassVar = ("classification",)
+    max_threads: ClassVar = 1
     deterministic: ClassVar = True
     depends_on: ClassVar = ("torch", "transformers", "onnx", "onnxscript")
 
