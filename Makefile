@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 PIP_ARGS ?=
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint .ci/constraints.txt
 PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,8 +19,8 @@ install: $(VENV)/installed
 
 $(VENV)/installed: $(PROJECTS) .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt $(PIP_ARGS) pip setuptools wheel
-	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt $(PIP_ARGS) --no-build-isolation \
+	$(PIP) $(PIP_ARGS) pip setuptools wheel
+	$(PIP) $(PIP_ARGS) --no-build-isolation \
 		--editable '.[run,dev]' $(FAMILIES:%=--editable 'plugins/%[run]')
 	touch $@
 

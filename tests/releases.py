@@ -81,8 +81,7 @@ def register(store: Store, model: Model, verdict: Verdict | None = None, *, name
 
 def commit(store: Store, release: Release) -> Release:
     """Seal a release and move it into the store."""
-    release.seal()
-    digest, _ = store.put(release.path)
+    digest = store.put(release.path, release.seal())
     return dataclasses.replace(release, path=store.folder(digest), digest=digest)
 
 

@@ -69,8 +69,8 @@ class Story:
         if artifact.digest:  # committed already
             digest, files = artifact.digest, scan(artifact.path)
         else:
-            artifact.seal()
-            digest, files = self.store.put(artifact.path)
+            files = artifact.seal()
+            digest = self.store.put(artifact.path, files)
         given = {
             p: self.made[i].digest if isinstance(i, str) else [self.made[j].digest for j in i]
             for p, i in inputs.items()

@@ -117,7 +117,7 @@ def test_a_failed_task_leaves_its_error(store, tmp_path, uri):
     runs = picture(uri)[1]
     assert runs["teacher"].info.status == runs["-"].info.status == "FAILED"
     assert runs["teacher"].data.tags["slmworks.error"] == "out of memory"
-    assert runs["student"].info.status == "KILLED"
+    assert runs["student"].info.status == "SCHEDULED"
 
 
 def test_a_version_shows_the_log_and_loads_by_its_alias(store, story, uri):

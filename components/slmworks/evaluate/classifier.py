@@ -30,7 +30,6 @@ class ClassifierQuality(Evaluate):
     bootstrap (Efron & Tibshirani, 1993) for macro-F1 and retention; difference: exact McNemar test (1947).
     """
 
-    reads: ClassVar = {"data": ("train", *SPLITS)}
     accepts: ClassVar = {"model": ("hf", "onnx")}
     tasks: ClassVar = ("classification",)
     max_threads: ClassVar = 1

@@ -30,7 +30,6 @@ class Speed(Evaluate):
     alternating order; ratios carry bootstrap intervals over rounds.
     """
 
-    reads: ClassVar = {"data": ("test", "train")}
     accepts: ClassVar = {"model": ("hf", "onnx")}
     tasks: ClassVar = ("classification",)
     exclusive: ClassVar = True

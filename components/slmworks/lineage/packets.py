@@ -27,7 +27,7 @@ def packet(store: "Store", digest: str) -> tuple[str, str]:
     opened = [Artifact.open(folder, digest=one) for one, folder in folders if folder]
     reports = [report for report in opened if isinstance(report, Report)]
     try:
-        card, origin = _card(store, reports), render(lineage_of(store, digest)).splitlines()
+        card, origin = _card(store, reports), render(lineage_of(store, digest)).splitlines()[1:]
         return markdown(said, reports), page(said, reports, card, origin)
     except (KeyError, TypeError, ValueError):
         text = json.dumps(said, indent=1, ensure_ascii=False)

@@ -28,7 +28,7 @@ STATUS = {
     "cached": "FINISHED",
     "refused": "FINISHED",
     "failed": "FAILED",
-    "skipped": "KILLED",
+    "skipped": "SCHEDULED",  # it waits, for a person or for something that failed
     "stopped": "KILLED",
     "killed": "KILLED",
 }

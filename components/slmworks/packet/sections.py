@@ -180,7 +180,7 @@ def origin(lineage: Sequence[str] | None) -> Html:
     """The way back to the source files, a line a step."""
     if not lineage:
         return NOTHING
-    return join([el("h2", "Lineage"), el("ol", *(el("li", el("code", line)) for line in lineage))])
+    return join([el("h2", "Lineage"), el("pre", "\n".join(lineage))])
 
 
 def _amount(check: Said, key: str) -> str:
