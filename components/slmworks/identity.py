@@ -20,7 +20,7 @@ from slmworks.artifact import HEADER, File, Manifest, tree_digest
 from slmworks.catalog import STAGES
 from slmworks.stage import Stage
 
-CONTRACT = frozenset(
+CONTRACT = frozenset({"slmworks"}) | frozenset(
     f"slmworks.{name}"
     for name in (
         *STAGES, "artifact", "catalog", "decisions", "errors", "identity", "options", "process", "registry",
@@ -47,15 +47,18 @@ def code_digest(plugin: type[Stage]) -> str:
         if source is None:
             continue
         found[name] = hashlib.sha256(source).hexdigest()
-        todo += [other for other in _imports(name, source) if _counts(other, plugin.__module__)]
+        todo += _imports(name, source, plugin.__module__)
     return _digest(found)
 
 
 def _counts(module: str, owner: str) -> bool:
+    return _family(module, owner) and module not in CONTRACT
+
+
+def _family(module: str, owner: str) -> bool:
+    """Whether a module is the plugin's own, of another family, or the core's."""
     top = module.partition(".")[0]
-    if top == "slmworks":
-        return module not in CONTRACT and module != "slmworks"
-    return top == owner.partition(".")[0] or top.startswith("slmworks_")
+    return top in ("slmworks", owner.partition(".")[0]) or top.startswith("slmworks_")
 
 
 def _source(module: str) -> bytes | None:
@@ -70,18 +73,19 @@ def _source(module: str) -> bytes | None:
     return Path(spec.origin).read_bytes()
 
 
-def _imports(module: str, source: bytes) -> Iterator[str]:
+def _imports(module: str, source: bytes, owner: str) -> Iterator[str]:
+    """Modules that `module` imports, of those that count for a plugin in `owner`."""
     spec = importlib.util.find_spec(module)
     package = module if spec and spec.submodule_search_locations else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from (alias.name for alias in node.names if _counts(alias.name, owner))
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             home = importlib.util.resolve_name(base, package) if node.level else base
-            yield home
-            if _is_package(home):
-                yield from (f"{home}.{alias.name}" for alias in node.names)
+            if _family(home, owner):  # others are not even looked for: that would import their parents
+                found = [home, *(f"{home}.{alias.name}" for alias in node.names if _is_package(home))]
+                yield from (name for name in found if _counts(name, owner))
 
 
 def _is_package(module: str) -> bool:
