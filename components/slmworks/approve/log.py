@@ -18,7 +18,7 @@ class ApprovalLog(Approve):
     """
 
     reviewers: tuple[str, ...] = ()
-    """Users or groups who are asked; the environment's engine file says who belongs to a group."""
+    """Users or groups who are asked. Recorded with the run; the command line takes anybody's word."""
 
     light: ClassVar[bool] = True
 
