@@ -30,7 +30,7 @@ first-run: install
 	$(SLMWORKS) serve reviews --ask "The screen is gorgeous, but the battery died after two days."
 
 test: install lint types
-	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

@@ -220,7 +220,7 @@ def test_a_watcher_uploads_while_the_run_goes_on_and_ends_with_it(store, tmp_pat
     story = Story(store, tmp_path / "work").tell()
     command = [sys.executable, "-m", "slmworks.lineage", "--store", store.url, "--tracking", uri]
     watcher = subprocess.Popen([*command, "--run", "run-1", "--follow"], stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and len(picture(uri)[0]) < 9:
         time.sleep(0.3)
     assert picture(uri)[1]["-"].info.status == "RUNNING"

@@ -221,6 +221,9 @@ class Running:
                 f"{self.spec.stage} {self.spec.plugin} returned {type(result).__name__}; "
                 f"it must return a {wanted.kind}."
             )
+        handed_on = self._handed_on(result)
+        if handed_on is not None:
+            return handed_on
         if result.path != scratch / "output":
             raise TaskFailed(
                 f"{self.spec.stage} {self.spec.plugin} returned {result.path}; an artifact must be made in "
@@ -228,6 +231,12 @@ class Running:
             )
         seconds = time.time() - self.begun
         return self._keep(result, self.fingerprint, inputs=digests_of(self.given), seconds=seconds)
+
+    def _handed_on(self, result: Artifact) -> Manifest | None:
+        """The manifest of an input that the plugin returns as it is; nothing is committed then."""
+        given = [one for one in self.given.values() if isinstance(one, Manifest)]
+        same = (one for one in given if one.digest == result.digest)
+        return next((one for one in same if result.path == self.store.folder(one.digest)), None)
 
     def _keep(self, made: Artifact, identity: str, *, inputs: dict[str, Any], seconds: float) -> Manifest:
         if any(path.is_symlink() for path in made.path.rglob("*")):

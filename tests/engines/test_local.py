@@ -3,11 +3,11 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from slmworks.errors import BadRequest
-from slmworks.process import alive
 
 
 def test_a_second_run_does_nothing_again(works) -> None:
@@ -103,7 +103,7 @@ def test_when_the_engine_is_killed_its_tasks_die_and_a_new_run_goes_on(works) ->
     task = _wait_for_task(works, "teacher")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    _wait_until(lambda: not alive(str(task)))
+    _wait_until(lambda: not _runs(task))
     assert _staged(works) != []  # the killed task's scratch is still there
     works.recipe = clean
     run = works.run()
@@ -120,7 +120,7 @@ def test_ctrl_c_leaves_nothing_half_written(works) -> None:
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "stopped. What was finished is kept" in output
-    _wait_until(lambda: not alive(str(task)))
+    _wait_until(lambda: not _runs(task))
     assert "Traceback" not in output
 
 
@@ -197,7 +197,7 @@ def _wait_for_task(works, task: str) -> int:
     """Number of the process that runs a task, once it has begun to work."""
 
     def scratch():
-        return list((works.store.cache / "scratch").glob(f"*-{task}-*"))
+        return list((works.store.cache / "scratch").glob(f"*-{task}-*/"))
 
     _wait_until(lambda: bool(scratch()))
     time.sleep(0.2)
@@ -205,7 +205,13 @@ def _wait_for_task(works, task: str) -> int:
 
 
 def _staged(works) -> list[str]:
-    return [path.name for path in (works.store.cache / "scratch").glob("*")]
+    return [path.name for path in (works.store.cache / "scratch").glob("*/")]
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and not only waiting to be reaped."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def _wait_until(true, seconds: float = 60.0) -> None:
