@@ -4,10 +4,7 @@ No server and no queue: what was done is known from the store, so running again 
 """
 
 import json
-import os
 import selectors
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -19,6 +16,7 @@ import slmworks
 from slmworks.artifact import Manifest
 from slmworks.catalog import plugin
 from slmworks.engines.child import Child
+from slmworks.engines.uploader import Uploader
 from slmworks.fetch import Source
 from slmworks.identity import code_digest
 from slmworks.plan import Plan, PlannedTask
@@ -77,7 +75,7 @@ class Run:
     _missed: set[str] = field(default_factory=set)
     _since: dict[str, float] = field(default_factory=dict)
     _started: float = field(default_factory=time.time)
-    _uploader: subprocess.Popen[bytes] | None = None
+    _uploader: Uploader | None = None
 
     def execute(self) -> int:
         """Run to the end or to the barrier. Returns the exit code of DESIGN's table."""
@@ -100,14 +98,7 @@ class Run:
 
     def wait_for_lineage(self, seconds: float) -> str:
         """Wait for the uploader; what a person must know if it is not done by then, or ''."""
-        if self._uploader is None:
-            return ""
-        try:
-            code = self._uploader.wait(seconds)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            return "is still being uploaded; it goes on by itself"
-        log = self.store.cache / "lineage.log"
-        return f"was not uploaded (see {log}); later: slmworks lineage sync" if code else ""
+        return self._uploader.wait(seconds) if self._uploader else ""
 
     # --- the loop ----------------------------------------------------------------------------------
 
@@ -174,7 +165,8 @@ class Run:
     def _start(self, task: PlannedTask, threads: int) -> None:
         if not self.worked:
             self.worked = True
-            self._upload()
+            if self.tracking:
+                self._uploader = Uploader.start(self.store, self.tracking, self.id)
         spec = self._spec(task, threads)
         inputs = {
             port: [self._record_path(maker) for maker in ((ids,) if isinstance(ids, str) else ids)]
@@ -331,25 +323,6 @@ class Run:
         if failed:
             return min(failed)  # something that broke outweighs something that could not be done
         return 99 if any(outcome.state == "refused" for outcome in self.outcomes.values()) else 0
-
-    def _upload(self) -> None:
-        """Start the one process that carries this run's records to MLflow while the work goes on."""
-        if not self.tracking:
-            return
-        log = self.store.cache / "lineage.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as out:
-            self._uploader = subprocess.Popen(
-                [
-                    sys.executable, "-m", "slmworks.lineage", "--store", self.store.url,
-                    "--tracking", self.tracking, "--run", self.id, "--follow",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-                env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
-            )  # fmt: skip
 
 
 def _edge(task: PlannedTask) -> Mapping[str, Any]:
