@@ -54,6 +54,13 @@ def test_sweeps_fan_out_match_and_join(lower) -> None:
     assert [task.id for task in planned if task.step == "gate"] == ["gate"]
 
 
+def test_a_variant_is_named_as_it_was_written(lower) -> None:
+    planned = lower("""\
+  t: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, sweep: [{with: {fail: true}}, {with: {fail: false}}]}
+""")
+    assert {"t.fail=true", "t.fail=false"} <= set(planned.tasks)
+
+
 def test_variants_whose_names_would_clash_are_numbered(lower) -> None:
     planned = lower("""\
   t: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, sweep: [{with: {rate: 0.1}}, {with: {rate: 0.1}}]}

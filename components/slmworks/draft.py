@@ -278,4 +278,6 @@ def _labels(step: Step) -> list[str]:
 
 
 def _word(value: Any) -> str:
-    return "-".join(_word(item) for item in value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return "-".join(_word(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

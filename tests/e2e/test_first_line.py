@@ -155,8 +155,7 @@ def test_what_was_measured_is_what_is_registered(line: Line) -> None:
     chosen = line.record("gate")["manifest"]["refs"]["model"]
     assert line.record("register")["manifest"]["meta"]["model_digest"] == chosen
     measured = {
-        line.record(f"evaluate.{kind}")["manifest"]["refs"]["model"]
-        for kind in ("inc-static", "onnx-dynamic")
+        line.record(f"evaluate.per_channel={kind}")["manifest"]["refs"]["model"] for kind in ("true", "false")
     }
     assert chosen in measured
 
