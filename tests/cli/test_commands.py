@@ -100,7 +100,7 @@ def test_check_then_plan_then_run_then_runs(slmworks) -> None:
     assert ended.returncode == 0, ended
     assert "✓ curate: done: rows 3" in ended.stdout
     assert "2 tasks, 2 cached." in slmworks("plan", "toy.yaml").stdout
-    assert "nothing had to be done again" in slmworks("run", "toy.yaml").stdout
+    assert "nothing had to be made again" in slmworks("run", "toy.yaml").stdout
     listed = slmworks("runs").stdout
     assert listed.count("toy ") == 2
     run = listed.split()[listed.split().index("by") + 1]

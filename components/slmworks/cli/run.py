@@ -71,6 +71,6 @@ def _summary(running: "Run") -> None:
             f'slmworks approve {name} {version} --because "…"'
         )
     if not running.worked:
-        click.echo("cached nothing had to be done again")
+        click.echo("cached nothing had to be made again")
     elif problem := running.wait_for_lineage(30):
         click.echo(f"lineage {problem}")

@@ -68,7 +68,7 @@ class Run:
     waiting: tuple[str, int] | None = None
     """Name and version that wait for approval."""
     worked: bool = False
-    """Whether anything was really run (not all cached)."""
+    """Whether anything had to be made (what is never cached, such as a deployment, doesn't count)."""
     exit_code: int = 0
     _sources: dict[str, dict[str, Source]] = field(default_factory=dict)
     _children: dict[str, Child] = field(default_factory=dict)
@@ -163,10 +163,9 @@ class Run:
         return self.plan.tasks[child.spec.id]
 
     def _start(self, task: PlannedTask, threads: int) -> None:
-        if not self.worked:
-            self.worked = True
-            if self.tracking:
-                self._uploader = Uploader.start(self.store, self.tracking, self.id)
+        self.worked = self.worked or task.configured.cacheable
+        if self.tracking and self._uploader is None:
+            self._uploader = Uploader.start(self.store, self.tracking, self.id)
         spec = self._spec(task, threads)
         inputs = {
             port: [self._record_path(maker) for maker in ((ids,) if isinstance(ids, str) else ids)]
