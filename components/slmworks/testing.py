@@ -1,6 +1,5 @@
 """For people who test a plugin: a task without a store, and a commit without a task."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,8 +44,3 @@ class Bench:
         kept = sealed(artifact)
         self.known[kept.digest] = kept
         return kept
-
-    def keep_all(self, artifacts: Iterable[Artifact]) -> None:
-        """Remember several artifacts."""
-        for artifact in artifacts:
-            self.keep(artifact)
