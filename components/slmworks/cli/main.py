@@ -3,8 +3,9 @@
 import importlib
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -74,11 +75,11 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> None:
-    """Entry point of the console script."""
+def main(words: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the console script; `words` are its arguments, the command line's when left out."""
     signal.signal(signal.SIGTERM, _stop)
     try:
-        code = cli(standalone_mode=False)
+        code = cli(words, standalone_mode=False)
     except SlmworksError as error:
         click.echo(f"slmworks: {error}", err=True)
         code = error.exit_code

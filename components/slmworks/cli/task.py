@@ -25,15 +25,12 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write the manifest of the result.")
 @click.option("--events", type=int, help="File descriptor for events as JSON lines; default: plain lines.")
-@click.option("--parent", type=int, help="End when this process ends.")
-def task(spec: str, inputs: tuple[str, ...], out: Path | None, events: int | None, parent: int | None) -> int:
+def task(spec: str, inputs: tuple[str, ...], out: Path | None, events: int | None) -> int:
     """Run one task: find its result in the store, or make it."""
-    from slmworks.process import cores, die_with, environment
+    from slmworks.process import cores, environment
     from slmworks.spec import TaskSpec
     from slmworks.task import Running
 
-    if parent:
-        die_with(parent)
     decoded = TaskSpec.decode(sys.stdin.read() if spec == "-" else spec)
     for name, value in environment(decoded.threads).items():
         os.environ.setdefault(name, value)

@@ -1,18 +1,32 @@
-"""One task as a child process of the local engine: start it, hear it, end it."""
+"""One task as a child process of the local engine: start it, hear it, end it.
+
+A fork server (of the standard library) imports the core once and forks for each task, so a task starts in
+milliseconds and still has a process of its own. It never loads more than the core: what starts threads
+(torch, ONNX Runtime) is imported by the task, after the fork.
+"""
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from slmworks.process import environment
 from slmworks.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+CORE = ("slmworks.cli.main", "slmworks.cli.task", "slmworks.task", "slmworks.engines.child")
+"""What the fork server holds ready. Nothing heavy, and no plugin: those are read afresh by every task."""
 
 
 @dataclass
@@ -20,8 +34,8 @@ class Child:
     """A running `slmworks task`."""
 
     spec: TaskSpec
-    process: subprocess.Popen[bytes]
-    events: int
+    process: BaseProcess
+    events: Connection
     """Read end of the pipe on which it tells its events, one JSON line each."""
     log: Path
     _tail: bytes = field(default=b"")
@@ -30,39 +44,29 @@ class Child:
     @property
     def ears(self) -> int | None:
         """What to wait on for news: the pipe; None once it is closed and the end is near."""
-        return None if self._eof else self.events
+        return None if self._eof else self.events.fileno()
 
     @classmethod
     def start(cls, spec: TaskSpec, inputs: Mapping[str, Sequence[Path]], log: Path) -> Self:
-        """Spawn it (never fork: torch and its threads don't survive that)."""
-        read, write = os.pipe()
+        """Start it as a process of its own, with its output in `log`."""
+        context = _context()
+        read, write = context.Pipe(duplex=False)
         given = [f"--in={port}={path}" for port, paths in inputs.items() for path in paths]
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "slmworks", "task", "--spec=-", f"--parent={os.getpid()}",
-                    f"--events={write}", *given,
-                ],
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                pass_fds=(write,),
-                start_new_session=True,  # a terminal's Ctrl-C is the engine's to pass on
-                env={**os.environ, **environment(spec.threads)},
-            )  # fmt: skip
-        os.close(write)
-        os.set_blocking(read, False)
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError), process.stdin as stdin:  # if it died, its code tells
-            stdin.write(spec.encode().encode())
+        words = ["task", f"--spec={spec.encode()}", *given]
+        process = context.Process(
+            target=_work, args=(words, write, log, {**os.environ, **environment(spec.threads)})
+        )
+        process.start()
+        write.close()
+        os.set_blocking(read.fileno(), False)
         return cls(spec, process, read, log)
 
     def hear(self) -> Iterator[dict[str, Any]]:
         """Events that have arrived."""
         while True:
             try:
-                data = os.read(self.events, 65536)
+                data = os.read(self.events.fileno(), 65536)
             except BlockingIOError:
                 return
             if not data:
@@ -73,20 +77,53 @@ class Child:
                 yield json.loads(line)
 
     def ended(self) -> int | None:
-        """Exit code, or None while it runs."""
-        return self.process.poll()
+        """Exit code (negative: the signal that killed it), or None while it runs."""
+        return self.process.exitcode
 
     def close(self) -> None:
-        """Let go of the pipe."""
-        os.close(self.events)
+        """Let go of the pipe and the process."""
+        self.events.close()
+        self.process.close()
 
     def kill(self) -> None:
         """End it and everything it started."""
-        with contextlib.suppress(ProcessLookupError):
+        assert self.process.pid is not None
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it may not lead a group yet
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
+        self.process.join()
 
     def last_line(self) -> str:
         """The last thing it printed: the error, for a task that died without a word."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
+
+
+def _context() -> "ForkServerContext | SpawnContext":
+    if sys.platform != "linux":  # Apple's libraries don't survive a fork
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(CORE))
+    return context
+
+
+def _work(words: list[str], events: Connection, log: Path, env: Mapping[str, str]) -> None:
+    """In the new process: be what `slmworks task` is on a command line."""
+    os.setsid()  # a terminal's Ctrl-C is the engine's to pass on
+    threading.Thread(target=_die_with_engine, daemon=True).start()
+    os.environ.clear()  # the fork server has the environment of its own start
+    os.environ.update(env)
+    with log.open("wb") as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+    from slmworks.cli.main import main
+
+    main([*words, f"--events={os.dup(events.fileno())}"])
+
+
+def _die_with_engine() -> None:
+    """End this process and all that it started when the engine is gone, however that ended."""
+    engine = multiprocessing.parent_process()
+    assert engine is not None
+    engine.join()
+    os.killpg(0, signal.SIGKILL)
