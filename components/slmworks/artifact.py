@@ -98,6 +98,13 @@ class Manifest(BaseModel):
     """UTC time of the commit, ISO 8601."""
     seconds: float = 0.0
     """How long the task took."""
+    absent: str = ""
+    """Why there is nothing (no champion yet), in words; then there are no files either."""
+
+    @classmethod
+    def nothing(cls, kind: str, why: str) -> Self:
+        """Stand for an artifact that there is no occasion to make."""
+        return cls(kind=kind, format="", digest="", files=(), absent=why)
 
     @property
     def key(self) -> str:

@@ -133,6 +133,12 @@ class Draft:
             if given in drafts:
                 raise self.error("from", name, problem=f"'{given}' is a step; fetch takes paths and URLs.")
             self.sources[name] = self._source(name, given)
+            if self.sources[name].kind == "registry":
+                raise self.error(
+                    "from",
+                    name,
+                    problem="name a registered model where a step takes one: `model: models:/…`.",
+                )
 
     def _take(self, port: Port, given: tuple[str, ...], drafts: Mapping[str, "Draft"]) -> None:
         if len(given) > 1 and not port.many:
@@ -152,6 +158,8 @@ class Draft:
                     problem=f"takes a {_noun(port)} from a step; fetch and curate this first.",
                 )  # fmt: skip
             self.outside[port.name] = self._source(port.name, one)
+            if port.kind is Files and self.outside[port.name].kind == "registry":
+                raise self.error("from", port.name, problem="takes Files, not a registered model.")
         if steps:
             self.edges[port.name] = tuple(steps)
 
@@ -217,7 +225,7 @@ class Draft:
         )
 
     def _fetch(self, port: str, source: Source) -> PlannedTask:
-        uses = str(stage_class("fetch").default)
+        uses = "registered" if source.kind == "registry" else str(stage_class("fetch").default)
         return PlannedTask(
             id=f"{self.name}.{port}",
             step=self.name,

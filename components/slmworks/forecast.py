@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from slmworks.absence import absence, present
 from slmworks.artifact import Manifest
 from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 from slmworks.plan import Plan, PlannedTask
 from slmworks.records import find
+from slmworks.registry import Registry
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
 from slmworks.task import identify
@@ -19,7 +21,7 @@ class Forecast:
 
     task: PlannedTask
     manifest: Manifest | None
-    """Its result, when it is cached."""
+    """Its result, when it is cached, or what says why there is none."""
     seconds: float | None
     """How long the same plugin took last time; None: never seen, or cached."""
 
@@ -27,8 +29,9 @@ class Forecast:
 def forecast(plan: Plan, store: Store, *, cores: int) -> list[Forecast]:
     """A forecast for every task. Reads local sources and the store; writes nothing."""
     history = _history(store)
+    registry = Registry(store)
     known: dict[str, Manifest] = {}
-    pinned = plan.pinned()
+    pinned = plan.pinned(registry)
     found: list[Forecast] = []
     for task in plan:
         manifest = _cached(task, pinned[task.id], known, store, cores)
@@ -46,8 +49,15 @@ def _cached(
     store: Store,
     cores: int,
 ) -> Manifest | None:
-    if not task.configured.cacheable or any(need not in known for need in task.needs):
+    if any(need not in known for need in task.needs):
         return None
+    given = {
+        port: known[ids] if isinstance(ids, str) else [known[one] for one in ids]
+        for port, ids in task.inputs.items()
+    }
+    nothing = absence(task.configured, given, sources.values())
+    if nothing is not None or not task.configured.cacheable:
+        return nothing
     spec = TaskSpec(
         run="",
         id=task.id,
@@ -58,11 +68,7 @@ def _cached(
         store=store.url,
         threads=cores if task.configured.exclusive else 1,
     )
-    given = {
-        port: known[ids] if isinstance(ids, str) else [known[one] for one in ids]
-        for port, ids in task.inputs.items()
-    }
-    return find(store, identify(spec, task.configured, given))
+    return find(store, identify(spec, task.configured, present(given), sources))
 
 
 def _history(store: Store) -> dict[tuple[str, str], float]:

@@ -9,6 +9,7 @@ from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 from slmworks.options import plain
 from slmworks.recipe import Recipe
+from slmworks.registry import Registry
 from slmworks.stage import Stage
 
 
@@ -57,16 +58,19 @@ class Plan:
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def pinned(self) -> dict[str, dict[str, Source]]:
-        """Task -> input name -> source, with the content of local files made part of its identity."""
+    def pinned(self, registry: Registry) -> dict[str, dict[str, Source]]:
+        """Task -> input name -> source, with the content of local files and models made part of its identity.
+
+        Every task of a run then means the same champion, whatever is approved meanwhile.
+        """
         return {
-            task.id: {name: self._pin(task, name, source) for name, source in task.sources.items()}
+            task.id: {name: self._pin(task, name, source, registry) for name, source in task.sources.items()}
             for task in self
         }
 
-    def _pin(self, task: PlannedTask, name: str, source: Source) -> Source:
+    def _pin(self, task: PlannedTask, name: str, source: Source, registry: Registry) -> Source:
         try:
-            return source.pin()
+            return source.pin(registry)
         except BadRequest as error:
             raise BadRequest(f"{self.recipe.at('steps', task.step, 'from', name)}: {error}") from None
 

@@ -89,8 +89,9 @@ def ports(stage: type[Stage]) -> Mapping[str, Port]:
 
 @cache
 def output(stage: type[Stage]) -> type[Artifact]:
-    """The kind of artifact that a stage or plugin makes."""
-    return typing.cast("type[Artifact]", _hints(stage)["return"])
+    """The kind of artifact that a stage or plugin makes; the usual one, where a stage allows others."""
+    hint = _hints(stage)["return"]
+    return typing.cast("type[Artifact]", next(iter(typing.get_args(hint)), hint))
 
 
 def _hints(stage: type[Stage]) -> dict[str, Any]:
@@ -149,13 +150,17 @@ class Task:
 
     def fetch(self, artifact: Artifact, role: str, kind: type[A]) -> A:
         """The artifact that `artifact.refs[role]` names, as `kind`."""
+        return self.open(artifact.refs[role], kind)
+
+    def open(self, digest: str, kind: type[A]) -> A:
+        """An artifact of the store, as `kind`."""
         if self.resolve is None:
             raise LookupError("this task was started without a store")
-        found = self.resolve(artifact.refs[role])
+        found = self.resolve(digest)
         if isinstance(found, Files) and not issubclass(kind, Files):
             found = kind.from_files(found)  # type: ignore[attr-defined]
         if not isinstance(found, kind):
-            raise TypeError(f"refs['{role}'] is a {found.kind}, not a {kind.kind}")
+            raise TypeError(f"{digest[:12]} is a {found.kind}, not a {kind.kind}")
         return found
 
     def share(

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from slmworks import catalog
-from slmworks.artifact import Artifact, Files, Manifest, Model, scan, tree_digest
+from slmworks.absence import Given, absence, present
+from slmworks.artifact import Artifact, File, Files, Manifest, Model, scan, tree_digest
 from slmworks.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
 from slmworks.fetch import Source
 from slmworks.identity import code_digest, fingerprint, read_files, shared_fingerprint
@@ -27,10 +28,7 @@ from slmworks.spec import TaskSpec
 from slmworks.stage import Emit, Port, Stage, Task, output, ports
 from slmworks.store import Store, open_store
 
-Given = Mapping[str, Manifest | Sequence[Manifest]]
-"""Port -> manifest, or several for a joining port."""
-
-State = Literal["done", "cached", "failed", "refused", "skipped", "stopped"]
+State = Literal["done", "cached", "absent", "failed", "refused", "skipped", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,9 @@ class Running:
     emit: Emit
     store: Store
     plugin: Stage
+    sources: Mapping[str, Source]
+    nothing: Manifest | None
+    """What stands for the result where there is nothing to work on."""
     fingerprint: str
     metrics: list[dict[str, Any]] = field(default_factory=list)
     shared: dict[str, str] = field(default_factory=dict)
@@ -73,11 +74,19 @@ class Running:
                 "another machine, install the same version or build its image again."
             )
         plugin = configure(loaded, spec.plugin, spec.options)
-        identity = identify(spec, plugin, given)
-        return cls(spec, given, emit, open_store(spec.store), plugin, identity)
+        store = open_store(spec.store)
+        registry = Registry(store)
+        sources = {name: Source.load(source).pin(registry) for name, source in spec.sources.items()}
+        nothing = absence(plugin, given, sources.values())
+        given = present(given)
+        identity = "" if nothing else identify(spec, plugin, given, sources)
+        return cls(spec, given, emit, store, plugin, sources, nothing, identity)
 
     def run(self) -> Outcome:
         """Find the result, or make it; then record what happened."""
+        if self.nothing is not None:
+            self.record("absent", self.nothing, error=self.nothing.absent)
+            return Outcome("absent", self.nothing, error=self.nothing.absent)
         try:
             outcome = self._find_or_make()
         except SlmworksError as error:
@@ -142,7 +151,7 @@ class Running:
 
     def _input(self, port: Port, scratch: Path) -> Any:
         if port.kind is None:
-            return {name: Source.load(source) for name, source in self.spec.sources.items()}
+            return dict(self.sources)
         if port.name in self.plugin.ignores or port.name not in self.given:
             if not port.optional and port.name not in self.plugin.ignores:
                 raise BadRequest(
@@ -233,10 +242,12 @@ class Running:
         return self._keep(result, self.fingerprint, inputs=digests_of(self.given), seconds=seconds)
 
     def _handed_on(self, result: Artifact) -> Manifest | None:
-        """The manifest of an input that the plugin returns as it is; nothing is committed then."""
+        """The manifest of something of the store that the plugin returns as it is: no bytes are moved."""
+        if not result.digest or result.path != self.store.folder(result.digest):
+            return None
         given = [one for one in self.given.values() if isinstance(one, Manifest)]
         same = (one for one in given if one.digest == result.digest)
-        return next((one for one in same if result.path == self.store.folder(one.digest)), None)
+        return next(same, None) or self._manifest(result, scan(result.path), self.fingerprint, {}, 0.0)
 
     def _keep(self, made: Artifact, identity: str, *, inputs: dict[str, Any], seconds: float) -> Manifest:
         if any(path.is_symlink() for path in made.path.rglob("*")):
@@ -244,12 +255,17 @@ class Running:
                 f"{self.spec.stage} {self.spec.plugin} left a link in its output; copy the file instead."
             )
         files = made.seal()
-        digest = self.store.put(made.path, files)
+        self.store.put(made.path, files)
+        return self._manifest(made, files, identity, inputs, seconds)
+
+    def _manifest(
+        self, made: Artifact, files: tuple[File, ...], identity: str, inputs: dict[str, Any], seconds: float
+    ) -> Manifest:
         found = catalog.plugin(self.spec.stage, self.spec.plugin)
         manifest = Manifest(
             kind=made.kind,
             format=made.format,
-            digest=digest,
+            digest=tree_digest(files),
             files=files,
             meta=dict(made.meta),
             refs=dict(made.refs),
@@ -299,15 +315,15 @@ class Running:
         )
 
 
-def identify(spec: TaskSpec, plugin: Stage, given: Given) -> str:
-    """The fingerprint of a task whose inputs are known."""
+def identify(spec: TaskSpec, plugin: Stage, given: Given, sources: Mapping[str, Source]) -> str:
+    """The fingerprint of a task whose inputs are known; `sources` are pinned."""
     return fingerprint(
         type(plugin),
         stage=spec.stage,
         name=spec.plugin,
         options=plain(plugin),
         inputs=given,
-        sources={name: Source.load(source).identity() for name, source in spec.sources.items()},
+        sources={name: source.identity() for name, source in sources.items()},
         threads=spec.threads,
         seed=spec.seed,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from slmworks.errors import BadRequest
+from slmworks.registry import Registry
 
 
 def test_a_second_run_does_nothing_again(works) -> None:
@@ -191,6 +192,49 @@ def test_code_that_differs_from_the_plan_is_refused(works) -> None:
     )
     with pytest.raises(BadRequest, match=r"distill toy \(slmworks-toy 1.0\) is other code here"):
         Running.prepare(spec, {}, print)
+
+
+CHAMPION = """\
+  champion: {stage: evaluate, uses: toy, from: {model: "models:/toy@champion", data: curate}}
+  both: {stage: gate, uses: toy, from: {reports: [evaluate, champion]}}
+  alone: {stage: gate, uses: toy, from: {reports: champion}}
+"""
+
+
+def test_before_the_first_approval_the_champion_is_left_out(works) -> None:
+    works.recipe += CHAMPION
+    run = works.run()
+    states = works.states(run)
+    assert run.exit_code == 0
+    absent = {"champion.model", "champion", "alone"}
+    assert {task for task, state in states.items() if state == "absent"} == absent
+    assert run.outcomes["alone"].error == "no model is registered as toy yet"
+    assert states["both"] == "done"
+    assert len(works.record(run.id, "both")["inputs"]["reports"]) == 2  # only the sweep's
+
+
+def test_the_champion_is_the_one_of_the_runs_beginning(works) -> None:
+    works.recipe += CHAMPION
+    first = works.run()
+    registry = Registry(works.store)
+    chosen = works.digests(first)["quantize.bits=4"]
+    registry.register("toy", model_digest=chosen, wrapper_digest="w", verdict="v", seal=lambda _: "r")
+    assert works.run().outcomes["champion"].error == "toy has no champion yet"
+    registry.approve("toy", 1, who="ann", how="said so", why="good")
+    run = works.run()
+    states = works.states(run)
+    assert works.digests(run)["champion.model"] == chosen
+    assert states["champion"] == "cached"  # it was evaluated when it was a candidate
+    assert len(works.record(run.id, "both")["inputs"]["reports"]) == 3
+    assert states["alone"] == "done"
+    assert works.states(works.run())["champion.model"] == "cached"
+
+
+def test_a_version_that_is_not_there_is_refused_before_anything_runs(works) -> None:
+    works.recipe += CHAMPION.replace("@champion", "/7")
+    with pytest.raises(BadRequest, match=r"toy.yaml:10 steps.champion.from.model: no model is registered as"):
+        works.run()
+    assert works.store.list("runs") == []
 
 
 def _wait_for_task(works, task: str) -> int:

@@ -22,6 +22,7 @@ MARKS = {
     "failed": "✗",
     "refused": "⊘",
     "skipped": "·",
+    "absent": "·",
     "running": "▸",
     "waiting": "·",
 }
@@ -122,7 +123,7 @@ class Live(Plain):
         self._states[task_id] = outcome.state
         self._words[task_id] = result_words(outcome)
         self._curves.pop(task_id, None)
-        if outcome.state != "skipped":
+        if outcome.state not in ("skipped", "absent"):
             self._took[task_id] = seconds
 
     def close(self) -> None:
@@ -178,7 +179,7 @@ def _bar(event: dict[str, Any], width: int = 12) -> str:
 
 def result_words(outcome: Outcome) -> str:
     """What came out of a task, in a few words."""
-    if outcome.manifest is None:
+    if outcome.manifest is None or outcome.manifest.absent:
         return outcome.error
     return summary_words(outcome.manifest)
 

@@ -36,6 +36,8 @@ def plan(recipe: str, store_url: str, cores: int | None) -> None:
         reads = _reads(task)
         guess = f"about {clock(row.seconds)}" if row.seconds is not None else "not run yet"
         words = f"cached · {summary_words(row.manifest)}" if row.manifest else guess
+        if row.manifest and row.manifest.absent:
+            words = f"left out: {row.manifest.absent}"
         if task.after_approval:
             words = "waits for a person: slmworks approve" if task.stage == "approve" else "after approval"
         table.add_row("=" if row.manifest else "·", task.id, f"{task.stage} {task.plugin}", reads, words)

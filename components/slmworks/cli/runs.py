@@ -53,7 +53,7 @@ def _task(data: bytes | None) -> tuple[str, str, str, str]:
     if data is None:
         return ("not reached", "", "", "")
     record = json.loads(data)
-    if not record["manifest"]:
+    if not record["manifest"] or record["manifest"].get("absent"):
         return (record["state"], "", "", record["error"])
     manifest = Manifest.model_validate(record["manifest"])
     return (record["state"], f"{manifest.seconds:.1f}", manifest.digest[:12], summary_words(manifest))

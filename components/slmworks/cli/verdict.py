@@ -14,7 +14,7 @@ def show_verdicts(running: "Run") -> None:
     """Print every verdict of a run and write its page beside the run's records."""
     for task_id, outcome in running.outcomes.items():
         manifest = outcome.manifest
-        if manifest is not None and manifest.kind == "Verdict":
+        if manifest is not None and manifest.kind == "Verdict" and manifest.digest:
             _show(running, task_id, manifest.digest)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import slmworks
+from slmworks.absence import absence, present
 from slmworks.artifact import Manifest
 from slmworks.catalog import plugin
 from slmworks.engines.child import Child
@@ -29,6 +30,8 @@ from slmworks.task import Outcome, digests_of, identify
 
 POLL = 0.2
 """Seconds between two looks at the children when none of them says anything."""
+HAVE = ("done", "cached", "absent")
+"""States of a task that others can build on: there is a manifest, if only one that says why it is empty."""
 SOON = 0.01
 """Seconds until the next look at a child that has said its last."""
 
@@ -80,7 +83,7 @@ class Run:
     def execute(self) -> int:
         """Run to the end or to the barrier. Returns the exit code of DESIGN's table."""
         sweep(self.store.cache)
-        self._sources = self.plan.pinned()
+        self._sources = self.plan.pinned(Registry(self.store))
         self._write("running")
         self.observer.began(self)
         try:
@@ -122,13 +125,19 @@ class Run:
     def _settle(self, task: PlannedTask) -> bool:
         """End a task without running it, where that is possible."""
         upstream = [self.outcomes[need].state for need in task.needs]
-        if any(state not in ("done", "cached") for state in upstream):
+        if any(state not in HAVE for state in upstream):
             return self._end(task, Outcome("skipped", error=self._why_skipped(task)))
+        sources = self._sources[task.id]
+        nothing = absence(task.configured, self._given(task), sources.values())
+        if nothing is not None:
+            outcome = Outcome("absent", nothing, error=nothing.absent)
+            self._record(task, outcome)
+            return self._end(task, outcome)
         if task.stage == "approve" and (barrier := self._barrier(task)):
             return self._end(task, barrier)
         if task.step in self.fresh or not task.configured.cacheable or task.id in self._missed:
             return False
-        identity = identify(self._spec(task), task.configured, self._given(task))
+        identity = identify(self._spec(task), task.configured, present(self._given(task)), sources)
         manifest = find(self.store, identity)
         if manifest is None:
             self._missed.add(task.id)
@@ -138,7 +147,7 @@ class Run:
         return self._end(task, outcome)
 
     def _why_skipped(self, task: PlannedTask) -> str:
-        blocking = next(n for n in task.needs if self.outcomes[n].state not in ("done", "cached"))
+        blocking = next(n for n in task.needs if self.outcomes[n].state not in HAVE)
         how = self.outcomes[blocking]
         return how.error if how.state == "skipped" else f"{blocking} {how.state}"
 
@@ -285,7 +294,7 @@ class Run:
                 "started": now,
                 "ended": now,
                 "options": task.options,
-                "inputs": digests_of(self._given(task)) if made else {},
+                "inputs": digests_of(present(self._given(task))) if made else {},
                 "fingerprint": fingerprint,
                 "manifest": made.model_dump(mode="json") if made else None,
                 "metrics": [],

