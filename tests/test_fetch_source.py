@@ -131,3 +131,11 @@ def test_pickled_model_is_refused_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "model" / "pytorch_model.bin").write_bytes(b"\x80\x04")
     with pytest.raises(BadRequest, match=r"pytorch_model\.bin is a pickle"):
         Source.parse("model", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["models:/reviews", "models://reviews@champion", "models:/reviews@best", "models:/reviews/0"]
+)
+def test_a_registered_model_is_named_as_mlflow_names_it(text: str, tmp_path) -> None:
+    with pytest.raises(BadRequest, match=r"write models:/NAME@champion .* or models:/NAME/VERSION"):
+        Source.parse(text, folder=tmp_path)

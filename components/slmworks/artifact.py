@@ -14,9 +14,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from slmworks.errors import BadRequest
 
@@ -27,14 +27,25 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", 
 """Endings under which model weights are stored as pickles (or formats that can run code)."""
 
 
+def _inside(path: str) -> str:
+    parts = path.split("/")
+    if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
+        raise ValueError("must be a path below the artifact's folder")
+    return path
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A digest: 64 hex digits."""
+
+
 class File(BaseModel):
     """One file of an artifact: path relative to its folder, size in bytes, sha256 in hex."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str
-    size: int
-    sha256: str
+    path: Annotated[str, AfterValidator(_inside)]
+    size: NonNegativeInt
+    sha256: Sha256
 
 
 def tree_digest(files: Iterable[File]) -> str:
@@ -76,8 +87,8 @@ class Manifest(BaseModel):
     """Name of the artifact's class: Files, Dataset, Model, …"""
     format: str
     """How the bytes are laid out: `parquet`, `hf`, `onnx`, `json`, …"""
-    digest: str
-    """Tree digest of the artifact's folder."""
+    digest: Sha256 | Literal[""]
+    """Tree digest of the artifact's folder; empty for what is absent."""
     files: tuple[File, ...]
     """What the folder holds."""
     meta: dict[str, Any] = {}
