@@ -7,9 +7,11 @@ import os
 import shutil
 import signal
 import sys
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 PR_SET_PDEATHSIG = 1
 
@@ -45,10 +47,45 @@ def lease(place: Path, name: str, *, waiting: Callable[[], None] = lambda: None)
 
 
 @contextlib.contextmanager
-def cores(place: Path, *, alone: bool, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Share the machine with other tasks, or (`alone`, for measurements) have it to oneself."""
+def cores(
+    place: Path, threads: int, *, alone: bool, waiting: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Hold a core for each of `threads` (0: none), or (`alone`, for measurements) the whole machine.
+
+    Runs that share a store share the cores: two trainings with as many threads as there are cores would
+    each be many times slower than one after the other.
+    """
     with _locked(place / "cores.lock", fcntl.LOCK_EX if alone else fcntl.LOCK_SH, waiting):
-        yield
+        with contextlib.ExitStack() as held:
+            if threads and not alone:
+                _take_cores(place / "cores", min(threads, usable_cores()), held, waiting)
+            yield
+
+
+def _take_cores(place: Path, count: int, held: contextlib.ExitStack, waiting: Callable[[], None]) -> None:
+    """Lock `count` of the files that stand for the cores; one process collects at a time."""
+    place.mkdir(parents=True, exist_ok=True)
+    with _locked(place / "collecting.lock", fcntl.LOCK_EX, waiting):
+        wanted = [(place / f"{number}.lock").open("a") for number in range(usable_cores())]
+        for handle in wanted:
+            held.enter_context(handle)  # closing it gives it back
+        taken = _lock_some(wanted, count)
+        if len(taken) < count:
+            waiting()
+        while len(taken) < count:
+            time.sleep(0.05)
+            taken |= _lock_some([handle for handle in wanted if handle not in taken], count - len(taken))
+
+
+def _lock_some(handles: Iterable[TextIO], count: int) -> set[TextIO]:
+    taken: set[TextIO] = set()
+    for handle in handles:
+        if len(taken) == count:
+            break
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken.add(handle)
+    return taken
 
 
 @contextlib.contextmanager

@@ -35,7 +35,9 @@ def task(spec: str, inputs: tuple[str, ...], out: Path | None, events: int | Non
     for name, value in environment(decoded.threads).items():
         os.environ.setdefault(name, value)
     running = Running.prepare(decoded, _given(inputs, decoded.stage), _emit(events, decoded.id))
-    with cores(running.store.cache, alone=running.plugin.exclusive, waiting=running.say_busy):
+    plugin = running.plugin
+    threads = 0 if plugin.light else decoded.threads
+    with cores(running.store.cache, threads, alone=plugin.exclusive, waiting=running.say_busy):
         outcome = running.run()
     if out and outcome.manifest:
         out.parent.mkdir(parents=True, exist_ok=True)

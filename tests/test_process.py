@@ -1,0 +1,82 @@
+"""Processes that share a machine: cores are held, not assumed."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from slmworks import process
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from slmworks.process import cores
+with cores(Path(sys.argv[1]), int(sys.argv[2]), alone=sys.argv[3] == "alone", waiting=lambda: print("waits", flush=True)):
+    print("works", flush=True)
+    sys.stdin.read()
+"""
+
+
+class Holder:
+    """Another process that holds cores until it is told to stop."""
+
+    def __init__(self, place: Path, threads: int, *, alone: bool = False) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(place), str(threads), "alone" if alone else ""],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def says(self) -> str:
+        return self.process.stdout.readline().strip()
+
+    def stop(self) -> None:
+        self.process.communicate()
+
+
+@pytest.fixture
+def all_cores() -> int:
+    return process.usable_cores()
+
+
+def test_a_second_training_waits_for_the_first(tmp_path: Path, all_cores: int) -> None:
+    first = Holder(tmp_path, all_cores)
+    assert first.says() == "works"
+    second = Holder(tmp_path, 1)
+    assert second.says() == "waits"
+    first.stop()
+    assert second.says() == "works"
+    second.stop()
+
+
+def test_a_light_task_waits_for_nobody_but_a_measurement(tmp_path: Path, all_cores: int) -> None:
+    training = Holder(tmp_path, all_cores)
+    assert training.says() == "works"
+    light = Holder(tmp_path, 0)
+    assert light.says() == "works"
+    measuring = Holder(tmp_path, all_cores, alone=True)
+    assert measuring.says() == "waits"
+    training.stop()
+    light.stop()
+    assert measuring.says() == "works"
+    late = Holder(tmp_path, 0)
+    assert late.says() == "waits"
+    measuring.stop()
+    assert late.says() == "works"
+    late.stop()
+
+
+def test_a_killed_holder_gives_its_cores_back(tmp_path: Path, all_cores: int) -> None:
+    first = Holder(tmp_path, all_cores)
+    assert first.says() == "works"
+    first.process.kill()
+    first.process.wait()
+    begun = time.monotonic()
+    with process.cores(tmp_path, all_cores, alone=False):
+        assert time.monotonic() - begun < 10
+
+
+def test_more_threads_than_cores_are_all_cores(tmp_path: Path, all_cores: int) -> None:
+    with process.cores(tmp_path, all_cores + 5, alone=False):
+        pass
