@@ -55,11 +55,11 @@ def cores(
     Runs that share a store share the cores: two trainings with as many threads as there are cores would
     each be many times slower than one after the other.
     """
-    with _locked(place / "cores.lock", fcntl.LOCK_EX if alone else fcntl.LOCK_SH, waiting):
-        with contextlib.ExitStack() as held:
-            if threads and not alone:
-                _take_cores(place / "cores", min(threads, usable_cores()), held, waiting)
-            yield
+    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    with _locked(place / "cores.lock", how, waiting), contextlib.ExitStack() as held:
+        if threads and not alone:
+            _take_cores(place / "cores", min(threads, usable_cores()), held, waiting)
+        yield
 
 
 def _take_cores(place: Path, count: int, held: contextlib.ExitStack, waiting: Callable[[], None]) -> None:
