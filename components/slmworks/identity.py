@@ -52,7 +52,7 @@ def code_digest(plugin: type[Stage]) -> str:
 
 
 def _counts(module: str, owner: str) -> bool:
-    return _family(module, owner) and module not in CONTRACT
+    return _family(module, owner) and module not in CONTRACT and not module.startswith("slmworks.store.")
 
 
 def _family(module: str, owner: str) -> bool:
