@@ -9,6 +9,7 @@ import numpy as np
 
 from slmworks.artifact import Report
 from slmworks.evaluate import comparison, predictions, quality
+from slmworks.evaluate.calibration import calibration
 from slmworks.testing import Bench
 
 LABELS = ["negative", "neutral", "positive"]
@@ -61,7 +62,11 @@ def quality_report(
         "name": name,
         "labels": LABELS,
         "model": {"format": "hf", "parameters": 10, "bytes": size},
-        "splits": {one.split: scores(one, one.predicted) | {"slices": quality.slices(one)} for one in rows},
+        "splits": {
+            one.split: scores(one, one.predicted)
+            | {"slices": quality.slices(one), "calibration": calibration(one, LABELS)}
+            for one in rows
+        },
     }
     refs = {"model": model, "data": data}
     if trivial:

@@ -80,7 +80,9 @@ def register(store: Store, model: Model, verdict: Verdict | None = None, *, name
 
 
 def commit(store: Store, release: Release) -> Release:
-    """Seal a release and move it into the store."""
+    """Seal a release and move it into the store, unless it came from there."""
+    if release.digest:
+        return release
     digest = store.put(release.path, release.seal())
     return dataclasses.replace(release, path=store.folder(digest), digest=digest)
 

@@ -1,13 +1,17 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import log_loss
 
+import judged
 from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest
 from slmworks.evaluate import predictions
+from slmworks.evaluate.calibration import calibration
 from slmworks.evaluate.classifier import ClassifierQuality
 from slmworks.runtimes import open_runtime
 from slmworks.testing import sealed
@@ -103,6 +107,28 @@ def test_a_candidate_is_paired_with_its_baseline(judge, tiny_classifier, worse):
     assert said["baseline"]["model"] == tiny_classifier.digest
     assert said["name"] == "bent"
     assert "trivial" not in said
+
+
+def test_calibration_agrees_with_sklearn_and_the_definition(judge, tiny_classifier):
+    report = judge("quality", tiny_classifier)
+    found = report.read()["splits"]["test"]["calibration"]
+    rows = predictions.read(report.path, "test")
+    shares = rows.probabilities.astype(float) / rows.probabilities.sum(axis=1, keepdims=True)
+    truth = [tiny_classifier.labels.index(label) for label in rows.truth]
+    assert found["nll"] == pytest.approx(log_loss(truth, shares, labels=[0, 1, 2]), abs=1e-3)
+    assert found["brier"] == pytest.approx(((shares - np.eye(3)[truth]) ** 2).sum(axis=1).mean(), abs=1e-3)
+    assert sum(one["n"] for one in found["bins"]) == 60
+    gaps = [one["n"] * abs(one["confidence"] - one["accuracy"]) for one in found["bins"]]
+    assert found["ece"] == pytest.approx(sum(gaps) / 60, abs=1e-5)
+    assert all(one["low"] <= one["confidence"] <= one["high"] for one in found["bins"])
+
+
+def test_an_overconfident_model_has_the_error_one_expects():
+    rows = judged.answers("test", [i % 2 == 0 for i in range(300)])  # says 0.7, is right half the time
+    found = calibration(rows, judged.LABELS)
+    assert found["ece"] == pytest.approx(0.2, abs=1e-6)
+    assert found["ece_equal_mass"] == pytest.approx(0.2, abs=0.03)
+    assert found["brier"] == pytest.approx((0.3**2 + 2 * 0.15**2 + 0.7**2 + 0.85**2 + 0.15**2) / 2)
 
 
 def test_examples_show_the_text_and_both_answers(judge, tiny_classifier, worse, tiny_reviews):

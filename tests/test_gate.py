@@ -8,7 +8,7 @@ from slmworks.artifact import Report
 from slmworks.errors import BadRequest
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 
-TEACHER, SMALL, LARGE = "1" * 64, "2" * 64, "3" * 64
+TEACHER, SMALL, LARGE, CHAMPION = (digit * 64 for digit in "1234")
 N = {"validation": 1000, "test": 1500}
 
 
@@ -39,8 +39,9 @@ def decide(bench):
     """Run the gate and give its verdict.json and the artifact."""
     number = itertools.count()
 
-    def run(*reports: Report, **options):
-        verdict = PairedBootstrap(**options).run(reports=reports, task=bench.task(f"gate-{next(number)}"))
+    def run(*reports: Report, champion: Report | None = None, **options):
+        task = bench.task(f"gate-{next(number)}")
+        verdict = PairedBootstrap(**options).run(reports=reports, champion=champion, task=task)
         bench.keep(verdict)
         return verdict.read(), verdict
 
@@ -52,7 +53,7 @@ def test_a_good_student_passes_and_the_sentence_says_why(bench, decide, teacher,
     said, verdict = decide(report, speed_report(bench, SMALL, teacher), retention=0.95, speedup=2, smaller=6)
     assert verdict.passed
     assert said["sentence"].startswith(
-        "passed: keeps 98.8 % of the teacher (95 % lower bound 98.2 % ≥ 95 %, n = 1,500)"
+        "passed: keeps 98.8 % of the teacher (95 % lower bound 98.1 % ≥ 95 %, n = 1,500)"
     )
     assert said["sentence"].endswith("; 6.1× faster; 14.2× smaller")
     assert verdict.refs["model"] == SMALL
@@ -119,6 +120,111 @@ def test_an_accuracy_can_be_required(decide, student):
     said, _ = decide(student(), minimum_accuracy=0.8)
     assert "accuracy 0.790, 1.0 points less than the 0.8 required" in said["sentence"]
     assert decide(student(), minimum_accuracy=0.79)[1].passed
+
+
+@pytest.fixture
+def champion(bench, teacher):
+    """Builds the report of today's champion."""
+
+    def build(share: float = 0.79, *, but: int = 0, model: str = CHAMPION, **options):
+        return quality_report(bench, model, right(share, but=but), baseline=teacher, **options)
+
+    return build
+
+
+def test_without_a_champion_nothing_is_asked_of_it(decide, student):
+    said, verdict = decide(student(), champion=None)
+    assert verdict.passed
+    assert said["champion"] is None
+    assert "champion" not in said["sentence"]
+    assert "champion" not in verdict.refs
+
+
+def test_a_model_as_good_as_the_champion_passes_and_the_table_shows_both(decide, student, champion):
+    today = champion(0.788)
+    said, verdict = decide(student(), champion=today)
+    assert verdict.passed
+    assert "; not worse than the champion by 2.0 points or more: +0.2 points (95 % lower" in said["sentence"]
+    assert verdict.refs["champion"] == today.digest
+    assert verdict.refs["champion_model"] == CHAMPION == said["champion"]
+    row = next(row for row in said["rows"] if row["role"] == "champion")
+    assert row["kept"]["value"] == pytest.approx(0.985)
+
+
+def test_a_model_that_is_clearly_worse_than_the_champion_is_refused(decide, student, champion):
+    said, verdict = decide(student(share=0.765), champion=champion(0.80), retention=0.9)
+    assert not verdict.passed
+    assert said["sentence"].startswith(
+        "refused: −3.5 points against the champion, only 2.0 points less are allowed (95 % lower bound −4"
+    )
+    assert decide(student(share=0.765), champion=champion(0.80), retention=0.9, champion_drop=0.05)[1].passed
+
+
+def test_not_sure_against_the_champion_says_how_many_rows_it_takes(decide, student, champion):
+    said, verdict = decide(student(share=0.80, but=60), champion=champion(0.775), retention=0.9)
+    assert not verdict.passed
+    assert said["sentence"].startswith("inconclusive: −1.5 points against the champion, but not surely")
+    needed = said["sentence"].split("needs n ≈ ")[1].split(";")[0]
+    assert int(needed.replace(",", "")) > 1500
+
+
+def test_the_champion_itself_needs_to_prove_nothing(decide, student, champion):
+    said, verdict = decide(student(), champion=champion(0.79, model=SMALL), champion_drop=0, slice_drop=0.05)
+    assert verdict.passed
+    assert "; is today's champion; " in said["sentence"]
+    assert not [row for row in said["rows"] if row["role"] == "champion"]
+
+
+def test_the_candidate_is_chosen_among_those_as_good_as_the_champion(decide, student, champion):
+    small, large = student(SMALL, 0.76, size=4_000_000), student(LARGE, 0.80, size=9_000_000)
+    assert decide(small, large, retention=0.9)[1].refs["model"] == SMALL
+    said, verdict = decide(small, large, retention=0.9, champion=champion(0.80))
+    assert verdict.passed
+    assert verdict.refs["model"] == LARGE
+    assert said["because"] == "smallest that keeps 90 % and is not worse than the champion"
+
+
+def test_a_champion_that_was_measured_on_other_data_is_refused(bench, decide, teacher, student, champion):
+    with pytest.raises(BadRequest, match="champion was measured on other data"):
+        decide(student(), champion=champion(data="f" * 64))
+    with pytest.raises(BadRequest, match="the champion is a report of type speed"):
+        decide(student(), champion=speed_report(bench, CHAMPION, teacher))
+
+
+def test_a_slice_that_drops_is_named_though_the_whole_looks_good(bench, decide, teacher):
+    # every lost row is a positive one
+    ok = {
+        split: [one and not (i % 3 == 2 and i < 0.15 * N[split]) for i, one in enumerate(answers)]
+        for split, answers in right(0.80).items()
+    }
+    report = quality_report(bench, SMALL, ok, baseline=teacher)
+    assert decide(report, retention=0.9)[1].passed
+    said, verdict = decide(report, retention=0.9, slice_drop=0.05)
+    assert not verdict.passed
+    assert said["sentence"].startswith(
+        "refused: label positive drops by 15.0 points against the teacher (n = 500, corrected p < 0.001), "
+        "5.0 points allowed; keeps "
+    )
+    assert decide(report, retention=0.9, slice_drop=0.2)[1].passed
+    loose = decide(report, retention=0.9, slice_drop=0.05, slice_rows=501)[0]["sentence"]
+    assert "none of 2 slices drops by more than 5.0 points for sure" in loose
+
+
+def test_slices_are_guarded_against_the_champion_too(bench, decide, student, champion):
+    said, verdict = decide(
+        student(share=0.75), champion=champion(0.80), retention=0.9, champion_drop=0.1, slice_drop=0.01
+    )
+    assert not verdict.passed
+    assert "against the teacher" in said["sentence"]
+    assert "against the champion (n =" in said["sentence"]
+
+
+def test_a_calibration_error_can_be_limited(decide, student):
+    # it says 0.7 and is right in 79 % of the rows
+    said, verdict = decide(student(), max_ece=0.05)
+    assert not verdict.passed
+    assert said["sentence"].startswith("refused: calibration error 0.090, 0.05 allowed; ")
+    assert decide(student(), max_ece=0.1)[1].passed
 
 
 def test_the_table_has_teacher_candidates_and_trivial_models(bench, decide, teacher, student):

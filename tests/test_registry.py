@@ -3,13 +3,12 @@
 import itertools
 import json
 import multiprocessing
-from pathlib import Path
 
 import pytest
 
 from slmworks.errors import BadRequest, CorruptObject
 from slmworks.registry import Registry
-from slmworks.store import Store, open_store
+from slmworks.store import open_store
 
 BY = {"who": "ada", "how": "claimed: user name of the command line"}
 
@@ -152,7 +151,7 @@ def race(url, worker, start, results):
 
 def test_eight_processes_leave_one_winner_each_and_a_log_without_gaps(tmp_path):
     url = str(tmp_path / "store")
-    registry = Registry(Store(Path(url)))
+    registry = Registry(open_store(url))
     for model in "abc":
         register(registry, model)
     registry.approve("reviews", 1, **BY, why="first")

@@ -13,7 +13,7 @@ from slmworks.approve.log import ApprovalLog
 from slmworks.errors import BadRequest
 from slmworks.register.release import MlflowRelease
 from slmworks.registry import Registry
-from slmworks.release import approved_release, build, digests
+from slmworks.release import approved_release, build, digests, wrapper_digest
 from slmworks.store import open_store
 from slmworks.testing import Bench
 
@@ -83,6 +83,20 @@ def test_registering_again_keeps_version_and_bytes_also_under_a_new_verdict(stor
     assert again.digest == first.digest
     assert again.meta["version"] == 1
     assert register(store, word_counter(tmp_path / "stronger", 3.0)).meta["version"] == 2
+
+
+def test_what_is_registered_already_is_handed_on_without_building(store, model):
+    first = register(store, model)
+    again = register(store, model)
+    assert (again.path, again.digest) == (first.path, first.digest)
+    assert (again.meta, again.refs) == (first.meta, first.refs)
+    edit(first.path / "model/labels.json", "{}")
+    assert digests(register(store, model).path).whole == first.digest  # damaged: made anew
+
+
+def test_the_wrapper_is_known_before_it_is_built(tmp_path, model):
+    (tmp_path / "release").mkdir()
+    assert build(tmp_path / "release", model).wrapper == wrapper_digest(model.digest)
 
 
 def test_the_log_names_the_release_before_it_is_committed(store, model):

@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
+from benchmarks import gate_error_rates as rates
 from slmworks import statistics
 from slmworks.statistics import Outcomes
 
@@ -72,24 +73,65 @@ def test_pairing_makes_the_bound_tighter():
     assert together.bound > apart.bound
 
 
-def test_identical_models_keep_everything_for_sure():
-    kept = statistics.retention(Outcomes(both=80, gained=0, lost=0, neither=20))
-    assert (kept.estimate.value, kept.bound) == (1.0, 1.0)
+@pytest.mark.parametrize(("right", "lost"), [(80, 0), (80, 3), (1000, 1)])
+def test_where_nothing_was_gained_the_bound_is_the_exact_one(right, lost):
+    # rows the teacher has right: what share of them is kept is a plain binomial question
+    kept = statistics.retention(Outcomes(right - lost, 0, lost, 20), resamples=200_000)
+    known = binomtest(right - lost, right).proportion_ci(0.9, method="exact")
+    assert kept.bound == pytest.approx(known.low, abs=1e-3)
+    assert kept.bound < 1
 
 
 def test_retention_of_a_baseline_that_is_never_right_is_a_number():
     assert np.isfinite(statistics.retention(Outcomes(both=0, gained=3, lost=0, neither=7)).bound)
 
 
-def test_the_lower_bound_holds_as_often_as_it_says():
-    kinds = np.array([0.72, 0.05, 0.08, 0.15])
-    true = (kinds[0] + kinds[1]) / (kinds[0] + kinds[2])
-    draws = np.random.default_rng(4).multinomial(500, kinds, size=600)
-    below = [
-        statistics.retention(Outcomes(*(int(x) for x in one)), resamples=1000, seed=i).bound <= true
-        for i, one in enumerate(draws)
-    ]
-    assert 0.925 <= np.mean(below) <= 0.975
+@pytest.mark.parametrize(("n", "required"), [(100, 0.95), (500, 0.95), (500, 0.98)])
+def test_a_student_just_at_the_limit_passes_as_rarely_as_stated(n, required):
+    drawn = rates.Truth.of(0.9, 0.9 * (1 - required), 0.05).draw(n, 2000, seed=4)
+    # 5 % and three standard errors of 2,000 trials
+    assert rates.error_rate(drawn, rates.passes_retention(required, 1000)) <= 0.065
+
+
+def test_a_model_that_is_too_much_worse_than_the_champion_passes_as_rarely_as_stated():
+    drawn = rates.Truth.of(0.9, 0.02, 0.05).draw(400, 2000, seed=5)
+    assert rates.error_rate(drawn, rates.passes_champion(0.02, 1000)) <= 0.065
+
+
+def test_a_much_worse_model_never_passes_and_an_equal_one_mostly_does():
+    worse = rates.Truth.of(0.9, 0.09, 0.1).draw(1500, 500, seed=6)
+    equal = rates.Truth.of(0.9, 0.0, 0.05).draw(1500, 500, seed=7)
+    for decide in (rates.passes_retention(0.97, 1000), rates.passes_champion(0.02, 1000)):
+        assert rates.error_rate(worse, decide) == 0
+        assert rates.error_rate(equal, decide) > 0.9
+
+
+def test_many_noisy_slices_together_refuse_as_rarely_as_stated():
+    truth = rates.Truth.of(0.9, 0.05, 0.08)
+    assert rates.refused_for_a_slice(truth, [200] * 5, 0.05, 200, 1000) <= 0.096
+
+
+def test_a_slice_that_truly_drops_is_found():
+    truth = rates.Truth.of(0.9, 0.25, 0.3)
+    assert rates.refused_for_a_slice(truth, [200] * 5, 0.05, 20, 1000) == 1
+
+
+def test_holm_is_the_one_of_statsmodels():
+    # statsmodels.stats.multitest.multipletests(p, method="holm")[1]
+    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert statistics.holm([]) == []
+
+
+def test_a_drop_has_no_p_value_of_zero():
+    certain = Outcomes(both=100, gained=0, lost=400, neither=0)
+    assert statistics.p_drop(certain, 0.05, resamples=1000) == pytest.approx(1 / 1001)
+    assert statistics.p_drop(Outcomes(90, 5, 5, 0), 0.05) == 1
+
+
+def test_a_difference_lies_in_its_interval():
+    change = statistics.difference(Outcomes(both=1180, gained=40, lost=66, neither=214))
+    assert change.estimate.value == pytest.approx(-26 / 1500)
+    assert change.estimate.low < change.bound < change.estimate.value < change.estimate.high
 
 
 def test_rows_needed_gives_the_promised_chance_of_an_answer():

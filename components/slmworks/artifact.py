@@ -139,7 +139,7 @@ class Manifest(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
+            place = " ".join(".".join(str(part) for part in first["loc"]).split())  # names may hold anything
             raise BadRequest(
                 f"{where}: not a manifest: {place + ': ' if place else ''}{first['msg']}. "
                 "Run the step that makes it again."

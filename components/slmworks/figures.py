@@ -43,6 +43,17 @@ def points(share: float) -> str:
     return f"{size:.1f} points" if size >= 0.1 else f"{size:.2f} points"
 
 
+def change(share: float) -> str:
+    """A difference of two shares with its sign, in percentage points: +1.3 points, −0.4 points."""
+    return ("+" if share > 0 else "−") + points(share) if share else "±0 points"
+
+
+def change_range(estimate: Interval) -> str:
+    """A difference of two shares with its interval: −0.4 (−1.2 to +0.5) points."""
+    value, low, high = (f"{100 * estimate[key]:+.1f}".replace("-", "−") for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high}) points"
+
+
 def count(number: int) -> str:
     """A number of things: 22,918."""
     return f"{number:,}"

@@ -72,10 +72,8 @@ class Registry:
         who, how = claimed_user()
         while True:
             state = self._read(name)
-            for version in state.versions:
-                first = version.registered
-                if (first.model_digest, first.wrapper_digest) == (model_digest, wrapper_digest):
-                    return first
+            if first := _same_bytes(state, model_digest, wrapper_digest):
+                return first
             number = len(state.versions) + 1
             entry = Entry(
                 seq=len(state.entries) + 1,
@@ -92,6 +90,10 @@ class Registry:
             )
             if self._append(entry):
                 return entry
+
+    def registered(self, name: str, model_digest: str, wrapper_digest: str) -> Entry | None:
+        """The entry that brought exactly these bytes in, or None."""
+        return _same_bytes(self._read(name), model_digest, wrapper_digest)
 
     def approve(self, name: str, version: int, *, who: str, how: str, why: str) -> Entry:
         """Make a candidate (or a version that was rolled back) the champion."""
@@ -191,6 +193,12 @@ def claimed_user() -> tuple[str, str]:
         return getpass.getuser(), "claimed: user name of the process"
     except (KeyError, OSError):
         return "unknown", "no user name in this process"
+
+
+def _same_bytes(state: ModelState, model_digest: str, wrapper_digest: str) -> Entry | None:
+    entries = (version.registered for version in state.versions)
+    same = (e for e in entries if (e.model_digest, e.wrapper_digest) == (model_digest, wrapper_digest))
+    return next(same, None)
 
 
 def _require_reason(why: str, action: str) -> None:

@@ -11,15 +11,17 @@ Nothing here imports MLflow: the format is its own, and a test loads the result 
 decides: what may be served is asked of the registry's log.
 """
 
+import hashlib
 import json
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.artifact import HEADER, Model, scan, tree_digest
+from slmworks.artifact import HEADER, File, Model, scan, tree_digest
 from slmworks.errors import BadRequest, CorruptObject
 from slmworks.registry import Entry, Registry
 
@@ -93,9 +95,27 @@ def build(folder: Path, model: Model) -> Digests:
     return digests(folder)
 
 
+def wrapper_digest(model_digest: str) -> str:
+    """What `build` would give as `wrapper` here and now for a model with this digest; builds nothing."""
+    texts = {name: text.encode() for name, text in _wrapper(model_digest).items()}
+    return tree_digest(
+        File(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+        for name, data in texts.items()
+    )
+
+
+def is_whole(folder: Path, entry: Entry) -> bool:
+    """Whether a folder's files, all of them hashed, are the release that an entry of the log names."""
+    return digests(folder) == Digests(entry.model_digest, entry.wrapper_digest, entry.release)
+
+
 def digests(folder: Path) -> Digests:
     """Hash every file of a release."""
-    files = scan(folder)
+    return digests_of(scan(folder))
+
+
+def digests_of(files: Sequence[File]) -> Digests:
+    """What identifies a release that consists of these files."""
     inside = [f for f in files if f.path.startswith("model/")]
     model = [f.model_copy(update={"path": f.path.removeprefix("model/")}) for f in inside]
     wrapper = [f for f in files if f not in inside and f.path != HEADER]

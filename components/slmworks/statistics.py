@@ -1,8 +1,8 @@
 """How sure we are: intervals, paired tests, and how many rows a decision would take.
 
 Arrays and counts in, plain numbers out; nothing in here knows a model, a report or a gate.
-Resampling rows with replacement is done by its counts: how often each *kind* of row is drawn follows a
-multinomial distribution, so a bootstrap of any number of rows costs one draw a resample.
+Resampling rows is done by counts: how much each *kind* of row weighs in a resample follows a multinomial
+(or, for weights, a Dirichlet) distribution, so a bootstrap of any number of rows costs one draw a resample.
 """
 
 from collections.abc import Sequence
@@ -72,6 +72,11 @@ class Outcomes:
         """Our accuracy as a share of theirs (where they are never right: as if they were once)."""
         return self.ours / max(self.theirs, 1)
 
+    @property
+    def difference(self) -> float:
+        """Our accuracy minus theirs."""
+        return (self.gained - self.lost) / self.n
+
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
     """A share and its score interval (Wilson, 1927); holds for small n and shares near 0 or 1."""
@@ -129,8 +134,8 @@ def macro_f1_interval(
 
 
 @dataclass(frozen=True)
-class Retention:
-    """What share of a baseline's accuracy is kept, with a two-sided interval and a one-sided lower bound."""
+class Bounded:
+    """A number with a two-sided interval and a one-sided lower bound."""
 
     estimate: Estimate
     bound: float
@@ -143,18 +148,86 @@ class Retention:
 
 def retention(
     pairs: Outcomes, *, resamples: int = 10_000, seed: int = 0, confidence: float = 0.95
-) -> Retention:
-    """Our accuracy over theirs, by a paired percentile bootstrap (Efron & Tibshirani, 1993, ch. 13).
+) -> Bounded:
+    """Our accuracy over theirs, by a paired Bayesian bootstrap (see `resampled`).
 
     Pairing counts: two models fail on the same hard rows, so their ratio is surer than either accuracy.
     """
     import numpy as np
 
-    kinds = np.array([pairs.both, pairs.gained, pairs.lost, pairs.neither])
-    drawn = np.random.default_rng(seed).multinomial(pairs.n, kinds / pairs.n, size=resamples)
-    ratios = (drawn[:, 0] + drawn[:, 1]) / np.maximum(drawn[:, 0] + drawn[:, 2], 1)
-    low, high, bound = np.quantile(ratios, (*_tails(confidence), 1 - confidence))
-    return Retention(Estimate(pairs.kept, float(low), float(high)), float(bound))
+    drawn = resampled(pairs, resamples=resamples, seed=seed)
+    ours, theirs = drawn.both + drawn.gained, drawn.both + drawn.lost
+    if not pairs.theirs:
+        theirs = theirs + drawn.more  # as if they were right once
+    low, bound = np.quantile(ours / (theirs + drawn.more), (_tails(confidence)[0], 1 - confidence))
+    high = np.quantile((ours + drawn.more) / theirs, _tails(confidence)[1])
+    return Bounded(Estimate(pairs.kept, float(low), float(high)), float(bound))
+
+
+def difference(
+    pairs: Outcomes, *, resamples: int = 10_000, seed: int = 0, confidence: float = 0.95
+) -> Bounded:
+    """Our accuracy minus theirs, by a paired Bayesian bootstrap (see `resampled`)."""
+    import numpy as np
+
+    drawn = resampled(pairs, resamples=resamples, seed=seed)
+    change, total = drawn.gained - drawn.lost, drawn.total + drawn.more
+    low, bound = np.quantile((change - drawn.more) / total, (_tails(confidence)[0], 1 - confidence))
+    high = np.quantile((change + drawn.more) / total, _tails(confidence)[1])
+    return Bounded(Estimate(pairs.difference, float(low), float(high)), float(bound))
+
+
+def p_drop(pairs: Outcomes, allowed: float, *, resamples: int = 10_000, seed: int = 0) -> float:
+    """One-sided p-value that our accuracy is more than `allowed` below theirs (see `resampled`).
+
+    Never 0: one is added to the draws that contradict, and to all (Phipson & Smyth, 2010).
+    """
+    if -pairs.difference <= allowed:
+        return 1.0  # nothing to prove, whatever the draws say
+    drawn = resampled(pairs, resamples=resamples, seed=seed)
+    change = (drawn.gained + drawn.more - drawn.lost) / (drawn.total + drawn.more)
+    return float((1 + (change >= -allowed).sum()) / (1 + resamples))
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Weights of each kind of row, one a resample, float64 [resamples]; only their ratios mean something."""
+
+    both: "Array"
+    gained: "Array"
+    lost: "Array"
+    neither: "Array"
+    more: "Array"
+    """Weight of one further row, put where it speaks against what is to be shown."""
+
+    @property
+    def total(self) -> "Array":
+        """Weight of all rows without the further one."""
+        return self.both + self.gained + self.lost + self.neither
+
+
+def resampled(pairs: Outcomes, *, resamples: int, seed: int) -> Resampled:
+    """Bayesian bootstrap over paired rows (Rubin, 1981), and one further row as an unlucky one.
+
+    Resampling alone cannot draw what was not seen: where no row was lost it is sure that none ever will
+    be. With one more row on the side that hurts, a limit where nothing was gained is exactly that of
+    Clopper & Pearson (1934), and the error rate stays at the stated one (benchmark `gate_error_rates`).
+    """
+    import numpy as np
+
+    shape = (pairs.both, pairs.gained, pairs.lost, pairs.neither, 1)
+    drawn = np.random.default_rng(seed).standard_gamma(shape, size=(resamples, len(shape)))
+    return Resampled(*drawn.T)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted for the number of tests, so that all together err as rarely as one would (Holm, 1979)."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, highest = [1.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, p_values[place] * (len(order) - rank)))
+        adjusted[place] = highest
+    return adjusted
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -170,13 +243,21 @@ def rows_needed(pairs: Outcomes, required: float, *, confidence: float = 0.95) -
 
     Delta method on the ratio of two paired means; None where more rows would not help (kept <= required).
     """
-    margin = pairs.kept - required
-    if margin <= 0:
-        return None
     kept, theirs = pairs.kept, max(pairs.theirs, 1) / pairs.n
     # a row adds (ours - kept * theirs): its variance, by kind of row; its mean is 0
     spread = pairs.both * (1 - kept) ** 2 + pairs.gained + pairs.lost * kept**2
-    variance = spread / pairs.n / theirs**2
+    return _rows(spread / pairs.n / theirs**2, kept - required, confidence)
+
+
+def rows_needed_for_difference(pairs: Outcomes, allowed: float, *, confidence: float = 0.95) -> int | None:
+    """How many rows would settle `difference >= -allowed` with 80 % chance; None where none would."""
+    variance = (pairs.gained + pairs.lost) / pairs.n - pairs.difference**2
+    return _rows(variance, pairs.difference + allowed, confidence)
+
+
+def _rows(variance: float, margin: float, confidence: float) -> int | None:
+    if margin <= 0:
+        return None
     z = NormalDist().inv_cdf(confidence) + NormalDist().inv_cdf(POWER)
     return max(ceil(variance * (z / margin) ** 2), 1)
 

@@ -69,7 +69,7 @@ def test_help_names_every_command(slmworks) -> None:
         (["run", "nowhere.yaml"], "nowhere.yaml: no such recipe."),
         (["run", "toy.yaml", "--fresh", "curat"], "--fresh curat: no such step. Did you mean 'curate'?"),
         (["run", "toy.yaml", "--cores", "0"], "--cores"),
-        (["run", "toy.yaml", "--store", "s3://bucket/x"], "keeps its store on a local disk"),
+        (["run", "toy.yaml", "--store", "ftp://bucket/x"], "no such kind of store"),
         (["plugins", "show", "logit-kb"], "no such plugin 'logit-kb'. Did you mean 'logit-kd'?"),
         (["models", "reviews"], "no model is registered as 'reviews'"),
         (["approve", "reviews", "1", "--because", "x"], "no model is registered as 'reviews'"),

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
-from fastapi.testclient import TestClient
+from starlette.testclient import TestClient
 
 from releases import word_counter
 from slmworks.release import EXAMPLE, build
-from slmworks_serve.app import Served, create_app
+from slmworks_serve.app import Service, create_app
+from slmworks_serve.limits import Limits
+from slmworks_serve.model import Served, load
 
 JSON = {"content-type": "application/json"}
 SERVED = Served(name="reviews", version=3, model_digest="a" * 64, wrapper_digest="b" * 64)
@@ -23,7 +26,8 @@ def release(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(release):
-    return TestClient(create_app(release, SERVED, 2))
+    with TestClient(create_app(Service(load(release, SERVED), 2))) as client:
+        yield client
 
 
 def test_one_text(client):
@@ -54,14 +58,28 @@ def test_ready_names_the_release(client):
     [
         (b"{", 400, "not JSON"),
         (b"\xff\xfe", 400, "not JSON"),
-        (b"", 422, "Field required"),
+        (b"", 400, "not JSON"),
+        (b"good", 400, "not JSON"),
+        (b'{"text":"a"} {"text":"b"}', 400, "not JSON"),
+        (b"{'text':'a'}", 400, "not JSON"),
+        (b'{"text":"\\ud83d"}', 400, "not JSON"),
+        (b'{"text":"a\nb"}', 400, "not JSON"),
+        (b"[" * 5000, 400, "not JSON"),
+        (b"null", 422, '{"texts":'),
+        (b"7", 422, '{"texts":'),
+        (b'"good"', 422, '{"texts":'),
         (b"[]", 422, '{"texts":'),
         (b"{}", 422, "give either 'text' or 'texts'"),
+        (b'{"text":null}', 422, "give either 'text' or 'texts'"),
         (b'{"text":"a","texts":["b"]}', 422, "give either 'text' or 'texts'"),
         (b'{"text":1}', 422, "text: Input should be a valid string"),
+        (b'{"text":["a"]}', 422, "text: Input should be a valid string"),
+        (b'{"texts":"a"}', 422, "texts: Input should be a valid array"),
         (b'{"texts":["a",null]}', 422, "texts.1: Input should be a valid string"),
+        (b'{"texts":[["a"]]}', 422, "texts.0: Input should be a valid string"),
         (b'{"txt":"a"}', 422, "txt: Extra inputs are not permitted"),
-        (b'{"texts":[' + b'"a",' * 1000 + b'"a"]}', 422, "at most 1000"),
+        (b'{"texts":[' + b'"a",' * 1000 + b'"a"]}', 422, "1001 texts, at most 1000"),
+        (b'{"text":"' + b"a" * 20_001 + b'"}', 422, "20001 characters; at most 20000"),
     ],
 )
 def test_a_bad_question_gets_one_clear_line(client, body, status, words):
@@ -73,7 +91,7 @@ def test_a_bad_question_gets_one_clear_line(client, body, status, words):
 
 def test_a_form_is_told_which_content_type_to_send(client):
     reply = client.post("/classify", data={"text": "good"})
-    assert reply.status_code == 422
+    assert reply.status_code == 415
     assert "content-type: application/json" in reply.json()["error"]
 
 
@@ -105,12 +123,61 @@ def test_the_page_needs_no_other_host(client):
 
 def test_the_process_that_serves_has_neither_torch_nor_mlflow(release):
     code = (
-        "import sys, pathlib; from slmworks_serve.app import Served, create_app;"
-        "import slmworks_serve.run, slmworks_serve.deploy;"
-        "create_app(pathlib.Path(sys.argv[1]), Served('a', 1, 'b', 'c'), 1);"
+        "import sys, pathlib; from slmworks_serve.app import Service, create_app;"
+        "from slmworks_serve.model import Served, load;"
+        "import slmworks_serve.run, slmworks_serve.deploy, slmworks_serve.edge;"
+        "create_app(Service(load(pathlib.Path(sys.argv[1]), Served('a', 1, 'b', 'c')), 1));"
         "print([m for m in ('torch', 'mlflow', 'transformers', 'pandas', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(release)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_prometheus_reads_what_happened(release):
+    with TestClient(create_app(Service(load(release, SERVED), 1))) as client:
+        client.post("/classify", json={"texts": ["good", "awful"]})
+        client.post("/classify", content=b"{", headers=JSON)
+        lines = client.get("/metrics").text.splitlines()
+    for line in (
+        'slmworks_requests_total{status="200"} 1.0',
+        'slmworks_requests_total{status="400"} 1.0',
+        'slmworks_labels_total{label="positive",version="3"} 1.0',
+        "slmworks_request_seconds_count 2.0",
+        "slmworks_batch_texts_sum 2.0",
+        "slmworks_queued_texts 0.0",
+        "slmworks_requests_in_flight 0.0",
+    ):
+        assert line in lines
+    assert any(f'model_digest="{"a" * 64}",name="reviews",version="3"' in line for line in lines)
+
+
+def test_ready_says_when_the_server_is_stopping(release):
+    service = Service(load(release, SERVED), 1)
+    service.stopping = lambda: True
+    reply = TestClient(create_app(service)).get("/ready")
+    assert (reply.status_code, reply.json()["status"]) == (503, "stopping")
+
+
+def test_too_late_is_said_and_the_server_goes_on(release):
+    service = Service(load(release, SERVED), 1, Limits(deadline=0.2))
+    model = Slow(service.model, seconds=0.6)
+    with TestClient(create_app(service)) as client:
+        service.model = model
+        reply = client.post("/classify", json={"text": "good"})
+        assert (reply.status_code, "0.2 s" in reply.json()["error"]) == (504, True)
+        time.sleep(0.6)
+        model.seconds = 0
+        assert client.post("/classify", json={"text": "good"}).json()["label"] == "positive"
+
+
+class Slow:
+    """A loaded model that takes its time."""
+
+    def __init__(self, model, seconds):
+        self.model, self.seconds, self.served = model, seconds, model.served
+
+    def classify(self, texts):
+        time.sleep(self.seconds)
+        return self.model.classify(texts)

@@ -1,16 +1,13 @@
 """Distillation: the student follows its teacher, the teacher is asked once, strangers are refused."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from shelf import Shelf
 
-from slmworks.artifact import Artifact, Dataset, Files, Model
+from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest
-from slmworks.stage import Task
 from slmworks.testing import Bench, sealed
 from slmworks_torch.logit_kd import LogitKD
 
@@ -23,30 +20,6 @@ def distill(
     task = options.pop("task", None) or bench.task(name)
     made = LogitKD(**{**QUICK, **options}).run(teacher=teacher, student=student, data=data, task=task)
     return sealed(made)
-
-
-class Shelf:
-    """What tasks share, as a store does: built once for equal names, inputs and options."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.built = folder, []
-
-    def share(
-        self,
-        name: str,
-        inputs: Mapping[str, Artifact],
-        options: Mapping[str, Any],
-        build: Callable[[Path], None],
-    ) -> Files:
-        key = f"{name} { {port: a.digest for port, a in inputs.items()} } {dict(options)}"
-        if key not in self.built:
-            self.built.append(key)
-            (self.folder / str(self.built.index(key))).mkdir(parents=True)
-            build(self.folder / str(self.built.index(key)))
-        return Files(path=self.folder / str(self.built.index(key)))
-
-    def task(self, bench: Bench, name: str, seed: int = 0) -> Task:
-        return replace(bench.task(name, seed=seed), share_with=self.share)
 
 
 def accuracy(model: Model, data: Dataset, split: str) -> float:
@@ -135,6 +108,13 @@ def test_a_given_student_is_taught(bench, tiny_classifier, tiny_encoder, tiny_re
     assert made.summary["layers"] == 4
     assert made.summary["accuracy"] > 0.5
     assert made.meta["labels"] == tiny_classifier.labels
+
+
+def test_altered_text_is_learnt_from_too(bench, tiny_classifier, tiny_reviews):
+    made = distill(bench, tiny_classifier, tiny_reviews, augment=2, transfer_rows=0)
+    assert made.summary["altered_rows"] == 480
+    assert made.summary["transfer_rows"] == 0
+    assert made.summary["kept"] > 0.85
 
 
 def test_labels_alone_can_teach_too(bench, tiny_classifier, tiny_reviews):

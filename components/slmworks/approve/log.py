@@ -18,7 +18,7 @@ class ApprovalLog(Approve):
     """
 
     reviewers: tuple[str, ...] = ()
-    """Users or groups who are asked. Recorded with the run; the command line takes anybody's word."""
+    """Users or groups who may decide. What the command line knows of a person is a claim, and so recorded."""
 
     light: ClassVar[bool] = True
 

@@ -14,6 +14,13 @@ because_option = click.option("--because", "why", required=True, help="The reaso
 user_option = click.option(
     "--user", envvar="SLMWORKS_USER", help="Who decides; default: your login name. Recorded as claimed."
 )
+as_option = click.option(
+    "--as",
+    "role",
+    default="",
+    metavar="REVIEWER",
+    help="Decide for this reviewer (a group you belong to) whom the recipe asks. Recorded as claimed.",
+)
 
 
 @click.command()
@@ -21,16 +28,18 @@ user_option = click.option(
 @click.argument("version", type=int, required=False)
 @because_option
 @user_option
+@as_option
 @store_option
 @tracking_option
 def approve(
-    name: str, version: int | None, why: str, user: str | None, store_url: str, tracking: str
+    name: str, version: int | None, why: str, user: str | None, role: str, store_url: str, tracking: str
 ) -> None:
     """Approve VERSION of NAME (default: the candidate): it becomes the champion.
 
-    The log keeps who, when, why and which digest.
+    The log keeps who, how that is known, when, why and which digest. Where the recipe's approve step names
+    reviewers, only they decide.
     """
-    _decide("approve", name, version, why, user, store_url, tracking)
+    _decide("approve", name, version, why, user, role, store_url, tracking)
 
 
 @click.command()
@@ -38,14 +47,17 @@ def approve(
 @click.argument("version", type=int, required=False)
 @because_option
 @user_option
+@as_option
 @store_option
 @tracking_option
-def reject(name: str, version: int | None, why: str, user: str | None, store_url: str, tracking: str) -> None:
+def reject(
+    name: str, version: int | None, why: str, user: str | None, role: str, store_url: str, tracking: str
+) -> None:
     """Turn VERSION of NAME (default: the candidate) down.
 
     It can't be served, and the same bytes stay rejected.
     """
-    _decide("reject", name, version, why, user, store_url, tracking)
+    _decide("reject", name, version, why, user, role, store_url, tracking)
 
 
 @click.command()
@@ -55,27 +67,38 @@ def reject(name: str, version: int | None, why: str, user: str | None, store_url
 @store_option
 @tracking_option
 def rollback(name: str, why: str, user: str | None, store_url: str, tracking: str) -> None:
-    """Make the previous champion of NAME the champion again."""
-    _decide("rollback", name, None, why, user, store_url, tracking)
+    """Make the previous champion of NAME the champion again. Anybody may: it is for emergencies."""
+    _decide("rollback", name, None, why, user, "", store_url, tracking)
 
 
 def _decide(
-    action: str, name: str, version: int | None, why: str, user: str | None, store_url: str, tracking: str
+    action: str,
+    name: str,
+    version: int | None,
+    why: str,
+    user: str | None,
+    role: str,
+    store_url: str,
+    tracking: str,
 ) -> None:
     from slmworks.registry import Registry, claimed_user
     from slmworks.store import open_store
 
     store = open_store(store_url)
     registry = Registry(store)
-    login, _ = claimed_user()
-    who, how = user or login, "claimed: command line"
+    who = user or claimed_user()[0]
     if action == "rollback":
-        entry = registry.rollback(name, who=who, how=how, why=why)
+        entry = registry.rollback(name, who=who, how="claimed: command line", why=why)
     else:
+        from slmworks.approve.reviewers import how_established, reviewers_of
+
+        number = _candidate(registry, name) if version is None else version
+        registry.state(name).version(number)  # what there is not is said before who may decide
+        asked = reviewers_of(store, name, number)
+        way_out = f"slmworks {action} {name} {number} --because '…'"
+        how = how_established(asked, who, role, way_out=way_out)
         decision = registry.approve if action == "approve" else registry.reject
-        entry = decision(
-            name, _candidate(registry, name) if version is None else version, who=who, how=how, why=why
-        )
+        entry = decision(name, number, who=who, how=how, why=why)
     state = registry.state(name)
     champion = f"v{state.champion.number}" if state.champion else "none"
     click.echo(

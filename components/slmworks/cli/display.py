@@ -53,9 +53,11 @@ class Plain:
         self._plan = dict(run.plan.tasks)
         tracking = run.tracking.partition("://")[0].partition(":")[0] or "none"
         click.echo(
-            f"{run.plan.recipe.name} · {len(run.plan)} tasks · store {run.store.root} · "
+            f"{run.plan.recipe.name} · {len(run.plan)} tasks · store {run.store} · "
             f"tracking {tracking} · run {run.id}"
         )
+        if str(run.store) != str(run.store.root):
+            click.echo(f"here   {run.store.root}: logs, pages, copies{', MLflow' * (tracking == 'sqlite')}")
 
     def started(self, task_id: str) -> None:
         """A task starts."""

@@ -8,13 +8,19 @@ from slmworks.cli.places import store_option, tracking_option, tracking_uri
 @click.command()
 @click.argument("what")
 @click.option("--run", help="With sync: only this run.")
+@click.option(
+    "--check",
+    "checked",
+    is_flag=True,
+    help="With sync: download every release that MLflow holds, and upload again what differs from the log.",
+)
 @store_option
 @tracking_option
-def lineage(what: str, run: str | None, store_url: str, tracking: str) -> None:
+def lineage(what: str, run: str | None, checked: bool, store_url: str, tracking: str) -> None:  # noqa: FBT001
     """Walk from a model back to its source files.
 
     WHAT is NAME@champion, NAME@candidate, NAME@3, or a digest; or the word `sync`, which uploads every
-    record that MLflow does not have yet and puts its aliases and tags right.
+    record that MLflow does not have yet, closes runs that were killed, and puts aliases and tags right.
     """
     from slmworks.errors import BadRequest
     from slmworks.store import open_store
@@ -31,3 +37,10 @@ def lineage(what: str, run: str | None, store_url: str, tracking: str) -> None:
     from slmworks.lineage import sync
 
     click.echo(str(sync(store, uri, run)))
+    if checked:
+        from slmworks.lineage.check import heal
+
+        found = heal(store, uri)
+        for held in found:
+            state = "as registered" if held.same else f"differed ({held.differing}); uploaded again"
+            click.echo(f"{held.entry.name} v{held.entry.version} in MLflow: {state}")

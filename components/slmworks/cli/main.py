@@ -27,6 +27,7 @@ COMMANDS = {
     "reject": ("slmworks.cli.decide", "Turn a version down."),
     "rollback": ("slmworks.cli.decide", "Make the previous champion the champion again."),
     "serve": ("slmworks.cli.serve", "Serve an approved model over HTTP."),
+    "edge": ("slmworks.cli.edge", "Write an approved model as a folder that runs anywhere."),
     "ui": ("slmworks.cli.ui", "Open MLflow on this store's lineage and registry."),
     "schema": ("slmworks.cli.schema", "Print the JSON schema of recipes, for editors."),
     "task": ("slmworks.cli.task", "Run one task (what engines start)."),

@@ -4,27 +4,36 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import store_option
+from slmworks.cli.places import store_option, tracking_option, tracking_uri
 
 if TYPE_CHECKING:
     from slmworks.decisions import Version
+    from slmworks.store import Store
 
 
 @click.command()
 @click.argument("name", required=False)
+@click.option(
+    "--verify",
+    metavar="VERSION",
+    help="Download this version of NAME (a number or an alias) from MLflow and compare both digests.",
+)
 @store_option
-def models(name: str | None, store_url: str) -> None:
+@tracking_option
+def models(name: str | None, verify: str | None, store_url: str, tracking: str) -> None:
     """List every registered model: champion, candidate, previous, and who decided what and why."""
     from slmworks.cli.console import columns, console
     from slmworks.registry import Registry
     from slmworks.store import open_store
 
-    registry = Registry(open_store(store_url))
+    store = open_store(store_url)
+    if verify is not None:
+        _verify(store, name, verify, tracking_uri(store, tracking))
+        return
+    registry = Registry(store)
     names = [name] if name else registry.names()
     if not names:
-        click.echo(
-            f"no model is registered in {registry.store.root} yet; a recipe's register step does that."
-        )
+        click.echo(f"no model is registered in {registry.store} yet; a recipe's register step does that.")
         return
     table = columns("model", "version", "status", "alias", "digest", "decided", "because", wrap="because")
     for one in names:
@@ -42,6 +51,34 @@ def models(name: str | None, store_url: str) -> None:
                 why,
             )
     console().print(table)
+
+
+def _verify(store: "Store", name: str | None, which: str, uri: str) -> None:
+    from slmworks.errors import BadRequest, CorruptObject, did_you_mean
+    from slmworks.registry import Registry
+
+    if name is None or not uri:
+        raise BadRequest("--verify needs a NAME, and MLflow to ask: slmworks models NAME --verify champion")
+    state = Registry(store).state(name)
+    if not which.isdigit() and which not in state.aliases:
+        raise BadRequest(f"{name} has no '{which}'. {did_you_mean(which, state.aliases)} Or a number.")
+    number = int(which) if which.isdigit() else state.aliases[which]
+    version = state.version(number)
+    from slmworks.lineage.check import check
+
+    held = check(store, uri, name, number)
+    if not held.same:
+        raise CorruptObject(
+            f"{name} v{number}: MLflow holds model sha256:{held.found.model[:12]} with wrapper "
+            f"sha256:{held.found.wrapper[:12]}, the log names {held.entry.model_digest[:12]} and "
+            f"{held.entry.wrapper_digest[:12]}{f' ({held.differing} differs)' if held.differing else ''}. "
+            "Upload it again: slmworks lineage sync --check"
+        )
+    click.echo(
+        f"{name} v{number} in MLflow is what was registered: {held.files} files, {held.size / 1e6:.1f} MB "
+        f"downloaded and hashed · model sha256:{held.found.model[:12]} · "
+        f"wrapper sha256:{held.found.wrapper[:12]} · {version.status}"
+    )
 
 
 def _decision(version: "Version") -> tuple[str, str]:

@@ -20,7 +20,7 @@ def store_option(command: F) -> F:
         default=".slmworks",
         envvar="SLMWORKS_STORE",
         show_default=True,
-        help="Folder in which artifacts, records and the registry live. [env: SLMWORKS_STORE]",
+        help="Folder or s3://bucket/prefix of artifacts, records and the registry. [env: SLMWORKS_STORE]",
     )(command)
 
 
@@ -30,12 +30,16 @@ def tracking_option(command: F) -> F:
         "--tracking",
         default="",
         envvar="SLMWORKS_TRACKING",
-        help="MLflow tracking URI, or 'none'. Default: SQLite inside the store. [env: SLMWORKS_TRACKING]",
+        help="MLflow tracking URI, or 'none'. Default: SQLite beside the store. [env: SLMWORKS_TRACKING]",
     )(command)
 
 
 def tracking_uri(store: "Store", tracking: str) -> str:
-    """The tracking URI that is meant; empty for none."""
+    """The tracking URI that is meant; empty for none.
+
+    The default is SQLite in the store's folder on this machine. For a store in a bucket that is a copy:
+    `slmworks lineage sync` makes it anew from the records.
+    """
     if tracking == "none":
         return ""
     return tracking or os.environ.get("MLFLOW_TRACKING_URI", "") or f"sqlite:///{store.root / 'mlflow.db'}"

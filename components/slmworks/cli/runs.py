@@ -24,9 +24,9 @@ def runs(run: str | None, store_url: str) -> None:
         if key.endswith("/run.json")
     }
     if run is not None and run not in records:
-        raise BadRequest(f"no run '{run}' in {store.root}. {did_you_mean(run, records)}")
+        raise BadRequest(f"no run '{run}' in {store}. {did_you_mean(run, records)}")
     if not records:
-        click.echo(f"no runs in {store.root} yet: slmworks run RECIPE")
+        click.echo(f"no runs in {store} yet: slmworks run RECIPE")
         return
     if run is None:
         table = columns("run", "recipe", "state", "started", "by")

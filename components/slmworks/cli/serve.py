@@ -4,6 +4,8 @@ import click
 
 from slmworks.cli.places import store_option
 
+_AT_LEAST_ONE = click.IntRange(min=1)
+
 
 @click.command()
 @click.argument("name")
@@ -18,20 +20,51 @@ from slmworks.cli.places import store_option
     metavar="TEXT",
     help="Start, ask this one question over HTTP, print the answer, stop.",
 )
+@click.option(
+    "--follow/--no-follow",
+    default=True,
+    show_default=True,
+    help="Switch to the next champion (and back) as the approval log says; not with --version.",
+)
+@click.option("--threads", type=_AT_LEAST_ONE, help="Batches computed side by side; default: the cores.")
+@click.option("--max-batch", type=_AT_LEAST_ONE, help="Texts computed together at most. [default: 32]")
+@click.option("--max-texts", type=_AT_LEAST_ONE, help="Texts in one request. [default: 1000]")
+@click.option("--max-characters", type=_AT_LEAST_ONE, help="Characters of one text. [default: 20000]")
+@click.option("--max-body", type=_AT_LEAST_ONE, help="Bytes of one request. [default: 1048576]")
+@click.option("--max-queue", type=_AT_LEAST_ONE, help="Texts that may wait; then 503. [default: 2000]")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to answer a request in. [default: 10]",
+)
+@click.option("--grace", type=_AT_LEAST_ONE, help="Seconds to finish when told to stop. [default: 10]")
 @store_option
-def serve(name: str, version: int | None, host: str, port: int, question: str | None, store_url: str) -> None:
+def serve(
+    name: str,
+    version: int | None,
+    host: str,
+    port: int,
+    question: str | None,
+    follow: bool,  # noqa: FBT001 - a flag of the command line
+    threads: int | None,
+    store_url: str,
+    **limits: float | None,
+) -> None:
     """Serve an approved version of NAME over HTTP. Refuses one that is not approved, or was edited."""
     from slmworks.errors import BadRequest
     from slmworks.store import open_store
 
     try:
+        from slmworks_serve.limits import Limits
         from slmworks_serve.run import serve as answer
         from slmworks_serve.visit import ask_once
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from None
+    store = open_store(store_url)
     if question is not None:
-        said = ask_once(open_store(store_url), name, version, question)
+        said = ask_once(store, name, version, question)
         click.echo(f"{name} v{said['version']} at {said['address']}/classify")
         click.echo(f"  {question}\n  → {said['label']} ({said['score']:.1%})")
         return
-    answer(open_store(store_url), name, version, host=host, port=port)
+    asked = Limits.model_validate({key: value for key, value in limits.items() if value is not None})
+    answer(store, name, version, host=host, port=port, threads=threads, limits=asked, follow=follow)

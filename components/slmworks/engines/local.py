@@ -18,8 +18,11 @@ from slmworks.artifact import Manifest
 from slmworks.catalog import plugin
 from slmworks.engines.child import Child
 from slmworks.engines.uploader import Uploader
+from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 from slmworks.identity import code_digest
+from slmworks.lineage import alive
+from slmworks.lineage.aliases import refuse_moved_champion
 from slmworks.plan import Plan, PlannedTask
 from slmworks.process import sweep
 from slmworks.records import find, utc, write_record
@@ -84,6 +87,10 @@ class Run:
         """Run to the end or to the barrier. Returns the exit code of DESIGN's table."""
         sweep(self.store.cache)
         self._sources = self.plan.pinned(Registry(self.store))
+        with alive(self.store, self.id):
+            return self._to_the_end()
+
+    def _to_the_end(self) -> int:
         self._write("running")
         self.observer.began(self)
         try:
@@ -266,6 +273,11 @@ class Run:
             return Outcome("refused", error=f"{name} v{version} is {status}: see slmworks models {name}")
         if state.champion is not None and state.champion.number != version:
             return Outcome("refused", error=f"{name} v{version} was followed by v{state.champion.number}")
+        if self.tracking:
+            try:
+                refuse_moved_champion(Registry(self.store), self.tracking, name)
+            except BadRequest as error:
+                return Outcome("failed", error=str(error), code=2)
         return None
 
     # --- records -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from slmworks.artifact import Dataset, Model, Report
 from slmworks.errors import BadRequest
 from slmworks.evaluate import Evaluate, comparison, predictions, quality, trivial
 from slmworks.evaluate.about import about, model_name
+from slmworks.evaluate.calibration import calibration
 from slmworks.evaluate.predictions import Rows
 from slmworks.stage import Task
 
@@ -24,10 +25,11 @@ SPLITS = ("validation", "test")
 
 
 class ClassifierQuality(Evaluate):
-    """Accuracy and macro-F1 with 95 % intervals, per class and slice, paired with a baseline row by row.
+    """Accuracy, macro-F1 and calibration, per class and slice, paired with a baseline row by row.
 
-    Holds no timings, so that the same model gives the same report. Intervals: Wilson (1927) for accuracy,
-    bootstrap (Efron & Tibshirani, 1993) for macro-F1 and retention; difference: exact McNemar test (1947).
+    Holds no timings, so that the same model gives the same report. 95 % intervals: Wilson (1927) for
+    accuracy, bootstrap (Efron & Tibshirani, 1993; Rubin, 1981) for macro-F1 and retention; difference:
+    exact McNemar test (1947); calibration: expected calibration error (Guo et al., 2017).
     """
 
     accepts: ClassVar = {"model": ("hf", "onnx")}
@@ -127,8 +129,10 @@ class ClassifierQuality(Evaluate):
         self, rows: Rows, predicted: Sequence[str], labels: Sequence[str], task: Task
     ) -> dict[str, Any]:
         found = quality.scores(rows.truth, predicted, labels, resamples=self.resamples, seed=task.seed)
-        if self.slices and predicted is rows.predicted:
-            found["slices"] = quality.slices(rows)
+        if predicted is rows.predicted:
+            found["calibration"] = calibration(rows, labels)
+            if self.slices:
+                found["slices"] = quality.slices(rows)
         return found
 
 

@@ -16,5 +16,9 @@ class Gate(Stage):
     default: ClassVar[str | None] = "paired-bootstrap"
 
     @abstractmethod
-    def run(self, *, reports: Sequence[Report], task: Task) -> Verdict:
-        """Write `verdict.json`; `meta["passed"]` says what was decided."""
+    def run(self, *, reports: Sequence[Report], champion: Report | None, task: Task) -> Verdict:
+        """Write `verdict.json`; `meta["passed"]` says what was decided.
+
+        `champion` is the report of the model that serves today, measured on the same data; None while
+        there is none.
+        """

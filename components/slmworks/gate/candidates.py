@@ -13,35 +13,10 @@ from slmworks.statistics import Outcomes
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """What candidates are compared with, and the trivial models that were judged beside it."""
+class Judged:
+    """A model and the classification report about it: the baseline, or today's champion."""
 
     report: Report
-
-    @property
-    def model(self) -> str:
-        """Digest of the model."""
-        return self.report.refs["model"]
-
-    @cached_property
-    def said(self) -> dict[str, Any]:
-        """The content of its report."""
-        return self.report.read()
-
-    def answers(self, split: str) -> predictions.Rows:
-        """Its answers, row by row."""
-        return predictions.read(self.report.path, split)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model that was judged beside a baseline."""
-
-    name: str
-    report: Report
-    baseline: Baseline
-    speed: Mapping[str, Any] | None
-    """The content of its speed report, if there is one."""
 
     @property
     def model(self) -> str:
@@ -58,21 +33,38 @@ class Candidate:
         """Size on disk."""
         return int(self.said["model"]["bytes"])
 
+    def answers(self, split: str) -> predictions.Rows:
+        """Its answers, row by row."""
+        return predictions.read(self.report.path, split)
+
+    def beside(self, other: "Judged", split: str) -> comparison.Comparison:
+        """Its answers beside those of another model, paired by row."""
+        return comparison.Comparison.of(self.answers(split), other.answers(split))
+
+    def pairs(self, other: "Judged", split: str) -> Outcomes:
+        """How the rows were answered by it and by the other."""
+        return comparison.outcomes(self.answers(split), other.answers(split))
+
+
+@dataclass(frozen=True)
+class Candidate(Judged):
+    """A model that was judged beside a baseline."""
+
+    name: str
+    baseline: Judged
+    speed: Mapping[str, Any] | None
+    """The content of its speed report, if there is one."""
+
     @property
     def smaller(self) -> float:
         """How many times smaller than the baseline on disk."""
-        return float(self.baseline.said["model"]["bytes"] / max(self.bytes, 1))
-
-    def pairs(self, split: str) -> Outcomes:
-        """Answers paired with the baseline's, row by row."""
-        return comparison.outcomes(predictions.read(self.report.path, split), self.baseline.answers(split))
+        return float(self.baseline.bytes / max(self.bytes, 1))
 
     def pairs_with(self, trivial: str, split: str) -> Outcomes:
-        """Answers paired with those of a trivial model."""
-        ours = predictions.read(self.report.path, split)
-        theirs = comparison.paired(ours, self.baseline.answers(split))
-        right = [a == b for a, b in zip(theirs.truth, theirs.others[trivial], strict=True)]
-        return Outcomes.of(ours.right, right)
+        """Answers paired with those of a trivial model that was judged beside the baseline."""
+        both = self.beside(self.baseline, split)
+        right = [a == b for a, b in zip(both.theirs.truth, both.theirs.others[trivial], strict=True)]
+        return Outcomes.of(both.ours.right, right)
 
 
 def candidates(reports: Sequence[Report], task: Task) -> list[Candidate]:
@@ -90,9 +82,24 @@ def candidates(reports: Sequence[Report], task: Task) -> list[Candidate]:
     speeds = {report.refs["model"]: report.read() for report in reports if _type(report) == "speed"}
     names = _names({model: str(report.read()["name"]) for model, report in compared.items()})
     found = [
-        Candidate(names[model], report, baseline, speeds.get(model)) for model, report in compared.items()
+        Candidate(report, names[model], baseline, speeds.get(model)) for model, report in compared.items()
     ]
     return sorted(found, key=lambda one: one.name)
+
+
+def champion_of(report: Report | None, found: Sequence[Candidate]) -> Judged | None:
+    """Today's champion; BadRequest if it cannot be compared with the candidates."""
+    if report is None:
+        return None
+    if _type(report) != "classification":
+        raise BadRequest(
+            "the champion is a report of type speed; give `champion` a step that evaluates with classifier."
+        )
+    if report.refs["data"] != found[0].report.refs["data"]:
+        raise BadRequest(
+            "the champion was measured on other data than the candidates; evaluate it on the same data."
+        )
+    return Judged(report)
 
 
 def _type(report: Report) -> str:
@@ -105,12 +112,12 @@ def _type(report: Report) -> str:
     return kind
 
 
-def _baseline(compared: Sequence[Report], task: Task) -> Baseline:
+def _baseline(compared: Sequence[Report], task: Task) -> Judged:
     if len({report.refs["baseline"] for report in compared}) > 1:
         raise BadRequest(
             "the candidates were compared with different baselines; give all of them the same `baseline:`."
         )
-    return Baseline(task.fetch(compared[0], "baseline", Report))
+    return Judged(task.fetch(compared[0], "baseline", Report))
 
 
 def _names(wanted: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from slmworks import figures, statistics
-from slmworks.gate.candidates import Candidate
+from slmworks.errors import BadRequest
+from slmworks.gate.candidates import Candidate, Judged
 
 Outcome = Literal["passed", "inconclusive", "missed"]
 
@@ -17,7 +18,7 @@ class Check:
     required: float
     measured: float
     bound: float
-    """The value that was compared: a lower bound where there is uncertainty."""
+    """The value that was compared: a lower bound where there is uncertainty; for slices the smallest p."""
     outcome: Outcome
     words: str
 
@@ -40,7 +41,7 @@ def outcome(measured: float, bound: float, required: float) -> Outcome:
 
 
 def check_retention(
-    pairs: statistics.Outcomes, kept: statistics.Retention, required: float, confidence: float
+    pairs: statistics.Outcomes, kept: statistics.Bounded, required: float, confidence: float
 ) -> Check:
     """Is enough of the baseline's accuracy kept? Decided on the one-sided lower bound."""
     value, n = kept.estimate.value, figures.count(pairs.n)
@@ -55,8 +56,48 @@ def check_retention(
         short = f"{figures.points(required - value)} less than the {figures.requirement(required)} required"
         words = f"{keeps}, {short} ({bound})"
     else:
-        words = f"{keeps}, but not for sure ({bound}): {_more_rows(pairs, required, confidence)}"
+        needed = statistics.rows_needed(pairs, required, confidence=confidence)
+        exactly = f"it keeps exactly {figures.requirement(required)}"
+        words = f"{keeps}, but not for sure ({bound}): {_more_rows(needed, pairs.n, exactly)}"
     return Check("retention", required, value, kept.bound, how, words)
+
+
+def check_champion(
+    pairs: statistics.Outcomes, change: statistics.Bounded, allowed: float, confidence: float
+) -> Check:
+    """Is it not worse than today's champion by more than `allowed`? One-sided bound on the difference."""
+    value, n = change.estimate.value, figures.count(pairs.n)
+    how = outcome(value, change.bound, -allowed)
+    bound = f"{figures.requirement(confidence)} lower bound {figures.change(change.bound)}, n = {n}"
+    limit = figures.points(allowed)
+    said = f"{figures.change(value)} against the champion"
+    if how == "passed":
+        words = f"not worse than the champion by {limit} or more: {figures.change(value)} ({bound})"
+    elif how == "missed":
+        words = f"{said}, only {limit} less are allowed ({bound})"
+    else:
+        needed = statistics.rows_needed_for_difference(pairs, allowed, confidence=confidence)
+        exactly = f"it loses exactly {limit}"
+        more = _more_rows(needed, pairs.n, exactly)
+        words = f"{said}, but not surely within the {limit} allowed ({bound}): {more}"
+    return Check("champion", -allowed, value, change.bound, how, words)
+
+
+def is_champion(allowed: float) -> Check:
+    """The candidate is the very model that serves today: nothing to prove."""
+    return Check("champion", -allowed, 0.0, 0.0, "passed", "is today's champion")
+
+
+def check_calibration(candidate: Judged, allowed: float) -> Check:
+    """Are the probabilities true enough? The measured expected calibration error on test decides."""
+    said = candidate.said["splits"]["test"].get("calibration")
+    if said is None:
+        raise BadRequest("the gate asks for `max_ece`, but the report has no calibration; evaluate again.")
+    value = float(said["ece"])
+    words = f"calibration error {figures.score(value)}"
+    if value > allowed:
+        words += f", {allowed:g} allowed"
+    return Check("calibration", allowed, value, value, "passed" if value <= allowed else "missed", words)
 
 
 def check_accuracy(candidate: Candidate, required: float) -> Check:
@@ -91,11 +132,10 @@ def check_smaller(candidate: Candidate, required: float) -> Check:
     return Check("smaller", required, value, value, how, words)
 
 
-def _more_rows(pairs: statistics.Outcomes, required: float, confidence: float) -> str:
-    needed = statistics.rows_needed(pairs, required, confidence=confidence)
+def _more_rows(needed: int | None, n: int, exactly: str) -> str:
     if needed is None:
-        return f"it keeps exactly {figures.requirement(required)}, which no number of rows settles"
-    return f"needs n ≈ {figures.count(_two_digits(max(needed, pairs.n + 1)))}"
+        return f"{exactly}, which no number of rows settles"
+    return f"needs n ≈ {figures.count(_two_digits(max(needed, n + 1)))}"
 
 
 def _two_digits(n: int) -> int:

@@ -4,25 +4,35 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from slmworks import figures, statistics
 from slmworks.artifact import Report, Verdict
 from slmworks.errors import BadRequest
 from slmworks.gate import Gate
-from slmworks.gate.candidates import Candidate, candidates
-from slmworks.gate.checks import Check, check_accuracy, check_retention, check_smaller, check_speedup
-from slmworks.gate.rows import candidate_row, teacher_row, trivial_rows
+from slmworks.gate.candidates import Candidate, Judged, candidates, champion_of
+from slmworks.gate.checks import (
+    Check,
+    check_accuracy,
+    check_calibration,
+    check_champion,
+    check_retention,
+    check_smaller,
+    check_speedup,
+    is_champion,
+)
+from slmworks.gate.rows import candidate_row, champion_row, teacher_row, trivial_rows
+from slmworks.gate.slices import check_slices, slices
 from slmworks.stage import Task
 
 __all__ = ["PairedBootstrap"]
 
 
 class PairedBootstrap(Gate):
-    """Let a candidate pass only if it keeps enough of its teacher for sure, and is fast and small enough.
+    """Let a candidate pass only if it surely keeps enough of its teacher and is no worse than the champion.
 
-    Chosen on validation, decided on test: retention by the one-sided lower bound of a paired bootstrap
-    (Efron & Tibshirani, 1993). "Inconclusive" is not a pass; it says how many rows it would take.
+    Chosen on validation, decided on test by one-sided lower bounds of a paired Bayesian bootstrap (Rubin,
+    1981). "Inconclusive" is not a pass; it says how many rows it would take.
     """
 
     deterministic: ClassVar = True
@@ -32,26 +42,38 @@ class PairedBootstrap(Gate):
     """What share of the teacher's accuracy must be kept, at the lower bound."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Confidence of the one-sided lower bound."""
+    champion_drop: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    """With a champion: how much lower than its accuracy may be, at the lower bound (0.02: two points)."""
+    slice_drop: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """How much a source's or label's accuracy may drop against teacher and champion; a sure drop refuses."""
+    slice_rows: PositiveInt = 30
+    """Rows that a source or label must have to be guarded."""
     speedup: PositiveFloat | None = None
     """How many times faster than the teacher it must be at batch 1 (lower end of the 95 % interval)."""
     smaller: PositiveFloat | None = None
     """How many times smaller than the teacher it must be on disk."""
     minimum_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
     """Accuracy on test that it must reach, whatever the teacher does."""
+    max_ece: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Expected calibration error on test that is allowed (15 bins of equal width)."""
     choose: Literal["smallest", "fastest", "best"] = "smallest"
     """Which candidate to take of those that keep enough on validation."""
     resamples: Annotated[int, Field(ge=1000)] = 10_000
-    """Bootstrap resamples for each retention."""
+    """Bootstrap resamples for each bound."""
 
-    def run(self, *, reports: Sequence[Report], task: Task) -> Verdict:
+    def run(self, *, reports: Sequence[Report], champion: Report | None = None, task: Task) -> Verdict:
         """Write `verdict.json`. A refusal is a verdict too; BadRequest only if reports don't fit together."""
         found = candidates(reports, task)
+        today = champion_of(champion, found)
         self._require_speed(found)
-        chosen, reason = self._choose(found, task.seed)
-        kept = {one.name: self._kept(one, "test", task.seed) for one in found}
-        checks = self._checks(chosen, kept[chosen.name])
+        chosen, reason = self._choose(found, today, task.seed)
+        kept = {one.name: self._kept(one, chosen.baseline, "test", task.seed) for one in found}
+        checks = self._checks(chosen, kept[chosen.name], today, task.seed)
         passed = all(check.passed for check in checks)
         rows = [teacher_row(chosen.baseline, chosen)]
+        if today is not None and today.model not in {one.model for one in found}:
+            held = self._kept(today, chosen.baseline, "test", task.seed)
+            rows.append(champion_row(today, chosen.baseline, held.rounded()))
         rows += [candidate_row(one, kept[one.name].rounded(), chosen=one is chosen) for one in found]
         rows += trivial_rows(chosen.baseline, chosen)
         warnings = _warnings(chosen)
@@ -60,6 +82,7 @@ class PairedBootstrap(Gate):
             "sentence": _sentence(checks, warnings),
             "chosen": chosen.name,
             "because": reason,
+            "champion": None if today is None else today.model,
             "checks": [check.as_json() for check in checks],
             "warnings": warnings,
             "rows": rows,
@@ -69,7 +92,7 @@ class PairedBootstrap(Gate):
         return Verdict(
             path=task.output,
             meta={"passed": passed},
-            refs=_refs(chosen, reports),
+            refs=_refs(chosen, today, reports),
             summary={"sentence": verdict["sentence"]},
         )
 
@@ -84,18 +107,25 @@ class PairedBootstrap(Gate):
                     "`uses: speed` and `baseline:` to the gate's reports."
                 )
 
-    def _kept(self, one: Candidate, split: str, seed: int) -> statistics.Retention:
+    def _kept(self, one: Judged, baseline: Judged, split: str, seed: int) -> statistics.Bounded:
         return statistics.retention(
-            one.pairs(split), resamples=self.resamples, seed=seed, confidence=self.confidence
+            one.pairs(baseline, split), resamples=self.resamples, seed=seed, confidence=self.confidence
         )
 
-    def _choose(self, found: Sequence[Candidate], seed: int) -> tuple[Candidate, str]:
-        """Of those that keep enough on validation *for sure* the wanted one; if none does, the best.
+    def _changed(self, one: Judged, champion: Judged, split: str, seed: int) -> statistics.Bounded:
+        return statistics.difference(
+            one.pairs(champion, split), resamples=self.resamples, seed=seed, confidence=self.confidence
+        )
+
+    def _choose(
+        self, found: Sequence[Candidate], champion: Judged | None, seed: int
+    ) -> tuple[Candidate, str]:
+        """Of those that *surely* keep enough on validation the wanted one; if none does, the best.
 
         The bound, not the estimate: the same bound decides on test, so the estimate would pick a smaller
         model that then fails where a slightly larger one would have passed.
         """
-        kept = {one.name: self._kept(one, "validation", seed) for one in found}
+        kept = {one.name: self._kept(one, one.baseline, "validation", seed) for one in found}
 
         def best(one: Candidate) -> tuple[float, ...]:
             return (-kept[one.name].estimate.value, one.bytes)
@@ -107,21 +137,50 @@ class PairedBootstrap(Gate):
                 return (-one.speed["speedup"]["value"], *best(one))
             return best(one)
 
-        enough = [one for one in found if kept[one.name].bound >= self.retention]
-        keeps = figures.requirement(self.retention)
-        if enough:
-            return min(enough, key=wanted), f"{self.choose} that keeps {keeps}"
-        return min(found, key=best), f"best on validation; none surely keeps {keeps}"
+        def enough(one: Candidate) -> bool:
+            if kept[one.name].bound < self.retention:
+                return False
+            if champion is None or champion.model == one.model:
+                return True
+            return self._changed(one, champion, "validation", seed).bound >= -self.champion_drop
 
-    def _checks(self, one: Candidate, kept: statistics.Retention) -> list[Check]:
-        checks = [check_retention(one.pairs("test"), kept, self.retention, self.confidence)]
+        keeps = f"keeps {figures.requirement(self.retention)}"
+        keeps += "" if champion is None else " and is not worse than the champion"
+        good = [one for one in found if enough(one)]
+        if good:
+            return min(good, key=wanted), f"{self.choose} that {keeps}"
+        return min(found, key=best), f"best on validation; none surely {keeps}"
+
+    def _checks(
+        self, one: Candidate, kept: statistics.Bounded, champion: Judged | None, seed: int
+    ) -> list[Check]:
+        pairs = one.pairs(one.baseline, "test")
+        checks = [check_retention(pairs, kept, self.retention, self.confidence)]
+        if champion is not None:
+            checks.append(self._champion_check(one, champion, seed))
+        if self.slice_drop is not None:
+            checks.append(self._slice_check(one, champion, self.slice_drop, seed))
         if self.minimum_accuracy is not None:
             checks.append(check_accuracy(one, self.minimum_accuracy))
+        if self.max_ece is not None:
+            checks.append(check_calibration(one, self.max_ece))
         if one.speed is not None and "speedup" in one.speed:
             # not required, it is still said: any measured speed-up is at least 0
             checks.append(check_speedup(one.speed["speedup"], self.speedup or 0.0))
         checks.append(check_smaller(one, self.smaller or 0.0))
         return checks
+
+    def _champion_check(self, one: Candidate, champion: Judged, seed: int) -> Check:
+        if one.model == champion.model:
+            return is_champion(self.champion_drop)
+        change = self._changed(one, champion, "test", seed)
+        return check_champion(one.pairs(champion, "test"), change, self.champion_drop, self.confidence)
+
+    def _slice_check(self, one: Candidate, champion: Judged | None, allowed: float, seed: int) -> Check:
+        found = slices(one.beside(one.baseline, "test"), "teacher", self.slice_rows)
+        if champion is not None and champion.model != one.model:
+            found += slices(one.beside(champion, "test"), "champion", self.slice_rows)
+        return check_slices(found, allowed, confidence=self.confidence, resamples=self.resamples, seed=seed)
 
 
 def _sentence(checks: Sequence[Check], warnings: Sequence[str]) -> str:
@@ -149,7 +208,10 @@ def _warnings(one: Candidate) -> list[str]:
     return found
 
 
-def _refs(chosen: Candidate, reports: Sequence[Report]) -> Mapping[str, Any]:
+def _refs(chosen: Candidate, champion: Judged | None, reports: Sequence[Report]) -> Mapping[str, Any]:
     digests = dict.fromkeys([*(report.digest for report in reports), chosen.baseline.report.digest])
     numbered = {f"report.{number}": digest for number, digest in enumerate(digests)}
-    return {"model": chosen.model, "baseline_model": chosen.baseline.model, **numbered}
+    refs = {"model": chosen.model, "baseline_model": chosen.baseline.model, **numbered}
+    if champion is not None:
+        refs |= {"champion_model": champion.model, "champion": champion.report.digest}
+    return refs

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from slmworks.gate.candidates import Baseline, Candidate
+from slmworks.gate.candidates import Candidate, Judged
 
 Row = dict[str, Any]
 
@@ -11,7 +11,7 @@ SPEED = ("p50_ms", "p95_ms", "rows_s", "memory", "load_s")
 RATIOS = ("speedup", "throughput")
 
 
-def teacher_row(baseline: Baseline, chosen: Candidate) -> Row:
+def teacher_row(baseline: Judged, chosen: Candidate) -> Row:
     """The baseline itself; its speed is what was measured in turns with the chosen candidate."""
     said = baseline.said
     speed = (chosen.speed or {}).get("baseline")
@@ -39,7 +39,21 @@ def candidate_row(one: Candidate, kept: Mapping[str, float], *, chosen: bool) ->
     }
 
 
-def trivial_rows(baseline: Baseline, chosen: Candidate) -> list[Row]:
+def champion_row(champion: Judged, baseline: Judged, kept: Mapping[str, float]) -> Row:
+    """Today's champion, where it isn't a candidate itself; its speed is not measured here."""
+    said = champion.said["model"]
+    row = _row("champion", "champion", champion.said["splits"]["test"], None)
+    return row | {
+        "model": champion.model,
+        "format": said["format"],
+        "parameters": said["parameters"],
+        "bytes": champion.bytes,
+        "kept": dict(kept),
+        "smaller": round(baseline.bytes / max(champion.bytes, 1), 4),
+    }
+
+
+def trivial_rows(baseline: Judged, chosen: Candidate) -> list[Row]:
     """Majority and TF-IDF + linear, where the baseline's report has them."""
     speeds = (chosen.speed or {}).get("trivial", {})
     theirs = max(baseline.said["splits"]["test"]["accuracy"]["value"], 1e-9)

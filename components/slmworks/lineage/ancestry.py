@@ -58,9 +58,9 @@ def lineage_of(store: "Store", what: str) -> Lineage:
     if match and match["name"] in registry.names():
         version = _version(registry, match["name"], match["which"])
         digest, title = version.registered.release, _title(registry, version)
-        manifests = _manifests(store)
+        manifests = manifests_of(store)
     else:
-        manifests = _manifests(store)
+        manifests = manifests_of(store)
         digest = _digest(store, registry, manifests, what)
         title = f"{manifests[digest].kind} {digest[:12]}"
     return Lineage(title, _node(digest, manifests, {}))
@@ -94,7 +94,7 @@ def _title(registry: Registry, version: Version) -> str:
     return " · ".join([*words, f"model sha256:{version.registered.model_digest[:12]}"])
 
 
-def _manifests(store: "Store") -> dict[str, Manifest]:
+def manifests_of(store: "Store") -> dict[str, Manifest]:
     """Digest -> the oldest manifest that made those bytes."""
     found: dict[str, Manifest] = {}
     for manifest in sorted(_every_manifest(store), key=lambda m: m.created):

@@ -1,16 +1,18 @@
 """What a reviewer reads about a verdict, found from its digest."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.artifact import Artifact, Report, Verdict
-from slmworks.errors import CorruptObject
-from slmworks.lineage.ancestry import lineage_of, render
+from slmworks.artifact import Artifact, Dataset, Manifest, Report, Verdict
+from slmworks.errors import BadRequest, CorruptObject
+from slmworks.lineage.ancestry import Lineage, Node, lineage_of, manifests_of
+from slmworks.lineage.records import RunRecord, run_ids, run_record, task_records
 
 if TYPE_CHECKING:
+    from slmworks.packet import Background, Made
     from slmworks.store import Store
 
 
@@ -21,25 +23,89 @@ def packet(store: "Store", digest: str) -> tuple[str, str]:
     verdict = Verdict.open(store.folder(digest), digest=digest)
     if not isinstance(verdict, Verdict):
         return "", ""
-    said = verdict.read()
-    refs = [one for role, one in verdict.refs.items() if role.startswith("report.")]
-    folders = [(one, folder_or_none(store, one)) for one in refs]
-    opened = [Artifact.open(folder, digest=one) for one, folder in folders if folder]
-    reports = [report for report in opened if isinstance(report, Report)]
+    said, reports = verdict.read(), _reports(store, verdict)
     try:
-        card, origin = _card(store, reports), render(lineage_of(store, digest)).splitlines()[1:]
-        return markdown(said, reports), page(said, reports, card, origin)
+        behind = _background(store, verdict, reports)
+        return markdown(said, reports), page(said, reports, behind, digest=digest[:12])
     except (KeyError, TypeError, ValueError):
         text = json.dumps(said, indent=1, ensure_ascii=False)
         return f"```json\n{text}\n```", f"<!doctype html><meta charset=utf-8><pre>{escape(text)}</pre>"
 
 
-def _card(store: "Store", reports: Sequence[Report]) -> dict[str, Any] | None:
-    """The data card of the data that the reports were measured on, where it has one."""
-    for digest in dict.fromkeys(report.refs.get("data", "") for report in reports):
-        folder = folder_or_none(store, digest) if digest else None
-        if folder and (folder / "card.json").exists():
-            return dict(json.loads((folder / "card.json").read_text(encoding="utf-8")))
+def _reports(store: "Store", verdict: Verdict) -> list[Report]:
+    """The reports that it decided on, and the champion's, as far as they are still there."""
+    refs = [one for role, one in verdict.refs.items() if role == "champion" or role.startswith("report.")]
+    folders = [(one, folder_or_none(store, one)) for one in dict.fromkeys(refs)]
+    opened = [Artifact.open(folder, digest=one) for one, folder in folders if folder]
+    return [report for report in opened if isinstance(report, Report)]
+
+
+def _background(store: "Store", verdict: Verdict, reports: Sequence[Report]) -> "Background":
+    from slmworks.packet import Background
+
+    manifests = manifests_of(store)
+    way = lineage_of(store, verdict.digest)
+    folders = (folder_or_none(store, one) for one in _measured_on(reports))
+    data = next((folder for folder in folders if folder and (folder / "card.json").exists()), None)
+    return Background(
+        card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
+        texts=_texts(data) if data else {},
+        model=_way_to(store, verdict.refs.get("model", "")),
+        verdict=way,
+        made=_made(store, way, manifests),
+    )
+
+
+def _measured_on(reports: Sequence[Report]) -> list[str]:
+    return list(dict.fromkeys(report.refs["data"] for report in reports if "data" in report.refs))
+
+
+def _texts(folder: Path) -> Mapping[str, str]:
+    """Id of a test row -> its text; empty where the data is laid out in another way."""
+    data = Dataset(path=folder)
+    if "test" not in data.splits:
+        return {}
+    ids, texts = data.columns("test", "id", "text")
+    return dict(zip(ids, texts, strict=True))
+
+
+def _way_to(store: "Store", model: str) -> Lineage | None:
+    try:
+        return lineage_of(store, model)
+    except BadRequest:  # nothing says how it was made
+        return None
+
+
+def _made(store: "Store", way: Lineage, manifests: Mapping[str, Manifest]) -> "Made":
+    from slmworks.packet import Made
+
+    steps, packages = [], set()
+    for node in _upwards(way.root, {}).values():
+        if node.digest in manifests:
+            by: Mapping[str, Any] = manifests[node.digest].producer
+            origin = f"{by.get('distribution', '')} {by.get('version', '')}".strip()
+            if by.get("distribution") and by.get("version"):
+                packages.add(f"{by['distribution']}=={by['version']}")
+            steps.append((node.made_by, origin, str(by.get("code", ""))[:12], node.digest[:12]))
+    run = _run_of(store, way.root.digest)
+    recipe, text = (run.file, run.text) if run else ("", "")
+    return Made(recipe, text, tuple(sorted(packages)), tuple(steps))
+
+
+def _upwards(node: Node, seen: dict[str, Node]) -> dict[str, Node]:
+    """Digest -> node, sources first."""
+    for edge in node.edges:
+        if edge.node.digest not in seen:
+            _upwards(edge.node, seen)
+    seen[node.digest] = node
+    return seen
+
+
+def _run_of(store: "Store", digest: str) -> RunRecord | None:
+    """The first run that came to this result."""
+    for run in run_ids(store):
+        if any(one.manifest and one.manifest.digest == digest for one in task_records(store, run)):
+            return run_record(store, run)
     return None
 
 

@@ -27,6 +27,7 @@ RELATIONS = {
     ("evaluate", "data"): "measured-on",
     ("evaluate", "baseline"): "compared-with",
     ("gate", "reports"): "decided-on",
+    ("gate", "champion"): "compared-with",
     ("register", "verdict"): "admitted-by",
     ("approve", "release"): "approved-from",
     ("deploy", "release"): "deployed-from",

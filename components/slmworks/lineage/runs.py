@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from slmworks.artifact import Manifest
+from slmworks.lineage.held import upload
 from slmworks.lineage.packets import folder_or_none, packet
 from slmworks.lineage.records import RunRecord, TaskRecord, milliseconds, relation
 from slmworks.lineage.tracking import Tracking
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 RUN, TASK, COMPLETE, RELEASE = "slmworks.run", "slmworks.task", "slmworks.complete", "slmworks.release"
 """Tags: which run, which task (`-` for the parent), digest of the record that is uploaded, release held."""
+
+PARENT = "mlflow.parentRunId"
 
 STATUS = {
     "done": "FINISHED",
@@ -52,13 +55,15 @@ class RunUpload:
 
     def upload(self) -> None:
         """Bring everything in that isn't there yet."""
-        self._known = {found.data.tags[TASK]: found for found in self.tracking.runs({RUN: self.run.run})}
+        self._known = self.tracking.one_each({RUN: self.run.run}, by=TASK, keep=(RELEASE, COMPLETE))
         self._parent = self._open("-", self.run.run, self.run.started, {"mlflow.user": self.run.user})
         self._describe()
         for task in self.tasks:
             if self._tag(task.task, COMPLETE) != task.seal:
                 self._task(task)
                 self.uploaded += 1
+            elif self._tag(task.task, PARENT) != self._parent:  # the parent was a double, or was deleted
+                self._client.set_tag(self._known[task.task].info.run_id, PARENT, self._parent)
 
     @property
     def _client(self) -> Any:
@@ -120,14 +125,16 @@ class RunUpload:
     # --- a task ------------------------------------------------------------------------------------
 
     def _task(self, task: TaskRecord) -> None:
-        tags = {"mlflow.parentRunId": self._parent, "mlflow.user": self.run.user}
+        tags = {PARENT: self._parent, "mlflow.user": self.run.user}
         run_id = self._open(task.task, task.task, task.started, tags)
         self._client.log_batch(run_id, params=_params(task.options, self._known.get(task.task)))
         self._log_metrics(run_id, [*_curves(task), *_summary(task)])
         self._inputs(run_id, task)
         extra = {"mlflow.note.content": self._task_note(task), **self._attach(run_id, task)}
         self._client.set_terminated(run_id, STATUS.get(task.state, "FINISHED"), milliseconds(task.ended))
-        self._client.log_batch(run_id, tags=_tags({**_about(task), **extra, COMPLETE: task.seal}))
+        self._client.log_batch(
+            run_id, tags=_tags({**_about(task), **extra, PARENT: self._parent, COMPLETE: task.seal})
+        )
 
     def _task_note(self, task: TaskRecord) -> str:
         """The description on a task's page: what came out, and what it was made from."""
@@ -181,7 +188,7 @@ class RunUpload:
             self._client.log_text(run_id, page, "verdict.html")
             return {"mlflow.note.content": markdown}
         if task.stage == "register" and not self.tracking.runs({RELEASE: task.manifest.digest}):
-            self._client.log_artifacts(run_id, str(folder), "release")
+            upload(self._client, run_id, folder)
             return {RELEASE: task.manifest.digest}
         return {}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slmworks.errors import BadRequest, SlmworksError, did_you_mean
+from slmworks.lineage.alive import close_dead
 from slmworks.lineage.records import run_ids, run_record, task_records
 from slmworks.process import lease
 from slmworks.registry import Registry
@@ -38,6 +39,8 @@ class SyncResult:
     """Tags of versions that were put right."""
     aliases: int = 0
     """Aliases that were set, moved or removed to agree with the log."""
+    moved: int = 0
+    """Names whose champion in MLflow was moved by hand and left there."""
     waiting: int = 0
     """Versions whose release has not been uploaded (its run is not in this store)."""
 
@@ -51,21 +54,27 @@ class SyncResult:
             [f"{self.aliases} aliases and {self.tags} tags put right"] if self.aliases or self.tags else []
         )
         parts += [f"{self.waiting} versions wait for their release"] if self.waiting else []
+        if self.moved:
+            parts.append(f"{self.moved} champions moved by hand (slmworks lineage sync puts them back)")
         return ", ".join(parts)
 
 
-def sync(store: "Store", tracking_uri: str, run: str | None = None) -> SyncResult:
+def sync(store: "Store", tracking_uri: str, run: str | None = None, *, overrule: bool = True) -> SyncResult:
     """Bring MLflow up to date with all runs (or one) and with the registry's log.
 
+    Runs whose engine was killed are closed first. What was moved in MLflow by hand is put back, unless
+    `overrule` is False: what works in the background leaves that to a person.
     SlmworksError in one line when MLflow can't be reached; nothing is lost then.
     """
     known = run_ids(store)
     if run is not None and run not in known:
         raise BadRequest(f"no run '{run}' in {store.url}. {did_you_mean(run, known)}")
+    closed = close_dead(store)
+    runs = known if run is None else sorted({run, *closed})
     from slmworks.lineage.tracking import connect, told_in_one_line
 
     with told_in_one_line(tracking_uri):
-        return _pass(store, connect(tracking_uri), tracking_uri, known if run is None else [run])
+        return _pass(store, connect(tracking_uri), tracking_uri, runs, overrule=overrule)
 
 
 def watch(store_url: str, tracking_uri: str, run: str) -> SyncResult:
@@ -82,7 +91,7 @@ def watch(store_url: str, tracking_uri: str, run: str) -> SyncResult:
         now = _look(store, run)
         if last or now != before:
             try:
-                total = _added(total, sync(store, tracking_uri, run))
+                total = _added(total, sync(store, tracking_uri, run, overrule=False))
                 before = now
             except SlmworksError:
                 if last:
@@ -92,7 +101,7 @@ def watch(store_url: str, tracking_uri: str, run: str) -> SyncResult:
         time.sleep(POLL)
 
 
-def _pass(store: "Store", tracking: "Tracking", uri: str, runs: list[str]) -> SyncResult:
+def _pass(store: "Store", tracking: "Tracking", uri: str, runs: list[str], *, overrule: bool) -> SyncResult:
     from slmworks.lineage.runs import RunUpload
     from slmworks.lineage.versions import project
 
@@ -107,11 +116,12 @@ def _pass(store: "Store", tracking: "Tracking", uri: str, runs: list[str]) -> Sy
             result.tasks += upload.uploaded
         registry = Registry(store)
         for model in registry.names():
-            shown = project(tracking, store, registry.state(model))
+            shown = project(tracking, store, registry.state(model), overrule=overrule)
             result.versions += shown.versions
             result.tags += shown.tags
             result.aliases += shown.aliases
             result.waiting += shown.waiting
+            result.moved += shown.moved
     return result
 
 
@@ -128,4 +138,4 @@ def _added(total: SyncResult, more: SyncResult) -> SyncResult:
     summed = {
         name: getattr(total, name) + getattr(more, name) for name in ("tasks", "versions", "tags", "aliases")
     }
-    return SyncResult(runs=1, waiting=more.waiting, **summed)
+    return SyncResult(runs=1, waiting=more.waiting, moved=more.moved, **summed)

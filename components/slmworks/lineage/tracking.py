@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,25 @@ class Tracking:
             token = page.token
             if not token:
                 return found
+
+    def one_each(self, tags: dict[str, str], *, by: str, keep: Sequence[str]) -> dict[str, Any]:
+        """Value of the tag `by` -> the one MLflow run that has it and `tags`.
+
+        Doubles are deleted: MLflow cannot create a run only if it is absent, and a request that is sent
+        again because the answer was lost, or two machines at once, make two. The one that has the first
+        of the tags `keep` stays, then the next, then the one that started first.
+        """
+        chosen: dict[str, Any] = {}
+        for run in sorted(self.runs(tags), key=lambda run: _rank(run, keep)):
+            if run.data.tags[by] in chosen:
+                self.client.delete_run(run.info.run_id)
+            else:
+                chosen[run.data.tags[by]] = run
+        return chosen
+
+
+def _rank(run: Any, keep: Sequence[str]) -> tuple[Any, ...]:
+    return (*(tag not in run.data.tags for tag in keep), run.info.start_time, run.info.run_id)
 
 
 def connect(uri: str) -> Tracking:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slmworks.decisions import ModelState, Version
+from slmworks.lineage.aliases import SHOWN, VERSION, Shown, moved
 from slmworks.lineage.ancestry import lineage_of, render
 from slmworks.lineage.packets import folder_or_none, packet
 from slmworks.lineage.runs import RELEASE
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 ALIASES = ("candidate", "champion", "previous")
-_VERSION = "slmworks.version"
 _MARK = "**Approval:**"
 
 
@@ -31,17 +31,18 @@ class Projection:
     """Aliases that were set, moved or removed."""
     waiting: int = 0
     """Versions whose release isn't uploaded yet."""
+    moved: int = 0
+    """1 when the champion's alias was moved by hand and left there."""
 
 
-def project(tracking: Tracking, store: "Store", state: ModelState) -> Projection:
-    """Make MLflow show what the log says about one name."""
+def project(tracking: Tracking, store: "Store", state: ModelState, *, overrule: bool = True) -> Projection:
+    """Make MLflow show what the log says about one name.
+
+    Without `overrule` an alias that somebody moved by hand stays, so that a person gets to know of it.
+    """
     client, done = tracking.client, Projection()
     model = _registered_model(client, state.name)
-    shown = {
-        found.tags[_VERSION]: found
-        for found in client.search_model_versions(f"name = '{state.name}'")
-        if _VERSION in found.tags
-    }
+    shown = shown_versions(client, state.name)
     for version in state.versions:
         number = str(version.number)
         if number not in shown:
@@ -57,8 +58,33 @@ def project(tracking: Tracking, store: "Store", state: ModelState) -> Projection
         for alias, number in state.aliases.items()
         if str(number) in shown
     }
-    done.aliases += _alias(client, state.name, dict(model.aliases), wanted)
+    have = {alias: str(version) for alias, version in dict(model.aliases).items()}
+    if not overrule and moved(state, _picture(model, have, shown)):
+        done.moved = 1
+        return done
+    done.aliases += _alias(client, state.name, have, wanted)
+    if model.tags.get(SHOWN) != str(len(state.entries)) and not done.waiting:
+        client.set_registered_model_tag(state.name, SHOWN, str(len(state.entries)))
     return done
+
+
+def shown_versions(client: Any, name: str) -> dict[str, Any]:
+    """Our number -> MLflow's version. Of doubles (a request that was sent twice) the later ones go."""
+    found: dict[str, Any] = {}
+    versions = client.search_model_versions(f"name = '{name}'")
+    for version in sorted(versions, key=lambda version: int(version.version)):
+        number = version.tags.get(VERSION)
+        if number in found:
+            client.delete_model_version(name, version.version)
+        elif number is not None:
+            found[number] = version
+    return found
+
+
+def _picture(model: Any, have: dict[str, str], shown: dict[str, Any]) -> Shown:
+    ours = {str(version.version): int(number) for number, version in shown.items()}
+    upto = int(model.tags.get(SHOWN, 0))
+    return Shown(upto, {alias: ours.get(version, 0) for alias, version in have.items()})
 
 
 def _registered_model(client: Any, name: str) -> Any:
@@ -117,7 +143,7 @@ def _wanted_tags(version: Version) -> dict[str, str]:
         {"who": decided.who, "how": decided.how, "when": decided.when, "why": decided.why} if decided else {}
     )
     return {
-        _VERSION: str(version.number),
+        VERSION: str(version.number),
         "slmworks.model_digest": entry.model_digest,
         "slmworks.wrapper_digest": entry.wrapper_digest,
         "slmworks.release": entry.release,
@@ -143,11 +169,11 @@ def _tag(client: Any, shown: Any, version: Version) -> int:
     return len(stale)
 
 
-def _alias(client: Any, name: str, have: dict[str, Any], wanted: dict[str, str]) -> int:
+def _alias(client: Any, name: str, have: dict[str, str], wanted: dict[str, str]) -> int:
     changed = 0
     for alias in ALIASES:
         target, now = wanted.get(alias), have.get(alias)
-        if target == (None if now is None else str(now)):
+        if target == now:
             continue
         if target is None:
             client.delete_registered_model_alias(name, alias)

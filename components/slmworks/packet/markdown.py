@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slmworks import figures
+from slmworks import figures, statistics
 from slmworks.artifact import Report
 from slmworks.packet.found import Found, changed, find
 from slmworks.packet.table import HEADINGS, caption, cells
 
 
 def markdown(verdict: Mapping[str, Any], reports: Sequence[Report] = ()) -> str:
-    """The sentence, the table, and what changed against the teacher."""
+    """The sentence, the table, and what changed against champion and teacher; the rest is on the page."""
     said = str(verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused"))
     parts = [f"**{_escaped(said)}**"]
     if verdict.get("rows"):
@@ -25,20 +25,15 @@ def _table(verdict: Mapping[str, Any]) -> list[str]:
 
 
 def _changes(found: Found) -> list[str]:
-    if found.candidate is None:
-        return []
-    test = found.candidate["splits"]["test"]
-    against = test["against"]
-    lines = [f"Against the teacher on {figures.count(test['n'])} rows: {changed(against)}"]
-    slices = {one["source"]: one for one in test.get("slices", [])}
-    if len(slices) > 1:
-        lines.append(
-            "\n".join(
-                f"- {_escaped(one['source'])}: {figures.score_range(slices[one['source']]['accuracy'])}, "
-                f"{one['gained']} gained, {one['lost']} lost of {figures.count(one['n'])}"
-                for one in against["slices"]
-            )
-        )
+    lines = []
+    for both, against in ((found.against_champion, "champion"), (found.against_teacher, "teacher")):
+        if both is not None:
+            pairs = statistics.Outcomes.of(both.ours.right, both.theirs.right)
+            said = changed(pairs.gained, pairs.lost, statistics.mcnemar(pairs.gained, pairs.lost))
+            lines.append(f"Against the {against} on {figures.count(pairs.n)} rows: {said}")
+    test = found.candidate["splits"]["test"] if found.candidate else {}
+    if "calibration" in test:
+        lines.append(f"Calibration error (15 bins): {figures.score(test['calibration']['ece'])}.")
     return lines
 
 

@@ -24,21 +24,37 @@ def join(children: Iterable[object]) -> Html:
 
 
 def grid(
-    headings: Iterable[object], rows: Iterable[Iterable[object]], *, text: Collection[int] = (0,)
+    headings: Iterable[object],
+    rows: Iterable[Iterable[object]],
+    *,
+    text: Collection[int] = (0,),
+    label: str = "",
 ) -> Html:
-    """A table; the columns counted in `text` are set to the left, all others as numbers."""
+    """A table; the columns counted in `text` are set to the left, all others as numbers.
+
+    It can be scrolled sideways, so it takes the keyboard's focus and says by `label` what it is.
+    """
 
     def line(cells: Iterable[object], tag: str) -> Html:
         return el("tr", *(el(tag, cell, class_="t" if i in text else "n") for i, cell in enumerate(cells)))
 
     body = [line(row, "td") for row in rows]
     drawn = el("table", el("thead", line(headings, "th")), el("tbody", *body))
-    return el("div", drawn, class_="wide")
+    named = {"role": "region", "aria_label": label, "tabindex": 0} if label else {}
+    return el("div", drawn, class_="wide", **named)
 
 
-def interval(estimate: Mapping[str, float], span: tuple[float, float], *, strong: bool = False) -> Html:
-    """A dot in its 95 % interval on a line from `span[0]` to `span[1]`, as inline SVG."""
-    width, height = 180, 14
+def details(title: str, *children: object, opened: bool = False) -> Html:
+    """A part that can be folded, by mouse or keyboard; `opened` at first or not."""
+    shown = {"open": ""} if opened else {}
+    return el("details", el("summary", title), *children, **shown)
+
+
+def interval(
+    estimate: Mapping[str, float], span: tuple[float, float], *, strong: bool = False, zero: bool = False
+) -> Html:
+    """A dot in its 95 % interval on a line from `span[0]` to `span[1]`, as inline SVG; `zero` marks the 0."""
+    width, height = 130, 14
 
     def at(value: float) -> str:
         share = (value - span[0]) / max(span[1] - span[0], 1e-9)
@@ -46,9 +62,11 @@ def interval(estimate: Mapping[str, float], span: tuple[float, float], *, strong
 
     kind = "strong" if strong else "weak"
     middle = height // 2
+    mark = [el("line", x1=at(0), x2=at(0), y1=0, y2=height, class_="zero")] if zero else []
     return el(
         "svg",
         el("line", x1=4, x2=width - 4, y1=middle, y2=middle, class_="axis"),
+        *mark,
         el(
             "line", x1=at(estimate["low"]), x2=at(estimate["high"]), y1=middle, y2=middle, class_=f"ci {kind}"
         ),
@@ -56,7 +74,7 @@ def interval(estimate: Mapping[str, float], span: tuple[float, float], *, strong
         width=width,
         height=height,
         viewBox=f"0 0 {width} {height}",
-        role="img",
+        aria_hidden="true",  # the numbers stand beside it
     )
 
 

@@ -1,4 +1,4 @@
-"""The reviewer's page: one self-contained HTML file, nothing loaded from anywhere."""
+"""The reviewer's page: one self-contained HTML file without scripts, nothing loaded from anywhere."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -6,32 +6,37 @@ from string import Template
 from typing import Any
 
 from slmworks.artifact import Report
-from slmworks.packet import sections
-from slmworks.packet.found import find
+from slmworks.packet import card, changes, origin, reliability, sections
+from slmworks.packet.found import Background, find
 from slmworks.packet.markup import el, join
 
 
 def page(
     verdict: Mapping[str, Any],
     reports: Sequence[Report] = (),
-    card: Mapping[str, Any] | None = None,
-    lineage: Sequence[str] | None = None,
+    background: Background | None = None,
+    *,
+    digest: str = "",
 ) -> str:
-    """The packet as HTML: verdict, table, checks, classes, slices, changes, speed; card and lineage if given.
+    """The packet as HTML, from the sentence down to how to make it again; what isn't known is left out.
 
-    `card` is the `card.json` of the data; `lineage` has a line of text for each step back to the sources.
+    `digest` is the verdict's own.
     """
+    behind = background or Background()
     found = find(verdict, reports)
     parts = [
         sections.head(verdict),
         sections.overview(verdict),
         sections.checks(verdict),
+        changes.champion(verdict, found, behind.texts),
+        changes.teacher(found, behind.texts),
+        changes.by_slice(found),
         sections.classes(found),
-        sections.slices(found),
-        sections.changes(found),
+        reliability.calibration(found),
         sections.speed(found),
-        sections.data(card),
-        sections.origin(lineage),
+        card.data(behind.card),
+        origin.lineage(behind),
+        origin.again(behind, digest),
     ]
     body = join(el("section", part) for part in parts if part)
     template = Template(files("slmworks.packet").joinpath("page.html").read_text(encoding="utf-8"))

@@ -78,24 +78,6 @@ class Drawing:
         return drawn
 
 
-def plain(verdict: Mapping[str, Any]) -> str:
-    """The table as lines of text of any width, for logs; empty for a verdict without rows."""
-    rows = [cells(row) for row in verdict.get("rows", [])]
-    if not rows:
-        return ""
-    widths = [max(len(line[place]) for line in [list(HEADINGS), *rows]) for place in range(len(HEADINGS))]
-    lines = [_line(line, widths) for line in [list(HEADINGS), *rows]]
-    return "\n".join([*lines, caption(verdict)]).rstrip()
-
-
-def _line(line: list[str], widths: list[int]) -> str:
-    padded = [
-        text.ljust(width) if place < 2 else text.rjust(width)
-        for place, (text, width) in enumerate(zip(line, widths, strict=True))
-    ]
-    return "  ".join(padded).rstrip()
-
-
 def _with_ratio(value: float | None, written: Any, ratio: Mapping[str, float] | None) -> str:
     if value is None:
         return figures.NOTHING

@@ -1,13 +1,16 @@
 """Register a release: an MLflow model that stands alone, entered in the log as a candidate."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from slmworks.artifact import Model, Release, Verdict, tree_digest
-from slmworks.errors import BadRequest
+from slmworks.errors import BadRequest, CorruptObject
 from slmworks.register import Register
-from slmworks.release import build
+from slmworks.registry import Entry
+from slmworks.release import build, is_whole, wrapper_digest
 from slmworks.stage import Task
 
 __all__ = ["MlflowRelease"]
@@ -28,21 +31,14 @@ class MlflowRelease(Register):
         """Build the release, then enter it; refuses a verdict that did not pass."""
         if not verdict.passed:
             raise BadRequest(f"the gate refused, so there is nothing to register as '{self.name}'.")
+        known = self._known(verdict.refs["model"], task)
+        if known is not None:
+            return known
         model = task.fetch(verdict, "model", Model)
         made = build(task.output, model)
 
         def release(version: int, verdict_digest: str) -> Release:
-            return Release(
-                path=task.output,
-                meta={
-                    "name": self.name,
-                    "version": version,
-                    "model_digest": made.model,
-                    "wrapper_digest": made.wrapper,
-                },
-                refs={"model": model.digest, "verdict": verdict_digest},
-                summary={"name": self.name, "version": version},
-            )
+            return self._release(task.output, version, verdict_digest, made.model, made.wrapper)
 
         entry = task.registry.register(
             self.name,
@@ -54,3 +50,30 @@ class MlflowRelease(Register):
         task.say(f"{self.name} v{entry.version}, model sha256:{entry.model_digest[:12]}")
         # An earlier entry names the verdict it came with; its release must come out the same again.
         return release(entry.version, entry.verdict)
+
+    def _known(self, model_digest: str, task: Task) -> Release | None:
+        """The release of this model as it lies in the store, every file verified; None if it must be made."""
+        entry = task.registry.registered(self.name, model_digest, wrapper_digest(model_digest))
+        folder = _folder(entry, task)
+        if entry is None or folder is None or not is_whole(folder, entry):
+            return None
+        task.say(f"{self.name} v{entry.version} as it was, model sha256:{entry.model_digest[:12]}")
+        made = self._release(folder, entry.version, entry.verdict, entry.model_digest, entry.wrapper_digest)
+        return replace(made, digest=entry.release)
+
+    def _release(self, path: Path, version: int, verdict: str, model: str, wrapper: str) -> Release:
+        meta = {"name": self.name, "version": version, "model_digest": model, "wrapper_digest": wrapper}
+        return Release(
+            path=path,
+            meta=meta,
+            refs={"model": model, "verdict": verdict},
+            summary={"name": self.name, "version": version},
+        )
+
+
+def _folder(entry: Entry | None, task: Task) -> Path | None:
+    """Where a registered release lies; None before its first commit, or when it was lost."""
+    try:
+        return task.registry.store.folder(entry.release) if entry else None
+    except CorruptObject:
+        return None

@@ -20,10 +20,11 @@ def quantize_to_onnx(
     observer: str,
     keep_fp32: Sequence[str],
     max_length: int,
-) -> None:
+) -> dict[str, str]:
     """Quantize a Hugging Face classifier's linear layers, calibrated with `batches`; write it to `path`.
 
     `observer` is Neural Compressor's `act_algo`; `keep_fp32` lists module paths of the classifier.
+    Returns module path -> name of its int8 weight in the file, in the order of computation.
     """
     import onnx
     import torch
@@ -37,17 +38,20 @@ def quantize_to_onnx(
 
         shapes = dynamic_shapes(max_length)
         program = export(logits_only(module), example_inputs=example(), dynamic_shapes=shapes)
-        observed = prepare(program, _config(observer, keep_fp32))
+        observed = prepare(program, static_config(observer, keep_fp32))
         for batch in batches:
             observed(torch.from_numpy(batch["input_ids"]), torch.from_numpy(batch["attention_mask"]))
         quantized = convert(observed)
         _fold_weights(quantized)
+        layers = _layers(quantized)
         exported = torch.export.export(quantized, example(), dynamic_shapes=shapes)
     to_onnx(exported, path, max_length=max_length)
     onnx.save(transpose_weights(onnx.load(path)), path)
+    return layers
 
 
-def _config(observer: str, keep_fp32: Sequence[str]) -> Any:
+def static_config(observer: str, keep_fp32: Sequence[str]) -> Any:
+    """Neural Compressor's configuration: static int8, but fp32 for the modules that `keep_fp32` names."""
     from neural_compressor.torch.quantization import INT8StaticQuantConfig
 
     config = INT8StaticQuantConfig(act_algo=observer)
@@ -63,3 +67,16 @@ def _fold_weights(quantized: Any) -> None:
     from torchao.quantization.pt2e.quantize_pt2e import _quant_node_constraint
 
     constant_fold(quantized, _quant_node_constraint)
+
+
+def _layers(quantized: Any) -> dict[str, str]:
+    import torch
+
+    found = {}
+    for node in quantized.graph.nodes:
+        if node.target is not torch.ops.aten.linear.default or node.args[1].op != "call_function":
+            continue
+        # linear(x, dequantize(weight)); the innermost module is the linear layer itself.
+        path, _ = list(node.meta["nn_module_stack"].values())[-1]
+        found[path.removeprefix("model.")] = str(node.args[1].args[0].target)
+    return found

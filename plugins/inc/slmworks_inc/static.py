@@ -3,9 +3,7 @@
 Neural Compressor's own file is as large as the fp32 one and slower in torch, so what ships is ONNX.
 """
 
-import random
 import shutil
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
@@ -16,8 +14,6 @@ from slmworks.quantize import Quantize
 from slmworks.stage import Task
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from slmworks.runtimes.hf_classifier import HfClassifier
 
 
@@ -62,11 +58,12 @@ class IncStatic(Quantize):
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Calibrate, convert, write ONNX, and compare with the original on the calibration texts."""
         from slmworks.runtimes.hf_classifier import HfClassifier
+        from slmworks_onnx.calibration import calibration_texts
         from slmworks_onnx.export import classifier_meta, require_classifier
         from slmworks_onnx.int8 import int8_share
 
         require_classifier(model)
-        texts = self._texts(calibration, task.seed)
+        texts = calibration_texts(calibration, self.rows, task.seed, plugin="inc-static")
         task.progress(0, len(texts), note="load")
         original = HfClassifier(model.path, model.labels, int(model.meta["max_length"]), task.threads)
         self._check_paths(original.module)
@@ -89,17 +86,6 @@ class IncStatic(Quantize):
             },
         )
 
-    def _texts(self, calibration: Dataset | None, seed: int) -> list[str]:
-        if calibration is None:
-            raise BadRequest(
-                "inc-static needs training texts to calibrate with; add `calibration: <the curate step>` "
-                "to its `from`, or use onnx-dynamic, which needs none."
-            )
-        (texts,) = calibration.columns("train", "text")
-        if not texts:
-            raise BadRequest("the calibration data's split 'train' is empty; inc-static needs some texts.")
-        return random.Random(seed).sample(texts, min(self.rows, len(texts)))
-
     def _check_paths(self, module: Any) -> None:
         import torch
 
@@ -116,6 +102,7 @@ class IncStatic(Quantize):
 
     def _quantize(self, original: "HfClassifier", texts: list[str], model: Model, task: Task) -> None:
         from slmworks_inc.chain import quantize_to_onnx
+        from slmworks_onnx.calibration import encoded_batches
         from slmworks_onnx.export import write_companions
         from slmworks_onnx.int8 import EMBEDDINGS, quantize_weights
 
@@ -123,7 +110,7 @@ class IncStatic(Quantize):
         quantize_to_onnx(
             original.module,
             linear,
-            batches=self._batches(original, texts, task),
+            batches=encoded_batches(original.tokenizer, texts, self.batch_size, task),
             observer=self.observer,
             keep_fp32=self.keep_fp32,
             max_length=original.max_length,
@@ -134,16 +121,6 @@ class IncStatic(Quantize):
         else:
             shutil.move(linear, target)
         write_companions(model, task.output)
-
-    def _batches(
-        self, original: "HfClassifier", texts: list[str], task: Task
-    ) -> Iterator[dict[str, "np.ndarray[Any, Any]"]]:
-        from slmworks.runtimes.onnx_classifier import encode
-
-        for start in range(0, len(texts), self.batch_size):
-            task.progress(start, len(texts), note="calibrate")
-            yield encode(original.tokenizer, texts[start : start + self.batch_size])
-        task.progress(len(texts), len(texts), note="convert")
 
     def _compare(self, original: "HfClassifier", texts: list[str], task: Task) -> float:
         from slmworks.runtimes import Runtime

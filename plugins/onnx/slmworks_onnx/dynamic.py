@@ -1,6 +1,5 @@
 """int8 weights, activations measured on the fly: no calibration data, works on any ONNX classifier."""
 
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from slmworks.artifact import Dataset, Model
@@ -31,12 +30,12 @@ class OnnxDynamic(Quantize):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export to ONNX where needed, quantize, and say what share of the parameters is 8-bit now."""
-        from slmworks_onnx.export import classifier_meta, require_classifier, write_companions
+        from slmworks_onnx.export import as_onnx, classifier_meta, require_classifier, write_companions
         from slmworks_onnx.int8 import EMBEDDINGS, LINEAR, count_weights, int8_share, quantize_weights
 
         require_classifier(model)
         task.progress(0, 2, unit="parts", note="export")
-        source = _as_onnx(model, task.scratch)
+        source = as_onnx(model, task.scratch)
         already, parameters = count_weights(source)
         if already:
             raise BadRequest("the model is quantized already; give onnx-dynamic the step before that one.")
@@ -61,14 +60,3 @@ class OnnxDynamic(Quantize):
             meta={**classifier_meta(model), "quantized": quantized},
             summary={"bytes": target.stat().st_size, "weights_int8_share": share},
         )
-
-
-def _as_onnx(model: Model, scratch: Path) -> Path:
-    from slmworks_onnx.export import export_classifier
-
-    if model.format == "onnx":
-        return model.path / "model.onnx"
-    folder = scratch / "export"
-    folder.mkdir()
-    export_classifier(model, folder)
-    return folder / "model.onnx"

@@ -83,6 +83,16 @@ def export_classifier(model: Model, folder: Path, *, opset: int = OPSET) -> None
     write_companions(model, folder)
 
 
+def as_onnx(model: Model, scratch: Path) -> Path:
+    """Give the model as an ONNX file with its companions beside it, exported into `scratch` if need be."""
+    if model.format == "onnx":
+        return model.path / "model.onnx"
+    folder = scratch / "export"
+    folder.mkdir()
+    export_classifier(model, folder)
+    return folder / "model.onnx"
+
+
 def write_companions(model: Model, folder: Path) -> None:
     """Write what a `model.onnx` needs beside it: `tokenizer.json` as it is, and `labels.json`."""
     shutil.copyfile(model.path / "tokenizer.json", folder / "tokenizer.json")

@@ -1,175 +1,100 @@
-"""The HTTP service: one release, one question at a time or many at once.
+"""The HTTP service: the release that answers now, its queue, its meters, and the pages around them.
 
 Loads ONNX Runtime, tokenizers and numpy; never torch, never MLflow. It checks no digest and asks no
-registry: `run.py` does that before there is an app.
+registry: `run.py` and `follow.py` do that before a release gets here.
 """
 
-import asyncio
-import functools
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
-
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from slmworks.release import EXAMPLE
-from slmworks_serve.limit import BodyLimit
+from slmworks_serve.batches import Batches
+from slmworks_serve.classify import Classify
+from slmworks_serve.limits import Limits
+from slmworks_serve.metrics import Metrics
+from slmworks_serve.model import Loaded
 from slmworks_serve.page import page
+from slmworks_serve.question import Ready, openapi
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI, Request
-    from fastapi.exceptions import RequestValidationError
-    from fastapi.responses import JSONResponse
-
-MAX_TEXTS = 1000
-"""Texts in one request; more belong in several."""
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
 
 
-@dataclass(frozen=True)
-class Served:
-    """Which release this is, for every answer and for those who ask `/ready`."""
+class Service:
+    """One server's state. `model` is replaced whole: a request keeps the one it started with."""
 
-    name: str
-    version: int
-    model_digest: str
-    wrapper_digest: str
+    def __init__(self, model: Loaded, threads: int, limits: Limits | None = None) -> None:
+        """`threads` batches are computed side by side, each on one thread."""
+        self.model = model
+        self.limits = limits or Limits()
+        self.metrics = Metrics()
+        self.metrics.serves(model.served)
+        self.batches = Batches(
+            threads,
+            max_batch=self.limits.max_batch,
+            max_queue=self.limits.max_queue,
+            seen=self.metrics.batch,
+        )
+        self.stopping: Callable[[], bool] = lambda: False
+        """Whether the server was told to stop; then it is alive, but no longer ready."""
 
+    def switch(self, model: Loaded) -> None:
+        """Answer with another release from the next request on; any thread may call this."""
+        self.model = model
+        self.metrics.serves(model.served)
+        self.metrics.switched(model.served.version)
 
-class Question(BaseModel):
-    """One text, or several."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        use_attribute_docstrings=True,
-        json_schema_extra={"examples": [{"text": EXAMPLE}, {"texts": [EXAMPLE, "…"]}]},
-    )
-
-    text: str | None = None
-    """One text to classify."""
-    texts: Annotated[list[str], Field(max_length=MAX_TEXTS)] | None = None
-    """Texts to classify together."""
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
-        if (self.text is None) == (self.texts is None):
-            raise ValueError("give either 'text' or 'texts'")
-        return self
+    def say(self, line: str) -> None:
+        """One line for whoever runs the server."""
+        print(f"slmworks: {self.model.served.name}: {line}", file=sys.stderr, flush=True)
 
 
-class Answer(BaseModel):
-    """What the model says about one text."""
-
-    label: str
-    score: float
-    """Probability of the label, 0 to 1."""
-    scores: dict[str, float]
-    """Probability of every label; they add up to 1."""
-
-
-class One(Answer):
-    """The answer to `{"text": …}`, and who gave it."""
-
-    model: str
-    version: int
-
-
-class Many(BaseModel):
-    """The answers to `{"texts": […]}`, in order, and who gave them."""
-
-    model: str
-    version: int
-    answers: list[Answer]
-
-
-class Ready(BaseModel):
-    """The release that answers."""
-
-    status: str
-    name: str
-    version: int
-    model_digest: str
-    wrapper_digest: str
-    labels: list[str]
-
-
-def create_app(release: Path, served: Served, threads: int) -> "FastAPI":
-    """Load the release in folder `release` and return the app; `threads` requests compute side by side.
-
-    Each computes on one thread: requests spread over the cores better than one short text does.
-    """
-    from fastapi import FastAPI, Request
-    from fastapi.responses import HTMLResponse
-
-    from slmworks.runtimes.onnx_classifier import OnnxClassifier
-
-    classifier = OnnxClassifier(release / "model", 1)
-    classifier.classify([EXAMPLE])  # the first call is slow; nobody should wait for it
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
-    app = FastAPI(
-        title=f"{served.name} v{served.version}",
-        version=str(served.version),
-        description=f"Text classifier, model sha256:{served.model_digest}.",
-        docs_url=None,
-        redoc_url=None,
-    )
-
-    async def classify(texts: Sequence[str]) -> list[dict[str, Any]]:
-        call = functools.partial(classifier.classify, texts)
-        return await asyncio.get_running_loop().run_in_executor(pool, call)
-
-    @app.post("/classify")
-    async def _classify(question: Question) -> One | Many:
-        """Label one text, or many."""
-        who = {"model": served.name, "version": served.version}
-        if question.text is not None:
-            (answer,) = await classify([question.text])
-            return One(**answer, **who)
-        return Many(answers=[Answer(**found) for found in await classify(question.texts or [])], **who)
-
-    @app.get("/health")
-    async def _health() -> dict[str, str]:
-        """Say that the process is alive."""
-        return {"status": "ok"}
-
-    @app.get("/ready")
-    async def _ready() -> Ready:
-        """Say that the model is loaded, and which one it is."""
-        return Ready(status="ready", labels=classifier.labels, **vars(served))
-
-    @app.get("/docs", include_in_schema=False)
-    @app.get("/", include_in_schema=False)
-    async def _docs(request: Request) -> HTMLResponse:
-        return HTMLResponse(page(app.openapi(), str(request.base_url).rstrip("/"), EXAMPLE))
-
-    _say_errors_in_one_line(app)
-    app.add_middleware(BodyLimit)
-    return app
-
-
-def _say_errors_in_one_line(app: "FastAPI") -> None:
-    from fastapi.exceptions import RequestValidationError
-    from fastapi.responses import JSONResponse
+def create_app(service: Service) -> "Starlette":
+    """The ASGI application around a service."""
+    from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
+    from starlette.responses import HTMLResponse, JSONResponse, Response
+    from starlette.routing import Route
 
-    async def refused(_: "Request", error: "RequestValidationError") -> "JSONResponse":
-        status, line = _line(error.errors()[0])
-        return JSONResponse({"error": line}, status)
+    async def health(_: "Request") -> "Response":
+        return JSONResponse({"status": "ok"})
 
-    async def not_found(request: "Request", error: HTTPException) -> "JSONResponse":
-        line = f"{request.method} {request.url.path}: {error.detail}. See /docs."
+    async def ready(_: "Request") -> "Response":
+        model, stopping = service.model, service.stopping()
+        found = Ready(
+            status="stopping" if stopping else "ready", labels=model.classifier.labels, **vars(model.served)
+        )
+        return JSONResponse(found.model_dump(), 503 if stopping else 200)
+
+    async def metrics(_: "Request") -> "Response":
+        return Response(
+            service.metrics.text(len(service.batches)), headers={"content-type": service.metrics.content_type}
+        )
+
+    async def document(_: "Request") -> "Response":
+        return JSONResponse(openapi(service.model.served))
+
+    async def docs(request: "Request") -> "Response":
+        base = str(request.base_url).rstrip("/")
+        return HTMLResponse(page(openapi(service.model.served), base, EXAMPLE))
+
+    async def not_found(request: "Request", error: Exception) -> "JSONResponse":
+        assert isinstance(error, HTTPException)
+        line = f"{request.method} {request.url.path[:200]}: {error.detail}. See /docs."
         return JSONResponse({"error": line}, error.status_code, headers=error.headers)
 
-    app.exception_handler(RequestValidationError)(refused)
-    app.exception_handler(HTTPException)(not_found)
-
-
-def _line(error: dict[str, Any]) -> tuple[int, str]:
-    """Status and one line for the first thing that is wrong with a question."""
-    way_out = 'Send {"text": "…"} or {"texts": ["…", "…"]} with content-type: application/json.'
-    if error["type"] == "json_invalid":
-        return 400, f"the body is not JSON ({error['ctx']['error']}). {way_out}"
-    place = ".".join(str(part) for part in error["loc"][1:])
-    what = str(error["msg"]).removeprefix("Value error, ")
-    return 422, f"{place + ': ' if place else ''}{what}. {way_out}"
+    return Starlette(
+        routes=[
+            Route("/classify", Classify(service), methods=["POST"]),
+            Route("/health", health),
+            Route("/ready", ready),
+            Route("/metrics", metrics),
+            Route("/openapi.json", document),
+            Route("/docs", docs),
+            Route("/", docs),
+        ],
+        exception_handlers={HTTPException: not_found},
+    )

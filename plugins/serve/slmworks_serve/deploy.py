@@ -28,7 +28,8 @@ class DeployServer(Deploy):
         name, version = str(release.meta["name"]), int(release.meta["version"])
         require_approved(task.registry, name, version, release.path)
         entry = task.registry.state(name).version(version).registered
-        with running(server(Approved(release.path, entry), threads=task.threads)) as address:
+        _, once = server(Approved(release.path, entry), threads=task.threads)
+        with running(once) as address:
             ready = ask(f"{address}/ready")
             answer = ask(f"{address}/classify", {"text": EXAMPLE})
         if ready["model_digest"] != entry.model_digest:

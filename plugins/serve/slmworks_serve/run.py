@@ -5,7 +5,6 @@ Refuses an unapproved, rejected, rolled-back or edited version before a port is 
 
 import contextlib
 import errno
-import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -13,48 +12,75 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from slmworks.errors import BadRequest
+from slmworks.process import usable_cores
 from slmworks.registry import Registry
 from slmworks.release import Approved, approved_release
-from slmworks_serve.app import Served, create_app
+from slmworks_serve.app import Service, create_app
+from slmworks_serve.follow import Follow
+from slmworks_serve.limits import Limits
+from slmworks_serve.model import Served, load
 
 if TYPE_CHECKING:
     from slmworks.store import Store
 
 __all__ = ["listen", "serve", "server"]
 
-GRACE = 10
-"""Seconds that requests in flight have left when the server is told to stop."""
-
 
 def serve(
-    store: "Store", name: str, version: int | None = None, *, host: str = "127.0.0.1", port: int = 8000
+    store: "Store",
+    name: str,
+    version: int | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    threads: int | None = None,
+    limits: Limits | None = None,
+    follow: bool = True,
 ) -> None:
-    """Answer until SIGTERM or SIGINT; prints where. `port` 0 takes a free one."""
-    approved = approved_release(Registry(store), name, version)
+    """Answer until SIGTERM or SIGINT; prints where. `port` 0 takes a free one.
+
+    Without a version it serves the champion and follows the log to the next one and back, unless
+    `follow` is off. `threads` batches are computed side by side; None: as many as there are cores.
+    """
+    registry = Registry(store)
+    approved = approved_release(registry, name, version)
     label = f"{name} v{approved.entry.version}"
     with listen(host, port) as sock:
-        running = server(approved, threads=os.cpu_count() or 1)
+        service, running = server(approved, threads=threads or usable_cores(), limits=limits)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{sock.getsockname()[1]}"
         print(f"{label} answers at {address}/classify · page {address}/docs · Ctrl-C stops it", flush=True)
+        following = Follow(service, registry) if follow and version is None else None
+        if following:
+            following.start()
         with _stopped_quietly():
             running.run(sockets=[sock])
-    print(f"{label} stopped", flush=True)
+        if following:
+            following.stop()
+    print(f"{name} v{service.model.served.version} stopped", flush=True)
 
 
-def server(approved: Approved, *, threads: int) -> Any:
-    """A uvicorn server around a verified release, not yet running."""
+def server(approved: Approved, *, threads: int, limits: Limits | None = None) -> tuple[Service, Any]:
+    """The service of a verified release and a uvicorn server around it, not yet running."""
     try:
         import uvicorn
 
-        entry = approved.entry
-        served = Served(entry.name, entry.version, entry.model_digest, entry.wrapper_digest)
-        app = create_app(approved.folder, served, threads)
+        service = Service(load(approved.folder, Served.of(approved)), threads, limits)
+        app = create_app(service)
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from error
-    return uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=GRACE)
+    config = uvicorn.Config(
+        app,
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=service.limits.grace,
     )
+    running = uvicorn.Server(config)
+    service.stopping = lambda: bool(running.should_exit)
+    return service, running
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -69,7 +95,7 @@ def listen(host: str, port: int) -> socket.socket:
             sock = undo.enter_context(socket.socket(family, kind, proto))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(address)
-            sock.listen(128)
+            sock.listen(1024)
             undo.pop_all()
     except OSError as error:
         what = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from slmworks.errors import TaskFailed
 from slmworks.registry import Registry
 from slmworks.release import approved_release
-from slmworks_serve.run import GRACE, listen, server
+from slmworks_serve.run import listen, server
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -22,7 +22,8 @@ __all__ = ["ask", "ask_once", "running"]
 def ask_once(store: "Store", name: str, version: int | None, text: str) -> dict[str, Any]:
     """Serve an approved version just long enough to classify one text; gives the server's answer."""
     approved = approved_release(Registry(store), name, version)
-    with running(server(approved, threads=1)) as address:
+    _, once = server(approved, threads=1)
+    with running(once) as address:
         ready = ask(f"{address}/ready")
         return {**ask(f"{address}/classify", {"text": text}), "address": address, "version": ready["version"]}
 
@@ -42,7 +43,7 @@ def running(app: Any) -> Iterator[str]:
             yield f"http://127.0.0.1:{sock.getsockname()[1]}"
         finally:
             app.should_exit = True
-            thread.join(GRACE + 5)
+            thread.join(15)
 
 
 def ask(url: str, question: dict[str, Any] | None = None) -> dict[str, Any]:

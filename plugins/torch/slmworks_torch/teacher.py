@@ -1,12 +1,14 @@
 """What a teacher thinks of every row: computed once, shared by all students of that teacher and data."""
 
+import hashlib
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest, CorruptObject
+from slmworks.errors import BadRequest
 from slmworks.stage import Task
 from slmworks_torch.rows import Rows
 
@@ -41,21 +43,39 @@ def refuse_strangers(teacher: Model, student: Model | None, data: Dataset) -> No
 def ask(teacher: Model, master: "Classifier", data: Dataset, rows: Rows, task: Task) -> "torch.Tensor":
     """The teacher's logits, float32 [rows, labels], in the order of `rows`.
 
-    They are shared by every student of this teacher, data and number of rows (how many of `transfer` are
-    taken decides which); what a student is like must not enter.
+    They are shared by every student of this teacher that asks for the same texts: what the student is
+    like, its seed and its loss must not enter.
     """
+    return _shared("teacher-logits", teacher, master, data, rows, task)
+
+
+def ask_more(
+    teacher: Model, master: "Classifier", data: Dataset, copies: Sequence[Rows], task: Task
+) -> "list[torch.Tensor]":
+    """The teacher's logits of altered copies of the data, a tensor each.
+
+    They are shared copy by copy: a student with four asks for one more than a student with three.
+    """
+    return [
+        _shared(f"teacher-logits-copy-{number}", teacher, master, data, rows, task)
+        for number, rows in enumerate(copies, start=1)
+    ]
+
+
+def _shared(
+    name: str, teacher: Model, master: "Classifier", data: Dataset, rows: Rows, task: Task
+) -> "torch.Tensor":
     import numpy as np
 
     import torch
 
+    asked = json.dumps([rows.ids, rows.texts], ensure_ascii=True).encode()
     found = task.share(
-        "teacher-logits",
+        name,
         inputs={"teacher": teacher, "data": data},
-        options={"max_length": master.max_length, "rows": len(rows)},
+        options={"max_length": master.max_length, "rows": hashlib.sha256(asked).hexdigest()},
         build=lambda folder: _write(folder, master, rows, task),
     )
-    if json.loads((found.path / "ids.json").read_text(encoding="utf-8")) != rows.ids:
-        raise CorruptObject("teacher-logits: the rows are not those of the data; run the step with --fresh.")
     return torch.from_numpy(np.load(found.path / "logits.npy", allow_pickle=False))
 
 

@@ -1,12 +1,6 @@
-"""Where bytes live, and how they get there exactly once.
+"""A store on a local disk: exclusive creation by `os.link`, objects moved in by rename.
 
-    objects/<tree digest>/…      folders of artifacts, never changed after they were committed
-    tasks/<fingerprint>.json     manifest of the task with that identity: created only if absent
-    runs/<run>/<task>.json       records of what happened
-    registry/<name>/<seq>.json   the approval log
-
-Everything is said in six verbs (`create`, `read`, `write`, `list`, `put`, `folder`), so that an object
-store without rename can speak them too. What is here is the local back end.
+Everything is flushed before it is named, so that a power cut leaves no name with half the bytes.
 """
 
 import errno
@@ -14,7 +8,6 @@ import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from slmworks.artifact import File, Manifest, file_digest, tree_digest
 from slmworks.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
@@ -23,12 +16,15 @@ SEALED_AT = 1_000_000_000
 """Modification time (s) given to every committed file: an edit shows without hashing anything."""
 
 
-class Store:
+class LocalStore:
     """A folder on a local disk (`file:///path` or a plain path)."""
 
     def __init__(self, root: Path) -> None:
         """Open the store at `root`; folders are made when something is first written."""
         self.root = root
+
+    def __str__(self) -> str:
+        return str(self.root)
 
     @property
     def url(self) -> str:
@@ -127,9 +123,10 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self._unwritable(error) from None
+            raise self.unwritable(error) from None
 
-    def _unwritable(self, error: OSError) -> SlmworksError:
+    def unwritable(self, error: OSError) -> SlmworksError:
+        """What a person is told when the disk refuses: exit 1 where room is missing, else 2."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             return TaskFailed(
                 f"{self.root}: {error.strerror}; make room and run it again: what is done is kept."
@@ -146,24 +143,8 @@ class Store:
                 os.fsync(stream.fileno())
         except OSError as error:
             part.unlink(missing_ok=True)
-            raise self._unwritable(error) from None
+            raise self.unwritable(error) from None
         return part
-
-
-def open_store(url: str) -> Store:
-    """Open the store that `url` names: a folder, or `file:///folder`."""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return Store(Path(unquote(parts.path)).absolute())
-    if parts.scheme and "://" in url:
-        raise BadRequest(
-            f"store '{parts.scheme}://…': this version keeps its store on a local disk; "
-            "give --store a folder or a file:// URL."
-        )
-    root = Path(url).absolute()
-    if root.exists() and not root.is_dir():
-        raise BadRequest(f"{url}: is a file, so it cannot be a store; give --store a folder.")
-    return Store(root)
 
 
 def _differs(path: Path, file: File, *, deep: bool) -> bool:

@@ -1,0 +1,52 @@
+"""Whom a recipe asks to decide about a version, and whether it is one of them who decides.
+
+What the command line knows of a person is a claim. This keeps honest people from deciding what others were
+asked to decide; it is no lock. The lock is the write permission on the store's `registry/`.
+"""
+
+from typing import TYPE_CHECKING
+
+from slmworks.errors import BadRequest
+from slmworks.lineage.records import run_ids, run_record, task_records
+
+if TYPE_CHECKING:
+    from slmworks.lineage.records import TaskRecord
+    from slmworks.store import Store
+
+
+def reviewers_of(store: "Store", name: str, version: int) -> tuple[str, ...]:
+    """Users and groups named by the approve step of the last run that brought this version to it."""
+    runs = filter(None, (run_record(store, run) for run in run_ids(store)))
+    for run in sorted(runs, key=lambda run: run.started, reverse=True):
+        tasks = list(task_records(store, run.run))
+        asked = [task.options.get("reviewers", ()) for task in tasks if task.stage == "approve"]
+        if asked and any(_registered(task, name, version) for task in tasks):
+            return tuple(str(one) for one in asked[0])
+    return ()
+
+
+def how_established(asked: tuple[str, ...], who: str, role: str, *, way_out: str) -> str:
+    """The log's words on how it is known that `who` may decide; BadRequest if nothing says so.
+
+    `role` is the reviewer (a group, or somebody else) for whom `who` says to decide; empty for oneself.
+    """
+    if role and role not in asked:
+        named = ", ".join(asked) or "nobody in particular"
+        raise BadRequest(f"--as {role}: the recipe asks {named} to decide.")
+    if role:
+        return f"claimed: command line, for {role}, whom the recipe asks"
+    if asked and who not in asked:
+        raise BadRequest(
+            f"the recipe asks {', '.join(asked)} to decide, and '{who}' is not among them. Who belongs to a "
+            f"group that is, says so: {way_out} --as {asked[0]}"
+        )
+    return "claimed: command line, a reviewer of the recipe" if asked else "claimed: command line"
+
+
+def _registered(task: "TaskRecord", name: str, version: int) -> bool:
+    made = task.manifest
+    return (
+        made is not None
+        and made.kind == "Release"
+        and (made.meta.get("name"), made.meta.get("version")) == (name, version)
+    )

@@ -1,0 +1,66 @@
+"""Which runs go on, and which only look like it because their engine was killed.
+
+The engine holds a lock for as long as it lives; the kernel lets go of it whatever ends the process. Locks
+are of this machine, so nobody here judges the runs of another one.
+"""
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slmworks.store import Store
+
+
+@contextlib.contextmanager
+def alive(store: "Store", run: str) -> Iterator[None]:
+    """Tell, for as long as the block lasts, that this run goes on. Wraps all that an engine does."""
+    path = _locks(store) / f"{run}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+        path.unlink(missing_ok=True)  # not in a `finally`: who broke off may not have said so in the record
+
+
+def close_dead(store: "Store") -> list[str]:
+    """Write into the record of each run whose engine is gone that it was killed; gives those runs.
+
+    It is said to have ended when it last wrote a record. A run that ended by itself is left as it is.
+    """
+    closed = []
+    for path in sorted(_locks(store).glob("*.lock")):
+        with contextlib.suppress(OSError), path.open("a") as lock:  # OSError: held, or gone meanwhile
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _close(store, path.stem):
+                closed.append(path.stem)
+            path.unlink(missing_ok=True)
+    return closed
+
+
+def _locks(store: "Store") -> Path:
+    return store.cache / "alive"
+
+
+def _close(store: "Store", run: str) -> bool:
+    key = f"runs/{run}/run.json"
+    data = store.read(key)
+    if data is None:  # killed before it wrote a word
+        return False
+    record = json.loads(data)
+    if record["ended"] is not None:
+        return False
+    tasks = (store.read(one) for one in store.list(f"runs/{run}/") if one.endswith(".json") and one != key)
+    ends = [json.loads(task).get("ended", "") for task in tasks if task]
+    last = max([record["started"], *ends], key=_moment)
+    said = {**record, "state": "killed", "ended": last}
+    store.write(key, json.dumps(said, indent=1, ensure_ascii=False).encode())
+    return True
+
+
+def _moment(when: str) -> datetime:
+    return datetime.fromisoformat(when) if when else datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,73 @@
+"""Whether what MLflow holds is what was registered: download it, hash it, ask the log; and put it right."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from slmworks.decisions import Entry, ModelState
+from slmworks.errors import BadRequest
+from slmworks.lineage.held import PLACE, Held, download, upload
+from slmworks.lineage.packets import folder_or_none
+from slmworks.lineage.tracking import Tracking, connect, told_in_one_line
+from slmworks.lineage.versions import shown_versions
+from slmworks.registry import Registry
+from slmworks.release import is_whole
+
+if TYPE_CHECKING:
+    from slmworks.store import Store
+
+
+def check(store: "Store", tracking_uri: str, name: str, number: int) -> Held:
+    """Download one version from MLflow and compare both digests; writes nothing.
+
+    BadRequest when MLflow does not hold the version at all.
+    """
+    entry = Registry(store).state(name).version(number).registered
+    with told_in_one_line(tracking_uri):
+        tracking = connect(tracking_uri)
+        shown = shown_versions(tracking.client, name).get(str(number))
+        if shown is None:
+            raise BadRequest(
+                f"MLflow holds no {name} v{number}: it was not uploaded yet. Do it: slmworks lineage sync"
+            )
+        return download(tracking, store, entry, str(shown.version))
+
+
+def heal(store: "Store", tracking_uri: str) -> list[Held]:
+    """Check every version that MLflow shows, and upload again those that are not what the log names.
+
+    Gives what was found, before it was put right. BadRequest when the store's own copy is not right either.
+    """
+    registry = Registry(store)
+    with told_in_one_line(tracking_uri):
+        tracking = connect(tracking_uri)
+        return [held for name in registry.names() for held in _each(tracking, store, registry.state(name))]
+
+
+def _each(tracking: Tracking, store: "Store", state: ModelState) -> Iterator[Held]:
+    shown = shown_versions(tracking.client, state.name)
+    for version in state.versions:
+        if found := shown.get(str(version.number)):
+            yield _held(tracking, store, version.registered, found)
+
+
+def _held(tracking: Tracking, store: "Store", entry: Entry, shown: Any) -> Held:
+    held = download(tracking, store, entry, str(shown.version))
+    if held.same:
+        return held
+    folder = folder_or_none(store, entry.release)
+    if folder is None or not is_whole(folder, entry):
+        raise BadRequest(
+            f"{entry.name} v{entry.version} differs in MLflow, and the store's own copy is not right either: "
+            "run its recipe again, then slmworks lineage sync --check."
+        )
+    _remove(tracking, shown.run_id)
+    upload(tracking.client, shown.run_id, folder, again=True)
+    return held
+
+
+def _remove(tracking: Tracking, run_id: str) -> None:
+    """Take a release out of a run's artifacts: a file too many would stay beside an upload."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    root = tracking.client.get_run(run_id).info.artifact_uri
+    get_artifact_repository(root, tracking_uri=tracking.client.tracking_uri).delete_artifacts(PLACE)

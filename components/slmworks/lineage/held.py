@@ -1,0 +1,92 @@
+"""The bytes of a release as MLflow holds them: carried there, and checked against the log.
+
+What is uploaded is only spoken of (a tag, a version) once MLflow lists every file of it in full length.
+Whether they are also the right bytes is known after downloading and hashing them, which is `check`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slmworks.artifact import File, scan
+from slmworks.errors import SlmworksError
+from slmworks.lineage.packets import folder_or_none
+from slmworks.lineage.tracking import Tracking
+from slmworks.process import scratch_folder
+from slmworks.release import Digests, digests_of
+
+if TYPE_CHECKING:
+    from slmworks.registry import Entry
+    from slmworks.store import Store
+
+PLACE = "release"
+"""Folder among a run's artifacts that holds the release."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What MLflow gave back for one version."""
+
+    entry: "Entry"
+    """The registration that it was compared with."""
+    found: Digests
+    files: int
+    size: int
+    """Bytes."""
+    differing: str
+    """Path of the first file that is not as it was registered, or ''."""
+
+    @property
+    def same(self) -> bool:
+        """Whether these are, to the last byte, the files that the log speaks of."""
+        entry = self.entry
+        return self.found == Digests(entry.model_digest, entry.wrapper_digest, entry.release)
+
+
+def upload(client: Any, run_id: str, folder: Path, *, again: bool = False) -> None:
+    """Carry a release into a run's artifacts; goes on where an earlier try broke off.
+
+    `again` sends every file, also those that seem to be there. SlmworksError if MLflow lists less after it.
+    """
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    there = {} if again else dict(_listed(client, run_id, PLACE))
+    for name, path in sorted(files.items()):
+        if there.get(name) != path.stat().st_size:
+            parent = Path(PLACE, name).parent.as_posix()
+            client.log_artifact(run_id, str(path), parent)
+    there = dict(_listed(client, run_id, PLACE))
+    missing = [name for name, path in files.items() if there.get(name) != path.stat().st_size]
+    if missing:
+        raise SlmworksError(
+            f"MLflow does not hold {missing[0]} of a release in full ({len(missing)} of {len(files)} files); "
+            "slmworks lineage sync goes on from there."
+        )
+
+
+def download(tracking: Tracking, store: "Store", entry: "Entry", version: str) -> Held:
+    """Fetch what MLflow hands out for a version (its own number) and hash all of it."""
+    import mlflow
+
+    uri = tracking.client.get_model_version_download_uri(entry.name, version)
+    with scratch_folder(store.cache, "check") as scratch:
+        got = mlflow.artifacts.download_artifacts(
+            artifact_uri=uri, dst_path=str(scratch), tracking_uri=tracking.client.tracking_uri
+        )
+        files = scan(Path(got))
+    ours = folder_or_none(store, entry.release)
+    differing = "" if ours is None else _differing(scan(ours), files)
+    return Held(entry, digests_of(files), len(files), sum(f.size for f in files), differing)
+
+
+def _differing(wanted: tuple[File, ...], found: tuple[File, ...]) -> str:
+    return min((file.path for file in set(wanted) ^ set(found)), default="")
+
+
+def _listed(client: Any, run_id: str, folder: str) -> Iterator[tuple[str, int]]:
+    """(path below the release, bytes) of every file that MLflow lists."""
+    for entry in client.list_artifacts(run_id, folder):
+        if entry.is_dir:
+            yield from _listed(client, run_id, entry.path)
+        else:
+            yield entry.path.removeprefix(f"{PLACE}/"), int(entry.file_size or 0)

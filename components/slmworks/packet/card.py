@@ -1,0 +1,101 @@
+"""The data card: rows in and out and why, lengths, labels, sources, licences as they were declared."""
+
+from collections.abc import Mapping, Sequence
+
+from slmworks import figures
+from slmworks.packet.found import Said
+from slmworks.packet.markup import Html, details, el, grid, join
+
+FEW = 6
+"""So many labels are listed in a cell; more are counted, and listed below."""
+
+
+def data(card: Said | None) -> Html:
+    """What `card.json` says, as far as it says it."""
+    if not card:
+        return Html("")
+    parts = [_rows(card.get("rows", {})), *_licences(card)]
+    for title, key in (("Dropped", "dropped"), ("Changed", "changed"), ("Personal data", "personal_data")):
+        if counts := card.get(key):
+            parts.append(_reasons(title, counts))
+    splits = {name: one for name, one in card.get("splits", {}).items() if isinstance(one, Mapping)}
+    if splits:
+        lines = [_split(name, one) for name, one in splits.items()]
+        headings = ("split", "rows", "characters: median", "95 %", "longest", "", "labels", "sources")
+        parts += [grid(headings, lines, text=(0, 5, 6, 7), label="Splits"), _labels(splits)]
+    written = [part for part in parts if part]
+    return join([el("h2", "Data"), *written]) if written else Html("")
+
+
+def _rows(rows: Said) -> Html:
+    if not {"in", "out"} <= rows.keys():
+        return Html("")
+    return el("p", f"{figures.count(rows['in'])} rows in, {figures.count(rows['out'])} rows out.")
+
+
+def _licences(card: Said) -> list[Html]:
+    declared = [el("p", f"Licence: {card['licence']}")] if card.get("licence") else []
+    named = card.get("licences") or {}
+    if named:
+        listed = "; ".join(f"{name}: {text or 'not declared'}" for name, text in sorted(named.items()))
+        declared.append(el("p", f"Licences as declared: {listed}"))
+    return declared or [el("p", "Licence: not declared.", class_="warning")]
+
+
+def _reasons(title: str, counts: Mapping[str, int]) -> Html:
+    listed = ", ".join(f"{reason} {figures.count(count)}" for reason, count in sorted(counts.items()))
+    return el("p", f"{title}: {listed}")
+
+
+def _split(name: str, one: Said) -> list[object]:
+    lengths = one.get("lengths") or {}
+    known = {**one.get("characters", {}), **lengths.get("quantiles", {})}
+    spread = (known.get("p50", known.get("median")), known.get("p95"), known.get("max"))
+    return [
+        name,
+        figures.count(one["rows"]),
+        *(figures.NOTHING if value is None else figures.count(round(value)) for value in spread),
+        _histogram(lengths.get("histogram") or []),
+        _few(one.get("labels", {}), "labels"),
+        _few(one.get("sources", {}), "sources"),
+    ]
+
+
+def _few(counts: Mapping[str, int], what: str) -> str:
+    if len(counts) > FEW:
+        low, high = (figures.count(of(counts.values())) for of in (min, max))
+        return f"{len(counts)} {what}, {low}–{high} rows each"
+    return ", ".join(f"{key or '(none)'} {figures.count(count)}" for key, count in sorted(counts.items()))
+
+
+def _histogram(bins: Sequence[Sequence[float]]) -> Html:
+    """Bars of equal width, one a bin `[upper end, rows]`."""
+    if not bins:
+        return Html("")
+    most, wide, high = max(count for _, count in bins) or 1, 8, 24
+    bars = [
+        el(
+            "rect",
+            el("title", f"up to {upper:g}: {figures.count(int(count))} rows"),
+            x=i * wide,
+            y=f"{high - high * count / most:.1f}",
+            width=wide - 1,
+            height=f"{high * count / most:.1f}",
+            class_="column",
+        )
+        for i, (upper, count) in enumerate(bins)
+    ]
+    words = f"Lengths up to {bins[-1][0]:g}, {len(bins)} bins"
+    return el("svg", *bars, width=wide * len(bins), height=high, role="img", aria_label=words)
+
+
+def _labels(splits: Mapping[str, Said]) -> Html:
+    """Rows of every label in every split, where there are too many for a cell."""
+    labels = sorted({label for one in splits.values() for label in one.get("labels", {})})
+    if len(labels) <= FEW:
+        return Html("")
+    named = [name for name, one in splits.items() if one.get("labels")]
+    lines = [
+        [label, *(figures.count(splits[name]["labels"].get(label, 0)) for name in named)] for label in labels
+    ]
+    return details(f"All {len(labels)} labels", grid(("label", *named), lines, label="Labels"))

@@ -1,0 +1,63 @@
+"""Where a model comes from, and how to make it again."""
+
+from slmworks.packet.dag import picture
+from slmworks.packet.found import Background, Made
+from slmworks.packet.markup import Html, details, el, grid, join
+
+
+def lineage(background: Background) -> Html:
+    """The picture from the source files to the model; the verdict's whole way as text."""
+    if background.model is None and background.verdict is None:
+        return Html("")
+    parts = [el("h2", "Lineage")]
+    if background.model is not None:
+        root = background.model.root
+        parts += [
+            el("p", "From the source files to the model ", el("code", f"sha256:{root.digest}")),
+            el(
+                "div",
+                picture(background.model),
+                class_="wide",
+                tabindex=0,
+                role="region",
+                aria_label="Lineage",
+            ),
+        ]
+    if background.verdict is not None:
+        from slmworks.lineage.ancestry import render
+
+        way = render(background.verdict).partition("\n")[2]
+        parts.append(details("As text, with all reports", el("pre", way, tabindex=0)))
+    return join(parts)
+
+
+def again(background: Background, page_of: str) -> Html:
+    """The commands that make the same model again, with versions and digests; `page_of` is the verdict."""
+    made = background.made
+    if made is None:
+        return Html("")
+    steps = grid(
+        ("step", "from", "code", "result"),
+        (
+            [step, origin, *(el("code", digest) for digest in digests)]
+            for step, origin, *digests in made.steps
+        ),
+        text=range(4),
+        label="Steps",
+    )
+    return join(
+        [
+            el("h2", "How to make it again"),
+            el("pre", _commands(made, page_of), tabindex=0),
+            el("p", "The same files, recipe and versions give the same digests for deterministic steps."),
+            details("Step by step: versions and digests", steps),
+            details("The recipe, as it was", el("pre", made.text, tabindex=0)) if made.text else "",
+        ]
+    )
+
+
+def _commands(made: Made, page_of: str) -> str:
+    lines = [f"pip install {' '.join(made.packages)}"] if made.packages else []
+    lines += [f"slmworks run {made.recipe}"] if made.recipe else []
+    lines += [f"slmworks lineage {page_of}"] if page_of else []
+    return "\n".join(lines)

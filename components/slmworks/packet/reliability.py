@@ -1,0 +1,94 @@
+"""How far the probabilities can be believed: a picture of the bins, and the numbers beside it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slmworks import figures
+from slmworks.packet.found import Found
+from slmworks.packet.markup import Html, el, grid, join
+
+SIDE, EDGE, TOP = 240, 34, 12
+"""Length of an axis, room for what stands beside it, and room for the largest dot; in pixels."""
+
+
+def calibration(found: Found) -> Html:
+    """Reliability of candidate and teacher (DeGroot & Fienberg, 1983), and their calibration errors."""
+    judged = {"candidate": found.candidate, "teacher": found.teacher}
+    known = {
+        name: said["splits"]["test"]["calibration"]
+        for name, said in judged.items()
+        if said and "calibration" in said["splits"]["test"]
+    }
+    if "candidate" not in known:
+        return Html("")
+    lines = [
+        [name, *(figures.score(said[key]) for key in ("ece", "ece_equal_mass", "brier", "nll"))]
+        for name, said in known.items()
+    ]
+    headings = ("", "calibration error", "with bins of equal mass", "Brier score", "log loss")
+    pictures = [el("figure", _picture(name, said), el("figcaption", name)) for name, said in known.items()]
+    note = (
+        "Where dots lie below the diagonal, the model is surer than it is right. A dot is a bin of answers, "
+        "the larger the more rows; calibration error: mean gap to the diagonal (Guo et al., 2017)."
+    )
+    return join(
+        [
+            el("h2", "Calibration"),
+            grid(headings, lines, label="Calibration"),
+            el("div", *pictures, class_="pictures"),
+            el("p", note, class_="soft"),
+        ]
+    )
+
+
+def _picture(name: str, said: Mapping[str, Any]) -> Html:
+    full = max(one["n"] for one in said["bins"])
+    words = f"Reliability of the {name}: calibration error {figures.score(said['ece'])}"
+    ticks = [piece for share in (0.0, 0.5, 1.0) for piece in _ticks(share)]
+    dots = [
+        el(
+            "circle",
+            el(
+                "title",
+                f"{figures.count(one['n'])} rows, {figures.percent(one['confidence'])} sure, "
+                f"{figures.percent(one['accuracy'])} right",
+            ),
+            cx=_x(one["confidence"]),
+            cy=_y(one["accuracy"]),
+            r=f"{2 + 8 * (one['n'] / full) ** 0.5:.1f}",
+            class_="strong dot" if name == "candidate" else "weak dot",
+        )
+        for one in said["bins"]
+    ]
+    return el(
+        "svg",
+        el("title", words),
+        el("rect", x=EDGE, y=TOP, width=SIDE, height=SIDE, class_="frame"),
+        el("line", x1=_x(0), y1=_y(0), x2=_x(1), y2=_y(1), class_="axis dashed"),
+        *ticks,
+        *dots,
+        el("text", "how sure", x=EDGE + SIDE / 2, y=SIDE + TOP + EDGE - 4, class_="axis-title"),
+        el("text", "how often right", x=0, y=0, transform=f"translate(10 {TOP + SIDE / 2}) rotate(-90)",
+           class_="axis-title"),
+        width=SIDE + EDGE + 12,
+        height=SIDE + EDGE + TOP,
+        viewBox=f"0 0 {SIDE + EDGE + 12} {SIDE + EDGE + TOP}",
+        role="img",
+        aria_label=words,
+    )  # fmt: skip
+
+
+def _ticks(share: float) -> list[Html]:
+    written = f"{share:g}"
+    return [
+        el("text", written, x=_x(share), y=SIDE + TOP + 14, class_="tick"),
+        el("text", written, x=EDGE - 10, y=f"{float(_y(share)) + 4:.1f}", class_="tick"),
+    ]
+
+
+def _x(share: float) -> str:
+    return f"{EDGE + share * SIDE:.1f}"
+
+
+def _y(share: float) -> str:
+    return f"{TOP + (1 - share) * SIDE:.1f}"

@@ -1,0 +1,136 @@
+"""int8 weights and activations with scales fixed on training texts, all in ONNX Runtime: no torch needed.
+
+Only multiplications by a weight are quantized. Quantizing every operator that ONNX Runtime knows (softmax,
+additions, layer norms) made a MiniLM classifier useless: accuracy .16 instead of .89.
+"""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from slmworks.artifact import Dataset, Model
+from slmworks.errors import BadRequest, TaskFailed
+from slmworks.quantize import Quantize
+from slmworks.stage import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Method = Literal["minmax", "entropy", "percentile"]
+
+
+class OnnxStatic(Quantize):
+    """Fix int8 scales by running training texts through the graph (ONNX Runtime `quantize_static`).
+
+    Method: post-training static quantization (Jacob et al., 2018); entropy and percentile choose scales as
+    in Migacz, "8-bit Inference with TensorRT" (2017), and Wu et al. (2020). Not marked deterministic: the
+    scales follow from floating-point activations, whose last bits depend on the processor.
+    """
+
+    accepts: ClassVar = {"model": ("hf", "onnx")}
+    produces: ClassVar = "onnx"
+    tasks: ClassVar = ("classification",)
+    max_threads: ClassVar = 1
+    reads: ClassVar = {"calibration": ("train",)}
+    needs: ClassVar = frozenset({"calibration"})
+    depends_on: ClassVar = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
+
+    rows: PositiveInt = 256
+    """Training texts to calibrate with, drawn at random (by the task's seed)."""
+    batch_size: PositiveInt = 16
+    """Texts that are calibrated together."""
+    observer: Method = "minmax"
+    """How scales follow from activations: extremes, or a histogram that is cut (entropy, percentile) and
+    cares less for rare outliers."""
+    per_channel: bool = True
+    """One scale for each output of a layer instead of one for the whole layer: more exact, as fast."""
+    reduce_range: bool = True
+    """Use 7 of the 8 bits of weights: more exact on processors without VNNI, where 8-bit sums overflow."""
+    operators: Annotated[tuple[Literal["MatMul", "Gemm"], ...], Field(min_length=1)] = ("MatMul", "Gemm")
+    """Multiplications that are computed in 8 bits, where one factor is a weight."""
+    embeddings: bool = True
+    """Store the embedding tables in 8 bits too: most of a small model's bytes are there."""
+    agreement: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """Smallest share of the calibration texts that must keep their label; less means that it went wrong."""
+
+    def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
+        """Export where needed, calibrate, quantize, and compare with the original on the texts."""
+        from slmworks.runtimes.onnx_classifier import open_tokenizer
+        from slmworks_onnx.calibration import calibration_texts, encoded_batches
+        from slmworks_onnx.export import as_onnx, classifier_meta, require_classifier, write_companions
+        from slmworks_onnx.int8 import count_weights, int8_share
+
+        require_classifier(model)
+        texts = calibration_texts(calibration, self.rows, task.seed, plugin="onnx-static")
+        task.progress(0, len(texts), note="export")
+        source = as_onnx(model, task.scratch)
+        already, parameters = count_weights(source)
+        if already:
+            raise BadRequest("the model is quantized already; give onnx-static the step before that one.")
+        tokenizer = open_tokenizer(model.path, int(model.meta["max_length"]))
+        target = task.output / "model.onnx"
+        batches = encoded_batches(tokenizer, texts, self.batch_size, task)
+        self._quantize(source, target, task.scratch, batches, math.ceil(len(texts) / self.batch_size))
+        write_companions(model, task.output)
+        share = int8_share(target, parameters)
+        task.progress(len(texts), len(texts), note="compare")
+        quantized = {"method": "onnxruntime-static", "weights_int8_share": share}
+        return Model(
+            path=task.output,
+            format="onnx",
+            meta={**classifier_meta(model), "quantized": quantized},
+            summary={
+                "bytes": target.stat().st_size,
+                "weights_int8_share": share,
+                "calibration_rows": len(texts),
+                "agreement": self._compare(source.parent, texts, task),
+            },
+        )
+
+    def _quantize(
+        self,
+        source: Path,
+        target: Path,
+        scratch: Path,
+        batches: Iterable[dict[str, "np.ndarray[Any, Any]"]],
+        count: int,
+    ) -> None:
+        from slmworks_onnx.calibrated import quantize_static
+        from slmworks_onnx.int8 import EMBEDDINGS, quantize_weights
+
+        linear = scratch / "linear.onnx"
+        quantize_static(
+            source,
+            linear,
+            batches=batches,
+            count=count,
+            observer=self.observer,
+            operators=self.operators,
+            per_channel=self.per_channel,
+            reduce_range=self.reduce_range,
+        )
+        if self.embeddings:
+            quantize_weights(linear, target, operators=EMBEDDINGS, scratch=scratch)
+            linear.unlink()
+        else:
+            linear.rename(target)
+
+    def _compare(self, original: Path, texts: list[str], task: Task) -> float:
+        from slmworks.runtimes import Runtime
+        from slmworks.runtimes.onnx_classifier import OnnxClassifier
+
+        made, wanted = (
+            Runtime(OnnxClassifier(folder, task.threads)).predict(texts).argmax(axis=1)
+            for folder in (task.output, original)
+        )
+        share = float((made == wanted).mean())
+        if share < self.agreement:
+            raise TaskFailed(
+                f"quantize: only {share:.1%} of the {len(texts)} calibration texts keep their label in "
+                f"int8, less than `agreement` ({self.agreement:.0%}); calibrate with more `rows` or another "
+                "`observer`, or use onnx-dynamic."
+            )
+        return round(share, 4)

@@ -1,0 +1,110 @@
+"""`POST /classify`, the one path that has to be fast: plain ASGI, one pass over the body, no copies.
+
+Every way it can end is a status and one line of JSON, and is counted.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_json
+
+from slmworks_serve.limits import Refused
+from slmworks_serve.question import WAY_OUT, read
+
+if TYPE_CHECKING:
+    from slmworks_serve.app import Service
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_JSON = (b"content-type", b"application/json")
+
+
+class _Gone(Exception):
+    """The client hung up before its question was complete."""
+
+
+class Classify:
+    """The ASGI endpoint of one service."""
+
+    def __init__(self, service: "Service") -> None:
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever it is."""
+        begun, metrics = time.perf_counter(), self.service.metrics
+        metrics.in_flight.inc()
+        try:
+            status, body, headers = await self._answer(scope, receive)
+        except _Gone:
+            return
+        finally:
+            metrics.in_flight.dec()
+        metrics.answered(status, time.perf_counter() - begun)
+        length = (b"content-length", b"%d" % len(body))
+        await send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *headers]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+        seconds, complete = self.service.limits.deadline, False
+        try:
+            async with asyncio.timeout(seconds):
+                body = await _body(scope, receive, self.service.limits.max_body)
+                complete = True
+                return 200, await self._classified(body), []
+        except TimeoutError:
+            if complete:
+                return _said(Refused(504, f"no answer within {seconds:g} s; it was dropped; try again."))
+            return _said(Refused(408, f"the body did not arrive within {seconds:g} s.", close=True))
+        except Refused as refused:
+            return _said(refused)
+        except _Gone:
+            raise
+        except Exception as error:  # noqa: BLE001 - one question must not bring a traceback to its asker
+            self.service.say(f"a question failed: {type(error).__name__}: {error}")
+            return _said(Refused(500, f"the model failed on this question ({type(error).__name__})."))
+
+    async def _classified(self, body: bytes) -> bytes:
+        service = self.service
+        question = read(body, service.limits)
+        model = service.model
+        texts = [question.text] if question.text is not None else question.texts or []
+        answers = await service.batches.answer(model, texts)
+        who = {"model": model.served.name, "version": model.served.version}
+        for answer in answers:
+            service.metrics.said(answer["label"], model.served.version)
+        return to_json({**answers[0], **who} if question.text is not None else {**who, "answers": answers})
+
+
+async def _body(scope: Scope, receive: Receive, most: int) -> bytes:
+    """The body; Refused when it is too long, whatever its header claims, or when it is no JSON."""
+    headers = dict(scope["headers"])
+    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
+    too_long = Refused(413, f"the body is longer than {most} bytes; send fewer texts at a time.", close=True)
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > most:
+        raise too_long
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise too_long
+        if not message.get("more_body", False):
+            break
+    if kind != b"application/json":
+        raise Refused(415, f"the content-type is '{kind.decode('latin-1')[:80]}'. {WAY_OUT}")
+    return b"".join(parts)
+
+
+def _said(refused: Refused) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    headers = [(b"connection", b"close")] if refused.close else []
+    if refused.status == 503:
+        headers.append((b"retry-after", b"1"))
+    return refused.status, to_json({"error": refused.line}), headers

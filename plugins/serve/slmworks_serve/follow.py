@@ -1,0 +1,72 @@
+"""Follow the approval log: load the next champion beside the one that answers, then switch.
+
+A version that cannot be had (edited, missing) changes nothing: the old one goes on, and why is said once.
+"""
+
+import threading
+import time
+
+from slmworks.errors import SlmworksError
+from slmworks.registry import Registry
+from slmworks.release import approved_release
+from slmworks_serve.app import Service
+from slmworks_serve.model import Served, load
+
+EVERY = 2.0
+"""Seconds between two looks at the log."""
+AGAIN = 30.0
+"""Seconds after which a version that was refused is tried again: somebody may have restored it."""
+
+
+class Follow(threading.Thread):
+    """A thread that keeps a service on the champion of its name, forward and back."""
+
+    def __init__(self, service: Service, registry: Registry, every: float = EVERY) -> None:
+        super().__init__(name="follow", daemon=True)
+        self._service, self._registry, self._every = service, registry, every
+        self._name = service.model.served.name
+        self._entries: list[str] | None = None
+        self._retry_at = 0.0
+        self._said = ""
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Look at the log until stopped."""
+        while not self._over.wait(self._every):
+            self.look()
+
+    def stop(self) -> None:
+        """End within one look."""
+        self._over.set()
+
+    def look(self) -> None:
+        """Switch if the log names another champion. Costs one listing when nothing was decided."""
+        version = 0
+        try:
+            entries = self._registry.store.list(f"registry/{self._name}/")
+            if entries == self._entries and (not self._said or time.monotonic() < self._retry_at):
+                return
+            self._entries = entries
+            champion = self._registry.state(self._name).champion
+            if champion is not None and champion.number != self._service.model.served.version:
+                version = champion.number
+                self._switch(version)
+            self._said = ""
+        except (SlmworksError, OSError) as error:
+            self._keep(version, str(error))
+        except Exception as error:  # noqa: BLE001 - a model that doesn't load must not end the following
+            self._keep(version, f"v{version} does not load ({type(error).__name__}: {error})")
+
+    def _switch(self, version: int) -> None:
+        approved = approved_release(self._registry, self._name, version)
+        self._service.switch(load(approved.folder, Served.of(approved)))
+        self._service.say(f"v{version} answers now")
+
+    def _keep(self, version: int, why: str) -> None:
+        self._retry_at = time.monotonic() + AGAIN
+        if why == self._said:
+            return
+        self._said = why
+        if version:
+            self._service.metrics.switched(version, refused=True)
+        self._service.say(f"v{self._service.model.served.version} goes on: {why}")

@@ -1,0 +1,35 @@
+"""What one server takes on before it says no: sizes, waiting texts and seconds."""
+
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+
+
+class Limits(BaseModel):
+    """The limits of `slmworks serve`, each an option of the command."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    max_body: PositiveInt = 1 << 20
+    """Bytes of one request's body; more is answered 413."""
+    max_texts: PositiveInt = 1000
+    """Texts in one request; more is answered 422."""
+    max_characters: PositiveInt = 20_000
+    """Characters of one text; more is answered 422."""
+    max_batch: PositiveInt = 32
+    """Texts that are computed together at most; 1 computes every text alone."""
+    max_queue: PositiveInt = 2000
+    """Texts that may wait; a request that would exceed it is answered 503 with Retry-After."""
+    deadline: PositiveFloat = 10.0
+    """Seconds from a request's head to its answer; then 408 (body) or 504, and its texts are dropped."""
+    grace: PositiveInt = 10
+    """Seconds that requests in flight have left when the server is told to stop."""
+
+
+class Refused(Exception):
+    """A request that is not answered: a status, one line, and whether the connection must be closed."""
+
+    def __init__(self, status: int, line: str, *, close: bool = False) -> None:
+        super().__init__(line)
+        self.status = status
+        self.line = line
+        self.close = close
+        """The body was not read to its end, so nothing else can follow on this connection."""

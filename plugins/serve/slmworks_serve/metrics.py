@@ -1,0 +1,73 @@
+"""What Prometheus reads at `/metrics`. Each server has its own registry: two in one process don't mix."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slmworks_serve.model import Served
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+TEXTS = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """The meters of one server."""
+
+    def __init__(self) -> None:
+        import prometheus_client as prometheus
+
+        prometheus.disable_created_metrics()  # as many series again, and nobody asks when a counter began
+        self._all = prometheus.CollectorRegistry()
+        self._format = prometheus.generate_latest
+        self.content_type = prometheus.CONTENT_TYPE_LATEST
+        prometheus.ProcessCollector(registry=self._all)
+
+        def meter(kind: Any, name: str, what: str, *labels: str, **more: Any) -> Any:
+            return kind(f"slmworks_{name}", what, labels, registry=self._all, **more)
+
+        self._requests = meter(prometheus.Counter, "requests", "Answered POST /classify requests", "status")
+        self._seconds = meter(
+            prometheus.Histogram, "request_seconds", "Time to answer POST /classify", buckets=SECONDS
+        )
+        self._texts = meter(prometheus.Histogram, "batch_texts", "Texts computed together", buckets=TEXTS)
+        self._labels = meter(prometheus.Counter, "labels", "Answers given", "label", "version")
+        self._waiting = meter(prometheus.Gauge, "queued_texts", "Texts that wait to be computed")
+        self.in_flight = meter(prometheus.Gauge, "requests_in_flight", "Requests being answered")
+        self._switches = meter(
+            prometheus.Counter, "switches", "Other versions that the log named", "version", "result"
+        )
+        self._model = meter(
+            prometheus.Gauge,
+            "model_info",
+            "The release that answers",
+            "name",
+            "version",
+            "model_digest",
+            "wrapper_digest",
+        )
+
+    def answered(self, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._requests.labels(status).inc()
+        self._seconds.observe(seconds)
+
+    def batch(self, texts: int) -> None:
+        """Count a batch."""
+        self._texts.observe(texts)
+
+    def said(self, label: str, version: int) -> None:
+        """Count an answer."""
+        self._labels.labels(label, version).inc()
+
+    def serves(self, served: "Served") -> None:
+        """Name the release that answers from now on."""
+        self._model.clear()
+        self._model.labels(served.name, served.version, served.model_digest, served.wrapper_digest).set(1)
+
+    def switched(self, version: int, *, refused: bool = False) -> None:
+        """Count a version that was switched to, or refused."""
+        self._switches.labels(version, "refused" if refused else "switched").inc()
+
+    def text(self, waiting: int) -> bytes:
+        """Everything, in Prometheus' text format."""
+        self._waiting.set(waiting)
+        return bytes(self._format(self._all))

@@ -1,0 +1,86 @@
+"""Distillation into a bag of embeddings: a hundredth of the bytes, for what words alone can decide."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from slmworks.artifact import Dataset, Model
+from slmworks.distill import Distill
+from slmworks.errors import BadRequest
+from slmworks.stage import Task
+from slmworks_torch.imitation import Imitation
+
+if TYPE_CHECKING:
+    from slmworks_torch.bag import BagClassifier
+    from slmworks_torch.imitation import Material
+
+
+class BagOfEmbeddings(Imitation, Distill):
+    """Teach a mean of token embeddings with one hidden layer what the teacher says (Iyyer et al., 2015).
+
+    It reads word order only as far as pairs of neighbours go; altered text (`augment`) is what it lives on.
+    """
+
+    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
+    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",)}
+    produces: ClassVar[str] = "onnx"
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    makes_task: ClassVar[str] = "classification"
+
+    epochs: PositiveInt = 8
+    """How often every row is seen; the last epoch that is not clearly worse on `validation` is kept."""
+    learning_rate: PositiveFloat = 3e-3
+    """Highest step size of AdamW; new embeddings take larger steps than pretrained ones."""
+    batch_size: PositiveInt = 128
+    """Rows a step; rows of similar length go together."""
+    augment: NonNegativeInt = 4
+    """Altered copies of each text of `train` that the teacher labels and the student learns from."""
+    alpha: NonNegativeFloat = 1.0
+    """Weight of the cross-entropy with the labels, on the rows that have one."""
+    width: PositiveInt = 128
+    """Numbers in an embedding."""
+    hidden: PositiveInt = 256
+    """Units between the means and the labels."""
+    pairs: NonNegativeInt = 1024
+    """Rows of a hashed table for pairs of neighbouring tokens (Joulin et al., 2017); 0 for none."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of activations that is dropped while training (Srivastava et al., 2014)."""
+
+    def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
+        """Ask the teacher once, train the bag, choose the epoch on `validation`, write ONNX."""
+        from slmworks_torch import imitation, training
+
+        if student:
+            raise BadRequest("student: bag-of-embeddings makes its own; leave it out, or use logit-kd.")
+        material = imitation.gather(teacher, None, data, self, task)
+        pupil = self._pupil(material, data.labels)
+        outcome = training.train(pupil.net, material.lesson(pupil, self), self, task)
+        pupil.save(task.output)
+        return Model(
+            path=task.output,
+            format="onnx",
+            meta=pupil.meta,
+            summary={
+                **material.numbers(outcome),
+                "parameters": pupil.parameters,
+                "vocabulary": pupil.tokenizer.get_vocab_size(),
+            },
+        )
+
+    def _pupil(self, material: "Material", labels: list[str]) -> "BagClassifier":
+        """A new bag; the teacher's tokenizer, cut to the training text where asked for."""
+        from slmworks_torch import vocabulary
+        from slmworks_torch.bag import BagClassifier, Shape, network
+
+        tokenizer = material.master.tokenizer
+        if self.vocabulary == "cut":
+            tokenizer = vocabulary.cut(tokenizer, material.texts, min_count=self.min_count).tokenizer
+        size = max(tokenizer.get_vocab().values()) + 1
+        return BagClassifier(
+            net=network(Shape(size, self.pairs, self.width, self.hidden, len(labels))),
+            tokenizer=tokenizer,
+            labels=labels,
+            max_length=self.max_length or material.master.max_length,
+            pad=tokenizer.token_to_id("[PAD]") or 0,
+        )

@@ -1,0 +1,87 @@
+"""Who may decide from the command line, and what the log says about how that was known."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from slmworks.cli.decide import approve, reject, rollback
+from slmworks.errors import BadRequest
+from slmworks.store import open_store
+from stories import Story
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def decide(store):
+    """Run a decision as a person would; errors come out as they are."""
+
+    def run(command, *words):
+        where = ["--store", store.url, "--tracking", "none"]
+        return CliRunner().invoke(
+            command,
+            ["reviews", *words, "--because", "good", *where],
+            catch_exceptions=False,
+            standalone_mode=False,
+        )
+
+    def said(command, *words):
+        ended = run(command, *words)
+        if ended.exception is not None:
+            raise ended.exception
+        return ended.output
+
+    return said
+
+
+def waiting(store, tmp_path, *reviewers):
+    """A version that waits, of a recipe that asks these reviewers."""
+    story = Story(store, tmp_path / "work").tell()
+    story.record("approve", "approve log", state="skipped", options={"reviewers": list(reviewers)})
+    story.end()
+
+
+def log(store):
+    return [json.loads(store.read(key)) for key in store.list("registry/reviews/")]
+
+
+def test_without_reviewers_anybody_decides_and_it_is_said_to_be_a_claim(store, tmp_path, decide):
+    waiting(store, tmp_path)
+    assert "by ada · champion: v1" in decide(approve, "--user", "ada")
+    assert log(store)[-1]["how"] == "claimed: command line"
+
+
+@pytest.mark.parametrize("command", [approve, reject])
+def test_who_is_not_asked_is_refused_with_the_way_out_and_nothing_is_written(
+    store, tmp_path, decide, command
+):
+    waiting(store, tmp_path, "ml-leads", "ada")
+    with pytest.raises(
+        BadRequest,
+        match=rf"asks ml-leads, ada to decide, and 'bob' is not.*slmworks {command.name} reviews 1 .*--as ml-leads",
+    ) as error:
+        decide(command, "--user", "bob")
+    assert "\n" not in str(error.value)
+    assert len(log(store)) == 1
+
+
+def test_a_reviewer_decides_by_name_or_for_a_group(store, tmp_path, decide):
+    waiting(store, tmp_path, "ml-leads", "ada")
+    decide(approve, "--user", "ada")
+    assert log(store)[-1]["how"] == "claimed: command line, a reviewer of the recipe"
+    story = Story(store, tmp_path / "more", "run-2").tell(3.0)
+    story.record("approve", "approve log", state="skipped", options={"reviewers": ["ml-leads"]})
+    decide(approve, "--user", "bob", "--as", "ml-leads")
+    assert (log(store)[-1]["who"], log(store)[-1]["version"]) == ("bob", 2)
+    assert log(store)[-1]["how"] == "claimed: command line, for ml-leads, whom the recipe asks"
+    assert "rollback reviews v1" in decide(rollback, "--user", "carol")  # an emergency waits for nobody
+
+
+def test_a_group_that_nobody_asked_is_refused(store, tmp_path, decide):
+    waiting(store, tmp_path, "ml-leads")
+    with pytest.raises(BadRequest, match="--as admins: the recipe asks ml-leads to decide"):
+        decide(approve, "--user", "ada", "--as", "admins")

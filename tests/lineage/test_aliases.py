@@ -1,0 +1,67 @@
+"""An alias moved by hand is refused and repaired; one that is merely late is neither."""
+
+import pytest
+
+from releases import BY
+from slmworks.errors import BadRequest
+from slmworks.lineage import sync
+from slmworks.lineage.aliases import Shown, glance, refuse_moved_champion
+from slmworks.lineage.tracking import connect
+from slmworks.registry import Registry
+from stories import Story
+
+
+@pytest.fixture
+def registry(store, story, tmp_path, uri):
+    """Two approved versions, shown by MLflow."""
+    Story(store, tmp_path / "more", "run-2").tell(3.0).end()
+    registry = Registry(store)
+    registry.approve("reviews", 1, **BY, why="first")
+    registry.approve("reviews", 2, **BY, why="better")
+    sync(store, uri)
+    return registry
+
+
+def test_what_mlflow_shows_is_read_without_mlflow(registry, uri):
+    assert glance(uri, "reviews") == Shown(4, {"champion": 2, "previous": 1})
+    assert glance(uri, "unknown") == Shown(0, {})
+    assert glance("sqlite:////nowhere/at/all.db", "reviews") is None
+    refuse_moved_champion(registry, uri, "reviews")
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("1", "names v1"), (None, "points nowhere"), ("3", "names a foreign one")]
+)
+def test_a_champion_moved_by_hand_is_refused_until_sync_puts_it_back(registry, uri, target, words):
+    client = connect(uri).client
+    if target is None:
+        client.delete_registered_model_alias("reviews", "champion")
+    else:
+        if target == "3":
+            client.create_model_version("reviews", source="models:/reviews/1")
+        client.set_registered_model_alias("reviews", "champion", target)
+    sync(registry.store, uri, "run-1", overrule=False)  # what the background does leaves it to a person
+    with pytest.raises(
+        BadRequest,
+        match=rf"moved by hand and {words}; the approval log says v2 \(approved by ada .*: better\).*"
+        "slmworks lineage sync",
+    ) as error:
+        refuse_moved_champion(registry, uri, "reviews")
+    assert "\n" not in str(error.value)
+    assert sync(registry.store, uri).aliases == 1
+    refuse_moved_champion(registry, uri, "reviews")
+
+
+def test_a_picture_that_is_behind_the_log_stops_nothing(registry, uri):
+    registry.rollback("reviews", **BY, why="no")
+    refuse_moved_champion(registry, uri, "reviews")
+    registry.approve("reviews", 2, **BY, why="yes")
+    registry.rollback("reviews", **BY, why="no after all")
+    refuse_moved_champion(registry, uri, "reviews")
+    connect(uri).client.delete_registered_model_alias("reviews", "champion")
+    with pytest.raises(BadRequest, match="points nowhere; the approval log says v1"):
+        refuse_moved_champion(registry, uri, "reviews")
+
+
+def test_an_mlflow_that_is_down_stops_nothing(registry):
+    refuse_moved_champion(registry, "http://127.0.0.1:9", "reviews")

@@ -1,0 +1,116 @@
+"""Batching: nobody waits for company, similar texts go together, too much is refused."""
+
+import asyncio
+import threading
+
+import pytest
+
+from slmworks_serve.batches import Batches
+from slmworks_serve.limits import Refused
+
+
+class Recorder:
+    """Answers with the text itself, once it may; remembers every batch."""
+
+    def __init__(self):
+        self.batches = []
+        self.may = threading.Event()
+
+    def classify(self, texts):
+        self.batches.append(list(texts))
+        self.may.wait(5)
+        return [{"label": text} for text in texts]
+
+
+def run(scenario, *, threads=1, max_batch=8, max_queue=100):
+    """Run `scenario(batches, model)`; gives the model, and the sizes that were seen."""
+    model, sizes = Recorder(), []
+
+    async def main():
+        batches = Batches(threads, max_batch=max_batch, max_queue=max_queue, seen=sizes.append)
+        await scenario(batches, model)
+
+    asyncio.run(main())
+    assert sizes == [len(batch) for batch in model.batches]
+    return model
+
+
+async def ask(batches, model, *texts):
+    """Start a request and let it reach the queue."""
+    task = asyncio.create_task(batches.answer(model, texts))
+    await asyncio.sleep(0.02)
+    return task
+
+
+def test_one_text_starts_at_once_and_the_rest_goes_together():
+    async def scenario(batches, model):
+        asked = [await ask(batches, model, text) for text in "abcd"]
+        model.may.set()
+        assert [(await task)[0]["label"] for task in asked] == list("abcd")
+
+    assert run(scenario).batches == [["a"], ["b", "c", "d"]]
+
+
+def test_a_long_text_is_computed_apart():
+    long = "x" * 2000
+
+    async def scenario(batches, model):
+        asked = [await ask(batches, model, text) for text in ("a", "b", long, "c")]
+        model.may.set()
+        await asyncio.gather(*asked)
+
+    assert run(scenario).batches == [["a"], ["b", "c"], [long]]
+
+
+def test_a_request_larger_than_a_batch_is_answered_in_order():
+    texts = [f"text {n}" for n in range(50)]
+
+    async def scenario(batches, model):
+        model.may.set()
+        assert [answer["label"] for answer in await batches.answer(model, texts)] == texts
+
+    assert max(map(len, run(scenario, threads=2).batches)) == 8
+
+
+def test_models_are_never_mixed():
+    other = Recorder()
+    other.may.set()
+
+    async def scenario(batches, model):
+        asked = [await ask(batches, which, "a") for which in (model, model, other, model)]
+        model.may.set()
+        await asyncio.gather(*asked)
+        assert other.batches == [["a"]]
+        model.batches.insert(2, ["a"])  # where the other model's batch was seen
+
+    assert [len(batch) for batch in run(scenario).batches] == [1, 2, 1]
+
+
+def test_a_full_queue_refuses_and_what_was_given_up_is_not_computed():
+    async def scenario(batches, model):
+        first = await ask(batches, model, "first")
+        given_up = await ask(batches, model, "given up", "too")
+        with pytest.raises(Refused, match="2 texts wait already") as refused:
+            await batches.answer(model, ["one", "more"])
+        assert refused.value.status == 503
+        given_up.cancel()
+        last = await ask(batches, model, "last")
+        model.may.set()
+        await asyncio.gather(first, last)
+
+    assert run(scenario, max_queue=3).batches == [["first"], ["last"]]
+
+
+def test_a_model_that_fails_fails_its_own_requests_only():
+    class Broken:
+        def classify(self, texts):
+            raise ValueError("no")
+
+    async def scenario(batches, model):
+        model.may.set()
+        with pytest.raises(ValueError, match="no"):
+            await batches.answer(Broken(), ["a"])
+        assert (await batches.answer(model, ["b"]))[0]["label"] == "b"
+        model.batches.insert(0, ["a"])
+
+    run(scenario)

@@ -1,0 +1,105 @@
+"""The edge bundle: whole, approved, and equal to the server where slmworks is not installed."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import venv
+
+import pytest
+
+from releases import approve, edit, register, word_counter
+from slmworks.registry import Registry
+from slmworks.store import open_store
+from slmworks.testing import Bench
+from slmworks_serve.edge import DeployEdge
+from slmworks_serve.visit import ask_once
+
+TEXTS = ["good, good again", "awful", "plain 🙂", "", "-"]
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    register(store, word_counter(tmp_path / "model"))
+    return store
+
+
+def command(store, folder, *more):
+    words = [sys.executable, "-m", "slmworks", "edge", "reviews", *more]
+    words += ["--to", str(folder), "--store", store.url.removeprefix("file://")]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def said(python, folder, texts):
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [python, "run.py", *texts], cwd=folder, env=env, capture_output=True, text=True, check=True
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def same_as_the_server(store, answers):
+    for text, answer in zip(TEXTS, answers, strict=True):
+        served = ask_once(store, "reviews", None, text)
+        assert answer["label"] == served["label"]
+        assert answer["scores"] == pytest.approx(served["scores"], abs=1e-6)
+
+
+def test_the_folder_answers_as_the_server_does(store, tmp_path):
+    approve(store)
+    folder = tmp_path / "out" / "edge"
+    done = command(store, folder)
+    assert (done.returncode, "reviews v1 in" in done.stdout) == (0, True)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md", "SHA256SUMS", "labels.json", "model.onnx", "release.json", "requirements.txt", "run.py",
+        "tokenizer.json",
+    ]  # fmt: skip
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+    same_as_the_server(store, said(sys.executable, folder, TEXTS))
+    wanted = [line.split("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()]
+    assert wanted == ["numpy", "onnxruntime", "tokenizers"]
+
+
+def test_what_is_not_approved_or_in_the_way_is_refused_and_nothing_is_written(store, tmp_path):
+    done = command(store, tmp_path / "edge", "1")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "v1 is not approved yet" in done.stderr
+    assert not (tmp_path / "edge").exists()
+    approve(store)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("mine")
+    done = command(store, tmp_path / "full")
+    assert (done.returncode, "exists already" in done.stderr) == (2, True)
+    release = store.folder(Registry(store).state("reviews").champion.registered.release)
+    edit(release / "model/labels.json", "{}")
+    done = command(store, tmp_path / "edge")
+    assert (done.returncode, "the approval names" in done.stderr) == (2, True)
+    assert not (tmp_path / "edge").exists()
+
+
+def test_as_a_deploy_step(store, tmp_path):
+    approve(store)
+    entry = Registry(store).state("reviews").champion.registered
+    release = register(store, word_counter(tmp_path / "again"))
+    task = dataclasses.replace(Bench(tmp_path).task("deploy"), open_registry=lambda: Registry(store))
+    deployment = DeployEdge().run(release=release, task=task)
+    assert deployment.refs == {"release": entry.release}
+    assert json.loads((deployment.path / "release.json").read_text())["model_digest"] == entry.model_digest
+
+
+@pytest.mark.slow
+def test_in_a_fresh_environment(store, tmp_path):
+    approve(store)
+    folder = tmp_path / "edge"
+    assert command(store, folder).returncode == 0
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = str(tmp_path / "venv/bin/python")
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q", "-r", "requirements.txt"]
+    subprocess.run(pip, cwd=folder, check=True)
+    same_as_the_server(store, said(python, folder, TEXTS))
+    found = subprocess.run(
+        [python, "-c", "import torch"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert "No module named 'torch'" in found.stderr

@@ -1,0 +1,74 @@
+"""Following the log: the next champion, back again, and what is refused."""
+
+import pytest
+
+from releases import BY, approve, edit, register, word_counter
+from slmworks.registry import Registry
+from slmworks.release import approved_release
+from slmworks.store import open_store
+from slmworks_serve.app import Service
+from slmworks_serve.follow import Follow
+from slmworks_serve.model import Served, load
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    for version, strength in ((1, 2.0), (2, 3.0)):
+        register(store, word_counter(tmp_path / f"model{version}", strength))
+    approve(store, 1)
+    return store
+
+
+@pytest.fixture
+def service(store):
+    approved = approved_release(Registry(store), "reviews")
+    return Service(load(approved.folder, Served.of(approved)), 1)
+
+
+def metrics(service):
+    return service.metrics.text(0).decode()
+
+
+def test_it_follows_an_approval_and_a_rollback(store, service):
+    follow = Follow(service, Registry(store))
+    follow.look()
+    assert service.model.served.version == 1
+    first = service.model.classify(["good"])[0]["score"]
+    approve(store, 2)
+    follow.look()
+    assert service.model.served.version == 2
+    assert service.model.classify(["good"])[0]["score"] > first
+    assert 'slmworks_switches_total{result="switched",version="2"} 1.0' in metrics(service)
+    Registry(store).rollback("reviews", **BY, why="worse")
+    follow.look()
+    assert service.model.served.version == 1
+
+
+def test_an_edited_version_is_not_switched_to_until_it_is_restored(store, service, capsys, monkeypatch):
+    release = store.folder(Registry(store).state("reviews").version(2).registered.release)
+    labels = release / "model/labels.json"
+    before = labels.read_text()
+    edit(labels, before.replace("negative", "bad"))
+    approve(store, 2)
+    follow = Follow(service, Registry(store))
+    for _ in range(3):
+        follow.look()
+    assert service.model.served.version == 1
+    said = capsys.readouterr().err
+    assert said.count("v1 goes on: reviews v2's model is") == 1
+    assert said.count("\n") == 1
+    assert 'result="refused",version="2"} 1.0' in metrics(service)
+    edit(labels, before)
+    monkeypatch.setattr("slmworks_serve.follow.AGAIN", 0)
+    follow._retry_at = 0
+    follow.look()
+    assert service.model.served.version == 2
+
+
+def test_a_log_that_cannot_be_read_changes_nothing(store, service, capsys):
+    follow = Follow(service, Registry(store))
+    (store.root / "registry/reviews/000002.json").unlink()
+    follow.look()
+    assert service.model.served.version == 1
+    assert "v1 goes on:" in capsys.readouterr().err

@@ -1,0 +1,177 @@
+"""The server on a real socket: broken HTTP, slow clients, too many at once, a switch under load, stopping."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from releases import BY, approve, register, word_counter
+from slmworks.registry import Registry
+from slmworks.store import open_store
+
+SERVE = """
+import json, sys
+from slmworks.store import open_store
+from slmworks_serve import follow
+from slmworks_serve.limits import Limits
+from slmworks_serve.run import serve
+follow.Follow.__init__.__defaults__ = (0.1,)
+serve(open_store(sys.argv[1]), 'reviews', port=0, threads=1, limits=Limits(**json.loads(sys.argv[2])))
+"""
+HEAD = b"POST /classify HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+
+
+class Server:
+    """A server process and how to talk to it, byte by byte."""
+
+    def __init__(self, url, **limits):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, url, json.dumps(limits)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        line = self.process.stdout.readline()
+        self.port = int(line.split("/classify")[0].rsplit(":", 1)[1])
+
+    def send(self, *parts, pause=0.0):
+        """Everything that comes back, until the server closes or nothing more comes for a while."""
+        with socket.create_connection(("127.0.0.1", self.port), 30) as sock:
+            for part in parts:
+                sock.sendall(part)
+                time.sleep(pause)
+            return reply(sock)
+
+    def ask(self, *texts):
+        body = json.dumps({"texts": texts}).encode()
+        return self.send(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        said = self.process.communicate(timeout=20)
+        return self.process.returncode, said
+
+
+def reply(sock):
+    """(status, head, body) of one answer."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        got = sock.recv(65536)
+        if not got:
+            break
+        data += got
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next((int(x.split(b":")[1]) for x in head.lower().split(b"\r\n") if b"content-length" in x), 0)
+    while len(body) < length and (got := sock.recv(65536)):
+        body += got
+    return int(head.split()[1]), head.decode().lower(), body.decode()
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    for version, strength in ((1, 2.0), (2, 3.0)):
+        register(store, word_counter(tmp_path / f"model{version}", strength))
+    approve(store, 1)
+    return store
+
+
+@pytest.fixture
+def start(store):
+    started = []
+
+    def begin(**limits):
+        started.append(Server(store.url, **limits))
+        return started[-1]
+
+    yield begin
+    for server in started:
+        server.process.kill()
+        server.process.communicate()
+
+
+def test_broken_http_and_slow_clients_are_told_and_the_server_goes_on(start):
+    server = start(deadline=0.5, max_body=1000)
+    chunked = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+    for parts, status, words in (
+        ([b"NONSENSE\r\n\r\n"], 400, ""),
+        ([chunked + b"zz\r\n{}\r\n0\r\n\r\n"], 400, ""),
+        ([HEAD + b"content-length: many\r\n\r\n"], 400, ""),
+        ([HEAD + b"content-length: 2000\r\n\r\n"], 413, "longer than 1000 bytes"),
+        ([chunked, b"400\r\n" + b"x" * 1024 + b"\r\n"], 413, "longer than 1000 bytes"),
+        ([HEAD + b'content-length: 20\r\n\r\n{"te'], 408, "did not arrive within 0.5 s"),
+        ([chunked + b"0\r\n\r\n"], 400, "not JSON"),
+        ([b"GET /nothing HTTP/1.1\r\nhost: a\r\n\r\n"], 404, "GET /nothing"),
+        ([b"BREW /classify HTTP/1.1\r\nhost: a\r\n\r\n"], None, ""),
+    ):
+        found, _, body = server.send(*parts)
+        assert found == status or (status is None and 400 <= found < 500)
+        assert words in body
+        assert "Traceback" not in body
+        assert body.count("\n") == 0
+    assert server.ask("good")[0] == 200
+    code, (_, errors) = server.stop()
+    assert (code, "Traceback" in errors) == (0, False)
+
+
+def test_too_much_at_once_is_refused_with_a_time_to_come_back(start):
+    server = start(max_queue=10, max_texts=100_000, max_body=10_000_000, max_batch=1, deadline=30)
+    big = threading.Thread(target=server.ask, args=["good"] * 8000)
+    big.start()
+    found = []
+    while big.is_alive() and 503 not in [status for status, _, _ in found]:
+        found.append(server.ask("good"))
+    big.join()
+    refused = next(one for one in found if one[0] == 503)
+    assert "retry-after: 1" in refused[1]
+    assert "texts wait already" in refused[2]
+    assert server.ask("good")[0] == 200
+
+
+def test_a_switch_and_back_under_load_fails_no_request(store, start):
+    server, over = start(), threading.Event()
+    seen, failed = [], []
+
+    def load():
+        while not over.is_set():
+            status, _, body = server.ask("good", "awful")
+            (seen if status == 200 else failed).append(json.loads(body).get("version"))
+
+    clients = [threading.Thread(target=load) for _ in range(4)]
+    for client in clients:
+        client.start()
+    _until(lambda: 1 in seen)
+    approve(store, 2)
+    _until(lambda: seen[-1] == 2)
+    Registry(store).rollback("reviews", **BY, why="worse")
+    _until(lambda: seen[-1] == 1)
+    over.set()
+    for client in clients:
+        client.join()
+    assert failed == []
+    assert set(seen) == {1, 2}
+
+
+def test_told_to_stop_it_finishes_what_it_has(start):
+    server = start(max_texts=100_000, max_body=10_000_000, max_batch=1, deadline=30, grace=30)
+    answers = []
+    big = threading.Thread(target=lambda: answers.append(server.ask(*["good"] * 5000)))
+    big.start()
+    time.sleep(0.2)
+    server.process.send_signal(signal.SIGTERM)
+    big.join(30)
+    assert answers[0][0] == 200
+    assert len(json.loads(answers[0][2])["answers"]) == 5000
+    assert server.process.wait(20) == 0
+
+
+def _until(happened, seconds=20):
+    limit = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
