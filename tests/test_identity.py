@@ -9,7 +9,7 @@ import pytest
 
 from slmworks import identity
 from slmworks.artifact import File, Manifest, tree_digest
-from slmworks.identity import code_digest, fingerprint, read_files
+from slmworks.identity import code_digest, fingerprint, module_digest, read_files
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def toy(tmp_path: Path, monkeypatch):
         for name in [name for name in sys.modules if name.partition(".")[0] == "slmworks_toy"]:
             monkeypatch.delitem(sys.modules, name)
         importlib.invalidate_caches()
-        code_digest.cache_clear()
+        module_digest.cache_clear()
         return importlib.import_module("slmworks_toy.steps")
 
     yield copy, load
-    code_digest.cache_clear()
+    module_digest.cache_clear()
 
 
 def test_code_is_the_module_and_what_it_imports(toy) -> None:

@@ -1,5 +1,6 @@
 """Processes that share a machine: cores are held, not assumed."""
 
+import os
 import subprocess
 import sys
 import time
@@ -75,6 +76,15 @@ def test_a_killed_holder_gives_its_cores_back(tmp_path: Path, all_cores: int) ->
     begun = time.monotonic()
     with process.cores(tmp_path, all_cores, alone=False):
         assert time.monotonic() - begun < 10
+
+
+def test_what_a_kill_left_half_written_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    for name, age in (("old", 2 * process.OLD), ("new", 1)):
+        (tmp_path / "parts" / name).write_text("half")
+        os.utime(tmp_path / "parts" / name, (time.time() - age,) * 2)
+    process.sweep(tmp_path)
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["new"]
 
 
 def test_more_threads_than_cores_are_all_cores(tmp_path: Path, all_cores: int) -> None:

@@ -30,15 +30,20 @@ CONTRACT = frozenset({"slmworks"}) | frozenset(
 """Modules of the core that every plugin relies on; they are not part of any plugin's code."""
 
 
-@cache
 def code_digest(plugin: type[Stage]) -> str:
-    """Digest of a plugin's module and of those it imports from its family, other families and the core.
+    """Digest of a plugin's module and of those it imports from its family, other families and the core."""
+    return module_digest(plugin.__module__)
+
+
+@cache
+def module_digest(module: str) -> str:
+    """Digest of a module and of those it imports from its family, other families and the core.
 
     Read from the sources without running them, so an edited checkout, an editable install and a wheel of
     the same text agree.
     """
     found: dict[str, str] = {}
-    todo = [plugin.__module__]
+    todo = [module]
     while todo:
         name = todo.pop()
         if name in found:
@@ -47,7 +52,7 @@ def code_digest(plugin: type[Stage]) -> str:
         if source is None:
             continue
         found[name] = hashlib.sha256(source).hexdigest()
-        todo += _imports(name, source, plugin.__module__)
+        todo += _imports(name, source, module)
     return _digest(found)
 
 
@@ -140,12 +145,10 @@ def fingerprint(
     )
 
 
-def shared_fingerprint(
-    plugin: type[Stage], name: str, inputs: Mapping[str, str], options: Mapping[str, Any]
-) -> str:
-    """The identity of an intermediate result that tasks of one plugin share."""
+def shared_fingerprint(module: str, name: str, inputs: Mapping[str, str], options: Mapping[str, Any]) -> str:
+    """The identity of an intermediate result that the code of `module` builds, for whichever plugin."""
     return _digest(
-        {"shared": name, "code": code_digest(plugin), "inputs": dict(inputs), "options": dict(options)}
+        {"shared": name, "code": module_digest(module), "inputs": dict(inputs), "options": dict(options)}
     )
 
 

@@ -16,6 +16,10 @@ from typing import TextIO
 PR_SET_PDEATHSIG = 1
 
 
+OLD = 3600
+"""Seconds after which a file that was being written is no longer being written."""
+
+
 def environment(threads: int) -> dict[str, str]:
     """Variables for a process that trains or serves: an explicit thread budget, no chatter, no hub."""
     count = str(threads)
@@ -117,8 +121,13 @@ def scratch_folder(place: Path, task_id: str) -> Iterator[Path]:
 def sweep(place: Path) -> None:
     """Remove the scratch folders of tasks that were killed: those whose lock nobody holds.
 
-    Locks, not process numbers: containers that share a store don't share those.
+    Locks, not process numbers: containers that share a store don't share those. Single files that were
+    being written live for milliseconds, so there age is enough.
     """
+    for part in place.glob("parts/*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - part.stat().st_mtime > OLD:
+                part.unlink()
     for folder in place.glob("scratch/*/"):
         lock = _lock_of(folder)
         with lock.open("a") as handle, contextlib.suppress(BlockingIOError):

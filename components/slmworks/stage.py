@@ -173,8 +173,9 @@ class Task:
     ) -> Files:
         """An intermediate result that other tasks can use too (a teacher's logits).
 
-        `build(folder)` fills an empty folder; it is called only if no task with the same name, code,
-        `inputs` (by digest) and `options` has done so before. What it depends on must be in those.
+        `build(folder)` fills an empty folder; it is called only if no task with the same name, `inputs` (by
+        digest), `options` and code (of the module that defines `build`) has done so before. What it depends
+        on must be in those.
         """
         if self.share_with is not None:
             return self.share_with(name, inputs, options, build)

@@ -8,7 +8,7 @@ leaves nothing that another task would see.
 
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -203,10 +203,10 @@ class Running:
         name: str,
         inputs: Mapping[str, Artifact],
         options: Mapping[str, Any],
-        build: Any,
+        build: Callable[[Path], None],
     ) -> Files:
         digests = {role: artifact.digest for role, artifact in inputs.items()}
-        identity = shared_fingerprint(type(self.plugin), name, digests, options)
+        identity = shared_fingerprint(build.__module__, name, digests, options)
         with lease(self.store.cache, identity, waiting=self._say_waiting):
             manifest = None if self.spec.fresh else find(self.store, identity)
             if manifest is None:

@@ -2,10 +2,11 @@
 
 import random
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
-from slmworks_text.duplicates import CROWD, Components, jaccard, near_pairs, rows_in_a_band, shingles
+from slmworks_text.duplicates import CROWD, Components, Near, jaccard, rows_in_a_band, shingles
 
 
 def corpus(size: int) -> list[str]:
@@ -20,28 +21,39 @@ def corpus(size: int) -> list[str]:
     return found
 
 
+def groups(texts: list[str], threshold: float, folder: Path) -> list[set[int]]:
+    """Texts by component, as found with buckets on disk."""
+    components = Components(len(texts))
+    near = Near(threshold, folder)
+    near.extend(texts)
+    near.join(components, list(range(len(texts))), lambda _done, _total: None)
+    near.close()
+    found: dict[int, set[int]] = {}
+    for number in range(len(texts)):
+        found.setdefault(components.find(number), set()).add(number)
+    return list(found.values())
+
+
 @pytest.mark.parametrize("threshold", [0.5, 0.8])
-def test_finds_what_brute_force_finds(threshold: float) -> None:
+def test_finds_what_brute_force_finds(threshold: float, tmp_path: Path) -> None:
     texts = corpus(200)
     grams = [shingles(text) for text in texts]
     true = {(a, b) for a, b in combinations(range(len(texts)), 2) if jaccard(grams[a], grams[b]) >= threshold}
-    found = set(near_pairs(texts, threshold, threads=1, progress=lambda _: None))
+    together = [group for group in groups(texts, threshold, tmp_path) if len(group) > 1]
+    found = {pair for pair in true if any(set(pair) <= group for group in together)}
     assert len(true) > 20
-    assert found <= true
     assert len(found) >= 0.97 * len(true)
+    assert all(any(pair[0] in group for pair in true) for group in together)  # nobody without a reason
 
 
-def test_a_crowd_is_still_one_component() -> None:
+def test_a_crowd_is_still_one_component(tmp_path: Path) -> None:
     stem = " ".join(f"w{i}" for i in range(60))
     texts = [f"{stem} v{i}" for i in range(CROWD + 50)]
-    components = Components(len(texts))
-    for a, b in near_pairs(texts, 0.8, threads=1, progress=lambda _: None):
-        components.join(a, b)
-    assert {components.find(i) for i in range(len(texts))} == {0}
+    assert groups(texts, 0.8, tmp_path) == [set(range(len(texts)))]
 
 
-def test_short_texts_are_alike_only_when_their_words_are() -> None:
-    assert list(near_pairs(["yes", "yes!", "no", "!"], 0.8, threads=1, progress=lambda _: None)) == [(0, 1)]
+def test_short_texts_are_alike_only_when_their_words_are(tmp_path: Path) -> None:
+    assert groups(["yes", "yes!", "no", "!"], 0.8, tmp_path) == [{0, 1}, {2}, {3}]
 
 
 def test_bands_follow_the_threshold() -> None:

@@ -65,7 +65,7 @@ class LocalStore:
         """Every key below `prefix`, sorted."""
         base = self.root / prefix
         keys = (path.relative_to(self.root).as_posix() for path in base.rglob("*") if path.is_file())
-        return sorted(key for key in keys if not key.endswith(".part"))
+        return sorted(keys)
 
     def put(self, folder: Path, files: tuple[File, ...]) -> str:
         """Move a folder of this disk (scratch) into the store under its tree digest, which is returned.
@@ -134,8 +134,10 @@ class LocalStore:
         return BadRequest(f"{self.root}: cannot write there ({error.strerror}); choose another --store.")
 
     def _write_part(self, path: Path, data: bytes) -> Path:
+        """Write beside the keys, not among them: what a kill leaves is swept with the scratch folders."""
         self._make_folder(path.parent)
-        part = path.parent / f".{path.name}.{uuid.uuid4().hex}.part"
+        self._make_folder(self.cache / "parts")
+        part = self.cache / "parts" / uuid.uuid4().hex
         try:
             with part.open("wb") as stream:
                 stream.write(data)

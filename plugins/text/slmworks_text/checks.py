@@ -4,27 +4,29 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from slmworks.errors import BadRequest
-from slmworks_text.rows import Row, Tally
+from slmworks_text.rows import Tally
+
+Counts = Mapping[tuple[str, str], int]
+"""(label, source) -> rows."""
 
 
-def refuse_hopeless(rows: Sequence[Row], tally: Tally, rows_in: int) -> None:
+def refuse_hopeless(pool: Counts, tally: Tally, rows_in: int) -> None:
     """BadRequest for data that no classifier can be trained on."""
-    labelled = [row for row in rows if row.pool == "pool"]
-    if not labelled:
+    labels = by_label(pool)
+    if not labels:
         raise BadRequest(
             f"no labelled rows to train on: {rows_in} rows read {reasons(tally)}; check what was fetched."
         )
-    labels = {row.label for row in labelled}
     if len(labels) == 1:
         raise BadRequest(
-            f"only one label, '{labels.pop()}', in all {len(labelled)} rows; a classifier needs two."
+            f"only one label, '{next(iter(labels))}', in all {labels.total()} rows; a classifier needs two."
         )
 
 
-def refuse_rare(units: Sequence[Sequence[Row]], splits: int) -> None:
+def refuse_rare(pool: Counts, splits: int) -> None:
     """BadRequest for labels with fewer rows in the pool than splits are taken from it."""
-    counts = Counter(row.label or "" for unit in units for row in unit)
-    rare = [f"'{label}' ({count})" for label, count in sorted(counts.items()) if count < splits]
+    labels = by_label(pool)
+    rare = [f"'{label}' ({count})" for label, count in sorted(labels.items()) if count < splits]
     if rare:
         raise BadRequest(
             f"too few rows to put one into each of {splits} splits: {', '.join(rare[:5])}; "
@@ -32,13 +34,22 @@ def refuse_rare(units: Sequence[Sequence[Row]], splits: int) -> None:
         )
 
 
-def label_order(
-    splits: Mapping[str, Sequence[Row]], order: Sequence[str], shares: Mapping[str, float]
-) -> list[str]:
+def refuse_empty(counts: Mapping[str, Counts], tally: Tally) -> None:
+    """BadRequest where a split that everything needs would have no row."""
+    rows = sum(sum(found.values()) for found in counts.values())
+    for split in ("train", "validation", "test"):
+        if not counts[split]:
+            raise BadRequest(
+                f"the split '{split}' would be empty: {rows} rows are left {reasons(tally)}; "
+                "give more rows, or fewer and smaller groups."
+            )
+
+
+def label_order(counts: Mapping[str, Counts], order: Sequence[str], shares: Mapping[str, float]) -> list[str]:
     """The labels of the training rows in order; BadRequest when another split has one that they lack."""
-    known = {row.label or "" for row in splits["train"]}
+    known = set(by_label(counts["train"]))
     for split in ("validation", "test"):
-        strange = sorted({row.label or "" for row in splits[split]} - known)
+        strange = sorted(set(by_label(counts[split])) - known)
         if strange:
             where = (
                 "all its rows went to one split with their group"
@@ -47,6 +58,14 @@ def label_order(
             )
             raise BadRequest(f"label '{strange[0]}' is in {split} and not in train; {where}.")
     return [label for label in order if label in known] if order else sorted(known)
+
+
+def by_label(counts: Counts) -> Counter[str]:
+    """Label -> rows."""
+    found: Counter[str] = Counter()
+    for (label, _), count in counts.items():
+        found[label] += count
+    return found
 
 
 def reasons(tally: Tally) -> str:

@@ -3,14 +3,11 @@
 Deliberately small: letters, punctuation and case stay, because a model is asked with texts as people type.
 """
 
-import re
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
 
 def normalise(text: str) -> str:
     """The text as it should have been typed. Plain ASCII, most of what there is, skips the repair."""
-    if not text.isascii() or "&" in text or CONTROL.search(text):
+    # Printable ASCII has no control characters, and only an & can begin an entity.
+    if not (text.isascii() and text.isprintable()) or "&" in text:
         import ftfy
 
         text = ftfy.fix_text(text, uncurl_quotes=False)

@@ -1,7 +1,9 @@
 """`curate/text`: files of labelled texts to clean, split, described rows for a classifier."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
@@ -12,14 +14,19 @@ from slmworks.errors import BadRequest, did_you_mean
 from slmworks.stage import Task
 from slmworks_text.bins import Bins
 from slmworks_text.card import describe, write_card, write_splits
-from slmworks_text.checks import label_order, reasons, refuse_hopeless, refuse_rare
-from slmworks_text.clean import normalise
-from slmworks_text.formats import Encoding, Format, Layout
+from slmworks_text.checks import label_order, refuse_empty, refuse_hopeless, refuse_rare
+from slmworks_text.duplicates import Components, Near
+from slmworks_text.equals import Hashes
+from slmworks_text.formats import Format, Layout
+from slmworks_text.ledger import Ledger, survey
+from slmworks_text.operators import Operators
 from slmworks_text.personal import Kind, Redactor
-from slmworks_text.reading import Reading, files_of, read_input
-from slmworks_text.repeats import settle
-from slmworks_text.rows import SPLITS, Row, Tally
-from slmworks_text.splits import assign
+from slmworks_text.reading import Reading, paths_of, read_input
+from slmworks_text.repeats import drop_equal, drop_near, units
+from slmworks_text.rows import PLACES, POOL, SPLITS, Tally
+from slmworks_text.shelf import Shelf
+from slmworks_text.splits import assign, draw
+from slmworks_text.streams import Encoding, Meter
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -103,6 +110,8 @@ class CurateText(Curate):
     """Chooses which rows go to which split."""
     licence: str = ""
     """Licence of the data as declared by whoever wrote the recipe; recorded in the card."""
+    licences: dict[str, str] = Field(default_factory=dict)
+    """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
 
     @field_validator("bins")
     @classmethod
@@ -111,45 +120,99 @@ class CurateText(Curate):
         return value
 
     def run(self, *, data: Files, task: Task) -> Dataset:
-        """Write `<split>.parquet` for each split, and `card.json`."""
-        tally = Tally()
-        rows, rows_in = self._read(data, tally, task)
-        rows = self._clean(rows, tally, task)
-        refuse_hopeless(rows, tally, rows_in)
-        settled = settle(
-            rows, self.near_duplicates, tally, threads=task.threads,
-            progress=lambda done: task.progress(done, len(rows), note="near duplicates"),
-        )  # fmt: skip
-        shares = self._shares(data)
-        refuse_rare(settled.units, len(shares))
-        assign(settled.units, shares, self.seed)
-        splits = self._splits(settled.rows, tally)
-        labels = label_order(splits, self.labels, shares)
-        card = describe(splits, tally, rows_in=rows_in, labels=labels)
-        inputs = {name: {"files": files_of(data.folder(name))} for name in data.names}
-        write_splits(task.output, splits)
-        write_card(task.output, {**card, "licence": self.licence, "inputs": inputs})
-        meta = {"task": "classification", "labels": labels}
-        return Dataset(path=task.output, meta=meta, summary=_summary(splits, tally, rows_in))
+        """Write `<split>.parquet` for each split, and `card.json`.
 
-    def _read(self, data: Files, tally: Tally, task: Task) -> tuple[list[Row], int]:
-        for option, names in (("transfer", self.transfer), ("inputs", tuple(self.inputs))):
+        Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
+        """
+        self._refuse_unknown_inputs(data)
+        shares, tally = self._shares(data), Tally()
+        shelf = Shelf(task.scratch)
+        rows_in = self._shelve(data, shelf, tally, task)
+        keys = Hashes(task.scratch / "keys", width=2)
+        ledger = survey(shelf, keys)
+        refuse_hopeless(ledger.counts(POOL), tally, rows_in)
+        components = Components(shelf.size)
+        drop_equal(ledger, keys, components, tally)
+        if self.near_duplicates is not None:
+            self._join_near(shelf, ledger, components, task)
+        drop_near(ledger, components, tally)
+        refuse_rare(ledger.counts(POOL), len(shares))
+        assign(ledger, *units(ledger, components), draw(shelf, self.seed), shares)
+        self._spare(ledger, tally)
+        counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
+        refuse_empty(counts, tally)
+        labels = label_order(counts, self.labels, shares)
+        splits = write_splits(task.output, shelf, ledger, counts)
+        card = describe(splits, counts, tally, rows_in=rows_in, labels=labels)
+        write_card(task.output, {**card, **self._declared(data)})
+        meta = {"task": "classification", "labels": labels}
+        return Dataset(path=task.output, meta=meta, summary=_summary(card))
+
+    def _refuse_unknown_inputs(self, data: Files) -> None:
+        options = {"transfer": self.transfer, "inputs": self.inputs, "licences": self.licences}
+        for option, names in options.items():
             for name in names:
                 if name not in data.names:
                     raise BadRequest(
                         f"with.{option}: no input named '{name}'. {did_you_mean(name, data.names)}"
                     )
-        rows: list[Row] = []
-        for done, name in enumerate(data.names):
-            task.progress(done, len(data.names), unit="inputs", note=f"reading {name}")
-            rows += read_input(name, data.folder(name), self._reading(name), tally)
-        return rows, len(rows) + tally.dropped.total()
+
+    def _shelve(self, data: Files, shelf: Shelf, tally: Tally, task: Task) -> int:
+        """Read and mend all rows and put them aside; returns how many were read."""
+        operators = Operators(
+            redactor=Redactor(self.redact, self.region),
+            normalise=self.normalise,
+            min_chars=self.min_chars,
+            max_chars=self.max_chars,
+            count_replaced=self.encoding == "utf-8-replace",
+        )
+        meter = Meter(sum(path.stat().st_size for name in data.names for path in paths_of(data.folder(name))))
+        for name in data.names:
+            tick = _every(0.3, partial(_tell_reading, task, meter, name))
+            rows = read_input(name, data.folder(name), self._reading(name), tally, meter)
+            for row in operators.mended(rows, tally):
+                shelf.add(row)
+                tick(shelf.rows)
+        shelf.flush()
+        # What near duplicates and repeats drop is counted later, so this is all that was not put aside.
+        return shelf.size + tally.dropped.total()
+
+    def _join_near(self, shelf: Shelf, ledger: Ledger, components: Components, task: Task) -> None:
+        near, numbers, done = Near(self.near_duplicates or 1, task.scratch), array("I"), 0
+        tick = _every(0.3, lambda done: task.progress(done, shelf.size, note="near duplicates"))
+        for batch in shelf.batches("text"):
+            asked = ledger.asked[done : done + len(batch)].nonzero()[0]
+            near.extend(batch.column(0).take(asked).to_pylist())
+            numbers.extend((asked + done).tolist())
+            tick(done := done + len(batch))
+        near.join(
+            components, numbers,
+            lambda done, total: task.progress(done, total, unit="bands", note="comparing near duplicates"),
+        )  # fmt: skip
+        near.close()
+
+    def _spare(self, ledger: Ledger, tally: Tally) -> None:
+        """Keep `transfer_rows` rows of transfer text: ids are digests, so the first ones are a sample."""
+        spare = (ledger.kept & (ledger.place == PLACES.index("transfer"))).nonzero()[0]
+        if self.transfer_rows is not None and len(spare) > self.transfer_rows:
+            tally.dropped["more than transfer_rows"] += len(spare) - self.transfer_rows
+            ledger.kept[spare[self.transfer_rows :]] = False
+
+    def _declared(self, data: Files) -> dict[str, Any]:
+        """What the card says about the inputs: their files, and licences as declared."""
+        paths = {name: (data.folder(name), paths_of(data.folder(name))) for name in data.names}
+        files = {
+            name: {"files": [path.relative_to(folder).as_posix() for path in found]}
+            for name, (folder, found) in paths.items()
+        }
+        licences = {name: self.licences.get(name, self.licence) or None for name in data.names}
+        return {"inputs": files, "licence": self.licence, "licences": licences}
 
     def _reading(self, name: str) -> Reading:
         """The options as they hold for one input."""
         own = self.inputs.get(name, InputOptions())
-        held_out = name in SPLITS and name != "train"
-        pool = "transfer" if name in self.transfer else name if held_out else "pool"
+        place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
+        labelled = place != PLACES.index("transfer")
         layout = Layout(
             format=own.format or self.format,
             columns=self.columns if own.columns is None else own.columns,
@@ -158,49 +221,15 @@ class CurateText(Curate):
         )
         return Reading(
             layout=layout,
-            pool=pool,
+            place=place,
             text=own.text or self.text,
-            label=None if pool == "transfer" else own.label or self.label,
-            group=None if pool == "transfer" else own.group or self.group,
+            label=(own.label or self.label) if labelled else None,
+            group=(own.group or self.group) if labelled else None,
             group_prefix=self.group_prefix,
             source=self.source,
             bins=Bins.parse(self.bins) if self.bins else None,
             wanted=frozenset(self.labels),
         )
-
-    def _clean(self, rows: list[Row], tally: Tally, task: Task) -> list[Row]:
-        """Normalise, redact and measure each row; returns those that stay, sorted by id."""
-        redactor = Redactor(self.redact, self.region)
-        tick, kept = _every(0.3, lambda done: task.progress(done, len(rows), note="cleaning")), []
-        for done, row in enumerate(rows):
-            tick(done)
-            self._mend(row, redactor, tally)
-            if self._fits(row.text, tally):
-                row.identify()
-                kept.append(row)
-        return sorted(kept, key=lambda row: row.id)
-
-    def _mend(self, row: Row, redactor: Redactor, tally: Tally) -> None:
-        if self.encoding == "utf-8-replace" and "\ufffd" in row.text:
-            tally.changed["bad bytes replaced"] += 1
-        if self.normalise and (mended := normalise(row.text)) != row.text:
-            tally.changed["normalised"] += 1
-            row.text = mended
-        row.text, found = redactor.redact(row.text)
-        if found:
-            tally.changed["personal data redacted"] += 1
-            tally.personal.update(found)
-
-    def _fits(self, text: str, tally: Tally) -> bool:
-        reason = (
-            "no text" if not text.strip()
-            else "too short" if len(text) < self.min_chars
-            else "too long" if self.max_chars is not None and len(text) > self.max_chars
-            else ""
-        )  # fmt: skip
-        if reason:
-            tally.dropped[reason] += 1
-        return not reason
 
     def _shares(self, data: Files) -> dict[str, float]:
         """Split -> share of the pool, for the splits that must be taken from it."""
@@ -210,31 +239,23 @@ class CurateText(Curate):
             raise BadRequest("with: validation and test together leave nothing for train; lower one of them.")
         return {"train": 1 - sum(shares.values()), **shares}
 
-    def _splits(self, rows: Sequence[Row], tally: Tally) -> dict[str, list[Row]]:
-        splits = {split: [row for row in rows if row.pool == split] for split in SPLITS}
-        spare = splits["transfer"]
-        if self.transfer_rows is not None and len(spare) > self.transfer_rows:
-            # Ids are digests, so the first ones in their order are a sample.
-            tally.dropped["more than transfer_rows"] += len(spare) - self.transfer_rows
-            splits["transfer"] = spare[: self.transfer_rows]
-        for split in ("train", "validation", "test"):
-            if not splits[split]:
-                raise BadRequest(
-                    f"the split '{split}' would be empty: {len(rows)} rows are left {reasons(tally)}; "
-                    "give more rows, or fewer and smaller groups."
-                )
-        return {split: found for split, found in splits.items() if found}
+
+def _tell_reading(task: Task, meter: Meter, name: str, rows: int) -> None:
+    """Progress in rows, of as many as there will be if the rest is like what was read."""
+    done = meter.done
+    total = rows * meter.total / done if done and meter.total else None
+    task.progress(rows, total, note=f"reading and cleaning {name}")
 
 
-def _summary(splits: Mapping[str, Sequence[Row]], tally: Tally, rows_in: int) -> dict[str, Any]:
-    near = [count for reason, count in tally.dropped.items() if reason.startswith("near")]
+def _summary(card: Mapping[str, Any]) -> dict[str, Any]:
+    near = [count for reason, count in card["dropped"].items() if reason.startswith("near")]
     return {
-        "rows_in": rows_in,
-        "rows": sum(len(rows) for rows in splits.values()),
+        "rows_in": card["rows"]["in"],
+        "rows": card["rows"]["out"],
         "near_duplicates": sum(near),
-        "redacted": tally.changed["personal data redacted"],
-        "dropped": {reason: count for reason, count in sorted(tally.dropped.items()) if count},
-        **{split: len(rows) for split, rows in splits.items()},
+        "redacted": card["changed"].get("personal data redacted", 0),
+        "dropped": {reason: count for reason, count in sorted(card["dropped"].items()) if count},
+        **{split: card["splits"][split]["rows"] for split in SPLITS if split in card["splits"]},
     }
 
 

@@ -3,50 +3,53 @@
 Broder, "On the resemblance and containment of documents" (1997); banding as in Leskovec, Rajaraman and
 Ullman, "Mining of Massive Datasets", ch. 3. At 0.8 most texts with 5-20 % of their words changed are *not*
 near duplicates: lower the threshold for those.
+
+Texts and band hashes are on disk; pairs are checked as they are proposed, none is kept.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, combinations
+from pathlib import Path
 from typing import Any
+
+from slmworks_text.equals import Hashes
+from slmworks_text.texts import Texts
 
 PERMUTATIONS = 128
 SIGNATURE_SEED = 42
 MARGIN = 0.15
 """Proposes 99.8 % of the pairs at a threshold of 0.8 (six rows in each of 21 bands)."""
-CHUNK = 10_000
+CHUNK = 2_000
 CROWD = 400
 """A band's bucket with more texts than this is compared with its first text only, not pair by pair."""
+PAIRS = 200_000
+"""Pairs are checked when so many were proposed; those that several bands propose are checked once."""
+REMEMBERED = 4_096
+"""Sets of 3-grams kept while pairs are checked."""
 
 MIX = 0x9E3779B97F4A7C15
 """An odd 64-bit multiplier (2^64 over the golden ratio)."""
 
 WORD = re.compile(r"\w+")
 
-PAIRS = f"""
-WITH sized AS (
-    SELECT band, hash, text,
-           count(*) OVER (PARTITION BY band, hash) AS size,
-           min(text) OVER (PARTITION BY band, hash) AS first
-    FROM bands)
-SELECT a.text AS a, b.text AS b FROM sized a JOIN sized b
-    ON a.band = b.band AND a.hash = b.hash AND a.text < b.text WHERE a.size <= {CROWD}
-UNION
-SELECT first AS a, text AS b FROM sized WHERE size > {CROWD} AND first < text
-ORDER BY a, b
-"""  # noqa: S608  # a constant, not input
-
 
 class Components:
-    """Union-find over `0..n-1`; a component is named by its smallest member."""
+    """Union-find over `0..n-1`; a component is named by its smallest member. Memory: 4 bytes a member."""
 
     def __init__(self, size: int) -> None:
-        self.parent = list(range(size))
+        import numpy as np
+
+        self.parent = array("I", np.arange(size, dtype="uint32").tobytes())
 
     def find(self, item: int) -> int:
         """The smallest member of the item's component."""
-        while self.parent[item] != item:
-            self.parent[item] = self.parent[self.parent[item]]
-            item = self.parent[item]
+        parent = self.parent
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
         return item
 
     def join(self, one: int, other: int) -> None:
@@ -54,19 +57,72 @@ class Components:
         a, b = sorted((self.find(one), self.find(other)))
         self.parent[b] = a
 
+    def names(self) -> Any:
+        """An array with the name of every member's component."""
+        import numpy as np
 
-def near_pairs(
-    texts: Sequence[str], threshold: float, *, threads: int, progress: Callable[[int], None]
-) -> Iterator[tuple[int, int]]:
-    """Pairs of positions whose word 3-gram sets have a Jaccard similarity of at least `threshold`.
+        found = np.array(self.parent, dtype="uint32")
+        while (found != (up := found[found])).any():
+            found = up
+        return found
 
-    `texts` should be distinct. `progress` is told how many have their signature.
-    """
-    grams = [shingles(text) for text in texts]
-    signatures = _signatures(grams, progress)
-    for a, b in _candidates(signatures, rows_in_a_band(threshold), threads):
-        if jaccard(grams[a], grams[b]) >= threshold:
-            yield a, b
+
+class Near:
+    """Finds near duplicates among texts that should be distinct. `threshold` is a Jaccard similarity."""
+
+    def __init__(self, threshold: float, folder: Path) -> None:
+        self.threshold = threshold
+        self.rows = rows_in_a_band(threshold)
+        self.bands = [Hashes(folder / f"band-{i}") for i in range(PERMUTATIONS // self.rows)]
+        self.texts = Texts(folder / "texts")
+
+    def extend(self, texts: Sequence[str]) -> None:
+        """Add texts; they are numbered from 0 in the order in which they come."""
+        for start in range(0, len(texts), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            self.texts.extend(chunk)
+            found = signatures([shingles(text) for text in chunk])
+            for i, band in enumerate(self.bands):
+                band.extend(mixed(found[:, i * self.rows : (i + 1) * self.rows]))
+
+    def join(self, components: Components, numbers: Any, progress: Callable[[int, int], None]) -> None:
+        """Join what is near; text i is the component's member `numbers[i]`.
+
+        `progress` is told how many bands are done, of how many.
+        """
+        grams = lru_cache(REMEMBERED)(lambda number: shingles(self.texts[number]))
+        for pairs in self._proposed(progress):
+            for a, b in pairs:
+                one, other = components.find(numbers[a]), components.find(numbers[b])
+                if one != other and jaccard(grams(a), grams(b)) >= self.threshold:
+                    components.join(one, other)
+
+    def _proposed(self, progress: Callable[[int, int], None]) -> Iterator[Sequence[tuple[int, int]]]:
+        """Pairs that share a bucket, in blocks; sorted, so that the texts of one follow each other."""
+        self.texts.flush()
+        pairs: set[int] = set()
+        for done, band in enumerate(self.bands):
+            progress(done, len(self.bands))
+            for bucket in band.groups():
+                pairs.update(a << 32 | b for a, b in _pairs(bucket))
+                if len(pairs) >= PAIRS:
+                    yield _sorted(pairs)
+                    pairs.clear()
+        yield _sorted(pairs)
+
+    def close(self) -> None:
+        """Close the file of texts."""
+        self.texts.close()
+
+
+def _pairs(bucket: Sequence[int]) -> Iterator[tuple[int, int]]:
+    if len(bucket) <= CROWD:
+        return combinations(bucket, 2)
+    return ((bucket[0], other) for other in bucket[1:])
+
+
+def _sorted(pairs: set[int]) -> list[tuple[int, int]]:
+    return [(pair >> 32, pair & 0xFFFFFFFF) for pair in sorted(pairs)]
 
 
 def shingles(text: str) -> frozenset[str]:
@@ -74,7 +130,7 @@ def shingles(text: str) -> frozenset[str]:
     words = WORD.findall(text.casefold())
     if len(words) < 3:
         return frozenset((" ".join(words) or text,))
-    return frozenset(" ".join(words[i : i + 3]) for i in range(len(words) - 2))
+    return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
@@ -91,38 +147,22 @@ def rows_in_a_band(threshold: float) -> int:
     return 1
 
 
-def _signatures(grams: Sequence[Iterable[str]], progress: Callable[[int], None]) -> Any:
-    """An array of `len(grams)` x 128 unsigned 32-bit numbers."""
+def signatures(grams: Sequence[frozenset[str]]) -> Any:
+    """MinHash signatures: an array of `len(grams)` x 128 unsigned 32-bit numbers."""
     import numpy as np
     from rensa import RMinHash
 
-    parts = []
-    for start in range(0, len(grams), CHUNK):
-        # Sorted: the digest must not depend on the order in which a set is walked.
-        tokens = [sorted(gram) for gram in grams[start : start + CHUNK]]
-        parts.append(
-            np.array(RMinHash.digests_from_token_sets(tokens, PERMUTATIONS, SIGNATURE_SEED), dtype="uint32")
-        )
-        progress(min(start + CHUNK, len(grams)))
-    return np.concatenate(parts)
+    # The smallest hash doesn't depend on the order in which a set is walked.
+    rows = RMinHash.digest_matrix_from_token_sets(grams, PERMUTATIONS, SIGNATURE_SEED).to_rows()
+    flat = np.fromiter(chain.from_iterable(rows), "uint32", len(grams) * PERMUTATIONS)
+    return flat.reshape(-1, PERMUTATIONS)
 
 
-def _candidates(signatures: Any, rows: int, threads: int) -> Iterator[tuple[int, int]]:
-    import duckdb
+def mixed(columns: Any) -> Any:
+    """One 64-bit hash a row of an array; a collision proposes a pair too many, which the check refuses."""
     import numpy as np
-    import pyarrow as pa
 
-    size, bands = len(signatures), PERMUTATIONS // rows
-    tables = []
-    for band in range(bands):
-        # A collision of this 64-bit hash proposes a pair too many, which the exact check refuses.
-        mixed = np.zeros(size, dtype="uint64")
-        for column in range(band * rows, (band + 1) * rows):
-            mixed = mixed * np.uint64(MIX) + signatures[:, column]
-        columns = {"band": np.full(size, band), "hash": mixed.view("int64"), "text": np.arange(size)}
-        tables.append(pa.table({name: pa.array(value, pa.int64()) for name, value in columns.items()}))
-    with duckdb.connect(config={"threads": threads}) as database:
-        database.register("bands", pa.concat_tables(tables))
-        result = database.execute(PAIRS)
-        while chunk := result.fetchmany(50_000):
-            yield from chunk
+    found = np.zeros(len(columns), "uint64")
+    for column in columns.T:
+        found = found * np.uint64(MIX) + column
+    return found

@@ -1,26 +1,33 @@
-"""Tables in files: csv, tsv, jsonl, json, parquet, plain lines; each may be gzipped.
+"""Tables in files: csv, tsv, jsonl, json, parquet, plain lines; each but parquet may be gzipped or zstd.
 
-Everything becomes a header and rows of values. Nothing is guessed from the content but the line ends.
+Everything becomes numbered rows of the wanted values, read as a stream (`json` is read whole). Nothing is
+guessed from the content but the line ends.
 """
 
 import csv
-import gzip
-import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from slmworks.errors import BadRequest, did_you_mean
+from slmworks_text import streams
+from slmworks_text.streams import COMPRESSED, Encoding, Meter, lines, text_of
 
 Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "lines"]
-Encoding = Literal["utf-8", "utf-8-replace", "utf-16", "latin-1", "cp1252"]
 
 ENDINGS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
     ".parquet": "parquet",
 }  # fmt: skip
+
+Wanted = Mapping[str, str]
+"""Option -> the column it names."""
+
+Values = tuple[int, Sequence[Any] | None]
+"""Line (or record) number, and the wanted values; None for a row with a wrong number of values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,85 +42,101 @@ class Layout:
     """`json`: the entry that holds the rows."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """Column names and rows; a row is its line (or record) number and its values."""
+def read_rows(path: Path, layout: Layout, wanted: Wanted, meter: Meter, *, shown: str) -> Iterator[Values]:
+    """The rows of a file, one after the other; `shown` is its name in errors.
 
-    columns: tuple[str, ...]
-    rows: Iterator[tuple[int, Sequence[Any]]]
-    """Rows whose number of values differs from the columns' are malformed: the reader counts them."""
-
-
-def read_table(path: Path, layout: Layout, *, shown: str) -> Table:
-    """Open a file as a table; `shown` is its name in errors. BadRequest says file, line and way out."""
+    BadRequest says file, line and way out.
+    """
     format_ = layout.format or format_of(path, shown)
     if format_ == "parquet":
-        return _parquet(path, shown)
-    text = decode(_bytes(path), layout.encoding, shown)
-    if format_ in ("csv", "tsv"):
-        return _separated(text, layout, tab=format_ == "tsv", shown=shown)
-    if format_ == "lines":
-        lines = text.splitlines()
-        return Table(layout.columns or ("text",), ((i, (line,)) for i, line in enumerate(lines, 1)))
-    if format_ == "jsonl":
-        return _records(_json_lines(text, shown), layout, shown)
-    return _records(_json_rows(text, layout, shown), layout, shown)
+        from slmworks_text.parquet import parquet_rows
+
+        yield from parquet_rows(path, wanted, meter, shown)
+        return
+    ends = "\n" if format_ == "jsonl" else ""  # U+2028 and bare \r are legal inside a line of JSON
+    with text_of(path, layout.encoding, meter, shown=shown, newline=ends) as stream:
+        if format_ in ("csv", "tsv"):
+            yield from _separated(lines(stream, shown), layout, wanted, tab=format_ == "tsv", shown=shown)
+        elif format_ == "lines":
+            columns = layout.columns or ("text",)
+            count = len(positions(columns, wanted, shown)) if len(columns) == 1 else 0
+            found = (line for piece in lines(stream, shown) for line in piece.splitlines())
+            yield from ((number, [line] * count or None) for number, line in enumerate(found, 1))
+        elif format_ == "jsonl":
+            yield from _records(_json_lines(lines(stream, shown), shown), layout, wanted, shown)
+        else:
+            yield from _records(_json_rows(stream.read(), layout, shown), layout, wanted, shown)
 
 
 def format_of(path: Path, shown: str) -> Format:
     """The format that a file's ending means; BadRequest asks for the option."""
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    bare = path.with_suffix("") if path.suffix in COMPRESSED else path
+    suffix = bare.suffix.lower()
     if suffix not in ENDINGS:
         raise BadRequest(f"{shown}: its ending names no format; set format (csv, tsv, jsonl, …).")
     return ENDINGS[suffix]
 
 
-def decode(data: bytes, encoding: Encoding, shown: str) -> str:
-    """Bytes as text; BadRequest with line and byte for what the encoding cannot read."""
-    if encoding == "utf-8-replace":
-        return data.decode("utf-8-sig", "replace")
+def positions(columns: Sequence[str], wanted: Wanted, shown: str) -> list[int]:
+    """Where the wanted columns are; BadRequest for one that is missing or there twice."""
+    for option, name in wanted.items():
+        if columns.count(name) > 1:
+            raise BadRequest(
+                f"{shown}: {columns.count(name)} columns are called '{name}'; rename all but one."
+            )
+        if name not in columns:
+            raise no_column(columns, option, name, shown)
+    return [columns.index(name) for name in wanted.values()]
+
+
+def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> BadRequest:
+    """What to say about a column that is not there."""
+    if any("\0" in column for column in columns):
+        return BadRequest(f"{shown}: its header holds NUL bytes; it may be UTF-16: set encoding to utf-16.")
+    there = ", ".join(repr(str(column))[1:-1] for column in columns)
+    hint = did_you_mean(name, columns)
+    hint = f" {hint}" if hint.startswith("Did") else ""
+    return BadRequest(
+        f"{shown}: no column '{name}' (there are: {there}).{hint} Set {option} to the {option} column, "
+        "or columns when the file has no header line."
+    )
+
+
+def _separated(
+    found: Iterator[str], layout: Layout, wanted: Wanted, *, tab: bool, shown: str
+) -> Iterator[Values]:
+    # Tab-separated files in the wild hold bare quotation marks; they are text there.
+    dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tab else {"strict": True}
+    csv.field_size_limit(streams.LONGEST)
+    reader = csv.reader(found, **dialect)
+    rows = _numbered(reader, shown)
+    columns = layout.columns or tuple(name.strip() for name in next(rows, (0, []))[1])
+    if not columns:
+        raise BadRequest(f"{shown}: the file is empty; it has not even a header line.")
+    spot: list[int] | None = None
+    for line, values in rows:
+        if spot is None:
+            spot = positions(columns, wanted, shown)
+        yield line, [values[i] for i in spot] if len(values) == len(columns) else None
+
+
+def _numbered(reader: Any, shown: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the line they begin on, without empty lines."""
+    line = 1
     try:
-        return data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = f"byte {error.start} (0x{data[error.start]:02x})"
+        for values in reader:
+            if values:
+                yield line, values
+            line = reader.line_num + 1
+    except csv.Error as error:
         raise BadRequest(
-            f"{shown}:{line}: {byte} is not {encoding}; set encoding to the file's own (latin-1, utf-16, …), "
-            "or to utf-8-replace to read bad bytes as '\ufffd'."
+            f"{shown}:{line}: the row that begins here is not readable as csv ({error}); "
+            "double quotes within quotes, and close them."
         ) from None
 
 
-def _bytes(path: Path) -> bytes:
-    if path.suffix == ".gz":
-        with gzip.open(path) as stream:
-            return stream.read()
-    return path.read_bytes()
-
-
-def _separated(text: str, layout: Layout, *, tab: bool, shown: str) -> Table:
-    # Tab-separated files in the wild hold bare quotation marks; they are text there.
-    dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tab else {"strict": True}
-    csv.field_size_limit(1 << 28)
-    reader = csv.reader(io.StringIO(text, newline=""), **dialect)
-
-    def rows() -> Iterator[tuple[int, Sequence[Any]]]:
-        try:
-            yield from ((reader.line_num, values) for values in reader if values)
-        except csv.Error as error:
-            raise BadRequest(
-                f"{shown}:{reader.line_num}: not readable as csv ({error}); double quotes within quotes."
-            ) from None
-
-    found = rows()
-    columns = layout.columns or tuple(name.strip() for name in next(found, (0, ()))[1])
-    if not columns:
-        raise BadRequest(f"{shown}: the file is empty; it has not even a header line.")
-    return Table(columns, found)
-
-
-def _json_lines(text: str, shown: str) -> Iterator[tuple[int, Any]]:
-    # Not splitlines(): U+2028 and friends are legal inside a JSON string.
-    for number, line in enumerate(text.split("\n"), 1):
+def _json_lines(found: Iterator[str], shown: str) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(found, 1):
         if line.strip():
             yield number, _parsed(line, f"{shown}:{number}")
 
@@ -135,33 +158,48 @@ def _parsed(text: str, place: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise BadRequest(f"{place}: not JSON ({error}).") from None
+    except RecursionError:
+        raise BadRequest(f"{place}: JSON nested too deeply to be a row.") from None
 
 
-def _records(records: Iterator[tuple[int, Any]], layout: Layout, shown: str) -> Table:
-    """Objects, or lists of values in the order of `columns`."""
-    found = list(records)
-    if not found:
-        return Table(layout.columns, iter(()))
-    if all(isinstance(record, list) for _, record in found):
-        if not layout.columns:
-            raise BadRequest(
-                f"{shown}: its rows are lists; name their columns, such as columns: [text, label]."
-            )
-        return Table(layout.columns, iter(found))
-    wrong = next((number for number, record in found if not isinstance(record, dict)), None)
-    if wrong is not None:
-        raise BadRequest(f"{shown}:{wrong}: expected a JSON object with a text and a label.")
-    columns = tuple(dict.fromkeys(name for _, record in found for name in record))
-    return Table(columns, ((number, [record.get(name) for name in columns]) for number, record in found))
+def _records(
+    records: Iterator[tuple[int, Any]], layout: Layout, wanted: Wanted, shown: str
+) -> Iterator[Values]:
+    """Objects, or lists of values in the order of `columns`: what the first is, all must be."""
+    first = next(records, None)
+    if first is None:
+        return
+    if isinstance(first[1], list):
+        yield from _listed(first, records, layout, wanted, shown)
+    else:
+        yield from _objects(first, records, wanted, shown)
 
 
-def _parquet(path: Path, shown: str) -> Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _listed(
+    first: tuple[int, Any], records: Iterator[tuple[int, Any]], layout: Layout, wanted: Wanted, shown: str
+) -> Iterator[Values]:
+    if not layout.columns:
+        raise BadRequest(f"{shown}: its rows are lists; name their columns, such as columns: [text, label].")
+    spot = positions(layout.columns, wanted, shown)
+    for number, record in chain((first,), records):
+        if not isinstance(record, list):
+            raise BadRequest(f"{shown}:{number}: expected a JSON list like the rows before it.")
+        yield number, [record[i] for i in spot] if len(record) == len(layout.columns) else None
 
-    try:
-        table = pq.read_table(path, use_threads=False)
-    except pa.ArrowInvalid as error:
-        raise BadRequest(f"{shown}: not a Parquet file ({str(error).splitlines()[0]}).") from None
-    values = zip(*(column.to_pylist() for column in table.columns), strict=True)
-    return Table(tuple(table.column_names), iter(enumerate(values, 1)))
+
+def _objects(
+    first: tuple[int, Any], records: Iterator[tuple[int, Any]], wanted: Wanted, shown: str
+) -> Iterator[Values]:
+    """A value that an object lacks is None; a column that no object has is an error."""
+    names = tuple(wanted.values())
+    unseen, columns = set(names), dict[str, None]()
+    for number, record in chain((first,), records):
+        if not isinstance(record, dict):
+            raise BadRequest(f"{shown}:{number}: expected a JSON object with a text and a label.")
+        if unseen:
+            unseen.difference_update(record)
+            columns.update(dict.fromkeys(record) if len(columns) < 100 else {})
+        yield number, [record.get(name) for name in names]
+    for option, name in wanted.items():
+        if name in unseen:
+            raise no_column(tuple(columns), option, name, shown)

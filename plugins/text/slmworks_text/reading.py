@@ -1,14 +1,15 @@
 """From the files of one input to rows: columns found by name, ratings binned, nothing repaired yet."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slmworks.errors import BadRequest, did_you_mean
+from slmworks.errors import BadRequest
 from slmworks_text.bins import Bins, rating_of
-from slmworks_text.formats import Layout, Table, read_table
+from slmworks_text.formats import Layout, Values, read_rows
 from slmworks_text.rows import Row, Tally
+from slmworks_text.streams import Meter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +17,8 @@ class Reading:
     """How the files of one input are to be read."""
 
     layout: Layout
-    pool: str
-    """The split that the input is for, or `pool`."""
+    place: int
+    """The split that the input is for, or the pool: an index into `PLACES`."""
     text: str = "text"
     label: str | None = "label"
     """None: the input is unlabelled."""
@@ -28,57 +29,50 @@ class Reading:
     wanted: frozenset[str] = field(default_factory=frozenset)
     """Labels to keep; empty: all."""
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Option -> column, for those that are set."""
+        named = {"text": self.text, "label": self.label, "group": self.group, "source": self.source}
+        return {option: name for option, name in named.items() if name is not None}
 
-def read_input(name: str, folder: Path, reading: Reading, tally: Tally) -> list[Row]:
+
+def read_input(name: str, folder: Path, reading: Reading, tally: Tally, meter: Meter) -> Iterator[Row]:
     """All usable rows of an input, file by file in the order of their names."""
-    rows: list[Row] = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        relative = path.relative_to(folder).as_posix()
-        shown = f"{name}/{relative}"
-        table = read_table(path, reading.layout, shown=shown)
-        rows.extend(_rows(name, shown, table, reading, tally))
-    return rows
+    for path in paths_of(folder):
+        shown = f"{name}/{path.relative_to(folder).as_posix()}"
+        found = read_rows(path, reading.layout, reading.columns, meter, shown=shown)
+        yield from _rows(name, shown, found, reading, tally)
+        meter.next_file(path.stat().st_size)
 
 
-def _rows(name: str, shown: str, table: Table, reading: Reading, tally: Tally) -> list[Row]:
-    records = list(table.rows)
-    if not records:
-        return []
-    text = _column(table, "text", reading.text, shown)
-    label = None if reading.label is None else _column(table, "label", reading.label, shown)
-    group = None if reading.group is None else _column(table, "group", reading.group, shown)
-    source = None if reading.source is None else _column(table, "source", reading.source, shown)
-    width, rows = len(table.columns), []
-    for position, (line, values) in enumerate(records):
-        if len(values) != width:
+def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tally: Tally) -> Iterator[Row]:
+    options = tuple(reading.columns)
+    spot = {option: options.index(option) for option in options}
+    label, group, source = (spot.get(option) for option in ("label", "group", "source"))
+    for position, (line, values) in enumerate(found):
+        if values is None:
             tally.dropped["wrong number of columns"] += 1
             continue
-        found = None if label is None else _label(values[label], reading, f"{shown}:{line}", tally)
-        if label is not None and found is None:
+        for option, value in zip(options, values, strict=True):
+            if type(value) is not str:
+                _refuse_nested(value, option, f"{shown}:{line}")
+        called = "" if label is None else _label(values[label], reading, f"{shown}:{line}", tally)
+        if label is not None and not called:
             continue
-        rows.append(
-            Row(
-                text=_cell(values[text]),
-                label=found,
-                source=name if source is None else _cell(values[source]) or name,
-                origin=f"{shown}#{position}",
-                pool=reading.pool,
-                group="" if group is None else f"{name}\0{_group(values[group], reading)}",
-            )
+        yield Row(
+            text=_cell(values[0]),
+            label=called,
+            source=name if source is None else _cell(values[source]) or name,
+            origin=f"{shown}#{position}",
+            place=reading.place,
+            group="" if group is None else f"{name}\0{_group(values[group], reading)}",
         )
-    return rows
 
 
-def _column(table: Table, option: str, name: str, shown: str) -> int:
-    if name in table.columns:
-        return table.columns.index(name)
-    there = ", ".join(str(column) for column in table.columns)
-    hint = did_you_mean(name, table.columns)
-    hint = f" {hint}" if hint.startswith("Did") else ""
-    raise BadRequest(
-        f"{shown}: no column '{name}' (there are: {there}).{hint} Set {option} to the {option} column, "
-        "or columns when the file has no header line."
-    )
+def _refuse_nested(value: Any, option: str, place: str) -> None:
+    if isinstance(value, (dict, list, bytes)):
+        kind = {dict: "an object", list: "a list", bytes: "bytes"}[type(value)]
+        raise BadRequest(f"{place}: the {option} is {kind}, not text; set {option} to a column of strings.")
 
 
 def _cell(value: Any) -> str:
@@ -90,12 +84,12 @@ def _group(value: Any, reading: Reading) -> str:
     return text.partition(reading.group_prefix)[0] if reading.group_prefix else text
 
 
-def _label(value: Any, reading: Reading, place: str, tally: Tally) -> str | None:
-    """The label that a cell means, or None when the row is dropped (and counted)."""
+def _label(value: Any, reading: Reading, place: str, tally: Tally) -> str:
+    """The label that a cell means, or nothing when the row is dropped (and counted)."""
     text = _cell(value).strip()
     if not text:
         tally.dropped["no label"] += 1
-        return None
+        return ""
     if reading.bins is not None:
         try:
             found = reading.bins.label(rating_of(value))
@@ -105,14 +99,14 @@ def _label(value: Any, reading: Reading, place: str, tally: Tally) -> str | None
             ) from None
         if found is None:
             tally.dropped["rating outside the bins"] += 1
-            return None
+            return ""
         text = found
     if reading.wanted and text not in reading.wanted:
         tally.dropped["label not listed"] += 1
-        return None
+        return ""
     return text
 
 
-def files_of(folder: Path) -> Sequence[str]:
-    """The files of an input, relative to its folder, sorted."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+def paths_of(folder: Path) -> Sequence[Path]:
+    """The files of an input, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())

@@ -7,95 +7,112 @@ and none when its labels disagree. Near duplicates of one label are reduced to t
 different labels are all kept, in one split.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from slmworks_text.duplicates import Components, near_pairs
-from slmworks_text.rows import Row, Tally
-
-RANK = {"test": 0, "validation": 1, "pool": 2, "transfer": 3}
-"""Who keeps a text that several have."""
+from slmworks_text.duplicates import Components
+from slmworks_text.equals import Hashes
+from slmworks_text.ledger import Ledger
+from slmworks_text.rows import PLACES, POOL, Tally
 
 
-@dataclass(frozen=True)
-class Settled:
-    """The rows that stay, and which of the pool's must stay together."""
-
-    rows: list[Row]
-    units: list[list[Row]]
-    """Rows of the pool; near duplicates and groups are one unit."""
-
-
-def settle(
-    rows: Sequence[Row],
-    threshold: float | None,
-    tally: Tally,
-    *,
-    threads: int,
-    progress: Callable[[int], None],
-) -> Settled:
-    """Drop repeats from rows sorted by id; count every one in `tally`."""
-    by_key: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_key[row.key].append(row)
-    distinct = [kept for same in by_key.values() if (kept := _exact(same, tally))]
-    components = Components(len(distinct))
-    if threshold is not None and distinct:
-        texts = [same[0].text for same in distinct]
-        for a, b in near_pairs(texts, threshold, threads=threads, progress=progress):
-            components.join(a, b)
-    near: dict[int, list[Row]] = defaultdict(list)
-    for i, same in enumerate(distinct):
-        near[components.find(i)].extend(same)
-    settled = [_near(alike, tally) for alike in near.values()]
-    kept = sorted((row for alike in settled for row in alike), key=lambda row: row.id)
-    return Settled(kept, _units([[row for row in alike if row.pool == "pool"] for alike in settled]))
+def drop_equal(ledger: Ledger, keys: Hashes, components: Components, tally: Tally) -> None:
+    """Settle rows with one text, and join them, so that near duplicates count them as one."""
+    tally.dropped["duplicate"] += 0
+    for same in keys.groups():
+        for row in same[1:]:
+            components.join(same[0], row)
+        ledger.asked[same[1:]] = False
+        owner, own = _owned(ledger, same, "equal to a {} row", tally)
+        if owner < POOL:
+            continue
+        if len({ledger.strata[number][0] for number in ledger.stratum[own].tolist()}) > 1:
+            tally.dropped["conflicting labels"] += len(own)
+            ledger.kept[own] = False
+            ledger.asked[same[0]] = False
+        else:
+            tally.dropped["duplicate"] += len(own) - 1
+            ledger.kept[own[1:]] = False
 
 
-def _exact(same: list[Row], tally: Tally) -> list[Row]:
-    """Of rows with one text, those that stay."""
-    owner, own = _owned(same, "equal to a {} row", tally)
-    if RANK[owner] < RANK["pool"]:
-        return own
-    labels = Counter(row.label for row in own)
-    if len(labels) > 1:
-        tally.dropped["conflicting labels"] += len(own)
-        return []
-    tally.dropped["duplicate"] += len(own) - 1
-    return own[:1]
+def drop_near(ledger: Ledger, components: Components, tally: Tally) -> None:
+    """Settle the rows of each component, of which rows with one text are settled already."""
+    tally.dropped["near duplicate"] += 0
+    for alike in _alike(ledger, components.names()):
+        owner, own = _owned(ledger, alike, "near a {} row", tally)
+        if owner < POOL:
+            continue
+        seen: set[str] = set()
+        for row, number in zip(own, ledger.stratum[own].tolist(), strict=True):
+            label = ledger.strata[number][0]
+            if label in seen:
+                tally.dropped["near duplicate"] += 1
+                ledger.kept[row] = False
+            seen.add(label)
 
 
-def _near(alike: list[Row], tally: Tally) -> list[Row]:
-    """Of rows with nearly one text, those that stay."""
-    owner, own = _owned(alike, "near a {} row", tally)
-    if RANK[owner] < RANK["pool"]:
-        return own
-    first: dict[str | None, Row] = {}
-    for row in sorted(own, key=lambda row: row.id):
-        first.setdefault(row.label, row)
-    tally.dropped["near duplicate"] += len(own) - len(first)
-    return list(first.values())
+def units(ledger: Ledger, components: Components) -> tuple[Any, list[list[int]]]:
+    """The pool: rows that stand alone (an array), and those that must stay together.
+
+    Near duplicates and the rows of one group are one unit, across both.
+    """
+    import numpy as np
+
+    pool = ledger.pool
+    part = components.names()[pool]
+    if ledger.group is not None:
+        _join_groups(ledger.group[pool], part, components)
+    unit = components.names()[pool] if ledger.group is not None else part
+    several = _several(unit, len(ledger.kept))
+    together = np.flatnonzero(several)
+    order = together[np.lexsort((pool[together], part[together], unit[together]))]
+    edges = np.flatnonzero(np.diff(unit[order])) + 1
+    return pool[~several], [rows.tolist() for rows in np.split(pool[order], edges) if len(rows)]
 
 
-def _owned(rows: list[Row], reason: str, tally: Tally) -> tuple[str, list[Row]]:
-    owner = min((row.pool for row in rows), key=RANK.__getitem__)
-    own = [row for row in rows if row.pool == owner]
+def _several(unit: Any, size: int) -> Any:
+    """Whether a row's unit has more rows than this one."""
+    import numpy as np
+
+    again = np.zeros(size, bool)
+    first = np.unique(unit, return_index=True)[1]
+    later = np.ones(len(unit), bool)
+    later[first] = False
+    again[unit[later]] = True
+    return again[unit]
+
+
+def _join_groups(group: Any, part: Any, components: Components) -> None:
+    import numpy as np
+
+    order = np.argsort(group, kind="stable")
+    group, part = group[order], part[order]
+    linked = np.flatnonzero((group[1:] == group[:-1]) & (group[1:] != 0) & (part[1:] != part[:-1]))
+    for one, other in zip(part[linked].tolist(), part[linked + 1].tolist(), strict=True):
+        components.join(one, other)
+
+
+def _alike(ledger: Ledger, names: Any) -> Iterator[list[int]]:
+    """Kept rows of each component that has several."""
+    import numpy as np
+
+    joined = np.zeros(len(names), bool)
+    moved = names != np.arange(len(names), dtype="uint32")
+    joined[names[moved]] = True
+    rows = np.flatnonzero((joined | moved) & ledger.kept)
+    rows = rows[np.argsort(names[rows], kind="stable")]
+    for alike in np.split(rows, np.flatnonzero(np.diff(names[rows])) + 1):
+        if len(alike) > 1:
+            yield alike.tolist()
+
+
+def _owned(ledger: Ledger, rows: Sequence[int], reason: str, tally: Tally) -> tuple[int, list[int]]:
+    """Who has the rows, and which are theirs; the others are dropped."""
+    places = ledger.place[rows].tolist()
+    owner = min(places)
+    own = [row for row, place in zip(rows, places, strict=True) if place == owner]
     if len(own) < len(rows):
-        tally.dropped[reason.format("labelled" if owner == "pool" else owner)] += len(rows) - len(own)
+        ledger.kept[[row for row, place in zip(rows, places, strict=True) if place != owner]] = False
+        name = "labelled" if owner == POOL else PLACES[owner]
+        tally.dropped[reason.format(name)] += len(rows) - len(own)
     return owner, own
-
-
-def _units(alike: Iterable[list[Row]]) -> list[list[Row]]:
-    """Join rows of one group, across what is alike; sorted, so that the order of files means nothing."""
-    parts = [part for part in alike if part]
-    joined = Components(len(parts))
-    seen: dict[str, int] = {}
-    for i, part in enumerate(parts):
-        for row in part:
-            if row.group:
-                joined.join(i, seen.setdefault(row.group, i))
-    units: dict[int, list[Row]] = defaultdict(list)
-    for i, part in enumerate(parts):
-        units[joined.find(i)].extend(part)
-    return sorted(units.values(), key=lambda unit: min(row.id for row in unit))

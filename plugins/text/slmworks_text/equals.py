@@ -1,0 +1,56 @@
+"""Which entries of a long list of numbers are equal, in memory that does not grow with the list."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PART = 500_000
+"""About as many entries are in memory at a time: those whose number leaves the same remainder."""
+PIECE = 65_536
+
+
+class Hashes:
+    """A file of entries of `width` 64-bit numbers each."""
+
+    def __init__(self, path: Path, width: int = 1) -> None:
+        self.path = path
+        self.width = width
+        self.size = 0
+        path.touch()
+
+    def extend(self, block: Any) -> None:
+        """Add entries: an array of n x `width` unsigned 64-bit numbers."""
+        with self.path.open("ab") as file:
+            file.write(block.tobytes())
+        self.size += len(block)
+
+    def groups(self) -> Iterator[list[int]]:
+        """The positions, ascending, of each entry that is there more than once."""
+        parts = 1 + self.size // PART
+        for part in range(parts):
+            yield from self._groups(*self._part(part, parts))
+
+    def _groups(self, numbers: Any, where: Any) -> Iterator[list[int]]:
+        import numpy as np
+
+        # Sorts by the first number, then the second; equal entries stay in the order of their positions.
+        order = np.lexsort(numbers.T[::-1])
+        numbers = numbers[order]
+        same = (numbers[1:] == numbers[:-1]).all(axis=1)
+        starts = np.flatnonzero(np.diff(same, prepend=False, append=False))
+        for start, end in starts.reshape(-1, 2).tolist():
+            yield where[order[start : end + 1]].tolist()
+
+    def _part(self, part: int, parts: int) -> tuple[Any, Any]:
+        """Entries and positions of those whose first number leaves the remainder `part`."""
+        import numpy as np
+
+        numbers, where = [np.empty((0, self.width), "uint64")], [np.empty(0, "uint32")]
+        for start in range(0, self.size, PIECE):
+            count = min(PIECE, self.size - start) * self.width
+            piece = np.fromfile(self.path, "uint64", count, offset=start * self.width * 8)
+            piece = piece.reshape(-1, self.width)
+            here = np.flatnonzero(piece[:, 0] % np.uint64(parts) == part)
+            numbers.append(piece[here])
+            where.append((here + start).astype("uint32"))
+        return np.concatenate(numbers), np.concatenate(where)

@@ -1,0 +1,50 @@
+"""Parquet files as rows of values, batch by batch."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from slmworks.errors import BadRequest
+from slmworks_text.formats import Values, Wanted, positions
+from slmworks_text.streams import Meter
+
+BATCH = 4096
+
+
+def parquet_rows(path: Path, wanted: Wanted, meter: Meter, shown: str) -> Iterator[Values]:
+    """The rows with their number, from 1. BadRequest for a file that is none, and for columns of no text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # A buffered stream: otherwise all bytes of a row group's column are in memory at once.
+        with pq.ParquetFile(path, buffer_size=1 << 20) as file:
+            rows = file.metadata.num_rows
+            if not rows:
+                return
+            names = tuple(
+                file.schema_arrow.names[i] for i in positions(file.schema_arrow.names, wanted, shown)
+            )
+            _refuse_other_than_text(file.schema_arrow, wanted, shown)
+            done = 0
+            for batch in file.iter_batches(BATCH, columns=list(dict.fromkeys(names)), use_threads=False):
+                columns = [batch.column(name).to_pylist() for name in names]
+                yield from enumerate(zip(*columns, strict=True), done + 1)
+                done += len(batch)
+                meter.now = path.stat().st_size * done / rows
+    except (pa.ArrowException, OSError) as error:
+        problem = str(error).splitlines()[0]
+        raise BadRequest(f"{shown}: not a Parquet file, or a damaged one ({problem}).") from None
+
+
+def _refuse_other_than_text(schema: Any, wanted: Wanted, shown: str) -> None:
+    import pyarrow as pa
+
+    for option, name in wanted.items():
+        kind = schema.field(name).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+        if pa.types.is_nested(kind) or binary:
+            raise BadRequest(
+                f"{shown}: column '{name}' holds {kind}, not text; set {option} to a column of strings."
+            )
