@@ -98,11 +98,6 @@ def test_a_store_that_was_moved_still_holds(store: Store, tmp_path: Path) -> Non
     assert not moved.damage(digest, files)
 
 
-def test_a_store_that_cannot_be_had() -> None:
-    with pytest.raises(BadRequest, match=r"store 'ftp://…': no such kind of store"):
-        open_store("ftp://bucket/path")
-
-
 def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(BadRequest, match="is a file, so it cannot be a store"):

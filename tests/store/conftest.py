@@ -17,8 +17,6 @@ import pytest
 from slmworks.store.objects import ObjectStore
 from slmworks.store.place import open_store
 
-SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
-
 
 class Server:
     """Where it listens, and what can be done to it."""
@@ -27,7 +25,9 @@ class Server:
         self.endpoint = f"http://127.0.0.1:{port}"
 
     def send(self, path: str, data: bytes = b"", method: str = "PUT") -> None:
-        request = urllib.request.Request(f"{self.endpoint}{path}", data=data, method=method)
+        request = urllib.request.Request(
+            f"{self.endpoint}{path}", data=data, method=method, headers={"Content-Type": "text/plain"}
+        )
         urllib.request.urlopen(request, timeout=10).close()
 
     def fault(self, **what: Any) -> None:
@@ -68,7 +68,7 @@ def s3(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         monkeypatch.delenv(name)
     for name, value in {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SECRET_ACCESS_KEY": f"hush-{uuid.uuid4().hex}",
         "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": server.endpoint,
         "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
@@ -80,6 +80,12 @@ def s3(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     server.send(f"/{bucket}")
     yield f"s3://{bucket}/team"
     server.fault()
+
+
+@pytest.fixture
+def secret(s3: str) -> str:
+    """What must never be found anywhere but in the environment."""
+    return os.environ["AWS_SECRET_ACCESS_KEY"]
 
 
 @pytest.fixture

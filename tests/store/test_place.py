@@ -13,15 +13,24 @@ from slmworks.store import open_store
 
 @pytest.mark.parametrize(
     "url",
-    ["s3://AKIAKEY:hush@bucket/x", "s3://AKIAKEY:hu/sh@bucket/x", "s3://bucket/x?Signature=hush", "s3:AKIA:hush@b"],
+    [
+        "s3://AKIAKEY:hush@bucket/x",
+        "s3://AKIAKEY:hu/sh@bucket/x",
+        "s3://bucket/x?Signature=hush",
+        "s3:AKIA:hush@b",
+    ],
 )
 def test_credentials_in_an_address_are_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(BadRequest, match="credentials and options don't belong in a store's address") as refused:
+    with pytest.raises(
+        BadRequest, match="credentials and options don't belong in a store's address"
+    ) as refused:
         open_store(url)
     assert "hu" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["s3://", "s3:///x", "s3://Bucket/x", "s3:bucket", "s3://b/x", "s3://bucket/../x"])
+@pytest.mark.parametrize(
+    "url", ["s3://", "s3:///x", "s3://Bucket/x", "s3:bucket", "s3://b/x", "s3://bucket/../x"]
+)
 def test_what_is_no_address(url: str) -> None:
     with pytest.raises(BadRequest, match="it looks like s3://bucket/prefix"):
         open_store(url)

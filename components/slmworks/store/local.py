@@ -3,6 +3,7 @@
 Everything is flushed before it is named, so that a power cut leaves no name with half the bytes.
 """
 
+import contextlib
 import errno
 import os
 import uuid
@@ -82,9 +83,9 @@ class LocalStore:
             self.discard(digest)
         try:
             folder.rename(target)
-        except OSError:  # a simultaneous task made the same bytes
-            if self.damage(digest, files):
-                raise
+        except OSError as error:
+            if self.damage(digest, files):  # else a simultaneous task made the same bytes
+                raise self.unwritable(error) from None
         _sync_folder(target.parent)
         return digest
 
@@ -144,7 +145,8 @@ class LocalStore:
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # on a read-only disk even that which isn't there
+                part.unlink()
             raise self.unwritable(error) from None
         return part
 

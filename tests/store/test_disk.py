@@ -38,7 +38,9 @@ def test_a_full_disk_is_one_line_and_what_is_there_stays(small_disk: Path, tmp_p
     store = open_store(str(small_disk / "store"))
     store.create("tasks/a.json", b"kept")
     (small_disk / "ballast").write_bytes(b"0" * 900_000)
-    with pytest.raises(TaskFailed, match=r"No space left on device; make room and run it again: what is done is kept"):
+    with pytest.raises(
+        TaskFailed, match=r"No space left on device; make room and run it again: what is done is kept"
+    ):
         store.create("tasks/b.json", b"x" * 500_000)
     assert store.list("tasks") == ["tasks/a.json"]
     assert not list(small_disk.rglob("*.part"))
@@ -46,7 +48,9 @@ def test_a_full_disk_is_one_line_and_what_is_there_stays(small_disk: Path, tmp_p
     assert store.create("tasks/b.json", b"x" * 500_000)
 
 
-def test_a_copy_that_fills_the_disk_is_no_copy(small_disk: Path, tmp_path: Path, store, s3: str, monkeypatch) -> None:
+def test_a_copy_that_fills_the_disk_is_no_copy(
+    small_disk: Path, tmp_path: Path, store, s3: str, monkeypatch
+) -> None:
     digest = store.put(folder(tmp_path, 2_000_000), scan(tmp_path / "made"))
     monkeypatch.setenv("SLMWORKS_CACHE", str(small_disk))
     full = open_store(s3)
@@ -83,7 +87,7 @@ def test_a_store_that_may_only_be_read(tmp_path: Path) -> None:
         with pytest.raises(SlmworksError, match=r"cannot write there \(Read-only file system\)") as refused:
             store.create("tasks/b.json", b"x")
         assert refused.value.exit_code == 2
-        with pytest.raises(SlmworksError, match="Read-only file system"):
+        with pytest.raises(SlmworksError, match="cannot write there"):
             store.put(folder(tmp_path, 10, "other"), scan(tmp_path / "other"))
     finally:
         subprocess.run(["umount", "-l", place], check=True)
