@@ -1,5 +1,6 @@
 """`slmworks`: finds the command, and turns errors into one line and an exit code."""
 
+import errno
 import importlib
 import signal
 import sys
@@ -98,5 +99,5 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
         code = 130
     except OSError as error:
         click.echo(f"slmworks: {error.filename or 'system'}: {error.strerror or error}", err=True)
-        code = 1
+        code = 2 if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -3,6 +3,7 @@
 No server and no queue: what was done is known from the store, so running again is resuming.
 """
 
+import contextlib
 import json
 import selectors
 import time
@@ -18,7 +19,7 @@ from slmworks.artifact import Manifest
 from slmworks.catalog import plugin
 from slmworks.engines.child import Child
 from slmworks.engines.uploader import Uploader
-from slmworks.errors import BadRequest
+from slmworks.errors import BadRequest, SlmworksError
 from slmworks.fetch import Source
 from slmworks.identity import code_digest
 from slmworks.lineage import alive
@@ -97,10 +98,12 @@ class Run:
             while self._advance():
                 self._listen()
         except BaseException:
-            for task_id, child in self._children.items():
+            for child in self._children.values():
                 child.kill()
-                self._record(self.plan.tasks[task_id], Outcome("stopped", error="stopped with the run"))
-            self._write("stopped", ended=True)
+            with contextlib.suppress(SlmworksError):  # the store may be why we stop
+                for task_id in self._children:
+                    self._record(self.plan.tasks[task_id], Outcome("stopped", error="stopped with the run"))
+                self._write("stopped", ended=True)
             raise
         self.exit_code = self._verdict()
         self._write({0: "done", 99: "refused"}.get(self.exit_code, "failed"), ended=True)

@@ -41,6 +41,8 @@ _ANSWERS: tuple[tuple[set[str], str], ...] = (
     ),
 )  # fmt: skip
 """Server's error codes -> what a person is told; all of them are the request's fault."""
+_NOBODY = re.compile(r"https?://[^/ ]+/latest/(api/token|meta-data)")
+"""It had no keys and asked the cloud's machine that it is not on."""
 _NO_REPLY = ("error sending request", "timed out", "connection")
 
 
@@ -54,7 +56,7 @@ def code_of(error: Exception) -> str:
 def told(error: Exception, *, url: str, endpoint: str, reached: bool) -> SlmworksError:
     """The error a person reads. `reached`: the server answered this process before."""
     code, text = code_of(error), str(error)
-    if "/latest/" in text or "redentials" in text.partition("\n")[0]:  # asked the cloud machine it is not on
+    if _NOBODY.search(text) or (not code and "redentials" in re.sub(r"https?://\S+", "", text)):
         return BadRequest(
             f"{url}: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE)."
         )
