@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -76,6 +77,7 @@ class Works:
             [sys.executable, "-m", "slmworks", "run", str(self.write()), "--store", str(self.store.root),
              "--tracking", "none", *more],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (a background shell ignores it)
         )  # fmt: skip
 
     def record(self, run: str, task: str) -> dict[str, Any]:
