@@ -43,7 +43,7 @@ def module_digest(module: str) -> str:
     the same text agree.
     """
     found: dict[str, str] = {}
-    todo = [module]
+    todo, family = [module], module.partition(".")[0]
     while todo:
         name = todo.pop()
         if name in found:
@@ -52,18 +52,18 @@ def module_digest(module: str) -> str:
         if source is None:
             continue
         found[name] = hashlib.sha256(source).hexdigest()
-        todo += _imports(name, source, module)
+        todo += _imports(name, source, family)
     return _digest(found)
 
 
-def _counts(module: str, owner: str) -> bool:
-    return _family(module, owner) and module not in CONTRACT and not module.startswith("slmworks.store.")
+def _counts(module: str, family: str) -> bool:
+    return _is_ours(module, family) and module not in CONTRACT and not module.startswith("slmworks.store.")
 
 
-def _family(module: str, owner: str) -> bool:
-    """Whether a module is the plugin's own, of another family, or the core's."""
+def _is_ours(module: str, family: str) -> bool:
+    """Whether a module is of the plugin's own family, of another one, or the core's."""
     top = module.partition(".")[0]
-    return top in ("slmworks", owner.partition(".")[0]) or top.startswith("slmworks_")
+    return top in ("slmworks", family) or top.startswith("slmworks_")
 
 
 def _source(module: str) -> bytes | None:
@@ -78,19 +78,24 @@ def _source(module: str) -> bytes | None:
     return Path(spec.origin).read_bytes()
 
 
-def _imports(module: str, source: bytes, owner: str) -> Iterator[str]:
-    """Modules that `module` imports, of those that count for a plugin in `owner`."""
+@cache  # plugins of a family share most of what they import
+def _imports(module: str, source: bytes, family: str) -> tuple[str, ...]:
+    """Modules that `module` imports, of those that count for a plugin of `family`."""
+    return tuple(_found(module, source, family))
+
+
+def _found(module: str, source: bytes, family: str) -> Iterator[str]:
     spec = importlib.util.find_spec(module)
     package = module if spec and spec.submodule_search_locations else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if _counts(alias.name, owner))
+            yield from (alias.name for alias in node.names if _counts(alias.name, family))
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             home = importlib.util.resolve_name(base, package) if node.level else base
-            if _family(home, owner):  # others are not even looked for: that would import their parents
+            if _is_ours(home, family):  # others are not even looked for: that would import their parents
                 found = [home, *(f"{home}.{alias.name}" for alias in node.names if _is_package(home))]
-                yield from (name for name in found if _counts(name, owner))
+                yield from (name for name in found if _counts(name, family))
 
 
 def _is_package(module: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,12 @@ class Rows:
     others: dict[str, list[str]]
     """Name of a trivial baseline -> its answers."""
 
-    @property
+    @cached_property
     def right(self) -> list[bool]:
         """For each row, whether it was answered right."""
         return [a == b for a, b in zip(self.truth, self.predicted, strict=True)]
 
-    @property
+    @cached_property
     def surety(self) -> list[float]:
         """For each row, the probability of the label that was answered."""
         return [float(p) for p in self.probabilities.max(axis=1)]

@@ -51,16 +51,18 @@ class Lineage:
     root: Node
 
 
-def lineage_of(store: "Store", what: str) -> Lineage:
-    """Walk back from `name@champion`, `name@candidate`, `name@2`, `name` or the start of a digest."""
+def lineage_of(store: "Store", what: str, known: Mapping[str, Manifest] | None = None) -> Lineage:
+    """Walk back from `name@champion`, `name@candidate`, `name@2`, `name` or the start of a digest.
+
+    `known` is what `manifests_of` gave, for who walks more than one way.
+    """
     registry = Registry(store)
+    manifests = manifests_of(store) if known is None else known
     match = _VERSION.fullmatch(what)
     if match and match["name"] in registry.names():
         version = _version(registry, match["name"], match["which"])
         digest, title = version.registered.release, _title(registry, version)
-        manifests = manifests_of(store)
     else:
-        manifests = manifests_of(store)
         digest = _digest(store, registry, manifests, what)
         title = f"{manifests[digest].kind} {digest[:12]}"
     return Lineage(title, _node(digest, manifests, {}))

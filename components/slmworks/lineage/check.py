@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check(store: "Store", tracking_uri: str, name: str, number: int) -> Held:
-    """Download one version from MLflow and compare both digests; writes nothing.
+    """Download one version from MLflow and compare both digests; changes no file there or here.
 
     BadRequest when MLflow does not hold the version at all.
     """

@@ -44,13 +44,13 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report]) -> 
     from slmworks.packet import Background
 
     manifests = manifests_of(store)
-    way = lineage_of(store, verdict.digest)
+    way = lineage_of(store, verdict.digest, manifests)
     folders = (folder_or_none(store, one) for one in _measured_on(reports))
     data = next((folder for folder in folders if folder and (folder / "card.json").exists()), None)
     return Background(
         card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
         texts=_texts(data) if data else {},
-        model=_way_to(store, verdict.refs.get("model", "")),
+        model=_way_to(store, verdict.refs.get("model", ""), manifests),
         verdict=way,
         made=_made(store, way, manifests),
     )
@@ -69,9 +69,9 @@ def _texts(folder: Path) -> Mapping[str, str]:
     return dict(zip(ids, texts, strict=True))
 
 
-def _way_to(store: "Store", model: str) -> Lineage | None:
+def _way_to(store: "Store", model: str, manifests: Mapping[str, Manifest]) -> Lineage | None:
     try:
-        return lineage_of(store, model)
+        return lineage_of(store, model, manifests)
     except BadRequest:  # nothing says how it was made
         return None
 
