@@ -128,11 +128,20 @@ def sweep(place: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - part.stat().st_mtime > OLD:
                 part.unlink()
-    for folder in place.glob("scratch/*/"):
-        lock = _lock_of(folder)
-        with lock.open("a") as handle, contextlib.suppress(BlockingIOError):
+    folders = {_lock_of(folder): folder for folder in place.glob("scratch/*/")}
+    for lock in abandoned(folders):
+        shutil.rmtree(folders[lock], ignore_errors=True)
+
+
+def abandoned(locks: Iterable[Path]) -> Iterator[Path]:
+    """Those lock files that nobody holds, each held while its turn lasts and removed after it.
+
+    For what a killed process left behind. Locks that cannot be opened any more are passed over.
+    """
+    for lock in locks:
+        with contextlib.suppress(OSError), lock.open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            yield lock
             lock.unlink(missing_ok=True)
 
 

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slmworks.process import abandoned
+
 if TYPE_CHECKING:
     from slmworks.store import Store
 
@@ -32,14 +34,8 @@ def close_dead(store: "Store") -> list[str]:
 
     It is said to have ended when it last wrote a record. A run that ended by itself is left as it is.
     """
-    closed = []
-    for path in sorted(_locks(store).glob("*.lock")):
-        with contextlib.suppress(OSError), path.open("a") as lock:  # OSError: held, or gone meanwhile
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _close(store, path.stem):
-                closed.append(path.stem)
-            path.unlink(missing_ok=True)
-    return closed
+    dead = abandoned(sorted(_locks(store).glob("*.lock")))
+    return [path.stem for path in dead if _close(store, path.stem)]
 
 
 def _locks(store: "Store") -> Path:
