@@ -13,8 +13,8 @@ from pydantic import Field, PositiveInt
 
 from slmworks.artifact import Dataset, Model
 from slmworks.errors import BadRequest, TaskFailed
-from slmworks.quantize import Quantize
 from slmworks.stage import Task
+from slmworks_inc.linear import LinearInt8
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,29 +26,14 @@ RANKING_ROWS = 64
 """Training texts that layers are ranked with: logits are compared, which says more a row than labels do."""
 
 
-class IncAutotune(Quantize):
+class IncAutotune(LinearInt8):
     """Keep the fewest layers in fp32 that meet an accuracy goal (Intel Neural Compressor, tuned).
 
     Method: static int8 as in inc-static; where that loses too much, layers go back to fp32 one after the
     other, the one first whose return brings the logits nearest to the fp32 model's.
     """
 
-    accepts: ClassVar = {"model": ("hf",)}
-    produces: ClassVar = "onnx"
-    tasks: ClassVar = ("classification",)
-    max_threads: ClassVar = 1
     reads: ClassVar = {"calibration": ("train", "validation")}
-    needs: ClassVar = frozenset({"calibration"})
-    depends_on: ClassVar = (
-        "neural-compressor",
-        "slmworks-onnx",
-        "torchao",
-        "torch",
-        "transformers",
-        "onnx",
-        "onnxscript",
-        "onnxruntime",
-    )
 
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.01
     """Largest share of the fp32 model's score that may be lost: 0.01 keeps 99 % of it."""
@@ -58,14 +43,6 @@ class IncAutotune(Quantize):
     """Mixtures that are tried at most; each takes one layer more into fp32."""
     score_rows: PositiveInt = 2000
     """Validation rows to score with, drawn at random (by the task's seed) where there are more."""
-    rows: PositiveInt = 256
-    """Training texts to calibrate with, drawn at random (by the task's seed)."""
-    batch_size: PositiveInt = 16
-    """Texts that are calibrated together."""
-    observer: Literal["minmax", "kl"] = "minmax"
-    """How scales follow from activations: a moving minimum and maximum, or the histogram that loses least."""
-    embeddings: bool = True
-    """Store the embedding tables in 8 bits too: most of a small model's bytes are there."""
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Calibrate once, try mixtures until one meets the goal, and write that one."""
@@ -131,22 +108,13 @@ class IncAutotune(Quantize):
         """Give the mixtures with fp32 embeddings, and those with embeddings as they are to ship."""
         from slmworks.runtimes.hf_classifier import HfClassifier
         from slmworks_inc.candidates import Candidates
-        from slmworks_inc.chain import quantize_to_onnx
-        from slmworks_onnx.calibration import encoded_batches
         from slmworks_onnx.export import write_companions
         from slmworks_onnx.int8 import EMBEDDINGS, quantize_weights
 
         task.progress(0, len(texts), note="load")
         original = HfClassifier(model.path, model.labels, int(model.meta["max_length"]), task.threads)
         folder, linear, int8 = (task.scratch / name for name in ("candidate", "linear.onnx", "int8.onnx"))
-        names = quantize_to_onnx(
-            original.module,
-            linear,
-            batches=encoded_batches(original.tokenizer, texts, self.batch_size, task),
-            observer=self.observer,
-            keep_fp32=(),
-            max_length=original.max_length,
-        )
+        names = self.quantize_linear(original, linear, texts, task)
         folder.mkdir()
         write_companions(model, folder)
         plain = Candidates(linear, names, original.module, folder, task.threads)

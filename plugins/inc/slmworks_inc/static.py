@@ -3,21 +3,20 @@
 Neural Compressor's own file is as large as the fp32 one and slower in torch, so what ships is ONNX.
 """
 
-import shutil
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest, TaskFailed, did_you_mean
-from slmworks.quantize import Quantize
+from slmworks.errors import BadRequest, did_you_mean
 from slmworks.stage import Task
+from slmworks_inc.linear import LinearInt8
 
 if TYPE_CHECKING:
     from slmworks.runtimes.hf_classifier import HfClassifier
 
 
-class IncStatic(Quantize):
+class IncStatic(LinearInt8):
     """Fix int8 scales by running training texts through the model (Intel Neural Compressor, static).
 
     Method: post-training static quantization, one scale an output channel for weights and one a tensor
@@ -25,33 +24,10 @@ class IncStatic(Quantize):
     activations, whose last bits depend on the processor.
     """
 
-    accepts: ClassVar = {"model": ("hf",)}
-    produces: ClassVar = "onnx"
-    tasks: ClassVar = ("classification",)
-    max_threads: ClassVar = 1
     reads: ClassVar = {"calibration": ("train",)}
-    needs: ClassVar = frozenset({"calibration"})
-    depends_on: ClassVar = (
-        "neural-compressor",
-        "slmworks-onnx",
-        "torchao",
-        "torch",
-        "transformers",
-        "onnx",
-        "onnxscript",
-        "onnxruntime",
-    )
 
-    rows: PositiveInt = 256
-    """Training texts to calibrate with, drawn at random (by the task's seed)."""
-    batch_size: PositiveInt = 16
-    """Texts that are calibrated together."""
-    observer: Literal["minmax", "kl"] = "minmax"
-    """How scales follow from activations: a moving minimum and maximum, or the histogram that loses least."""
     keep_fp32: tuple[str, ...] = ()
     """Paths of modules that stay in fp32, with all below them: `bert.encoder.layer.0`, `classifier`."""
-    embeddings: bool = True
-    """Store the embedding tables in 8 bits too: most of a small model's bytes are there."""
     agreement: Annotated[float, Field(ge=0, le=1)] = 0.8
     """Smallest share of the calibration texts that must keep their label; less means that it went wrong."""
 
@@ -101,38 +77,22 @@ class IncStatic(Quantize):
                 )
 
     def _quantize(self, original: "HfClassifier", texts: list[str], model: Model, task: Task) -> None:
-        from slmworks_inc.chain import quantize_to_onnx
-        from slmworks_onnx.calibration import encoded_batches
         from slmworks_onnx.export import write_companions
-        from slmworks_onnx.int8 import EMBEDDINGS, quantize_weights
+        from slmworks_onnx.int8 import place_linear
 
-        linear, target = task.scratch / "linear.onnx", task.output / "model.onnx"
-        quantize_to_onnx(
-            original.module,
-            linear,
-            batches=encoded_batches(original.tokenizer, texts, self.batch_size, task),
-            observer=self.observer,
-            keep_fp32=self.keep_fp32,
-            max_length=original.max_length,
-        )
-        if self.embeddings:
-            quantize_weights(linear, target, operators=EMBEDDINGS, scratch=task.scratch)
-            linear.unlink()
-        else:
-            shutil.move(linear, target)
+        linear = task.scratch / "linear.onnx"
+        self.quantize_linear(original, linear, texts, task, keep_fp32=self.keep_fp32)
+        place_linear(linear, task.output / "model.onnx", embeddings=self.embeddings, scratch=task.scratch)
         write_companions(model, task.output)
 
     def _compare(self, original: "HfClassifier", texts: list[str], task: Task) -> float:
-        from slmworks.runtimes import Runtime
         from slmworks.runtimes.onnx_classifier import OnnxClassifier
+        from slmworks_onnx.calibration import kept_labels
 
-        made = Runtime(OnnxClassifier(task.output, task.threads))
-        found, wanted = (runtime.predict(texts).argmax(axis=1) for runtime in (made, Runtime(original)))
-        agreement = float((found == wanted).mean())
-        if agreement < self.agreement:
-            raise TaskFailed(
-                f"quantize: only {agreement:.1%} of the {len(texts)} calibration texts keep their label in "
-                f"int8, less than `agreement` ({self.agreement:.0%}); keep some layers in fp32 "
-                "(`keep_fp32`), calibrate with more `rows`, or use onnx-dynamic."
-            )
-        return round(agreement, 4)
+        return kept_labels(
+            original,
+            OnnxClassifier(task.output, task.threads),
+            texts,
+            least=self.agreement,
+            otherwise="keep some layers in fp32 (`keep_fp32`), calibrate with more `rows`",
+        )

@@ -4,13 +4,30 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
 from slmworks.artifact import Dataset
-from slmworks.errors import BadRequest
+from slmworks.errors import BadRequest, TaskFailed
 from slmworks.stage import Task
 
 if TYPE_CHECKING:
     import numpy as np
     from tokenizers import Tokenizer
+
+    from slmworks.runtimes import Classifier
+
+
+class Calibration(BaseModel):
+    """Options of a quantizer that fixes its scales on training texts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    rows: PositiveInt = 256
+    """Training texts to calibrate with, drawn at random (by the task's seed)."""
+    batch_size: PositiveInt = 16
+    """Texts that are calibrated together."""
+    embeddings: bool = True
+    """Store the embedding tables in 8 bits too: most of a small model's bytes are there."""
 
 
 def calibration_texts(calibration: Dataset | None, rows: int, seed: int, *, plugin: str) -> list[str]:
@@ -36,3 +53,19 @@ def encoded_batches(
         task.progress(start, len(texts), note="calibrate")
         yield encode(tokenizer, texts[start : start + batch_size])
     task.progress(len(texts), len(texts), note="convert")
+
+
+def kept_labels(
+    original: "Classifier", quantized: "Classifier", texts: list[str], *, least: float, otherwise: str
+) -> float:
+    """Share of the calibration texts that keep their label; TaskFailed, with a way out, below `least`."""
+    from slmworks.runtimes import Runtime
+
+    wanted, found = (Runtime(one).predict(texts).argmax(axis=1) for one in (original, quantized))
+    share = float((found == wanted).mean())
+    if share < least:
+        raise TaskFailed(
+            f"quantize: only {share:.1%} of the {len(texts)} calibration texts keep their label in "
+            f"int8, less than `agreement` ({least:.0%}); {otherwise}, or use onnx-dynamic."
+        )
+    return round(share, 4)

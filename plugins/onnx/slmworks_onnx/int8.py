@@ -53,6 +53,15 @@ def quantize_weights(
     shutil.rmtree(folder)
 
 
+def place_linear(linear: Path, target: Path, *, embeddings: bool, scratch: Path) -> None:
+    """Move a graph with int8 multiplications to `target`, its embedding tables stored in 8 bits if wanted."""
+    if embeddings:
+        quantize_weights(linear, target, operators=EMBEDDINGS, scratch=scratch)
+        linear.unlink()
+    else:
+        shutil.move(linear, target)
+
+
 def count_weights(path: Path) -> tuple[int, int]:
     """Count the weights of an ONNX file: (those stored in 8 bits, those stored as floating point).
 

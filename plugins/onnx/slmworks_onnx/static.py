@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.errors import BadRequest
 from slmworks.quantize import Quantize
 from slmworks.stage import Task
+from slmworks_onnx.calibration import Calibration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Method = Literal["minmax", "entropy", "percentile"]
 
 
-class OnnxStatic(Quantize):
+class OnnxStatic(Calibration, Quantize):
     """Fix int8 scales by running training texts through the graph (ONNX Runtime `quantize_static`).
 
     Method: post-training static quantization (Jacob et al., 2018); entropy and percentile choose scales as
@@ -38,10 +39,6 @@ class OnnxStatic(Quantize):
     needs: ClassVar = frozenset({"calibration"})
     depends_on: ClassVar = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
 
-    rows: PositiveInt = 256
-    """Training texts to calibrate with, drawn at random (by the task's seed)."""
-    batch_size: PositiveInt = 16
-    """Texts that are calibrated together."""
     observer: Method = "minmax"
     """How scales follow from activations: extremes, or a histogram that is cut (entropy, percentile) and
     cares less for rare outliers."""
@@ -51,8 +48,6 @@ class OnnxStatic(Quantize):
     """Use 7 of the 8 bits of weights: more exact on processors without VNNI, where 8-bit sums overflow."""
     operators: Annotated[tuple[Literal["MatMul", "Gemm"], ...], Field(min_length=1)] = ("MatMul", "Gemm")
     """Multiplications that are computed in 8 bits, where one factor is a weight."""
-    embeddings: bool = True
-    """Store the embedding tables in 8 bits too: most of a small model's bytes are there."""
     agreement: Annotated[float, Field(ge=0, le=1)] = 0.8
     """Smallest share of the calibration texts that must keep their label; less means that it went wrong."""
 
@@ -99,7 +94,7 @@ class OnnxStatic(Quantize):
         count: int,
     ) -> None:
         from slmworks_onnx.calibrated import quantize_static
-        from slmworks_onnx.int8 import EMBEDDINGS, quantize_weights
+        from slmworks_onnx.int8 import place_linear
 
         linear = scratch / "linear.onnx"
         quantize_static(
@@ -112,25 +107,16 @@ class OnnxStatic(Quantize):
             per_channel=self.per_channel,
             reduce_range=self.reduce_range,
         )
-        if self.embeddings:
-            quantize_weights(linear, target, operators=EMBEDDINGS, scratch=scratch)
-            linear.unlink()
-        else:
-            linear.rename(target)
+        place_linear(linear, target, embeddings=self.embeddings, scratch=scratch)
 
     def _compare(self, original: Path, texts: list[str], task: Task) -> float:
-        from slmworks.runtimes import Runtime
         from slmworks.runtimes.onnx_classifier import OnnxClassifier
+        from slmworks_onnx.calibration import kept_labels
 
-        made, wanted = (
-            Runtime(OnnxClassifier(folder, task.threads)).predict(texts).argmax(axis=1)
-            for folder in (task.output, original)
+        return kept_labels(
+            OnnxClassifier(original, task.threads),
+            OnnxClassifier(task.output, task.threads),
+            texts,
+            least=self.agreement,
+            otherwise="calibrate with more `rows` or another `observer`",
         )
-        share = float((made == wanted).mean())
-        if share < self.agreement:
-            raise TaskFailed(
-                f"quantize: only {share:.1%} of the {len(texts)} calibration texts keep their label in "
-                f"int8, less than `agreement` ({self.agreement:.0%}); calibrate with more `rows` or another "
-                "`observer`, or use onnx-dynamic."
-            )
-        return round(share, 4)
