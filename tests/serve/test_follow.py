@@ -2,22 +2,12 @@
 
 import pytest
 
-from releases import BY, approve, edit, register, word_counter
+from releases import BY, approve, edit
 from slmworks.registry import Registry
 from slmworks.release import approved_release
-from slmworks.store import open_store
 from slmworks_serve.app import Service
 from slmworks_serve.follow import Follow
 from slmworks_serve.model import Served, load
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = open_store(str(tmp_path / "store"))
-    for version, strength in ((1, 2.0), (2, 3.0)):
-        register(store, word_counter(tmp_path / f"model{version}", strength))
-    approve(store, 1)
-    return store
 
 
 @pytest.fixture

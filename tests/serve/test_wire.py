@@ -10,9 +10,8 @@ import time
 
 import pytest
 
-from releases import BY, approve, register, word_counter
+from releases import BY, approve
 from slmworks.registry import Registry
-from slmworks.store import open_store
 
 SERVE = """
 import json, sys
@@ -70,15 +69,6 @@ def reply(sock):
     while len(body) < length and (got := sock.recv(65536)):
         body += got
     return int(head.split()[1]), head.decode().lower(), body.decode()
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = open_store(str(tmp_path / "store"))
-    for version, strength in ((1, 2.0), (2, 3.0)):
-        register(store, word_counter(tmp_path / f"model{version}", strength))
-    approve(store, 1)
-    return store
 
 
 @pytest.fixture
