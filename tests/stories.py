@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from releases import LABELS, commit, word_counter
-from slmworks.artifact import Artifact, Dataset, Files, Manifest, Model, Report, Verdict, scan
+from slmworks.artifact import Artifact, Dataset, Files, Model, Report, Verdict
+from slmworks.manifest import Manifest, scan
 from slmworks.register.release import MlflowRelease
 from slmworks.registry import Registry
 from slmworks.store import Store

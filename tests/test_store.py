@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.artifact import Manifest, scan, tree_digest
 from slmworks.errors import BadRequest, CorruptObject
+from slmworks.manifest import Manifest, scan, tree_digest
 from slmworks.store import Store, open_store
 
 

@@ -7,8 +7,8 @@ same end.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from slmworks.artifact import Manifest
 from slmworks.fetch import Source
+from slmworks.manifest import Manifest
 from slmworks.stage import Stage, output, ports
 
 Given = Mapping[str, Manifest | Sequence[Manifest]]

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slmworks.absence import absence, present
-from slmworks.artifact import Manifest
 from slmworks.errors import BadRequest
 from slmworks.fetch import Source
+from slmworks.manifest import Manifest
 from slmworks.plan import Plan, PlannedTask
 from slmworks.records import find
 from slmworks.registry import Registry
@@ -51,10 +51,7 @@ def _cached(
 ) -> Manifest | None:
     if any(need not in known for need in task.needs):
         return None
-    given = {
-        port: known[ids] if isinstance(ids, str) else [known[one] for one in ids]
-        for port, ids in task.inputs.items()
-    }
+    given = task.given(known)
     nothing = absence(task.configured, given, sources.values())
     if nothing is not None or not task.configured.cacheable:
         return nothing

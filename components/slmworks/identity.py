@@ -16,15 +16,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from slmworks.artifact import HEADER, File, Manifest, tree_digest
+from slmworks.artifact import HEADER
 from slmworks.catalog import STAGES
+from slmworks.manifest import File, Manifest, tree_digest
 from slmworks.stage import Stage
 
 CONTRACT = frozenset({"slmworks"}) | frozenset(
     f"slmworks.{name}"
     for name in (
-        *STAGES, "artifact", "catalog", "decisions", "errors", "identity", "options", "process", "registry",
-        "stage", "store", "testing",
+        *STAGES, "artifact", "catalog", "decisions", "errors", "identity", "manifest", "options", "process",
+        "registry", "stage", "store", "testing",
     )
 )  # fmt: skip
 """Modules of the core that every plugin relies on; they are not part of any plugin's code."""

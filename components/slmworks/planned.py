@@ -7,6 +7,7 @@ from typing import Any
 
 from slmworks.errors import BadRequest
 from slmworks.fetch import Source
+from slmworks.manifest import Manifest
 from slmworks.options import plain
 from slmworks.recipe import Recipe
 from slmworks.registry import Registry
@@ -43,6 +44,13 @@ class PlannedTask:
         """Ids of the tasks that must be done before."""
         joined = [(ids,) if isinstance(ids, str) else ids for ids in self.inputs.values()]
         return tuple(dict.fromkeys(itertools.chain.from_iterable(joined)))
+
+    def given(self, made: Mapping[str, Manifest]) -> dict[str, Manifest | list[Manifest]]:
+        """Port -> manifest, or several for a joining port; `made` has those of the tasks it needs, by id."""
+        return {
+            port: made[ids] if isinstance(ids, str) else [made[one] for one in ids]
+            for port, ids in self.inputs.items()
+        }
 
 
 @dataclass(frozen=True)

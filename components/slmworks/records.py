@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from slmworks.artifact import Manifest
 from slmworks.errors import BadRequest
+from slmworks.manifest import Manifest
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
 

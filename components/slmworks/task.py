@@ -8,7 +8,7 @@ leaves nothing that another task would see.
 
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,12 @@ from typing import Any, Literal
 
 from slmworks import catalog
 from slmworks.absence import Given, absence, present
-from slmworks.artifact import Artifact, File, Files, Manifest, Model, scan, tree_digest
+from slmworks.artifact import Artifact, Files
 from slmworks.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
 from slmworks.fetch import Source
-from slmworks.identity import code_digest, fingerprint, read_files, shared_fingerprint
+from slmworks.identity import code_digest, fingerprint, shared_fingerprint
+from slmworks.inputs import open_input, require_whole
+from slmworks.manifest import File, Manifest, scan, tree_digest
 from slmworks.options import configure, plain
 from slmworks.process import lease, scratch_folder
 from slmworks.records import adopt, find, utc, write_record
@@ -160,33 +162,8 @@ class Running:
             return None
         given = self.given[port.name]
         if isinstance(given, Manifest):
-            return self._open(port, given, scratch)
-        return [self._open(port, one, scratch) for one in given]
-
-    def _open(self, port: Port, manifest: Manifest, scratch: Path) -> Artifact:
-        self._verify(manifest)
-        seen = read_files(type(self.plugin), port.name, manifest)
-        folder = self.store.folder(manifest.digest)
-        digest = manifest.digest
-        if len(seen) < len(manifest.files):
-            folder = _view(folder, [f.path for f in seen], scratch / f"view-{port.name}-{digest[:12]}")
-            digest = tree_digest(seen)
-        found = Artifact.open(folder, digest=digest)
-        if isinstance(found, Files) and port.kind is Model:
-            return Model.from_files(found)
-        if port.kind is None or not isinstance(found, port.kind):
-            raise BadRequest(
-                f"{self.spec.id}.{port.name}: got a {found.kind}, which is not what {self.spec.stage} takes."
-            )
-        _check_formats(self.spec.id, self.plugin, port.name, found)
-        return found
-
-    def _verify(self, manifest: Manifest) -> None:
-        try:
-            self.store.verify(manifest)
-        except CorruptObject:
-            self.store.discard(manifest.digest)  # so that the next run makes it anew
-            raise
+            return open_input(self.store, self.spec, self.plugin, port, given, scratch)
+        return [open_input(self.store, self.spec, self.plugin, port, one, scratch) for one in given]
 
     def _resolve(self, digest: str) -> Artifact:
         folder = self.store.folder(digest)
@@ -217,7 +194,7 @@ class Running:
                 made = Files(path=folder, meta={"shared": name}, refs=digests)
                 manifest = self._keep(made, identity, inputs=digests, seconds=time.time() - started)
             else:
-                self._verify(manifest)
+                require_whole(self.store, manifest)
         self.shared[name] = manifest.digest
         return Files(path=self.store.folder(manifest.digest), digest=manifest.digest)
 
@@ -344,21 +321,3 @@ def digests_of(given: Given) -> dict[str, Any]:
         port: one.digest if isinstance(one, Manifest) else [manifest.digest for manifest in one]
         for port, one in given.items()
     }
-
-
-def _view(folder: Path, names: Sequence[str], view: Path) -> Path:
-    for name in names:
-        link = view / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(folder / name)
-    return view
-
-
-def _check_formats(task_id: str, plugin: Stage, port: str, found: Artifact) -> None:
-    takes = plugin.accepts.get(port, ())
-    if isinstance(found, Model) and takes and found.format not in takes:
-        raise BadRequest(f"{task_id}.{port}: takes {' or '.join(takes)} models, this one is {found.format}.")
-    if isinstance(found, Model) and found.task and plugin.tasks and found.task not in plugin.tasks:
-        raise BadRequest(
-            f"{task_id}.{port}: works for {' or '.join(plugin.tasks)}, this model is for {found.task}."
-        )

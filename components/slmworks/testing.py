@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from slmworks.artifact import Artifact, tree_digest
+from slmworks.artifact import Artifact
+from slmworks.manifest import tree_digest
 from slmworks.stage import Task
 
 A = TypeVar("A", bound=Artifact)

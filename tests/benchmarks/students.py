@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from slmworks.artifact import Manifest
+from slmworks.manifest import Manifest
 
 RECIPES = Path(__file__).parent / "students"
 GOALS = {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.artifact import scan
 from slmworks.errors import SlmworksError, TaskFailed
+from slmworks.manifest import scan
 from slmworks.store import open_store
 
 

@@ -47,8 +47,8 @@ def _state(record: dict[str, Any]) -> str:
 
 
 def _task(data: bytes | None) -> tuple[str, str, str, str]:
-    from slmworks.artifact import Manifest
     from slmworks.cli.display import summary_words
+    from slmworks.manifest import Manifest
 
     if data is None:
         return ("not reached", "", "", "")

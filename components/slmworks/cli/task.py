@@ -11,7 +11,7 @@ import click
 from slmworks.errors import BadRequest
 
 if TYPE_CHECKING:
-    from slmworks.artifact import Manifest
+    from slmworks.manifest import Manifest
 
 
 @click.command()
@@ -83,7 +83,7 @@ def _given(inputs: tuple[str, ...], stage: str) -> "dict[str, Manifest | list[Ma
 
 def _manifest(path: Path) -> "Manifest":
     """A manifest from its own file, or from the record of the task that made it."""
-    from slmworks.artifact import Manifest
+    from slmworks.manifest import Manifest
 
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -15,15 +15,15 @@ from typing import Any, Protocol
 
 import slmworks
 from slmworks.absence import absence, present
-from slmworks.artifact import Manifest
 from slmworks.catalog import plugin
+from slmworks.engines.barrier import barrier
 from slmworks.engines.child import Child
 from slmworks.engines.uploader import Uploader
-from slmworks.errors import BadRequest, SlmworksError
+from slmworks.errors import SlmworksError
 from slmworks.fetch import Source
 from slmworks.identity import code_digest
 from slmworks.lineage import alive
-from slmworks.lineage.aliases import refuse_moved_champion
+from slmworks.manifest import Manifest
 from slmworks.plan import Plan, PlannedTask
 from slmworks.process import sweep
 from slmworks.records import find, utc, write_record
@@ -252,36 +252,16 @@ class Run:
         )
 
     def _given(self, task: PlannedTask) -> dict[str, Manifest | list[Manifest]]:
-        def manifest(task_id: str) -> Manifest:
-            made = self.outcomes[task_id].manifest
-            assert made is not None
-            return made
-
-        return {
-            port: manifest(ids) if isinstance(ids, str) else [manifest(one) for one in ids]
-            for port, ids in task.inputs.items()
-        }
+        made = {need: self.outcomes[need].manifest for need in task.needs}
+        return task.given({need: manifest for need, manifest in made.items() if manifest is not None})
 
     def _barrier(self, task: PlannedTask) -> Outcome | None:
-        """Why the approval step is not passed: nobody has decided yet, or somebody has decided against."""
         given = self._given(task)["release"]
         assert isinstance(given, Manifest)
-        name, version = given.meta["name"], int(given.meta["version"])
-        state = Registry(self.store).state(name)
-        status = state.version(version).status
-        if status == "candidate":
-            self.waiting = (name, version)
-            return Outcome("skipped", error=f"{name} v{version} waits for approval")
-        if status != "approved":
-            return Outcome("refused", error=f"{name} v{version} is {status}: see slmworks models {name}")
-        if state.champion is not None and state.champion.number != version:
-            return Outcome("refused", error=f"{name} v{version} was followed by v{state.champion.number}")
-        if self.tracking:
-            try:
-                refuse_moved_champion(Registry(self.store), self.tracking, name)
-            except BadRequest as error:
-                return Outcome("failed", error=str(error), code=2)
-        return None
+        blocked = barrier(Registry(self.store), given, self.tracking)
+        if blocked is not None and blocked.state == "skipped":
+            self.waiting = (given.meta["name"], int(given.meta["version"]))
+        return blocked
 
     # --- records -----------------------------------------------------------------------------------
 

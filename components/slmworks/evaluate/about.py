@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from slmworks.artifact import HEADER, Model, scan
+from slmworks.artifact import HEADER, Model
+from slmworks.manifest import scan
 
 
 def about(model: Model) -> dict[str, Any]:

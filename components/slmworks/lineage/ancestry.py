@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slmworks.artifact import Manifest
 from slmworks.decisions import Version
 from slmworks.errors import BadRequest, did_you_mean
 from slmworks.lineage.records import relation, run_ids, task_records
+from slmworks.manifest import Manifest
 from slmworks.registry import Registry
 
 if TYPE_CHECKING:

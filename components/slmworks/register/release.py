@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from slmworks.artifact import Model, Release, Verdict, tree_digest
+from slmworks.artifact import Model, Release, Verdict
 from slmworks.errors import BadRequest, CorruptObject
+from slmworks.manifest import tree_digest
 from slmworks.register import Register
 from slmworks.registry import Entry
 from slmworks.release import build, is_whole, wrapper_digest

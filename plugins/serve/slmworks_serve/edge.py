@@ -13,10 +13,11 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from slmworks.artifact import Deployment, Release, file_digest
+from slmworks.artifact import Deployment, Release
 from slmworks.decisions import Entry
 from slmworks.deploy import Deploy
 from slmworks.errors import BadRequest
+from slmworks.manifest import file_digest
 from slmworks.release import EXAMPLE, Approved, require_approved
 from slmworks.stage import Task
 

@@ -1,0 +1,30 @@
+"""The barrier before what follows an approval: no process waits in it, it is passed or it is not."""
+
+from slmworks.errors import BadRequest
+from slmworks.lineage.aliases import refuse_moved_champion
+from slmworks.manifest import Manifest
+from slmworks.registry import Registry
+from slmworks.task import Outcome
+
+
+def barrier(registry: Registry, release: Manifest, tracking: str) -> Outcome | None:
+    """Why a release does not pass: `skipped` while nobody has decided, `refused` or `failed` for good.
+
+    None when it passes. `tracking` is where MLflow's picture of the log may have been moved by hand; empty:
+    nowhere.
+    """
+    name, version = release.meta["name"], int(release.meta["version"])
+    state = registry.state(name)
+    status = state.version(version).status
+    if status == "candidate":
+        return Outcome("skipped", error=f"{name} v{version} waits for approval")
+    if status != "approved":
+        return Outcome("refused", error=f"{name} v{version} is {status}: see slmworks models {name}")
+    if state.champion is not None and state.champion.number != version:
+        return Outcome("refused", error=f"{name} v{version} was followed by v{state.champion.number}")
+    if tracking:
+        try:
+            refuse_moved_champion(registry, tracking, name)
+        except BadRequest as error:
+            return Outcome("failed", error=str(error), code=2)
+    return None

@@ -1,0 +1,62 @@
+"""From an input's manifest to the artifact that a plugin is given: verified, in part, of the right kind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from slmworks.artifact import Artifact, Files, Model
+from slmworks.errors import BadRequest, CorruptObject
+from slmworks.identity import read_files
+from slmworks.manifest import Manifest, tree_digest
+from slmworks.spec import TaskSpec
+from slmworks.stage import Port, Stage
+from slmworks.store import Store
+
+
+def open_input(
+    store: Store, spec: TaskSpec, plugin: Stage, port: Port, manifest: Manifest, scratch: Path
+) -> Artifact:
+    """The artifact for a port: the whole folder in the store, or a view (links below `scratch`) of a part.
+
+    CorruptObject when its bytes are not those that were committed; BadRequest when it doesn't fit the port.
+    """
+    require_whole(store, manifest)
+    seen = read_files(type(plugin), port.name, manifest)
+    folder = store.folder(manifest.digest)
+    digest = manifest.digest
+    if len(seen) < len(manifest.files):
+        folder = _view(folder, [f.path for f in seen], scratch / f"view-{port.name}-{digest[:12]}")
+        digest = tree_digest(seen)
+    found = Artifact.open(folder, digest=digest)
+    if isinstance(found, Files) and port.kind is Model:
+        return Model.from_files(found)
+    if port.kind is None or not isinstance(found, port.kind):
+        raise BadRequest(f"{spec.id}.{port.name}: got a {found.kind}, which is not what {spec.stage} takes.")
+    _check_formats(spec.id, plugin, port.name, found)
+    return found
+
+
+def require_whole(store: Store, manifest: Manifest) -> None:
+    """Hash every file; what differs is laid aside, so that the next run makes it anew, and CorruptObject."""
+    try:
+        store.verify(manifest)
+    except CorruptObject:
+        store.discard(manifest.digest)
+        raise
+
+
+def _view(folder: Path, names: Sequence[str], view: Path) -> Path:
+    for name in names:
+        link = view / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(folder / name)
+    return view
+
+
+def _check_formats(task_id: str, plugin: Stage, port: str, found: Artifact) -> None:
+    takes = plugin.accepts.get(port, ())
+    if isinstance(found, Model) and takes and found.format not in takes:
+        raise BadRequest(f"{task_id}.{port}: takes {' or '.join(takes)} models, this one is {found.format}.")
+    if isinstance(found, Model) and found.task and plugin.tasks and found.task not in plugin.tasks:
+        raise BadRequest(
+            f"{task_id}.{port}: works for {' or '.join(plugin.tasks)}, this model is for {found.task}."
+        )

@@ -1,0 +1,136 @@
+"""The small document that stands for an artifact: its files by digest, and what is said of them.
+
+Engines move manifests; the bytes stay in the store.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+
+from slmworks.errors import BadRequest
+
+
+def _inside(path: str) -> str:
+    parts = path.split("/")
+    if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
+        raise ValueError("must be a path below the artifact's folder")
+    return path
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A digest: 64 hex digits."""
+
+
+class File(BaseModel):
+    """One file of an artifact: path relative to its folder, size in bytes, sha256 in hex."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Annotated[str, AfterValidator(_inside)]
+    size: NonNegativeInt
+    sha256: Sha256
+
+
+def tree_digest(files: Iterable[File]) -> str:
+    """The digest of a folder: sha256 over its sorted paths, sizes and sha256s (64 hex digits)."""
+    lines = sorted(f"{f.path}\0{f.size}\0{f.sha256}\n" for f in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of one file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def scan(folder: Path) -> tuple[File, ...]:
+    """Every file below `folder`, hashed, sorted by path. Links are followed, folders don't count."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return tuple(
+        sorted(
+            (
+                File(
+                    path=path.relative_to(folder).as_posix(),
+                    size=path.stat().st_size,
+                    sha256=file_digest(path),
+                )
+                for path in found
+            ),
+            key=lambda f: f.path,
+        )
+    )
+
+
+class Manifest(BaseModel):
+    """A small JSON document that stands for an artifact. Engines move these, never models."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    """Name of the artifact's class: Files, Dataset, Model, …"""
+    format: str
+    """How the bytes are laid out: `parquet`, `hf`, `onnx`, `json`, …"""
+    digest: Sha256 | Literal[""]
+    """Tree digest of the artifact's folder; empty for what is absent."""
+    files: tuple[File, ...]
+    """What the folder holds."""
+    meta: dict[str, Any] = {}
+    """What the artifact is about (also in its bytes)."""
+    refs: dict[str, str] = {}
+    """Role -> digest of another artifact (also in its bytes)."""
+    summary: dict[str, Any] = {}
+    """Numbers for people (not in the bytes)."""
+    fingerprint: str = ""
+    """Identity of the task that made it."""
+    producer: dict[str, Any] = {}
+    """Stage, plugin, distribution, version, code digest and options of the task that made it."""
+    inputs: dict[str, Any] = {}
+    """Port -> digest, or list of digests, of what the task read."""
+    shared: dict[str, str] = {}
+    """Name -> digest of intermediate results that the task shared with others."""
+    created: str = ""
+    """UTC time of the commit, ISO 8601."""
+    seconds: float = 0.0
+    """How long the task took."""
+    absent: str = ""
+    """Why there is nothing (no champion yet), in words; then there are no files either."""
+
+    @classmethod
+    def nothing(cls, kind: str, why: str) -> Self:
+        """Stand for an artifact that there is no occasion to make."""
+        return cls(kind=kind, format="", digest="", files=(), absent=why)
+
+    @property
+    def key(self) -> str:
+        """Where the bytes lie, relative to the store's root."""
+        return f"objects/{self.digest}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(f.size for f in self.files)
+
+    @property
+    def passed(self) -> bool:
+        """False for the verdict of a gate that refused; True for everything else."""
+        return bool(self.meta.get("passed", True))
+
+    @classmethod
+    def read(cls, text: str | bytes, *, where: str) -> Self:
+        """Parse a manifest; `where` names its place in the error."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = " ".join(".".join(str(part) for part in first["loc"]).split())  # names may hold anything
+            raise BadRequest(
+                f"{where}: not a manifest: {place + ': ' if place else ''}{first['msg']}. "
+                "Run the step that makes it again."
+            ) from None
+
+    def dump(self) -> str:
+        """The manifest as JSON text."""
+        return self.model_dump_json(indent=1)
