@@ -96,6 +96,8 @@ def test_broken_http_and_slow_clients_are_told_and_the_server_goes_on(start):
         ([chunked, b"400\r\n" + b"x" * 1024 + b"\r\n"], 413, "longer than 1000 bytes"),
         ([HEAD + b'content-length: 20\r\n\r\n{"te'], 408, "did not arrive within 0.5 s"),
         ([chunked + b"0\r\n\r\n"], 400, "not JSON"),
+        ([b"POST /classify HTTP/1.1\r\nhost:"], 408, "head did not arrive within 0.5 s"),
+        ([b""], 408, "head did not arrive within 0.5 s"),
         ([b"GET /nothing HTTP/1.1\r\nhost: a\r\n\r\n"], 404, "GET /nothing"),
         ([b"BREW /classify HTTP/1.1\r\nhost: a\r\n\r\n"], None, ""),
     ):
@@ -107,6 +109,19 @@ def test_broken_http_and_slow_clients_are_told_and_the_server_goes_on(start):
     assert server.ask("good")[0] == 200
     code, (_, errors) = server.stop()
     assert (code, "Traceback" in errors) == (0, False)
+
+
+def test_a_second_request_whose_head_never_ends_is_hung_up_on(start):
+    server = start(deadline=0.5)
+    body = b'{"text": "good"}'
+    with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+        for pause in (0.3, 0.3, 0.0):  # longer than the deadline together
+            sock.sendall(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+            assert reply(sock)[0] == 200
+            time.sleep(pause)
+        sock.sendall(HEAD)
+        assert reply(sock)[0] == 408
+        assert sock.recv(1) == b""
 
 
 def test_too_much_at_once_is_refused_with_a_time_to_come_back(start):

@@ -37,6 +37,40 @@ def test_training_the_student_leaves_the_teacher_alone(teacher):
     assert teacher.net.classifier.weight.equal(before)
 
 
+def test_positions_that_no_text_reaches_are_left_behind(teacher):
+    import torch
+
+    everything = [0, 1, 2, 3]
+    student = from_layers(teacher, everything, max_length=8)
+    assert student.net.config.max_position_embeddings == 8 < teacher.net.config.max_position_embeddings
+    ids = torch.tensor([[1, 5, 6, 7, 8, 9, 10, 2]])
+    with torch.inference_mode():
+        assert student.net(ids).logits.equal(teacher.net(ids).logits)
+
+
+def test_positions_behind_the_padding(teacher):
+    from transformers import RobertaConfig, RobertaForSequenceClassification
+
+    import torch
+
+    config = RobertaConfig(
+        vocab_size=30,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=34,
+        pad_token_id=1,
+    )
+    whole = replace(teacher, net=RobertaForSequenceClassification(config).eval(), max_length=6)
+    student = from_layers(whole, [0, 1])
+    assert student.net.config.max_position_embeddings == 8
+    ids = torch.tensor([[0, 5, 6, 7, 8, 2], [0, 5, 2, 1, 1, 1]])
+    mask = (ids != 1).long()
+    with torch.inference_mode():
+        assert student.net(ids, attention_mask=mask).logits.equal(whole.net(ids, attention_mask=mask).logits)
+
+
 @pytest.mark.parametrize("family", ["distilbert", "modernbert"])
 def test_other_families(family, teacher):
     from transformers import AutoConfig, AutoModelForSequenceClassification

@@ -74,6 +74,18 @@ def test_rare_tokens_go_when_asked(tokenizer):
     assert "camera" not in kept
 
 
+def test_characters_of_other_scripts_go_when_asked():
+    letters = ["a", "b", "é", "你"]
+    tokens = ["[UNK]", *letters, *(f"##{letter}" for letter in letters), "ab", "é你"]
+    known = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.WordPiece(known, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    every, seen = (cut(tokenizer, ["aé"], min_count=1, characters=which) for which in ("all", "seen"))
+    assert set(every.tokenizer.get_vocab()) == set(tokens) - {"ab", "é你"}
+    assert set(seen.tokenizer.get_vocab()) == {"[UNK]", "a", "##a", "b", "##b", "é", "##é"}
+    assert seen.tokenizer.encode("ab a你").tokens == ["a", "##b", "[UNK]"]
+
+
 def test_only_wordpiece_can_be_cut():
     with pytest.raises(BadRequest, match="this one is BPE; use vocabulary: keep"):
         cut(Tokenizer(models.BPE()), ["a"], min_count=1)

@@ -19,7 +19,8 @@ class Limits(BaseModel):
     max_queue: PositiveInt = 2000
     """Texts that may wait; a request that would exceed it is answered 503 with Retry-After."""
     deadline: PositiveFloat = 10.0
-    """Seconds from a request's head to its answer; then 408 (body) or 504, and its texts are dropped."""
+    """Seconds from a request's head to its answer; then 408 (body) or 504, and its texts are dropped. The
+    head itself has as long (408)."""
     grace: PositiveInt = 10
     """Seconds that requests in flight have left when the server is told to stop."""
 

@@ -8,6 +8,7 @@ import errno
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -65,12 +66,15 @@ def server(approved: Approved, *, threads: int, limits: Limits | None = None) ->
     try:
         import uvicorn
 
+        from slmworks_serve.wire import HeadWithin
+
         service = Service(load(approved.folder, Served.of(approved)), threads, limits)
         app = create_app(service)
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from error
     config = uvicorn.Config(
         app,
+        http=partial(HeadWithin, service.limits.deadline),
         log_level="error",
         access_log=False,
         lifespan="off",

@@ -75,7 +75,9 @@ class BagOfEmbeddings(Imitation, Distill):
 
         tokenizer = material.master.tokenizer
         if self.vocabulary == "cut":
-            tokenizer = vocabulary.cut(tokenizer, material.texts, min_count=self.min_count).tokenizer
+            tokenizer = vocabulary.cut(
+                tokenizer, material.texts, min_count=self.min_count, characters=self.characters
+            ).tokenizer
         size = max(tokenizer.get_vocab().values()) + 1
         return BagClassifier(
             net=network(Shape(size, self.pairs, self.width, self.hidden, len(labels))),

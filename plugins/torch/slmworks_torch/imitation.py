@@ -9,6 +9,7 @@ from slmworks.artifact import Dataset, Model
 from slmworks.stage import Task
 from slmworks_torch.augment import Augmentation
 from slmworks_torch.course import Course
+from slmworks_torch.vocabulary import Characters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,9 @@ class Imitation(Augmentation, Course):
     """`cut` keeps the tokens that the training text uses and spells other words in pieces (WordPiece)."""
     min_count: PositiveInt = 1
     """How often the training text must use a token for a `cut` vocabulary to keep it."""
+    characters: Characters = "all"
+    """Single characters that a `cut` vocabulary keeps: `all`, or only ASCII and what the training text has
+    (`seen`), which is smaller and leaves words in other scripts unknown."""
     max_length: PositiveInt | None = None
     """Tokens of a text that the student reads; as many as the teacher when left out."""
 

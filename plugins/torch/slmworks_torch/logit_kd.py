@@ -72,4 +72,4 @@ class LogitKD(Imitation, Distill):
             pupil = students.from_layers(master, self.layers, max_length=self.max_length)
         if self.vocabulary == "keep":
             return pupil
-        return vocabulary.shrink(pupil, texts, min_count=self.min_count)
+        return vocabulary.shrink(pupil, texts, min_count=self.min_count, characters=self.characters)

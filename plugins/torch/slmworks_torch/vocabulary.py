@@ -2,14 +2,15 @@
 
 Words that lose their token are spelt in smaller pieces by the same greedy rule, with embeddings that
 are already there; they are never mapped to the unknown token. For that every single character stays,
-at the beginning of a word and within it.
+at the beginning of a word and within it; or, where a student must be smaller still, those of ASCII and
+of the text it learns from: a word in another script is then unknown.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from slmworks.errors import BadRequest
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from slmworks_torch.folders import Classifier
+
+
+Characters = Literal["all", "seen"]
+"""Single characters that stay: all that have a token, or those of ASCII and of the training text."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,10 @@ class Vocabulary:
     old_ids: list[int]
 
 
-def cut(tokenizer: "Tokenizer", texts: Sequence[str], *, min_count: int) -> Vocabulary:
-    """Keep tokens seen `min_count` times in `texts`, special tokens and single characters.
+def cut(
+    tokenizer: "Tokenizer", texts: Sequence[str], *, min_count: int, characters: Characters = "all"
+) -> Vocabulary:
+    """Keep tokens seen `min_count` times in `texts`, special tokens and single `characters`.
 
     Everything else of the tokenizer (lower-casing, splitting, special tokens) stays as it is.
     BadRequest for a tokenizer that isn't WordPiece.
@@ -45,7 +52,11 @@ def cut(tokenizer: "Tokenizer", texts: Sequence[str], *, min_count: int) -> Voca
     known: dict[str, int] = model["vocab"]
     special = {str(token["content"]) for token in rules["added_tokens"]} | {str(model["unk_token"])}
     special |= set(_named(rules["post_processor"]))
-    kept = _kept(known, special, _counts(tokenizer, texts), min_count, model["continuing_subword_prefix"])
+    prefix = model["continuing_subword_prefix"]
+    counts = _counts(tokenizer, texts)
+    letters = _letters(known if characters == "all" else counts, prefix)
+    often = {token for token, count in counts.items() if count >= min_count}
+    kept = _kept(known, special | often, letters, prefix)
     new = {token: number for number, token in enumerate(kept)}
     model["vocab"] = new
     rules["added_tokens"] = [{**token, "id": new[token["content"]]} for token in rules["added_tokens"]]
@@ -54,11 +65,13 @@ def cut(tokenizer: "Tokenizer", texts: Sequence[str], *, min_count: int) -> Voca
     return Vocabulary(Tokenizer.from_str(json.dumps(rules)), [known[token] for token in kept])
 
 
-def shrink(classifier: "Classifier", texts: Sequence[str], *, min_count: int) -> "Classifier":
+def shrink(
+    classifier: "Classifier", texts: Sequence[str], *, min_count: int, characters: Characters = "all"
+) -> "Classifier":
     """The classifier with its vocabulary cut to `texts`; its network's embeddings shrink in place."""
     import torch
 
-    vocabulary = cut(classifier.tokenizer, texts, min_count=min_count)
+    vocabulary = cut(classifier.tokenizer, texts, min_count=min_count, characters=characters)
     new = {old: place for place, old in enumerate(vocabulary.old_ids)}
     net = classifier.net
     before = net.get_input_embeddings().weight.detach()
@@ -81,19 +94,25 @@ def _counts(tokenizer: "Tokenizer", texts: Sequence[str]) -> Counter[str]:
     return counts
 
 
-def _kept(
-    known: Mapping[str, int], special: Iterable[str], counts: Counter[str], min_count: int, prefix: str
-) -> list[str]:
+def _letters(tokens: Iterable[str], prefix: str) -> set[str]:
+    """The characters of `tokens`, and all of ASCII."""
+    return {letter for token in tokens for letter in token.removeprefix(prefix)} | set(map(chr, range(128)))
+
+
+def _kept(known: Mapping[str, int], always: set[str], letters: set[str], prefix: str) -> list[str]:
     """The tokens that stay, in the order of their old ids."""
-    special = set(special)
 
     def stays(token: str) -> bool:
-        letters = token.removeprefix(prefix)
-        if token in special or len(letters) <= 1 or counts[token] >= min_count:
+        rest = token.removeprefix(prefix)
+        if token in always:
+            return True
+        if not letters.issuperset(rest):
+            return False
+        if len(rest) <= 1:
             return True
         # a token with a character that has no token of its own could not be spelt any other way
-        first = letters[0] if token == letters else prefix + letters[0]
-        return first not in known or any(prefix + letter not in known for letter in letters[1:])
+        first = rest[0] if token == rest else prefix + rest[0]
+        return first not in known or any(prefix + letter not in known for letter in rest[1:])
 
     return sorted((token for token in known if stays(token)), key=known.__getitem__)
 
