@@ -127,6 +127,8 @@ def test_a_version_shows_the_log_and_loads_by_its_alias(store, story, uri):
     assert version.tags["slmworks.model_digest"] == story.made["int8"].digest
     assert version.description.startswith("**Approval:** waits for a decision since")
     assert "passed" in version.description
+    gate = picture(uri)[1]["gate"].info
+    assert f"/runs/{gate.run_id}/artifacts/verdict.html)" in version.description
     assert "fetch files  data.csv" in version.description
     Registry(store).approve("reviews", 1, **BY, why="it is good")
     sync(store, uri)

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 RUN, TASK, COMPLETE, RELEASE = "slmworks.run", "slmworks.task", "slmworks.complete", "slmworks.release"
 """Tags: which run, which task (`-` for the parent), digest of the record that is uploaded, release held."""
 
+DIGEST = "slmworks.digest"
+"""Tag of a task: the digest of what it made."""
+
 PARENT = "mlflow.parentRunId"
+PAGE = "verdict.html"
+"""The reviewer's packet, a file of the gate's run."""
 
 STATUS = {
     "done": "FINISHED",
@@ -185,7 +190,7 @@ class RunUpload:
             return {}
         if task.manifest.kind == "Verdict":
             markdown, page = packet(self.store, task.manifest.digest)
-            self._client.log_text(run_id, page, "verdict.html")
+            self._client.log_text(run_id, page, PAGE)
             return {"mlflow.note.content": markdown}
         if task.stage == "register" and not self.tracking.runs({RELEASE: task.manifest.digest}):
             upload(self._client, run_id, folder)
@@ -215,7 +220,7 @@ def _about(task: TaskRecord) -> dict[str, str]:
         "slmworks.host": task.host,
     }
     if task.manifest:
-        tags |= {"slmworks.digest": task.manifest.digest, "slmworks.kind": task.manifest.kind}
+        tags |= {DIGEST: task.manifest.digest, "slmworks.kind": task.manifest.kind}
         tags |= {f"slmworks.shared.{name}": digest for name, digest in task.manifest.shared.items()}
     if task.error:
         tags["slmworks.error"] = task.error

@@ -10,7 +10,7 @@ from slmworks.decisions import ModelState, Version
 from slmworks.lineage.aliases import SHOWN, VERSION, Shown, moved
 from slmworks.lineage.ancestry import lineage_of, render
 from slmworks.lineage.packets import folder_or_none, packet
-from slmworks.lineage.runs import RELEASE
+from slmworks.lineage.runs import DIGEST, PAGE, RELEASE
 from slmworks.lineage.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -115,16 +115,32 @@ def _create(tracking: Tracking, store: "Store", version: Version) -> Any:
         source=f"{holder.artifact_uri}/release",
         run_id=holder.run_id,
         tags=_wanted_tags(version),
-        description=_description(store, version),
+        description=_description(tracking, store, version),
     )
 
 
-def _description(store: "Store", version: Version) -> str:
+def _description(tracking: Tracking, store: "Store", version: Version) -> str:
     """What a reviewer reads: the decision, the packet, and the way back to the source files."""
     entry = version.registered
     said = packet(store, entry.verdict)[0] if folder_or_none(store, entry.verdict) else ""
     way = render(lineage_of(store, f"{entry.name}@{version.number}")).partition("\n")[2]
-    return f"{_decision(version)}\n\n{said.strip()}\n\n### Where it comes from\n\n```\n{way}\n```\n"
+    parts = (
+        _decision(version),
+        said.strip(),
+        _page(tracking, entry.verdict),
+        f"### Where it comes from\n\n```\n{way}\n```\n",
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _page(tracking: Tracking, verdict: str) -> str:
+    """A link to the packet's page, which lies beside the gate's run in MLflow."""
+    held = tracking.runs({DIGEST: verdict})
+    if not held:
+        return ""
+    run = held[0].info
+    there = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{PAGE}"
+    return f"[The whole packet]({there}): answers gained and lost, slices, calibration, data card, lineage."
 
 
 def _decision(version: Version) -> str:
