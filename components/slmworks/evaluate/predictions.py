@@ -63,7 +63,9 @@ def read(folder: Path, split: str) -> Rows:
     import numpy as np
     import pyarrow.parquet as pq
 
-    table = pq.read_table(folder / FILE, filters=[("split", "=", split)])
+    # not `read_table`, whose datasets would import pandas
+    table = pq.ParquetFile(folder / FILE).read()
+    table = table.filter([name == split for name in table.column("split").to_pylist()])
     known = {"split", "id", "label", "predicted", "probability", "probabilities", "source"}
     text = {name: table.column(name).to_pylist() for name in table.column_names if name != "probabilities"}
     return Rows(
