@@ -25,8 +25,8 @@ class Story:
         self.plan: list[dict[str, object]] = []
         self.write_run("running")
 
-    def tell(self, strength: float = 2.0) -> "Story":
-        """The whole story: from a csv to a registered version."""
+    def tell(self, strength: float = 2.0, champion: str = "") -> "Story":
+        """The whole story: from a csv to a registered version, judged against `champion` if that is given."""
         self.task(
             "raw",
             "fetch files",
@@ -47,7 +47,8 @@ class Story:
         verdict = Verdict(
             path=self.text("verdict.json", json.dumps({"sentence": "passed"})),
             meta={"passed": True},
-            refs={"model": self.made["int8"].digest, "report.0": self.made["quality"].digest},
+            refs={"model": self.made["int8"].digest, "report.0": self.made["quality"].digest}
+            | ({"champion_model": champion} if champion else {}),
         )
         self.task("gate", "gate paired-bootstrap", verdict, reports=["quality"])
         self.register()

@@ -78,8 +78,10 @@ def test_rollback_goes_back_one_and_the_version_can_be_approved_again(registry):
         (lambda r: r.approve("review", 1, **BY, why="x"), r"no model .* 'review'.*Did you mean 'reviews'"),
         (lambda r: r.approve("reviews", 2, **BY, why="  "), r"say why: slmworks approve"),
         (lambda r: r.approve("reviews", 1, **BY, why="x"), r"v1 was already approved by ada .*\(first\)"),
-        (lambda r: r.reject("reviews", 1, **BY, why="x"), r"already approved.*slmworks rollback reviews"),
-        (lambda r: r.rollback("reviews", **BY, why="x"), r"v1 is the first champion"),
+        (
+            lambda r: r.rollback("reviews", **BY, why="x"),
+            r"v1 is the first champion.*slmworks reject reviews 1",
+        ),
         (lambda r: r.rollback("intents", **BY, why="x"), r"intents has no champion"),
         (lambda r: register(r, "a", name="../up"), r"'\.\./up' cannot be a model's name"),
         (lambda r: r.state("a/b"), r"cannot be a model's name"),
@@ -93,6 +95,49 @@ def test_a_mistake_is_one_line_and_changes_nothing(registry, wrong, line):
         wrong(registry)
     assert "\n" not in str(error.value)
     assert registry.store.list("registry/") == before
+
+
+def test_the_only_champion_can_be_taken_out_of_service(registry):
+    register(registry, "a"), register(registry, "b")
+    registry.approve("reviews", 1, **BY, why="first")
+    registry.reject("reviews", 1, **BY, why="it insults people")
+    state = registry.state("reviews")
+    assert (state.aliases, state.versions[0].status) == ({"candidate": 2}, "rejected")
+    with pytest.raises(BadRequest, match=r"v1 was rejected by ada .* \(it insults people\)"):
+        registry.approved("reviews", 1, "a" * 8, "w" * 8)
+    registry.approve("reviews", 2, **BY, why="a better one")
+    assert registry.state("reviews").aliases == {"champion": 2}
+
+
+def test_a_rejected_predecessor_is_nothing_to_go_back_to(registry):
+    for number, model in enumerate("abc", start=1):
+        register(registry, model)
+        registry.approve("reviews", number, **BY, why="better")
+    with pytest.raises(
+        BadRequest, match=r"v3 is the champion. Go back to v2 first: slmworks rollback reviews"
+    ):
+        registry.reject("reviews", 3, **BY, why="x")
+    registry.reject("reviews", 2, **BY, why="it was never any good")
+    assert registry.state("reviews").aliases == {"champion": 3, "previous": 1}
+    registry.rollback("reviews", **BY, why="back")
+    assert registry.state("reviews").aliases == {"champion": 1}
+
+
+def test_who_approves_while_another_version_becomes_champion_is_told(registry, monkeypatch):
+    for model in "abc":
+        register(registry, model)
+    registry.approve("reviews", 1, **BY, why="first")
+    append = registry._append
+
+    def after_bob(entry):
+        monkeypatch.setattr(registry, "_append", append)
+        registry.approve("reviews", 2, who="bob", how="test", why="faster")
+        return append(entry)
+
+    monkeypatch.setattr(registry, "_append", after_bob)
+    with pytest.raises(BadRequest, match=r"bob just made v2 the champion \(faster\); nothing was approved"):
+        registry.approve("reviews", 3, **BY, why="mine")
+    assert registry.state("reviews").aliases == {"candidate": 3, "champion": 2, "previous": 1}
 
 
 def test_rejected_bytes_stay_rejected(registry):

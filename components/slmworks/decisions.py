@@ -128,4 +128,6 @@ def _follow(entries: Sequence[Entry]) -> tuple[dict[int, Entry], list[int]]:
             decided[entry.version] = entry
             if entry.action == "approve":
                 reign.append(entry.version)
+            else:  # a rejected version is nothing to go back to
+                reign = [number for number in reign if number != entry.version]
     return decided, reign

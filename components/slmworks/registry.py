@@ -100,7 +100,11 @@ class Registry:
         return self._decide("approve", name, version, _Words(who, how, why))
 
     def reject(self, name: str, version: int, *, who: str, how: str, why: str) -> Entry:
-        """Turn a candidate down. The same bytes stay rejected; there is no way back."""
+        """Turn a candidate down, or take an approved version out of service for good.
+
+        The same bytes stay rejected; there is no way back. A champion with a predecessor must be rolled back
+        first: BadRequest says so.
+        """
         return self._decide("reject", name, version, _Words(who, how, why))
 
     def rollback(self, name: str, *, who: str, how: str, why: str) -> Entry:
@@ -113,12 +117,7 @@ class Registry:
         seen = self.state(name)
         while True:
             state = self.state(name)
-            if _number(state.champion) != _number(seen.champion):
-                last = state.entries[-1]
-                raise BadRequest(
-                    f"{name}: {last.who} just made v{_number(state.champion)} the champion ({last.why}); "
-                    "nothing was rolled back. Look at `slmworks models` and decide again."
-                )
+            _require_same_champion(seen, state, "rolled back")
             if state.previous is None:
                 raise BadRequest(_nothing_before(state))
             if entry := self._try(state, "rollback", state.previous, _Words(who, how, why)):
@@ -139,10 +138,13 @@ class Registry:
 
     def _decide(self, action: Action, name: str, number: int, words: "_Words") -> Entry:
         _require_reason(words.why, action)
+        seen = self.state(name)
         while True:
             state = self.state(name)
             version = state.version(number)
-            _require_open(name, version, action)
+            _require_open(state, version, action)
+            if action == "approve":
+                _require_same_champion(seen, state, "approved")
             if entry := self._try(state, action, version, words):
                 return entry
 
@@ -206,16 +208,41 @@ def _require_reason(why: str, action: str) -> None:
         raise BadRequest(f"say why: slmworks {action} … --because 'the reason, for those who come later'.")
 
 
-def _require_open(name: str, version: Version, action: str) -> None:
-    """BadRequest if the version was decided already (one that was rolled back may be approved again)."""
-    if version.decided is None or (version.status == "rolled-back" and action == "approve"):
+def _require_same_champion(seen: ModelState, now: ModelState, done: str) -> None:
+    """BadRequest if somebody changed the champion since: whoever decides has not seen that one."""
+    if _number(now.champion) == _number(seen.champion):
+        return
+    last = now.entries[-1]
+    became = (
+        f"made v{now.champion.number} the champion" if now.champion else "took the champion out of service"
+    )
+    raise BadRequest(
+        f"{now.name}: {last.who} just {became} ({last.why}); nothing was {done}. "
+        "Look at `slmworks models` and decide again."
+    )
+
+
+def _require_open(state: ModelState, version: Version, action: str) -> None:
+    """BadRequest if the version was decided already.
+
+    One that was rolled back may be approved again, and an approved one rejected.
+    """
+    decided = version.decided
+    if decided is None or (version.status == "rolled-back" and action == "approve"):
+        return
+    if version.status == "approved" and action == "reject":
+        if state.champion == version and state.previous is not None:
+            raise BadRequest(
+                f"{state.name} v{version.number} is the champion. Go back to v{state.previous.number} first: "
+                f"slmworks rollback {state.name} --because '…'"
+            )
         return
     way_out = {
-        "approve": f"To take it out of service: slmworks rollback {name}.",
+        "approve": f"To take it out of service: slmworks rollback {state.name}.",
         "reject": "Train another one; the same bytes stay rejected.",
-        "rollback": f"It is out of service; slmworks approve {name} {version.number} brings it back.",
-    }[version.decided.action]
-    raise BadRequest(f"{name} v{version.number} was already {_decision(version.decided)}. {way_out}")
+        "rollback": f"It is out of service; slmworks approve {state.name} {version.number} brings it back.",
+    }[decided.action]
+    raise BadRequest(f"{state.name} v{version.number} was already {_decision(decided)}. {way_out}")
 
 
 def _require_same(what: str, have: str, approved: str) -> None:
@@ -236,8 +263,8 @@ def _nothing_before(state: ModelState) -> str:
     if state.champion is None:
         return f"{state.name} has no champion, so there is nothing to roll back. See `slmworks models`."
     return (
-        f"{state.name} v{state.champion.number} is the first champion: no previous one to go back to. "
-        "Approve another version instead."
+        f"{state.name} v{state.champion.number} is the first champion: no previous one to go back to. To "
+        f"take it out of service: slmworks reject {state.name} {state.champion.number} --because '…'"
     )
 
 

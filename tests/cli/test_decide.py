@@ -75,9 +75,11 @@ def test_a_reviewer_decides_by_name_or_for_a_group(store, tmp_path, decide):
     assert log(store)[-1]["how"] == "claimed: command line, a reviewer of the recipe"
     story = Story(store, tmp_path / "more", "run-2").tell(3.0)
     story.record("approve", "approve log", state="skipped", options={"reviewers": ["ml-leads"]})
-    decide(approve, "--user", "bob", "--as", "ml-leads")
+    decide(approve, "--user", "bob", "--as", "ml-leads", "--uncompared")
     assert (log(store)[-1]["who"], log(store)[-1]["version"]) == ("bob", 2)
-    assert log(store)[-1]["how"] == "claimed: command line, for ml-leads, whom the recipe asks"
+    assert log(store)[-1]["how"] == (
+        "claimed: command line, for ml-leads, whom the recipe asks; not compared with the champion"
+    )
     assert "rollback reviews v1" in decide(rollback, "--user", "carol")  # an emergency waits for nobody
 
 
@@ -85,3 +87,20 @@ def test_a_group_that_nobody_asked_is_refused(store, tmp_path, decide):
     waiting(store, tmp_path, "ml-leads")
     with pytest.raises(BadRequest, match="--as admins: the recipe asks ml-leads to decide"):
         decide(approve, "--user", "ada", "--as", "admins")
+
+
+def test_what_was_not_judged_against_todays_champion_is_refused_unless_one_says_so(store, tmp_path, decide):
+    first = Story(store, tmp_path / "1", "run-1").tell(2.0).end().made["int8"].digest
+    Story(store, tmp_path / "2", "run-2").tell(3.0, champion=first).end()
+    Story(store, tmp_path / "3", "run-3").tell(4.0, champion=first).end()
+    decide(approve, "1")
+    decide(approve, "2")
+    with pytest.raises(
+        BadRequest, match="v3 was judged against v1, not against today's champion, v2"
+    ) as error:
+        decide(approve, "3")
+    assert "slmworks approve reviews 3 --because '…' --uncompared" in str(error.value)
+    assert len(log(store)) == 5
+    assert "champion: v3" in decide(approve, "3", "--uncompared")
+    assert log(store)[-1]["how"].endswith("; not compared with the champion")
+    assert "champion: v2" in decide(rollback)

@@ -43,7 +43,9 @@ def test_eight_approvers_and_two_rollbacks_leave_one_champion_that_mlflow_shows_
         registry.approve("reviews", version, **BY, why="before the race")
     sync(store, tracking)
     crowd = [
-        start(store, "approve", "reviews", "3", "--because", f"mine {n}", "--user", f"user{n}")
+        start(
+            store, "approve", "reviews", "3", "--uncompared", "--because", f"mine {n}", "--user", f"user{n}"
+        )
         for n in range(8)
     ]
     crowd += [

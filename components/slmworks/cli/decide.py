@@ -8,7 +8,8 @@ from slmworks.cli.places import store_option, tracking_option, tracking_uri
 from slmworks.errors import BadRequest
 
 if TYPE_CHECKING:
-    from slmworks.registry import Registry
+    from slmworks.registry import ModelState, Registry
+    from slmworks.store import Store
 
 because_option = click.option("--because", "why", required=True, help="The reason, for those who come later.")
 user_option = click.option(
@@ -29,17 +30,27 @@ as_option = click.option(
 @because_option
 @user_option
 @as_option
+@click.option(
+    "--uncompared", is_flag=True, help="Approve although it was not judged against today's champion."
+)
 @store_option
 @tracking_option
 def approve(
-    name: str, version: int | None, why: str, user: str | None, role: str, store_url: str, tracking: str
+    name: str,
+    version: int | None,
+    why: str,
+    user: str | None,
+    role: str,
+    uncompared: bool,  # noqa: FBT001 - a flag of the command line
+    store_url: str,
+    tracking: str,
 ) -> None:
     """Approve VERSION of NAME (default: the candidate): it becomes the champion.
 
     The log keeps who, how that is known, when, why and which digest. Where the recipe's approve step names
-    reviewers, only they decide.
+    reviewers, only they decide. A version that was not judged against today's champion is refused.
     """
-    _decide("approve", name, version, why, user, role, store_url, tracking)
+    _decide("approve", name, version, why, user, role, store_url, tracking, uncompared=uncompared)
 
 
 @click.command()
@@ -53,7 +64,7 @@ def approve(
 def reject(
     name: str, version: int | None, why: str, user: str | None, role: str, store_url: str, tracking: str
 ) -> None:
-    """Turn VERSION of NAME (default: the candidate) down.
+    """Turn VERSION of NAME (default: the candidate) down, or take an approved one out of service for good.
 
     It can't be served, and the same bytes stay rejected.
     """
@@ -80,6 +91,8 @@ def _decide(
     role: str,
     store_url: str,
     tracking: str,
+    *,
+    uncompared: bool = False,
 ) -> None:
     from slmworks.registry import Registry, claimed_user
     from slmworks.store import open_store
@@ -97,6 +110,8 @@ def _decide(
         asked = reviewers_of(store, name, number)
         way_out = f"slmworks {action} {name} {number} --because '…'"
         how = how_established(asked, who, role, way_out=way_out)
+        if action == "approve":
+            how = _compared(store, registry.state(name), number, how, way_out, uncompared=uncompared)
         decision = registry.approve if action == "approve" else registry.reject
         entry = decision(name, number, who=who, how=how, why=why)
     state = registry.state(name)
@@ -106,6 +121,21 @@ def _decide(
         f"champion: {champion}"
     )
     _project(store_url, tracking)
+
+
+def _compared(
+    store: "Store", state: "ModelState", number: int, how: str, way_out: str, *, uncompared: bool
+) -> str:
+    """The log's words on how it was decided; BadRequest for what today's champion was not judged beside."""
+    from slmworks.approve.compared import require_compared
+
+    try:
+        require_compared(store, state, state.version(number), way_out=way_out)
+    except BadRequest:
+        if not uncompared:
+            raise
+        return f"{how}; not compared with the champion"
+    return how
 
 
 def _candidate(registry: "Registry", name: str) -> int:

@@ -1,0 +1,39 @@
+"""Whether a version was judged beside the champion that it would replace.
+
+A gate compares with the champion of the day its run began. Since then somebody may have approved another.
+"""
+
+from typing import TYPE_CHECKING
+
+from slmworks.artifact import Artifact
+from slmworks.errors import BadRequest, CorruptObject
+
+if TYPE_CHECKING:
+    from slmworks.decisions import ModelState, Version
+    from slmworks.store import Store
+
+
+def require_compared(store: "Store", state: "ModelState", version: "Version", *, way_out: str) -> None:
+    """BadRequest unless the version's verdict knows today's champion, or there is none to know."""
+    champion = state.champion
+    if champion is None or version.status in ("approved", "rejected"):  # the log itself refuses those
+        return
+    judged = _judged_against(store, version.registered.verdict)
+    if judged == champion.registered.model_digest:
+        return
+    then = next(
+        (one.number for one in state.versions if judged and one.registered.model_digest == judged), None
+    )
+    said = f"was judged against v{then}, not against" if then else "was not compared with"
+    raise BadRequest(
+        f"{state.name} v{version.number} {said} today's champion, v{champion.number}. Run its recipe again "
+        f"(its gate needs `champion:`), or approve it as it is: {way_out} --uncompared"
+    )
+
+
+def _judged_against(store: "Store", verdict: str) -> str:
+    """Digest of the champion in a verdict; empty where there was none, or the verdict is gone."""
+    try:
+        return Artifact.open(store.folder(verdict)).refs.get("champion_model", "")
+    except (BadRequest, CorruptObject):
+        return ""
