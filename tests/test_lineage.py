@@ -272,6 +272,11 @@ def test_one_can_walk_back_from_the_champion_to_the_source_files(store, story):
     assert lineage_of(store, "reviews").root == lineage_of(store, "reviews@1").root
 
 
+def test_a_manifest_that_cannot_be_read_is_passed_over(store, story):
+    store.write("tasks/damaged.json", b"{}")
+    assert "fetch files" in render(lineage_of(store, "reviews@1"))
+
+
 def test_one_can_walk_back_from_any_digest(store, story):
     lineage = lineage_of(store, story.made["student"].digest[:10])
     assert lineage.title.startswith("Model ")

@@ -1,5 +1,8 @@
 """An alias moved by hand is refused and repaired; one that is merely late is neither."""
 
+import socket
+import threading
+
 import pytest
 
 from releases import BY
@@ -65,3 +68,20 @@ def test_a_picture_that_is_behind_the_log_stops_nothing(registry, uri):
 
 def test_an_mlflow_that_is_down_stops_nothing(registry):
     refuse_moved_champion(registry, "http://127.0.0.1:9", "reviews")
+
+
+def test_a_champion_that_mlflow_does_not_have_yet_is_not_taken_for_a_moved_one(registry, uri, tmp_path):
+    """Another machine of the same store made it, or MLflow was down."""
+    Story(registry.store, tmp_path / "elsewhere", "run-3").tell(4.0).end()
+    registry.approve("reviews", 3, **BY, why="best")
+    sync(registry.store, uri, "run-1", overrule=False)  # the background of a run that made nothing new
+    assert glance(uri, "reviews").aliases["champion"] == 2
+    refuse_moved_champion(registry, uri, "reviews")
+    sync(registry.store, uri)
+    assert glance(uri, "reviews").aliases == {"champion": 3, "previous": 2}
+
+
+def test_something_that_is_no_mlflow_stops_nothing(registry):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].sendall(b"220 ready\r\n"), daemon=True).start()
+        refuse_moved_champion(registry, f"http://127.0.0.1:{server.getsockname()[1]}", "reviews")

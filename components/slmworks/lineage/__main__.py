@@ -1,6 +1,7 @@
 """`python -m slmworks.lineage`: the one process that carries a run's records to MLflow."""
 
 import argparse
+import os
 import sys
 
 from slmworks.errors import SlmworksError
@@ -12,10 +13,16 @@ def main() -> int:
     """Upload one run, or follow it until it has ended; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m slmworks.lineage", description=__doc__)
     parser.add_argument("--store", required=True, help="the store that holds the records")
-    parser.add_argument("--tracking", required=True, help="MLflow's tracking URI")
+    parser.add_argument(
+        "--tracking",
+        default=os.environ.get("SLMWORKS_TRACKING"),
+        help="MLflow's tracking URI; default: the variable's",
+    )
     parser.add_argument("--run", help="only this run; default: all")
     parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
     given = parser.parse_args()
+    if not given.tracking:
+        parser.error("--tracking, or SLMWORKS_TRACKING, is needed")
     if given.follow and not given.run:
         parser.error("--follow needs --run")
     try:

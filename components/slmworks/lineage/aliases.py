@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
@@ -80,7 +81,7 @@ def moved(state: ModelState, shown: Shown) -> bool:
 
 def glance(uri: str, name: str) -> Shown | None:
     """What MLflow shows of a name; None when it can't be asked in a few seconds."""
-    with contextlib.suppress(OSError, ValueError, KeyError, sqlite3.Error):
+    with contextlib.suppress(OSError, HTTPException, ValueError, KeyError, TypeError, sqlite3.Error):
         if uri.startswith("sqlite:///"):
             return _from_database(Path(uri.removeprefix("sqlite:///")), name)
         if uri.startswith(("http://", "https://")):

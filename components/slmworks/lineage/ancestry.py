@@ -3,6 +3,7 @@
 Pure reading of manifests and the approval log in the store; MLflow is not asked and need not be there.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ def manifests_of(store: "Store") -> dict[str, Manifest]:
 
 def _every_manifest(store: "Store") -> Iterator[Manifest]:
     for key in store.list("tasks/"):
-        yield Manifest.read(store.read(key) or b"", where=key)
+        with contextlib.suppress(BadRequest):  # a damaged one, or of another version: it is made anew
+            yield Manifest.read(store.read(key) or b"", where=key)
     for run in run_ids(store):  # what is never cached (a release) is only there
         yield from (record.manifest for record in task_records(store, run) if record.manifest)
 

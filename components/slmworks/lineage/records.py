@@ -72,6 +72,8 @@ class RunRecord(_Record):
     started: str
     ended: str | None = None
     user: str = ""
+    waiting: tuple[str, int] | None = None
+    """Name and version that wait for a decision."""
     version: str = ""
     plan: list[dict[str, Any]] = []
     """Every task: id, step, stage, plugin, inputs (port -> ids of the tasks that make it)."""
