@@ -110,6 +110,7 @@ def speed_report(
     if baseline is not None:
         refs["baseline"] = baseline.digest
         teacher = one | {"p50_ms": 1.25 * speedup[0], "rows_s": 1240.0 / speedup[0]}
+        teacher |= {"name": "hf", "digest": baseline.refs["model"]}
         said |= {"baseline": teacher, "speedup": ratio, "throughput": ratio, "smaller": 4.0}
     return _keep(bench, folder, said, refs)
 

@@ -270,6 +270,25 @@ def test_package_from_the_real_index(fetch: Fetched) -> None:
     assert '__version__ = "1.17.0"' in (files.folder("x") / "six.py").read_text()
 
 
+def test_a_digest_is_of_one_file_not_of_a_folder(bench: Bench) -> None:
+    import fsspec
+
+    disk = fsspec.filesystem("memory")
+    for name in ("a.csv", "b.csv"):
+        disk.pipe(f"/pinned/{name}", name.encode())
+    first = hashlib.sha256(b"a.csv").hexdigest()
+    source = Source.parse(f"memory://pinned#sha256={first}", folder=bench.folder)
+    with pytest.raises(BadRequest, match="sha256 is of one file, and this is 2; name one file"):
+        FetchFiles().run(sources={"x": source}, task=bench.task("t"))
+
+
+def test_a_broken_pip_configuration_is_named_and_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text("index-url = https://bob:hunter2@host/simple\n")
+    with pytest.raises(BadRequest, match=r"pip\.conf: cannot be read as pip's configuration") as error:
+        read_pip_config({"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(tmp_path / "pip.conf")})
+    assert "hunter2" not in str(error.value)
+
+
 def test_pip_configuration_order(tmp_path: Path) -> None:
     config = tmp_path / ".config" / "pip"
     config.mkdir(parents=True)

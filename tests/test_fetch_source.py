@@ -41,7 +41,7 @@ def test_local_identity_is_content_and_not_place(
     (other / "train.csv").write_bytes((folder / "data/train.csv").read_bytes())
     here = Source.parse("data/train.csv", folder=folder).pin()
     there = Source.parse(f"file://{other}/train.csv", folder=folder).pin()
-    assert here.pinned
+    assert here.digests
     assert here.identity() == there.identity()
     assert str(folder) not in json.dumps(here.identity())
     (other / "train.csv").write_text("changed")
@@ -72,7 +72,7 @@ def test_chained_package(folder: Path) -> None:
     assert source.inside == "extra/x.tar.gz"
     assert source.members == (("tar", "top/a.txt"),)
     assert source.label == "pypi vaderSentiment==2.5"
-    assert source.pinned
+    assert source.sha256 == DIGEST
 
 
 def test_pin_checks_a_given_digest(folder: Path) -> None:

@@ -285,6 +285,16 @@ def test_a_step_that_measured_something_else_is_refused(bench, decide, student):
         decide(student(), strange)
 
 
+def test_a_speed_beside_another_model_than_the_teacher_is_refused(bench):
+    rows = {"validation": first(600, 480), "test": first(1500, 1200)}
+    teacher, slow = (quality_report(bench, model * 64, rows) for model in "19")
+    student = quality_report(bench, "2" * 64, rows, baseline=teacher)
+    with pytest.raises(BadRequest, match="beside hf, which is not the model that quality was compared with"):
+        PairedBootstrap(speedup=2).run(
+            reports=[student, speed_report(bench, "2" * 64, slow)], champion=None, task=bench.task("gate")
+        )
+
+
 @pytest.mark.parametrize(
     "options", [{"retention": 0}, {"confidence": 1}, {"choose": "cheapest"}, {"speedup": -1}]
 )

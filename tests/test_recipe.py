@@ -61,6 +61,7 @@ def test_every_word_knows_its_line() -> None:
             "r.yaml:3 steps.a.uzes: no such word in a step. Did you mean 'uses'?",
         ),
         ("name: x\nsteps:\n  a b: {}", "a step's name has letters"),
+        ("name: x\nsteps:\n  run: {}", "r.yaml:3 steps.run: no step can be called 'run'"),
         ("name: x\nsteps:\n  a: [1]", "steps.a: a step is a mapping"),
         ("name: x\nsteps:\n  a: {uses: 3}", "steps.a.uses: must be a name"),
         ("name: x\nsteps:\n  a: {with: [1]}", "steps.a.with: must be a mapping of options, not a list"),

@@ -7,7 +7,7 @@ import pytest
 
 from slmworks.errors import BadRequest, CorruptObject
 from slmworks.manifest import Manifest, scan, tree_digest
-from slmworks.store import Store, open_store
+from slmworks.store import Store, local, open_store
 
 
 @pytest.fixture
@@ -75,6 +75,23 @@ def test_an_edit_is_found_and_healed(store: Store, tmp_path: Path) -> None:
     again = folder(tmp_path, name="again")
     assert store.put(again, scan(again)) == digest
     assert edited.read_text() == "bytes"
+
+
+def test_of_two_who_make_the_same_bytes_the_second_leaves_the_firsts_alone(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, same = folder(tmp_path), folder(tmp_path, name="same")
+    files = scan(made)
+    durable = local._make_durable
+
+    def overtaken(path: Path) -> None:
+        monkeypatch.setattr(local, "_make_durable", durable)
+        store.put(same, files)
+        durable(path)
+
+    monkeypatch.setattr(local, "_make_durable", overtaken)
+    store.verify(manifest(store.put(made, files), files))
+    assert not (store.cache / "damaged").exists()
 
 
 def test_a_file_added_or_lost_is_damage(store: Store, tmp_path: Path) -> None:

@@ -168,6 +168,8 @@ class Draft:
             return Source.parse(given, folder=self.recipe.folder)
         except BadRequest as error:
             raise self.error("from", name, problem=error) from None
+        except OSError as error:
+            raise self.error("from", name, problem=f"cannot be read ({error.strerror}).") from None
 
     def _fits(self, port: Port, maker: "Draft") -> None:
         makes = output(maker.contract)

@@ -17,6 +17,8 @@ from slmworks.errors import BadRequest, did_you_mean
 
 WORDS = ("stage", "uses", "with", "from", "sweep")
 TOP = ("name", "description", "steps")
+TAKEN = "run"
+"""No step's name: a run's own record has it."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 Where = tuple[str | int, ...]
@@ -129,6 +131,8 @@ def _step(name: str, value: Any, draft: Recipe) -> Step:
         raise BadRequest(
             f"{draft.at(*where)}: a step's name has letters, digits, - and _, beginning with a letter."
         )
+    if name == TAKEN:
+        raise BadRequest(f"{draft.at(*where)}: no step can be called '{TAKEN}'; a run's own record is.")
     words = _mapping(
         {} if value is None else value, draft, where, f"a step is a mapping of {', '.join(WORDS)}"
     )

@@ -18,12 +18,13 @@ from slmworks.cli.places import store_option, tracking_option, tracking_uri
 def ui(store_url: str, tracking: str, port: int) -> int:
     """Open MLflow on this store's lineage and registry. Runs until Ctrl-C."""
     from slmworks.errors import BadRequest
+    from slmworks.lineage.tracking import without_credentials
     from slmworks.store import open_store
 
     store = open_store(store_url)
     uri = tracking_uri(store, tracking)
     if uri.startswith(("http://", "https://")):
-        click.echo(f"MLflow runs at {uri}: open it in a browser.")
+        click.echo(f"MLflow runs at {without_credentials(uri)}: open it in a browser.")
         return 0
     if not uri:
         raise BadRequest("tracking is 'none', so there is nothing to show; give --tracking.")
@@ -32,10 +33,14 @@ def ui(store_url: str, tracking: str, port: int) -> int:
     )
     command = [
         sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1",
-        f"--backend-store-uri={uri}", f"--artifacts-destination={store.root / 'mlartifacts'}",
+        f"--artifacts-destination={store.root / 'mlartifacts'}",
     ]  # fmt: skip
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with subprocess.Popen(command, env={**os.environ, **quiet}) as server:
+    settings = {
+        "MLFLOW_BACKEND_STORE_URI": uri,  # not an argument: it can hold a password
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    with subprocess.Popen(command, env={**os.environ, **settings}) as server:
         try:
             return server.wait()
         except KeyboardInterrupt:

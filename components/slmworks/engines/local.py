@@ -144,6 +144,8 @@ class Run:
             self._record(task, outcome)
             return self._end(task, outcome)
         if task.stage == "approve" and (barrier := self._barrier(task)):
+            if barrier.state == "failed":
+                self._record(task, barrier)
             return self._end(task, barrier)
         if task.step in self.fresh or not task.configured.cacheable or task.id in self._missed:
             return False

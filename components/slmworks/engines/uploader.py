@@ -22,15 +22,16 @@ class Uploader:
         """Start it for one run; it takes MLflow's import time off the engine."""
         log = store.cache / "lineage.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "slmworks.lineage", "--store", store.url]
+        command = [sys.executable, "-m", "slmworks.lineage", "--store", store.url, "--run", run, "--follow"]
         with log.open("ab") as out:
             process = subprocess.Popen(
-                [*command, "--tracking", tracking, "--run", run, "--follow"],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
-                env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+                # not an argument: the address can hold a password, and everybody sees arguments
+                env={**os.environ, "SLMWORKS_TRACKING": tracking, "MLFLOW_DISABLE_TELEMETRY": "true"},
             )
         return cls(process, log)
 

@@ -137,6 +137,10 @@ class Delivery:
 
     def _verify(self, source: Source, files: list[Path]) -> None:
         """BadRequest unless the bytes are those that the recipe named."""
+        if source.sha256 and len(files) != 1:
+            raise BadRequest(
+                f"{source.label}: sha256 is of one file, and this is {len(files)}; name one file."
+            )
         if source.sha256 and (got := file_digest(files[0])) != source.sha256:
             raise BadRequest(wrong_digest(source.label, source.sha256, got))
 

@@ -23,7 +23,12 @@ def listing(location: str) -> dict[str, Path]:
     root = Path(fixed_part(location) or "/")
     pattern = Path(location).relative_to(root).as_posix()
     matches = (match for match in root.glob(pattern) if match.is_file())
-    named = {match.relative_to(root).as_posix(): match for match in matches}
+    try:
+        named = {match.relative_to(root).as_posix(): match for match in matches}
+    except ValueError:  # "**" beside other characters
+        raise BadRequest(
+            f"{pattern}: not a pattern; ** stands alone between slashes, as in data/**/*.csv."
+        ) from None
     return {name: named[name] for name in sorted(named) if "/." in f"/{pattern}" or not hidden(name)}
 
 

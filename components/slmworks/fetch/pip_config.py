@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from slmworks.errors import BadRequest
+
 PYPI = "https://pypi.org/simple/"
 
 
@@ -64,7 +66,10 @@ def config_files(environ: Mapping[str, str]) -> list[Path]:
 
 def _section(path: Path) -> dict[str, str]:
     parser = configparser.RawConfigParser()
-    parser.read(path, encoding="utf-8")
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):  # its text quotes the line, which can hold a password
+        raise BadRequest(f"{path}: cannot be read as pip's configuration; correct it.") from None
     found: dict[str, str] = {}
     for section in ("global", "install", "download"):
         if parser.has_section(section):

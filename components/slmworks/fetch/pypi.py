@@ -32,7 +32,9 @@ def download(source: Source, folder: Path, advance: Callable[[int, int | None], 
     while len(failures) < ATTEMPTS:
         try:
             return _download(source, folder, advance)
-        except (OSError, UnpackError, httpx2.HTTPError) as error:
+        except BadRequest:
+            raise
+        except (OSError, ValueError, UnpackError, httpx2.HTTPError) as error:
             failures.append(type(error).__name__)
     # Outside of `except`: the errors' texts can hold the index's address.
     raise TaskFailed(

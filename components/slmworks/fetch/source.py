@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Kind = Literal["local", "url", "hf", "pypi", "registry"]
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
-COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB = re.compile(r"((?:datasets/)?[\w.-]+/[\w.-]+)@([^/@\s]+)(?:/(.*))?")
 PACKAGE = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)==([A-Za-z0-9][\w.!+-]*)(?:/(.*))?")
 REGISTERED = re.compile(r"models:/([A-Za-z0-9][\w.-]*)(?:@(champion|candidate|previous)|/([1-9]\d*))")
@@ -113,11 +112,6 @@ class Source:
                 return replace(self, absent=f"{self.location} has no {self.version} yet")
             version = state.version(state.aliases[self.version])
         return replace(self, digests=((str(version.number), version.registered.model_digest),))
-
-    @property
-    def pinned(self) -> bool:
-        """Whether identity names the content: hashed files, a given sha256, or a commit of the hub."""
-        return bool(self.digests or self.sha256 or (self.kind == "hf" and COMMIT.fullmatch(self.version)))
 
     def identity(self) -> dict[str, Any]:
         """What it is, never where it lies on this machine: JSON values."""

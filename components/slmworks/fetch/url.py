@@ -29,7 +29,10 @@ def refuse_credentials(link: str) -> None:
     """BadRequest when a URL carries a user, a password, a token or a signature; they are not repeated."""
     if "://" not in link:
         return
-    parts = urlsplit(link)
+    try:
+        parts = urlsplit(link)
+    except ValueError:  # its text repeats the link
+        raise BadRequest("not a URL: its host cannot be read; write scheme://host/path.") from None
     if parts.scheme in ("hf", "pypi", "tar", "zip", "file", "local"):
         user = ""
     else:

@@ -79,7 +79,9 @@ def candidates(reports: Sequence[Report], task: Task) -> list[Candidate]:
     baseline = _baseline(list(compared.values()), task)
     if len({report.refs["data"] for report in [*judged, baseline.report]}) > 1:
         raise BadRequest("the reports were measured on different data; evaluate all models on the same data.")
-    speeds = {report.refs["model"]: report.read() for report in reports if _type(report) == "speed"}
+    speeds = {
+        report.refs["model"]: _speed(report, baseline) for report in reports if _type(report) == "speed"
+    }
     names = _names({model: str(report.read()["name"]) for model, report in compared.items()})
     found = [
         Candidate(report, names[model], baseline, speeds.get(model)) for model, report in compared.items()
@@ -110,6 +112,18 @@ def _type(report: Report) -> str:
             "leave that step out of its reports."
         )
     return kind
+
+
+def _speed(report: Report, baseline: Judged) -> dict[str, Any]:
+    """What a speed report says; BadRequest if its reference is another model than the one quality has."""
+    said = report.read()
+    if "baseline" in said and said["baseline"]["digest"] != baseline.model:
+        beside = said["baseline"]["name"]
+        raise BadRequest(
+            f"a speed was measured beside {beside}, which is not the model that quality was compared with; "
+            "give both evaluate steps the same `baseline:`."
+        )
+    return said
 
 
 def _baseline(compared: Sequence[Report], task: Task) -> Judged:

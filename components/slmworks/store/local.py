@@ -79,8 +79,10 @@ class LocalStore:
             return digest
         _make_durable(folder)
         self._make_folder(target.parent)
-        if target.exists():  # somebody's edit, or a copy that was cut short: what we hold is right
-            self.discard(digest)
+        if target.exists():
+            if not self.damage(digest, files):  # a simultaneous task made the same bytes
+                return digest
+            self.discard(digest)  # somebody's edit, or a copy that was cut short: what we hold is right
         try:
             folder.rename(target)
         except OSError as error:
