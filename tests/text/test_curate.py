@@ -138,6 +138,25 @@ def test_groups_stay_together_but_not_across_inputs(curate: Curated) -> None:
     assert 45 <= len(texts(data, "test")) <= 95
 
 
+def test_rows_without_a_group_are_split_one_by_one(curate: Curated) -> None:
+    rows = many(30, "yes", "no")
+    plain = curate({"all": {"a.csv": csv(rows)}})
+    table = csv([("", *row) for row in rows], "doc,text,label")
+    objects = [{"doc": (None, " ", "_7")[i % 3], "text": t, "label": la} for i, (t, la) in enumerate(rows)]
+    for file, content in (("a.csv", table), ("a.jsonl", "\n".join(map(json.dumps, objects)))):
+        data = curate({"all": {file: content}}, group="doc", group_prefix="_")
+        sizes = [len(texts(data, split)) for split in plain.splits]
+        assert sizes == [len(texts(plain, split)) for split in plain.splits]
+
+
+def test_half_a_surrogate_pair_is_refused_in_every_column(curate: Curated) -> None:
+    good = [{"text": text, "label": label, "doc": "1"} for text, label in many(5, "yes", "no")]
+    for column in ("text", "label", "doc"):
+        rows = [*good, {**good[0], column: "\ud800"}]
+        with pytest.raises(BadRequest, match=r"all/a\.jsonl#10: .*half of a surrogate pair \('\\ud800'\)"):
+            curate({"all": {"a.jsonl": "\n".join(map(json.dumps, rows))}}, group="doc", normalise=False)
+
+
 def test_ratings_without_header_and_transfer(curate: Curated) -> None:
     labelled = "\n".join(
         f'{i}\t{rating}\tproduct {i} was "quoted\n'.strip("\n")
@@ -225,6 +244,16 @@ def test_bad_bytes_are_refused_with_place_and_way_out(curate: Curated) -> None:
     assert card(data)["changed"]["bad bytes replaced"] == 1
     latin = curate({"all": {"a.csv": content}}, encoding="latin-1")
     assert any("café bar" in texts(latin, split) for split in latin.splits)
+
+
+def test_replaced_bytes_are_counted_by_the_encoding_of_each_input(curate: Curated) -> None:
+    good = csv([*many(10, "yes", "no"), ("this \ufffd was there before", "no")])
+    bad = csv(many(10, "yes", "no", word="other")).encode() + b"caf\xe9 bar,yes\n"
+    inputs: dict[str, dict[str, str | bytes]] = {"good": {"a.csv": good}, "bad": {"b.csv": bad}}
+    for common, own in (("utf-8", {"bad": "utf-8-replace"}), ("utf-8-replace", {"good": "utf-8"})):
+        options = {name: {"encoding": encoding} for name, encoding in own.items()}
+        data = curate(inputs, encoding=common, inputs=options)
+        assert card(data)["changed"]["bad bytes replaced"] == 1
 
 
 def test_labels_order_and_filter_and_source_column(curate: Curated) -> None:

@@ -159,23 +159,27 @@ class CurateText(Curate):
 
     def _shelve(self, data: Files, shelf: Shelf, tally: Tally, task: Task) -> int:
         """Read and mend all rows and put them aside; returns how many were read."""
-        operators = Operators(
-            redactor=Redactor(self.redact, self.region),
-            normalise=self.normalise,
-            min_chars=self.min_chars,
-            max_chars=self.max_chars,
-            count_replaced=self.encoding == "utf-8-replace",
-        )
+        redactor = Redactor(self.redact, self.region)
         meter = Meter(sum(path.stat().st_size for name in data.names for path in paths_of(data.folder(name))))
         for name in data.names:
             tick = _every(0.3, partial(_tell_reading, task, meter, name))
-            rows = read_input(name, data.folder(name), self._reading(name), tally, meter)
-            for row in operators.mended(rows, tally):
+            reading = self._reading(name)
+            rows = read_input(name, data.folder(name), reading, tally, meter)
+            for row in self._operators(redactor, reading).mended(rows, tally):
                 shelf.add(row)
                 tick(shelf.rows)
         shelf.flush()
         # What near duplicates and repeats drop is counted later, so this is all that was not put aside.
         return shelf.size + tally.dropped.total()
+
+    def _operators(self, redactor: Redactor, reading: Reading) -> Operators:
+        return Operators(
+            redactor=redactor,
+            normalise=self.normalise,
+            min_chars=self.min_chars,
+            max_chars=self.max_chars,
+            count_replaced=reading.layout.encoding == "utf-8-replace",
+        )
 
     def _join_near(self, shelf: Shelf, ledger: Ledger, components: Components, task: Task) -> None:
         near, numbers, done = Near(self.near_duplicates or 1, task.scratch), array("I"), 0

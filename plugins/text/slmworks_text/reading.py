@@ -65,7 +65,7 @@ def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tall
             source=name if source is None else _cell(values[source]) or name,
             origin=f"{shown}#{position}",
             place=reading.place,
-            group="" if group is None else f"{name}\0{_group(values[group], reading)}",
+            group="" if group is None else _group(values[group], name, reading),
         )
 
 
@@ -79,9 +79,12 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _group(value: Any, reading: Reading) -> str:
+def _group(value: Any, name: str, reading: Reading) -> str:
+    """The group that a cell means within its input, or nothing when it means none."""
     text = _cell(value).strip()
-    return text.partition(reading.group_prefix)[0] if reading.group_prefix else text
+    if reading.group_prefix:
+        text = text.partition(reading.group_prefix)[0]
+    return f"{name}\0{text}" if text else ""
 
 
 def _label(value: Any, reading: Reading, place: str, tally: Tally) -> str:

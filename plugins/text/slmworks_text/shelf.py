@@ -49,16 +49,17 @@ class Shelf:
     def add(self, row: Row) -> None:
         """Put a row aside; BadRequest for one that no file can hold."""
         try:
-            self._ids.append(row.identity())
+            id_, group = row.identity(), number_of(row.group) if row.group else 0
         except UnicodeEncodeError as error:
             raise BadRequest(
-                f"{row.origin}: its text, label or source holds half of a surrogate pair "
+                f"{row.origin}: its text, label, source or group holds half of a surrogate pair "
                 f"({error.object[error.start]!r}), which cannot be written; repair the row."
             ) from None
+        self._ids.append(id_)
         self._texts.append(row.text)
         self._strata.append(self.strata.of(row.label, row.source))
         self._places.append(row.place)
-        self._groups.append(number_of(row.group) if row.group else 0)
+        self._groups.append(group)
         self._characters += len(row.text)
         if len(self._ids) >= ROWS or self._characters >= CHARACTERS:
             self.flush()
