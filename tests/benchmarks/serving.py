@@ -6,9 +6,9 @@ Without --store a release is built first: a BERT of MiniLM's shape (3 layers of 
 with random weights; what it answers is noise, what it costs is not. The bare loop is the classifier called
 from threads that have nothing else to do: with batch 1 at concurrency 1, and beyond that in batches as
 large as the concurrency lets a thread have (half of it, at most 32), as one-thread calls side by side and
-as one call on all threads; the limit is the better one. The load comes from another process, over kept
-connections; what it takes of the cores is shown, because the bare loop doesn't have to share with it.
-Ratios are of one run; run it on an idle machine.
+as one call on all threads; the limit is the better one. MLflow gets a worker process for each thread that
+slmworks gets. The load comes from another process, over kept connections; what it takes of the cores is
+shown, because the bare loop doesn't have to share with it. Ratios are of one run; run it on an idle machine.
 """
 
 import argparse
@@ -139,11 +139,17 @@ def compare(store: Store, name: str, threads: int, seconds: float) -> None:
         for at in CONCURRENCY:
             cell = loaded(port, "slmworks", at, seconds)
             ours[at] = cell.rate
-            row("slmworks serve", at, cell, memory(process), f"{cell.rate / bare[at]:.2f} (goal 0.9)")
-    with mlflow(approved.folder) as (port, process):
+            row(
+                f"slmworks --threads {threads}",
+                at,
+                cell,
+                memory(process),
+                f"{cell.rate / bare[at]:.2f} (goal 0.9)",
+            )
+    with mlflow(approved.folder, threads) as (port, process):
         for at in CONCURRENCY:
             cell = loaded(port, "mlflow", at, seconds)
-            row("mlflow models serve", at, cell, memory(process), f"{cell.rate / bare[at]:.2f}")
+            row(f"mlflow --workers {threads}", at, cell, memory(process), f"{cell.rate / bare[at]:.2f}")
     goal = " (goal 5)" if at == CONCURRENCY[-1] else ""
     print(f"slmworks / mlflow at {at}: {ours[at] / cell.rate:.1f}x{goal}")
 
@@ -252,10 +258,11 @@ def serving(store: Store, name: str, threads: int) -> Iterator[tuple[int, psutil
 
 
 @contextlib.contextmanager
-def mlflow(release: Path) -> Iterator[tuple[int, psutil.Process]]:
+def mlflow(release: Path, workers: int) -> Iterator[tuple[int, psutil.Process]]:
     """`mlflow models serve` of the same folder, in this environment."""
     port = free_port()
     words = ["models", "serve", "--model-uri", str(release), "--env-manager", "local", "--port", str(port)]
+    words += ["--workers", str(workers)]
     with started([sys.executable, "-m", "mlflow", *words], port, "/ping") as it:
         yield port, it
 
@@ -275,6 +282,7 @@ def started(command: list[str], port: int, ready: str) -> Iterator[psutil.Proces
             with contextlib.suppress(OSError), opener.open(f"http://127.0.0.1:{port}{ready}", timeout=5):
                 break
             time.sleep(0.2)
+        settle(process)
         yield process
     finally:
         family = [*process.children(recursive=True), process]
@@ -282,6 +290,15 @@ def started(command: list[str], port: int, ready: str) -> Iterator[psutil.Proces
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.terminate()
         psutil.wait_procs(family, 15)
+
+
+def settle(process: psutil.Process) -> None:
+    """Wait until a server and its children have started: the first worker that answers is not the last."""
+    taken, before = 0.0, -1.0
+    while taken - before > 0.05:
+        time.sleep(1)
+        family = [process, *process.children(recursive=True)]
+        taken, before = sum(sum(one.cpu_times()[:2]) for one in family), taken
 
 
 def memory(process: psutil.Process) -> str:

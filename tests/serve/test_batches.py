@@ -37,9 +37,9 @@ def run(scenario, *, threads=1, max_batch=8, max_queue=100):
 
 async def ask(batches, model, *texts):
     """Start a request and let it reach the queue."""
-    task = asyncio.create_task(batches.answer(model, texts))
+    answered = batches.answer(model, texts)
     await asyncio.sleep(0.02)
-    return task
+    return answered
 
 
 def test_one_text_starts_at_once_and_the_rest_goes_together():
@@ -99,6 +99,45 @@ def test_a_full_queue_refuses_and_what_was_given_up_is_not_computed():
         await asyncio.gather(first, last)
 
     assert run(scenario, max_queue=3).batches == [["first"], ["last"]]
+
+
+def test_what_was_given_up_takes_no_place_in_the_queue():
+    async def scenario(batches, model):
+        first = await ask(batches, model, "first")
+        for _ in range(1000):
+            given_up = batches.answer(model, ["given up", "too"])
+            given_up.cancel()
+            await asyncio.sleep(0)
+        assert len(batches) == 0
+        assert len(batches._queue) < 1000
+        last = await ask(batches, model, "1", "2", "3")
+        assert len(batches) == 3
+        with pytest.raises(Refused, match="3 texts wait already"):
+            batches.answer(model, ["4"])
+        model.may.set()
+        await asyncio.gather(first, last)
+        assert len(batches) == 0
+
+    assert run(scenario, max_queue=3).batches == [["first"], ["1", "2", "3"]]
+
+
+def test_when_one_text_fails_the_rest_of_its_request_is_not_computed():
+    class Broken:
+        calls = 0
+
+        def classify(self, texts):
+            self.calls += 1
+            raise ValueError("no")
+
+    async def scenario(batches, model):
+        model.may.set()
+        broken = Broken()
+        with pytest.raises(ValueError, match="no"):
+            await batches.answer(broken, ["a"] * 100)
+        assert (broken.calls, len(batches)) == (1, 0)
+        model.batches.insert(0, ["a"] * 8)
+
+    run(scenario)
 
 
 def test_a_model_that_fails_fails_its_own_requests_only():

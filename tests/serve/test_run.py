@@ -2,24 +2,34 @@
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
 
+import psutil
 import pytest
 
 from releases import BY, approve, edit, register, word_counter
 from slmworks.errors import BadRequest
+from slmworks.process import environment
 from slmworks.registry import Registry
 from slmworks.store import open_store
 from slmworks_serve.run import listen, serve
+from slmworks_serve.visit import ask
 
 SERVE = (
     "import sys; from slmworks.store import open_store; from slmworks_serve.run import serve;"
     "serve(open_store(sys.argv[1]), 'reviews', port=0)"
 )
+
+STOPPED_AT_ONCE = """
+import signal
+from slmworks_serve import follow
+follow.Follow.start = lambda self: signal.raise_signal(signal.SIGTERM)
+"""
 
 
 @pytest.fixture
@@ -47,6 +57,49 @@ def test_it_answers_until_it_is_told_to_stop(store, number):
     finally:
         process.kill()
         process.stdout.close()
+
+
+def test_told_to_stop_before_it_could_answer_it_stops(store):
+    approve(store)
+    ended = subprocess.run(
+        [sys.executable, "-c", STOPPED_AT_ONCE + SERVE, store.url],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "reviews v1 answers at" in ended.stdout
+    assert "reviews v1 stopped" in ended.stdout
+
+
+def test_threads_bounds_all_threads_of_the_command(store):
+    approve(store)
+    words = [
+        "serve",
+        "reviews",
+        "--threads",
+        "1",
+        "--port",
+        "0",
+        "--store",
+        store.url.removeprefix("file://"),
+    ]
+    budget = environment(1)
+    bare = {name: value for name, value in os.environ.items() if name not in budget}
+    counted = []
+    for env in (bare, {**bare, **budget}):
+        process = psutil.Popen(
+            [sys.executable, "-m", "slmworks", *words], env=env, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            address = process.stdout.readline().split(" answers at ")[1].split(" ")[0]
+            assert len(ask(address, {"texts": ["good"] * 500})["answers"]) == 500
+            counted.append(process.num_threads())
+        finally:
+            process.kill()
+            process.communicate()
+    assert counted[0] == counted[1]
 
 
 def test_what_is_not_approved_is_refused_before_a_port_is_opened(store, monkeypatch):

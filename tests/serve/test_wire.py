@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import psutil
 import pytest
 
 from releases import BY, approve
@@ -47,13 +48,21 @@ class Server:
             return reply(sock)
 
     def ask(self, *texts):
-        body = json.dumps({"texts": texts}).encode()
-        return self.send(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+        return self.send(question(*texts))
+
+    def metrics(self):
+        return self.send(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n")[2].splitlines()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         said = self.process.communicate(timeout=20)
         return self.process.returncode, said
+
+
+def question(*texts):
+    """A whole request."""
+    body = json.dumps({"texts": texts}).encode()
+    return HEAD + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
 def reply(sock):
@@ -124,6 +133,75 @@ def test_a_second_request_whose_head_never_ends_is_hung_up_on(start):
         assert sock.recv(1) == b""
 
 
+def test_a_head_is_read_up_to_64_kib(start):
+    server = start()
+    body = b'{"text": "good"}'
+    head = HEAD + b"content-length: %d\r\nx-padding: " % len(body)
+    longest = head + b"x" * (65536 - len(head) - 4) + b"\r\n\r\n"
+    for parts in ([longest + body], [longest[:40000], longest[40000:], body], [longest, body[:5], body[5:]]):
+        assert server.send(*parts, pause=0.05)[0] == 200
+    for parts in ([head + b"x" * (65536 - len(head))], [HEAD, *[b"x-more: 1\r\n" * 1000] * 6]):
+        status, said, error = server.send(*parts, pause=0.02)
+        assert (status, "connection: close" in said) == (431, True)
+        assert json.loads(error) == {"error": "the request's head is longer than 65536 bytes."}
+    with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+        for _ in range(3):  # each within the limit, together beyond it
+            sock.sendall(longest + body)
+            assert reply(sock)[0] == 200
+    assert server.stop()[0] == 0
+
+
+def test_headers_after_a_body_are_not_kept(start):
+    server = start(deadline=5)
+    process = psutil.Process(server.process.pid)
+    with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+        sock.sendall(HEAD + b'transfer-encoding: chunked\r\n\r\n10\r\n{"text": "good"}\r\n0\r\n')
+        before = process.memory_info().rss
+        sock.sendall(b"a:b\r\n" * 500_000)
+        sock.sendall(b"\r\n")
+        assert reply(sock)[0] == 200
+        assert process.memory_info().rss - before < 30e6
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "drip"),
+    [
+        pytest.param(question("good"), 200, b"\r\n", id="empty lines"),
+        pytest.param(
+            b"POST /nothing HTTP/1.1\r\ncontent-length: 999\r\n\r\n", 404, b"x", id="a body nobody reads"
+        ),
+    ],
+)
+def test_a_kept_connection_on_which_no_request_comes_is_hung_up_on(start, asked, status, drip):
+    server = start(deadline=0.5)
+    with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+        sock.sendall(asked)
+        assert reply(sock)[0] == status
+        _until(lambda: _hung_up(sock, drip), 10)
+    assert server.ask("good")[0] == 200
+
+
+def test_an_empty_line_before_a_request_is_no_harm(start):
+    server = start(deadline=0.5)
+    with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+        for pause in (0.3, 0.3, 0.0):
+            sock.sendall(b"\r\n")
+            time.sleep(pause)
+            sock.sendall(question("good"))
+            assert reply(sock)[0] == 200
+
+
+def test_nothing_is_computed_for_a_client_that_hung_up(start):
+    server = start(max_queue=10, max_texts=100_000, max_body=10_000_000, max_batch=1, deadline=30)
+    with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+        sock.sendall(question(*["good"] * 50_000))
+        _until(lambda: server.ask("good")[0] == 503)
+    _until(lambda: server.ask("good")[0] == 200)
+    computed = next(line for line in server.metrics() if line.startswith("slmworks_batch_texts_sum"))
+    assert float(computed.split()[1]) < 50_000
+    assert "slmworks_queued_texts 0.0" in server.metrics()
+
+
 def test_too_much_at_once_is_refused_with_a_time_to_come_back(start):
     server = start(max_queue=10, max_texts=100_000, max_body=10_000_000, max_batch=1, deadline=30)
     big = threading.Thread(target=server.ask, args=["good"] * 8000)
@@ -173,6 +251,31 @@ def test_told_to_stop_it_finishes_what_it_has(start):
     assert answers[0][0] == 200
     assert len(json.loads(answers[0][2])["answers"]) == 5000
     assert server.process.wait(20) == 0
+
+
+def test_what_is_not_finished_when_the_grace_is_over_is_told_so(start):
+    server = start(max_texts=100_000, max_body=10_000_000, max_batch=1, deadline=60, grace=1)
+    with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+        sock.sendall(question(*["good"] * 100_000))
+        _until(lambda: "slmworks_requests_in_flight 1.0" in server.metrics())
+        server.process.send_signal(signal.SIGTERM)
+        status, head, body = reply(sock)
+        assert (status, "connection: close" in head) == (503, True)
+        assert json.loads(body) == {"error": "the server is stopping"}
+    assert server.process.wait(20) == 0
+    assert "Traceback" not in server.process.stderr.read()
+
+
+def _hung_up(sock, drip):
+    """Send a little; whether the server closed the connection instead of waiting for more."""
+    sock.settimeout(0.1)
+    try:
+        sock.sendall(drip)
+        return sock.recv(65536) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
 
 
 def _until(happened, seconds=20):

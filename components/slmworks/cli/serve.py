@@ -1,5 +1,7 @@
 """`slmworks serve`."""
 
+import os
+
 import click
 
 from slmworks.cli.places import store_option
@@ -52,8 +54,12 @@ def serve(
 ) -> None:
     """Serve an approved version of NAME over HTTP. Refuses one that is not approved, or was edited."""
     from slmworks.errors import BadRequest
+    from slmworks.process import environment
     from slmworks.store import open_store
 
+    # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
+    for variable, value in environment(1).items():
+        os.environ.setdefault(variable, value)
     try:
         from slmworks_serve.limits import Limits
         from slmworks_serve.run import serve as answer

@@ -32,9 +32,11 @@ class _Asked:
     answered: "asyncio.Future[Answers]"
     answers: Answers
     missing: int = field(init=False)
+    waiting: int = field(init=False)
+    """Its texts that have not started."""
 
     def __post_init__(self) -> None:
-        self.missing = len(self.answers)
+        self.missing = self.waiting = len(self.answers)
 
 
 @dataclass(eq=False, slots=True)
@@ -51,31 +53,37 @@ class Batches:
         """`seen` is told the size of every batch."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
         self._idle = threads
-        self._waiting: deque[_Text] = deque()
+        self._queue: deque[_Text] = deque()
+        self._waiting = 0
         self._max_batch, self._max_queue, self._seen = max_batch, max_queue, seen
 
     def __len__(self) -> int:
-        """Texts that wait."""
-        return len(self._waiting)
+        """Texts that somebody waits for."""
+        return self._waiting
 
-    async def answer(self, model: Loaded, texts: Sequence[str]) -> Answers:
+    def answer(self, model: Loaded, texts: Sequence[str]) -> "asyncio.Future[Answers]":
         """Answers in order. Cancelling drops what has not started; Refused (503) when too much waits.
 
         A request is let in when nothing waits, however many texts it has.
         """
-        if not texts:
-            return []
-        if self._waiting and len(self._waiting) + len(texts) > self._max_queue:
-            raise Refused(503, f"{len(self._waiting)} texts wait already; try again in a second")
+        if self._waiting and self._waiting + len(texts) > self._max_queue:
+            raise Refused(503, f"{self._waiting} texts wait already; try again in a second")
         loop = asyncio.get_running_loop()
         asked = _Asked(model, loop.create_future(), [{}] * len(texts))
-        self._waiting.extend(_Text(asked, place, text) for place, text in enumerate(texts))
+        if not texts:
+            asked.answered.set_result([])
+        asked.answered.add_done_callback(functools.partial(self._drop, asked))
+        self._queue.extend(_Text(asked, place, text) for place, text in enumerate(texts))
+        self._waiting += len(texts)
         self._start(loop)
-        return await asked.answered
+        return asked.answered
 
-    def close(self) -> None:
-        """Let the threads go; batches that run are finished."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def _drop(self, asked: _Asked, _: "asyncio.Future[Answers]") -> None:
+        """Count no more what nobody waits for, and sweep the queue before most of it is that."""
+        self._waiting -= asked.waiting
+        asked.waiting = 0
+        if len(self._queue) > 2 * self._waiting + LOOKED_AT:
+            self._queue = deque(one for one in self._queue if not one.asked.answered.done())
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._idle and (batch := self._next()):
@@ -87,16 +95,16 @@ class Batches:
 
     def _next(self) -> list[_Text]:
         """Take the next batch from the queue; empty when nobody waits."""
-        waiting = self._waiting
-        while waiting and waiting[0].asked.answered.done():
-            waiting.popleft()
-        if not waiting:
+        queue = self._queue
+        while queue and queue[0].asked.answered.done():
+            queue.popleft()
+        if not queue:
             return []
-        room = min(self._max_batch, math.ceil(len(waiting) / self._idle))
-        batch, left = [waiting.popleft()], []
+        room = min(self._max_batch, math.ceil(self._waiting / self._idle))
+        batch, left = [queue.popleft()], []
         shortest = longest = len(batch[0].text)
-        for _ in range(min(LOOKED_AT, len(waiting)) if room > 1 else 0):
-            one = waiting.popleft()
+        for _ in range(min(LOOKED_AT, len(queue)) if room > 1 else 0):
+            one = queue.popleft()
             if one.asked.answered.done():
                 continue
             low, high = min(shortest, len(one.text)), max(longest, len(one.text))
@@ -108,24 +116,26 @@ class Batches:
                 left.append(one)
             if len(batch) == room:
                 break
-        waiting.extendleft(reversed(left))
+        queue.extendleft(reversed(left))
+        self._waiting -= len(batch)
+        for one in batch:
+            one.asked.waiting -= 1
         return batch
 
     def _finish(
         self, loop: asyncio.AbstractEventLoop, batch: list[_Text], done: "asyncio.Future[Answers]"
     ) -> None:
         self._idle += 1
-        error = None if done.cancelled() else done.exception()
+        error = done.exception()
         for place, one in enumerate(batch):
             asked = one.asked
-            if asked.answered.done():  # its deadline passed
+            if asked.answered.done():  # nobody waits for it any more, or another of its texts failed
                 continue
-            if done.cancelled() or error is not None:
-                asked.answered.set_exception(error or Refused(503, "the server is stopping"))
+            if error is not None:
+                asked.answered.set_exception(error)
                 continue
             asked.answers[one.place] = done.result()[place]
             asked.missing -= 1
             if not asked.missing:
                 asked.answered.set_result(asked.answers)
-        if not loop.is_closed():
-            self._start(loop)
+        self._start(loop)

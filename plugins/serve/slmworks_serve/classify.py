@@ -5,12 +5,14 @@ Every way it can end is a status and one line of JSON, and is counted.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
+from slmworks_serve.batches import Answers
 from slmworks_serve.limits import Refused
+from slmworks_serve.model import Loaded
 from slmworks_serve.question import WAY_OUT, read
 
 if TYPE_CHECKING:
@@ -20,11 +22,14 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+PATIENCE = 0.1
+"""Seconds before it pays to listen whether a client that waits has hung up."""
+
 _JSON = (b"content-type", b"application/json")
 
 
 class _Gone(Exception):
-    """The client hung up before its question was complete."""
+    """The client hung up before it had its answer."""
 
 
 class Classify:
@@ -54,29 +59,54 @@ class Classify:
             async with asyncio.timeout(seconds):
                 body = await _body(scope, receive, self.service.limits.max_body)
                 complete = True
-                return 200, await self._classified(body), []
+                return 200, await self._classified(body, receive), []
         except TimeoutError:
             if complete:
                 return _said(Refused(504, f"no answer within {seconds:g} s; it was dropped; try again."))
             return _said(Refused(408, f"the body did not arrive within {seconds:g} s.", close=True))
         except Refused as refused:
             return _said(refused)
+        except asyncio.CancelledError:  # only by uvicorn, when `grace` is over
+            return _said(Refused(503, "the server is stopping", close=True))
         except _Gone:
             raise
         except Exception as error:  # noqa: BLE001 - one question must not bring a traceback to its asker
             self.service.say(f"a question failed: {type(error).__name__}: {error}")
             return _said(Refused(500, f"the model failed on this question ({type(error).__name__})."))
 
-    async def _classified(self, body: bytes) -> bytes:
+    async def _classified(self, body: bytes, receive: Receive) -> bytes:
         service = self.service
         question = read(body, service.limits)
         model = service.model
         texts = [question.text] if question.text is not None else question.texts or []
-        answers = await service.batches.answer(model, texts)
+        answers = await self._answers(model, texts, receive)
         who = {"model": model.served.name, "version": model.served.version}
         for answer in answers:
             service.metrics.said(answer["label"], model.served.version)
         return to_json({**answers[0], **who} if question.text is not None else {**who, "answers": answers})
+
+    async def _answers(self, model: Loaded, texts: Sequence[str], receive: Receive) -> Answers:
+        """What the model says; what has not started is not computed once the client hung up."""
+        answered = self.service.batches.answer(model, texts)
+        try:
+            await asyncio.wait([answered], timeout=PATIENCE)
+            if not answered.done():
+                await _answered_or_gone(answered, receive)
+            return answered.result()
+        finally:
+            answered.cancel()
+
+
+async def _answered_or_gone(answered: "asyncio.Future[Answers]", receive: Receive) -> None:
+    # After the whole body there is nothing to receive but that the client is gone.
+    listening: asyncio.Future[Any] = asyncio.ensure_future(receive())
+    either: list[asyncio.Future[Any]] = [answered, listening]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        listening.cancel()
+    if not answered.done():
+        raise _Gone
 
 
 async def _body(scope: Scope, receive: Receive, most: int) -> bytes:

@@ -1,8 +1,8 @@
 """What is asked and answered over HTTP, and the OpenAPI document that says so."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, model_validator
 from pydantic.json_schema import models_json_schema
 
 from slmworks.release import EXAMPLE
@@ -23,8 +23,17 @@ class Question(BaseModel):
 
     text: str | None = None
     """One text to classify."""
-    texts: list[str] | None = None
+    texts: Annotated[list[str] | None, FailFast()] = None
     """Texts to classify together."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_unknown(cls, given: Any) -> Any:
+        # Before pydantic does: it would collect an error for each key, and a body has room for 100,000.
+        for key in given if isinstance(given, dict) else ():
+            if key not in cls.model_fields:
+                raise ValueError(f"{key[:80]}: Extra inputs are not permitted")
+        return given
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -80,7 +89,7 @@ def read(body: bytes, limits: Limits) -> Question:
     try:
         question = Question.model_validate_json(body)
     except ValidationError as error:
-        raise _refused(error.errors(include_url=False)[0]) from None
+        raise _refused(error.errors(include_url=False, include_input=False)[0]) from None
     texts = [question.text] if question.text is not None else question.texts or []
     if len(texts) > limits.max_texts:
         raise Refused(422, f"texts: {len(texts)} texts, at most {limits.max_texts} in one request.")

@@ -50,11 +50,12 @@ def serve(
         service, running = server(approved, threads=threads or usable_cores(), limits=limits)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{sock.getsockname()[1]}"
-        print(f"{label} answers at {address}/classify · page {address}/docs · Ctrl-C stops it", flush=True)
+        line = f"{label} answers at {address}/classify · page {address}/docs · Ctrl-C stops it"
         following = Follow(service, registry) if follow and version is None else None
-        if following:
-            following.start()
-        with _stopped_quietly():
+        with _stopped_quietly(running):
+            print(line, flush=True)
+            if following:
+                following.start()
             running.run(sockets=[sock])
         if following:
             following.stop()
@@ -110,13 +111,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _stopped_quietly() -> Iterator[None]:
-    """Uvicorn stops gracefully on a signal and then raises it again: to have stopped is not an error."""
+def _stopped_quietly(running: Any) -> Iterator[None]:
+    """Take what comes before uvicorn listens to signals, and the one that it raises again once it stopped.
 
-    def ignore(number: int, frame: FrameType | None) -> None:
-        """Take the signal that was acted on already."""
+    To have stopped is not an error.
+    """
 
-    before = {number: signal.signal(number, ignore) for number in (signal.SIGTERM, signal.SIGINT)}
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        running.should_exit = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

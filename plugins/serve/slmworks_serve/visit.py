@@ -4,11 +4,12 @@ import contextlib
 import json
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from slmworks.errors import TaskFailed
+from slmworks.errors import BadRequest, TaskFailed
 from slmworks.registry import Registry
 from slmworks.release import approved_release
 from slmworks_serve.run import listen, server
@@ -47,9 +48,17 @@ def running(app: Any) -> Iterator[str]:
 
 
 def ask(url: str, question: dict[str, Any] | None = None) -> dict[str, Any]:
-    """GET `url`, or POST a question to it; the answer's JSON object. Proxies are not asked."""
+    """GET `url`, or POST a question to it; the answer's JSON object. Proxies are not asked.
+
+    The server's own line when it refuses: as BadRequest, or as TaskFailed where the question is not to blame.
+    """
     data = json.dumps(question).encode() if question else None
     request = urllib.request.Request(url, data, {"content-type": "application/json"})  # noqa: S310
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(request, timeout=30) as reply:
-        return dict(json.load(reply))
+    try:
+        with direct.open(request, timeout=30) as reply:
+            return dict(json.load(reply))
+    except urllib.error.HTTPError as refused:
+        kind = BadRequest if refused.code < 500 else TaskFailed
+        with refused:
+            raise kind(f"the server answers {refused.code}: {json.load(refused)['error']}") from None
