@@ -1,11 +1,12 @@
 """Following the log: the next champion, back again, and what is refused."""
 
 import pytest
+from starlette.testclient import TestClient
 
 from releases import BY, approve, edit
 from slmworks.registry import Registry
 from slmworks.release import approved_release
-from slmworks_serve.app import Service
+from slmworks_serve.app import Service, create_app
 from slmworks_serve.follow import Follow
 from slmworks_serve.model import Served, load
 
@@ -33,6 +34,24 @@ def test_it_follows_an_approval_and_a_rollback(store, service):
     Registry(store).rollback("reviews", **BY, why="worse")
     follow.look()
     assert service.model.served.version == 1
+
+
+def test_a_champion_that_is_rejected_answers_no_more_until_there_is_another(store, service, capsys):
+    follow, registry = Follow(service, Registry(store)), Registry(store)
+    registry.reject("reviews", 1, **BY, why="it insults people")
+    follow.look()
+    with TestClient(create_app(service)) as client:
+        said = client.post("/classify", json={"text": "good"})
+        line = (
+            "reviews v1 was taken out of service by ada (it insults people), and no other version is approved"
+        )
+        assert (said.status_code, said.json()["error"]) == (503, line)
+        assert client.get("/ready").status_code == 503
+        approve(store, 2)
+        follow.look()
+        assert client.post("/classify", json={"text": "good"}).json()["version"] == 2
+        assert client.get("/ready").json()["status"] == "ready"
+    assert line in capsys.readouterr().err
 
 
 def test_an_edited_version_is_not_switched_to_until_it_is_restored(store, service, capsys, monkeypatch):

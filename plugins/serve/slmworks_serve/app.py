@@ -38,14 +38,21 @@ class Service:
             max_queue=self.limits.max_queue,
             seen=self.metrics.batch,
         )
+        self.withdrawn = ""
+        """Why nothing is answered any more: the model was taken out of service."""
         self.stopping: Callable[[], bool] = lambda: False
         """Whether the server was told to stop; then it is alive, but no longer ready."""
 
     def switch(self, model: Loaded) -> None:
         """Answer with another release from the next request on; any thread may call this."""
-        self.model = model
+        self.model, self.withdrawn = model, ""
         self.metrics.serves(model.served)
         self.metrics.switched(model.served.version)
+
+    def withdraw(self, why: str) -> None:
+        """Answer nothing until there is another release to switch to; any thread may call this."""
+        self.withdrawn = why
+        self.say(why)
 
     def say(self, line: str) -> None:
         """One line for whoever runs the server."""
@@ -63,11 +70,10 @@ def create_app(service: Service) -> "Starlette":
         return JSONResponse({"status": "ok"})
 
     async def ready(_: "Request") -> "Response":
-        model, stopping = service.model, service.stopping()
-        found = Ready(
-            status="stopping" if stopping else "ready", labels=model.classifier.labels, **vars(model.served)
-        )
-        return JSONResponse(found.model_dump(), 503 if stopping else 200)
+        model = service.model
+        status = "stopping" if service.stopping() else "withdrawn" if service.withdrawn else "ready"
+        found = Ready(status=status, labels=model.classifier.labels, **vars(model.served))
+        return JSONResponse(found.model_dump(), 200 if status == "ready" else 503)
 
     async def metrics(_: "Request") -> "Response":
         return Response(

@@ -77,6 +77,8 @@ class Classify:
     async def _classified(self, body: bytes, receive: Receive) -> bytes:
         service = self.service
         question = read(body, service.limits)
+        if service.withdrawn:
+            raise Refused(503, service.withdrawn)
         model = service.model
         texts = [question.text] if question.text is not None else question.texts or []
         answers = await self._answers(model, texts, receive)

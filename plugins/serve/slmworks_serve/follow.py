@@ -7,7 +7,7 @@ import threading
 import time
 
 from slmworks.errors import SlmworksError
-from slmworks.registry import Registry
+from slmworks.registry import ModelState, Registry
 from slmworks.release import approved_release
 from slmworks_serve.app import Service
 from slmworks_serve.model import Served, load
@@ -47,9 +47,11 @@ class Follow(threading.Thread):
             if entries == self._entries and (not self._said or time.monotonic() < self._retry_at):
                 return
             self._entries = entries
-            champion = self._registry.state(self._name).champion
-            if champion is not None and champion.number != self._service.model.served.version:
-                version = champion.number
+            state = self._registry.state(self._name)
+            if state.champion is None:
+                self._withdraw(state)
+            elif state.champion.number != self._service.model.served.version or self._service.withdrawn:
+                version = state.champion.number
                 self._switch(version)
             self._said = ""
         except (SlmworksError, OSError) as error:
@@ -61,6 +63,15 @@ class Follow(threading.Thread):
         approved = approved_release(self._registry, self._name, version)
         self._service.switch(load(approved.folder, Served.of(approved)))
         self._service.say(f"v{version} answers now")
+
+    def _withdraw(self, state: ModelState) -> None:
+        if self._service.withdrawn:
+            return
+        served = state.version(self._service.model.served.version)
+        who = f" by {served.decided.who} ({served.decided.why})" if served.decided else ""
+        self._service.withdraw(
+            f"{state.name} v{served.number} was taken out of service{who}, and no other version is approved"
+        )
 
     def _keep(self, version: int, why: str) -> None:
         self._retry_at = time.monotonic() + AGAIN
