@@ -176,7 +176,7 @@ class Slow:
     """A loaded model that takes its time."""
 
     def __init__(self, model, seconds):
-        self.model, self.seconds, self.served = model, seconds, model.served
+        self.model, self.seconds, self.served, self.batch = model, seconds, model.served, model.batch
 
     def classify(self, texts):
         time.sleep(self.seconds)

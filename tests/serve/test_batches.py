@@ -12,6 +12,8 @@ from slmworks_serve.limits import Refused
 class Recorder:
     """Answers with the text itself, once it may; remembers every batch."""
 
+    batch = 1000
+
     def __init__(self):
         self.batches = []
         self.may = threading.Event()
@@ -49,6 +51,16 @@ def test_one_text_starts_at_once_and_the_rest_goes_together():
         assert [(await task)[0]["label"] for task in asked] == list("abcd")
 
     assert run(scenario).batches == [["a"], ["b", "c", "d"]]
+
+
+def test_no_more_texts_go_together_than_pay_for_the_model():
+    async def scenario(batches, model):
+        model.batch = 2
+        waiting = [await ask(batches, model, text) for text in "abcde"]
+        model.may.set()
+        await asyncio.gather(*waiting)
+
+    assert run(scenario).batches == [["a"], ["b", "c"], ["d", "e"]]
 
 
 def test_a_long_text_is_computed_apart():
@@ -123,6 +135,8 @@ def test_what_was_given_up_takes_no_place_in_the_queue():
 
 def test_when_one_text_fails_the_rest_of_its_request_is_not_computed():
     class Broken:
+        batch = 1000
+
         calls = 0
 
         def classify(self, texts):
@@ -142,6 +156,8 @@ def test_when_one_text_fails_the_rest_of_its_request_is_not_computed():
 
 def test_a_model_that_fails_fails_its_own_requests_only():
     class Broken:
+        batch = 1000
+
         def classify(self, texts):
             raise ValueError("no")
 

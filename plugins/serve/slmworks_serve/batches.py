@@ -100,7 +100,8 @@ class Batches:
             queue.popleft()
         if not queue:
             return []
-        room = min(self._max_batch, math.ceil(self._waiting / self._idle))
+        most = min(self._max_batch, queue[0].asked.model.batch)
+        room = min(most, math.ceil(self._waiting / self._idle))
         batch, left = [queue.popleft()], []
         shortest = longest = len(batch[0].text)
         for _ in range(min(LOOKED_AT, len(queue)) if room > 1 else 0):

@@ -11,6 +11,7 @@ from slmworks.registry import ModelState, Registry
 from slmworks.release import approved_release
 from slmworks_serve.app import Service
 from slmworks_serve.model import Served, load
+from slmworks_serve.pace import paced
 
 EVERY = 2.0
 """Seconds between two looks at the log."""
@@ -61,7 +62,8 @@ class Follow(threading.Thread):
 
     def _switch(self, version: int) -> None:
         approved = approved_release(self._registry, self._name, version)
-        self._service.switch(load(approved.folder, Served.of(approved)))
+        loaded = load(approved.folder, Served.of(approved))
+        self._service.switch(paced(loaded, self._service.limits.max_batch))
         self._service.say(f"v{version} answers now")
 
     def _withdraw(self, state: ModelState) -> None:

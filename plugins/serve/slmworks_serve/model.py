@@ -33,6 +33,8 @@ class Loaded:
 
     served: Served
     classifier: "OnnxClassifier"
+    batch: int = 32
+    """Texts that are worth computing together; see `pace`."""
 
     def classify(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Answer all texts as one batch."""

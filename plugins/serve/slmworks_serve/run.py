@@ -20,6 +20,7 @@ from slmworks_serve.app import Service, create_app
 from slmworks_serve.follow import Follow
 from slmworks_serve.limits import Limits
 from slmworks_serve.model import Served, load
+from slmworks_serve.pace import paced
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -48,6 +49,7 @@ def serve(
     label = f"{name} v{approved.entry.version}"
     with listen(host, port) as sock:
         service, running = server(approved, threads=threads or usable_cores(), limits=limits)
+        service.model = paced(service.model, service.limits.max_batch)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{sock.getsockname()[1]}"
         line = f"{label} answers at {address}/classify · page {address}/docs · Ctrl-C stops it"

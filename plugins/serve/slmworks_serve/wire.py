@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from slmworks_serve.together import Together
+
 HEAD = 65_536
 """Bytes of a request's head; more is answered 431. Uvicorn takes any number, in quadratic time."""
 
@@ -30,7 +32,7 @@ class HeadWithin(HttpToolsProtocol):  # type: ignore[misc]
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait."""
-        super().connection_made(transport)
+        super().connection_made(Together(transport, self.loop))
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,0 +1,35 @@
+"""How many texts to compute together: measured on the machine that serves, with the model it serves.
+
+A larger batch is not a faster one everywhere: what a small model gains in fewer calls it loses again once
+its activations no longer fit a core's cache.
+"""
+
+import time
+from dataclasses import replace
+
+from slmworks.release import EXAMPLE
+from slmworks_serve.model import Loaded
+
+SECONDS = 0.05
+"""For each size."""
+CLOSE = 0.97
+"""Of two sizes the smaller one, if it reaches so much of the larger one's rate: its texts wait less."""
+
+
+def paced(loaded: Loaded, most: int) -> Loaded:
+    """The model with the size of batch, up to `most`, at which one thread answers most texts a second."""
+    sizes = [1 << power for power in range(most.bit_length())]
+    rates = {size: _rate(loaded, size) for size in sizes}
+    best = max(rates.values())
+    return replace(loaded, batch=next(size for size in sizes if rates[size] >= CLOSE * best))
+
+
+def _rate(loaded: Loaded, size: int) -> float:
+    """Texts a second; the first batch of a size is slow and doesn't count."""
+    texts = [EXAMPLE] * size
+    loaded.classify(texts)
+    begun, done = time.perf_counter(), 0
+    while (spent := time.perf_counter() - begun) < SECONDS:
+        loaded.classify(texts)
+        done += size
+    return done / spent

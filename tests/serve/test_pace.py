@@ -1,0 +1,29 @@
+"""The size of a batch is what the machine is fastest with."""
+
+import time
+
+import pytest
+
+from slmworks_serve.model import Loaded, Served
+from slmworks_serve.pace import paced
+
+SERVED = Served(name="reviews", version=1, model_digest="a" * 64, wrapper_digest="b" * 64)
+
+
+class Computer:
+    """Takes a millisecond a call and then, beyond what its cache holds, ever longer a text."""
+
+    def __init__(self, fits):
+        self.fits = fits
+
+    def classify(self, texts, batch_size):
+        assert batch_size == len(texts)
+        time.sleep(0.001 + len(texts) * (0.0005 if len(texts) <= self.fits else 0.003))
+        return [{}] * len(texts)
+
+
+@pytest.mark.parametrize(
+    ("fits", "most", "batch"), [(4, 32, 4), (64, 32, 32), (64, 8, 8), (4, 1, 1), (8, 12, 8)]
+)
+def test_a_batch_is_as_large_as_it_pays(fits, most, batch):
+    assert paced(Loaded(SERVED, Computer(fits)), most).batch == batch
