@@ -71,9 +71,7 @@ def _examples(title: str, against: str, rows: Sequence[Said]) -> Html:
     lines = [
         [
             el("span", one["text"], class_="text"),
-            one["label"],
-            one["ours"],
-            one["theirs"],
+            *(_breakable(one[who]) for who in ("label", "ours", "theirs")),
             figures.percent(one["probability"]),
         ]
         for one in rows
@@ -81,6 +79,12 @@ def _examples(title: str, against: str, rows: Sequence[Said]) -> Html:
     headings = ("text", "label", "candidate", against, "sure")
     table = grid(headings, lines, text=range(4), label=title)
     return details(f"{title} (the surest {len(rows)})", table, opened=True)
+
+
+def _breakable(name: str) -> Html:
+    """A label's name, which a narrow column may break behind an underscore."""
+    first, *others = name.split("_")
+    return join([first, *(part for other in others for part in (Html("_<wbr>"), other))])
 
 
 def _slices(both: Comparison, against: str) -> Html:
