@@ -4,9 +4,9 @@
 
 Without --store a release is built first: a BERT of MiniLM's shape (3 layers of width 384, dynamic int8)
 with random weights; what it answers is noise, what it costs is not. The bare loop is the classifier called
-from threads that have nothing else to do: with batch 1 at concurrency 1, and beyond that in batches as
-large as the concurrency lets a thread have (half of it, at most 32), as one-thread calls side by side and
-as one call on all threads; the limit is the better one. MLflow gets a worker process for each thread that
+from threads that have nothing else to do: with batch 1 at concurrency 1, and beyond that in batches of 1,
+2, 4 … up to what the concurrency lets a thread have (at most 32), as one-thread calls side by side and
+as one call on all threads; the limit is the best of them. MLflow gets a worker process for each thread that
 slmworks gets. The load comes from another process, over kept connections; what it takes of the cores is
 shown, because the bare loop doesn't have to share with it. Ratios are of one run; run it on an idle machine.
 """
@@ -127,7 +127,7 @@ def compare(store: Store, name: str, threads: int, seconds: float) -> None:
     model = approved.folder / "model"
     print(f"{name} v{approved.entry.version}, {threads} threads, {seconds:g} s a cell")
     print(
-        f"{'':<22}{'at':>4}{'texts/s':>9}{'p50 ms':>8}{'p99 ms':>8}{'failed':>7}{'client':>8}{'MiB':>6}  of bare"
+        f"{'':<26}{'at':>4}{'texts/s':>9}{'p50 ms':>8}{'p99 ms':>8}{'failed':>7}{'client':>8}{'MiB':>6}  of bare"
     )
     bare: dict[int, float] = {}
     for at in CONCURRENCY:
@@ -157,19 +157,25 @@ def compare(store: Store, name: str, threads: int, seconds: float) -> None:
 def row(what: str, at: int, cell: Cell, mib: str, ratio: str) -> None:
     """One line of the table."""
     times = f"{cell.p50:>8.1f}{cell.p99:>8.1f}{cell.failed:>7}{cell.client:>8.2f}" if cell.p50 else " " * 31
-    print(f"{what:<22}{at:>4}{cell.rate:>9.0f}{times}{mib:>6}  {ratio}", flush=True)
+    print(f"{what:<26}{at:>4}{cell.rate:>9.0f}{times}{mib:>6}  {ratio}", flush=True)
 
 
 def bare_loop(model: Path, threads: int, at: int, seconds: float) -> dict[str, float]:
-    """Policy -> texts a second of the classifier, called in loops with the texts that are at hand."""
+    """Policy and best batch -> texts a second of the classifier, called in loops with the texts at hand."""
     from slmworks.runtimes.onnx_classifier import OnnxClassifier
 
     alone, together = OnnxClassifier(model, 1), OnnxClassifier(model, threads)
     callers = min(threads, at)
-    return {
-        f"{callers} x 1 thread": loop(alone.classify, callers, min(32, max(1, at // threads)), seconds / 2),
-        f"1 x {threads} threads": loop(together.classify, 1, min(32, at), seconds / 2),
-    }
+    found = {}
+    for what, classify, count in (
+        ("1 thread", alone.classify, callers),
+        (f"{threads} threads", together.classify, 1),
+    ):
+        most = min(32, max(1, at // count))
+        rates = {1 << n: loop(classify, count, 1 << n, seconds / 4) for n in range(most.bit_length())}
+        best = max(rates, key=lambda size: rates[size])
+        found[f"{count} x {what}, {best}"] = rates[best]
+    return found
 
 
 def loop(classify: Callable[[list[str]], object], callers: int, batch: int, seconds: float) -> float:

@@ -63,6 +63,16 @@ def test_no_more_texts_go_together_than_pay_for_the_model():
     assert run(scenario).batches == [["a"], ["b", "c"], ["d", "e"]]
 
 
+def test_a_full_batch_is_ready_before_the_thread_is():
+    async def scenario(batches, model):
+        waiting = [await ask(batches, model, text) for text in "abcdef"]
+        assert len(batches) == 2  # "a" is computed, three are handed over, the others can still be joined
+        model.may.set()
+        await asyncio.gather(*waiting)
+
+    assert run(scenario, max_batch=3).batches == [["a"], ["b", "c", "d"], ["e", "f"]]
+
+
 def test_a_long_text_is_computed_apart():
     long = "x" * 2000
 
@@ -148,8 +158,8 @@ def test_when_one_text_fails_the_rest_of_its_request_is_not_computed():
         broken = Broken()
         with pytest.raises(ValueError, match="no"):
             await batches.answer(broken, ["a"] * 100)
-        assert (broken.calls, len(batches)) == (1, 0)
-        model.batches.insert(0, ["a"] * 8)
+        assert (broken.calls, len(batches)) == (2, 0)  # one was handed over ahead
+        model.batches[:0] = [["a"] * 8] * 2
 
     run(scenario)
 

@@ -11,14 +11,14 @@ SERVED = Served(name="reviews", version=1, model_digest="a" * 64, wrapper_digest
 
 
 class Computer:
-    """Takes a millisecond a call and then, beyond what its cache holds, ever longer a text."""
+    """Takes four milliseconds a call and then, beyond what its cache holds, ever longer a text."""
 
     def __init__(self, fits):
         self.fits = fits
 
     def classify(self, texts, batch_size):
         assert batch_size == len(texts)
-        time.sleep(0.001 + len(texts) * (0.0005 if len(texts) <= self.fits else 0.003))
+        time.sleep(0.004 + len(texts) * (0.0005 if len(texts) <= self.fits else 0.003))
         return [{}] * len(texts)
 
 

@@ -52,7 +52,7 @@ class Batches:
     def __init__(self, threads: int, *, max_batch: int, max_queue: int, seen: Callable[[int], None]) -> None:
         """`seen` is told the size of every batch."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
-        self._idle = threads
+        self._threads, self._started = threads, 0
         self._queue: deque[_Text] = deque()
         self._waiting = 0
         self._max_batch, self._max_queue, self._seen = max_batch, max_queue, seen
@@ -86,22 +86,34 @@ class Batches:
             self._queue = deque(one for one in self._queue if not one.asked.answered.done())
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._idle and (batch := self._next()):
-            self._idle -= 1
+        while batch := self._next(self._room()):
+            self._started += 1
             self._seen(len(batch))
             model = batch[0].asked.model
             running = loop.run_in_executor(self._pool, model.classify, [one.text for one in batch])
             running.add_done_callback(functools.partial(self._finish, loop, batch))
 
-    def _next(self) -> list[_Text]:
-        """Take the next batch from the queue; empty when nobody waits."""
+    def _room(self) -> int:
+        """Texts that the next batch may have; 0 when none is to start.
+
+        One full batch a thread is handed over ahead: otherwise a thread stands still until the event loop has
+        its next one, a tenth of its time with a small model.
+        """
         queue = self._queue
         while queue and queue[0].asked.answered.done():
             queue.popleft()
         if not queue:
-            return []
+            return 0
         most = min(self._max_batch, queue[0].asked.model.batch)
-        room = min(most, math.ceil(self._waiting / self._idle))
+        if self._started < self._threads:
+            return min(most, math.ceil(self._waiting / (self._threads - self._started)))
+        return most if self._started < 2 * self._threads and self._waiting >= most else 0
+
+    def _next(self, room: int) -> list[_Text]:
+        """Take the next batch, of at most `room` texts, from the queue."""
+        if not room:
+            return []
+        queue = self._queue
         batch, left = [queue.popleft()], []
         shortest = longest = len(batch[0].text)
         for _ in range(min(LOOKED_AT, len(queue)) if room > 1 else 0):
@@ -109,7 +121,7 @@ class Batches:
             if one.asked.answered.done():
                 continue
             low, high = min(shortest, len(one.text)), max(longest, len(one.text))
-            fits = high <= 2 * low + 32 and high * (len(batch) + 1) <= PADDED
+            fits = high <= 1.5 * low + 16 and high * (len(batch) + 1) <= PADDED
             if fits and one.asked.model is batch[0].asked.model:
                 batch.append(one)
                 shortest, longest = low, high
@@ -126,7 +138,7 @@ class Batches:
     def _finish(
         self, loop: asyncio.AbstractEventLoop, batch: list[_Text], done: "asyncio.Future[Answers]"
     ) -> None:
-        self._idle += 1
+        self._started -= 1
         error = done.exception()
         for place, one in enumerate(batch):
             asked = one.asked

@@ -3,6 +3,9 @@
 A version that cannot be had (edited, missing) changes nothing: the old one goes on, and why is said once.
 """
 
+import contextlib
+import ctypes
+import gc
 import threading
 import time
 
@@ -29,6 +32,8 @@ class Follow(threading.Thread):
         self._entries: list[str] | None = None
         self._retry_at = 0.0
         self._said = ""
+        self._switched = False
+        """Whether there is an old model to give back the memory of."""
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -43,6 +48,9 @@ class Follow(threading.Thread):
     def look(self) -> None:
         """Switch if the log names another champion. Costs one listing when nothing was decided."""
         version = 0
+        if self._switched:
+            self._switched = False
+            _give_back()
         try:
             entries = self._registry.store.list(f"registry/{self._name}/")
             if entries == self._entries and (not self._said or time.monotonic() < self._retry_at):
@@ -64,6 +72,7 @@ class Follow(threading.Thread):
         approved = approved_release(self._registry, self._name, version)
         loaded = load(approved.folder, Served.of(approved))
         self._service.switch(paced(loaded, self._service.limits.max_batch))
+        self._switched = True
         self._service.say(f"v{version} answers now")
 
     def _withdraw(self, state: ModelState) -> None:
@@ -83,3 +92,10 @@ class Follow(threading.Thread):
         if version:
             self._service.metrics.switched(version, refused=True)
         self._service.say(f"v{self._service.model.served.version} goes on: {why}")
+
+
+def _give_back() -> None:
+    """Hand what the old model had to the system: glibc would keep some 15 MB of every switch."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

@@ -12,8 +12,9 @@ from slmworks_serve.model import Loaded
 
 SECONDS = 0.05
 """For each size."""
-CLOSE = 0.97
-"""Of two sizes the smaller one, if it reaches so much of the larger one's rate: its texts wait less."""
+CLOSE = 0.9
+"""Of two sizes the smaller one, if it reaches so much of the larger one's rate: its texts wait less, and are
+padded less than these, which are all of one length."""
 
 
 def paced(loaded: Loaded, most: int) -> Loaded:
