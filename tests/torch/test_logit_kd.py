@@ -82,9 +82,25 @@ def test_shared_logits_give_the_same_bytes_as_own_ones(bench, tiny_classifier, t
     assert first.digest == hit.digest == alone.digest
 
 
-def test_logits_are_in_the_order_of_the_rows(bench, tiny_classifier, tiny_reviews, tmp_path):
-    import json
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"layers": [0, 9]}, "0 to 3, not 9"), ({"max_length": 65}, "65 tokens are more than")],
+)
+def test_what_the_student_cannot_be_is_said_before_the_teacher_is_asked(
+    bench, tiny_classifier, tiny_reviews, tmp_path, options, said
+):
+    shelf = Shelf(tmp_path / "shelf")
+    with pytest.raises(BadRequest, match=said):
+        distill(bench, tiny_classifier, tiny_reviews, task=shelf.task(bench, "one"), **options)
+    assert shelf.built == []
 
+
+def test_a_length_that_no_text_fits_into_is_refused():
+    with pytest.raises(ValidationError, match="max_length"):
+        LogitKD(max_length=2)
+
+
+def test_logits_are_in_the_order_of_the_rows(bench, tiny_classifier, tiny_reviews, tmp_path):
     import numpy as np
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -92,15 +108,9 @@ def test_logits_are_in_the_order_of_the_rows(bench, tiny_classifier, tiny_review
 
     shelf = Shelf(tmp_path / "shelf")
     distill(bench, tiny_classifier, tiny_reviews, task=shelf.task(bench, "one"), transfer_rows=0, epochs=1)
-    logits, ids = (
-        np.load(tmp_path / "shelf/0/logits.npy"),
-        json.loads((tmp_path / "shelf/0/ids.json").read_text()),
-    )
-    (train, texts), (validation,) = (
-        tiny_reviews.columns("train", "id", "text"),
-        tiny_reviews.columns("validation", "id"),
-    )
-    assert ids == train + validation
+    logits = np.load(tmp_path / "shelf/0/logits.npy")
+    (texts,), (validation,) = (tiny_reviews.columns(split, "text") for split in ("train", "validation"))
+    assert len(logits) == len(texts) + len(validation)
     net = AutoModelForSequenceClassification.from_pretrained(tiny_classifier.path)
     tokenizer = AutoTokenizer.from_pretrained(tiny_classifier.path)
     with torch.no_grad():

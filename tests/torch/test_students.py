@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from slmworks.errors import BadRequest
+from slmworks_torch import positions
 from slmworks_torch.folders import Classifier, load_classifier
 from slmworks_torch.students import every_other, from_layers
 
@@ -62,7 +63,12 @@ def test_positions_behind_the_padding(teacher):
         max_position_embeddings=34,
         pad_token_id=1,
     )
-    whole = replace(teacher, net=RobertaForSequenceClassification(config).eval(), max_length=6)
+    net = RobertaForSequenceClassification(config).eval()
+    assert positions.count(net) == 32
+    assert from_layers(replace(teacher, net=net, max_length=32), [0]).net.config.max_position_embeddings == 34
+    with pytest.raises(BadRequest, match="33 tokens are more than the 32 that the teacher can take"):
+        from_layers(replace(teacher, net=net), [0], max_length=33)
+    whole = replace(teacher, net=net, max_length=6)
     student = from_layers(whole, [0, 1])
     assert student.net.config.max_position_embeddings == 8
     ids = torch.tensor([[0, 5, 6, 7, 8, 2], [0, 5, 2, 1, 1, 1]])

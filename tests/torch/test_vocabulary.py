@@ -86,6 +86,17 @@ def test_characters_of_other_scripts_go_when_asked():
     assert seen.tokenizer.encode("ab a你").tokens == ["a", "##b", "[UNK]"]
 
 
+def test_tokens_that_were_added_to_a_tokenizer_stay():
+    known = {"[UNK]": 0, "a": 1, "##b": 2, "ab": 3}
+    tokenizer = Tokenizer(models.WordPiece(known, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_tokens(["<EMAIL>"])
+    smaller = cut(tokenizer, ["a"], min_count=1)
+    assert smaller.tokenizer.encode("a <EMAIL> ab").tokens == ["a", "<EMAIL>", "a", "##b"]
+    number = smaller.tokenizer.token_to_id("<EMAIL>")
+    assert smaller.old_ids[number] == 4
+
+
 def test_only_wordpiece_can_be_cut():
     with pytest.raises(BadRequest, match="this one is BPE; use vocabulary: keep"):
         cut(Tokenizer(models.BPE()), ["a"], min_count=1)

@@ -1,6 +1,7 @@
 """Distillation into a bag of embeddings: a hundredth of the bytes, for what words alone can decide."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -13,7 +14,7 @@ from slmworks_torch.imitation import Imitation
 
 if TYPE_CHECKING:
     from slmworks_torch.bag import BagClassifier
-    from slmworks_torch.imitation import Material
+    from slmworks_torch.folders import Classifier
 
 
 class BagOfEmbeddings(Imitation, Distill):
@@ -53,8 +54,8 @@ class BagOfEmbeddings(Imitation, Distill):
 
         if student:
             raise BadRequest("student: bag-of-embeddings makes its own; leave it out, or use logit-kd.")
-        material = imitation.gather(teacher, None, data, self, task)
-        pupil = self._pupil(material, data.labels)
+        make = partial(self._pupil, data.labels)
+        material, pupil = imitation.gather(teacher, None, data, self, task, make)
         outcome = training.train(pupil.net, material.lesson(pupil, self), self, task)
         pupil.save(task.output)
         return Model(
@@ -68,21 +69,21 @@ class BagOfEmbeddings(Imitation, Distill):
             },
         )
 
-    def _pupil(self, material: "Material", labels: list[str]) -> "BagClassifier":
+    def _pupil(self, labels: list[str], master: "Classifier", texts: Sequence[str]) -> "BagClassifier":
         """A new bag; the teacher's tokenizer, cut to the training text where asked for."""
         from slmworks_torch import vocabulary
         from slmworks_torch.bag import BagClassifier, Shape, network
 
-        tokenizer = material.master.tokenizer
+        tokenizer = master.tokenizer
         if self.vocabulary == "cut":
             tokenizer = vocabulary.cut(
-                tokenizer, material.texts, min_count=self.min_count, characters=self.characters
+                tokenizer, texts, min_count=self.min_count, characters=self.characters
             ).tokenizer
         size = max(tokenizer.get_vocab().values()) + 1
         return BagClassifier(
             net=network(Shape(size, self.pairs, self.width, self.hidden, len(labels))),
             tokenizer=tokenizer,
             labels=labels,
-            max_length=self.max_length or material.master.max_length,
+            max_length=self.max_length or master.max_length,
             pad=tokenizer.token_to_id("[PAD]") or 0,
         )

@@ -1,14 +1,14 @@
 """Fine-tuning of a pretrained encoder into a text classifier."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import PositiveInt
+from pydantic import Field
 
 from slmworks.artifact import Dataset, Model
 from slmworks.finetune import Finetune
 from slmworks.stage import Task
-from slmworks_torch.course import Course
+from slmworks_torch.course import SHORTEST, Course
 
 
 class FinetuneClassifier(Course, Finetune):
@@ -19,7 +19,7 @@ class FinetuneClassifier(Course, Finetune):
     produces: ClassVar[str] = "hf"
     makes_task: ClassVar[str] = "classification"
 
-    max_length: PositiveInt = 64
+    max_length: Annotated[int, Field(ge=SHORTEST)] = 64
     """Tokens of a text that are read, special tokens included; the rest is cut off."""
 
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:

@@ -4,6 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+SHORTEST = 8
+"""Fewest tokens that a model can be made to read: special tokens take two, an export's example seven."""
+
 
 class Course(BaseModel):
     """How long, how fast and on what part of the model to train."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.artifact import Model
 from slmworks.errors import BadRequest
+from slmworks_torch import positions
 from slmworks_torch.batches import Encoded, encode
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def load_classifier(
     """
     tokenizer = _tokenizer(model, port=port)
     net = _network(model, labels, port=port)
-    wanted = max_length or int(model.meta.get("max_length") or positions(net) or 512)
+    wanted = max_length or int(model.meta.get("max_length") or positions.count(net) or 512)
     refuse_length(net, wanted, port=port)
     beside = model.path / "tokenizer_config.json"
     settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
@@ -104,16 +105,12 @@ def load_classifier(
     return Classifier(net, tokenizer, wanted, settings)
 
 
-def positions(net: Any) -> int:
-    """How many tokens the network can tell apart by place; 0 where there is no limit."""
-    return int(getattr(net.config, "max_position_embeddings", 0) or 0)
-
-
 def refuse_length(net: Any, max_length: int, *, port: str) -> None:
     """BadRequest where texts would be longer than the network has positions."""
-    if 0 < positions(net) < max_length:
+    if 0 < positions.count(net) < max_length:
         raise BadRequest(
-            f"max_length: {max_length} tokens are more than the {positions(net)} that the {port} can take."
+            f"max_length: {max_length} tokens are more than the {positions.count(net)} that the {port} can "
+            "take."
         )
 
 

@@ -1,18 +1,18 @@
 """What all students of a teacher's logits have in common: their options, their text, what they imitate."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeVar
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from slmworks.artifact import Dataset, Model
 from slmworks.stage import Task
 from slmworks_torch.augment import Augmentation
-from slmworks_torch.course import Course
+from slmworks_torch.course import SHORTEST, Course
 from slmworks_torch.vocabulary import Characters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     import torch
@@ -40,8 +40,11 @@ class Imitation(Augmentation, Course):
     characters: Characters = "all"
     """Single characters that a `cut` vocabulary keeps: `all`, or only ASCII and what the training text has
     (`seen`), which is smaller and leaves words in other scripts unknown."""
-    max_length: PositiveInt | None = None
+    max_length: Annotated[int, Field(ge=SHORTEST)] | None = None
     """Tokens of a text that the student reads; as many as the teacher when left out."""
+
+
+P = TypeVar("P", bound="Pupil")
 
 
 class Pupil(Protocol):
@@ -101,10 +104,18 @@ class Material:
         }
 
 
-def gather(teacher: Model, student: Model | None, data: Dataset, options: Imitation, task: Task) -> Material:
-    """Read and alter the text and ask the teacher, or find what it said before.
+def gather(
+    teacher: Model,
+    student: Model | None,
+    data: Dataset,
+    options: Imitation,
+    task: Task,
+    make: "Callable[[Classifier, Sequence[str]], P]",
+) -> "tuple[Material, P]":
+    """Read and alter the text, make the student, then ask the teacher, or find what it said before.
 
-    BadRequest where teacher, student and data don't have the same labels.
+    `make(master, texts)` gives the student; what it refuses is refused before the teacher is asked, which
+    can take hours. BadRequest where teacher, student and data don't have the same labels.
     """
     import torch
     from slmworks_torch import folders, rows, training
@@ -118,10 +129,11 @@ def gather(teacher: Model, student: Model | None, data: Dataset, options: Imitat
     altered = copies(train, options)
     training.prepare(task)
     master = folders.load_classifier(teacher, data.labels, port="teacher")
+    texts = learnt.texts
+    pupil = make(master, texts)
     logits = ask(teacher, master, data, learnt + validation, task)
     more = ask_more(teacher, master, data, altered, task)
-    texts = learnt.texts
-    return Material(
+    material = Material(
         master=master,
         texts=texts,
         rows=sum(altered, learnt),
@@ -129,3 +141,4 @@ def gather(teacher: Model, student: Model | None, data: Dataset, options: Imitat
         validation=validation,
         best=quality(logits[len(texts) :], validation.classes).accuracy,
     )
+    return material, pupil

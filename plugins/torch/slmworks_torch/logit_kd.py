@@ -1,6 +1,7 @@
 """Distillation by matching a teacher's predictions, on labelled and on unlabelled text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
@@ -44,8 +45,8 @@ class LogitKD(Imitation, Distill):
 
         if student and self.layers:
             raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
-        material = imitation.gather(teacher, student, data, self, task)
-        pupil = self._pupil(material.master, student, material.texts)
+        make = partial(self._pupil, student)
+        material, pupil = imitation.gather(teacher, student, data, self, task, make)
         outcome = training.train(pupil.net, material.lesson(pupil, self), self, task)
         pupil.save(task.output)
         return Model(
@@ -60,7 +61,7 @@ class LogitKD(Imitation, Distill):
             },
         )
 
-    def _pupil(self, master: "Classifier", student: Model | None, texts: list[str]) -> "Classifier":
+    def _pupil(self, student: Model | None, master: "Classifier", texts: Sequence[str]) -> "Classifier":
         """The model that will learn; its vocabulary is cut to `texts` where asked for."""
         from slmworks_torch import folders, students, vocabulary
 

@@ -27,6 +27,7 @@ def from_layers(
     """
     from transformers import AutoModelForSequenceClassification
 
+    from slmworks_torch import positions
     from slmworks_torch.folders import refuse_length
 
     net = teacher.net
@@ -42,8 +43,8 @@ def from_layers(
     length = max_length or teacher.max_length
     refuse_length(net, length, port="teacher")
     weights = _renamed(net.state_dict(), stack, chosen)
-    if table := _positions(net):
-        config.max_position_embeddings = reached = length + _first_position(net, table)
+    if table := positions.table(net):
+        config.max_position_embeddings = reached = length + positions.first(net, table)
         weights[table] = weights[table][:reached]
     student = AutoModelForSequenceClassification.from_config(config)
     student.load_state_dict(weights)
@@ -61,27 +62,6 @@ def _stack(model: Any, depth: int) -> str:
         f"layers: a {model.config.model_type} model has no list of {depth} layers to choose from; "
         "give distill a smaller model as its student."
     )
-
-
-def _positions(net: Any) -> str:
-    """The name of the weight that holds one learnt row a position; empty where there is no such table."""
-    if getattr(net.config, "relative_attention", False):
-        return ""  # DeBERTa derives its buckets from the number of positions
-    rows = int(getattr(net.config, "max_position_embeddings", 0) or 0)
-    return next(
-        (
-            name
-            for name, weight in net.state_dict().items()
-            if name.endswith("position_embeddings.weight") and len(weight) == rows
-        ),
-        "",
-    )
-
-
-def _first_position(net: Any, table: str) -> int:
-    """The row of the first token: 0, or behind the padding's as RoBERTa has it."""
-    padding = net.get_submodule(table.removesuffix(".weight")).padding_idx
-    return 0 if padding is None else int(padding) + 1
 
 
 def _renamed(weights: dict[str, Any], stack: str, chosen: Sequence[int]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _shared(
 
 
 def _write(folder: Path, master: "Classifier", rows: Rows, task: Task) -> None:
-    """`logits.npy` (float32 [rows, labels]) and `ids.json` (the rows' ids, in the same order)."""
+    """`logits.npy`, float32 [rows, labels]."""
     import numpy as np
 
     from slmworks_torch.scoring import logits_of
@@ -96,7 +96,6 @@ def _write(folder: Path, master: "Classifier", rows: Rows, task: Task) -> None:
 
     net = master.net.to(device())
     np.save(folder / "logits.npy", logits_of(net, master.encode(rows.texts), tell=tell).numpy())
-    (folder / "ids.json").write_text(json.dumps(rows.ids), encoding="utf-8")
 
 
 def _listed(labels: list[str]) -> str:

@@ -49,7 +49,7 @@ def cut(
             f"vocabulary: only a WordPiece vocabulary can be cut, this one is {model['type']}; "
             "use vocabulary: keep."
         )
-    known: dict[str, int] = model["vocab"]
+    known: dict[str, int] = model["vocab"] | {t["content"]: t["id"] for t in rules["added_tokens"]}
     special = {str(token["content"]) for token in rules["added_tokens"]} | {str(model["unk_token"])}
     special |= set(_named(rules["post_processor"]))
     prefix = model["continuing_subword_prefix"]
