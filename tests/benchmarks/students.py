@@ -4,7 +4,8 @@
 
 FOLDER holds `banking77/train.csv` and `test.csv` (columns text, category), or `clinc150/data_full.json`; they
 are linked beside a copy of `students/<name>.yaml`, which says everything else. What the store has is not made
-again. Speed is measured beside the teacher in torch, and beside the teacher in ONNX Runtime fp32.
+again. Speed is measured beside the teacher in torch, and beside the teacher in ONNX Runtime fp32, each with N
+threads; `--cores 1` is how the server computes (a batch a thread), and trains slowly: train with two before.
 """
 
 import argparse
