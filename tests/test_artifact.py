@@ -17,7 +17,7 @@ FILES = (File(path="a/model.onnx", size=3, sha256="0" * 64), File(path=HEADER, s
 GOOD = json.loads(Manifest(kind="Model", format="onnx", digest=tree_digest(FILES), files=FILES).dump())
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
 )
@@ -49,6 +49,11 @@ def test_a_file_lies_below_its_folder(path: str) -> None:
 @pytest.mark.parametrize("digest", ["../../registry", "0" * 63, "G" * 64])
 def test_a_digest_cannot_name_another_place(digest: str) -> None:
     assert read({**GOOD, "digest": digest}) is None
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN"])
+def test_what_json_cannot_say_is_not_read(number: str) -> None:
+    assert read(json.dumps({**GOOD, "summary": {"loss": 7}}).replace("7", number)) is None
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic_core import from_json
 
 from slmworks.errors import BadRequest
 
@@ -122,14 +123,15 @@ class Manifest(BaseModel):
     def read(cls, text: str | bytes, *, where: str) -> Self:
         """Parse a manifest; `where` names its place in the error."""
         try:
-            return cls.model_validate_json(text)
+            # JSON has no infinity: it would come back as null
+            return cls.model_validate(from_json(text, allow_inf_nan=False))
         except ValidationError as error:
             first = error.errors()[0]
             place = " ".join(".".join(str(part) for part in first["loc"]).split())  # names may hold anything
-            raise BadRequest(
-                f"{where}: not a manifest: {place + ': ' if place else ''}{first['msg']}. "
-                "Run the step that makes it again."
-            ) from None
+            problem = f"{place + ': ' if place else ''}{first['msg']}"
+        except ValueError as error:
+            problem = str(error)
+        raise BadRequest(f"{where}: not a manifest: {problem}. Run the step that makes it again.")
 
     def dump(self) -> str:
         """The manifest as JSON text."""
