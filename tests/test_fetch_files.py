@@ -16,7 +16,6 @@ from slmworks.artifact import Files
 from slmworks.errors import BadRequest, TaskFailed
 from slmworks.fetch import Source
 from slmworks.fetch.files import FetchFiles
-from slmworks.fetch.pip_config import read_pip_config
 from slmworks.testing import Bench
 
 Fetched = Callable[..., Files]
@@ -280,27 +279,6 @@ def test_a_digest_is_of_one_file_not_of_a_folder(bench: Bench) -> None:
     source = Source.parse(f"memory://pinned#sha256={first}", folder=bench.folder)
     with pytest.raises(BadRequest, match="sha256 is of one file, and this is 2; name one file"):
         FetchFiles().run(sources={"x": source}, task=bench.task("t"))
-
-
-def test_a_broken_pip_configuration_is_named_and_not_quoted(tmp_path: Path) -> None:
-    (tmp_path / "pip.conf").write_text("index-url = https://bob:hunter2@host/simple\n")
-    with pytest.raises(BadRequest, match=r"pip\.conf: cannot be read as pip's configuration") as error:
-        read_pip_config({"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(tmp_path / "pip.conf")})
-    assert "hunter2" not in str(error.value)
-
-
-def test_pip_configuration_order(tmp_path: Path) -> None:
-    config = tmp_path / ".config" / "pip"
-    config.mkdir(parents=True)
-    (config / "pip.conf").write_text(
-        "[global]\nindex-url = https://a/simple\nextra-index-url =\n  https://b\n  https://c\n"
-    )
-    environ = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "none")}
-    assert read_pip_config(environ).indexes[:3] == ("https://a/simple", "https://b", "https://c")
-    environ["PIP_INDEX_URL"] = "https://z/simple"
-    assert read_pip_config(environ).indexes[0] == "https://z/simple"
-    assert read_pip_config({"PIP_CONFIG_FILE": "/dev/null"}).indexes == ("https://pypi.org/simple/",)
-    assert read_pip_config({"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1"}).indexes == ()
 
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -140,6 +140,16 @@ def test_who_approves_while_another_version_becomes_champion_is_told(registry, m
     assert registry.state("reviews").aliases == {"candidate": 3, "champion": 2, "previous": 1}
 
 
+def test_what_was_decided_on_an_older_state_is_told_too(registry):
+    for model in "abc":
+        register(registry, model)
+    registry.approve("reviews", 1, **BY, why="first")
+    seen = registry.state("reviews")
+    registry.approve("reviews", 2, who="bob", how="test", why="faster")
+    with pytest.raises(BadRequest, match=r"bob just made v2 the champion \(faster\); nothing was approved"):
+        registry.approve("reviews", 3, **BY, why="mine", seen=seen)
+
+
 def test_rejected_bytes_stay_rejected(registry):
     register(registry, "a")
     registry.reject("reviews", 1, **BY, why="rude")

@@ -35,6 +35,12 @@ def environment(threads: int) -> dict[str, str]:
     }
 
 
+def adopt_environment(threads: int) -> None:
+    """Set those variables in this process, before what reads them is imported; what is set already stays."""
+    for name, value in environment(threads).items():
+        os.environ.setdefault(name, value)
+
+
 def die_with(parent: int) -> None:
     """End this process when its parent ends, however that ends (Linux; elsewhere a no-op)."""
     if not sys.platform.startswith("linux"):

@@ -95,9 +95,15 @@ class Registry:
         """The entry that brought exactly these bytes in, or None."""
         return _same_bytes(self._read(name), model_digest, wrapper_digest)
 
-    def approve(self, name: str, version: int, *, who: str, how: str, why: str) -> Entry:
-        """Make a candidate (or a version that was rolled back) the champion."""
-        return self._decide("approve", name, version, _Words(who, how, why))
+    def approve(
+        self, name: str, version: int, *, who: str, how: str, why: str, seen: ModelState | None = None
+    ) -> Entry:
+        """Make a candidate (or a version that was rolled back) the champion.
+
+        `seen` is the state that it was decided on, what the log says now when left out. If the champion is
+        another one since, nothing is approved and the caller is told.
+        """
+        return self._decide("approve", name, version, _Words(who, how, why), seen)
 
     def reject(self, name: str, version: int, *, who: str, how: str, why: str) -> Entry:
         """Turn a candidate down, or take an approved version out of service for good.
@@ -114,14 +120,14 @@ class Registry:
         rolled back and the caller is told.
         """
         _require_reason(why, "rollback")
-        seen = self.state(name)
+        seen = state = self.state(name)
         while True:
-            state = self.state(name)
             _require_same_champion(seen, state, "rolled back")
             if state.previous is None:
                 raise BadRequest(_nothing_before(state))
             if entry := self._try(state, "rollback", state.previous, _Words(who, how, why)):
                 return entry
+            state = self.state(name)
 
     def approved(self, name: str, version: int, model_digest: str, wrapper_digest: str) -> None:
         """Return if exactly these digests are approved as this version; otherwise BadRequest says why not."""
@@ -136,17 +142,20 @@ class Registry:
         _require_same(f"{label}'s model", model_digest, decided.model_digest)
         _require_same(f"{label}'s wrapper", wrapper_digest, decided.wrapper_digest)
 
-    def _decide(self, action: Action, name: str, number: int, words: "_Words") -> Entry:
+    def _decide(
+        self, action: Action, name: str, number: int, words: "_Words", seen: ModelState | None = None
+    ) -> Entry:
         _require_reason(words.why, action)
-        seen = self.state(name)
+        state = self.state(name)
+        seen = seen or state
         while True:
-            state = self.state(name)
             version = state.version(number)
             _require_open(state, version, action)
             if action == "approve":
                 _require_same_champion(seen, state, "approved")
             if entry := self._try(state, action, version, words):
                 return entry
+            state = self.state(name)
 
     def _try(self, state: ModelState, action: Action, version: Version, words: "_Words") -> Entry | None:
         """Append the next entry, or None when someone else was faster."""

@@ -13,22 +13,19 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 
-def require_compared(store: "Store", state: "ModelState", version: "Version", *, way_out: str) -> None:
-    """BadRequest unless the version's verdict knows today's champion, or there is none to know."""
+def not_compared(store: "Store", state: "ModelState", version: "Version") -> str:
+    """What a version was judged against instead of today's champion, in a sentence; empty if against that."""
     champion = state.champion
     if champion is None or version.status in ("approved", "rejected"):  # the log itself refuses those
-        return
+        return ""
     judged = _judged_against(store, version.registered.verdict)
     if judged == champion.registered.model_digest:
-        return
+        return ""
     then = next(
         (one.number for one in state.versions if judged and one.registered.model_digest == judged), None
     )
     said = f"was judged against v{then}, not against" if then else "was not compared with"
-    raise BadRequest(
-        f"{state.name} v{version.number} {said} today's champion, v{champion.number}. Run its recipe again "
-        f"(its gate needs `champion:`), or approve it as it is: {way_out} --uncompared"
-    )
+    return f"{state.name} v{version.number} {said} today's champion, v{champion.number}."
 
 
 def _judged_against(store: "Store", verdict: str) -> str:

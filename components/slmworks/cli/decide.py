@@ -8,8 +8,7 @@ from slmworks.cli.places import store_option, tracking_option, tracking_uri
 from slmworks.errors import BadRequest
 
 if TYPE_CHECKING:
-    from slmworks.registry import ModelState, Registry
-    from slmworks.store import Store
+    from slmworks.registry import Registry
 
 because_option = click.option("--because", "why", required=True, help="The reason, for those who come later.")
 user_option = click.option(
@@ -103,17 +102,27 @@ def _decide(
     if action == "rollback":
         entry = registry.rollback(name, who=who, how="claimed: command line", why=why)
     else:
+        from slmworks.approve.compared import not_compared
         from slmworks.approve.reviewers import how_established, reviewers_of
 
         number = _candidate(registry, name) if version is None else version
-        registry.state(name).version(number)  # what there is not is said before who may decide
+        state = registry.state(name)
+        chosen = state.version(number)  # what there is not is said before who may decide
         asked = reviewers_of(store, name, number)
         way_out = f"slmworks {action} {name} {number} --because '…'"
         how = how_established(asked, who, role, way_out=way_out)
+        problem = not_compared(store, state, chosen) if action == "approve" else ""
+        if problem and not uncompared:
+            raise BadRequest(
+                f"{problem} Run its recipe again (its gate needs `champion:`), or approve it as it is: "
+                f"{way_out} --uncompared"
+            )
+        if problem:
+            how += "; not compared with the champion"
         if action == "approve":
-            how = _compared(store, registry.state(name), number, how, way_out, uncompared=uncompared)
-        decision = registry.approve if action == "approve" else registry.reject
-        entry = decision(name, number, who=who, how=how, why=why)
+            entry = registry.approve(name, number, who=who, how=how, why=why, seen=state)
+        else:
+            entry = registry.reject(name, number, who=who, how=how, why=why)
     state = registry.state(name)
     champion = f"v{state.champion.number}" if state.champion else "none"
     click.echo(
@@ -121,21 +130,6 @@ def _decide(
         f"champion: {champion}"
     )
     _project(store_url, tracking)
-
-
-def _compared(
-    store: "Store", state: "ModelState", number: int, how: str, way_out: str, *, uncompared: bool
-) -> str:
-    """The log's words on how it was decided; BadRequest for what today's champion was not judged beside."""
-    from slmworks.approve.compared import require_compared
-
-    try:
-        require_compared(store, state, state.version(number), way_out=way_out)
-    except BadRequest:
-        if not uncompared:
-            raise
-        return f"{how}; not compared with the champion"
-    return how
 
 
 def _candidate(registry: "Registry", name: str) -> int:

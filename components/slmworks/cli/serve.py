@@ -1,7 +1,5 @@
 """`slmworks serve`."""
 
-import os
-
 import click
 
 from slmworks.cli.places import store_option
@@ -54,12 +52,11 @@ def serve(
 ) -> None:
     """Serve an approved version of NAME over HTTP. Refuses one that is not approved, or was edited."""
     from slmworks.errors import BadRequest
-    from slmworks.process import environment
+    from slmworks.process import adopt_environment
     from slmworks.store import open_store
 
     # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
-    for variable, value in environment(1).items():
-        os.environ.setdefault(variable, value)
+    adopt_environment(1)
     try:
         from slmworks_serve.limits import Limits
         from slmworks_serve.run import serve as answer

@@ -27,13 +27,12 @@ if TYPE_CHECKING:
 @click.option("--events", type=int, help="File descriptor for events as JSON lines; default: plain lines.")
 def task(spec: str, inputs: tuple[str, ...], out: Path | None, events: int | None) -> int:
     """Run one task: find its result in the store, or make it."""
-    from slmworks.process import cores, environment
+    from slmworks.process import adopt_environment, cores
     from slmworks.spec import TaskSpec
     from slmworks.task import Running
 
     decoded = TaskSpec.decode(sys.stdin.read() if spec == "-" else spec)
-    for name, value in environment(decoded.threads).items():
-        os.environ.setdefault(name, value)
+    adopt_environment(decoded.threads)
     running = Running.prepare(decoded, _given(inputs, decoded.stage), _emit(events, decoded.id))
     plugin = running.plugin
     threads = 0 if plugin.light else decoded.threads

@@ -32,8 +32,6 @@ def download(source: Source, folder: Path, advance: Callable[[int, int | None], 
     while len(failures) < ATTEMPTS:
         try:
             return _download(source, folder, advance)
-        except BadRequest:
-            raise
         except (OSError, ValueError, UnpackError, httpx2.HTTPError) as error:
             failures.append(type(error).__name__)
     # Outside of `except`: the errors' texts can hold the index's address.

@@ -3,7 +3,7 @@
 A picture: whatever somebody changed in MLflow by hand is put right from the log, never the other way.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,17 +54,15 @@ def project(tracking: Tracking, store: "Store", state: ModelState, *, overrule: 
             shown[number] = created
             done.versions += 1
         done.tags += _tag(client, shown[number], version)
-    wanted = {
-        alias: str(shown[str(number)].version)
-        for alias, number in state.aliases.items()
-        if str(number) in shown
-    }
     have = {alias: str(version) for alias, version in dict(model.aliases).items()}
-    later = {alias for alias, number in state.aliases.items() if str(number) not in shown}
+    wanted = {  # one whose version isn't here yet stays where it is
+        alias: str(shown[str(number)].version) if str(number) in shown else have.get(alias)
+        for alias, number in state.aliases.items()
+    }
     if not overrule and moved(state, _picture(model, have, shown)):
         done.moved = 1
         return done
-    done.aliases += _alias(client, state.name, have, wanted, later)
+    done.aliases += _alias(client, state.name, have, wanted)
     if model.tags.get(SHOWN) != str(len(state.entries)) and not done.waiting:
         client.set_registered_model_tag(state.name, SHOWN, str(len(state.entries)))
     return done
@@ -187,12 +185,9 @@ def _tag(client: Any, shown: Any, version: Version) -> int:
     return len(stale)
 
 
-def _alias(
-    client: Any, name: str, have: dict[str, str], wanted: dict[str, str], later: Collection[str]
-) -> int:
-    """Make aliases point as the log says, less those in `later`, whose version MLflow doesn't have yet."""
+def _alias(client: Any, name: str, have: Mapping[str, str], wanted: Mapping[str, str | None]) -> int:
     changed = 0
-    for alias in (alias for alias in ALIASES if alias not in later):
+    for alias in ALIASES:
         target, now = wanted.get(alias), have.get(alias)
         if target == now:
             continue

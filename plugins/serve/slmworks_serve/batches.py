@@ -86,7 +86,8 @@ class Batches:
             self._queue = deque(one for one in self._queue if not one.asked.answered.done())
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        while batch := self._next(self._room()):
+        while room := self._room():
+            batch = self._next(room)
             self._started += 1
             self._seen(len(batch))
             model = batch[0].asked.model
@@ -110,9 +111,7 @@ class Batches:
         return most if self._started < 2 * self._threads and self._waiting >= most else 0
 
     def _next(self, room: int) -> list[_Text]:
-        """Take the next batch, of at most `room` texts, from the queue."""
-        if not room:
-            return []
+        """Take the next batch, of at most `room` texts, from the queue; somebody waits for its first."""
         queue = self._queue
         batch, left = [queue.popleft()], []
         shortest = longest = len(batch[0].text)

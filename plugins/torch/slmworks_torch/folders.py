@@ -107,10 +107,10 @@ def load_classifier(
 
 def refuse_length(net: Any, max_length: int, *, port: str) -> None:
     """BadRequest where texts would be longer than the network has positions."""
-    if 0 < positions.count(net) < max_length:
+    most = positions.count(net)
+    if 0 < most < max_length:
         raise BadRequest(
-            f"max_length: {max_length} tokens are more than the {positions.count(net)} that the {port} can "
-            "take."
+            f"max_length: {max_length} tokens are more than the {most} that the {port} can take."
         )
 
 

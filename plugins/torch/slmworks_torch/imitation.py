@@ -62,7 +62,6 @@ class Pupil(Protocol):
 class Material:
     """What there is to learn: text, and what the teacher thinks of it."""
 
-    master: "Classifier"
     texts: list[str]
     """Of `train` and `transfer`, as people wrote it."""
     rows: "Rows"
@@ -134,7 +133,6 @@ def gather(
     logits = ask(teacher, master, data, learnt + validation, task)
     more = ask_more(teacher, master, data, altered, task)
     material = Material(
-        master=master,
         texts=texts,
         rows=sum(altered, learnt),
         logits=torch.cat([logits[: len(texts)], *more]),
