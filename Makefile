@@ -13,7 +13,8 @@ SLMWORKS := $(BIN)/slmworks
 FAMILIES := text torch onnx inc serve
 PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 
-.PHONY: install first-run test test-slow lint types format schema clean
+.PHONY: install first-run test test-slow test-docker lint types format schema wheels images clean
+.NOTPARALLEL:
 
 install: $(VENV)/installed
 
@@ -21,7 +22,7 @@ $(VENV)/installed: $(PROJECTS) .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) $(PIP_ARGS) pip setuptools wheel
 	$(PIP) $(PIP_ARGS) --no-build-isolation \
-		--editable '.[run,dev]' $(FAMILIES:%=--editable 'plugins/%[run]')
+		--editable '.[run,dev,kubeflow]' $(FAMILIES:%=--editable 'plugins/%[run]')
 	touch $@
 
 first-run: install
@@ -34,6 +35,10 @@ test: install lint types
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-docker: install
+	IMAGES="$(foreach image,$(IMAGES),$(image)=$(call tag,$(image)))" DOCKER="$(DOCKER)" \
+		$(BIN)/python -m pytest -m docker tests/docker $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check
@@ -48,6 +53,61 @@ format: install
 
 schema: install
 	$(SLMWORKS) schema > pipelines/recipe.schema.json
+
+# Container images, one for the core and one a family:
+#   make images IMAGES="text serve" REGISTRY=registry.example/team TAG=v1 DOCKER=podman
+# Wheels are downloaded for this machine's Python and platform, which must be the base image's.
+
+IMAGES ?= core $(FAMILIES)
+DOCKER ?= docker
+DOCKER_ARGS ?=
+BASE ?= python:3.11-slim
+REGISTRY ?=
+TAG ?= $(VERSION)
+VERSION = $(lastword $(shell $(SLMWORKS) --version))
+REVISION = $(or $(shell git rev-parse HEAD),unknown)$(if $(shell git status --porcelain),-dirty)
+WHEELS := build/wheels
+SOURCES = $(shell find components plugins ! -name Containerfile ! -path '*/__pycache__*' ! -path '*.egg-info*')
+
+containerfile = $(if $(filter core,$1),components,plugins/$1)/Containerfile
+installed = $(shell sed -n 's/^ARG INSTALL="\(.*\)"/\1/p' $(containerfile))
+tag = $(addsuffix /,$(REGISTRY:%/=%))slmworks-$1:$(TAG)
+
+wheels: $(IMAGES:%=$(WHEELS)/%/complete)
+
+# setuptools would also pack what older builds left in build/lib.
+$(WHEELS)/ours/complete: $(VENV)/installed $(SOURCES) pyproject.toml README.md LICENSE
+	rm -rf $(@D) build/lib plugins/*/build
+	SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m pip --disable-pip-version-check --quiet wheel \
+		--no-deps --no-build-isolation --wheel-dir $(@D) . $(FAMILIES:%=./plugins/%)
+	rm -rf build/lib build/bdist.* plugins/*/build
+	touch $@
+
+# What several images need is there once: links to one folder. Our own wheels come with every change, in the next rule.
+.SECONDEXPANSION:
+$(IMAGES:%=$(WHEELS)/%/resolved): $(WHEELS)/%/resolved: $$(call containerfile,$$*) $(PROJECTS) .ci/constraints.txt \
+		| $(WHEELS)/ours/complete
+	rm -rf $(@D)
+	mkdir -p $(@D) $(WHEELS)/all
+	$(BIN)/python -m pip --disable-pip-version-check --quiet download --only-binary :all: \
+		--constraint .ci/constraints.txt $(PIP_ARGS) --dest $(@D)/dependencies $(WHEELS)/ours/*.whl $(call installed,$*)
+	rm $(@D)/dependencies/slmworks*.whl
+	cd $(@D)/dependencies && for wheel in *.whl; do \
+		ln $$wheel ../../all/$$wheel 2>/dev/null || ln -f ../../all/$$wheel $$wheel; done
+	touch $@
+
+$(IMAGES:%=$(WHEELS)/%/complete): $(WHEELS)/%/complete: $(WHEELS)/%/resolved $(WHEELS)/ours/complete
+	rm -rf $(@D)/slmworks
+	mkdir $(@D)/slmworks
+	ln $(WHEELS)/ours/*.whl $(@D)/slmworks
+	touch $@
+
+.PHONY: $(IMAGES:%=image-%)
+images: $(IMAGES:%=image-%)
+
+$(IMAGES:%=image-%): image-%: $(WHEELS)/%/complete
+	$(DOCKER) build $(DOCKER_ARGS) --file $(call containerfile,$*) --tag $(call tag,$*) --build-arg BASE=$(BASE) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(WHEELS)/$*
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

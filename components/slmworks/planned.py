@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from slmworks.catalog import plugin
 from slmworks.errors import BadRequest
 from slmworks.fetch import Source
+from slmworks.identity import code_digest
 from slmworks.manifest import Manifest
 from slmworks.options import plain
 from slmworks.recipe import Recipe
 from slmworks.registry import Registry
+from slmworks.spec import TaskSpec
 from slmworks.stage import Stage
 
 
@@ -35,15 +38,64 @@ class PlannedTask:
     """Whether it belongs to the segment behind the `approve` barrier."""
 
     @property
+    def brings(self) -> bool:
+        """Whether it only fetches an outside reference of its step, which does something else."""
+        return self.stage == "fetch" and self.id != self.step and not self.coordinates
+
+    @property
     def options(self) -> dict[str, Any]:
         """All options, defaults included, as JSON values."""
         return plain(self.configured)
+
+    @property
+    def family(self) -> str:
+        """The distribution whose environment or image it runs in."""
+        return self.configured.runs_in or plugin(self.stage, self.plugin).distribution
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Ids of the tasks that must be done before."""
         joined = [(ids,) if isinstance(ids, str) else ids for ids in self.inputs.values()]
         return tuple(dict.fromkeys(itertools.chain.from_iterable(joined)))
+
+    def spec(
+        self,
+        *,
+        run: str,
+        store: str,
+        sources: Mapping[str, Source],
+        threads: int = 1,
+        fresh: bool = False,
+        recipe: str = "",
+    ) -> TaskSpec:
+        """What an engine tells the task; `sources` are pinned."""
+        return TaskSpec(
+            run=run,
+            id=self.id,
+            step=self.step,
+            stage=self.stage,
+            plugin=self.plugin,
+            options=self.options,
+            code=code_digest(plugin(self.stage, self.plugin).load()),
+            sources={name: source.dump() for name, source in sources.items()},
+            store=store,
+            threads=threads,
+            fresh=fresh,
+            recipe=recipe,
+        )
+
+    def edge(self) -> dict[str, Any]:
+        """The task as a run's record keeps it."""
+        return {
+            "id": self.id,
+            "step": self.step,
+            "stage": self.stage,
+            "plugin": self.plugin,
+            "inputs": {
+                port: [ids] if isinstance(ids, str) else list(ids) for port, ids in self.inputs.items()
+            },
+            "coordinates": dict(self.coordinates),
+        }
 
     def given(self, made: Mapping[str, Manifest]) -> dict[str, Manifest | list[Manifest]]:
         """Port -> manifest, or several for a joining port; `made` has those of the tasks it needs, by id."""
@@ -66,17 +118,18 @@ class Plan:
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def pinned(self, registry: Registry) -> dict[str, dict[str, Source]]:
+    def pinned(self, registry: Registry | None) -> dict[str, dict[str, Source]]:
         """Task -> input name -> source, with the content of local files and models made part of its identity.
 
-        Every task of a run then means the same champion, whatever is approved meanwhile.
+        Every task of a run then means the same champion, whatever is approved meanwhile. Without a registry
+        what a model's name means is left open.
         """
         return {
             task.id: {name: self._pin(task, name, source, registry) for name, source in task.sources.items()}
             for task in self
         }
 
-    def _pin(self, task: PlannedTask, name: str, source: Source, registry: Registry) -> Source:
+    def _pin(self, task: PlannedTask, name: str, source: Source, registry: Registry | None) -> Source:
         try:
             return source.pin(registry)
         except BadRequest as error:

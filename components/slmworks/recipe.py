@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slmworks.document import Where, load, place, read_text
 from slmworks.errors import BadRequest, did_you_mean
 
 WORDS = ("stage", "uses", "with", "from", "sweep")
@@ -20,9 +21,6 @@ TOP = ("name", "description", "steps")
 TAKEN = "run"
 """No step's name: a run's own record has it."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
-
-Where = tuple[str | int, ...]
-"""A place in the file: keys and list positions from the top."""
 
 
 @dataclass(frozen=True)
@@ -58,43 +56,19 @@ class Recipe:
 
     def at(self, *where: str | int) -> str:
         """A place for an error message: `pipelines/my.yaml:14 steps.student.with.temprature`."""
-        path = tuple(where)
-        while path and path not in self.lines:
-            path = path[:-1]
-        line = f":{self.lines[path]}" if path in self.lines else ""
-        return f"{self.file}{line} {'.'.join(str(part) for part in where)}".rstrip()
+        return place(self.file, self.lines, where)
 
     @classmethod
     def read(cls, path: str | Path) -> "Recipe":
         """Read a recipe file."""
-        file = Path(path)
-        try:
-            text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise BadRequest(f"{path}: no such recipe. {_recipes_beside(file)}") from None
-        except IsADirectoryError:
-            raise BadRequest(
-                f"{path}: is a folder; name a recipe file in it. {_recipes_beside(file / 'x')}"
-            ) from None
-        except OSError as error:
-            raise BadRequest(f"{path}: cannot be read ({error.strerror}).") from None
-        except UnicodeDecodeError as error:
-            raise BadRequest(
-                f"{path}: not UTF-8 text (byte {error.start}); save the recipe as UTF-8."
-            ) from None
-        return cls.parse(text, file=str(path), folder=file.parent)
+        return cls.parse(read_text(path, "recipe"), file=str(path), folder=Path(path).parent)
 
     @classmethod
     def parse(cls, text: str, *, file: str = "recipe", folder: Path | None = None) -> "Recipe":
         """Read a recipe from text."""
-        value, lines = _load(text, file)
+        value, lines = load(text, file, "a recipe", needs="`name` and `steps`")
         draft = cls("", {}, folder=folder or Path(), file=file, text=text, lines=lines)
         return _recipe(value, draft)
-
-
-def _recipes_beside(file: Path) -> str:
-    found = sorted(path.name for path in file.parent.glob("*.y*ml")) if file.parent.is_dir() else []
-    return did_you_mean(file.name, found) if found else "Give the path of a .yaml file."
 
 
 def _recipe(value: Any, draft: Recipe) -> Recipe:
@@ -195,53 +169,3 @@ def _mapping(value: Any, draft: Recipe, where: Where, rule: str) -> dict[str, An
 def _kind(value: Any) -> str:
     names = {list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
     return names.get(type(value), "nothing")
-
-
-def _load(text: str, file: str) -> tuple[Any, dict[Where, int]]:
-    """YAML 1.2 text -> plain values, and the line of every key and item."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    yaml = YAML(typ="safe", pure=True)
-    lines: dict[Where, int] = {}
-    try:
-        node = yaml.compose(text)
-        if node is None:
-            raise BadRequest(f"{file}: the file is empty; a recipe needs `name` and `steps`.")
-        return _plain(node, (), lines, file, yaml.constructor), lines
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise BadRequest(f"{file}{line}: not YAML: {error.problem or error.context}.") from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        problem = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
-        raise BadRequest(f"{file}: not YAML: {problem}.") from None
-
-
-def _plain(node: Any, where: Where, lines: dict[Where, int], file: str, constructor: Any) -> Any:
-    from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
-
-    lines.setdefault(where, node.start_mark.line + 1)
-    if node.anchor:
-        raise BadRequest(
-            f"{file}:{node.start_mark.line + 1}: a recipe has no anchors or aliases; write it out."
-        )
-    if isinstance(node, SequenceNode):
-        return [_plain(item, (*where, i), lines, file, constructor) for i, item in enumerate(node.value)]
-    if isinstance(node, MappingNode):
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key, line = str(key_node.value), key_node.start_mark.line + 1
-            if not isinstance(key_node, ScalarNode):
-                raise BadRequest(f"{file}:{line}: a key must be a word.")
-            if key in found:
-                first = lines[(*where, key)]
-                raise BadRequest(
-                    f"{file}:{line} {'.'.join(map(str, (*where, key)))}: written twice "
-                    f"(first in line {first}); keep one."
-                )
-            lines[(*where, key)] = line
-            found[key] = _plain(value_node, (*where, key), lines, file, constructor)
-        return found
-    value = constructor.construct_object(node, deep=True)
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(node.value)

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import slmworks
 from slmworks.errors import BadRequest
 from slmworks.manifest import Manifest
+from slmworks.planned import Plan
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
 
@@ -57,6 +59,24 @@ def write_record(store: Store, spec: TaskSpec, what: Mapping[str, Any]) -> None:
         **what,
     }
     store.write(f"runs/{spec.run}/{spec.id}.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
+
+
+def write_run(store: Store, run: str, state: str, what: Mapping[str, Any]) -> None:
+    """Write a run's own record, `runs/<run>/run.json`; `what` holds `plan_record(…)` and times."""
+    record = {"run": run, "state": state, "version": slmworks.__version__, **what}
+    data = json.dumps(record, indent=1, ensure_ascii=False).encode()
+    store.write(f"runs/{run}/run.json", data)
+
+
+def plan_record(plan: Plan) -> dict[str, Any]:
+    """What a run's record says of its plan: the recipe as it was, and every task."""
+    recipe = plan.recipe
+    return {
+        "recipe": recipe.name,
+        "file": recipe.file,
+        "text": recipe.text,
+        "plan": [task.edge() for task in plan],
+    }
 
 
 def utc(seconds: float) -> str:

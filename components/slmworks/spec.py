@@ -27,6 +27,8 @@ class TaskSpec(BaseModel):
     seed: int = 0
     fresh: bool = False
     """Run it even if it was done before."""
+    recipe: str = ""
+    """Name of the recipe, for a run that no engine of ours watches."""
 
     def encode(self) -> str:
         """The spec as one word for a command line."""

@@ -64,6 +64,8 @@ class Stage(BaseModel, ABC):
     """Needs no thread budget of its own: runs beside anything."""
     max_threads: ClassVar[int | None] = None
     """The most threads it can put to use; None: as many as there are."""
+    runs_in: ClassVar[str] = ""
+    """Distribution whose environment it needs, where that isn't its own's (torch, to run a teacher)."""
     depends_on: ClassVar[tuple[str, ...]] = ()
     """What else belongs to its identity: a package (its version), `cpu` (model name), `threads`."""
 

@@ -6,6 +6,7 @@ An engine hands over manifests and gets one back; the bytes stay in the store. A
 leaves nothing that another task would see.
 """
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from slmworks.identity import code_digest, fingerprint, shared_fingerprint
 from slmworks.inputs import open_input, require_whole
 from slmworks.manifest import File, Manifest, scan, tree_digest
 from slmworks.options import configure, plain
+from slmworks.pins import pin
 from slmworks.process import lease, scratch_folder
 from slmworks.records import adopt, find, utc, write_record
 from slmworks.registry import Registry
@@ -30,7 +32,10 @@ from slmworks.spec import TaskSpec
 from slmworks.stage import Emit, Port, Stage, Task, output, ports
 from slmworks.store import Store, open_store
 
-State = Literal["done", "cached", "absent", "failed", "refused", "skipped", "stopped"]
+State = Literal["running", "done", "cached", "absent", "failed", "refused", "skipped", "stopped"]
+
+SPOOL = 30.0
+"""Seconds between two records of a task that goes on: its curves are seen while they grow."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,9 @@ class Running:
     started: float = field(default_factory=time.time)
     begun: float = 0.0
     """When the work began: after waiting for cores and leases."""
+    spooled: float = field(default_factory=time.time)
+    found: bool = False
+    """Whether the result was there already."""
 
     @classmethod
     def prepare(cls, spec: TaskSpec, given: Given, emit: Emit) -> "Running":
@@ -70,15 +78,10 @@ class Running:
         loaded = found.load()
         code = code_digest(loaded)
         if spec.code and spec.code != code:
-            raise BadRequest(
-                f"{spec.id}: {spec.stage} {spec.plugin} ({found.distribution} {found.version}) is other code "
-                "here than when the plan was made. If it was edited meanwhile, run the recipe again; on "
-                "another machine, install the same version or build its image again."
-            )
+            raise BadRequest(other_code(spec))
         plugin = configure(loaded, spec.plugin, spec.options)
         store = open_store(spec.store)
-        registry = Registry(store)
-        sources = {name: Source.load(source).pin(registry) for name, source in spec.sources.items()}
+        sources = {name: pin(store, spec.run, Source.load(source)) for name, source in spec.sources.items()}
         nothing = absence(plugin, given, sources.values())
         given = present(given)
         identity = "" if nothing else identify(spec, plugin, given, sources)
@@ -86,11 +89,8 @@ class Running:
 
     def run(self) -> Outcome:
         """Find the result, or make it; then record what happened."""
-        if self.nothing is not None:
-            self.record("absent", self.nothing, error=self.nothing.absent)
-            return Outcome("absent", self.nothing, error=self.nothing.absent)
         try:
-            outcome = self._find_or_make()
+            outcome = self.deliver()
         except SlmworksError as error:
             self.record("failed", None, error=str(error))
             raise
@@ -102,19 +102,22 @@ class Running:
             problem = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
             self.record("failed", None, error=problem, trace=traceback.format_exc())
             raise TaskFailed(f"{self.spec.id}: {problem}") from error
+        self.record(outcome.state, outcome.manifest, error=outcome.error, cached=self.found)
         return outcome
 
-    def _find_or_make(self) -> Outcome:
+    def deliver(self) -> Outcome:
+        """Find the result, or make it. No record is left."""
+        if self.nothing is not None:
+            return Outcome("absent", self.nothing, error=self.nothing.absent)
         with lease(self.store.cache, self.fingerprint, waiting=self._say_waiting):
             cached = (
                 None if self.spec.fresh or not self.plugin.cacheable else find(self.store, self.fingerprint)
             )
             manifest = cached or self._make()
-        state: State = "cached" if cached else "done"
+        self.found = cached is not None
         if not manifest.passed:
-            state = "refused"
-        self.record(state, manifest, cached=cached is not None)
-        return Outcome(state, manifest)
+            return Outcome("refused", manifest)
+        return Outcome("cached" if self.found else "done", manifest)
 
     def say_busy(self) -> None:
         """Tell that the machine's cores are taken by another run."""
@@ -147,7 +150,13 @@ class Running:
     def _listen(self, event: dict[str, Any]) -> None:
         if event["event"] == "metrics":
             self.metrics.append({"step": event["step"], "time": time.time(), **event["metrics"]})
+            self._spool()
         self.emit(event)
+
+    def _spool(self) -> None:
+        if time.time() - self.spooled >= SPOOL:
+            self.spooled = time.time()
+            self.record("running", None)
 
     # --- inputs ------------------------------------------------------------------------------------
 
@@ -303,6 +312,24 @@ def identify(spec: TaskSpec, plugin: Stage, given: Given, sources: Mapping[str, 
         sources={name: source.identity() for name, source in sources.items()},
         threads=spec.threads,
         seed=spec.seed,
+    )
+
+
+def other_code(spec: TaskSpec) -> str:
+    """One line for code that isn't the code that was planned, and where to mend it."""
+    found = catalog.plugin(spec.stage, spec.plugin)
+    what = f"{spec.id}: {spec.stage} {spec.plugin} ({found.distribution} {found.version}) is other code here"
+    image = os.environ.get("SLMWORKS_IMAGE")
+    if not image:
+        return (
+            f"{what} than when the plan was made. If it was edited meanwhile, run the recipe again; on "
+            "another machine, install the same version."
+        )
+    revision = os.environ.get("SLMWORKS_REVISION")
+    made = f", made from revision {revision}," if revision else ""
+    return (
+        f"{what} than where the pipeline was compiled. Build the image {image}{made} again from what was "
+        "compiled (make images), or compile again where the image's code is installed."
     )
 
 

@@ -143,11 +143,12 @@ def test_the_schema_beside_the_recipes_is_fresh(slmworks) -> None:
 
 @pytest.mark.parametrize("recipe", sorted(ROOT.glob("pipelines/*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_recipe_fits_the_schema(recipe: Path) -> None:
-    from slmworks.recipe import Recipe, _load
+    from slmworks.document import load
+    from slmworks.recipe import Recipe
     from slmworks.schema import recipe_schema
 
     assert Recipe.read(recipe).steps
-    jsonschema.Draft202012Validator(recipe_schema()).validate(_load(recipe.read_text(), recipe.name)[0])
+    jsonschema.Draft202012Validator(recipe_schema()).validate(load(recipe.read_text(), recipe.name, "a recipe", needs="")[0])
 
 
 def test_the_schema_completes_options_and_refuses_misspelt_ones() -> None:

@@ -4,11 +4,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import store_option, tracking_option, tracking_uri
+from slmworks.cli.places import (
+    chosen_store,
+    engine_file_option,
+    engine_of,
+    store_option,
+    tracking_option,
+    tracking_uri,
+)
 from slmworks.errors import BadRequest
+from slmworks.store import open_store
 
 if TYPE_CHECKING:
+    from slmworks.engines.engine_file import EngineFile
     from slmworks.registry import Registry
+    from slmworks.store import Store
 
 because_option = click.option("--because", "why", required=True, help="The reason, for those who come later.")
 user_option = click.option(
@@ -32,6 +42,7 @@ as_option = click.option(
 @click.option(
     "--uncompared", is_flag=True, help="Approve although it was not judged against today's champion."
 )
+@engine_file_option
 @store_option
 @tracking_option
 def approve(
@@ -41,15 +52,22 @@ def approve(
     user: str | None,
     role: str,
     uncompared: bool,  # noqa: FBT001 - a flag of the command line
+    engine_path: str | None,
     store_url: str,
     tracking: str,
 ) -> None:
     """Approve VERSION of NAME (default: the candidate): it becomes the champion.
 
     The log keeps who, how that is known, when, why and which digest. Where the recipe's approve step names
-    reviewers, only they decide. A version that was not judged against today's champion is refused.
+    reviewers, only they decide. A version that was not judged against today's champion is refused. Where the
+    engine file says `kubeflow: {on_approval: submit}`, what follows the approval is submitted.
     """
-    _decide("approve", name, version, why, user, role, store_url, tracking, uncompared=uncompared)
+    engine = engine_of(engine_path)
+    store = chosen_store(store_url, engine)
+    tracking = tracking or engine.settings.tracking or ""
+    number = _decide("approve", name, version, why, user, role, store, tracking, uncompared=uncompared)
+    if engine.settings.kubeflow.on_approval == "submit":
+        _submit_after(engine, store, name, number)
 
 
 @click.command()
@@ -67,7 +85,7 @@ def reject(
 
     It can't be served, and the same bytes stay rejected.
     """
-    _decide("reject", name, version, why, user, role, store_url, tracking)
+    _decide("reject", name, version, why, user, role, open_store(store_url), tracking)
 
 
 @click.command()
@@ -78,7 +96,7 @@ def reject(
 @tracking_option
 def rollback(name: str, why: str, user: str | None, store_url: str, tracking: str) -> None:
     """Make the previous champion of NAME the champion again. Anybody may: it is for emergencies."""
-    _decide("rollback", name, None, why, user, "", store_url, tracking)
+    _decide("rollback", name, None, why, user, "", open_store(store_url), tracking)
 
 
 def _decide(
@@ -88,15 +106,14 @@ def _decide(
     why: str,
     user: str | None,
     role: str,
-    store_url: str,
+    store: "Store",
     tracking: str,
     *,
     uncompared: bool = False,
-) -> None:
+) -> int:
+    """Write the decision down and show it; returns the version that it is about."""
     from slmworks.registry import Registry, claimed_user
-    from slmworks.store import open_store
 
-    store = open_store(store_url)
     registry = Registry(store)
     who = user or claimed_user()[0]
     if action == "rollback":
@@ -129,7 +146,8 @@ def _decide(
         f"{action} {name} v{entry.version} · model sha256:{entry.model_digest[:12]} · by {who} · "
         f"champion: {champion}"
     )
-    _project(store_url, tracking)
+    _project(store, tracking)
+    return entry.version
 
 
 def _candidate(registry: "Registry", name: str) -> int:
@@ -142,12 +160,27 @@ def _candidate(registry: "Registry", name: str) -> int:
     return state.candidate.number
 
 
-def _project(store_url: str, tracking: str) -> None:
+def _submit_after(engine: "EngineFile", store: "Store", name: str, version: int) -> None:
+    """Submit what follows the approval. The approval stands, whatever comes of that."""
+    from slmworks.cli.submit import submit_after
+    from slmworks.engines.kubeflow.client import Pipelines
+    from slmworks.engines.kubeflow.pipeline import require_kfp
+    from slmworks.engines.kubeflow.runs import registered_in
+    from slmworks.errors import SlmworksError
+
+    require_kfp()
+    run = registered_in(store, name, version)
+    try:
+        submit_after(store, run, Pipelines.connect(engine.settings.kubeflow))
+    except SlmworksError as error:
+        again = f"The approval is written down; submit what follows it:  slmworks submit --after {run}"
+        raise type(error)(f"{error} {again}") from None
+
+
+def _project(store: "Store", tracking: str) -> None:
     """Show the decision in MLflow too. The log is what counts: MLflow being down loses nothing."""
     from slmworks.errors import SlmworksError
-    from slmworks.store import open_store
 
-    store = open_store(store_url)
     uri = tracking_uri(store, tracking)
     if not uri:
         return

@@ -61,7 +61,7 @@ class Plain:
 
     def started(self, task_id: str) -> None:
         """A task starts."""
-        click.echo(f"{task_id}: starts ({self._plan[task_id].stage} {self._plan[task_id].plugin})")
+        click.echo(started_line(task_id, self._plan[task_id].stage, self._plan[task_id].plugin))
 
     def event(self, task_id: str, event: dict[str, Any]) -> None:
         """A running task says something."""
@@ -69,9 +69,7 @@ class Plain:
 
     def ended(self, task_id: str, outcome: Outcome, seconds: float) -> None:
         """A task is over."""
-        words = result_words(outcome)
-        took = f"  {clock(seconds)}" if outcome.state in ("done", "failed", "refused") and seconds else ""
-        click.echo(f"{MARKS[outcome.state]} {task_id}: {outcome.state}{': ' + words if words else ''}{took}")
+        click.echo(ended_line(task_id, outcome, seconds))
 
     def close(self) -> None:
         """Let go of the terminal."""
@@ -177,6 +175,18 @@ def _bar(event: dict[str, Any], width: int = 12) -> str:
         return ""
     full = min(width, int(width * event["done"] / event["total"]))
     return " " + "━" * full + "╌" * (width - full)
+
+
+def started_line(task_id: str, stage: str, plugin: str) -> str:
+    """What is said when a task starts."""
+    return f"{task_id}: starts ({stage} {plugin})"
+
+
+def ended_line(task_id: str, outcome: Outcome, seconds: float) -> str:
+    """What is said when a task is over."""
+    words = result_words(outcome)
+    took = f"  {clock(seconds)}" if outcome.state in ("done", "failed", "refused") and seconds else ""
+    return f"{MARKS[outcome.state]} {task_id}: {outcome.state}{': ' + words if words else ''}{took}"
 
 
 def result_words(outcome: Outcome) -> str:

@@ -17,6 +17,9 @@ COMMANDS = {
     "run": ("slmworks.cli.run", "Run a recipe on this machine, up to the approval."),
     "plan": ("slmworks.cli.plan", "Show the tasks of a recipe: what is cached, what would be run."),
     "check": ("slmworks.cli.check", "Check a recipe and start nothing."),
+    "compile": ("slmworks.cli.compile", "Write a recipe as a pipeline for Kubeflow."),
+    "submit": ("slmworks.cli.submit", "Run a recipe on Kubeflow, once or on a schedule."),
+    "cancel": ("slmworks.cli.cancel", "Stop a run on Kubeflow, or end a schedule."),
     "plugins": ("slmworks.cli.plugins", "List the plugins, or show one with its options."),
     "runs": ("slmworks.cli.runs", "List the runs, or show one."),
     "models": ("slmworks.cli.models", "List registered models and who decided what."),
@@ -32,6 +35,7 @@ COMMANDS = {
     "ui": ("slmworks.cli.ui", "Open MLflow on this store's lineage and registry."),
     "schema": ("slmworks.cli.schema", "Print the JSON schema of recipes, for editors."),
     "task": ("slmworks.cli.task", "Run one task (what engines start)."),
+    "close": ("slmworks.cli.close", "End the record of a run on a cluster (what its pipeline starts last)."),
 }
 
 

@@ -54,9 +54,10 @@ def run(recipe: str, store_url: str, tracking: str, fresh: tuple[str, ...], core
 
 def _summary(running: "Run") -> None:
     """The table, the verdict in words, and what to do next."""
-    from slmworks.cli.verdict import show_verdicts
+    from slmworks.cli.verdict import show_verdicts, show_waiting
 
-    show_verdicts(running)
+    made = {task_id: outcome.manifest for task_id, outcome in running.outcomes.items()}
+    show_verdicts(running.store, running.id, made)
     for task_id, outcome in running.outcomes.items():
         if outcome.state != "failed":
             continue
@@ -64,12 +65,7 @@ def _summary(running: "Run") -> None:
         click.echo(f"slmworks: {place}: {outcome.error}", err=True)
         if outcome.code == 1:
             click.echo(f"log    {running.store.root / 'runs' / running.id / f'{task_id}.log'}", err=True)
-    if running.waiting:
-        name, version = running.waiting
-        click.echo(
-            f"waits  {name} v{version} is candidate. Approve it:  "
-            f'slmworks approve {name} {version} --because "…"'
-        )
+    show_waiting(running.waiting)
     if not running.worked:
         click.echo("cached nothing had to be made again")
     elif problem := running.wait_for_lineage(30):

@@ -4,23 +4,31 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import store_option
+from slmworks.cli.places import chosen_store, engine_file_option, engine_of, store_option
 
 if TYPE_CHECKING:
+    from slmworks.engines.engine_file import EngineFile
     from slmworks.lineage.records import RunRecord, TaskRecord
+    from slmworks.store import Store
 
 
 @click.command()
 @click.argument("run", required=False)
+@engine_file_option
 @store_option
-def runs(run: str | None, store_url: str) -> None:
-    """List the runs in this store, newest first; or show the tasks of one."""
+def runs(run: str | None, engine_path: str | None, store_url: str) -> None:
+    """List the runs in this store, newest first; or show the tasks of one.
+
+    With an engine file that names a Kubeflow, it is asked about the runs there that go on.
+    """
     from slmworks.cli.console import columns, console
     from slmworks.errors import BadRequest, did_you_mean
     from slmworks.lineage.records import run_ids, run_record, task_records
-    from slmworks.store import open_store
 
-    store = open_store(store_url)
+    engine = engine_of(engine_path)
+    store = chosen_store(store_url, engine)
+    if engine.settings.kubeflow.host:
+        _ask(store, engine)
     found = ((name, run_record(store, name)) for name in run_ids(store))
     records = {name: record for name, record in found if record}
     if run is not None and run not in records:
@@ -29,16 +37,33 @@ def runs(run: str | None, store_url: str) -> None:
         click.echo(f"no runs in {store} yet: slmworks run RECIPE")
         return
     if run is None:
-        table = columns("run", "recipe", "state", "started", "by")
-        for name, record in sorted(records.items(), reverse=True):
-            table.add_row(name, record.recipe, _state(record), record.started[:19], record.user)
+        table = columns("run", "engine", "recipe", "state", "started", "by")
+        for name, record in sorted(records.items(), key=lambda item: item[1].started, reverse=True):
+            table.add_row(
+                name, record.engine, record.recipe, _state(record), record.started[:19], record.user
+            )
     else:
         table = columns("task", "plugin", "state", "seconds", "digest", "what came out", wrap="what came out")
         ended = {task.task: task for task in task_records(store, run)}
-        for task in records[run].plan:
+        plan = records[run].plan or [task.model_dump() | {"id": task.task} for task in ended.values()]
+        for task in plan:
             words = _task(ended.get(task["id"]))
             table.add_row(task["id"], f"{task['stage']} {task['plugin']}", *words)
     console().print(table)
+
+
+def _ask(store: "Store", engine: "EngineFile") -> None:
+    """Bring the records of runs on Kubeflow up to date; a server that is down is said, and that is all."""
+    from slmworks.engines.kubeflow.client import Pipelines
+    from slmworks.engines.kubeflow.runs import refresh, unfinished
+    from slmworks.errors import SlmworksError
+
+    if not unfinished(store):
+        return
+    try:
+        refresh(store, Pipelines.connect(engine.settings.kubeflow))
+    except SlmworksError as error:
+        click.echo(f"slmworks: {error} States of runs on Kubeflow are as of their last word.", err=True)
 
 
 def _state(record: "RunRecord") -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--spec", required=True, help="The task's spec, base64; '-' reads it from standard input.")
+@click.option("--spec", help="The task's spec, base64; '-' reads it from standard input.")
 @click.option(
     "--in",
     "inputs",
@@ -25,12 +26,23 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write the manifest of the result.")
 @click.option("--events", type=int, help="File descriptor for events as JSON lines; default: plain lines.")
-def task(spec: str, inputs: tuple[str, ...], out: Path | None, events: int | None) -> int:
+@click.option("--executor-input", help="Instead of the others: what Kubeflow passes as {{$}}.")
+def task(
+    spec: str | None,
+    inputs: tuple[str, ...],
+    out: Path | None,
+    events: int | None,
+    executor_input: str | None,
+) -> int:
     """Run one task: find its result in the store, or make it."""
     from slmworks.process import adopt_environment, cores
     from slmworks.spec import TaskSpec
     from slmworks.task import Running
 
+    if executor_input is not None:
+        return _in_a_pod(executor_input)
+    if spec is None:
+        raise BadRequest("slmworks task needs --spec (an engine passes it), or --executor-input.")
     decoded = TaskSpec.decode(sys.stdin.read() if spec == "-" else spec)
     adopt_environment(decoded.threads)
     running = Running.prepare(decoded, _given(inputs, decoded.stage), _emit(events, decoded.id))
@@ -42,6 +54,23 @@ def task(spec: str, inputs: tuple[str, ...], out: Path | None, events: int | Non
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(outcome.manifest.dump(), encoding="utf-8")
     return 99 if outcome.state == "refused" else 0
+
+
+def _in_a_pod(executor_input: str) -> int:
+    """Lines like the terminal's, the error last; a refused gate is no failure of a pod."""
+    from slmworks.cli.display import ended_line, started_line
+    from slmworks.cli.lines import Lines
+    from slmworks.engines.kubeflow.pod_task import PodTask
+
+    pod = PodTask.read(executor_input)
+    spec, began = pod.spec, time.monotonic()
+    outcome = pod.perform(
+        Lines(spec.id).event,
+        os.environ.get("SLMWORKS_TRACKING", ""),
+        lambda: click.echo(started_line(spec.id, spec.stage, spec.plugin)),
+    )
+    click.echo(ended_line(spec.id, outcome, time.monotonic() - began))
+    return 0
 
 
 def _emit(events: int | None, task_id: str) -> Any:

@@ -1,5 +1,6 @@
 """What a gate decided, as a person sees it: the table, the sentence and the page."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -7,27 +8,37 @@ import click
 from slmworks.artifact import Verdict
 
 if TYPE_CHECKING:
-    from slmworks.engines.local import Run
+    from slmworks.manifest import Manifest
+    from slmworks.store import Store
 
 
-def show_verdicts(running: "Run") -> None:
-    """Print every verdict of a run and write its page beside the run's records."""
-    for task_id, outcome in running.outcomes.items():
-        manifest = outcome.manifest
+def show_verdicts(store: "Store", run: str, made: "Mapping[str, Manifest | None]") -> None:
+    """Print every verdict among what a run's tasks made, and write its page beside the run's records."""
+    for task_id, manifest in made.items():
         if manifest is not None and manifest.kind == "Verdict" and manifest.digest:
-            _show(running, task_id, manifest.digest)
+            _show(store, run, task_id, manifest.digest)
 
 
-def _show(running: "Run", task_id: str, digest: str) -> None:
+def show_waiting(waiting: tuple[str, int] | None) -> None:
+    """Say which version a person has to decide about, and how."""
+    if waiting:
+        name, version = waiting
+        click.echo(
+            f"waits  {name} v{version} is candidate. Approve it:  "
+            f'slmworks approve {name} {version} --because "…"'
+        )
+
+
+def _show(store: "Store", run: str, task_id: str, digest: str) -> None:
     from slmworks.cli.console import console
     from slmworks.lineage.packets import packet
     from slmworks.packet import table
 
-    verdict = Verdict(path=running.store.folder(digest)).read()
+    verdict = Verdict(path=store.folder(digest)).read()
     click.echo()
     if verdict.get("rows"):  # a gate of a stranger may say only what it decided
         console().print(table(verdict))
     click.echo(f"gate   {verdict.get('sentence') or ('passed' if verdict.get('passed') else 'refused')}")
-    page = f"runs/{running.id}/{task_id}.html"
-    running.store.write(page, packet(running.store, digest)[1].encode())
-    click.echo(f"page   {running.store.root / page}")
+    page = f"runs/{run}/{task_id}.html"
+    store.write(page, packet(store, digest)[1].encode())
+    click.echo(f"page   {store.root / page}")

@@ -8,25 +8,21 @@ import json
 import selectors
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import slmworks
 from slmworks.absence import absence, present
-from slmworks.catalog import plugin
 from slmworks.engines.barrier import barrier
 from slmworks.engines.child import Child
 from slmworks.engines.uploader import Uploader
 from slmworks.errors import SlmworksError
 from slmworks.fetch import Source
-from slmworks.identity import code_digest
 from slmworks.lineage import alive
 from slmworks.manifest import Manifest
 from slmworks.plan import Plan, PlannedTask
 from slmworks.process import sweep
-from slmworks.records import find, utc, write_record
+from slmworks.records import find, plan_record, utc, write_record, write_run
 from slmworks.registry import Registry, claimed_user
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
@@ -220,7 +216,7 @@ class Run:
             self._end(task, Outcome(record["state"], manifest))
             return
         error = (record or {}).get("error") or self._why_dead(child, code)
-        if record is None:
+        if record is None or record["state"] == "running":
             self._record(task, Outcome("failed", error=error))
         self._end(task, Outcome("failed", error=error, code=2 if code == 2 else 1))
 
@@ -239,16 +235,10 @@ class Run:
     # --- what a task is given ----------------------------------------------------------------------
 
     def _spec(self, task: PlannedTask, threads: int = 1) -> TaskSpec:
-        return TaskSpec(
+        return task.spec(
             run=self.id,
-            id=task.id,
-            step=task.step,
-            stage=task.stage,
-            plugin=task.plugin,
-            options=task.options,
-            code=code_digest(plugin(task.stage, task.plugin).load()),
-            sources={name: source.dump() for name, source in self._sources[task.id].items()},
             store=self.store.url,
+            sources=self._sources[task.id],
             threads=self.cores if task.configured.exclusive else threads,
             fresh=task.step in self.fresh,
         )
@@ -301,41 +291,17 @@ class Run:
         )
 
     def _write(self, state: str, *, ended: bool = False) -> None:
-        recipe = self.plan.recipe
-        self.store.write(
-            f"runs/{self.id}/run.json",
-            json.dumps(
-                {
-                    "run": self.id,
-                    "recipe": recipe.name,
-                    "file": recipe.file,
-                    "text": recipe.text,
-                    "state": state,
-                    "started": utc(self._started),
-                    "ended": utc(time.time()) if ended else None,
-                    "user": claimed_user()[0],
-                    "version": slmworks.__version__,
-                    "waiting": self.waiting,
-                    "plan": [_edge(task) for task in self.plan],
-                },
-                indent=1,
-                ensure_ascii=False,
-            ).encode(),
-        )
+        what = {
+            **plan_record(self.plan),
+            "started": utc(self._started),
+            "ended": utc(time.time()) if ended else None,
+            "user": claimed_user()[0],
+            "waiting": self.waiting,
+        }
+        write_run(self.store, self.id, state, what)
 
     def _verdict(self) -> int:
         failed = [outcome.code for outcome in self.outcomes.values() if outcome.state == "failed"]
         if failed:
             return min(failed)  # something that broke outweighs something that could not be done
         return 99 if any(outcome.state == "refused" for outcome in self.outcomes.values()) else 0
-
-
-def _edge(task: PlannedTask) -> Mapping[str, Any]:
-    return {
-        "id": task.id,
-        "step": task.step,
-        "stage": task.stage,
-        "plugin": task.plugin,
-        "inputs": {port: [ids] if isinstance(ids, str) else list(ids) for port, ids in task.inputs.items()},
-        "coordinates": dict(task.coordinates),
-    }

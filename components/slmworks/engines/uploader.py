@@ -1,13 +1,19 @@
 """The one background process that carries a run's records to MLflow while the work goes on."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from slmworks.store import Store
+
+LIVE = 30.0
+"""Seconds between two uploads of a task on a cluster, and before the first: most tasks are over by then."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +24,12 @@ class Uploader:
     log: Path
 
     @classmethod
-    def start(cls, store: Store, tracking: str, run: str) -> Self:
-        """Start it for one run; it takes MLflow's import time off the engine."""
+    def start(cls, store: Store, tracking: str, run: str, every: float = 2.0) -> Self:
+        """Start it for one run; it takes MLflow's import time off the engine. `every`: seconds."""
         log = store.cache / "lineage.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "slmworks.lineage", "--store", store.url, "--run", run, "--follow"]
+        command += ["--every", str(every)]
         with log.open("ab") as out:
             process = subprocess.Popen(
                 command,
@@ -42,3 +49,19 @@ class Uploader:
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             return "is still being uploaded; it goes on by itself"
         return f"was not uploaded (see {self.log}); later: slmworks lineage sync" if code else ""
+
+
+@contextlib.contextmanager
+def beside(store: Store, tracking: str, run: str) -> Iterator[None]:
+    """Upload the curves of a long task while the block lasts, where no engine of ours does that.
+
+    Nothing waits for it and nothing fails with it: what it misses is uploaded when the run is closed.
+    """
+    timer = threading.Timer(LIVE, lambda: Uploader.start(store, tracking, run, LIVE))
+    timer.daemon = True
+    if tracking:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,6 +1,7 @@
 """Evaluate: measure a model as it will be shipped."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from slmworks.artifact import Dataset, Model, Report
 from slmworks.stage import Stage, Task
@@ -10,6 +11,9 @@ __all__ = ["Evaluate"]
 
 class Evaluate(Stage):
     """Measure a model as it will be shipped, beside a baseline where one is given."""
+
+    predicts: ClassVar[bool] = False
+    """The report holds what was answered to each row (`predictions.parquet`)."""
 
     @abstractmethod
     def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task) -> Report:

@@ -34,7 +34,9 @@ class ClassifierQuality(Evaluate):
 
     accepts: ClassVar = {"model": ("hf", "onnx")}
     tasks: ClassVar = ("classification",)
+    runs_in: ClassVar = "slmworks-torch"  # the teacher is a torch model
     max_threads: ClassVar = 1
+    predicts: ClassVar = True
     # Not the CPU: the last digits of a logit differ between processors, answers hardly ever do, and a
     # report should be found again on another machine.
     depends_on: ClassVar = ("onnxruntime", "scikit-learn", "tokenizers", "torch")

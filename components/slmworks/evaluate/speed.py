@@ -32,6 +32,7 @@ class Speed(Evaluate):
 
     accepts: ClassVar = {"model": ("hf", "onnx")}
     tasks: ClassVar = ("classification",)
+    runs_in: ClassVar = "slmworks-torch"  # the teacher is a torch model
     exclusive: ClassVar = True
     depends_on: ClassVar = ("cpu", "threads", "onnxruntime", "tokenizers", "torch")
 

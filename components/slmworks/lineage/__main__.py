@@ -5,7 +5,7 @@ import os
 import sys
 
 from slmworks.errors import SlmworksError
-from slmworks.lineage.spool import sync, watch
+from slmworks.lineage.spool import POLL, sync, watch
 from slmworks.store import open_store
 
 
@@ -19,6 +19,7 @@ def main() -> int:
         help="MLflow's tracking URI; default: the variable's",
     )
     parser.add_argument("--run", help="only this run; default: all")
+    parser.add_argument("--every", type=float, default=POLL, help="seconds between two looks")
     parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
     given = parser.parse_args()
     if not given.tracking:
@@ -27,7 +28,7 @@ def main() -> int:
         parser.error("--follow needs --run")
     try:
         if given.follow:
-            print(watch(given.store, given.tracking, given.run))
+            print(watch(given.store, given.tracking, given.run, given.every))
         else:
             print(sync(open_store(given.store), given.tracking, run=given.run))
     except SlmworksError as error:

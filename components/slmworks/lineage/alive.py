@@ -7,10 +7,10 @@ are of this machine, so nobody here judges the runs of another one.
 import contextlib
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slmworks.process import abandoned
 
@@ -50,12 +50,20 @@ def _close(store: "Store", run: str) -> bool:
     record = json.loads(data)
     if record["ended"] is not None:
         return False
-    tasks = (store.read(one) for one in store.list(f"runs/{run}/") if one.endswith(".json") and one != key)
-    ends = [json.loads(task).get("ended", "") for task in tasks if task]
-    last = max([record["started"], *ends], key=_moment)
-    said = {**record, "state": "killed", "ended": last}
-    store.write(key, json.dumps(said, indent=1, ensure_ascii=False).encode())
+    found = {
+        one: store.read(one) for one in store.list(f"runs/{run}/") if one.endswith(".json") and one != key
+    }
+    tasks = {one: json.loads(data) for one, data in found.items() if data}
+    last = max([record["started"], *(task.get("ended", "") for task in tasks.values())], key=_moment)
+    for one, task in tasks.items():
+        if task.get("state") == "running":
+            _write(store, one, {**task, "state": "killed", "error": "was killed with the run"})
+    _write(store, key, {**record, "state": "killed", "ended": last})
     return True
+
+
+def _write(store: "Store", key: str, record: Mapping[str, Any]) -> None:
+    store.write(key, json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
 def _moment(when: str) -> datetime:

@@ -68,6 +68,8 @@ class RunRecord(_Record):
     file: str = ""
     text: str = ""
     """The recipe, as it was."""
+    engine: str = "local"
+    """What ran it: `local`, `kubeflow`."""
     state: str
     started: str
     ended: str | None = None

@@ -136,7 +136,8 @@ class RunUpload:
         self._log_metrics(run_id, [*_curves(task), *_summary(task)])
         self._inputs(run_id, task)
         extra = {"mlflow.note.content": self._task_note(task), **self._attach(run_id, task)}
-        self._client.set_terminated(run_id, STATUS.get(task.state, "FINISHED"), milliseconds(task.ended))
+        if task.state != "running":
+            self._client.set_terminated(run_id, STATUS.get(task.state, "FINISHED"), milliseconds(task.ended))
         self._client.log_batch(
             run_id, tags=_tags({**_about(task), **extra, PARENT: self._parent, COMPLETE: task.seal})
         )

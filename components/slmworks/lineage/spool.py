@@ -77,7 +77,7 @@ def sync(store: "Store", tracking_uri: str, run: str | None = None, *, overrule:
         return _pass(store, connect(tracking_uri), tracking_uri, runs, overrule=overrule)
 
 
-def watch(store_url: str, tracking_uri: str, run: str) -> SyncResult:
+def watch(store_url: str, tracking_uri: str, run: str, every: float = POLL) -> SyncResult:
     """Upload a run's records while it goes on; ends when it has ended, or with the process that started us.
 
     An MLflow that is down is tried again as long as the run goes on; only the last try raises.
@@ -98,7 +98,7 @@ def watch(store_url: str, tracking_uri: str, run: str) -> SyncResult:
                     raise
         if last:
             return total
-        time.sleep(POLL)
+        time.sleep(every)
 
 
 def _pass(store: "Store", tracking: "Tracking", uri: str, runs: list[str], *, overrule: bool) -> SyncResult:

@@ -1,0 +1,140 @@
+"""`slmworks submit`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from slmworks.cli.compile import lower, planned_for
+from slmworks.cli.places import chosen_store, engine_file_option, engine_of, store_option
+from slmworks.errors import BadRequest
+
+if TYPE_CHECKING:
+    from slmworks.engines.kubeflow.client import Pipelines
+    from slmworks.engines.kubeflow.pipeline import Compiled
+    from slmworks.store import Store
+
+host_option = click.option(
+    "--host",
+    envvar="KF_PIPELINES_ENDPOINT",
+    help="Address of Kubeflow Pipelines; default: the engine file's.",
+)
+
+
+@click.command()
+@click.argument("recipe", required=False)
+@engine_file_option
+@host_option
+@store_option
+@click.option(
+    "--experiment", default="", help="The experiment that it is listed under; default: the engine file's."
+)
+@click.option("--fresh", multiple=True, metavar="STEP", help="Run this step again though it was done before.")
+@click.option(
+    "--schedule", metavar="CRON", help="Run it again and again: '0 3 * * 1', with or without seconds."
+)
+@click.option("--wait", is_flag=True, help="Wait for its end, and show the states of its tasks meanwhile.")
+@click.option(
+    "--after", metavar="RUN", help="Instead of a recipe: submit what follows the approval of that run."
+)
+def submit(
+    recipe: str | None,
+    engine_path: str | None,
+    host: str | None,
+    store_url: str,
+    experiment: str,
+    fresh: tuple[str, ...],
+    schedule: str | None,
+    wait: bool,  # noqa: FBT001 - a flag of the command line
+    after: str | None,
+) -> int:
+    """Run RECIPE on Kubeflow Pipelines. Local files that it reads go into the store first.
+
+    The token comes from KUBEFLOW_TOKEN, or inside a cluster from the pod's account. With --wait the exit code
+    is that of `slmworks run`: 0 done, 1 a step failed, 99 refused by a gate.
+    """
+    if (recipe is None) == (after is None):
+        raise BadRequest("slmworks submit needs a RECIPE, or --after RUN.")
+    if schedule and (wait or after):
+        raise BadRequest("--schedule starts runs of its own later; leave out --wait and --after.")
+    cron = six_fields(schedule) if schedule else ""
+    from slmworks.engines.kubeflow.client import Pipelines
+    from slmworks.engines.kubeflow.pipeline import require_kfp
+
+    require_kfp()
+    settings = engine_of(engine_path)
+    store = chosen_store(store_url, settings, shared=True)
+    planned = planned_for(recipe, fresh) if recipe is not None else None
+    pipelines = Pipelines.connect(settings.settings.kubeflow, host)
+    if planned is None:
+        run = submit_after(store, str(after), pipelines, experiment)
+        return follow(store, pipelines, run) if wait else 0
+    compiled = lower(planned, settings, store, frozenset(fresh))
+    name = planned.recipe.name
+    if cron:
+        made = pipelines.schedule(name, compiled.first, cron, experiment)
+        click.echo(f"{name} · schedule {made} · {cron} (seconds first) · local files as they are now")
+        click.echo(f"ends   slmworks cancel {made}")
+        return 0
+    run = _start(store, pipelines, compiled, name, experiment)
+    return follow(store, pipelines, run) if wait else 0
+
+
+def _start(store: "Store", pipelines: "Pipelines", compiled: "Compiled", name: str, experiment: str) -> str:
+    from slmworks.engines.kubeflow.runs import note
+
+    run = pipelines.submit(name, compiled.first, {}, experiment)
+    note(store, run, dict(compiled.record), compiled.second)
+    click.echo(f"{name} · run {run} · store {store}")
+    click.echo(f"page   {pipelines.page(run)}")
+    return run
+
+
+def submit_after(store: "Store", first: str, pipelines: "Pipelines", experiment: str = "") -> str:
+    """Submit what follows the approval of what a run registered; returns the new run."""
+    from slmworks.engines.kubeflow.runs import following, note
+    from slmworks.lineage.records import run_record
+
+    known = run_record(store, first)
+    text = following(store, first)
+    if known is None or not text:
+        raise BadRequest(f"run {first}: nothing is known in {store} that follows its approval.")
+    run = pipelines.submit(f"{known.recipe} after approval", text, {"first_run": first}, experiment)
+    note(store, run, {"recipe": known.recipe, "file": known.file, "text": known.text, "plan": []})
+    click.echo(f"{known.recipe} · after the approval of run {first} · run {run}")
+    click.echo(f"page   {pipelines.page(run)}")
+    return run
+
+
+def follow(store: "Store", pipelines: "Pipelines", run: str) -> int:
+    """Wait for a run's end and tell what its tasks do; returns the exit code."""
+    from slmworks.cli.verdict import show_verdicts, show_waiting
+    from slmworks.cli.watch import watch
+    from slmworks.engines.kubeflow.runs import end
+    from slmworks.lineage.records import run_record, task_records
+
+    state = watch(store, pipelines, run)
+    known = run_record(store, run)
+    if known is not None and known.ended is None:  # its last task could not say so
+        end(store, known, state.state)
+        known = run_record(store, run)
+    show_verdicts(store, run, {task.task: task.manifest for task in task_records(store, run)})
+    show_waiting(known.waiting if known else None)
+    if state.state == "SUCCEEDED":
+        return 99 if known and known.state == "refused" else 0
+    words = {"FAILED": "failed", "CANCELED": "was cancelled"}.get(state.state, state.state.lower())
+    why = f": {state.error}" if state.error else ""
+    click.echo(f"slmworks: run {run} {words}{why}; see {pipelines.page(run)}", err=True)
+    return 1
+
+
+def six_fields(cron: str) -> str:
+    """A cron line as Kubeflow reads it, seconds first; BadRequest for one that isn't."""
+    fields = cron.split()
+    if len(fields) == 5:
+        return " ".join(["0", *fields])
+    if len(fields) == 6 or (len(fields) == 1 and cron.startswith("@")):
+        return " ".join(fields)
+    raise BadRequest(
+        f"--schedule '{cron}': a cron line has five fields (minute hour day month weekday), or six with the "
+        "seconds first."
+    )

@@ -1,0 +1,30 @@
+"""Local files go into the store before a plan runs elsewhere: no cluster sees this machine's disk.
+
+The fetch that reads them is done here. Its result has the same identity everywhere, so the pipeline's own
+task finds it, and nothing is ever read from a path.
+"""
+
+from collections.abc import Mapping
+
+from slmworks.fetch import Source
+from slmworks.manifest import Manifest
+from slmworks.planned import Plan
+from slmworks.process import usable_cores
+from slmworks.stage import Emit
+from slmworks.store import Store
+from slmworks.task import Running
+
+
+def bring(
+    plan: Plan, sources: Mapping[str, Mapping[str, Source]], store: Store, emit: Emit = lambda _event: None
+) -> dict[str, Manifest]:
+    """Task -> manifest of every fetch that reads local files; `sources` are pinned."""
+    found: dict[str, Manifest] = {}
+    for task in plan:
+        own = sources.get(task.id, {})
+        if any(source.kind == "local" for source in own.values()):
+            spec = task.spec(run="", store=store.url, sources=own, threads=usable_cores())
+            manifest = Running.prepare(spec, {}, emit).deliver().manifest
+            assert manifest is not None
+            found[task.id] = manifest
+    return found

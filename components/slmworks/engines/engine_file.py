@@ -1,0 +1,209 @@
+"""The engine file: one an environment. Where each family of plugins runs, with what, beside which services.
+
+Never part of an identity: the same recipe has the same digests whatever this file says. It holds no
+secret, only where a cluster keeps one.
+
+    store: s3://works/store
+    families: {slmworks-torch: {image: "registry.example/slmworks-torch:0.1.0"}}
+    stages: {finetune: {cpu: "8", memory: 16Gi}}
+    secrets: {AWS_SECRET_ACCESS_KEY: {secret: store, key: secret-key}}
+"""
+
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ValidationError
+
+from slmworks.catalog import STAGES
+from slmworks.document import Where, load, place, read_text
+from slmworks.engines.settings import Pod, Settings
+from slmworks.errors import BadRequest, did_you_mean
+from slmworks.fetch.url import SECRET_WORDS, refuse_credentials
+from slmworks.planned import PlannedTask
+from slmworks.store import Store, open_store
+
+CORE = "slmworks"
+"""The core's distribution."""
+
+
+@dataclass(frozen=True)
+class EngineFile:
+    """An engine file that was read; without one, `EngineFile()`: everything here, in this environment."""
+
+    settings: Settings = field(default_factory=Settings)
+    file: str = "engine file"
+    folder: Path = field(default_factory=Path)
+    lines: Mapping[Where, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read and check the file at `path`; BadRequest names the line, the problem and the way out."""
+        text = read_text(path, "engine file")
+        return cls.parse(text, file=str(path), folder=Path(path).absolute().parent)
+
+    @classmethod
+    def parse(cls, text: str, *, file: str = "engine file", folder: Path | None = None) -> Self:
+        """Read and check a file's text."""
+        value, lines = load(text, file, "an engine file", needs="at least `store`")
+        if not isinstance(value, dict):
+            raise BadRequest(f"{file}: an engine file is a mapping; it begins with `store: …`.")
+        try:
+            settings = Settings.model_validate(_tuples(value))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = _where(first["loc"])
+            raise BadRequest(f"{place(file, lines, where)}: {_problem(first, where)}") from None
+        found = cls(settings, file, folder or Path(), lines)
+        found._check()
+        return found
+
+    def at(self, *where: str | int) -> str:
+        """A place for an error message."""
+        return place(self.file, self.lines, where)
+
+    def _check(self) -> None:
+        for stage in self.settings.stages:
+            if stage not in STAGES:
+                raise BadRequest(f"{self.at('stages', stage)}: no such stage. {did_you_mean(stage, STAGES)}")
+        for word in ("store", "tracking", "images"):
+            self._refuse_credentials(getattr(self.settings, word) or "", word)
+        self._refuse_credentials(self.settings.kubeflow.host or "", "kubeflow", "host")
+        for variable, value in self.settings.env.items():
+            self._refuse_credentials(value, "env", variable)
+            if variable in self.settings.secrets:
+                raise BadRequest(f"{self.at('env', variable)}: is among `secrets` too; keep one.")
+            if is_secret(variable):
+                raise BadRequest(
+                    f"{self.at('env', variable)}: looks like a secret, which this file is no place for; put "
+                    f"it into a Secret of the cluster: secrets: {{{variable}: {{secret: …, key: …}}}}."
+                )
+
+    def _refuse_credentials(self, value: str, *where: str) -> None:
+        try:
+            refuse_credentials(value)
+        except BadRequest:
+            raise BadRequest(
+                f"{self.at(*where)}: holds a user, a password or a token; leave them out of the address and "
+                "give them by reference under `secrets`."
+            ) from None
+
+    def open_store(self) -> Store:
+        """The store that the file names; a folder is relative to the file. BadRequest where it names none."""
+        named = self.settings.store
+        if not named:
+            raise BadRequest(f"{self.file}: names no store; add  store: s3://bucket/prefix.")
+        try:
+            return open_store(named if ":" in named else str(self.folder / named))
+        except BadRequest as error:
+            raise BadRequest(f"{self.at('store')}: {error}") from None
+
+    # --- what a task gets --------------------------------------------------------------------------
+
+    def pod(self, task: PlannedTask) -> Pod:
+        """What a task runs with: its step's settings, else its stage's, its family's, the defaults."""
+        said = self.settings
+        found = said.defaults
+        wide = [said.families.get(task.family), said.stages.get(task.stage)]
+        if not task.brings:
+            wide.append(said.steps.get(task.step))
+        for narrower in wide:
+            found = narrower.over(found) if narrower else found
+        return found
+
+    def image(self, task: PlannedTask) -> str:
+        """The image that holds a task's family; BadRequest where none is named."""
+        return self._image(task.family, f"which {task.id} ({task.stage} {task.plugin}) runs in")
+
+    def core_image(self) -> str:
+        """The image of the core's own steps."""
+        return self._image(CORE, "which ends every run")
+
+    def _image(self, family: str, why: str) -> str:
+        named = self.settings.families.get(family)
+        if named and named.image:
+            return named.image
+        if self.settings.images and (family == CORE or family.startswith(f"{CORE}-")):
+            name = f"{CORE}-core" if family == CORE else family
+            return f"{self.settings.images.rstrip('/')}/{name}:{version_of(family)}"
+        raise BadRequest(f"{self.at('families')}: no image for {family}, {why}; add  {family}: {{image: …}}.")
+
+    def python(self, task: PlannedTask) -> Path | None:
+        """The interpreter of a family that has an environment of its own on this machine, or None."""
+        named = self.settings.families.get(task.family)
+        if not named or not named.python:
+            return None
+        found = self.folder / named.python
+        if not found.is_file():
+            raise BadRequest(
+                f"{self.at('families', task.family, 'python')}: no such file; make the environment "
+                f"(python3 -m venv …) and install '{task.family}[run]' in it."
+            )
+        return found
+
+
+def is_secret(variable: str) -> bool:
+    """Whether a variable's name says that its value is nobody's business."""
+    low = variable.lower()
+    named = any(secret in low.replace("_", "") for secret in SECRET_WORDS)
+    return named or low.endswith(("_key", "_pass", "_pwd"))
+
+
+def version_of(distribution: str) -> str:
+    """The installed version of a distribution; BadRequest when it isn't installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        raise BadRequest(
+            f"{distribution} is not installed here, so its image's version isn't known: "
+            f"pip install {distribution}"
+        ) from None
+
+
+def engine_schema() -> dict[str, Any]:
+    """The JSON schema of engine files, for editors."""
+    schema = Settings.model_json_schema()
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, **schema, "title": "slmworks engine file"}
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, which strict fields want."""
+    if isinstance(value, dict):
+        return {key: _tuples(inner) for key, inner in value.items()}
+    return tuple(_tuples(inner) for inner in value) if isinstance(value, list) else value
+
+
+def _where(loc: tuple[int | str, ...]) -> Where:
+    """A place in the file, without what only pydantic calls a place (`[key]`)."""
+    return tuple(part for part in loc if part != "[key]")
+
+
+def _problem(error: Any, where: Where) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"no such setting. {did_you_mean(str(where[-1]), _words(where[:-1]))}"
+    if error["type"] == "missing":
+        return "is needed."
+    message = error["msg"].removeprefix("Value error, ").replace("String should match pattern", "must match")
+    got = error["input"]
+    shown = "" if isinstance(got, dict | tuple) else f", got {str(got)[:60]!r}"
+    quotes = error["type"] == "string_type" and isinstance(got, int | float)
+    hint = f"; write it in quotes: '{got}'" if quotes else ""
+    return f"{message[0].lower()}{message[1:]}{shown}{hint}."
+
+
+def _words(where: Where) -> list[str]:
+    """The settings that there are at a place."""
+    model: Any = Settings
+    for part in where:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[str(part)].annotation
+        else:  # a mapping's value, or an item of a list
+            model = next(arg for arg in reversed(typing.get_args(model)) if arg not in (Ellipsis, type(None)))
+        if type(None) in typing.get_args(model):
+            model = typing.get_args(model)[0]
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -1,0 +1,122 @@
+"""One task as a container component: typed inputs and outputs, and the command that every engine starts.
+
+A function is what `kfp` reads a component's interface from, so here one is made for each task.
+"""
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slmworks.planned import PlannedTask
+from slmworks.stage import output
+
+if TYPE_CHECKING:
+    from kfp.dsl.base_component import BaseComponent
+
+MADE, PAGE, CONFUSION = "made", "page", "confusion"
+"""Outputs: the manifest of the result, a gate's page, a classifier's confusion matrix."""
+
+PASSED = "Output"
+"""Parameter of a gate: whether it let a candidate through. `kfp.local` finds the value of a condition only
+under this name, which `kfp` itself keeps from being given; hence `_renamed`."""
+
+COMMAND = ("python3", "-m", "slmworks")
+
+TYPES = {
+    "Dataset": "Dataset",
+    "Model": "Model",
+    "Release": "Model",
+    "Report": "Metrics",
+    "Verdict": "Metrics",
+}
+"""Kind of artifact -> Kubeflow's type of it; others are plain artifacts."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One input artifact of a component: joins are numbered, since Kubeflow has no input of several."""
+
+    name: str
+    """`teacher`; `reports_1`, `reports_2`, … for a port that joins."""
+    maker: str
+    """Id of the task that makes it."""
+
+
+def slots(task: PlannedTask) -> list[Slot]:
+    """The input artifacts of a task, in the order of its ports."""
+    found: list[Slot] = []
+    for port, makers in task.inputs.items():
+        if isinstance(makers, str):
+            found.append(Slot(port, makers))
+        else:
+            found += [Slot(f"{port}_{number}", maker) for number, maker in enumerate(makers, 1)]
+    return found
+
+
+def port_of(slot: str, stage_ports: Mapping[str, Any]) -> str:
+    """The port that an input artifact belongs to."""
+    return slot if slot in stage_ports else slot.rpartition("_")[0]
+
+
+def component(
+    task: PlannedTask, image: str, takes: Mapping[str, PlannedTask], parameters: tuple[str, ...]
+) -> "BaseComponent":
+    """The component of a task; `takes` are its input artifacts, `parameters` its text parameters."""
+    from kfp import dsl
+
+    kinds = {name: _type(maker) for name, maker in takes.items()}
+    made: dict[str, Any] = {MADE: dsl.Output[_type(task)]}
+    if task.stage == "gate":
+        made |= {PAGE: dsl.Output[dsl.HTML], "passed": dsl.OutputPath(bool)}
+    if getattr(task.configured, "predicts", False):
+        made[CONFUSION] = dsl.Output[dsl.ClassificationMetrics]
+    annotations = {
+        **dict.fromkeys(parameters, str),
+        **{name: dsl.Input[kind] for name, kind in kinds.items()},
+        **made,
+    }
+    words = (*COMMAND, "task", "--executor-input")
+    return _renamed(container(task.id, _description(task), annotations, image, words))
+
+
+def container(
+    name: str, description: str, annotations: Mapping[str, Any], image: str, words: tuple[str, ...]
+) -> "BaseComponent":
+    """A container component that is called with Kubeflow's executor input as its last word."""
+    from kfp import dsl
+
+    def run(*_: Any, **__: Any) -> dsl.ContainerSpec:
+        return dsl.ContainerSpec(
+            image=image, command=list(words), args=[dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER]
+        )
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    given = [inspect.Parameter(one, kind, annotation=hint) for one, hint in annotations.items()]
+    run.__name__ = slug(name)
+    run.__doc__ = description
+    run.__signature__ = inspect.Signature(given)  # type: ignore[attr-defined]
+    return dsl.container_component(run)
+
+
+def _renamed(made: "BaseComponent") -> "BaseComponent":
+    outputs = made.component_spec.outputs
+    if "passed" in outputs:
+        outputs[PASSED] = outputs.pop("passed")
+    return made
+
+
+def slug(name: str) -> str:
+    """A name as Kubeflow takes it: small letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _type(task: PlannedTask) -> Any:
+    from kfp import dsl
+
+    return getattr(dsl, TYPES.get(output(type(task.configured)).kind, "Artifact"))
+
+
+def _description(task: PlannedTask) -> str:
+    return (type(task.configured).__doc__ or task.id).strip().partition("\n")[0]

@@ -1,0 +1,156 @@
+"""Plan -> Kubeflow pipelines: one up to the approval, and one for what follows it.
+
+A refused gate is a normal end: it exits 0 and says False, and what follows it is under a condition. Nothing
+waits in a pod for a person: the first pipeline ends at `register`.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slmworks.engines.engine_file import EngineFile
+from slmworks.engines.kubeflow.component import COMMAND, MADE, PASSED, component, container, slots, slug
+from slmworks.engines.kubeflow.packed import pack
+from slmworks.engines.kubeflow.pod import equip
+from slmworks.errors import BadRequest
+from slmworks.fetch import Source
+from slmworks.planned import Plan, PlannedTask
+from slmworks.records import plan_record
+
+if TYPE_CHECKING:
+    from kfp.dsl import PipelineTask
+
+AFTER = "first_run"
+"""Parameter of the second pipeline: the run whose release was approved."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A recipe as Kubeflow takes it: YAML, one document for the pipeline and one for Kubernetes."""
+
+    first: str
+    """Up to the approval."""
+    second: str = ""
+    """What follows the approval; empty where nothing does."""
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """What a run of the first pipeline says of its plan."""
+
+
+def compile_plan(
+    plan: Plan,
+    engine: EngineFile,
+    store: str,
+    sources: Mapping[str, Mapping[str, Source]],
+    fresh: frozenset[str] = frozenset(),
+) -> Compiled:
+    """Lower a plan. `sources` are its outside references by task and name, local files pinned."""
+    require_kfp()
+    build = _Build(plan, engine, store, sources, fresh)
+    after = [task for task in plan if task.after_approval]
+    second = build.segment(after, f"{plan.recipe.name} after approval") if after else ""
+    first = [task for task in plan if not task.after_approval]
+    record = segment_record(plan, first)
+    return Compiled(build.segment(first, plan.recipe.name, second), second, record)
+
+
+def require_kfp() -> None:
+    """BadRequest with the install line where `kfp` is missing."""
+    from importlib.util import find_spec
+
+    for module in ("kfp", "kfp.kubernetes"):
+        if find_spec(module) is None:
+            raise BadRequest(
+                "Kubeflow needs a package that is not installed: pip install 'slmworks[kubeflow]'"
+            )
+
+
+@dataclass
+class _Build:
+    plan: Plan
+    engine: EngineFile
+    store: str
+    sources: Mapping[str, Mapping[str, Source]]
+    fresh: frozenset[str]
+    made: dict[str, "PipelineTask"] = field(default_factory=dict)
+
+    def segment(self, tasks: list[PlannedTask], name: str, second: str = "") -> str:
+        """The YAML of one pipeline."""
+        from kfp import compiler, dsl
+
+        self.made = {}
+        ids = {task.id for task in tasks}
+        later = any(need not in ids for task in tasks for need in task.needs)
+
+        def line(**given: Any) -> None:
+            with dsl.ExitHandler(self._closing(tasks, second), name=self.plan.recipe.name):
+                for task in tasks:
+                    self._add(task, given.get(AFTER))
+
+        def first() -> None:
+            line()
+
+        def after(first_run: str) -> None:
+            line(first_run=first_run)
+
+        pipeline = dsl.pipeline(name=slug(name), description=self.plan.recipe.description or None)(
+            after if later else first
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "pipeline.yaml"
+            compiler.Compiler().compile(pipeline, str(path))
+            return path.read_text(encoding="utf-8")
+
+    def _add(self, task: PlannedTask, first_run: Any) -> None:
+        from kfp import dsl
+
+        taken = {slot.name: slot.maker for slot in slots(task)}
+        here = {name: maker for name, maker in taken.items() if maker in self.made}
+        earlier = {name: maker for name, maker in taken.items() if maker not in self.made}
+        spec = task.spec(
+            run="",
+            store=self.store,
+            sources=self.sources.get(task.id, {}),
+            threads=self.engine.pod(task).threads,
+            fresh=task.step in self.fresh,
+            recipe=self.plan.recipe.name,
+        )
+        given = {"spec": spec.encode(), "run": dsl.PIPELINE_JOB_ID_PLACEHOLDER}
+        if earlier:
+            given |= {"earlier": json.dumps(earlier), "earlier_run": first_run}
+        makers = {name: self.plan.tasks[maker] for name, maker in here.items()}
+        image = self.engine.image(task)
+        with ExitStack() as conditions:
+            for gate in self._gates(here.values()):
+                passed = self.made[gate].outputs[PASSED] == True  # noqa: E712 - an expression of kfp's
+                conditions.enter_context(dsl.If(passed, name="passed"))
+            added = component(task, image, makers, tuple(given))(
+                **given, **{name: self.made[maker].outputs[MADE] for name, maker in here.items()}
+            )
+        added.set_display_name(task.id)
+        self.made[task.id] = equip(added, self.engine, self.engine.pod(task), image)
+
+    def _gates(self, makers: Any) -> Iterator[str]:
+        """The gates among the tasks that one reads: only `register` reads a verdict."""
+        yield from dict.fromkeys(maker for maker in makers if self.plan.tasks[maker].stage == "gate")
+
+    def _closing(self, tasks: list[PlannedTask], second: str) -> "PipelineTask":
+        """The task that runs last, whatever happened: it ends the run's record."""
+        from kfp import dsl
+
+        told = {"store": self.store, "after_approval": second, **segment_record(self.plan, tasks)}
+        annotations = {"what": str, "run": str, "status": dsl.PipelineTaskFinalStatus}
+        image = self.engine.core_image()
+        description = "End the run's record and bring MLflow up to date."
+        made = container("close", description, annotations, image, (*COMMAND, "close", "--executor-input"))
+        closing = made(what=pack(told), run=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
+        closing.set_display_name("close")
+        return equip(closing, self.engine, self.engine.settings.defaults, image)
+
+
+def segment_record(plan: Plan, tasks: Iterable[PlannedTask]) -> dict[str, Any]:
+    """What a run's record says of its plan: only the tasks that are in its pipeline."""
+    return {**plan_record(plan), "plan": [task.edge() for task in tasks]}

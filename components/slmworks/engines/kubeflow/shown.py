@@ -1,0 +1,87 @@
+"""What a person finds in Kubeflow's pages: numbers, a confusion matrix, a gate's page."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from slmworks.artifact import Artifact, Report
+from slmworks.engines.kubeflow.component import CONFUSION, MADE, PAGE, PASSED
+from slmworks.engines.kubeflow.entry import ExecutorInput
+from slmworks.errors import SlmworksError
+from slmworks.lineage.packets import packet
+from slmworks.spec import TaskSpec
+from slmworks.store import Store
+from slmworks.task import Outcome
+
+MOST_LABELS = 60
+"""A confusion matrix of more would not fit into Kubeflow's metadata (64 kB), nor on a screen."""
+
+
+def answer(said: ExecutorInput, spec: TaskSpec, outcome: Outcome, store: Store) -> None:
+    """Write every output of a task that ended well (a refused gate did)."""
+    manifest = outcome.manifest
+    assert manifest is not None
+    metadata = {MADE: _about(spec, outcome, store)}
+    said.write(MADE, manifest.dump())
+    if PASSED in said.files:
+        said.write_parameter(PASSED, manifest.passed and not manifest.absent)
+    if PAGE in said.outputs:
+        said.write(PAGE, _page(store, manifest.digest))
+    if CONFUSION in said.outputs:
+        said.write(CONFUSION, "")
+        metadata[CONFUSION] = _confusion(store, manifest.digest)
+    said.finish(metadata)
+
+
+def _about(spec: TaskSpec, outcome: Outcome, store: Store) -> dict[str, Any]:
+    """What stands beside an artifact: numbers first, since Kubeflow shows those of Metrics as a table."""
+    manifest = outcome.manifest
+    assert manifest is not None
+    if manifest.absent:
+        return {"absent": manifest.absent}
+    return {
+        **_numbers(manifest.summary),
+        "bytes": manifest.size,
+        "digest": manifest.digest,
+        "store": f"{store.url}/{manifest.key}",
+        "plugin": f"{spec.stage} {spec.plugin}",
+        "options": dict(spec.options),
+        "cached": outcome.state == "cached",
+    }
+
+
+def _numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in summary.items()
+        if isinstance(value, str | bool) or (isinstance(value, int | float) and math.isfinite(value))
+    }
+
+
+def _page(store: Store, verdict: str) -> str:
+    try:
+        return packet(store, verdict)[1] if verdict else ""
+    except SlmworksError as error:  # a page never fails a gate
+        return f"<!doctype html><meta charset=utf-8><p>{error}</p>"
+
+
+def _confusion(store: Store, digest: str) -> dict[str, Any]:
+    """The confusion matrix of the test split, as Kubeflow draws it: rows are the truth."""
+    if not digest:
+        return {}
+    from slmworks.evaluate.predictions import read
+
+    report = Artifact.open(store.folder(digest), digest=digest)
+    assert isinstance(report, Report)
+    labels = report.read().get("labels", [])
+    if not 0 < len(labels) <= MOST_LABELS:
+        return {}
+    rows = read(report.path, "test")
+    counted = Counter(zip(rows.truth, rows.predicted, strict=True))
+    return {
+        "confusionMatrix": {
+            "annotationSpecs": [{"displayName": label} for label in labels],
+            "rows": [{"row": [counted[truth, said] for said in labels]} for truth in labels],
+        }
+    }

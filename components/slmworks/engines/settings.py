@@ -1,0 +1,172 @@
+"""What an engine file can say, word by word. Values only; `engine_file` reads and looks up."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+"""A name of Kubernetes."""
+Duration = Annotated[str, Field(pattern=r"^[1-9]\d*[smhd]$", examples=["90s", "4h"])]
+Cpu = Annotated[
+    str,
+    BeforeValidator(lambda given: str(given) if type(given) in (int, float) else given),
+    Field(pattern=r"^([1-9]\d*m|\d+(\.\d+)?)$", examples=["2", "500m"]),
+]
+Memory = Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi|Ti|M|G|T)?$", examples=["16Gi"])]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Folder = Annotated[str, Field(pattern=r"^/[^:]*$")]
+"""An absolute path in a container."""
+
+
+def _exact(image: str) -> str:
+    name, _, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    sound = not digest or re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
+    if not re.fullmatch(r"[a-z0-9][\w.:/-]*", name) or not sound:
+        raise ValueError("not the name of an image; it looks like registry.example/name:1.0")
+    if not digest and tag in ("", "latest"):
+        raise ValueError("name a tag (not `latest`) or a digest, so that every run means the same image")
+    return image
+
+
+Image = Annotated[str, AfterValidator(_exact)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=(), strict=True
+    )
+
+
+class Toleration(_Part):
+    """A taint that a pod may stand, in Kubernetes' words."""
+
+    key: str | None = None
+    """The taint's key; left out: every taint (with `operator: Exists`)."""
+    operator: Literal["Equal", "Exists"] = "Equal"
+    """How `value` is compared."""
+    value: str | None = None
+    """The taint's value."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Which effect is stood; left out: all."""
+
+
+class Accelerator(_Part):
+    """Devices that a pod gets."""
+
+    type: str
+    """The resource's name, such as `nvidia.com/gpu`."""
+    count: PositiveInt = 1
+    """How many."""
+
+
+class SecretKey(_Part):
+    """Where a cluster keeps a secret value. Only the reference is ever written anywhere."""
+
+    secret: Name
+    """Name of the Kubernetes Secret."""
+    key: str
+    """The key in it."""
+
+
+class Volume(_Part):
+    """A volume that every pod sees, such as the one that holds the store."""
+
+    claim: Name
+    """Name of the PersistentVolumeClaim."""
+    path: Folder
+    """Where it is mounted."""
+
+
+class Pod(_Part):
+    """What a task gets to run with. What isn't said is taken from the next wider place."""
+
+    cpu: Cpu | None = None
+    """Cores, requested and as the limit; a task uses as many threads."""
+    memory: Memory | None = None
+    """Memory, requested and as the limit."""
+    accelerator: Accelerator | None = None
+    """Devices."""
+    node_selector: dict[str, str] | None = None
+    """Labels that the node must have."""
+    tolerations: tuple[Toleration, ...] | None = None
+    """Taints that are stood."""
+    retries: Annotated[int, Field(ge=0, le=10)] | None = None
+    """How often a task that failed is started again, with growing pauses. What was done stays done."""
+    timeout: Duration | None = None
+    """After which a task is ended."""
+
+    def over(self, wider: "Pod") -> "Pod":
+        """This, and what it leaves open from `wider`."""
+        mine = {name: value for name, value in self if name in Pod.model_fields and value is not None}
+        return Pod.model_construct(**{**dict(wider), **mine})
+
+    @property
+    def threads(self) -> int:
+        """Threads for a task; 0: as many as it finds cores."""
+        if self.cpu is None:
+            return 0
+        return max(1, int(self.cpu[:-1]) // 1000 if self.cpu.endswith("m") else int(float(self.cpu)))
+
+    @property
+    def seconds(self) -> int | None:
+        """The time-out in seconds."""
+        return int(self.timeout[:-1]) * SECONDS[self.timeout[-1]] if self.timeout else None
+
+
+class Family(Pod):
+    """Where a family of plugins (a distribution) runs, and with what."""
+
+    image: Image | None = None
+    """Its image, with a tag or a digest."""
+    python: str | None = None
+    """Locally: the interpreter of an environment of its own, relative to this file. For families whose
+    packages can't be installed beside the others'."""
+
+
+class Kubeflow(_Part):
+    """Kubeflow Pipelines."""
+
+    host: str | None = None
+    """Address of the API, such as `https://kubeflow.example/pipeline`. The token comes from KUBEFLOW_TOKEN,
+    or inside a cluster from the pod's account."""
+    namespace: Name | None = None
+    """The profile's namespace, where there are several."""
+    experiment: str = "slmworks"
+    """The experiment that runs are listed under."""
+    service_account: Name | None = None
+    """The account that pods run as."""
+    pull_secrets: tuple[Name, ...] = ()
+    """Names of the Secrets that images are pulled with."""
+    on_approval: Literal["nothing", "submit"] = "nothing"
+    """`submit`: `slmworks approve` submits what follows the approval."""
+
+
+class Settings(_Part):
+    """Everything an engine file can say."""
+
+    store: str | None = None
+    """Where results lie: a folder or `s3://bucket/prefix`."""
+    tracking: str | None = None
+    """MLflow's address."""
+    images: str | None = None
+    """Where our own images lie, such as `registry.example/works`: `<images>/<distribution>:<version>`."""
+    families: dict[str, Family] = {}
+    """Distribution of a family -> where it runs."""
+    defaults: Pod = Pod()
+    """For every task."""
+    stages: dict[str, Pod] = {}
+    """Stage -> what its tasks get; outweighs the family's."""
+    steps: dict[str, Pod] = {}
+    """A recipe's step -> what its tasks get; outweighs the stage's."""
+    env: dict[Variable, str] = {}
+    """Variables of every pod; nothing secret."""
+    secrets: dict[Variable, SecretKey] = {}
+    """Variables of every pod whose value a cluster's Secret holds."""
+    volumes: tuple[Volume, ...] = ()
+    """Volumes of every pod."""
+    kubeflow: Kubeflow = Kubeflow()
+    """Settings of Kubeflow Pipelines alone."""
