@@ -37,8 +37,7 @@ test-slow: install
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 test-docker: install
-	IMAGES="$(foreach image,$(IMAGES),$(image)=$(call tag,$(image)))" DOCKER="$(DOCKER)" \
-		$(BIN)/python -m pytest -m docker tests/docker $(PYTEST_ARGS)
+	IMAGE="$(call tag,{})" DOCKER="$(DOCKER)" $(BIN)/python -m pytest -m docker tests/docker $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check
@@ -53,6 +52,7 @@ format: install
 
 schema: install
 	$(SLMWORKS) schema > pipelines/recipe.schema.json
+	$(SLMWORKS) schema engine-file > pipelines/engines/engine.schema.json
 
 # Container images, one for the core and one a family:
 #   make images IMAGES="text serve" REGISTRY=registry.example/team TAG=v1 DOCKER=podman

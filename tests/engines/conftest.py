@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from s3 import s3, s3_server, secret  # noqa: F401 - fixtures
 from slmworks.cli.display import Plain
 from slmworks.engines.local import Run
 from slmworks.plan import plan

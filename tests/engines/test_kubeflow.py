@@ -1,13 +1,228 @@
 """A recipe as a Kubeflow pipeline: the compiled file, run by `kfp.local`."""
 
-from local_kfp import compiled, run_pipeline
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("kfp")
+
+from local_kfp import IMAGES, compiled, run_pipeline
+
+from slmworks.engines.kubeflow.packed import pack
+from slmworks.lineage.records import run_ids, run_record
+from slmworks.spec import TaskSpec
+from slmworks.store import open_store
 
 
-def test_the_same_digests_as_on_this_machine_and_one_cache(works, tmp_path) -> None:
+def test_the_same_digests_as_on_this_machine_and_one_cache(works, tmp_path: Path) -> None:
+    elsewhere = open_store(str(tmp_path / "cluster"))
+    ended = run_pipeline(compiled(works.write(), elsewhere).first, elsewhere, tmp_path / "root")
+    assert ended.succeeded, ended.log
     local = works.run()
-    first = compiled(works.write(), works.store).first
-    ended = run_pipeline(first, works.store, tmp_path / "root")
-    print(ended.log)
-    assert ended.succeeded
     assert ended.digests == works.digests(local)
+    local_files = {"raw", "teacher.model"}  # brought into the store when it was compiled
+    assert {task for task, state in ended.states.items() if state == "cached"} == local_files
+    works.store = elsewhere
+    again = works.run()
+    assert not again.worked
+    ended = run_pipeline(compiled(works.write(), elsewhere).first, elsewhere, tmp_path / "root2")
     assert set(ended.states.values()) == {"cached"}
+
+
+def test_the_record_of_the_run_is_as_complete_as_the_local_engine_s(works, tmp_path: Path) -> None:
+    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+    local = run_record(works.store, works.run().id)
+    assert (ended.record.state, ended.record.engine) == ("done", "kubeflow")
+    assert ended.record.ended > ended.record.started
+    assert (ended.record.text, ended.record.plan) == (local.text, local.plan)
+
+
+def test_artifacts_are_manifests_with_what_a_person_wants_to_see(works, tmp_path: Path) -> None:
+    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+    made = json.loads((ended.folders["teacher"] / "made").read_text())
+    assert made["digest"] == ended.digests["teacher"]
+    shown = output(ended, "teacher")
+    assert shown["digest"] == made["digest"]
+    assert shown["store"] == f"{works.store.url}/objects/{made['digest']}"
+    assert shown["plugin"] == "finetune toy"
+    assert shown["options"]["rate"] == 0.1
+    assert "passed" in (ended.folders["gate"] / "page").read_text()
+    assert (ended.folders["gate"] / "passed").exists() is False
+    assert (ended.folders["gate"] / "Output").read_text() == "true"
+
+
+def output(ended, task: str) -> dict:
+    """What Kubeflow shows beside a task's result."""
+    said = json.loads((ended.folders[task] / "executor_output.json").read_text())
+    return said["artifacts"]["made"]["artifacts"][0]["metadata"]
+
+
+def test_the_log_reads_like_the_terminal(works, tmp_path: Path) -> None:
+    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+    lines = [line.strip() for line in ended.log.splitlines()]
+    at = lines.index("teacher: starts (finetune toy)")
+    assert any(line.startswith("✓ teacher: done: ") for line in lines[at:])
+    assert "= raw: cached: 3 files" in ended.log or "= raw: cached" in ended.log
+
+
+def test_a_task_that_fails_fails_the_pipeline_after_the_others_have_ended(works, tmp_path: Path) -> None:
+    works.recipe = works.recipe.replace("seconds: 0}", "fail: true}") + (
+        "  other: {stage: quantize, uses: toy-onnx, from: {model: ./onnx}}\n"
+    )
+    (works.folder / "onnx").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (works.folder / "onnx" / name).write_text("{}")
+    works.recipe = works.recipe.replace(
+        "uses: toy-onnx, from: {model: ./onnx}", "uses: toy, from: {model: ./onnx, calibration: curate}"
+    )
+    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+    assert not ended.succeeded
+    assert ended.record.state == "failed"
+    assert ended.states["teacher"] == "failed"
+    assert ended.states["student"] == "skipped"
+    assert ended.states["other"] == "done"
+    assert "slmworks: teacher: RuntimeError: the optimizer exploded" in ended.log
+
+
+REFUSED = "  gate: {uses: toy, from: {reports: evaluate}, with: {allow: false}}\n  register: {from: {verdict: gate}, with: {name: toy}}\n"
+
+
+def test_a_refused_gate_is_a_normal_end_and_what_follows_is_left_out(works, tmp_path: Path) -> None:
+    works.recipe = works.recipe.replace("  gate: {uses: toy, from: {reports: evaluate}}\n", REFUSED)
+    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+    assert ended.succeeded, ended.log
+    assert ended.states["gate"] == "refused"
+    assert ended.states["register"] == "skipped"
+    assert ended.record.state == "refused"
+    assert (ended.folders["gate"] / "Output").read_text() == "false"
+    assert "⊘ gate: refused: refused: 3 points short" in ended.log
+
+
+def test_an_image_with_other_code_says_which_one_to_build(works, tmp_path: Path, monkeypatch) -> None:
+    text = compiled(works.write(), works.store).first
+    planned = re.findall(r"constant: (eyJ[\w+/=]+)", text)
+    spec = next(one for one in map(TaskSpec.decode, planned) if one.id == "curate")
+    other = spec.model_copy(update={"code": "0" * 64})
+    text = text.replace(spec.encode(), other.encode())
+    monkeypatch.setenv("SLMWORKS_REVISION", "abc1234")
+    monkeypatch.setenv("SLMWORKS_IMAGE", "toy:1")
+    ended = run_pipeline(text, works.store, tmp_path / "root")
+    assert not ended.succeeded
+    assert "slmworks: curate: curate toy (slmworks-toy 1.0) is other code here than where" in ended.log
+    assert "Build the image toy:1, made from revision abc1234, again" in ended.log
+    assert ended.states["curate"] == "failed"
+
+
+def test_a_champion_means_the_same_in_every_task_of_a_run(works, tmp_path: Path) -> None:
+    works.recipe += (
+        "  champion: {stage: evaluate, uses: toy, from: {model: 'models:/toy@champion', data: curate}}\n"
+    )
+    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+    assert ended.succeeded, ended.log
+    assert ended.states["champion.model"] == ended.states["champion"] == "absent"
+    pinned = [key for key in works.store.list(f"runs/{ended.run}/") if "/pinned/" in key]
+    assert pinned == [f"runs/{ended.run}/pinned/toy@champion"]
+    assert output(ended, "champion") == {"absent": "no model is registered as toy yet"}
+
+
+def test_an_edit_of_a_local_file_makes_another_pipeline(works) -> None:
+    before = compiled(works.write(), works.store).first
+    assert compiled(works.write(), works.store).first == before
+    (works.folder / "train.csv").write_text("other rows")
+    assert compiled(works.write(), works.store).first != before
+
+
+def test_the_task_of_a_pod_that_died_is_said_to_have_failed(works) -> None:
+    from slmworks.engines.closing import close
+
+    edges = [
+        {"id": "a", "step": "a", "stage": "curate", "plugin": "toy", "inputs": {}, "coordinates": {}},
+        {
+            "id": "b",
+            "step": "b",
+            "stage": "finetune",
+            "plugin": "toy",
+            "inputs": {"data": ["a"]},
+            "coordinates": {},
+        },
+    ]
+    plan = {"recipe": "toy", "file": "", "text": "", "plan": edges}
+    lines = close(works.store, "r1", "failed", plan, engine="kubeflow", tracking="")
+    assert "killed (by hand, or for want of memory)" in lines[-1]
+    assert works.record("r1", "a")["state"] == "failed"
+    assert works.record("r1", "b")["state"] == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["task", "--executor-input", "no"], "not what Kubeflow passes"),
+        (["task", "--executor-input", "{}"], "not what Kubeflow passes"),
+        (["task", "--executor-input", '{"outputs": {"outputFile": "x"}}'], "no parameter 'spec'"),
+        (["task"], "needs --spec"),
+        (["close", "--executor-input", '{"inputs": {"parameterValues": {"what": "x", "run": "r"}}, "outputs": {"outputFile": "x"}}'], "not what was compiled"),
+    ],
+)  # fmt: skip
+def test_what_is_no_executor_input_is_one_line(words, said) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "slmworks", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+SECRETS = (
+    IMAGES
+    + """\
+secrets:
+  AWS_SECRET_ACCESS_KEY: {secret: store-credentials, key: secret-key}
+  AWS_ACCESS_KEY_ID: {secret: store-credentials, key: key-id}
+"""
+)
+
+
+def test_on_s3_with_a_secret_that_is_found_nowhere(works, s3, secret, tmp_path: Path, monkeypatch) -> None:
+    store = open_store(s3)
+    tracking = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("SLMWORKS_TRACKING", tracking)
+    pipelines = compiled(works.write(), store, SECRETS)
+    ended = run_pipeline(pipelines.first, store, tmp_path / "root")
+    assert ended.succeeded, ended.log
+    assert ended.digests == works.digests(works.run())
+    assert "uploaded" in ended.log
+    assert "store-credentials" in pipelines.first
+    texts = [pipelines.first, ended.log, (tmp_path / "mlflow.db").read_bytes().decode("latin-1")]
+    texts += [(store.read(key) or b"").decode("latin-1") for key in store.list("")]
+    texts += [path.read_text("latin-1") for path in (tmp_path / "root").rglob("*") if path.is_file()]
+    assert len(texts) > 40
+    assert not [text for text in texts if secret in text]
+    unpacked = [
+        TaskSpec.decode(one).model_dump_json()
+        for one in re.findall(r"constant: (eyJ[\w+/=]+)", pipelines.first)
+    ]
+    assert len(unpacked) == len(ended.states)
+    assert not [text for text in unpacked if secret in text]
+
+
+def test_many_branches_are_tasks_side_by_side(works) -> None:
+    branches = ", ".join(f"{{with: {{bits: {bits}}}}}" for bits in range(1, 41))
+    works.recipe = works.recipe.replace("[{with: {bits: 4}}, {with: {bits: 8}}]", f"[{branches}]")
+    text = compiled(works.write(), works.store).first
+    assert "reports_40:" in text
+    assert text.count("executorLabel: exec-quantize-") == 40
+
+
+def test_a_task_that_was_packed_by_another_version_is_refused() -> None:
+    from slmworks.engines.kubeflow.packed import unpack
+
+    assert unpack(pack({"a": "ü"})) == {"a": "ü"}
+
+
+def test_runs_of_kubeflow_stand_in_the_store(works, tmp_path: Path) -> None:
+    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+    assert run_ids(works.store) == [ended.run]

@@ -33,7 +33,7 @@ COMMANDS = {
     "serve": ("slmworks.cli.serve", "Serve an approved model over HTTP."),
     "edge": ("slmworks.cli.edge", "Write an approved model as a folder that runs anywhere."),
     "ui": ("slmworks.cli.ui", "Open MLflow on this store's lineage and registry."),
-    "schema": ("slmworks.cli.schema", "Print the JSON schema of recipes, for editors."),
+    "schema": ("slmworks.cli.schema", "Print the JSON schema of recipes or engine files, for editors."),
     "task": ("slmworks.cli.task", "Run one task (what engines start)."),
     "close": ("slmworks.cli.close", "End the record of a run on a cluster (what its pipeline starts last)."),
 }

@@ -12,7 +12,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 Duration = Annotated[str, Field(pattern=r"^[1-9]\d*[smhd]$", examples=["90s", "4h"])]
 Cpu = Annotated[
     str,
-    BeforeValidator(lambda given: str(given) if type(given) in (int, float) else given),
+    BeforeValidator(
+        lambda given: str(given) if type(given) in (int, float) else given,
+        json_schema_input_type=str | float,
+    ),
     Field(pattern=r"^([1-9]\d*m|\d+(\.\d+)?)$", examples=["2", "500m"]),
 ]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi|Ti|M|G|T)?$", examples=["16Gi"])]

@@ -1,0 +1,73 @@
+"""Every shipped recipe, compiled with the shipped engine file, is what it was when somebody last looked.
+
+`GOLDEN=write make test PYTEST_ARGS=tests/engines/test_golden.py` writes the files anew. What only a machine reads
+is written out in them, and digests of code are left out: they change with every edit of a plugin.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from slmworks.engines.engine_file import EngineFile
+from slmworks.engines.kubeflow.packed import unpack
+from slmworks.engines.kubeflow.pipeline import compile_plan
+from slmworks.plan import plan
+from slmworks.recipe import Recipe
+from slmworks.spec import TaskSpec
+
+ROOT = Path(__file__).parent.parent.parent
+GOLDEN = Path(__file__).parent / "golden"
+RECIPES = sorted(ROOT.glob("pipelines/*.yaml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_shipped_recipe_compiles_to_what_it_did(recipe: Path, tmp_path: Path) -> None:
+    shutil.copy(recipe, tmp_path)
+    (tmp_path / "data").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / f"data/{split}.csv").write_text("text,label\nhello,greeting\n")
+    planned = plan(Recipe.read(tmp_path / recipe.name))
+    engine = EngineFile.read(ROOT / "pipelines/engines/kubeflow.yaml")
+    compiled = compile_plan(planned, engine, "s3://slmworks/store", planned.pinned(None))
+    for text, name in ((compiled.first, recipe.stem), (compiled.second, f"{recipe.stem}.after-approval")):
+        readable = "---\n".join(
+            yaml.safe_dump(_readable(document, tmp_path), sort_keys=True, allow_unicode=True, width=110)
+            for document in yaml.safe_load_all(text)
+        )
+        golden = GOLDEN / f"{name}.yaml"
+        if os.environ.get("GOLDEN") == "write":
+            golden.write_text(readable, encoding="utf-8")
+        assert golden.read_text(encoding="utf-8") == readable, (
+            f"look at the difference, then GOLDEN=write: {golden.name}"
+        )
+
+
+def test_no_golden_file_is_left_over() -> None:
+    wanted = {f"{path.stem}{end}.yaml" for path in RECIPES for end in ("", ".after-approval")}
+    assert {path.name for path in GOLDEN.glob("*.yaml")} == wanted
+
+
+def _readable(value: Any, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_readable(one, folder) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _readable(one, folder) for key, one in value.items()}
+    if "spec" in found and "runtimeValue" in found["spec"]:
+        spec = TaskSpec.decode(found["spec"]["runtimeValue"]["constant"]).model_dump(mode="json")
+        for source in spec["sources"].values():
+            source["location"] = source["location"].replace(str(folder), "<folder>")
+        found["spec"] = {**spec, "code": "<code>"}
+    if "what" in found and "runtimeValue" in found["what"]:
+        told = unpack(found["what"]["runtimeValue"]["constant"])
+        found["what"] = {
+            "recipe": told["recipe"],
+            "store": told["store"],
+            "tasks": [one["id"] for one in told["plan"]],
+        }
+        assert told["text"]
+    return found
