@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TextIO
 
 PR_SET_PDEATHSIG = 1
-
+PARENT = "SLMWORKS_PARENT"
+"""Variable with the number of the process that a task must not outlive."""
 
 OLD = 3600
 """Seconds after which a file that was being written is no longer being written."""

@@ -148,7 +148,9 @@ def test_every_shipped_recipe_fits_the_schema(recipe: Path) -> None:
     from slmworks.schema import recipe_schema
 
     assert Recipe.read(recipe).steps
-    jsonschema.Draft202012Validator(recipe_schema()).validate(load(recipe.read_text(), recipe.name, "a recipe", needs="")[0])
+    jsonschema.Draft202012Validator(recipe_schema()).validate(
+        load(recipe.read_text(), recipe.name, "a recipe", needs="")[0]
+    )
 
 
 def test_the_schema_completes_options_and_refuses_misspelt_ones() -> None:

@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import store_option, tracking_option, tracking_uri
+from slmworks.cli.compile import planned_for
+from slmworks.cli.places import (
+    chosen_store,
+    engine_file_option,
+    engine_of,
+    store_option,
+    tracking_option,
+    tracking_uri,
+)
 
 if TYPE_CHECKING:
     from slmworks.engines.local import Run
@@ -12,6 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe")
+@engine_file_option
 @store_option
 @tracking_option
 @click.option(
@@ -21,7 +30,14 @@ if TYPE_CHECKING:
     help="Run this step again though it was done before; repeat for more.",
 )
 @click.option("--cores", type=click.IntRange(min=1), help="Cores to use; default: all of this machine's.")
-def run(recipe: str, store_url: str, tracking: str, fresh: tuple[str, ...], cores: int | None) -> int:
+def run(
+    recipe: str,
+    engine_path: str | None,
+    store_url: str,
+    tracking: str,
+    fresh: tuple[str, ...],
+    cores: int | None,
+) -> int:
     """Run a recipe on this machine, up to the approval.
 
     What was done before is not done again. Running it again after Ctrl-C, a crash or an edit goes on
@@ -29,20 +45,20 @@ def run(recipe: str, store_url: str, tracking: str, fresh: tuple[str, ...], core
     """
     from slmworks.cli.display import observer
     from slmworks.engines.local import Run
-    from slmworks.errors import BadRequest, did_you_mean
-    from slmworks.plan import plan
     from slmworks.process import usable_cores
-    from slmworks.recipe import Recipe
-    from slmworks.store import open_store
 
-    planned = plan(Recipe.read(recipe))
-    for step in fresh:
-        if step not in planned.recipe.steps:
-            raise BadRequest(f"--fresh {step}: no such step. {did_you_mean(step, planned.recipe.steps)}")
-    store = open_store(store_url)
+    planned = planned_for(recipe, fresh)
+    engine = engine_of(engine_path)
+    store = chosen_store(store_url, engine)
     screen = observer()
     running = Run(
-        planned, store, cores or usable_cores(), screen, frozenset(fresh), tracking_uri(store, tracking)
+        planned,
+        store,
+        cores or usable_cores(),
+        screen,
+        frozenset(fresh),
+        tracking_uri(store, tracking or engine.settings.tracking or ""),
+        engine,
     )
     try:
         code = running.execute()

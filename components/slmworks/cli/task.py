@@ -35,7 +35,7 @@ def task(
     executor_input: str | None,
 ) -> int:
     """Run one task: find its result in the store, or make it."""
-    from slmworks.process import adopt_environment, cores
+    from slmworks.process import PARENT, adopt_environment, cores, die_with
     from slmworks.spec import TaskSpec
     from slmworks.task import Running
 
@@ -43,6 +43,8 @@ def task(
         return _in_a_pod(executor_input)
     if spec is None:
         raise BadRequest("slmworks task needs --spec (an engine passes it), or --executor-input.")
+    if parent := os.environ.pop(PARENT, ""):
+        die_with(int(parent))
     decoded = TaskSpec.decode(sys.stdin.read() if spec == "-" else spec)
     adopt_environment(decoded.threads)
     running = Running.prepare(decoded, _given(inputs, decoded.stage), _emit(events, decoded.id))

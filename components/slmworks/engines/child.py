@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from slmworks.engines.foreign import ForeignProcess
 from slmworks.process import environment
 from slmworks.spec import TaskSpec
 
@@ -34,7 +35,7 @@ class Child:
     """A running `slmworks task`."""
 
     spec: TaskSpec
-    process: BaseProcess
+    process: "BaseProcess | ForeignProcess"
     events: Connection
     """Read end of the pipe on which it tells its events, one JSON line each."""
     log: Path
@@ -47,17 +48,22 @@ class Child:
         return None if self._eof else self.events.fileno()
 
     @classmethod
-    def start(cls, spec: TaskSpec, inputs: Mapping[str, Sequence[Path]], log: Path) -> Self:
-        """Start it as a process of its own, with its output in `log`."""
+    def start(
+        cls, spec: TaskSpec, inputs: Mapping[str, Sequence[Path]], log: Path, python: Path | None = None
+    ) -> Self:
+        """Start it as a process of its own, with its output in `log`; `python`: of another environment."""
         context = _context()
         read, write = context.Pipe(duplex=False)
         given = [f"--in={port}={path}" for port, paths in inputs.items() for path in paths]
         log.parent.mkdir(parents=True, exist_ok=True)
         words = ["task", f"--spec={spec.encode()}", *given]
-        process = context.Process(
-            target=_work, args=(words, write, log, {**os.environ, **environment(spec.threads)})
-        )
-        process.start()
+        env = {**os.environ, **environment(spec.threads)}
+        process: BaseProcess | ForeignProcess
+        if python is not None:
+            process = ForeignProcess(python, words, write, log, env)
+        else:
+            process = context.Process(target=_work, args=(words, write, log, env))
+            process.start()
         write.close()
         os.set_blocking(read.fileno(), False)
         return cls(spec, process, read, log)

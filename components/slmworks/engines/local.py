@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from slmworks.absence import absence, present
 from slmworks.engines.barrier import barrier
 from slmworks.engines.child import Child
+from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.uploader import Uploader
 from slmworks.errors import SlmworksError
 from slmworks.fetch import Source
@@ -64,6 +65,8 @@ class Run:
     """Steps to run again though they were done before."""
     tracking: str = ""
     """Where the lineage is uploaded to; empty: only spooled."""
+    engine: EngineFile = field(default_factory=EngineFile)
+    """Which families have an environment of their own."""
     id: str = field(
         default_factory=lambda: f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:4]}"
     )
@@ -82,6 +85,8 @@ class Run:
 
     def execute(self) -> int:
         """Run to the end or to the barrier. Returns the exit code of DESIGN's table."""
+        # What a task in an environment of its own depends on is known only there, so it looks for itself.
+        self._missed = {task.id for task in self.plan if self.engine.python(task)}
         sweep(self.store.cache)
         self._sources = self.plan.pinned(Registry(self.store))
         with alive(self.store, self.id):
@@ -180,7 +185,8 @@ class Run:
         return self.plan.tasks[child.spec.id]
 
     def _start(self, task: PlannedTask, threads: int) -> None:
-        self.worked = self.worked or task.configured.cacheable
+        python = self.engine.python(task)
+        self.worked = self.worked or (task.configured.cacheable and python is None)
         if self.tracking and self._uploader is None:
             self._uploader = Uploader.start(self.store, self.tracking, self.id)
         spec = self._spec(task, threads)
@@ -188,7 +194,7 @@ class Run:
             port: [self._record_path(maker) for maker in ((ids,) if isinstance(ids, str) else ids)]
             for port, ids in task.inputs.items()
         }
-        self._children[task.id] = Child.start(spec, inputs, self._path(f"{task.id}.log"))
+        self._children[task.id] = Child.start(spec, inputs, self._path(f"{task.id}.log"), python)
         self._since[task.id] = time.time()
         self.observer.started(task.id)
 
@@ -213,6 +219,7 @@ class Run:
         record = self._read_record(task_id)
         if code in (0, 99) and record and record["manifest"]:
             manifest = Manifest.model_validate(record["manifest"])
+            self.worked = self.worked or (task.configured.cacheable and not record["cached"])
             self._end(task, Outcome(record["state"], manifest))
             return
         error = (record or {}).get("error") or self._why_dead(child, code)
