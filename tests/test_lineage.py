@@ -307,3 +307,21 @@ def test_walking_back_imports_no_mlflow(store, story):
         [sys.executable, "-c", code, store.url], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_curve_of_a_task_that_goes_on_is_seen_and_not_doubled(store, tmp_path, uri):
+    story = Story(store, tmp_path / "work")
+    points = [{"step": step, "time": 1.8e9 + step, "loss": 1 / (1 + step)} for step in range(4)]
+    story.plan.append({"id": "teacher", "step": "teacher", "stage": "finetune", "plugin": "c", "inputs": {}})
+    story.write_run("running")
+    story.record("teacher", "finetune classifier", state="running", metrics=points[:2])
+    sync(store, uri)
+    _, runs, _, _ = picture(uri)
+    assert runs["teacher"].info.status == "RUNNING"
+    story.record("teacher", "finetune classifier", state="done", metrics=points)
+    sync(store, uri)
+    _, again, _, _ = picture(uri)
+    assert again["teacher"].info.run_id == runs["teacher"].info.run_id
+    assert again["teacher"].info.status == "FINISHED"
+    history = connect(uri).client.get_metric_history(again["teacher"].info.run_id, "loss")
+    assert [(one.step, one.value) for one in history] == [(p["step"], p["loss"]) for p in points]

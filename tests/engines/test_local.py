@@ -1,5 +1,6 @@
 """The local engine: caching, resuming, refusing, failing, and being killed at any moment."""
 
+import json
 import os
 import signal
 import time
@@ -8,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from slmworks.errors import BadRequest
+from slmworks.plan import plan
+from slmworks.recipe import Recipe
 from slmworks.registry import Registry
+from slmworks.task import Running
 
 
 def test_a_second_run_does_nothing_again(works) -> None:
@@ -263,3 +267,46 @@ def _wait_until(true, seconds: float = 60.0) -> None:
     while not true():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_a_task_that_goes_on_leaves_its_curve_behind(works, monkeypatch) -> None:
+    monkeypatch.setattr("slmworks.task.SPOOL", 0.0)
+    written: list[dict] = []
+    whole = works.store.write
+
+    def write(key: str, data: bytes) -> None:
+        written.append(json.loads(data))
+        whole(key, data)
+
+    first = works.run()
+    task = plan(Recipe.read(works.write())).tasks["teacher"]
+    made = {name: outcome.manifest for name, outcome in first.outcomes.items() if outcome.manifest}
+    spec = task.spec(run="again", store=works.store.url, sources={}, fresh=True)
+    running = Running.prepare(spec, task.given(made), lambda _event: None)
+    monkeypatch.setattr(type(running.store), "write", lambda _self, key, data: write(key, data))
+    running.run()
+    states = [(one["state"], len(one["metrics"])) for one in written if one.get("task") == "teacher"]
+    assert states == [("running", 1), ("running", 2), ("done", 2)]
+
+
+def test_a_killed_run_s_task_is_no_longer_said_to_run(works) -> None:
+    from slmworks.lineage.alive import _close
+
+    works.store.write(
+        "runs/r1/run.json",
+        json.dumps(
+            {
+                "run": "r1",
+                "recipe": "x",
+                "state": "running",
+                "started": "2026-11-28T00:00:00+00:00",
+                "ended": None,
+            }
+        ).encode(),
+    )
+    works.store.write(
+        "runs/r1/a.json", json.dumps({"state": "running", "ended": "2026-11-28T00:01:00+00:00"}).encode()
+    )
+    assert _close(works.store, "r1")
+    assert works.record("r1", "a")["state"] == "killed"
+    assert works.record("r1", "run")["ended"] == "2026-11-28T00:01:00+00:00"

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 
+LARGE = 1_000_000
+"""Characters of YAML from which a person is told."""
+
+
 @click.command()
 @click.argument("recipe")
 @click.option(
@@ -45,6 +49,7 @@ def compile(  # noqa: A001 - the command's name
     if compiled.second:
         written.append(output.with_suffix(f".after-approval{output.suffix}"))
         written[-1].write_text(compiled.second, encoding="utf-8")
+    say_if_large(compiled)
     sizes = ", ".join(f"{path} ({path.stat().st_size / 1000:,.0f} kB)" for path in written)
     click.echo(f"{planned.recipe.name} · {len(planned)} tasks · store {store} · wrote {sizes}")
 
@@ -60,6 +65,16 @@ def planned_for(recipe: str, fresh: tuple[str, ...]) -> "Plan":
         if step not in planned.recipe.steps:
             raise BadRequest(f"--fresh {step}: no such step. {did_you_mean(step, planned.recipe.steps)}")
     return planned
+
+
+def say_if_large(compiled: "Compiled") -> None:
+    """Say when a pipeline comes near what Kubeflow can keep; it is the cluster that decides."""
+    if len(compiled.first) > LARGE:
+        click.echo(
+            f"note   {len(compiled.first) / 1e6:.1f} MB of YAML: Kubeflow keeps a pipeline and the states "
+            "of its tasks in one object of 1.5 MB at most; fewer branches, or several recipes, are safer.",
+            err=True,
+        )
 
 
 def lower(planned: "Plan", settings: "EngineFile", store: "Store", fresh: frozenset[str]) -> "Compiled":

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.compile import lower, planned_for
+from slmworks.cli.compile import lower, planned_for, say_if_large
 from slmworks.cli.places import chosen_store, engine_file_option, engine_of, store_option
 from slmworks.errors import BadRequest
 
@@ -69,6 +69,7 @@ def submit(
         run = submit_after(store, str(after), pipelines, experiment)
         return follow(store, pipelines, run) if wait else 0
     compiled = lower(planned, settings, store, frozenset(fresh))
+    say_if_large(compiled)
     name = planned.recipe.name
     if cron:
         made = pipelines.schedule(name, compiled.first, cron, experiment)
