@@ -136,6 +136,20 @@ def test_an_edit_of_a_local_file_makes_another_pipeline(works) -> None:
     assert compiled(works.write(), works.store).first != before
 
 
+def test_a_step_can_be_run_again_though_no_pod_sees_its_files(works, tmp_path: Path) -> None:
+    run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+    text = compiled(works.write(), works.store, fresh=("raw", "curate")).first
+    for name in ("train", "validation", "test"):
+        (works.folder / f"{name}.csv").unlink()
+    ended = run_pipeline(text, works.store, tmp_path / "root2")
+    assert ended.succeeded, ended.log
+    assert (ended.states["raw"], ended.states["curate"], ended.states["teacher"]) == (
+        "cached",
+        "done",
+        "cached",
+    )
+
+
 def test_the_task_of_a_pod_that_died_is_said_to_have_failed(works) -> None:
     from slmworks.engines.closing import close
 

@@ -22,9 +22,14 @@ def bring(
     found: dict[str, Manifest] = {}
     for task in plan:
         own = sources.get(task.id, {})
-        if any(source.kind == "local" for source in own.values()):
+        if reads_disk(own):
             spec = task.spec(run="", store=store.url, sources=own, threads=usable_cores())
             manifest = Running.prepare(spec, {}, emit).deliver().manifest
             assert manifest is not None
             found[task.id] = manifest
     return found
+
+
+def reads_disk(sources: Mapping[str, Source]) -> bool:
+    """Whether a fetch reads files of this machine."""
+    return any(source.kind == "local" for source in sources.values())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slmworks.engines.bring import reads_disk
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.component import COMMAND, MADE, PASSED, component, container, slots, slug
 from slmworks.engines.kubeflow.packed import pack
@@ -110,12 +111,13 @@ class _Build:
         taken = {slot.name: slot.maker for slot in slots(task)}
         here = {name: maker for name, maker in taken.items() if maker in self.made}
         earlier = {name: maker for name, maker in taken.items() if maker not in self.made}
+        sources = self.sources.get(task.id, {})
         spec = task.spec(
             run="",
             store=self.store,
-            sources=self.sources.get(task.id, {}),
+            sources=sources,
             threads=self.engine.pod(task).threads,
-            fresh=task.step in self.fresh,
+            fresh=task.step in self.fresh and not reads_disk(sources),  # no pod could read it again
             recipe=self.plan.recipe.name,
         )
         given = {"spec": spec.encode(), "run": dsl.PIPELINE_JOB_ID_PLACEHOLDER}
