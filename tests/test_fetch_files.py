@@ -337,3 +337,19 @@ def test_hub_model_of_pickles_is_refused_without_downloading(
     with pytest.raises(BadRequest, match="is a pickle"):
         fetch(model="hf://org/tiny@main")
     assert not any("/resolve/" in request for request in seen)
+
+
+def test_a_folder_that_may_not_be_read_is_no_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from slmworks.fetch import local
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+
+    def scandir(path: object) -> None:  # whoever runs the tests may be root, who may read everything
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.scandir", scandir)
+    with pytest.raises(BadRequest, match=r"model: cannot be read \(Permission denied\)"):
+        local.listing(str(tmp_path / "model"))

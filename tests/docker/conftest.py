@@ -13,6 +13,7 @@ import pytest
 
 from slmworks import __version__
 from slmworks.catalog import plugin
+from slmworks.fetch import Source
 from slmworks.identity import code_digest
 from slmworks.manifest import Manifest
 from slmworks.spec import TaskSpec
@@ -99,6 +100,11 @@ class Line:
             path.chmod(0o777)  # the images' user is not the one who tests
         self.mounts = (f"--volume={self.data}:{self.data}:ro", f"--volume={self.store}:/store",
                        f"--volume={self.manifests}:/manifests")  # fmt: skip
+
+    def source(self, name: str) -> dict[str, Any]:
+        """A file or folder of the data, which the images' user may read."""
+        subprocess.run(["chmod", "-R", "a+rX", str(self.data)], check=True)
+        return Source.parse(name, folder=self.data).dump()
 
     def task(self, family: str, step: str, stage: str, uses: str, *given: str, **more: Any) -> Manifest:
         """Run a task in its image, on what the steps `given` (as PORT=STEP) made."""

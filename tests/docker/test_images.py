@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from slmworks.artifact import Dataset, Model
-from slmworks.fetch import Source
 from slmworks.manifest import Manifest
 from slmworks_serve.visit import ask
 
@@ -85,7 +84,7 @@ def csv_file(line, tiny_reviews: Dataset) -> dict:
         rows.writerow(["text", "label"])
         for split in ("train", "validation", "test"):
             rows.writerows(zip(*tiny_reviews.columns(split, "text", "label"), strict=True))
-    return {"train": Source.parse("train.csv", folder=line.data).dump()}
+    return {"train": line.source("train.csv")}
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +95,7 @@ def raw(line, csv_file: dict) -> Manifest:
 @pytest.fixture(scope="module")
 def encoder(line, tiny_encoder: Model) -> Manifest:
     shutil.copytree(tiny_encoder.path, line.data / "encoder")
-    sources = {"model": Source.parse("encoder", folder=line.data).dump()}
-    return line.task("core", "encoder", "fetch", "files", sources=sources)
+    return line.task("core", "encoder", "fetch", "files", sources={"model": line.source("encoder")})
 
 
 @pytest.fixture(scope="module")

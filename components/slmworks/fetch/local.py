@@ -59,10 +59,14 @@ def refuse_pickles(files: dict[str, Path]) -> None:
 
 def _visible(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for where, folders, names in os.walk(folder, followlinks=False):
+    for where, folders, names in os.walk(folder, followlinks=False, onerror=_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             path = Path(where, name)
             if not name.startswith(".") and path.is_file():
                 found[path.relative_to(folder).as_posix()] = path
     return dict(sorted(found.items()))
+
+
+def _unreadable(error: OSError) -> None:
+    raise BadRequest(f"{error.filename}: cannot be read ({error.strerror}); give this user the right to.")
