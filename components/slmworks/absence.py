@@ -7,12 +7,30 @@ same end.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 from slmworks.manifest import Manifest
-from slmworks.stage import Stage, output, ports
+from slmworks.stage import Port, Stage, output, ports
 
 Given = Mapping[str, Manifest | Sequence[Manifest]]
 """Port -> manifest, or several for a joining port."""
+
+
+def join(
+    known: Mapping[str, Port], pairs: Iterable[tuple[str, Manifest]]
+) -> dict[str, Manifest | list[Manifest]]:
+    """What a task is given, from (port, manifest) pairs; BadRequest where a port that takes one gets two."""
+    found: dict[str, Manifest | list[Manifest]] = {}
+    for port, manifest in pairs:
+        if known[port].many:
+            joined = found.setdefault(port, [])
+            assert isinstance(joined, list)
+            joined.append(manifest)
+        elif port in found:
+            raise BadRequest(f"`{port}` was given already, and takes one.")
+        else:
+            found[port] = manifest
+    return found
 
 
 def present(given: Given) -> dict[str, Manifest | list[Manifest]]:

@@ -95,6 +95,8 @@ class PlannedTask:
                 port: [ids] if isinstance(ids, str) else list(ids) for port, ids in self.inputs.items()
             },
             "coordinates": dict(self.coordinates),
+            "options": self.options,
+            "after_approval": self.after_approval,
         }
 
     def given(self, made: Mapping[str, Manifest]) -> dict[str, Manifest | list[Manifest]]:

@@ -63,9 +63,13 @@ def write_record(store: Store, spec: TaskSpec, what: Mapping[str, Any]) -> None:
 
 def write_run(store: Store, run: str, state: str, what: Mapping[str, Any]) -> None:
     """Write a run's own record, `runs/<run>/run.json`; `what` holds `plan_record(…)` and times."""
+    store.write(f"runs/{run}/run.json", run_bytes(run, state, what))
+
+
+def run_bytes(run: str, state: str, what: Mapping[str, Any]) -> bytes:
+    """A run's own record as it is kept."""
     record = {"run": run, "state": state, "version": slmworks.__version__, **what}
-    data = json.dumps(record, indent=1, ensure_ascii=False).encode()
-    store.write(f"runs/{run}/run.json", data)
+    return json.dumps(record, indent=1, ensure_ascii=False).encode()
 
 
 def plan_record(plan: Plan) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class TaskSpec(BaseModel):
     seed: int = 0
     fresh: bool = False
     """Run it even if it was done before."""
+    brought: str = ""
+    """Identity of a fetch whose local files went into the store before: it is only found again."""
     recipe: str = ""
     """Name of the recipe, for a run that no engine of ours watches."""
 

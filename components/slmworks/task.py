@@ -34,6 +34,9 @@ from slmworks.store import Store, open_store
 
 State = Literal["running", "done", "cached", "absent", "failed", "refused", "skipped", "stopped"]
 
+HAVE = ("done", "cached", "absent")
+"""States of a task that others can build on: there is a manifest, if only one that says why it is empty."""
+
 SPOOL = 30.0
 """Seconds between two records of a task that goes on: its curves are seen while they grow."""
 
@@ -84,7 +87,7 @@ class Running:
         sources = {name: pin(store, spec.run, Source.load(source)) for name, source in spec.sources.items()}
         nothing = absence(plugin, given, sources.values())
         given = present(given)
-        identity = "" if nothing else identify(spec, plugin, given, sources)
+        identity = spec.brought or ("" if nothing else identify(spec, plugin, given, sources))
         return cls(spec, given, emit, store, plugin, sources, nothing, identity)
 
     def run(self) -> Outcome:
@@ -113,6 +116,11 @@ class Running:
             cached = (
                 None if self.spec.fresh or not self.plugin.cacheable else find(self.store, self.fingerprint)
             )
+            if cached is None and self.spec.brought:
+                raise BadRequest(
+                    f"{self.spec.id}: the files that it read are no longer in {self.store}; compile the "
+                    "recipe again where they are."
+                )
             manifest = cached or self._make()
         self.found = cached is not None
         if not manifest.passed:

@@ -53,7 +53,7 @@ def main() -> None:
         for name in ("config.json", "model.safetensors"):
             (base / name).write_text("{}")
         (Path(folder) / "train.csv").write_text("rows")
-        for branches in [int(word) for word in sys.argv[1:]] or [2, 20, 97, 200, 500]:
+        for branches in [int(word) for word in sys.argv[1:]] or [2, 20, 50, 97, 150]:
             print(row(branches, Path(folder)))
 
 

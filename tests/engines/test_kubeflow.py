@@ -12,10 +12,14 @@ pytest.importorskip("kfp")
 
 from local_kfp import IMAGES, compiled, run_pipeline
 
+from slmworks.engines.closing import begin, close
 from slmworks.engines.kubeflow.packed import pack
+from slmworks.engines.kubeflow.runs import ENDINGS, note
+from slmworks.errors import BadRequest
 from slmworks.lineage.records import run_ids, run_record
 from slmworks.spec import TaskSpec
 from slmworks.store import open_store
+from slmworks.task import Running
 
 
 def test_the_same_digests_as_on_this_machine_and_one_cache(works, tmp_path: Path) -> None:
@@ -150,25 +154,150 @@ def test_a_step_can_be_run_again_though_no_pod_sees_its_files(works, tmp_path: P
     )
 
 
-def test_the_task_of_a_pod_that_died_is_said_to_have_failed(works) -> None:
-    from slmworks.engines.closing import close
+def edge(name: str, stage: str = "curate", *needs: str, **more) -> dict:
+    """A planned task as a run's record keeps it."""
+    return {
+        "id": name,
+        "step": name,
+        "stage": stage,
+        "plugin": "toy",
+        "inputs": {"data": list(needs)},
+        **more,
+    }
 
-    edges = [
-        {"id": "a", "step": "a", "stage": "curate", "plugin": "toy", "inputs": {}, "coordinates": {}},
-        {
-            "id": "b",
-            "step": "b",
-            "stage": "finetune",
-            "plugin": "toy",
-            "inputs": {"data": ["a"]},
-            "coordinates": {},
-        },
-    ]
-    plan = {"recipe": "toy", "file": "", "text": "", "plan": edges}
-    lines = close(works.store, "r1", "failed", plan, engine="kubeflow", tracking="")
-    assert "killed (by hand, or for want of memory)" in lines[-1]
-    assert works.record("r1", "a")["state"] == "failed"
-    assert works.record("r1", "b")["state"] == "skipped"
+
+def ledger(
+    works, ending: str | None, plan: list[dict], **states: str
+) -> tuple[list[str], dict[str, tuple[str, str]]]:
+    """Close a run whose tasks left these states; what was said, and state and error of every task."""
+    manifest = works.run().outcomes["raw"].manifest.model_dump(mode="json")
+    for task, state in states.items():
+        record = {"run": "r1", "task": task, "step": task, "stage": "curate", "plugin": "toy", "state": state,
+                  "started": "2026-11-28T00:00:00+00:00", "ended": "2026-11-28T00:01:00+00:00", "metrics": [{"step": 1}],
+                  "options": {"a": 1}, "manifest": manifest if state in ("done", "cached", "refused") else None}  # fmt: skip
+        works.store.write(f"runs/r1/{task}.json", json.dumps(record).encode())
+    told = {"recipe": "toy", "file": "", "text": "", "plan": plan}
+    lines = close(works.store, "r1", ending, told, engine="kubeflow", tracking="")
+    records = {one["id"]: works.record("r1", one["id"]) for one in plan}
+    return lines, {task: (record["state"], record.get("error", "")) for task, record in records.items()}
+
+
+def test_a_task_that_was_killed_is_said_to_have_failed_and_keeps_its_curve(works) -> None:
+    plan = [edge("a"), edge("b", "finetune", "a"), edge("c", "finetune", "b")]
+    lines, states = ledger(works, "failed", plan, a="done", b="running")
+    assert "b: ended without a word: its container was killed" in lines[-1]
+    assert states["b"][0] == "failed"
+    assert states["c"] == ("skipped", "b failed")
+    record = works.record("r1", "b")
+    assert (record["metrics"], record["options"]) == ([{"step": 1}], {"a": 1})
+
+
+def test_a_container_that_never_started_is_said_once(works) -> None:
+    plan = [edge("a"), edge("b", "finetune", "a"), edge("c", "finetune", "b")]
+    lines, states = ledger(works, "failed", plan, a="cached")
+    assert [line.partition(":")[0] for line in lines] == ["r1", "b"]
+    assert "never seen" in states["b"][1]
+    assert states["c"] == ("skipped", "b failed")
+
+
+def test_what_follows_a_failure_names_it(works) -> None:
+    plan = [edge("a"), edge("b", "finetune", "a"), edge("c", "distill", "a", "b")]
+    _, states = ledger(works, "failed", plan, a="cached", b="failed")
+    assert states["c"] == ("skipped", "b failed")
+
+
+@pytest.mark.parametrize("word", ["COMPLETE", "RUNNING", "", "SUCCEEDED"])
+def test_whatever_a_server_calls_it_a_refused_gate_is_no_failure(works, word: str) -> None:
+    plan = [edge("gate", "gate"), edge("register", "register", "gate")]
+    lines, states = ledger(works, ENDINGS.get(word), plan, gate="refused")
+    assert lines == ["r1: refused"]
+    assert states["register"] == ("skipped", "gate refused")
+
+
+def test_a_server_that_says_nothing_is_not_believed_to_have_succeeded(works) -> None:
+    plan = [edge("a"), edge("b", "finetune", "a")]
+    assert ledger(works, None, plan, a="done", b="failed")[0] == ["r1: failed"]
+    assert ledger(works, None, plan, a="done", b="done")[0] == ["r1: done"]
+
+
+def test_a_cancelled_run_s_tasks_were_stopped_with_it(works) -> None:
+    lines, states = ledger(works, "stopped", [edge("a"), edge("b", "finetune", "a")], a="running")
+    assert lines == ["r1: stopped"]
+    assert {state for state, _ in states.values()} == {"stopped"}
+
+
+def test_the_reviewers_that_a_recipe_asks_for_are_asked_for_after_kubeflow_too(works) -> None:
+    later = edge("approve", "approve", "a", options={"reviewers": ["ml-leads"]}, after_approval=True)
+    _, states = ledger(works, "done", [edge("a"), later], a="done")
+    assert states["approve"][0] == "skipped"
+    record = works.record("r1", "approve")
+    assert (record["stage"], record["options"]) == ("approve", {"reviewers": ["ml-leads"]})
+
+
+def test_what_is_deployed_without_an_approval_waits_for_the_gate_all_the_same(works) -> None:
+    works.recipe += (
+        "  register: {from: {verdict: gate}, with: {name: toy}}\n"
+        "  deploy: {uses: server, from: {release: register}}\n"
+    )
+    pipelines = compiled(works.write(), works.store)
+    assert pipelines.second == ""
+    assert pipelines.first.count("triggerPolicy:\n            condition:") == 1
+
+
+def test_who_submitted_and_what_stay_known_whatever_comes_first(works) -> None:
+    spec = TaskSpec(
+        run="r1", id="a", step="a", stage="curate", plugin="toy", store=works.store.url, recipe="toy"
+    )
+    note(works.store, "r1", {"recipe": "toy", "file": "toy.yaml", "text": "name: toy", "plan": [edge("a")]})
+    begin(works.store, spec, "kubeflow")
+    assert run_record(works.store, "r1").text == "name: toy"
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ("  a_b: {stage: quantize, uses: toy, from: {model: teacher, calibration: curate}}\n  a-b: {stage: quantize, uses: toy, from: {model: teacher, calibration: curate}}\n", "is called 'a-b' on Kubeflow, as is 'a_b'; rename the step."),
+        ("  close: {stage: quantize, uses: toy, from: {model: teacher, calibration: curate}}\n", "is called 'close' on Kubeflow, as is the task that ends every run"),
+    ],
+)  # fmt: skip
+def test_names_that_are_one_on_kubeflow_are_refused(works, steps: str, said: str) -> None:
+    works.recipe += steps
+    with pytest.raises(BadRequest) as caught:
+        compiled(works.write(), works.store)
+    assert said in str(caught.value)
+
+
+def test_a_join_that_no_argument_can_hold_is_refused(works) -> None:
+    branches = ", ".join(f"{{with: {{bits: {bits}}}}}" for bits in range(1, 181))
+    works.recipe = works.recipe.replace("[{with: {bits: 4}}, {with: {bits: 8}}]", f"[{branches}]")
+    with pytest.raises(
+        BadRequest, match=r"steps\.gate: gate would be told 1\d\d kB \(180 inputs\), and Kubeflow takes"
+    ):
+        compiled(works.write(), works.store)
+
+
+def test_a_thousand_local_files_are_one_word_to_a_pod(works, tmp_path: Path) -> None:
+    (works.folder / "many").mkdir()
+    for number in range(1000):
+        (works.folder / "many" / f"train-{number}.csv").write_text(str(number))
+    works.recipe = works.recipe.replace("train: train.csv", "train: many")
+    pipelines = compiled(works.write(), works.store)
+    assert max(map(len, re.findall(r"constant: (eyJ[\w+/=]+)", pipelines.first))) < 5000
+    ended = run_pipeline(pipelines.first, works.store, tmp_path / "root")
+    assert ended.succeeded, ended.log
+    assert ended.digests == works.digests(works.run())
+
+
+def test_files_that_are_gone_from_the_store_are_said(works, tmp_path: Path) -> None:
+    pipelines = compiled(works.write(), works.store)
+    empty = open_store(str(tmp_path / "empty"))
+    for one in re.findall(r"constant: (eyJ[\w+/=]+)", pipelines.first):
+        spec = TaskSpec.decode(one)
+        if spec.brought:
+            with pytest.raises(BadRequest, match=r"are no longer in .*empty; compile the recipe again"):
+                Running.prepare(
+                    spec.model_copy(update={"store": empty.url, "run": "r"}), {}, lambda _: None
+                ).run()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 import click
 
-from slmworks.cli.places import engine_file_option, engine_of
-from slmworks.cli.submit import host_option
+from slmworks.cli.places import engine_file_option, engine_of, host_option
 
 
 @click.command()

@@ -8,7 +8,7 @@ import click
 @click.command()
 @click.option("--executor-input", required=True, help="What Kubeflow passes to a component as {{$}}.")
 def close(executor_input: str) -> None:
-    """End the record of a run on Kubeflow, and bring MLflow up to date. Fails no run."""
+    """End the record of a run on Kubeflow, and bring MLflow up to date; MLflow being down fails nothing."""
     from slmworks.engines.closing import close as end
     from slmworks.engines.kubeflow.entry import ExecutorInput
     from slmworks.engines.kubeflow.packed import unpack
@@ -21,7 +21,7 @@ def close(executor_input: str) -> None:
     after = what.pop("after_approval")
     if after:
         keep_following(store, run, after)
-    ending = ENDINGS.get(said.status, "failed")
+    ending = ENDINGS.get(said.status)
     tracking = os.environ.get("SLMWORKS_TRACKING", "")
     for line in end(store, run, ending, what, engine="kubeflow", tracking=tracking):
         click.echo(line)

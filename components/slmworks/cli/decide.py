@@ -8,12 +8,13 @@ from slmworks.cli.places import (
     chosen_store,
     engine_file_option,
     engine_of,
+    same_places,
     store_option,
+    the_store,
     tracking_option,
     tracking_uri,
 )
 from slmworks.errors import BadRequest
-from slmworks.store import open_store
 
 if TYPE_CHECKING:
     from slmworks.engines.engine_file import EngineFile
@@ -64,9 +65,14 @@ def approve(
     """
     engine = engine_of(engine_path)
     store = chosen_store(store_url, engine)
+    submits = engine.settings.kubeflow.on_approval == "submit"
+    if submits:  # said before anything is decided
+        from slmworks.engines.kubeflow.pipeline import require_kfp
+
+        require_kfp()
     tracking = tracking or engine.settings.tracking or ""
     number = _decide("approve", name, version, why, user, role, store, tracking, uncompared=uncompared)
-    if engine.settings.kubeflow.on_approval == "submit":
+    if submits:
         _submit_after(engine, store, name, number)
 
 
@@ -76,27 +82,38 @@ def approve(
 @because_option
 @user_option
 @as_option
+@engine_file_option
 @store_option
 @tracking_option
 def reject(
-    name: str, version: int | None, why: str, user: str | None, role: str, store_url: str, tracking: str
+    name: str,
+    version: int | None,
+    why: str,
+    user: str | None,
+    role: str,
+    engine_path: str | None,
+    store_url: str,
+    tracking: str,
 ) -> None:
     """Turn VERSION of NAME (default: the candidate) down, or take an approved one out of service for good.
 
     It can't be served, and the same bytes stay rejected.
     """
-    _decide("reject", name, version, why, user, role, open_store(store_url), tracking)
+    _decide("reject", name, version, why, user, role, the_store(store_url, engine_path), tracking)
 
 
 @click.command()
 @click.argument("name")
 @because_option
 @user_option
+@engine_file_option
 @store_option
 @tracking_option
-def rollback(name: str, why: str, user: str | None, store_url: str, tracking: str) -> None:
+def rollback(
+    name: str, why: str, user: str | None, engine_path: str | None, store_url: str, tracking: str
+) -> None:
     """Make the previous champion of NAME the champion again. Anybody may: it is for emergencies."""
-    _decide("rollback", name, None, why, user, "", open_store(store_url), tracking)
+    _decide("rollback", name, None, why, user, "", the_store(store_url, engine_path), tracking)
 
 
 def _decide(
@@ -164,17 +181,18 @@ def _submit_after(engine: "EngineFile", store: "Store", name: str, version: int)
     """Submit what follows the approval. The approval stands, whatever comes of that."""
     from slmworks.cli.submit import submit_after
     from slmworks.engines.kubeflow.client import Pipelines
-    from slmworks.engines.kubeflow.pipeline import require_kfp
     from slmworks.engines.kubeflow.runs import registered_in
     from slmworks.errors import SlmworksError
 
-    require_kfp()
     run = registered_in(store, name, version)
+    if not run:
+        click.echo(f"submit nothing: no run on Kubeflow registered {name} v{version} with steps that follow")
+        return
     try:
         submit_after(store, run, Pipelines.connect(engine.settings.kubeflow))
     except SlmworksError as error:
-        again = f"The approval is written down; submit what follows it:  slmworks submit --after {run}"
-        raise type(error)(f"{error} {again}") from None
+        again = f"slmworks submit --after {run}{same_places()}"
+        raise type(error)(f"{error} The approval is written down; what follows it:  {again}") from None
 
 
 def _project(store: "Store", tracking: str) -> None:

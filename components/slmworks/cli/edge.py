@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from slmworks.cli.places import store_option
+from slmworks.cli.places import engine_file_option, store_option, the_store
 
 
 @click.command()
@@ -13,8 +13,9 @@ from slmworks.cli.places import store_option
 @click.option(
     "--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is made anew."
 )
+@engine_file_option
 @store_option
-def edge(name: str, version: int | None, folder: Path, store_url: str) -> None:
+def edge(name: str, version: int | None, folder: Path, engine_path: str | None, store_url: str) -> None:
     """Write an approved VERSION of NAME (default: the champion) as a folder that runs anywhere.
 
     It needs onnxruntime, tokenizers and numpy; nothing of slmworks. Refuses what is not approved, or was
@@ -23,13 +24,12 @@ def edge(name: str, version: int | None, folder: Path, store_url: str) -> None:
     from slmworks.errors import BadRequest
     from slmworks.registry import Registry
     from slmworks.release import approved_release
-    from slmworks.store import open_store
 
     try:
         from slmworks_serve.edge import export
     except ModuleNotFoundError as error:
         raise BadRequest(f"edge needs {error.name}: pip install slmworks-serve") from None
-    registry = Registry(open_store(store_url))
+    registry = Registry(the_store(store_url, engine_path))
     approved = approved_release(registry, name, version)
     number = approved.entry.version
     export(approved, registry.state(name).version(number).decided, folder)

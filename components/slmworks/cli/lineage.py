@@ -2,7 +2,7 @@
 
 import click
 
-from slmworks.cli.places import store_option, tracking_option, tracking_uri
+from slmworks.cli.places import engine_file_option, store_option, the_store, tracking_option, tracking_uri
 
 
 @click.command()
@@ -14,18 +14,25 @@ from slmworks.cli.places import store_option, tracking_option, tracking_uri
     is_flag=True,
     help="With sync: download every release that MLflow holds, and upload again what differs from the log.",
 )
+@engine_file_option
 @store_option
 @tracking_option
-def lineage(what: str, run: str | None, checked: bool, store_url: str, tracking: str) -> None:  # noqa: FBT001
+def lineage(
+    what: str,
+    run: str | None,
+    checked: bool,  # noqa: FBT001 - a flag of the command line
+    engine_path: str | None,
+    store_url: str,
+    tracking: str,
+) -> None:
     """Walk from a model back to its source files.
 
     WHAT is NAME@champion, NAME@candidate, NAME@3, or a digest; or the word `sync`, which uploads every
     record that MLflow does not have yet, closes runs that were killed, and puts aliases and tags right.
     """
     from slmworks.errors import BadRequest
-    from slmworks.store import open_store
 
-    store = open_store(store_url)
+    store = the_store(store_url, engine_path)
     if what != "sync":
         from slmworks.lineage import lineage_of, render
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import store_option, tracking_option, tracking_uri
+from slmworks.cli.places import engine_file_option, store_option, the_store, tracking_option, tracking_uri
 
 if TYPE_CHECKING:
     from slmworks.decisions import Version
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     metavar="VERSION",
     help="Download this version of NAME (a number or an alias) from MLflow and compare both digests.",
 )
+@engine_file_option
 @store_option
 @tracking_option
-def models(name: str | None, verify: str | None, store_url: str, tracking: str) -> None:
+def models(
+    name: str | None, verify: str | None, engine_path: str | None, store_url: str, tracking: str
+) -> None:
     """List every registered model: champion, candidate, previous, and who decided what and why."""
     from slmworks.cli.console import columns, console
     from slmworks.registry import Registry
-    from slmworks.store import open_store
 
-    store = open_store(store_url)
+    store = the_store(store_url, engine_path)
     if verify is not None:
         _verify(store, name, verify, tracking_uri(store, tracking))
         return

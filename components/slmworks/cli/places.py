@@ -45,6 +45,13 @@ def engine_file_option(command: F) -> F:
     )(command)
 
 
+host_option = click.option(
+    "--host",
+    envvar="KF_PIPELINES_ENDPOINT",
+    help="Address of Kubeflow Pipelines; default: the engine file's. [env: KF_PIPELINES_ENDPOINT]",
+)
+
+
 def engine_of(path: str | None) -> "EngineFile":
     """The engine file that is meant; without one, the one that says nothing."""
     from slmworks.engines.engine_file import EngineFile
@@ -55,22 +62,45 @@ def engine_of(path: str | None) -> "EngineFile":
 def chosen_store(store_url: str, engine: "EngineFile", *, shared: bool = False) -> "Store":
     """The store that is meant: `--store` or its variable, else the engine file's, else the default.
 
-    With `shared` there is no default: a cluster doesn't see this folder's `.slmworks`.
+    With `shared` it must be one that a cluster sees: a bucket, or a folder on a volume of every pod.
     """
     from slmworks.errors import BadRequest
     from slmworks.store import open_store
 
     source = click.get_current_context().get_parameter_source("store_url")
-    if source is not click.core.ParameterSource.DEFAULT:
-        return open_store(store_url)
-    if engine.settings.store:
-        return engine.open_store()
-    if shared:
+    default = source is click.core.ParameterSource.DEFAULT
+    if default and shared and not engine.settings.store:
         raise BadRequest(
             f"{engine.file}: names no store, and a cluster doesn't see this machine's {store_url}; "
             "add  store: s3://bucket/prefix  to the engine file, or give --store."
         )
-    return open_store(store_url)
+    store = engine.open_store() if default and engine.settings.store else open_store(store_url)
+    if shared and str(store) == str(store.root):
+        mounted = [volume.path for volume in engine.settings.volumes]
+        if not any(store.root.is_relative_to(path) for path in mounted):
+            raise BadRequest(
+                f"store {store}: pods don't see this machine's folders; give a bucket (s3://…), or mount the "
+                "same folder in every pod:  volumes: [{claim: …, path: …}]  in the engine file."
+            )
+    return store
+
+
+def the_store(store_url: str, engine_path: str | None) -> "Store":
+    """The store of a command that needs nothing else of the engine file."""
+    return chosen_store(store_url, engine_of(engine_path))
+
+
+def same_places() -> str:
+    """The options of this command that say where things are, for a command to type next."""
+    here = click.get_current_context()
+    given = {"engine_path": "--engine-file", "store_url": "--store"}
+    command_line = click.core.ParameterSource.COMMANDLINE
+    words = [
+        f" {option} {here.params[name]}"
+        for name, option in given.items()
+        if here.get_parameter_source(name) is command_line
+    ]
+    return "".join(words)
 
 
 def tracking_uri(store: "Store", tracking: str) -> str:

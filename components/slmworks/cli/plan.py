@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import store_option
+from slmworks.cli.places import engine_file_option, store_option, the_store
 
 if TYPE_CHECKING:
     from slmworks.plan import PlannedTask
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe")
+@engine_file_option
 @store_option
 @click.option(
     "--cores", type=click.IntRange(min=1), help="Cores that a run may use; default: all of this machine's."
 )
-def plan(recipe: str, store_url: str, cores: int | None) -> None:
+def plan(recipe: str, engine_path: str | None, store_url: str, cores: int | None) -> None:
     """Show the tasks of a recipe: which are cached, which would be run, and what each waits for."""
     from slmworks.cli.console import columns, console
     from slmworks.cli.display import summary_words
@@ -26,10 +27,9 @@ def plan(recipe: str, store_url: str, cores: int | None) -> None:
     from slmworks.plan import plan as lower
     from slmworks.process import usable_cores
     from slmworks.recipe import Recipe
-    from slmworks.store import open_store
 
     planned = lower(Recipe.read(recipe))
-    rows = forecast(planned, open_store(store_url), cores=cores or usable_cores())
+    rows = forecast(planned, the_store(store_url, engine_path), cores=cores or usable_cores())
     table = columns("", "task", "plugin", "reads", "what is known", wrap="what is known")
     for row in rows:
         task = row.task

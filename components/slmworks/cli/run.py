@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.compile import planned_for
+from slmworks.cli.lowering import planned_for
 from slmworks.cli.places import (
     chosen_store,
     engine_file_option,
     engine_of,
+    same_places,
     store_option,
     tracking_option,
     tracking_uri,
@@ -81,7 +82,7 @@ def _summary(running: "Run") -> None:
         click.echo(f"slmworks: {place}: {outcome.error}", err=True)
         if outcome.code == 1:
             click.echo(f"log    {running.store.root / 'runs' / running.id / f'{task_id}.log'}", err=True)
-    show_waiting(running.waiting)
+    show_waiting(running.waiting, same_places())
     if not running.worked:
         click.echo("cached nothing had to be made again")
     elif problem := running.wait_for_lineage(30):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import chosen_store, engine_file_option, engine_of, store_option
+from slmworks.cli.places import chosen_store, engine_file_option, engine_of, host_option, store_option
 
 if TYPE_CHECKING:
     from slmworks.engines.engine_file import EngineFile
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", required=False)
 @engine_file_option
+@host_option
 @store_option
-def runs(run: str | None, engine_path: str | None, store_url: str) -> None:
+def runs(run: str | None, engine_path: str | None, host: str | None, store_url: str) -> None:
     """List the runs in this store, newest first; or show the tasks of one.
 
-    With an engine file that names a Kubeflow, it is asked about the runs there that go on.
+    Where --host or the engine file names a Kubeflow, it is asked about the runs there that go on.
     """
     from slmworks.cli.console import columns, console
     from slmworks.errors import BadRequest, did_you_mean
@@ -27,8 +28,8 @@ def runs(run: str | None, engine_path: str | None, store_url: str) -> None:
 
     engine = engine_of(engine_path)
     store = chosen_store(store_url, engine)
-    if engine.settings.kubeflow.host:
-        _ask(store, engine)
+    if host or engine.settings.kubeflow.host:
+        _ask(store, engine, host)
     found = ((name, run_record(store, name)) for name in run_ids(store))
     records = {name: record for name, record in found if record}
     if run is not None and run not in records:
@@ -52,16 +53,18 @@ def runs(run: str | None, engine_path: str | None, store_url: str) -> None:
     console().print(table)
 
 
-def _ask(store: "Store", engine: "EngineFile") -> None:
+def _ask(store: "Store", engine: "EngineFile", host: str | None) -> None:
     """Bring the records of runs on Kubeflow up to date; a server that is down is said, and that is all."""
     from slmworks.engines.kubeflow.client import Pipelines
+    from slmworks.engines.kubeflow.pipeline import require_kfp
     from slmworks.engines.kubeflow.runs import refresh, unfinished
     from slmworks.errors import SlmworksError
 
     if not unfinished(store):
         return
     try:
-        refresh(store, Pipelines.connect(engine.settings.kubeflow))
+        require_kfp()
+        refresh(store, Pipelines.connect(engine.settings.kubeflow, host))
     except SlmworksError as error:
         click.echo(f"slmworks: {error} States of runs on Kubeflow are as of their last word.", err=True)
 

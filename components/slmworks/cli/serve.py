@@ -2,7 +2,7 @@
 
 import click
 
-from slmworks.cli.places import store_option
+from slmworks.cli.places import engine_file_option, store_option, the_store
 
 _AT_LEAST_ONE = click.IntRange(min=1)
 
@@ -38,6 +38,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
     help="Seconds to answer a request in. [default: 10]",
 )
 @click.option("--grace", type=_AT_LEAST_ONE, help="Seconds to finish when told to stop. [default: 10]")
+@engine_file_option
 @store_option
 def serve(
     name: str,
@@ -47,13 +48,13 @@ def serve(
     question: str | None,
     follow: bool,  # noqa: FBT001 - a flag of the command line
     threads: int | None,
+    engine_path: str | None,
     store_url: str,
     **limits: float | None,
 ) -> None:
     """Serve an approved version of NAME over HTTP. Refuses one that is not approved, or was edited."""
     from slmworks.errors import BadRequest
     from slmworks.process import adopt_environment
-    from slmworks.store import open_store
 
     # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
     adopt_environment(1)
@@ -63,7 +64,7 @@ def serve(
         from slmworks_serve.visit import ask_once
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from None
-    store = open_store(store_url)
+    store = the_store(store_url, engine_path)
     if question is not None:
         said = ask_once(store, name, version, question)
         click.echo(f"{name} v{said['version']} at {said['address']}/classify")

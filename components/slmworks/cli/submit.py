@@ -4,20 +4,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.compile import lower, planned_for, say_if_large
-from slmworks.cli.places import chosen_store, engine_file_option, engine_of, store_option
+from slmworks.cli.lowering import lower, planned_for, say_if_large
+from slmworks.cli.places import (
+    chosen_store,
+    engine_file_option,
+    engine_of,
+    host_option,
+    same_places,
+    store_option,
+)
 from slmworks.errors import BadRequest
 
 if TYPE_CHECKING:
     from slmworks.engines.kubeflow.client import Pipelines
     from slmworks.engines.kubeflow.pipeline import Compiled
     from slmworks.store import Store
-
-host_option = click.option(
-    "--host",
-    envvar="KF_PIPELINES_ENDPOINT",
-    help="Address of Kubeflow Pipelines; default: the engine file's.",
-)
 
 
 @click.command()
@@ -54,9 +55,11 @@ def submit(
     """
     if (recipe is None) == (after is None):
         raise BadRequest("slmworks submit needs a RECIPE, or --after RUN.")
-    if schedule and (wait or after):
+    if schedule is not None and (wait or after):
         raise BadRequest("--schedule starts runs of its own later; leave out --wait and --after.")
-    cron = six_fields(schedule) if schedule else ""
+    if after and fresh:
+        raise BadRequest("--fresh is of a recipe's steps; leave it out with --after.")
+    cron = six_fields(schedule) if schedule is not None else ""
     from slmworks.engines.kubeflow.client import Pipelines
     from slmworks.engines.kubeflow.pipeline import require_kfp
 
@@ -74,7 +77,7 @@ def submit(
     if cron:
         made = pipelines.schedule(name, compiled.first, cron, experiment)
         click.echo(f"{name} · schedule {made} · {cron} (seconds first) · local files as they are now")
-        click.echo(f"ends   slmworks cancel {made}")
+        click.echo(f"ends   slmworks cancel {made}{same_places()}")
         return 0
     run = _start(store, pipelines, compiled, name, experiment)
     return follow(store, pipelines, run) if wait else 0
@@ -92,7 +95,7 @@ def _start(store: "Store", pipelines: "Pipelines", compiled: "Compiled", name: s
 
 def submit_after(store: "Store", first: str, pipelines: "Pipelines", experiment: str = "") -> str:
     """Submit what follows the approval of what a run registered; returns the new run."""
-    from slmworks.engines.kubeflow.runs import following, note
+    from slmworks.engines.kubeflow.runs import following, following_record, note
     from slmworks.lineage.records import run_record
 
     known = run_record(store, first)
@@ -100,7 +103,7 @@ def submit_after(store: "Store", first: str, pipelines: "Pipelines", experiment:
     if known is None or not text:
         raise BadRequest(f"run {first}: nothing is known in {store} that follows its approval.")
     run = pipelines.submit(f"{known.recipe} after approval", text, {"first_run": first}, experiment)
-    note(store, run, {"recipe": known.recipe, "file": known.file, "text": known.text, "plan": []})
+    note(store, run, following_record(known))
     click.echo(f"{known.recipe} · after the approval of run {first} · run {run}")
     click.echo(f"page   {pipelines.page(run)}")
     return run
@@ -113,13 +116,17 @@ def follow(store: "Store", pipelines: "Pipelines", run: str) -> int:
     from slmworks.engines.kubeflow.runs import end
     from slmworks.lineage.records import run_record, task_records
 
-    state = watch(store, pipelines, run)
+    try:
+        state = watch(store, pipelines, run)
+    except KeyboardInterrupt:
+        click.echo(f"\nstill running; stop it:  slmworks cancel {run}{same_places()}", err=True)
+        return 130
     known = run_record(store, run)
     if known is not None and known.ended is None:  # its last task could not say so
         end(store, known, state.state)
         known = run_record(store, run)
     show_verdicts(store, run, {task.task: task.manifest for task in task_records(store, run)})
-    show_waiting(known.waiting if known else None)
+    show_waiting(known.waiting if known else None, same_places())
     if state.state == "SUCCEEDED":
         return 99 if known and known.state == "refused" else 0
     words = {"FAILED": "failed", "CANCELED": "was cancelled"}.get(state.state, state.state.lower())

@@ -89,26 +89,19 @@ def _emit(events: int | None, task_id: str) -> Any:
 
 
 def _given(inputs: tuple[str, ...], stage: str) -> "dict[str, Manifest | list[Manifest]]":
+    from slmworks.absence import join
     from slmworks.catalog import stage_class
     from slmworks.errors import did_you_mean
     from slmworks.stage import ports
 
     known = ports(stage_class(stage))
-    found: dict[str, Manifest | list[Manifest]] = {}
+    pairs: list[tuple[str, Manifest]] = []
     for word in inputs:
         port, equals, path = word.partition("=")
         if not equals or port not in known:
             raise BadRequest(f"--in {word}: must be PORT=PATH. {did_you_mean(port, known)}")
-        manifest = _manifest(Path(path))
-        if port in found and not known[port].many:
-            raise BadRequest(f"--in {word}: `{port}` was given already, and takes one.")
-        if known[port].many:
-            joined = found.setdefault(port, [])
-            assert isinstance(joined, list)
-            joined.append(manifest)
-        else:
-            found[port] = manifest
-    return found
+        pairs.append((port, _manifest(Path(path))))
+    return join(known, pairs)
 
 
 def _manifest(path: Path) -> "Manifest":

@@ -6,22 +6,22 @@ import sys
 
 import click
 
-from slmworks.cli.places import store_option, tracking_option, tracking_uri
+from slmworks.cli.places import engine_file_option, store_option, the_store, tracking_option, tracking_uri
 
 
 @click.command()
+@engine_file_option
 @store_option
 @tracking_option
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1."
 )
-def ui(store_url: str, tracking: str, port: int) -> int:
+def ui(engine_path: str | None, store_url: str, tracking: str, port: int) -> int:
     """Open MLflow on this store's lineage and registry. Runs until Ctrl-C."""
     from slmworks.errors import BadRequest
     from slmworks.lineage.tracking import without_credentials
-    from slmworks.store import open_store
 
-    store = open_store(store_url)
+    store = the_store(store_url, engine_path)
     uri = tracking_uri(store, tracking)
     if uri.startswith(("http://", "https://")):
         click.echo(f"MLflow runs at {without_credentials(uri)}: open it in a browser.")

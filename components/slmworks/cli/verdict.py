@@ -19,13 +19,13 @@ def show_verdicts(store: "Store", run: str, made: "Mapping[str, Manifest | None]
             _show(store, run, task_id, manifest.digest)
 
 
-def show_waiting(waiting: tuple[str, int] | None) -> None:
-    """Say which version a person has to decide about, and how."""
+def show_waiting(waiting: tuple[str, int] | None, places: str) -> None:
+    """Say which version a person has to decide about, and how; `places` are the options that say where."""
     if waiting:
         name, version = waiting
         click.echo(
             f"waits  {name} v{version} is candidate. Approve it:  "
-            f'slmworks approve {name} {version} --because "…"'
+            f'slmworks approve {name} {version} --because "…"{places}'
         )
 
 

@@ -20,31 +20,27 @@ MARKS = {"SUCCEEDED": "✓", "FAILED": "✗", "RUNNING": "▸", "SKIPPED": "·",
 
 
 def watch(store: "Store", pipelines: "Pipelines", run: str) -> "RunState":
-    """Look at a run until it has ended, and tell what changed. Ctrl-C leaves it running."""
+    """Look at a run until it has ended, and tell what changed."""
     from slmworks.lineage.records import run_record
 
     known = run_record(store, run)
     names = {slug(edge["id"]): edge["id"] for edge in known.plan} if known else {}
     told: dict[str, str] = {}
     pause, missed, shown = LOOK[0], 0, ""
-    try:
-        while True:
-            state, missed = _look(pipelines, run, missed)
-            if state is None:
-                time.sleep(pause)
-                continue
-            if state.state != shown:
-                shown = state.state
-                click.echo(f"run    {shown.lower()}")
-            if _tell(store, run, names, state, told):
-                pause = LOOK[0]
-            if state.over:
-                return state
+    while True:
+        state, missed = _look(pipelines, run, missed)
+        if state is None:
             time.sleep(pause)
-            pause = min(LOOK[1], pause * 1.3)
-    except KeyboardInterrupt:
-        click.echo(f"\nstill running; stop it:  slmworks cancel {run}", err=True)
-        raise
+            continue
+        if state.state != shown:
+            shown = state.state
+            click.echo(f"run    {shown.lower()}")
+        if _tell(store, run, names, state, told):
+            pause = LOOK[0]
+        if state.over:
+            return state
+        time.sleep(pause)
+        pause = min(LOOK[1], pause * 1.3)
 
 
 def _look(pipelines: "Pipelines", run: str, missed: int) -> "tuple[RunState | None, int]":

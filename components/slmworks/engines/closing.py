@@ -3,52 +3,55 @@
 The local engine says that itself. On a cluster nobody of ours watches, so the pipeline's last task does.
 """
 
+import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from slmworks.errors import SlmworksError
 from slmworks.lineage.records import RunRecord, TaskRecord, run_record, task_records
-from slmworks.records import utc, write_record, write_run
+from slmworks.records import run_bytes, utc, write_record, write_run
 from slmworks.registry import Registry
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
+from slmworks.task import HAVE
 
 Ending = Literal["done", "failed", "stopped"]
 
-DIED = "ended without a word: its container was killed (by hand, or for want of memory) or never started"
+DIED = "ended without a word: its container was killed (by hand, or for want of memory)"
+UNSEEN = "was never seen: its container did not start, or the task before it could not hand on its result"
 
 
 def begin(store: Store, spec: TaskSpec, engine: str) -> None:
     """Say that a run goes on, unless that was said: the first task of a run does."""
-    key = f"runs/{spec.run}/run.json"
-    if store.read(key) is not None:
-        return
     now = utc(time.time())
     what = {"recipe": spec.recipe, "engine": engine, "started": now, "ended": None, "plan": list[str]()}
-    write_run(store, spec.run, "running", what)
+    store.create(f"runs/{spec.run}/run.json", run_bytes(spec.run, "running", what))
 
 
 def close(
-    store: Store, run: str, ending: Ending, plan: Mapping[str, Any], *, engine: str, tracking: str
+    store: Store, run: str, ending: Ending | None, plan: Mapping[str, Any], *, engine: str, tracking: str
 ) -> list[str]:
     """End a run's record; `plan` is its `plan_record`. Returns lines for people, the worst last.
 
-    MLflow being down fails nothing: the record is in the store, and `slmworks lineage sync` uploads it.
+    `ending` is what the orchestrator says; None where it doesn't know: then the tasks' records tell. MLflow
+    being down fails nothing: the record is in the store, and `slmworks lineage sync` uploads it.
     """
     known = run_record(store, run)
-    ended = {task.task: task for task in task_records(store, run)}
-    lines = list(_complete(store, run, ending, plan, ended))
-    refused = [task.task for task in ended.values() if task.state == "refused"]
-    state = "refused" if ending == "done" and refused else ending
+    ledger = _Ledger(store, run, plan["plan"], {task.task: task for task in task_records(store, run)})
+    waiting = ledger.waiting()
+    lines = list(ledger.complete(ending, waiting))
+    ending = ending or ("failed" if ledger.broken else "done")
+    state = "refused" if ending == "done" and ledger.refused else ending
     now = utc(time.time())
     what = {
         **plan,
         "engine": engine,
-        "started": _started(known, ended) or now,
+        "started": _started(known, ledger.ended) or now,
         "ended": now,
         "user": known.user if known else "",
-        "waiting": _waiting(store, ended),
+        "waiting": waiting,
     }
     write_run(store, run, state, what)
     lines.insert(0, f"{run}: {state}")
@@ -62,52 +65,76 @@ def close(
     return lines
 
 
-def _complete(
-    store: Store,
-    run: str,
-    ending: Ending,
-    plan: Mapping[str, Any],
-    ended: Mapping[str, TaskRecord],
-) -> Iterator[str]:
-    """Write the records that tasks could not write: those that died, and those that were not reached."""
-    here = {task for task, record in ended.items() if record.state != "running"}
-    ids = {edge["id"] for edge in plan["plan"]}
-    failed = any(ended[task].state == "failed" for task in here)
-    for edge in plan["plan"]:
-        task = edge["id"]
-        if task in here:
-            continue
-        needs = [need for makers in edge["inputs"].values() for need in makers if need in ids]
-        reached = all(need in here and ended[need].manifest is not None for need in needs)
-        died = task in ended or (ending == "failed" and not failed and reached)
-        state, why = ("failed", DIED) if died else ("skipped", _why(needs, ended))
-        if ending == "stopped":
-            state, why = "stopped", "stopped with the run"
-        spec = TaskSpec(
-            run=run, id=task, step=edge["step"], stage=edge["stage"], plugin=edge["plugin"], store=store.url
-        )
+@dataclass
+class _Ledger:
+    """What a run's tasks wrote, beside what was planned."""
+
+    store: Store
+    run: str
+    plan: Sequence[Mapping[str, Any]]
+    ended: Mapping[str, TaskRecord]
+    broken: bool = False
+    """Whether a task failed, died or never came, that nothing else explains."""
+
+    @property
+    def refused(self) -> bool:
+        return any(record.state == "refused" for record in self.ended.values())
+
+    def complete(self, ending: Ending | None, waiting: tuple[str, int] | None) -> Iterator[str]:
+        """Write what tasks could not write themselves; yields lines about those that died."""
+        ids = {edge["id"] for edge in self.plan}
+        second = all(edge.get("after_approval") for edge in self.plan)
+        states = {task: record.state for task, record in self.ended.items()}
+        self.broken = any(state in ("failed", "running") for state in states.values())
+        for edge in self.plan:
+            task = edge["id"]
+            if states.get(task, "running") != "running":
+                continue
+            needs = [need for makers in edge["inputs"].values() for need in makers if need in ids]
+            blocking = next((need for need in needs if states.get(need) not in HAVE), None)
+            state, why = "skipped", _because(blocking, states)
+            if task in states:
+                state, why = "failed", DIED
+            elif edge.get("after_approval") and not second:
+                why = f"{waiting[0]} v{waiting[1]} waits for approval" if waiting else why
+            elif blocking is None and not self.broken and ending in ("failed", None):
+                state, why, self.broken = "failed", UNSEEN, True
+            if ending == "stopped":
+                state, why = "stopped", "stopped with the run"
+            states[task] = state
+            self._write(edge, state, why)
+            if state == "failed":
+                yield f"{task}: {why}"
+
+    def _write(self, edge: Mapping[str, Any], state: str, why: str) -> None:
+        """What a task that goes on has told of itself (its curves) stays."""
         now = utc(time.time())
-        began = ended[task].started if task in ended else now
-        write_record(store, spec, {"state": state, "started": began, "ended": now, "error": why})
-        if died:
-            yield f"{task}: {why}"
+        raw = self.store.read(f"runs/{self.run}/{edge['id']}.json")
+        told = {"started": now, "options": edge.get("options", {}), **(json.loads(raw) if raw else {})}
+        spec = TaskSpec(
+            run=self.run,
+            id=edge["id"],
+            step=edge["step"],
+            stage=edge["stage"],
+            plugin=edge["plugin"],
+            store=self.store.url,
+        )
+        write_record(self.store, spec, {**told, "state": state, "ended": now, "error": why})
+
+    def waiting(self) -> tuple[str, int] | None:
+        """Name and version that a person has to decide about."""
+        for task in self.ended.values():
+            if task.stage == "register" and task.manifest is not None:
+                name, version = task.manifest.meta["name"], int(task.manifest.meta["version"])
+                if Registry(self.store).state(name).version(version).status == "candidate":
+                    return name, version
+        return None
 
 
-def _why(needs: list[str], ended: Mapping[str, TaskRecord]) -> str:
-    blocking = next((ended[need] for need in needs if need in ended and ended[need].state != "done"), None)
-    return f"{blocking.task} {blocking.state}" if blocking else "not reached"
+def _because(blocking: str | None, states: Mapping[str, str]) -> str:
+    return f"{blocking} {states[blocking]}" if blocking in states and blocking else "not reached"
 
 
 def _started(known: RunRecord | None, ended: Mapping[str, TaskRecord]) -> str:
     starts = [task.started for task in ended.values()] + ([known.started] if known else [])
     return min(starts, default="")
-
-
-def _waiting(store: Store, ended: Mapping[str, TaskRecord]) -> tuple[str, int] | None:
-    """Name and version that a person has to decide about."""
-    for task in ended.values():
-        if task.stage == "register" and task.manifest is not None:
-            name, version = task.manifest.meta["name"], int(task.manifest.meta["version"])
-            if Registry(store).state(name).version(version).status == "candidate":
-                return name, version
-    return None

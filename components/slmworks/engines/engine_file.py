@@ -9,6 +9,7 @@ secret, only where a cluster keeps one.
     secrets: {AWS_SECRET_ACCESS_KEY: {secret: store, key: secret-key}}
 """
 
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from slmworks.catalog import STAGES
 from slmworks.document import Where, load, place, read_text
 from slmworks.engines.settings import Pod, Settings
 from slmworks.errors import BadRequest, did_you_mean
-from slmworks.fetch.url import SECRET_WORDS, refuse_credentials
+from slmworks.fetch.url import refuse_credentials
 from slmworks.planned import PlannedTask
 from slmworks.store import Store, open_store
 
@@ -68,6 +69,9 @@ class EngineFile:
         for stage in self.settings.stages:
             if stage not in STAGES:
                 raise BadRequest(f"{self.at('stages', stage)}: no such stage. {did_you_mean(stage, STAGES)}")
+        if f"{CORE}-core" in self.settings.families:
+            raise BadRequest(f"{self.at('families', f'{CORE}-core')}: the core's family is called {CORE}.")
+        self._check_volumes()
         for word in ("store", "tracking", "images"):
             self._refuse_credentials(getattr(self.settings, word) or "", word)
         self._refuse_credentials(self.settings.kubeflow.host or "", "kubeflow", "host")
@@ -75,11 +79,20 @@ class EngineFile:
             self._refuse_credentials(value, "env", variable)
             if variable in self.settings.secrets:
                 raise BadRequest(f"{self.at('env', variable)}: is among `secrets` too; keep one.")
-            if is_secret(variable):
+            if is_secret(variable, value):
                 raise BadRequest(
                     f"{self.at('env', variable)}: looks like a secret, which this file is no place for; put "
                     f"it into a Secret of the cluster: secrets: {{{variable}: {{secret: …, key: …}}}}."
                 )
+
+    def _check_volumes(self) -> None:
+        volumes = self.settings.volumes
+        for number, volume in enumerate(volumes):
+            for word in ("claim", "path"):
+                if getattr(volume, word) in {getattr(other, word) for other in volumes[:number]}:
+                    raise BadRequest(
+                        f"{self.at('volumes', number, word)}: is mounted already; name each once."
+                    )
 
     def _refuse_credentials(self, value: str, *where: str) -> None:
         try:
@@ -144,11 +157,34 @@ class EngineFile:
         return found
 
 
-def is_secret(variable: str) -> bool:
-    """Whether a variable's name says that its value is nobody's business."""
+SECRET = frozenset(
+    {
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "pass",
+        "pwd",
+        "credential",
+        "credentials",
+        "pgpass",
+        "pgpassword",
+    }
+    | {"apikey", "accesskey", "secretkey", "key", "auth", "authorization", "cookie", "sas"}
+)
+"""Words of a variable's name that say that its value is nobody's business."""
+_HIDDEN = re.compile(r"\S+:\S+@\S|(?i:key|secret|token|password|passwd|pwd|sig|signature)=\S")
+"""A user with a password, or a pair that names its value a secret, anywhere in a text."""
+
+
+def is_secret(variable: str, value: str) -> bool:
+    """Whether a variable seems to hold a secret. A path to one (a mounted file) is none."""
+    if _HIDDEN.search(value):
+        return True
+    if value.startswith("/") or variable.upper().endswith(("_FILE", "_PATH", "_URL", "_URI")):
+        return False
     low = variable.lower()
-    named = any(secret in low.replace("_", "") for secret in SECRET_WORDS)
-    return named or low.endswith(("_key", "_pass", "_pwd"))
+    return bool(SECRET & set(low.split("_"))) or "connection_string" in low
 
 
 def version_of(distribution: str) -> str:
@@ -190,7 +226,8 @@ def _problem(error: Any, where: Where) -> str:
         return "is needed."
     message = error["msg"].removeprefix("Value error, ").replace("String should match pattern", "must match")
     got = error["input"]
-    shown = "" if isinstance(got, dict | tuple) else f", got {str(got)[:60]!r}"
+    private = where[:1] in (("secrets",), ("env",))  # where people put what must not be repeated
+    shown = "" if private or isinstance(got, dict | tuple) else f", got {str(got)[:60]!r}"
     quotes = error["type"] == "string_type" and isinstance(got, int | float)
     hint = f"; write it in quotes: '{got}'" if quotes else ""
     return f"{message[0].lower()}{message[1:]}{shown}{hint}."

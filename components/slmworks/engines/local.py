@@ -27,12 +27,10 @@ from slmworks.records import find, plan_record, utc, write_record, write_run
 from slmworks.registry import Registry, claimed_user
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
-from slmworks.task import Outcome, digests_of, identify
+from slmworks.task import HAVE, Outcome, digests_of, identify
 
 POLL = 0.2
 """Seconds between two looks at the children when none of them says anything."""
-HAVE = ("done", "cached", "absent")
-"""States of a task that others can build on: there is a manifest, if only one that says why it is empty."""
 SOON = 0.01
 """Seconds until the next look at a child that has said its last."""
 
@@ -223,8 +221,11 @@ class Run:
             self._end(task, Outcome(record["state"], manifest))
             return
         error = (record or {}).get("error") or self._why_dead(child, code)
-        if record is None or record["state"] == "running":
+        if record is None:
             self._record(task, Outcome("failed", error=error))
+        elif record["state"] == "running":  # its curve stays
+            ended = {"state": "failed", "error": error, "ended": utc(time.time())}
+            write_record(self.store, self._spec(task, child.spec.threads), {**record, **ended})
         self._end(task, Outcome("failed", error=error, code=2 if code == 2 else 1))
 
     def _why_dead(self, child: Child, code: int) -> str:

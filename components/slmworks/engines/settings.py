@@ -16,7 +16,7 @@ Cpu = Annotated[
         lambda given: str(given) if type(given) in (int, float) else given,
         json_schema_input_type=str | float,
     ),
-    Field(pattern=r"^([1-9]\d*m|\d+(\.\d+)?)$", examples=["2", "500m"]),
+    Field(pattern=r"^([1-9]\d*m|[1-9]\d*(\.\d+)?|0\.\d*[1-9]\d*)$", examples=["2", "500m"]),
 ]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi|Ti|M|G|T)?$", examples=["16Gi"])]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -155,7 +155,7 @@ class Settings(_Part):
     """Where results lie: a folder or `s3://bucket/prefix`."""
     tracking: str | None = None
     """MLflow's address."""
-    images: str | None = None
+    images: Annotated[str, Field(pattern=r"^[a-z0-9][\w.-]*(:\d+)?(/[\w.-]+)*/?$")] | None = None
     """Where our own images lie, such as `registry.example/works`: `<images>/<distribution>:<version>`."""
     families: dict[str, Family] = {}
     """Distribution of a family -> where it runs."""

@@ -104,13 +104,15 @@ class RunUpload:
         ).hexdigest()
         if self._tag("-", COMPLETE) == seal:
             return
-        if not self._tag("-", COMPLETE):
+        recipe = hashlib.sha256(self.run.text.encode()).hexdigest()
+        if self.run.text and self._tag("-", "slmworks.recipe") != recipe:
             self._client.log_text(self._parent, self.run.text, "recipe.yaml")
             self._client.log_text(self._parent, json.dumps(self.run.plan, indent=1), "plan.json")
         tags = {
             "slmworks.state": self.run.state,
             "slmworks.version": self.run.version,
-            "slmworks.recipe": hashlib.sha256(self.run.text.encode()).hexdigest(),
+            "slmworks.recipe": recipe if self.run.text else "",
+            "mlflow.user": self.run.user,
             "slmworks.store": self.store.url,
             "mlflow.note.content": _note(self.run, self.tasks),
             COMPLETE: seal,

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from slmworks.engines.settings import Kubeflow
 from slmworks.errors import BadRequest, SlmworksError, TaskFailed
+from slmworks.fetch.url import refuse_credentials
 
 IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 ACCOUNT_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"  # noqa: S105 - a path
@@ -62,6 +63,7 @@ class Pipelines:
             raise BadRequest(
                 "no Kubeflow: give --host, or add  kubeflow: {host: https://…}  to the engine file."
             )
+        refuse_credentials(found)
         found = found.rstrip("/")
         token, credentials = _token()
         _look(found, token)

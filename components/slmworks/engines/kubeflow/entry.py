@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from slmworks.errors import BadRequest
 
-MOUNTS = ("gs", "minio", "s3", "oci")
-"""Schemes of artifact addresses; the launcher keeps them below /gcs, /minio, /s3 and /oci."""
+MOUNTS = ("gs", "minio", "s3")
+"""Schemes of artifact addresses; the launcher keeps them below /gcs, /minio and /s3."""
 
 
 @dataclass(frozen=True)

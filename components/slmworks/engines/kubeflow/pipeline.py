@@ -6,11 +6,11 @@ waits in a pod for a person: the first pipeline ends at `register`.
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from slmworks.engines.bring import reads_disk
 from slmworks.engines.engine_file import EngineFile
@@ -21,9 +21,15 @@ from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 from slmworks.planned import Plan, PlannedTask
 from slmworks.records import plan_record
+from slmworks.task import identify
 
 if TYPE_CHECKING:
     from kfp.dsl import PipelineTask
+
+CLOSE = "close"
+"""Name of the task that ends every run."""
+ARGUMENT, ARTIFACT = 110_000, 700
+"""Bytes that Kubeflow can pass to a task, in one argument; what an input artifact takes of it."""
 
 AFTER = "first_run"
 """Parameter of the second pipeline: the run whose release was approved."""
@@ -54,7 +60,7 @@ def compile_plan(
     after = [task for task in plan if task.after_approval]
     second = build.segment(after, f"{plan.recipe.name} after approval") if after else ""
     first = [task for task in plan if not task.after_approval]
-    record = segment_record(plan, first)
+    record = plan_record(plan)
     return Compiled(build.segment(first, plan.recipe.name, second), second, record)
 
 
@@ -77,6 +83,8 @@ class _Build:
     sources: Mapping[str, Mapping[str, Source]]
     fresh: frozenset[str]
     made: dict[str, "PipelineTask"] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
+    """Name on Kubeflow -> id."""
 
     def segment(self, tasks: list[PlannedTask], name: str, second: str = "") -> str:
         """The YAML of one pipeline."""
@@ -88,8 +96,10 @@ class _Build:
 
         def line(**given: Any) -> None:
             with dsl.ExitHandler(self._closing(tasks, second), name=self.plan.recipe.name):
-                for task in tasks:
-                    self._add(task, given.get(AFTER))
+                for gate, behind in self._by_gate(tasks).items():
+                    with self._passed(gate):
+                        for task in behind:
+                            self._add(task, given.get(AFTER))
 
         def first() -> None:
             line()
@@ -108,6 +118,7 @@ class _Build:
     def _add(self, task: PlannedTask, first_run: Any) -> None:
         from kfp import dsl
 
+        self._refuse_twin(task)
         taken = {slot.name: slot.maker for slot in slots(task)}
         here = {name: maker for name, maker in taken.items() if maker in self.made}
         earlier = {name: maker for name, maker in taken.items() if maker not in self.made}
@@ -120,39 +131,77 @@ class _Build:
             fresh=task.step in self.fresh and not reads_disk(sources),  # no pod could read it again
             recipe=self.plan.recipe.name,
         )
+        if reads_disk(sources):  # no pod sees them, and there may be thousands
+            identity = identify(spec, task.configured, {}, sources)
+            spec = spec.model_copy(update={"sources": {}, "brought": identity})
         given = {"spec": spec.encode(), "run": dsl.PIPELINE_JOB_ID_PLACEHOLDER}
         if earlier:
             given |= {"earlier": json.dumps(earlier), "earlier_run": first_run}
         makers = {name: self.plan.tasks[maker] for name, maker in here.items()}
         image = self.engine.image(task)
-        with ExitStack() as conditions:
-            for gate in self._gates(here.values()):
-                passed = self.made[gate].outputs[PASSED] == True  # noqa: E712 - an expression of kfp's
-                conditions.enter_context(dsl.If(passed, name="passed"))
-            added = component(task, image, makers, tuple(given))(
-                **given, **{name: self.made[maker].outputs[MADE] for name, maker in here.items()}
-            )
+        added = component(task, image, makers, tuple(given))(
+            **given, **{name: self.made[maker].outputs[MADE] for name, maker in here.items()}
+        )
         added.set_display_name(task.id)
+        self._refuse_long(task, given, len(taken))
         self.made[task.id] = equip(added, self.engine, self.engine.pod(task), image)
 
-    def _gates(self, makers: Any) -> Iterator[str]:
-        """The gates among the tasks that one reads: only `register` reads a verdict."""
-        yield from dict.fromkeys(maker for maker in makers if self.plan.tasks[maker].stage == "gate")
+    def _by_gate(self, tasks: list[PlannedTask]) -> dict[str, list[PlannedTask]]:
+        """Gate -> the tasks that only run where it let a candidate through; '' for those before any gate."""
+        ids = {task.id for task in tasks}
+        behind: dict[str, str] = {}
+        found: dict[str, list[PlannedTask]] = {"": []}
+        for task in tasks:  # each after those that it needs
+            needs = [need for need in task.needs if need in ids]
+            gates = {need if self.plan.tasks[need].stage == "gate" else behind[need] for need in needs} - {""}
+            if len(gates) > 1:
+                raise BadRequest(
+                    f"{self.plan.recipe.at('steps', task.step)}: follows {len(gates)} gates "
+                    f"({', '.join(sorted(gates))}), which Kubeflow can't express; let it follow one."
+                )
+            behind[task.id] = next(iter(gates), "")
+            found.setdefault(behind[task.id], []).append(task)
+        return found
+
+    def _passed(self, gate: str) -> AbstractContextManager[Any]:
+        """What is under the condition that a gate let a candidate through."""
+        from kfp import dsl
+
+        if not gate:
+            return nullcontext()
+        condition = self.made[gate].outputs[PASSED] == True  # noqa: E712 - an expression of kfp's
+        return cast("AbstractContextManager[Any]", dsl.If(condition, name="passed"))
+
+    def _refuse_twin(self, task: PlannedTask) -> None:
+        """Names that are one name on Kubeflow: its pages would show the states of the wrong task."""
+        name, place = slug(task.id), self.plan.recipe.at("steps", task.step)
+        twin = self.named.setdefault(name, task.id)
+        other = "the task that ends every run" if name == CLOSE else f"'{twin}'"
+        if name == CLOSE or twin != task.id:
+            raise BadRequest(f"{place}: is called '{name}' on Kubeflow, as is {other}; rename the step.")
+
+    def _refuse_long(self, task: PlannedTask, given: Mapping[str, str], artifacts: int) -> None:
+        """What a task is told must fit into one argument of a process: 128 kB."""
+        length = sum(len(str(value)) for value in given.values()) + artifacts * ARTIFACT
+        if length > ARGUMENT:
+            place = self.plan.recipe.at("steps", task.step)
+            raise BadRequest(
+                f"{place}: {task.id} would be told {length / 1000:,.0f} kB "
+                f"({artifacts} inputs), and Kubeflow takes {ARGUMENT / 1000:.0f}; sweep fewer branches."
+            )
 
     def _closing(self, tasks: list[PlannedTask], second: str) -> "PipelineTask":
         """The task that runs last, whatever happened: it ends the run's record."""
         from kfp import dsl
 
-        told = {"store": self.store, "after_approval": second, **segment_record(self.plan, tasks)}
+        record = plan_record(self.plan)
+        if all(task.after_approval for task in tasks):
+            record["plan"] = [task.edge() for task in tasks]
+        told = {"store": self.store, "after_approval": second, **record}
         annotations = {"what": str, "run": str, "status": dsl.PipelineTaskFinalStatus}
         image = self.engine.core_image()
         description = "End the run's record and bring MLflow up to date."
-        made = container("close", description, annotations, image, (*COMMAND, "close", "--executor-input"))
+        made = container(CLOSE, description, annotations, image, (*COMMAND, "close", "--executor-input"))
         closing = made(what=pack(told), run=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
-        closing.set_display_name("close")
+        closing.set_display_name(CLOSE)
         return equip(closing, self.engine, self.engine.settings.defaults, image)
-
-
-def segment_record(plan: Plan, tasks: Iterable[PlannedTask]) -> dict[str, Any]:
-    """What a run's record says of its plan: only the tasks that are in its pipeline."""
-    return {**plan_record(plan), "plan": [task.edge() for task in tasks]}

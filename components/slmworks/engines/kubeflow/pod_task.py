@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from slmworks.absence import Given
+from slmworks.absence import Given, join
 from slmworks.catalog import stage_class
 from slmworks.engines.closing import begin
 from slmworks.engines.kubeflow.component import port_of
@@ -45,11 +45,12 @@ class PodTask:
         begin(self.store, self.spec, "kubeflow")
         try:
             running = Running.prepare(self.spec, self._given(), emit)
-        except SlmworksError as error:
+        except (SlmworksError, OSError) as error:
             now = utc(time.time())
             what = {"state": "failed", "started": now, "ended": now, "error": str(error)}
             write_record(self.store, self.spec, what)
             raise
+        running.record("running", None)  # whoever is killed from here on has begun
         started()
         with beside(self.store, tracking, self.spec.run):
             outcome = running.run()
@@ -62,17 +63,8 @@ class PodTask:
         earlier = json.loads(self.said.parameters.get("earlier", "{}"))
         texts |= {name: self._from_record(task) for name, task in earlier.items()}
         known = ports(stage_class(self.spec.stage))
-        found: dict[str, Manifest | list[Manifest]] = {}
-        for slot in sorted(texts, key=_number):
-            port = port_of(slot, known)
-            manifest = Manifest.read(texts[slot], where=slot)
-            if known[port].many:
-                joined = found.setdefault(port, [])
-                assert isinstance(joined, list)
-                joined.append(manifest)
-            else:
-                found[port] = manifest
-        return found
+        slots = sorted(texts, key=_number)
+        return join(known, ((port_of(slot, known), Manifest.read(texts[slot], where=slot)) for slot in slots))
 
     def _from_record(self, task: str) -> bytes:
         run = self.said.parameter("earlier_run")

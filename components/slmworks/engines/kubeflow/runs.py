@@ -19,18 +19,21 @@ if TYPE_CHECKING:
 
 ENDINGS: dict[str, Ending] = {
     "SUCCEEDED": "done",
+    "COMPLETE": "done",
+    "CACHED": "done",
     "SKIPPED": "done",
     "FAILED": "failed",
     "CANCELED": "stopped",
     "CANCELLED": "stopped",
 }
-"""Kubeflow's states -> how a run of ours ended."""
+"""Kubeflow's states -> how a run of ours ended. Its last task is told other words than its API says (servers
+that keep states in MLMD say COMPLETE, or still RUNNING); what isn't here, the tasks' records tell."""
 
 
 def note(store: "Store", run: str, plan: dict[str, Any], after_approval: str = "") -> None:
     """Write down a run that was submitted just now."""
     if after_approval:
-        store.write(_after(run), after_approval.encode())
+        keep_following(store, run, after_approval)
     known = run_record(store, run)
     if known is not None and known.ended is not None:
         return
@@ -50,13 +53,16 @@ def keep_following(store: "Store", run: str, pipeline: str) -> None:
 
 
 def registered_in(store: "Store", name: str, version: int) -> str:
-    """The newest run on Kubeflow that came to this version; BadRequest when there is none."""
-    for run in reversed(run_ids(store)):
-        for task in task_records(store, run):
+    """The newest run on Kubeflow that came to this version and has something to follow; '' when none has."""
+    records = (run_record(store, run) for run in run_ids(store))
+    found = [record for record in records if record and record.engine == "kubeflow"]
+    for record in sorted(found, key=lambda one: one.started, reverse=True):
+        for task in task_records(store, record.run):
             made = task.manifest if task.stage == "register" else None
-            if made and made.meta.get("name") == name and int(made.meta.get("version", 0)) == version:
-                return run
-    raise BadRequest(f"{name} v{version}: no run in {store} registered it.")
+            same = made and made.meta.get("name") == name and int(made.meta.get("version", 0)) == version
+            if same and following(store, record.run):
+                return record.run
+    return ""
 
 
 def refresh(store: "Store", pipelines: "Pipelines") -> None:
@@ -79,7 +85,13 @@ def unfinished(store: "Store") -> list[RunRecord]:
 def end(store: "Store", known: RunRecord, state: str) -> list[str]:
     """Close a run's record, as its last task would have done; returns lines for people."""
     plan = {"recipe": known.recipe, "file": known.file, "text": known.text, "plan": known.plan}
-    return close(store, known.run, ENDINGS.get(state, "failed"), plan, engine="kubeflow", tracking="")
+    return close(store, known.run, ENDINGS.get(state), plan, engine="kubeflow", tracking="")
+
+
+def following_record(known: RunRecord) -> dict[str, Any]:
+    """What the run of a second pipeline says of its plan."""
+    plan = [edge for edge in known.plan if edge.get("after_approval")]
+    return {"recipe": known.recipe, "file": known.file, "text": known.text, "plan": plan}
 
 
 def _after(run: str) -> str:

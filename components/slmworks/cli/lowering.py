@@ -1,0 +1,49 @@
+"""From a recipe's file to a plan, and to what Kubeflow takes: what `run`, `compile` and `submit` share."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from slmworks.engines.engine_file import EngineFile
+    from slmworks.engines.kubeflow.pipeline import Compiled
+    from slmworks.planned import Plan
+    from slmworks.store import Store
+
+LARGE = 1_000_000
+"""Characters of YAML from which a person is told."""
+
+
+def planned_for(recipe: str, fresh: tuple[str, ...]) -> "Plan":
+    """The recipe's plan; BadRequest for a step to run again that isn't there."""
+    from slmworks.errors import BadRequest, did_you_mean
+    from slmworks.plan import plan
+    from slmworks.recipe import Recipe
+
+    planned = plan(Recipe.read(recipe))
+    for step in fresh:
+        if step not in planned.recipe.steps:
+            raise BadRequest(f"--fresh {step}: no such step. {did_you_mean(step, planned.recipe.steps)}")
+    return planned
+
+
+def say_if_large(compiled: "Compiled") -> None:
+    """Say when a pipeline comes near what Kubeflow can keep; it is the cluster that decides."""
+    if len(compiled.first) > LARGE:
+        click.echo(
+            f"note   {len(compiled.first) / 1e6:.1f} MB of YAML: Kubeflow keeps a pipeline and the states "
+            "of its tasks in one object of 1.5 MB at most; fewer branches, or several recipes, are safer.",
+            err=True,
+        )
+
+
+def lower(planned: "Plan", settings: "EngineFile", store: "Store", fresh: frozenset[str]) -> "Compiled":
+    """The plan as Kubeflow takes it, and its local files in the store."""
+    from slmworks.cli.lines import Lines
+    from slmworks.engines.bring import bring
+    from slmworks.engines.kubeflow.pipeline import compile_plan
+
+    sources = planned.pinned(None)
+    compiled = compile_plan(planned, settings, store.url, sources, fresh)
+    bring(planned, sources, store, Lines("store", lambda line: click.echo(line, err=True)).event)
+    return compiled
