@@ -10,7 +10,6 @@ from slmworks.errors import BadRequest
 from slmworks.lineage.records import run_ids, run_record, task_records
 
 if TYPE_CHECKING:
-    from slmworks.lineage.records import TaskRecord
     from slmworks.store import Store
 
 
@@ -20,7 +19,7 @@ def reviewers_of(store: "Store", name: str, version: int) -> tuple[str, ...]:
     for run in sorted(runs, key=lambda run: run.started, reverse=True):
         tasks = list(task_records(store, run.run))
         asked = [task.options.get("reviewers", ()) for task in tasks if task.stage == "approve"]
-        if asked and any(_registered(task, name, version) for task in tasks):
+        if asked and any(task.holds(name, version) for task in tasks):
             return tuple(str(one) for one in asked[0])
     return ()
 
@@ -41,12 +40,3 @@ def how_established(asked: tuple[str, ...], who: str, role: str, *, way_out: str
             f"group that is, says so: {way_out} --as {asked[0]}"
         )
     return "claimed: command line, a reviewer of the recipe" if asked else "claimed: command line"
-
-
-def _registered(task: "TaskRecord", name: str, version: int) -> bool:
-    made = task.manifest
-    return (
-        made is not None
-        and made.kind == "Release"
-        and (made.meta.get("name"), made.meta.get("version")) == (name, version)
-    )

@@ -158,19 +158,8 @@ class EngineFile:
 
 
 SECRET = frozenset(
-    {
-        "token",
-        "secret",
-        "password",
-        "passwd",
-        "pass",
-        "pwd",
-        "credential",
-        "credentials",
-        "pgpass",
-        "pgpassword",
-    }
-    | {"apikey", "accesskey", "secretkey", "key", "auth", "authorization", "cookie", "sas"}
+    {"token", "secret", "password", "passwd", "pass", "pwd", "credential", "credentials", "pgpass"}
+    | {"pgpassword", "apikey", "accesskey", "secretkey", "key", "auth", "authorization", "cookie", "sas"}
 )
 """Words of a variable's name that say that its value is nobody's business."""
 _HIDDEN = re.compile(r"\S+:\S+@\S|(?i:key|secret|token|password|passwd|pwd|sig|signature)=\S")
@@ -229,7 +218,7 @@ def _problem(error: Any, where: Where) -> str:
     private = where[:1] in (("secrets",), ("env",))  # where people put what must not be repeated
     shown = "" if private or isinstance(got, dict | tuple) else f", got {str(got)[:60]!r}"
     quotes = error["type"] == "string_type" and isinstance(got, int | float)
-    hint = f"; write it in quotes: '{got}'" if quotes else ""
+    hint = "; write it in quotes" + ("" if private else f": '{got}'") if quotes else ""
     return f"{message[0].lower()}{message[1:]}{shown}{hint}."
 
 

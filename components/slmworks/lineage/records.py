@@ -108,6 +108,15 @@ class TaskRecord(_Record):
     trace: str = ""
     host: str = ""
 
+    def holds(self, name: str, version: int) -> bool:
+        """Whether it came to the release of this version."""
+        made = self.manifest
+        return (
+            made is not None
+            and made.kind == "Release"
+            and (made.meta.get("name"), made.meta.get("version")) == (name, version)
+        )
+
 
 def run_ids(store: "Store") -> list[str]:
     """Every run that has a record, oldest name first."""

@@ -60,8 +60,7 @@ def compile_plan(
     after = [task for task in plan if task.after_approval]
     second = build.segment(after, f"{plan.recipe.name} after approval") if after else ""
     first = [task for task in plan if not task.after_approval]
-    record = plan_record(plan)
-    return Compiled(build.segment(first, plan.recipe.name, second), second, record)
+    return Compiled(build.segment(first, plan.recipe.name, second), second, plan_record(plan))
 
 
 def require_kfp() -> None:
@@ -122,16 +121,17 @@ class _Build:
         taken = {slot.name: slot.maker for slot in slots(task)}
         here = {name: maker for name, maker in taken.items() if maker in self.made}
         earlier = {name: maker for name, maker in taken.items() if maker not in self.made}
-        sources = self.sources.get(task.id, {})
+        sources, pod = self.sources.get(task.id, {}), self.engine.pod(task)
+        brought = reads_disk(sources)
         spec = task.spec(
             run="",
             store=self.store,
             sources=sources,
-            threads=self.engine.pod(task).threads,
-            fresh=task.step in self.fresh and not reads_disk(sources),  # no pod could read it again
+            threads=pod.threads,
+            fresh=task.step in self.fresh and not brought,  # no pod could read it again
             recipe=self.plan.recipe.name,
         )
-        if reads_disk(sources):  # no pod sees them, and there may be thousands
+        if brought:  # no pod sees them, and there may be thousands
             identity = identify(spec, task.configured, {}, sources)
             spec = spec.model_copy(update={"sources": {}, "brought": identity})
         given = {"spec": spec.encode(), "run": dsl.PIPELINE_JOB_ID_PLACEHOLDER}
@@ -144,7 +144,7 @@ class _Build:
         )
         added.set_display_name(task.id)
         self._refuse_long(task, given, len(taken))
-        self.made[task.id] = equip(added, self.engine, self.engine.pod(task), image)
+        self.made[task.id] = equip(added, self.engine, pod, image)
 
     def _by_gate(self, tasks: list[PlannedTask]) -> dict[str, list[PlannedTask]]:
         """Gate -> the tasks that only run where it let a candidate through; '' for those before any gate."""

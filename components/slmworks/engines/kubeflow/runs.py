@@ -57,11 +57,10 @@ def registered_in(store: "Store", name: str, version: int) -> str:
     records = (run_record(store, run) for run in run_ids(store))
     found = [record for record in records if record and record.engine == "kubeflow"]
     for record in sorted(found, key=lambda one: one.started, reverse=True):
-        for task in task_records(store, record.run):
-            made = task.manifest if task.stage == "register" else None
-            same = made and made.meta.get("name") == name and int(made.meta.get("version", 0)) == version
-            if same and following(store, record.run):
-                return record.run
+        tasks = task_records(store, record.run)
+        registered = any(task.stage == "register" and task.holds(name, version) for task in tasks)
+        if registered and following(store, record.run):
+            return record.run
     return ""
 
 
@@ -84,14 +83,17 @@ def unfinished(store: "Store") -> list[RunRecord]:
 
 def end(store: "Store", known: RunRecord, state: str) -> list[str]:
     """Close a run's record, as its last task would have done; returns lines for people."""
-    plan = {"recipe": known.recipe, "file": known.file, "text": known.text, "plan": known.plan}
-    return close(store, known.run, ENDINGS.get(state), plan, engine="kubeflow", tracking="")
+    told = _recipe_of(known) | {"plan": known.plan}
+    return close(store, known.run, ENDINGS.get(state), told, engine="kubeflow", tracking="")
 
 
 def following_record(known: RunRecord) -> dict[str, Any]:
     """What the run of a second pipeline says of its plan."""
-    plan = [edge for edge in known.plan if edge.get("after_approval")]
-    return {"recipe": known.recipe, "file": known.file, "text": known.text, "plan": plan}
+    return _recipe_of(known) | {"plan": [edge for edge in known.plan if edge.get("after_approval")]}
+
+
+def _recipe_of(known: RunRecord) -> dict[str, Any]:
+    return {"recipe": known.recipe, "file": known.file, "text": known.text}
 
 
 def _after(run: str) -> str:
