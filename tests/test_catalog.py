@@ -23,10 +23,12 @@ def stranger(tmp_path: Path, monkeypatch):
         for name, text in modules.items():
             (tmp_path / f"{name}.py").write_text(text)
         monkeypatch.syspath_prepend(str(tmp_path))
+        catalog._installed.cache_clear()
         catalog.plugins.cache_clear()
         catalog._load.cache_clear()
 
     yield install
+    catalog._installed.cache_clear()
     catalog.plugins.cache_clear()
     catalog._load.cache_clear()
 

@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from slmworks.errors import BadRequest, SlmworksError, did_you_mean
 from slmworks.stage import Stage, ports
@@ -54,10 +55,16 @@ def stage_class(stage: str) -> type[Stage]:
 
 
 @cache
+def _installed() -> Any:
+    """Every entry point there is: one walk over what is installed, which takes longer than all the rest."""
+    return entry_points()
+
+
+@cache
 def plugins(stage: str) -> dict[str, Plugin]:
     """Name -> plugin of one stage. Two distributions with one name are an error that names both."""
     found: dict[str, Plugin] = {}
-    for entry in entry_points(group=f"slmworks.{stage}"):
+    for entry in _installed().select(group=f"slmworks.{stage}"):
         plugin = Plugin(stage, entry.name, entry)
         twin = found.setdefault(entry.name, plugin)
         if twin.entry.value != entry.value:

@@ -24,8 +24,8 @@ from slmworks.stage import Stage
 CONTRACT = frozenset({"slmworks"}) | frozenset(
     f"slmworks.{name}"
     for name in (
-        *STAGES, "artifact", "catalog", "decisions", "errors", "identity", "manifest", "options", "process",
-        "registry", "stage", "store", "testing",
+        *STAGES, "artifact", "catalog", "decisions", "docstrings", "errors", "identity", "manifest",
+        "options", "process", "registry", "stage", "store", "testing",
     )
 )  # fmt: skip
 """Modules of the core that every plugin relies on; they are not part of any plugin's code."""
@@ -88,7 +88,7 @@ def _imports(module: str, source: bytes, family: str) -> tuple[str, ...]:
 def _found(module: str, source: bytes, family: str) -> Iterator[str]:
     spec = importlib.util.find_spec(module)
     package = module if spec and spec.submodule_search_locations else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
+    for node in _statements(ast.parse(source).body):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if _counts(alias.name, family))
         elif isinstance(node, ast.ImportFrom):
@@ -97,6 +97,14 @@ def _found(module: str, source: bytes, family: str) -> Iterator[str]:
             if _is_ours(home, family):  # others are not even looked for: that would import their parents
                 found = [home, *(f"{home}.{alias.name}" for alias in node.names if _is_package(home))]
                 yield from (name for name in found if _counts(name, family))
+
+
+def _statements(body: list[Any]) -> Iterator[ast.AST]:
+    """Every statement, however deep. What is inside expressions is no import, and most of a module."""
+    for node in body:
+        yield node
+        for inner in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, inner, []))
 
 
 def _is_package(module: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from slmworks.docstrings import docstrings
 from slmworks.errors import BadRequest, did_you_mean
 from slmworks.stage import Stage
 
@@ -40,7 +41,7 @@ def _problem(plugin: type[Stage], name: str, error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"no such option of {name}. {did_you_mean(str(error['loc'][0]), plugin.model_fields)}"
     if error["type"] == "missing":
-        doc = plugin.model_fields[str(error["loc"][0])].description or ""
+        doc = docstrings(plugin).get(str(error["loc"][0]), "")
         return f"{name} needs this option. {doc}".rstrip()
     deeper = ".".join(str(part) for part in error["loc"][1:])
     message = error["msg"].removeprefix("Value error, ")

@@ -61,6 +61,15 @@ def write_record(store: Store, spec: TaskSpec, what: Mapping[str, Any]) -> None:
     store.write(f"runs/{spec.run}/{spec.id}.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
+def made_by(store: Store, run: str, task: str) -> Manifest:
+    """What a task of a run came to, by its record; BadRequest when it left nothing."""
+    record = store.read(f"runs/{run}/{task}.json")
+    made = json.loads(record).get("manifest") if record else None
+    if not made:
+        raise BadRequest(f"run {run} left nothing of {task} in {store}; name the run that made it.")
+    return Manifest.read(json.dumps(made), where=f"runs/{run}/{task}.json")
+
+
 def write_run(store: Store, run: str, state: str, what: Mapping[str, Any]) -> None:
     """Write a run's own record, `runs/<run>/run.json`; `what` holds `plan_record(…)` and times."""
     store.write(f"runs/{run}/run.json", run_bytes(run, state, what))

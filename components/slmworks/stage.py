@@ -17,9 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from slmworks.artifact import Artifact, Files
+from slmworks.docstrings import Documented
 
 if typing.TYPE_CHECKING:
     from slmworks.registry import Registry
@@ -27,13 +28,12 @@ if typing.TYPE_CHECKING:
 A = TypeVar("A", bound=Artifact)
 
 
-class Stage(BaseModel, ABC):
+class Stage(Documented, ABC):
     """Root of all stages. Subclasses declare `run(self, *, <ports>, task: Task) -> <Artifact>`."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         protected_namespaces=(),
         allow_inf_nan=False,
     )

@@ -85,6 +85,7 @@ def sewing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(light))
     from slmworks import catalog
 
+    catalog._installed.cache_clear()
     catalog.plugins.cache_clear()
     (tmp_path / "base").mkdir()
     for name in ("config.json", "model.safetensors"):
@@ -93,6 +94,7 @@ def sewing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "sewing.yaml").write_text(RECIPE)
     (tmp_path / "engine.yaml").write_text(ENGINE)
     yield tmp_path
+    catalog._installed.cache_clear()
     catalog.plugins.cache_clear()
 
 

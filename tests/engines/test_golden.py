@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from slmworks.engines.engine_file import EngineFile
-from slmworks.engines.kubeflow.packed import unpack
 from slmworks.engines.kubeflow.pipeline import compile_plan
+from slmworks.engines.packed import unpack
 from slmworks.plan import plan
 from slmworks.recipe import Recipe
 from slmworks.spec import TaskSpec

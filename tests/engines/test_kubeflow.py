@@ -13,8 +13,8 @@ pytest.importorskip("kfp")
 from local_kfp import IMAGES, compiled, run_pipeline
 
 from slmworks.engines.closing import begin, close
-from slmworks.engines.kubeflow.packed import pack
 from slmworks.engines.kubeflow.runs import ENDINGS, note
+from slmworks.engines.packed import pack
 from slmworks.errors import BadRequest
 from slmworks.lineage.records import run_ids, run_record
 from slmworks.spec import TaskSpec
@@ -361,7 +361,7 @@ def test_many_branches_are_tasks_side_by_side(works) -> None:
 
 
 def test_a_task_that_was_packed_by_another_version_is_refused() -> None:
-    from slmworks.engines.kubeflow.packed import unpack
+    from slmworks.engines.packed import unpack
 
     assert unpack(pack({"a": "ü"})) == {"a": "ü"}
 

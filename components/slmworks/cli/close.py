@@ -1,18 +1,48 @@
-"""`slmworks close`: the last task of a pipeline that an orchestrator runs."""
+"""`slmworks close`: the last task of a run that an orchestrator runs."""
 
 import os
+import sys
 
 import click
 
+from slmworks.cli.places import orchestrator_option
+from slmworks.errors import BadRequest
+
 
 @click.command()
-@click.option("--executor-input", required=True, help="What Kubeflow passes to a component as {{$}}.")
-def close(executor_input: str) -> None:
-    """End the record of a run on Kubeflow, and bring MLflow up to date; MLflow being down fails nothing."""
+@click.option(
+    "--what", help="What ends: packed JSON, as the engine passes it; '-' reads it from standard input."
+)
+@orchestrator_option
+@click.option("--executor-input", help="Instead of the others: what Kubeflow passes to a component as {{$}}.")
+def close(what: str | None, orchestrator: str, executor_input: str | None) -> None:
+    """End the record of a run that an orchestrator ran, and bring MLflow up to date.
+
+    MLflow being down fails nothing.
+    """
+    from slmworks.engines.closing import Ending
+    from slmworks.engines.closing import close as end
+    from slmworks.engines.packed import unpack
+    from slmworks.store import open_store
+
+    if executor_input is not None:
+        _in_a_pod(executor_input)
+        return
+    if what is None:
+        raise BadRequest("slmworks close needs --what (an engine passes it), or --executor-input.")
+    told = unpack(sys.stdin.read() if what == "-" else what)
+    store, run, unreached = open_store(told.pop("store")), told.pop("run"), told.pop("unreached", "")
+    ending: Ending | None = "done" if unreached else None
+    tracking = os.environ.get("SLMWORKS_TRACKING", "")
+    for line in end(store, run, ending, told, engine=orchestrator, tracking=tracking, unreached=unreached):
+        click.echo(line)
+
+
+def _in_a_pod(executor_input: str) -> None:
     from slmworks.engines.closing import close as end
     from slmworks.engines.kubeflow.entry import ExecutorInput
-    from slmworks.engines.kubeflow.packed import unpack
     from slmworks.engines.kubeflow.runs import ENDINGS, keep_following
+    from slmworks.engines.packed import unpack
     from slmworks.store import open_store
 
     said = ExecutorInput.read(executor_input)

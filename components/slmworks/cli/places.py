@@ -45,6 +45,13 @@ def engine_file_option(command: F) -> F:
     )(command)
 
 
+orchestrator_option = click.option(
+    "--orchestrator",
+    default="",
+    metavar="NAME",
+    help="What runs it (airflow), where no engine of ours watches and keeps the run's record.",
+)
+
 host_option = click.option(
     "--host",
     envvar="KF_PIPELINES_ENDPOINT",

@@ -31,15 +31,25 @@ def begin(store: Store, spec: TaskSpec, engine: str) -> None:
 
 
 def close(
-    store: Store, run: str, ending: Ending | None, plan: Mapping[str, Any], *, engine: str, tracking: str
+    store: Store,
+    run: str,
+    ending: Ending | None,
+    plan: Mapping[str, Any],
+    *,
+    engine: str,
+    tracking: str,
+    unreached: str = "",
 ) -> list[str]:
     """End a run's record; `plan` is its `plan_record`. Returns lines for people, the worst last.
 
-    `ending` is what the orchestrator says; None where it doesn't know: then the tasks' records tell. MLflow
-    being down fails nothing: the record is in the store, and `slmworks lineage sync` uploads it.
+    `ending` is what the orchestrator says; None where it doesn't know: then the tasks' records tell.
+    `unreached` is why tasks were left out on purpose. MLflow being down fails nothing: the record is in the
+    store, and `slmworks lineage sync` uploads it.
     """
     known = run_record(store, run)
-    ledger = _Ledger(store, run, plan["plan"], {task.task: task for task in task_records(store, run)})
+    ledger = _Ledger(
+        store, run, plan["plan"], {task.task: task for task in task_records(store, run)}, unreached
+    )
     waiting = ledger.waiting()
     lines = list(ledger.complete(ending, waiting))
     ending = ending or ("failed" if ledger.broken else "done")
@@ -50,10 +60,12 @@ def close(
         "engine": engine,
         "started": _started(known, ledger.ended) or now,
         "ended": now,
-        "user": known.user if known else "",
+        "user": plan.get("user") or (known.user if known else ""),
         "waiting": waiting,
     }
     write_run(store, run, state, what)
+    if waiting:
+        lines += keep_packet(store, run, *waiting)
     lines.insert(0, f"{run}: {state}")
     if tracking:
         from slmworks.lineage import sync
@@ -65,6 +77,29 @@ def close(
     return lines
 
 
+def keep_packet(store: Store, run: str, name: str, version: int) -> list[str]:
+    """Put what a reviewer reads of a version beside the run's record: whoever asks may lack what draws it."""
+    from slmworks.lineage.packets import packet
+
+    try:
+        text, page = packet(store, Registry(store).state(name).version(version).registered.verdict)
+    except (SlmworksError, ModuleNotFoundError) as error:
+        return [f"no packet for the reviewer: {error}"]
+    store.write(packet_key(run), text.encode())
+    store.write(page_key(run), page.encode())
+    return []
+
+
+def packet_key(run: str) -> str:
+    """Where the packet of what a run registered lies, as Markdown."""
+    return f"runs/{run}/packet.md"
+
+
+def page_key(run: str) -> str:
+    """Where the packet lies as an HTML page."""
+    return f"runs/{run}/packet.html"
+
+
 @dataclass
 class _Ledger:
     """What a run's tasks wrote, beside what was planned."""
@@ -73,6 +108,8 @@ class _Ledger:
     run: str
     plan: Sequence[Mapping[str, Any]]
     ended: Mapping[str, TaskRecord]
+    unreached: str = ""
+    """Why tasks were left out, where that was meant."""
     broken: bool = False
     """Whether a task failed, died or never came, that nothing else explains."""
 
@@ -92,7 +129,7 @@ class _Ledger:
                 continue
             needs = [need for makers in edge["inputs"].values() for need in makers if need in ids]
             blocking = next((need for need in needs if states.get(need) not in HAVE), None)
-            state, why = "skipped", _because(blocking, states)
+            state, why = "skipped", self.unreached or _because(blocking, states)
             if task in states:
                 state, why = "failed", DIED
             elif edge.get("after_approval") and not second:

@@ -10,8 +10,9 @@ secret, only where a cluster keeps one.
 """
 
 import re
+import sys
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from slmworks.catalog import STAGES
 from slmworks.document import Where, load, place, read_text
-from slmworks.engines.settings import Pod, Settings
+from slmworks.engines.settings import Pod, Reviewer, Settings
 from slmworks.errors import BadRequest, did_you_mean
 from slmworks.fetch.url import refuse_credentials
 from slmworks.planned import PlannedTask
@@ -143,18 +144,37 @@ class EngineFile:
             return f"{self.settings.images.rstrip('/')}/{name}:{version_of(family)}"
         raise BadRequest(f"{self.at('families')}: no image for {family}, {why}; add  {family}: {{image: …}}.")
 
-    def python(self, task: PlannedTask) -> Path | None:
+    def python(self, family: str) -> Path | None:
         """The interpreter of a family that has an environment of its own on this machine, or None."""
-        named = self.settings.families.get(task.family)
+        named = self.settings.families.get(family)
         if not named or not named.python:
             return None
-        found = self.folder / named.python
+        return self._interpreter(named.python, "families", family, "python")
+
+    def worker_python(self, family: str) -> Path:
+        """The interpreter that an Airflow worker starts a family's tasks with."""
+        named = self.settings.airflow.python
+        everywhere = self._interpreter(named, "airflow", "python") if named else Path(sys.executable)
+        return self.python(family) or everywhere
+
+    def _interpreter(self, named: str, *where: str) -> Path:
+        found = self.folder / named
         if not found.is_file():
+            what = f"'{where[1]}[run]'" if where[0] == "families" else "slmworks[run] and the families"
             raise BadRequest(
-                f"{self.at('families', task.family, 'python')}: no such file; make the environment "
-                f"(python3 -m venv …) and install '{task.family}[run]' in it."
+                f"{self.at(*where)}: no such file; make the environment (python3 -m venv …) and install "
+                f"{what} in it."
             )
         return found
+
+    def members(self, asked: Iterable[str]) -> list[Reviewer]:
+        """The users that a recipe asks for approval: those of each group, and names that are no group's."""
+        found: dict[str, Reviewer] = {}
+        for name in asked:
+            for one in self.settings.reviewers.get(name, (name,)):
+                user = one if isinstance(one, Reviewer) else Reviewer(id=one, name=one)
+                found.setdefault(user.id, user)
+        return list(found.values())
 
 
 SECRET = frozenset(

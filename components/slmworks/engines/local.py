@@ -84,7 +84,7 @@ class Run:
     def execute(self) -> int:
         """Run to the end or to the barrier. Returns the exit code of DESIGN's table."""
         # What a task in an environment of its own depends on is known only there, so it looks for itself.
-        self._missed = {task.id for task in self.plan if self.engine.python(task)}
+        self._missed = {task.id for task in self.plan if self.engine.python(task.family)}
         sweep(self.store.cache)
         self._sources = self.plan.pinned(Registry(self.store))
         with alive(self.store, self.id):
@@ -183,7 +183,7 @@ class Run:
         return self.plan.tasks[child.spec.id]
 
     def _start(self, task: PlannedTask, threads: int) -> None:
-        python = self.engine.python(task)
+        python = self.engine.python(task.family)
         self.worked = self.worked or (task.configured.cacheable and python is None)
         if self.tracking and self._uploader is None:
             self._uploader = Uploader.start(self.store, self.tracking, self.id)

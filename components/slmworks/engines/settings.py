@@ -3,7 +3,9 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PositiveInt
+
+from slmworks.docstrings import Documented
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -38,10 +40,13 @@ def _exact(image: str) -> str:
 Image = Annotated[str, AfterValidator(_exact)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=(), strict=True
-    )
+def seconds(duration: str | None) -> int | None:
+    """A duration such as `90s` or `4h` in seconds."""
+    return int(duration[:-1]) * SECONDS[duration[-1]] if duration else None
+
+
+class _Part(Documented):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), strict=True)
 
 
 class Toleration(_Part):
@@ -101,6 +106,10 @@ class Pod(_Part):
     """How often a task that failed is started again, with growing pauses. What was done stays done."""
     timeout: Duration | None = None
     """After which a task is ended."""
+    pool: str | None = None
+    """Airflow: the pool whose slots it takes; it must exist there."""
+    queue: str | None = None
+    """Airflow: the queue of workers that it is for, where the executor has several."""
 
     def over(self, wider: "Pod") -> "Pod":
         """This, and what it leaves open from `wider`."""
@@ -117,7 +126,7 @@ class Pod(_Part):
     @property
     def seconds(self) -> int | None:
         """The time-out in seconds."""
-        return int(self.timeout[:-1]) * SECONDS[self.timeout[-1]] if self.timeout else None
+        return seconds(self.timeout)
 
 
 class Family(Pod):
@@ -148,6 +157,41 @@ class Kubeflow(_Part):
     """`submit`: `slmworks approve` submits what follows the approval."""
 
 
+class Reviewer(_Part):
+    """A person who may decide, as Airflow knows them."""
+
+    id: str
+    """Airflow's id of the user: the user name with its simple auth manager, a number with others."""
+    name: str
+    """The user name."""
+
+
+class Airflow(_Part):
+    """Apache Airflow."""
+
+    tasks: Literal["process", "pod"] = "process"
+    """`process`: a task is a process of the worker's machine; `pod`: a pod of a Kubernetes cluster."""
+    python: str | None = None
+    """Processes: the interpreter of the environment that they run in, relative to this file; left out: the
+    worker's own. A family's `python` outweighs it."""
+    namespace: Name | None = None
+    """Pods: their namespace; left out: the worker's."""
+    service_account: Name | None = None
+    """Pods: the account that they run as."""
+    pull_secrets: tuple[Name, ...] = ()
+    """Pods: names of the Secrets that images are pulled with."""
+    connection: str | None = None
+    """Pods: Airflow's connection to the cluster; left out: the cluster that the worker is in."""
+    owner: str = "slmworks"
+    """Owner of the DAGs."""
+    tags: tuple[str, ...] = ()
+    """Tags of the DAGs, beside our own."""
+    answer_within: Duration | None = None
+    """How long a request for approval stays open; left out: until it is answered."""
+    unanswered: Literal["fail", "reject"] = "fail"
+    """What happens then: the run fails and the version stays a candidate, or it is rejected for good."""
+
+
 class Settings(_Part):
     """Everything an engine file can say."""
 
@@ -171,5 +215,9 @@ class Settings(_Part):
     """Variables of every pod whose value a cluster's Secret holds."""
     volumes: tuple[Volume, ...] = ()
     """Volumes of every pod."""
+    reviewers: dict[str, tuple[str | Reviewer, ...]] = {}
+    """Group that recipes ask for approval -> its users."""
     kubeflow: Kubeflow = Kubeflow()
     """Settings of Kubeflow Pipelines alone."""
+    airflow: Airflow = Airflow()
+    """Settings of Apache Airflow alone."""

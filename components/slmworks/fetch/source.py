@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["local", "url", "hf", "pypi", "registry"]
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 HUB = re.compile(r"((?:datasets/)?[\w.-]+/[\w.-]+)@([^/@\s]+)(?:/(.*))?")
 PACKAGE = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)==([A-Za-z0-9][\w.!+-]*)(?:/(.*))?")
@@ -130,6 +131,25 @@ class Source:
     def files(self) -> dict[str, Path]:
         """`local` only: path relative to the source's root -> file, sorted."""
         return local.listing(self.location)
+
+    @property
+    def moves(self) -> bool:
+        """Whether the same words can mean other bytes tomorrow."""
+        if self.kind == "hf":
+            return not COMMIT.fullmatch(self.version)
+        return self.kind in ("local", "url") and not self.sha256
+
+    @property
+    def uri(self) -> str:
+        """Where it lies, as other tools write it."""
+        inside = f"/{self.inside}" if self.inside else ""
+        return {
+            "local": f"file://{self.location}",
+            "url": self.location,
+            "hf": f"hf://{self.location}@{self.version}{inside}",
+            "pypi": f"pypi://{self.location}=={self.version}{inside}",
+            "registry": f"models:/{self.location}@{self.version}",
+        }[self.kind]
 
     @property
     def label(self) -> str:

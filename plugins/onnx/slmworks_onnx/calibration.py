@@ -4,9 +4,10 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import ConfigDict, PositiveInt
 
 from slmworks.artifact import Dataset
+from slmworks.docstrings import Documented
 from slmworks.errors import BadRequest, TaskFailed
 from slmworks.stage import Task
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from slmworks.runtimes import Classifier
 
 
-class Calibration(BaseModel):
+class Calibration(Documented):
     """Options of a quantizer that fixes its scales on training texts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: PositiveInt = 256
     """Training texts to calibrate with, drawn at random (by the task's seed)."""

@@ -1,12 +1,14 @@
 """What one server takes on before it says no: sizes, waiting texts and seconds."""
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, PositiveFloat, PositiveInt
+
+from slmworks.docstrings import Documented
 
 
-class Limits(BaseModel):
+class Limits(Documented):
     """The limits of `slmworks serve`, each an option of the command."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_body: PositiveInt = 1 << 20
     """Bytes of one request's body; more is answered 413."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, model_validator
 from pydantic.json_schema import models_json_schema
 
+from slmworks.docstrings import Documented
 from slmworks.release import EXAMPLE
 from slmworks_serve.limits import Limits, Refused
 from slmworks_serve.model import Served
@@ -12,12 +13,11 @@ from slmworks_serve.model import Served
 WAY_OUT = 'Send {"text": "…"} or {"texts": ["…", "…"]} with content-type: application/json.'
 
 
-class Question(BaseModel):
+class Question(Documented):
     """One text, or several."""
 
     model_config = ConfigDict(
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"examples": [{"text": EXAMPLE}, {"texts": [EXAMPLE, "…"]}]},
     )
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from pydantic import ConfigDict, Field, PositiveInt, field_validator
 
 from slmworks.artifact import Dataset, Files
 from slmworks.curate import Curate
+from slmworks.docstrings import Documented
 from slmworks.errors import BadRequest, did_you_mean
 from slmworks.stage import Task
 from slmworks_text.bins import Bins
@@ -31,10 +32,10 @@ from slmworks_text.streams import Encoding, Meter
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class InputOptions(BaseModel):
+class InputOptions(Documented):
     """What differs for one input; what isn't given is as for all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Format | None = None
     """Format of its files."""

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt
 
+from slmworks.docstrings import Documented
 from slmworks.errors import BadRequest
 from slmworks_torch.rows import Rows
 
@@ -25,10 +26,10 @@ SWAP = 0.3
 """How often a copy with left-out words also has two neighbours swapped."""
 
 
-class Augmentation(BaseModel):
+class Augmentation(Documented):
     """Options of a student that learns from altered copies of the training text too."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     augment: NonNegativeInt = 0
     """Altered copies of each text of `train` that the teacher labels and the student learns from."""

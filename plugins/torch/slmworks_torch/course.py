@@ -2,16 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from slmworks.docstrings import Documented
 
 SHORTEST = 8
 """Fewest tokens that a model can be made to read: special tokens take two, an export's example seven."""
 
 
-class Course(BaseModel):
+class Course(Documented):
     """How long, how fast and on what part of the model to train."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: PositiveInt = 3
     """How often every row is seen; the last epoch that is not clearly worse on `validation` is kept."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 from slmworks.engines.bring import reads_disk
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.component import COMMAND, MADE, PASSED, component, container, slots, slug
-from slmworks.engines.kubeflow.packed import pack
 from slmworks.engines.kubeflow.pod import equip
+from slmworks.engines.packed import pack
 from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 from slmworks.planned import Plan, PlannedTask

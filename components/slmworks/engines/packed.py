@@ -1,4 +1,4 @@
-"""JSON values as one short word, for a parameter that only a machine reads."""
+"""JSON values as one short word, for what only a machine reads."""
 
 import base64
 import json

@@ -1,0 +1,110 @@
+"""The form that a DAG is triggered with: one field an option that the recipe sets, and one for all others.
+
+Fields are JSON schema. What comes back becomes the recipe's `with` again, and is planned like it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from slmworks.catalog import plugin
+from slmworks.errors import BadRequest, did_you_mean
+from slmworks.planned import Plan
+from slmworks.recipe import Recipe
+
+OTHERS = "with"
+"""The field for options that the recipe doesn't set."""
+
+_KEPT = ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "pattern", "items")
+
+
+def fields(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Field -> its JSON schema with `default`, `title`, `description` and `section`."""
+    found: dict[str, dict[str, Any]] = {}
+    for task in plan:
+        step = plan.recipe.steps[task.step]
+        if task.brings or not step.options:
+            continue
+        schema = plugin(task.stage, task.plugin).load().model_json_schema()
+        for option, value in step.options.items():
+            known = schema["properties"].get(option, {})
+            found.setdefault(
+                f"{task.step}.{option}",
+                {
+                    "default": value,
+                    "title": option,
+                    "description": known.get("description", ""),
+                    "section": f"{task.step} ({task.stage} {task.plugin})",
+                    **_kind(known, schema.get("$defs", {}), value),
+                },
+            )
+    found[OTHERS] = {
+        "default": {},
+        "type": "object",
+        "title": "Other options",
+        "description": 'Options that the recipe leaves at their defaults, by step: {"student": {"seed": 1}}.',
+        "section": "others",
+        "additionalProperties": {"type": "object"},
+    }
+    return found
+
+
+def filled(recipe: Recipe, params: Mapping[str, Any]) -> Recipe:
+    """The recipe with the options that were changed in the form; the same object when none was.
+
+    Its text says so too, since that is what the lineage keeps.
+    """
+    changes = _changes(recipe, params)
+    if not changes:
+        return recipe
+    steps = dict(recipe.steps)
+    for name, options in changes.items():
+        steps[name] = replace(steps[name], options={**steps[name].options, **options})
+    lines = [
+        f"#   {name}.{option}: {json.dumps(value, ensure_ascii=False)}"
+        for name, options in changes.items()
+        for option, value in options.items()
+    ]
+    text = "\n".join([recipe.text.rstrip("\n"), "# Changed in the form of this run:", *lines, ""])
+    return replace(recipe, steps=steps, text=text)
+
+
+def _changes(recipe: Recipe, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, step in recipe.steps.items():
+        for option, value in step.options.items():
+            given = params.get(f"{name}.{option}", value)
+            if given != value:
+                found.setdefault(name, {})[option] = given
+    others = params.get(OTHERS) or {}
+    if not isinstance(others, Mapping):
+        raise BadRequest(f'{OTHERS}: must be options by step, such as {{"student": {{"seed": 1}}}}.')
+    for name, options in others.items():
+        if name not in recipe.steps:
+            raise BadRequest(f"{OTHERS}.{name}: no such step. {did_you_mean(name, recipe.steps)}")
+        if not isinstance(options, Mapping):
+            raise BadRequest(f"{OTHERS}.{name}: must be a mapping of options.")
+        found.setdefault(name, {}).update(options)
+    return found
+
+
+def _kind(schema: Mapping[str, Any], defs: Mapping[str, Any], value: Any) -> dict[str, Any]:
+    """The part of an option's schema that a form can show; what it can't, the plan checks."""
+    options = [_resolved(one, defs) for one in schema.get("anyOf", [schema])]
+    types = list(dict.fromkeys(one["type"] for one in options if "type" in one))
+    if len(types) != len(options):  # a mixture that has no field of its own
+        return {"type": _json_type(value)} if value is not None else {}
+    main = next((one for one in options if one["type"] != "null"), options[0])
+    kept = {word: main[word] for word in _KEPT if word in main and "$ref" not in json.dumps(main[word])}
+    return {**kept, "type": types[0] if len(types) == 1 else types}
+
+
+def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    return {**defs[name], **schema} if name in defs else schema
+
+
+def _json_type(value: Any) -> str:
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return names[type(value)]

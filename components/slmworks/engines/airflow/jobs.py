@@ -1,0 +1,143 @@
+"""What an operator starts, whether as a process or as a pod, and what its end means to Airflow.
+
+Exit codes of a task become Airflow's states: 2 (bad request) fails for good, 99 (refused by a gate) skips
+what follows, anything else is tried again as often as the engine file says.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from slmworks.engines.airflow import review
+from slmworks.engines.airflow.line import ORCHESTRATOR, Line, run_name
+from slmworks.errors import BadRequest, SlmworksError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+REFUSED = 99
+"""Exit code of a gate that lets nothing through."""
+RUN = "run"
+"""Field of the second DAG's form, and word of an approval's event: the run that registered."""
+SEEN = "seen"
+"""XCom of the task that looks for new data: the path of the record of the run that had the same."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is started: `slmworks <words> <option> <told>`."""
+
+    words: list[str]
+    option: str
+    told: str
+    """Long; a process reads it from standard input."""
+    python: Path
+    """A process's interpreter."""
+    environment: Mapping[str, str]
+    wrote: str
+    """The path in the store of what it writes."""
+    alone: tuple[str, ...] = ()
+    """Words for a pod, where nothing else runs."""
+
+
+class Job(Protocol):
+    """Something to start."""
+
+    def command(self, context: "Context") -> Command:
+        """What is started, now that the run is known."""
+
+
+@dataclass(frozen=True)
+class TaskJob:
+    """One task of a recipe."""
+
+    line: Line
+    task: str
+    model: str = ""
+    """After an approval: the registered name that it was about."""
+
+    def command(self, context: "Context") -> Command:
+        """`slmworks task …`."""
+        line, run = self.line.for_run(context["params"]), run_of(context)
+        first = first_run(line, self.model, context) if self.model else ""
+        words, spec = line.words(self.task, run, first)
+        python = line.python(line.plan.tasks[self.task])
+        wrote = f"runs/{run}/{self.task}.json"
+        return Command(words, "--spec", spec, python, line.environment(), wrote, ("--alone",))
+
+
+@dataclass(frozen=True)
+class CloseJob:
+    """The end of a run's record: MLflow and the reviewer's packet brought up to date."""
+
+    line: Line
+    second: bool = False
+    """Whether it ends what follows an approval."""
+    news: str = ""
+    """The task that looks whether data is new."""
+
+    def command(self, context: "Context") -> Command:
+        """`slmworks close …`."""
+        line, run = self.line.for_run(context["params"]), run_of(context)
+        told = line.closing(
+            run, user=user_of(context), unreached=self._unreached(context), second=self.second
+        )
+        words = ["close", *ORCHESTRATOR]
+        return Command(words, "--what", told, line.python(None), line.environment(), f"runs/{run}/run.json")
+
+    def _unreached(self, context: "Context") -> str:
+        seen = context["ti"].xcom_pull(task_ids=self.news, key=SEEN) if self.news else None
+        return nothing_new(seen.split("/")[1]) if seen else ""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Our errors as Airflow's: a bad request is never tried again."""
+    try:
+        yield
+    except SlmworksError as error:
+        raise failure(error.exit_code, str(error)) from None
+
+
+def failure(code: int, line: str) -> AirflowException:
+    """The error that a task ends with, by its exit code and the last thing it said."""
+    said = line.removeprefix("slmworks: ")
+    if code == BadRequest.exit_code:
+        return AirflowFailException(said)
+    if code < 0:
+        return AirflowException(f"was killed (signal {-code}: by hand, or for want of memory)")
+    return AirflowException(said or f"ended with code {code}")
+
+
+def refused() -> AirflowSkipException:
+    """The end of a gate that lets nothing through."""
+    return AirflowSkipException("refused by the gate, which is a normal end: what follows is left out")
+
+
+def run_of(context: "Context") -> str:
+    """The run's name in the store."""
+    return run_name(context["dag"].dag_id, str(context["run_id"]))
+
+
+def user_of(context: "Context") -> str:
+    """Who triggered the run; empty where a schedule did."""
+    return str(getattr(context["dag_run"], "triggering_user_name", None) or "")
+
+
+def first_run(line: Line, model: str, context: "Context") -> str:
+    """The run whose release was approved: by the form, by the event that started this, or the champion's."""
+    named = context["params"].get(RUN)
+    if named:
+        return str(named)
+    events = context.get("triggering_asset_events") or {}
+    runs = [event.extra[RUN] for found in events.values() for event in found if event.extra.get(RUN)]
+    return str(runs[-1]) if runs else review.run_of_champion(line.store(), model)
+
+
+def nothing_new(run: str) -> str:
+    """The sentence for data that was seen before."""
+    return f"nothing in the data is new since {run}: nothing is trained"

@@ -1,0 +1,152 @@
+"""A recipe as Airflow runs it: the plan, the engine file, and what a task is told when its turn comes.
+
+Nothing of Airflow is imported here. A task's spec is made when the task starts, in the worker: so parsing a
+DAG costs little, and what a person filled into the form is planned and checked like the recipe itself.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from slmworks.engines.airflow.form import filled
+from slmworks.engines.bring import reads_disk
+from slmworks.engines.engine_file import CORE, EngineFile
+from slmworks.engines.packed import pack
+from slmworks.errors import BadRequest
+from slmworks.plan import plan
+from slmworks.planned import Plan, PlannedTask
+from slmworks.recipe import Recipe
+from slmworks.records import plan_record
+from slmworks.store import Store
+
+ENGINE_FILE = "SLMWORKS_ENGINE_FILE"
+"""Variable with the path of the engine file."""
+BESIDE = Path("engines", "airflow.yaml")
+"""The engine file that is meant where the variable names none, relative to the recipe's folder."""
+ORCHESTRATOR = ("--orchestrator", "airflow")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One recipe and where it runs."""
+
+    plan: Plan
+    engine: EngineFile
+    new_data_only: bool = False
+
+    @classmethod
+    def read(cls, recipe: str | Path, *, new_data_only: bool = False) -> "Line":
+        """Read recipe and engine file; BadRequest where one of them can't be used."""
+        path = Path(recipe)
+        found = cls(plan(Recipe.read(path)), engine_file(path.parent), new_data_only)
+        found.check()
+        return found
+
+    def check(self) -> None:
+        """BadRequest for what Airflow could never run."""
+        if not self.engine.settings.store:
+            raise BadRequest(f"{self.engine.file}: names no store; add  store: s3://bucket/prefix.")
+        names = {name_of(task): task.id for task in self.plan}
+        for task in self.plan:
+            if names[name_of(task)] != task.id:
+                raise BadRequest(
+                    f"{self.plan.recipe.at('steps', task.step)}: {task.id} and {names[name_of(task)]} are "
+                    "one name on Airflow; rename a step or a variant."
+                )
+        if self.in_pods:
+            self._refuse_disk()
+
+    def _refuse_disk(self) -> None:
+        for task in self.plan:
+            if reads_disk(task.sources):
+                raise BadRequest(
+                    f"{self.plan.recipe.at('steps', task.step, 'from')}: a pod doesn't see this machine's "
+                    "files; put them into a bucket and name that (s3://bucket/train.csv)."
+                )
+
+    @property
+    def in_pods(self) -> bool:
+        """Whether a task is a pod; otherwise it is a process."""
+        return self.engine.settings.airflow.tasks == "pod"
+
+    def store(self) -> Store:
+        """The store of results and records."""
+        return self.engine.open_store()
+
+    def for_run(self, params: Mapping[str, Any]) -> "Line":
+        """The line as a person changed it in the form of one run; BadRequest when that can't be planned."""
+        recipe = filled(self.plan.recipe, params)
+        return self if recipe is self.plan.recipe else replace(self, plan=plan(recipe))
+
+    # --- what is started ---------------------------------------------------------------------------
+
+    def words(self, task_id: str, run: str, first_run: str = "") -> tuple[list[str], str]:
+        """The words after `slmworks`, and the spec for them; `first_run` made what isn't in this segment."""
+        task = self.plan.tasks[task_id]
+        pod = self.engine.pod(task)
+        spec = task.spec(
+            run=run,
+            store=self.store().url,
+            sources=task.sources,
+            threads=pod.threads,
+            fresh=self.new_data_only and any(source.moves for source in task.sources.values()),
+            recipe=self.plan.recipe.name,
+        )
+        given = []
+        for port, makers in task.inputs.items():
+            for maker in (makers,) if isinstance(makers, str) else makers:
+                earlier = task.after_approval and not self.plan.tasks[maker].after_approval
+                given += ["--in", f"{port}=@{first_run}/{maker}" if earlier else f"{port}=@{maker}"]
+        return ["task", *ORCHESTRATOR, *given], spec.encode()
+
+    def closing(self, run: str, *, user: str = "", unreached: str = "", second: bool = False) -> str:
+        """What the task that ends a run is told, packed."""
+        record = plan_record(self.plan)
+        if second:
+            record["plan"] = [edge for edge in record["plan"] if edge["after_approval"]]
+        told = {"store": self.store().url, "run": run, "user": user, "unreached": unreached}
+        return pack({**told, **record})
+
+    def environment(self) -> dict[str, str]:
+        """Variables of every task that the engine file gives."""
+        settings = self.engine.settings
+        tracking = settings.tracking or ("" if self.in_pods else self._local_tracking())
+        return {**settings.env, **({"SLMWORKS_TRACKING": tracking} if tracking else {})}
+
+    def _local_tracking(self) -> str:
+        store = self.store()
+        return f"sqlite:///{store.root / 'mlflow.db'}"
+
+    def python(self, task: PlannedTask | None) -> Path:
+        """The interpreter of a task's process; None: of the one that ends a run."""
+        return self.engine.worker_python(task.family if task else CORE)
+
+
+def engine_file(folder: Path) -> EngineFile:
+    """The engine file that SLMWORKS_ENGINE_FILE names, else `engines/airflow.yaml` in `folder`."""
+    named = os.environ.get(ENGINE_FILE)
+    if named:
+        return EngineFile.read(named)
+    if (folder / BESIDE).is_file():
+        return EngineFile.read(folder / BESIDE)
+    raise BadRequest(
+        f"no engine file: set {ENGINE_FILE} to its path, or put one at {folder / BESIDE}. It begins with "
+        "`store: …`."
+    )
+
+
+def name_of(task: PlannedTask) -> str:
+    """A task's name as Airflow takes it: letters, digits, dashes, dots and underscores."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", task.id)
+
+
+def run_name(dag_id: str, run_id: str) -> str:
+    """A run's name in the store: that of the DAG and Airflow's id, as a name of files."""
+    wanted = f"{dag_id}.{run_id}"
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted)
+    # two ids that differ only in such signs are two runs
+    return name if name == wanted else f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:6]}"

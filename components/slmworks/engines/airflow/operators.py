@@ -1,0 +1,226 @@
+"""What Airflow starts: each operator is one kind of task of a line. Imported when a DAG is rendered.
+
+A finished task hands on the path of its record in the store, never the result itself.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import BaseOperator, Param
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from slmworks.engines.airflow import review
+from slmworks.engines.airflow.jobs import (
+    REFUSED,
+    RUN,
+    SEEN,
+    Command,
+    Job,
+    failure,
+    nothing_new,
+    refused,
+    run_of,
+    told,
+)
+from slmworks.engines.airflow.line import Line
+from slmworks.engines.airflow.news import seen_before
+from slmworks.engines.settings import seconds
+from slmworks.errors import BadRequest
+from slmworks.process import PARENT
+
+if TYPE_CHECKING:
+    from airflow.sdk import Asset, Context
+
+GRACE = 10.0
+"""Seconds that a process gets to end by itself."""
+
+
+class ProcessOperator(BaseOperator):
+    """A job as a process of the worker's machine, in the environment of its family."""
+
+    ui_color = "#e8f0e4"
+    shallow_copy_attrs = ("job",)
+
+    def __init__(self, *, job: Job, **kwargs: Any) -> None:
+        """`job` is what is started."""
+        super().__init__(**kwargs)
+        self.job = job
+        self._process: subprocess.Popen[str] | None = None
+
+    def execute(self, context: "Context") -> str:
+        """Run it; the path of what it wrote."""
+        with told():
+            command = self.job.command(context)
+        code, last = self._run(command)
+        if code == REFUSED:
+            raise refused()
+        if code:
+            raise failure(code, last)
+        return command.wrote
+
+    def _run(self, command: Command) -> tuple[int, str]:
+        """Start it and hand on its lines; exit code and last line."""
+        last = ""
+        self._process = subprocess.Popen(
+            [str(command.python), "-m", "slmworks", *command.words, command.option, "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            env={**inherited(os.environ), **command.environment, PARENT: str(os.getpid())},
+        )
+        try:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.write(command.told)
+            self._process.stdin.close()
+            for text in self._process.stdout:
+                if text.strip():
+                    last = text.rstrip()
+                    self.log.info("%s", last)
+            return self._process.wait(), last
+        finally:
+            self.on_kill()
+
+    def on_kill(self) -> None:
+        """End the process and what it started."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a process gets of the worker's variables: nothing of Airflow's, which knows its database."""
+    return {name: value for name, value in environment.items() if "AIRFLOW" not in name}
+
+
+class NewDataOperator(BaseOperator):
+    """Skips everything that follows when nothing that was fetched is new since a run that ended well."""
+
+    ui_color = "#e4ecf0"
+    shallow_copy_attrs = ("line",)
+
+    def __init__(self, *, line: Line, fetches: Sequence[str], **kwargs: Any) -> None:
+        """`fetches` are the tasks that fetch."""
+        super().__init__(**kwargs)
+        self.line, self.fetches = line, tuple(fetches)
+
+    def execute(self, context: "Context") -> None:
+        """Look, and say what was found."""
+        with told():
+            earlier = seen_before(
+                self.line.store(), run_of(context), self.line.plan.recipe.name, self.fetches
+            )
+        if earlier:
+            context["ti"].xcom_push(key=SEEN, value=f"runs/{earlier.run}/run.json")
+            raise AirflowSkipException(nothing_new(earlier.run))
+        self.log.info("new data: no run that ended well has seen these bytes")
+
+
+def reason_field() -> dict[str, Param]:
+    """The field that the reviewer writes a reason into. Airflow shows it, and checks nothing."""
+    field = Param(None, type=["null", "string"], title="Reason", description="For those who come later.")
+    return {review.REASON: field}
+
+
+class ReviewOperator(HITLOperator):
+    """Asks a person to approve what a run registered. It parks: nothing waits in a worker."""
+
+    ui_color = "#f5ecd7"
+    shallow_copy_attrs = ("line",)
+
+    def __init__(self, *, line: Line, register: str, reviewers: Sequence[str], **kwargs: Any) -> None:
+        """`register` is the task that registers; `reviewers` are those whom the recipe asks.
+
+        `params`, the fields of the form, are `reason_field()`; Airflow itself puts those of the DAG there.
+        """
+        settings = line.engine.settings.airflow
+        within = seconds(settings.answer_within)
+        rejects = within is not None and settings.unanswered == "reject"
+        users = [{"id": one.id, "name": one.name} for one in line.engine.members(reviewers)]
+        super().__init__(
+            subject=f"{line.plan.recipe.name}: approve what was registered?",
+            options=[review.APPROVE, review.REJECT],
+            defaults=[review.REJECT] if rejects else None,
+            assigned_users=users or None,
+            response_timeout=timedelta(seconds=within) if within else None,
+            **kwargs,
+        )
+        self.line, self.register = line, register
+
+    def execute(self, context: "Context") -> Any:
+        """Ask, unless the log has the answer already."""
+        run = run_of(context)
+        with told():
+            question = review.Question.of(self.line.store(), run, self.register)
+            if question.version.status == "candidate":
+                question.keep(self.task_id)
+                self.subject = question.subject()
+                self.body = question.body(self.line.engine.settings.tracking or "")
+        if question.version.status == "candidate":
+            self.log.info("%s waits for an answer here, or for slmworks approve or reject", question.label)
+            return super().execute(context)
+        if question.version.status == "approved":
+            self.log.info("%s; nobody is asked again", question.decided)
+            return None
+        raise AirflowSkipException(f"{question.decided}; nobody is asked again")
+
+    def process_trigger_event_error(self, event: dict[str, Any]) -> None:
+        """Say what it means that nobody answered in time, and what can be done."""
+        if event["error_type"] == "timeout":
+            within = self.line.engine.settings.airflow.answer_within
+            raise AirflowFailException(
+                f"nobody answered within {within}: the version stays a candidate. Clear this task to ask "
+                "again, or decide with slmworks approve or reject."
+            )
+        super().process_trigger_event_error(event)
+
+
+class RecordOperator(BaseOperator):
+    """Writes the answer to the approval log. When it is an approval, the model's asset has an event."""
+
+    ui_color = "#f5ecd7"
+    shallow_copy_attrs = ("line",)
+
+    def __init__(self, *, line: Line, ask: str, register: str, asset: "Asset", **kwargs: Any) -> None:
+        """`ask` is the task that asked; `register` the one whose version it was about."""
+        super().__init__(outlets=[asset], **kwargs)
+        self.line, self.ask, self.register, self.asset = line, ask, register, asset
+
+    def execute(self, context: "Context") -> str:
+        """Write it down; the path of the log's entry."""
+        run, said = run_of(context), context["ti"].xcom_pull(task_ids=self.ask)
+        with told():
+            store = self.line.store()
+            if said is None:  # decided before anybody was asked
+                question = review.Question.of(store, run, self.register)
+                entry, new = question.version.decided, False
+                if entry is None or question.version.status != "approved":
+                    raise BadRequest(f"{question.label} is not approved; clear {self.ask} to ask again.")
+            else:
+                answer, asked = review.Answer.read(said), bool(self._assigned())
+                entry, new = review.record(store, run, self.ask, answer, assigned=asked)
+        done = f"{entry.name} v{entry.version} {entry.action}: {entry.who} ({entry.how}), {entry.why}"
+        self.log.info("%s%s", "" if new else "it was so already: ", done)
+        if entry.action == "reject":
+            raise AirflowSkipException(f"{done}; nothing follows")
+        context["outlet_events"][self.asset].extra = {
+            RUN: run,
+            "version": entry.version,
+            "digest": entry.model_digest,
+        }
+        return f"registry/{entry.name}/{entry.seq:06d}.json"
+
+    def _assigned(self) -> Any:
+        return getattr(self.dag.get_task(self.ask), "assigned_users", None)

@@ -1,0 +1,157 @@
+"""A job as a pod: the same image and command as on Kubeflow. Imported where the engine file asks for pods."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from slmworks.engines.airflow.jobs import REFUSED, Job, failure, refused, told
+from slmworks.engines.airflow.line import Line
+from slmworks.engines.settings import Pod
+from slmworks.errors import BadRequest
+
+if find_spec("airflow.providers.cncf") is None or find_spec("airflow.providers.cncf.kubernetes") is None:
+    raise BadRequest(
+        "tasks in pods need a package that is not installed here: "
+        "pip install 'apache-airflow-providers-cncf-kubernetes'; or set `airflow: {tasks: process}`."
+    )
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk.exceptions import AirflowException
+from kubernetes.client import models as k8s
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+COMMAND = ["python3", "-m", "slmworks"]
+LONGEST = 110_000
+"""Bytes of one argument: a process takes 128 kB."""
+TMP = "/tmp"  # noqa: S108 - in the pod, where the root is read-only
+
+
+class PodOperator(KubernetesPodOperator):
+    """A job as a pod of the cluster."""
+
+    shallow_copy_attrs = ("job",)
+
+    def __init__(self, *, job: Job, **kwargs: Any) -> None:
+        """`job` is what is started."""
+        super().__init__(
+            cmds=COMMAND,
+            get_logs=True,
+            log_pod_spec_on_failure=False,
+            container_name_log_prefix_enabled=False,
+            termination_message_policy="FallbackToLogsOnError",  # the error is the last line
+            startup_timeout_seconds=600,
+            **kwargs,
+        )
+        self.job = job
+
+    def execute(self, context: "Context") -> str:
+        """Run it; the path of what it wrote."""
+        with told():
+            command = self.job.command(context)
+            if len(command.told) > LONGEST:
+                raise BadRequest(
+                    f"{self.task_id} would be told {len(command.told) / 1000:,.0f} kB, and a pod takes "
+                    f"{LONGEST / 1000:.0f}; shorten the recipe."
+                )
+        self.arguments = [*command.words, *command.alone, command.option, command.told]
+        self.env_vars: list[Any] = [*variables(command.environment), *(self.env_vars or ())]
+        super().execute(context)
+        return command.wrote
+
+    def cleanup(self, pod: Any, remote_pod: Any, *args: Any, **kwargs: Any) -> None:
+        """After the pod's end: what its exit code means."""
+        try:
+            super().cleanup(pod, remote_pod, *args, **kwargs)
+        except AirflowException as error:
+            code, said = _ended(remote_pod, self.base_container_name)
+            if code == REFUSED:
+                raise refused() from None
+            if code is None or not said:
+                raise
+            raise failure(code, said) from error
+
+
+def _ended(pod: Any, container: str) -> tuple[int | None, str]:
+    """Exit code of a pod's container, and the last thing that it said."""
+    statuses = (pod.status.container_statuses if pod and pod.status else None) or []
+    for status in statuses:
+        ended = status.state.terminated if status.name == container and status.state else None
+        if ended is not None:
+            lines = [line for line in (ended.message or "").splitlines() if line.strip()]
+            return ended.exit_code, lines[-1] if lines else ""
+    return None, ""
+
+
+def equipment(line: Line, pod: Pod, image: str) -> dict[str, Any]:
+    """What a pod gets: everything that the engine file says, and a root that can't be written to."""
+    settings = line.engine.settings
+    said = settings.airflow
+    volumes = [
+        k8s.V1Volume(
+            name=f"volume-{number}",
+            persistent_volume_claim=k8s.V1PersistentVolumeClaimVolumeSource(claim_name=volume.claim),
+        )
+        for number, volume in enumerate(settings.volumes)
+    ]
+    mounts = [
+        k8s.V1VolumeMount(name=f"volume-{number}", mount_path=volume.path)
+        for number, volume in enumerate(settings.volumes)
+    ]
+    if not any(volume.path == TMP for volume in settings.volumes):
+        volumes.append(k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()))
+        mounts.append(k8s.V1VolumeMount(name="tmp", mount_path=TMP))
+    return {
+        "image": image,
+        "namespace": said.namespace,
+        "service_account_name": said.service_account,
+        "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in said.pull_secrets],
+        "kubernetes_conn_id": said.connection,
+        "in_cluster": None if said.connection else True,
+        "automount_service_account_token": False,
+        "env_vars": [*variables({"SLMWORKS_IMAGE": image}), *_secrets(line)],
+        "volumes": volumes,
+        "volume_mounts": mounts,
+        "container_resources": _resources(pod),
+        "node_selector": dict(pod.node_selector or {}),
+        "tolerations": [
+            k8s.V1Toleration(**one.model_dump(exclude_none=True)) for one in pod.tolerations or ()
+        ],
+        "security_context": k8s.V1PodSecurityContext(
+            run_as_non_root=True, seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault")
+        ),
+        "container_security_context": k8s.V1SecurityContext(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=k8s.V1Capabilities(drop=["ALL"]),
+        ),
+    }
+
+
+def variables(values: Any) -> list[Any]:
+    """Variables of a container."""
+    return [k8s.V1EnvVar(name=name, value=value) for name, value in values.items()]
+
+
+def _secrets(line: Line) -> list[Any]:
+    return [
+        k8s.V1EnvVar(
+            name=name,
+            value_from=k8s.V1EnvVarSource(
+                secret_key_ref=k8s.V1SecretKeySelector(name=where.secret, key=where.key)
+            ),
+        )
+        for name, where in line.engine.settings.secrets.items()
+    ]
+
+
+def _resources(pod: Pod) -> Any:
+    wanted: dict[str, str] = {}
+    if pod.cpu:
+        wanted["cpu"] = pod.cpu
+    if pod.memory:
+        wanted["memory"] = pod.memory
+    limits = dict(wanted)
+    if pod.accelerator:
+        limits[pod.accelerator.type] = str(pod.accelerator.count)
+    return k8s.V1ResourceRequirements(requests=wanted, limits=limits)

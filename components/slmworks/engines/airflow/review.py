@@ -1,0 +1,167 @@
+"""What a reviewer is asked in Airflow, and how the answer gets into the approval log.
+
+The log is the truth, and whoever writes to it first wins. Nothing of Airflow is imported here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+from slmworks.approve.compared import not_compared
+from slmworks.decisions import Entry, ModelState, Version, replay
+from slmworks.engines.closing import packet_key
+from slmworks.errors import BadRequest
+from slmworks.lineage.records import run_ids, run_record, task_records
+from slmworks.records import made_by
+from slmworks.registry import Registry
+from slmworks.store import Store
+
+APPROVE, REJECT = "Approve", "Reject"
+REASON = "reason"
+"""The field of the form."""
+NO_REASON = "no reason was given"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A version that waits for a decision, or about which one was taken."""
+
+    store: Store
+    run: str
+    state: ModelState
+    version: Version
+
+    @classmethod
+    def of(cls, store: Store, run: str, register: str) -> "Question":
+        """The version that the task `register` of a run came to."""
+        made = made_by(store, run, register)
+        name, number = str(made.meta["name"]), int(made.meta["version"])
+        state = Registry(store).state(name)
+        return cls(store, run, state, state.version(number))
+
+    @property
+    def label(self) -> str:
+        """Name and version for people."""
+        return f"{self.state.name} v{self.version.number}"
+
+    @property
+    def decided(self) -> str:
+        """What was decided, by whom and why, in a sentence; empty while it waits."""
+        entry = self.version.decided
+        if entry is None:
+            return ""
+        return f"{self.label} was {self.version.status} by {entry.who} on {entry.when[:10]}: {entry.why}"
+
+    def subject(self) -> str:
+        """The question in one line."""
+        champion = self.state.champion
+        instead = f"instead of v{champion.number}" if champion else "as the first champion"
+        return f"{self.label}: approve it {instead}?"
+
+    def body(self, tracking: str) -> str:
+        """The reviewer's packet as Markdown, and where to look further."""
+        entry = self.version.registered
+        packet = (self.store.read(packet_key(self.run)) or b"").decode()
+        problem = not_compared(self.store, self.state, self.version)
+        parts = [
+            f"**Attention: {problem}**" if problem else "",
+            packet or "There is no packet for this version; see the log of the task `close`.",
+            f"Model `sha256:{entry.model_digest}` · run `{self.run}`",
+            self._links(tracking),
+            "Approval makes it the champion. A rejection is for good: the same bytes stay rejected.",
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+    def _links(self, tracking: str) -> str:
+        if not tracking.startswith(("http://", "https://")):
+            return ""
+        page = f"{tracking.rstrip('/')}/#/models/{quote(self.state.name, safe='')}"
+        return f"[{self.state.name} in MLflow]({page})"
+
+    def keep(self, ask: str) -> None:
+        """Remember what the reviewer was shown: the state of the log is part of what they decide on."""
+        seen = {
+            "name": self.state.name,
+            "version": self.version.number,
+            "entries": len(self.state.entries),
+            "compared": not not_compared(self.store, self.state, self.version),
+        }
+        self.store.write(_asked(self.run, ask), json.dumps(seen).encode())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person said in Airflow."""
+
+    action: Literal["approve", "reject"]
+    who: str
+    """Airflow's user; empty when nobody answered in time."""
+    why: str
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> "Answer":
+        """Understand what Airflow hands on of the answer."""
+        chosen = list(said.get("chosen_options") or [])
+        if chosen not in ([APPROVE], [REJECT]):
+            raise BadRequest(f"the answer is {chosen}, which is neither {APPROVE} nor {REJECT}; ask again.")
+        user = said.get("responded_by_user") or {}
+        who = str(user.get("name") or user.get("id") or "") if isinstance(user, Mapping) else str(user)
+        why = str((said.get("params_input") or {}).get(REASON) or "").strip()
+        return cls("approve" if chosen == [APPROVE] else "reject", who, why)
+
+
+def record(store: Store, run: str, ask: str, answer: Answer, *, assigned: bool) -> tuple[Entry, bool]:
+    """Write the answer to the log: the entry, and whether it is a new one.
+
+    BadRequest when somebody decided otherwise meanwhile, or made another version the champion: the first
+    word counts, and this one is told. The same decision again is none.
+    """
+    seen = json.loads(store.read(_asked(run, ask)) or b"{}")
+    if not seen:
+        raise BadRequest(f"run {run} has no note of what was asked by {ask}; clear that task to ask again.")
+    name, number = seen["name"], int(seen["version"])
+    registry = Registry(store)
+    state = registry.state(name)
+    version = state.version(number)
+    done = version.decided
+    if done is not None and version.status == {"approve": "approved", "reject": "rejected"}[answer.action]:
+        return done, False
+    if done is not None:
+        raise BadRequest(
+            f"{name} v{number} was {version.status} by {done.who} on {done.when[:10]} ({done.why}), before "
+            f"{answer.who or 'anybody'} answered {answer.action} here. The first word counts; see "
+            f"slmworks models {name}."
+        )
+    who, how = answer.who or "nobody", _how(answer, assigned=assigned)
+    why = answer.why or (NO_REASON if answer.who else "nobody answered in time")
+    if answer.action == "reject":
+        return registry.reject(name, number, who=who, how=how, why=why), True
+    if not seen["compared"]:
+        how += "; not compared with the champion"
+    shown = replay(name, state.entries[: int(seen["entries"])])
+    return registry.approve(name, number, who=who, how=how, why=why, seen=shown), True
+
+
+def _how(answer: Answer, *, assigned: bool) -> str:
+    if not answer.who:
+        return "airflow: the time to answer was over"
+    return "airflow: signed in, a reviewer of the recipe" if assigned else "airflow: signed in"
+
+
+def run_of_champion(store: Store, name: str) -> str:
+    """The newest run that came to today's champion; BadRequest when there is none."""
+    champion = Registry(store).state(name).champion
+    if champion is None:
+        raise BadRequest(f"{name} has no champion; approve a version first. See slmworks models {name}.")
+    runs = [record for record in (run_record(store, run) for run in run_ids(store)) if record]
+    for run in sorted(runs, key=lambda one: one.started, reverse=True):
+        tasks = task_records(store, run.run)
+        if any(task.stage == "register" and task.holds(name, champion.number) for task in tasks):
+            return run.run
+    raise BadRequest(f"no run in {store} registered {name} v{champion.number}; name one in the form.")
+
+
+def _asked(run: str, ask: str) -> str:
+    return f"runs/{run}/asked/{ask}"

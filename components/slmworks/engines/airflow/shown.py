@@ -1,0 +1,24 @@
+"""What Airflow's pages say of a recipe and of its tasks, as Markdown."""
+
+import json
+
+from slmworks.planned import Plan, PlannedTask
+
+
+def dag_page(plan: Plan) -> str:
+    """The recipe: what it is for, its steps, and its text."""
+    recipe = plan.recipe
+    rows = [f"| {task.id} | {task.stage} | {task.plugin} | {', '.join(task.needs)} |" for task in plan]
+    parts = [
+        recipe.description,
+        "\n".join(["| task | stage | plugin | after |", "|---|---|---|---|", *rows]),
+        f"```yaml\n{recipe.text.rstrip()}\n```",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def task_page(task: PlannedTask) -> str:
+    """What a task does, and its options."""
+    about = (type(task.configured).__doc__ or "").strip()
+    options = json.dumps(task.options, indent=1, ensure_ascii=False)
+    return f"**{task.stage} {task.plugin}** ({task.family})\n\n{about}\n\n```json\n{options}\n```"
