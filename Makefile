@@ -6,6 +6,8 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint .ci/constraints.txt
+AIRFLOW_PIP = $(AIRFLOW_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
+	--constraint .ci/airflow-constraints.txt
 PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +15,10 @@ SLMWORKS := $(BIN)/slmworks
 FAMILIES := text torch onnx inc serve
 PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 
-.PHONY: install first-run test test-slow test-docker lint types format schema wheels images clean
+AIRFLOW_VENV := .venv-airflow
+
+.PHONY: install install-airflow first-run airflow test test-slow test-airflow test-docker lint types format schema wheels \
+	images conformance clean
 .NOTPARALLEL:
 
 install: $(VENV)/installed
@@ -25,19 +30,43 @@ $(VENV)/installed: $(PROJECTS) .ci/constraints.txt
 		--editable '.[run,dev,kubeflow]' $(FAMILIES:%=--editable 'plugins/%[run]')
 	touch $@
 
+# Airflow has an environment of its own: the light forms of the families, and its Kubernetes provider, which
+# excludes kfp's version of the same client.
+install-airflow: $(AIRFLOW_VENV)/installed
+
+$(AIRFLOW_VENV)/installed: $(PROJECTS) plugins/airflow/pyproject.toml .ci/airflow-constraints.txt
+	test -x $(AIRFLOW_VENV)/bin/python || $(PYTHON) -m venv $(AIRFLOW_VENV)
+	$(AIRFLOW_PIP) $(PIP_ARGS) pip setuptools wheel
+	$(AIRFLOW_PIP) $(PIP_ARGS) --no-build-isolation \
+		--editable '.[s3]' $(FAMILIES:%=--editable plugins/%) --editable 'plugins/airflow[run,pods]'
+	touch $@
+
 first-run: install
 	$(SLMWORKS) run pipelines/first-run.yaml
 	if $(SLMWORKS) models reviews | grep -q candidate; then $(SLMWORKS) approve reviews --because "first run"; fi
 	$(SLMWORKS) serve reviews --ask "The screen is gorgeous, but the battery died after two days."
 
-test: install lint types
+# Airflow, with our DAGs, on 127.0.0.1; Ctrl-C stops it.
+airflow: install install-airflow
+	$(AIRFLOW_VENV)/bin/python -m slmworks_airflow --mlflow-python $(BIN)/python $(AIRFLOW_ARGS)
+
+test: install install-airflow lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
+test-airflow: install install-airflow
+	$(BIN)/python -m pytest -m airflow tests/airflow $(PYTEST_ARGS)
+
 test-docker: install
 	IMAGE="$(call tag,{})" DOCKER="$(DOCKER)" $(BIN)/python -m pytest -m docker tests/docker $(PYTEST_ARGS)
+
+# One recipe on every engine, and the table of its digests for the docs.
+RECIPE ?= pipelines/first-run.yaml
+TO ?= docs/conformance.md
+conformance: install install-airflow
+	$(BIN)/python tests/e2e/conformance.py $(RECIPE) --to $(TO)
 
 lint: install
 	$(BIN)/ruff check
@@ -110,4 +139,4 @@ $(IMAGES:%=image-%): image-%: $(WHEELS)/%/complete
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(WHEELS)/$*
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(AIRFLOW_VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -89,6 +89,33 @@ def test_a_group_that_nobody_asked_is_refused(store, tmp_path, decide):
         decide(approve, "--user", "ada", "--as", "admins")
 
 
+@pytest.fixture
+def engine(tmp_path, monkeypatch):
+    """An engine file that says who belongs to a group."""
+    (tmp_path / "engine.yaml").write_text(
+        "reviewers: {ml-leads: [ada, {id: '7', name: ben}], legal: [eve]}\n"
+    )
+    monkeypatch.setenv("SLMWORKS_ENGINE_FILE", str(tmp_path / "engine.yaml"))
+
+
+def test_who_the_engine_file_counts_to_a_group_decides_for_it(store, tmp_path, decide, engine):
+    waiting(store, tmp_path, "ml-leads")
+    with pytest.raises(BadRequest, match="asks ml-leads to decide, and 'bob' is not among them.$"):
+        decide(approve, "--user", "bob")
+    with pytest.raises(BadRequest, match="--as ml-leads: 'bob' is not among its users in the engine file"):
+        decide(approve, "--user", "bob", "--as", "ml-leads")
+    decide(approve, "--user", "ben")
+    assert log(store)[-1]["how"] == "claimed: command line, of ml-leads, whom the recipe asks"
+
+
+def test_a_group_that_the_engine_file_does_not_know_is_claimed(store, tmp_path, decide, engine):
+    waiting(store, tmp_path, "legal", "data-leads")
+    with pytest.raises(BadRequest, match="says so: .* --as data-leads$"):
+        decide(approve, "--user", "bob")
+    decide(approve, "--user", "bob", "--as", "data-leads")
+    assert log(store)[-1]["how"] == "claimed: command line, for data-leads, whom the recipe asks"
+
+
 def test_what_was_not_judged_against_todays_champion_is_refused_unless_one_says_so(store, tmp_path, decide):
     first = Story(store, tmp_path / "1", "run-1").tell(2.0).end().made["int8"].digest
     Story(store, tmp_path / "2", "run-2").tell(3.0, champion=first).end()

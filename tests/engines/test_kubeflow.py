@@ -307,6 +307,8 @@ def test_files_that_are_gone_from_the_store_are_said(works, tmp_path: Path) -> N
         (["task", "--executor-input", "{}"], "not what Kubeflow passes"),
         (["task", "--executor-input", '{"outputs": {"outputFile": "x"}}'], "no parameter 'spec'"),
         (["task"], "needs --spec"),
+        (["close"], "needs --what"),
+        (["close", "--what", "x"], "not what was compiled"),
         (["close", "--executor-input", '{"inputs": {"parameterValues": {"what": "x", "run": "r"}}, "outputs": {"outputFile": "x"}}'], "not what was compiled"),
     ],
 )  # fmt: skip

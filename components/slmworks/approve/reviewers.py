@@ -4,6 +4,7 @@ What the command line knows of a person is a claim. This keeps honest people fro
 asked to decide; it is no lock. The lock is the write permission on the store's `registry/`.
 """
 
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
 from slmworks.errors import BadRequest
@@ -24,19 +25,28 @@ def reviewers_of(store: "Store", name: str, version: int) -> tuple[str, ...]:
     return ()
 
 
-def how_established(asked: tuple[str, ...], who: str, role: str, *, way_out: str) -> str:
+def how_established(
+    asked: tuple[str, ...], who: str, role: str, groups: Mapping[str, Container[str]], *, way_out: str
+) -> str:
     """The log's words on how it is known that `who` may decide; BadRequest if nothing says so.
 
     `role` is the reviewer (a group, or somebody else) for whom `who` says to decide; empty for oneself.
+    `groups` are those whose users the engine file names.
     """
     if role and role not in asked:
         named = ", ".join(asked) or "nobody in particular"
         raise BadRequest(f"--as {role}: the recipe asks {named} to decide.")
+    if role and who not in groups.get(role, (who,)):
+        raise BadRequest(f"--as {role}: '{who}' is not among its users in the engine file.")
     if role:
         return f"claimed: command line, for {role}, whom the recipe asks"
-    if asked and who not in asked:
-        raise BadRequest(
-            f"the recipe asks {', '.join(asked)} to decide, and '{who}' is not among them. Who belongs to a "
-            f"group that is, says so: {way_out} --as {asked[0]}"
-        )
-    return "claimed: command line, a reviewer of the recipe" if asked else "claimed: command line"
+    if not asked:
+        return "claimed: command line"
+    if who in asked:
+        return "claimed: command line, a reviewer of the recipe"
+    belongs = next((group for group in asked if who in groups.get(group, ())), "")
+    if belongs:
+        return f"claimed: command line, of {belongs}, whom the recipe asks"
+    open_groups = [group for group in asked if group not in groups]
+    way = f" Who belongs to a group that is, says so: {way_out} --as {open_groups[0]}" if open_groups else ""
+    raise BadRequest(f"the recipe asks {', '.join(asked)} to decide, and '{who}' is not among them.{way}")

@@ -10,7 +10,6 @@ from slmworks.cli.places import (
     engine_of,
     same_places,
     store_option,
-    the_store,
     tracking_option,
     tracking_uri,
 )
@@ -71,7 +70,9 @@ def approve(
 
         require_kfp()
     tracking = tracking or engine.settings.tracking or ""
-    number = _decide("approve", name, version, why, user, role, store, tracking, uncompared=uncompared)
+    number = _decide(
+        "approve", name, version, why, user, role, store, engine, tracking, uncompared=uncompared
+    )
     if submits:
         _submit_after(engine, store, name, number)
 
@@ -99,7 +100,11 @@ def reject(
 
     It can't be served, and the same bytes stay rejected.
     """
-    _decide("reject", name, version, why, user, role, the_store(store_url, engine_path), tracking)
+    engine = engine_of(engine_path)
+    store = chosen_store(store_url, engine)
+    _decide(
+        "reject", name, version, why, user, role, store, engine, tracking or engine.settings.tracking or ""
+    )
 
 
 @click.command()
@@ -113,7 +118,9 @@ def rollback(
     name: str, why: str, user: str | None, engine_path: str | None, store_url: str, tracking: str
 ) -> None:
     """Make the previous champion of NAME the champion again. Anybody may: it is for emergencies."""
-    _decide("rollback", name, None, why, user, "", the_store(store_url, engine_path), tracking)
+    engine = engine_of(engine_path)
+    store = chosen_store(store_url, engine)
+    _decide("rollback", name, None, why, user, "", store, engine, tracking or engine.settings.tracking or "")
 
 
 def _decide(
@@ -124,6 +131,7 @@ def _decide(
     user: str | None,
     role: str,
     store: "Store",
+    engine: "EngineFile",
     tracking: str,
     *,
     uncompared: bool = False,
@@ -144,7 +152,7 @@ def _decide(
         chosen = state.version(number)  # what there is not is said before who may decide
         asked = reviewers_of(store, name, number)
         way_out = f"slmworks {action} {name} {number} --because '…'"
-        how = how_established(asked, who, role, way_out=way_out)
+        how = how_established(asked, who, role, engine.groups(), way_out=way_out)
         problem = not_compared(store, state, chosen) if action == "approve" else ""
         if problem and not uncompared:
             raise BadRequest(

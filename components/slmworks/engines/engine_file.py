@@ -9,6 +9,7 @@ secret, only where a cluster keeps one.
     secrets: {AWS_SECRET_ACCESS_KEY: {secret: store, key: secret-key}}
 """
 
+import os
 import re
 import sys
 import typing
@@ -110,7 +111,7 @@ class EngineFile:
         if not named:
             raise BadRequest(f"{self.file}: names no store; add  store: s3://bucket/prefix.")
         try:
-            return open_store(named if ":" in named else str(self.folder / named))
+            return open_store(named if ":" in named else os.path.normpath(self.folder / named))
         except BadRequest as error:
             raise BadRequest(f"{self.at('store')}: {error}") from None
 
@@ -166,6 +167,12 @@ class EngineFile:
                 f"{what} in it."
             )
         return found
+
+    def groups(self) -> dict[str, frozenset[str]]:
+        """Group of reviewers -> the names of its users."""
+        return {
+            group: frozenset(user.name for user in self.members([group])) for group in self.settings.reviewers
+        }
 
     def members(self, asked: Iterable[str]) -> list[Reviewer]:
         """The users that a recipe asks for approval: those of each group, and names that are no group's."""

@@ -120,12 +120,12 @@ def _tags(thing: Mapping[str, Any]) -> dict[str, str]:
 def _get(uri: str, what: str, **query: str) -> dict[str, Any]:
     parts = urlsplit(uri)
     base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
-    request = Request(f"{base}/api/2.0/mlflow/{what}?{urlencode(query)}", headers=_login(uri))  # noqa: S310
+    request = Request(f"{base}/api/2.0/mlflow/{what}?{urlencode(query)}", headers=login(uri))  # noqa: S310
     with urlopen(request, timeout=_SECONDS) as reply:  # noqa: S310
         return dict(json.load(reply))
 
 
-def _login(uri: str) -> dict[str, str]:
+def login(uri: str) -> dict[str, str]:
     """The header that MLflow's own client would send: its variables, or what stands in the address."""
     parts, env = urlsplit(uri), os.environ
     if token := env.get("MLFLOW_TRACKING_TOKEN"):

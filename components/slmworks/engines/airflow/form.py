@@ -15,6 +15,8 @@ from slmworks.recipe import Recipe
 
 OTHERS = "with"
 """The field for options that the recipe doesn't set."""
+RUN = "run"
+"""The field of what follows an approval, and the word of its event: the run that registered."""
 
 _KEPT = ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "pattern", "items")
 
@@ -71,6 +73,11 @@ def filled(recipe: Recipe, params: Mapping[str, Any]) -> Recipe:
 
 
 def _changes(recipe: Recipe, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    known = [f"{name}.{option}" for name, step in recipe.steps.items() for option in step.options]
+    for field in params:
+        if field not in known and field not in (OTHERS, RUN):
+            way_out = f'Options that the recipe leaves at their defaults go into "{OTHERS}".'
+            raise BadRequest(f"{field}: the form has no such field. {did_you_mean(field, known)} {way_out}")
     found: dict[str, dict[str, Any]] = {}
     for name, step in recipe.steps.items():
         for option, value in step.options.items():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from slmworks.engines.airflow import review
+from slmworks.engines.airflow.form import RUN
 from slmworks.engines.airflow.line import ORCHESTRATOR, Line, run_name
 from slmworks.errors import BadRequest, SlmworksError
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 REFUSED = 99
 """Exit code of a gate that lets nothing through."""
-RUN = "run"
-"""Field of the second DAG's form, and word of an approval's event: the run that registered."""
 SEEN = "seen"
 """XCom of the task that looks for new data: the path of the record of the run that had the same."""
 

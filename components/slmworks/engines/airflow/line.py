@@ -25,6 +25,8 @@ from slmworks.store import Store
 
 ENGINE_FILE = "SLMWORKS_ENGINE_FILE"
 """Variable with the path of the engine file."""
+TRACKING = "SLMWORKS_TRACKING"
+"""Variable with MLflow's address."""
 BESIDE = Path("engines", "airflow.yaml")
 """The engine file that is meant where the variable names none, relative to the recipe's folder."""
 ORCHESTRATOR = ("--orchestrator", "airflow")
@@ -93,7 +95,7 @@ class Line:
             store=self.store().url,
             sources=task.sources,
             threads=pod.threads,
-            fresh=self.new_data_only and any(source.moves for source in task.sources.values()),
+            fresh=any(source.moves and source.kind != "local" for source in task.sources.values()),
             recipe=self.plan.recipe.name,
         )
         given = []
@@ -113,13 +115,13 @@ class Line:
 
     def environment(self) -> dict[str, str]:
         """Variables of every task that the engine file gives."""
-        settings = self.engine.settings
-        tracking = settings.tracking or ("" if self.in_pods else self._local_tracking())
-        return {**settings.env, **({"SLMWORKS_TRACKING": tracking} if tracking else {})}
+        tracking = self.tracking()
+        return {**self.engine.settings.env, **({TRACKING: tracking} if tracking else {})}
 
-    def _local_tracking(self) -> str:
-        store = self.store()
-        return f"sqlite:///{store.root / 'mlflow.db'}"
+    def tracking(self) -> str:
+        """MLflow's address: the variable's, the engine file's, or (processes) a database beside the store."""
+        named = os.environ.get(TRACKING) or self.engine.settings.tracking or ""
+        return named or ("" if self.in_pods else f"sqlite:///{self.store().root / 'mlflow.db'}")
 
     def python(self, task: PlannedTask | None) -> Path:
         """The interpreter of a task's process; None: of the one that ends a run."""
@@ -148,5 +150,8 @@ def run_name(dag_id: str, run_id: str) -> str:
     """A run's name in the store: that of the DAG and Airflow's id, as a name of files."""
     wanted = f"{dag_id}.{run_id}"
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted)
-    # two ids that differ only in such signs are two runs
-    return name if name == wanted else f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:6]}"
+    if name == wanted and "." not in dag_id:
+        return name
+    # other ids could come to the same words, and would write over this run's records
+    digest = hashlib.sha256(f"{dag_id}\0{run_id}".encode()).hexdigest()[:12]
+    return f"{name}-{digest}"

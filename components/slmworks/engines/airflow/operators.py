@@ -15,9 +15,9 @@ from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slmworks.engines.airflow import review
+from slmworks.engines.airflow.form import RUN
 from slmworks.engines.airflow.jobs import (
     REFUSED,
-    RUN,
     SEEN,
     Command,
     Job,
@@ -161,20 +161,21 @@ class ReviewOperator(HITLOperator):
 
     def execute(self, context: "Context") -> Any:
         """Ask, unless the log has the answer already."""
-        run = run_of(context)
         with told():
-            question = review.Question.of(self.line.store(), run, self.register)
-            if question.version.status == "candidate":
+            question = review.Question.of(self.line.store(), run_of(context), self.register)
+            status = question.version.status
+            if status == "candidate":
                 question.keep(self.task_id)
+                names = [user["name"] for user in self.assigned_users or ()]
                 self.subject = question.subject()
-                self.body = question.body(self.line.engine.settings.tracking or "")
-        if question.version.status == "candidate":
-            self.log.info("%s waits for an answer here, or for slmworks approve or reject", question.label)
-            return super().execute(context)
-        if question.version.status == "approved":
+                self.body = question.body(self.line.tracking(), names)
+        if question.settled:
+            raise AirflowSkipException(f"{question.settled}; nobody is asked again")
+        if status == "approved":
             self.log.info("%s; nobody is asked again", question.decided)
             return None
-        raise AirflowSkipException(f"{question.decided}; nobody is asked again")
+        self.log.info("%s waits for an answer here, or for slmworks approve or reject", question.label)
+        return super().execute(context)
 
     def process_trigger_event_error(self, event: dict[str, Any]) -> None:
         """Say what it means that nobody answered in time, and what can be done."""
@@ -206,8 +207,9 @@ class RecordOperator(BaseOperator):
             if said is None:  # decided before anybody was asked
                 question = review.Question.of(store, run, self.register)
                 entry, new = question.version.decided, False
-                if entry is None or question.version.status != "approved":
-                    raise BadRequest(f"{question.label} is not approved; clear {self.ask} to ask again.")
+                if entry is None or question.settled:
+                    why = question.settled or f"{question.label} is not approved"
+                    raise BadRequest(f"{why}; clear {self.ask} to ask again.")
             else:
                 answer, asked = review.Answer.read(said), bool(self._assigned())
                 entry, new = review.record(store, run, self.ask, answer, assigned=asked)

@@ -4,7 +4,7 @@ The log is the truth, and whoever writes to it first wins. Nothing of Airflow is
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
@@ -54,14 +54,24 @@ class Question:
             return ""
         return f"{self.label} was {self.version.status} by {entry.who} on {entry.when[:10]}: {entry.why}"
 
+    @property
+    def settled(self) -> str:
+        """Why nothing follows and nobody has to be asked, in a sentence; empty where something can."""
+        champion = self.state.champion
+        if self.version.status in ("rejected", "rolled-back"):
+            return self.decided
+        if self.version.status == "approved" and champion and champion.number != self.version.number:
+            return f"{self.label} was followed by v{champion.number}"
+        return ""
+
     def subject(self) -> str:
         """The question in one line."""
         champion = self.state.champion
         instead = f"instead of v{champion.number}" if champion else "as the first champion"
         return f"{self.label}: approve it {instead}?"
 
-    def body(self, tracking: str) -> str:
-        """The reviewer's packet as Markdown, and where to look further."""
+    def body(self, tracking: str, reviewers: Sequence[str] = ()) -> str:
+        """The reviewer's packet as Markdown, whom the recipe asks, and where to look further."""
         entry = self.version.registered
         packet = (self.store.read(packet_key(self.run)) or b"").decode()
         problem = not_compared(self.store, self.state, self.version)
@@ -70,6 +80,7 @@ class Question:
             packet or "There is no packet for this version; see the log of the task `close`.",
             f"Model `sha256:{entry.model_digest}` · run `{self.run}`",
             self._links(tracking),
+            f"The recipe asks {', '.join(reviewers)}." if reviewers else "",
             "Approval makes it the champion. A rejection is for good: the same bytes stay rejected.",
         ]
         return "\n\n".join(part for part in parts if part)
@@ -141,7 +152,10 @@ def record(store: Store, run: str, ask: str, answer: Answer, *, assigned: bool) 
     if not seen["compared"]:
         how += "; not compared with the champion"
     shown = replay(name, state.entries[: int(seen["entries"])])
-    return registry.approve(name, number, who=who, how=how, why=why, seen=shown), True
+    try:
+        return registry.approve(name, number, who=who, how=how, why=why, seen=shown), True
+    except BadRequest as error:
+        raise BadRequest(f"{error} To be asked here again, clear {ask}.") from None
 
 
 def _how(answer: Answer, *, assigned: bool) -> str:

@@ -1,0 +1,1 @@
+"""slmworks where Airflow shows its runs."""

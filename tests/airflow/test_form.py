@@ -1,0 +1,86 @@
+"""The form that a DAG is triggered with, and what its answers make of a recipe. Needs no Airflow."""
+
+import jsonschema
+import pytest
+
+from slmworks.engines.airflow.form import OTHERS, fields, filled
+from slmworks.errors import BadRequest
+from slmworks.plan import plan
+from slmworks.recipe import Recipe
+
+RECIPE = """\
+name: toy
+steps:
+  raw: {stage: fetch, from: {train: train.csv}}
+  curate: {uses: toy, from: {data: raw}}
+  teacher: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {epochs: 3, rate: 0.5}}
+  student: {stage: distill, uses: toy, from: {teacher: teacher, data: curate}, with: {layers: [0, 2]}}
+  quantize: {uses: toy, from: {model: student, calibration: curate}, sweep: [{with: {bits: 4}}, {with: {bits: 8}}]}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path) -> Recipe:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").write_text("{}")
+    (tmp_path / "train.csv").write_text("rows")
+    return Recipe.parse(RECIPE, file="toy.yaml", folder=tmp_path)
+
+
+def test_there_is_a_field_for_each_option_that_the_recipe_sets(recipe) -> None:
+    form = fields(plan(recipe))
+    assert list(form) == ["teacher.epochs", "teacher.rate", "student.layers", OTHERS]
+    epochs = form["teacher.epochs"]
+    assert (epochs["default"], epochs["type"], epochs["exclusiveMinimum"]) == (3, "integer", 0)
+    assert (epochs["title"], epochs["description"]) == ("epochs", "How often.")
+    assert epochs["section"] == "teacher (finetune toy)"
+    assert form["student.layers"]["items"] == {"type": "integer"}
+
+
+def test_every_field_s_default_fits_its_schema() -> None:
+    for name, field in fields(plan(Recipe.read("pipelines/first-run.yaml"))).items():
+        schema = {word: said for word, said in field.items() if word not in ("default", "section")}
+        jsonschema.Draft202012Validator.check_schema(schema)
+        jsonschema.validate(field["default"], schema), name
+
+
+def test_an_untouched_form_is_the_recipe_itself(recipe) -> None:
+    untouched = {name: field["default"] for name, field in fields(plan(recipe)).items()}
+    assert filled(recipe, untouched) is recipe
+    assert filled(recipe, {}) is recipe
+
+
+def test_what_was_changed_is_planned_and_stands_in_the_text(recipe) -> None:
+    changed = filled(recipe, {"teacher.epochs": 5, OTHERS: {"quantize": {}, "teacher": {"seconds": 1}}})
+    options = plan(changed).tasks["teacher"].options
+    assert (options["epochs"], options["rate"], options["seconds"]) == (5, 0.5, 1)
+    assert changed.text.startswith(recipe.text)
+    assert changed.text.endswith("#   teacher.epochs: 5\n#   teacher.seconds: 1\n")
+    assert Recipe.parse(changed.text, folder=recipe.folder).name == "toy"
+
+
+@pytest.mark.parametrize(
+    ("others", "problem"),
+    [
+        ({"techer": {}}, "with.techer: no such step. Did you mean 'teacher'?"),
+        ({"teacher": 3}, "with.teacher: must be a mapping of options."),
+        ([1], "with: must be options by step"),
+    ],
+)
+def test_a_wrong_field_is_said(recipe, others, problem) -> None:
+    with pytest.raises(BadRequest, match="^" + problem.replace("?", r"\?")):
+        filled(recipe, {OTHERS: others})
+
+
+def test_a_wrong_option_is_said_with_its_place_in_the_recipe(recipe) -> None:
+    with pytest.raises(
+        BadRequest, match=r"toy\.yaml:5 steps\.teacher\.with\.epochs: .*greater than 0, got -1"
+    ):
+        plan(filled(recipe, {"teacher.epochs": -1}))
+
+
+def test_a_field_that_there_is_not_is_said_rather_than_ignored(recipe) -> None:
+    with pytest.raises(
+        BadRequest, match=r"^teacher\.epoch: the form has no such field\. Did you mean 'teacher\.epochs'\?"
+    ):
+        filled(recipe, {"teacher.epoch": 5})

@@ -1,0 +1,42 @@
+"""Whether data was seen before. Needs no Airflow."""
+
+import pytest
+
+from slmworks.engines.airflow.news import seen_before
+from slmworks.store import open_store
+from stories import Story
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path / "store"))
+
+
+def told(store, folder, run, data="data,1\n"):
+    story = Story(store, folder / run, run=run)
+    from slmworks.artifact import Files
+
+    story.task("raw", "fetch files", Files(path=story.text("all/data.csv", data)))
+    return story
+
+
+def test_the_same_bytes_in_a_run_that_ended_well(store, tmp_path) -> None:
+    told(store, tmp_path, "run-1").end()
+    told(store, tmp_path, "run-2")
+    assert seen_before(store, "run-2", "reviews", ["raw"]).run == "run-1"
+
+
+def test_other_bytes_are_new(store, tmp_path) -> None:
+    told(store, tmp_path, "run-1").end()
+    told(store, tmp_path, "run-2", data="data,2\n")
+    assert seen_before(store, "run-2", "reviews", ["raw"]) is None
+
+
+def test_a_run_that_goes_on_or_failed_or_is_of_another_recipe_does_not_count(store, tmp_path) -> None:
+    told(store, tmp_path, "run-1")
+    told(store, tmp_path, "run-2").write_run("failed")
+    told(store, tmp_path, "run-3").end()
+    told(store, tmp_path, "run-4")
+    assert seen_before(store, "run-4", "others", ["raw"]) is None
+    assert seen_before(store, "run-4", "reviews", ["raw"]).run == "run-3"
+    assert seen_before(store, "run-3", "reviews", ["raw"]) is None

@@ -1,0 +1,121 @@
+"""The pods that Airflow would start, built by its own provider and checked against Kubernetes' schema."""
+
+import base64
+import json
+import subprocess
+
+import pytest
+
+from conftest import HERE
+
+RECIPE = """\
+name: toy
+steps:
+  raw: {stage: fetch, from: {train: "https://example.org/train.csv"}}
+  curate: {uses: toy, from: {data: raw}}
+  teacher: {stage: finetune, uses: toy, from: {model: "hf://a/b@main", data: curate}}
+"""
+ENGINE = """\
+store: s3://works/store
+tracking: http://mlflow.mlflow:5000
+images: registry.example/works
+families:
+  slmworks-toy: {image: "registry.example/toy:1.4"}
+stages: {finetune: {cpu: "2", memory: 8Gi, accelerator: {type: nvidia.com/gpu}, node_selector: {disk: ssd},
+  tolerations: [{key: nvidia.com/gpu, operator: Exists}]}}
+env: {AWS_REGION: eu-1}
+secrets: {AWS_SECRET_ACCESS_KEY: {secret: store, key: secret-key}}
+volumes: [{claim: cache, path: /cache}]
+airflow: {tasks: pod, namespace: works, service_account: runner, pull_secrets: [registry]}
+"""
+
+
+@pytest.fixture(scope="module")
+def pods(airflow_python, new_home, tmp_path_factory):
+    """Task -> the pod that its operator would create."""
+    folder = tmp_path_factory.mktemp("pods")
+    (folder / "toy.yaml").write_text(RECIPE)
+    home = new_home(folder / "home", ENGINE)
+    home.dag("toy", f'from slmworks.engines.airflow import render\ndag = render("{folder}/toy.yaml")\n')
+    home.env = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    done = subprocess.run(
+        [str(airflow_python), str(HERE / "drive_pods.py")], env=home.variables(), capture_output=True, text=True,
+        check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_every_pod_is_valid_for_kubernetes(pods) -> None:
+    import kubernetes_validate
+
+    assert list(pods["pods"]) == ["raw", "curate", "teacher.model", "teacher", "close"]
+    for pod in pods["pods"].values():
+        kubernetes_validate.validate({"apiVersion": "v1", "kind": "Pod", **pod}, "1.33", strict=True)
+
+
+def test_the_command_is_the_one_of_every_engine(pods) -> None:
+    (container,) = pods["pods"]["teacher"]["spec"]["containers"]
+    assert container["command"] == ["python3", "-m", "slmworks"]
+    words = container["args"]
+    assert words[:-1] == [
+        "task", "--orchestrator", "airflow", "--in", "data=@curate", "--in", "model=@teacher.model", "--alone", "--spec",
+    ]  # fmt: skip
+    told = json.loads(base64.b64decode(words[-1]))
+    assert (told["id"], told["threads"], told["store"]) == ("teacher", 2, "s3://works/store")
+    (close,) = pods["pods"]["close"]["spec"]["containers"]
+    assert close["args"][:4] == ["close", "--orchestrator", "airflow", "--what"]
+
+
+def test_what_the_engine_file_says_is_what_a_pod_gets(pods) -> None:
+    pod = pods["pods"]["teacher"]
+    (container,) = pod["spec"]["containers"]
+    assert container["image"] == "registry.example/toy:1.4"
+    assert container["resources"] == {
+        "requests": {"cpu": "2", "memory": "8Gi"},
+        "limits": {"cpu": "2", "memory": "8Gi", "nvidia.com/gpu": "1"},
+    }
+    env = {one["name"]: one.get("value") or one["valueFrom"] for one in container["env"]}
+    assert env["SLMWORKS_TRACKING"] == "http://mlflow.mlflow:5000"
+    assert env["SLMWORKS_IMAGE"] == container["image"]
+    assert env["AWS_SECRET_ACCESS_KEY"] == {"secretKeyRef": {"name": "store", "key": "secret-key"}}
+    assert {one["mountPath"] for one in container["volumeMounts"]} == {"/cache", "/tmp"}
+    assert pod["metadata"]["namespace"] == "works"
+    assert pod["spec"]["serviceAccountName"] == "runner"
+    assert pod["spec"]["nodeSelector"] == {"disk": "ssd"}
+
+
+def test_no_pod_is_privileged_or_root_or_talks_to_the_cluster(pods) -> None:
+    for pod in pods["pods"].values():
+        (container,) = pod["spec"]["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+        assert pod["spec"]["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "line"),
+    [
+        ("2", "AirflowFailException", "steps.teacher: bad"),
+        (
+            "99",
+            "AirflowSkipException",
+            "refused by the gate, which is a normal end: what follows is left out",
+        ),
+        ("1", "AirflowException", "teacher: exploded"),
+        ("137", "AirflowException", "out of memory"),
+    ],
+)
+def test_an_exit_code_is_airflow_s_state(pods, code, error, line) -> None:
+    assert pods["ends"][code] == [error, line]
+
+
+def test_a_local_file_is_refused_since_no_pod_sees_it(new_home, tmp_path) -> None:
+    (tmp_path / "train.csv").write_text("x")
+    (tmp_path / "toy.yaml").write_text(RECIPE.replace("https://example.org/train.csv", "train.csv"))
+    home = new_home(tmp_path / "home", ENGINE)
+    home.dag("toy", f'from slmworks.engines.airflow import render\ndag = render("{tmp_path}/toy.yaml")\n')
+    (error,) = home.drive().said["import_errors"].values()
+    assert "toy.yaml:3 steps.raw.from: a pod doesn't see this machine's files" in error

@@ -1,0 +1,131 @@
+"""What is asked, and what becomes of the answer, whoever was first. Needs no Airflow."""
+
+import pytest
+
+from slmworks.engines.airflow.review import Answer, Question, record, run_of_champion
+from slmworks.engines.closing import keep_packet
+from slmworks.errors import BadRequest
+from slmworks.registry import Registry
+from slmworks.store import open_store
+from stories import Story
+
+YES = {
+    "chosen_options": ["Approve"],
+    "params_input": {"reason": " good "},
+    "responded_by_user": {"id": "7", "name": "anna"},
+}
+NO = {**YES, "chosen_options": ["Reject"], "params_input": {"reason": None}}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def asked(store, tmp_path):
+    """A run that registered reviews v1, about which somebody was asked."""
+    Story(store, tmp_path / "work").tell().end()
+    keep_packet(store, "run-1", "reviews", 1)
+    question = Question.of(store, "run-1", "register")
+    question.keep("approve.ask")
+    return question
+
+
+def decide(store, said, assigned=False):
+    return record(store, "run-1", "approve.ask", Answer.read(said), assigned=assigned)
+
+
+def test_the_question_shows_packet_digest_and_where_to_look(asked) -> None:
+    assert asked.subject() == "reviews v1: approve it as the first champion?"
+    body = asked.body("http://mlflow:5000/", ["anna", "ben"])
+    assert body.startswith("**passed**")
+    assert asked.version.registered.model_digest in body
+    assert "[reviews in MLflow](http://mlflow:5000/#/models/reviews)" in body
+    assert "The recipe asks anna, ben." in body
+    assert "MLflow" not in asked.body("sqlite:///mlflow.db")
+
+
+def test_an_approval_says_who_how_and_why(store, asked) -> None:
+    entry, new = decide(store, YES)
+    assert new
+    assert (entry.action, entry.who, entry.how, entry.why) == (
+        "approve",
+        "anna",
+        "airflow: signed in",
+        "good",
+    )
+    assert entry.model_digest == asked.version.registered.model_digest
+    assert Registry(store).state("reviews").champion.number == 1
+
+
+def test_who_was_assigned_is_known_to_be_a_reviewer(store, asked) -> None:
+    assert decide(store, YES, assigned=True)[0].how == "airflow: signed in, a reviewer of the recipe"
+
+
+def test_an_answer_without_a_reason_is_not_lost(store, asked) -> None:
+    entry, _ = decide(store, NO)
+    assert (entry.action, entry.why) == ("reject", "no reason was given")
+
+
+def test_nobody_s_answer_is_recorded_as_nobody_s(store, asked) -> None:
+    entry, _ = decide(store, {**NO, "responded_by_user": None})
+    assert (entry.who, entry.how) == ("nobody", "airflow: the time to answer was over")
+    assert entry.why == "nobody answered in time"
+
+
+def test_the_same_answer_again_changes_nothing(store, asked) -> None:
+    first, _ = decide(store, YES)
+    assert decide(store, YES) == (first, False)
+    assert len(store.list("registry/reviews/")) == 2
+
+
+def test_the_first_word_counts_and_the_second_is_told(store, asked) -> None:
+    Registry(store).reject("reviews", 1, who="bob", how="claimed", why="too slow")
+    with pytest.raises(
+        BadRequest, match=r"was rejected by bob on .* \(too slow\), before anna answered approve"
+    ):
+        decide(store, YES)
+    assert len(store.list("registry/reviews/")) == 2
+
+
+def test_a_champion_that_nobody_was_shown_stops_an_approval(store, asked, tmp_path) -> None:
+    Story(store, tmp_path / "other", run="run-2").tell(strength=3.0).end()
+    Registry(store).approve("reviews", 2, who="bob", how="claimed", why="mine")
+    with pytest.raises(BadRequest, match=r"bob just made v2 the champion.*clear approve\.ask"):
+        decide(store, YES)
+
+
+def test_a_version_that_was_never_compared_is_asked_about_with_a_warning(store, asked, tmp_path) -> None:
+    decide(store, YES)
+    Story(store, tmp_path / "other", run="run-2").tell(strength=3.0).end()
+    question = Question.of(store, "run-2", "register")
+    assert question.subject() == "reviews v2: approve it instead of v1?"
+    assert question.body("").startswith(
+        "**Attention: reviews v2 was not compared with today's champion, v1.**"
+    )
+    question.keep("approve.ask")
+    entry, _ = record(store, "run-2", "approve.ask", Answer.read(YES), assigned=False)
+    assert entry.how == "airflow: signed in; not compared with the champion"
+
+
+def test_what_was_followed_by_another_champion_is_settled(store, asked, tmp_path) -> None:
+    decide(store, YES)
+    assert Question.of(store, "run-1", "register").settled == ""
+    Story(store, tmp_path / "other", run="run-2").tell(strength=3.0).end()
+    Registry(store).approve("reviews", 2, who="bob", how="claimed", why="mine")
+    assert Question.of(store, "run-1", "register").settled == "reviews v1 was followed by v2"
+
+
+def test_without_a_note_of_what_was_asked_nothing_is_written(store, asked) -> None:
+    with pytest.raises(BadRequest, match=r"no note of what was asked by other\.ask; clear that task"):
+        record(store, "run-1", "other.ask", Answer.read(YES), assigned=False)
+    with pytest.raises(BadRequest, match="neither Approve nor Reject"):
+        Answer.read({"chosen_options": ["Maybe"]})
+
+
+def test_the_run_of_the_champion_is_found(store, asked) -> None:
+    with pytest.raises(BadRequest, match="reviews has no champion; approve a version first"):
+        run_of_champion(store, "reviews")
+    decide(store, YES)
+    assert run_of_champion(store, "reviews") == "run-1"

@@ -1,0 +1,144 @@
+"""One recipe on every engine, each with a store of its own: a table of what came out, for the docs.
+
+    make conformance                      # the first recipe: an hour on two cores
+    make conformance RECIPE=my.yaml TO=my.md
+
+All engines use the threads that `--cores` says: sums of floating point numbers depend on them.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "engines"), str(HERE.parent / "airflow")]
+
+ENGINE = "images: registry.example/works\ndefaults: {cpu: CORES}\nairflow: {python: PYTHON}\n"
+TIMED = ("speed", "gate", "register")
+"""Steps whose results hold times that were measured, which no two runs share."""
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="Where to write the table; default: the terminal."
+)
+@click.option("--cores", default=1, show_default=True)
+def main(recipe: Path, to: Path | None, cores: int) -> None:
+    """Run RECIPE on the local engine, on Kubeflow (kfp.local) and on Airflow (dag.test), and compare."""
+    from slmworks.plan import plan
+    from slmworks.recipe import Recipe
+
+    folder = Path(tempfile.mkdtemp(prefix="conformance-"))
+    planned = plan(Recipe.read(recipe))
+    engine = ENGINE.replace("CORES", str(cores))
+    came = {}
+    for name, run in (("local", local), ("Kubeflow", kubeflow), ("Airflow", airflow)):
+        click.echo(f"{name} …", err=True)
+        came[name] = run(recipe.absolute(), folder / name.lower(), engine, cores)
+    text = page(planned, came, cores)
+    shutil.rmtree(folder)
+    if to is None:
+        click.echo(text)
+    else:
+        to.write_text(text, encoding="utf-8")
+    untimed = [task.id for task in planned if task.stage not in TIMED and task.step not in TIMED]
+    differing = [task for task in untimed if len({made.get(task) for made in came.values()}) > 1]
+    if differing:
+        raise SystemExit(f"not the same on every engine: {', '.join(differing)}")
+
+
+def local(recipe: Path, folder: Path, engine: str, cores: int) -> dict[str, str]:
+    """Task -> digest of what it came to, on the local engine."""
+    from slmworks.cli.display import Plain
+    from slmworks.engines.local import Run
+    from slmworks.plan import plan
+    from slmworks.recipe import Recipe
+    from slmworks.store import open_store
+
+    store = open_store(str(folder))
+    running = Run(plan(Recipe.read(recipe)), store, cores, Plain())
+    running.execute()
+    return digests(store, running.id)
+
+
+def kubeflow(recipe: Path, folder: Path, engine: str, cores: int) -> dict[str, str]:
+    """The same from the compiled pipeline."""
+    from local_kfp import compiled, run_pipeline
+
+    from slmworks.store import open_store
+
+    store = open_store(str(folder))
+    return run_pipeline(compiled(recipe, store, engine).first, store, folder.with_name("root")).digests
+
+
+def airflow(recipe: Path, folder: Path, engine: str, cores: int) -> dict[str, str]:
+    """The same from the DAG, with somebody who approves."""
+    import subprocess
+
+    from conftest import Home, interpreter  # the one of tests/airflow
+    from slmworks.lineage.records import run_ids
+    from slmworks.store import open_store
+
+    home = Home(folder.with_name("home"), interpreter())
+    home.dags.mkdir(parents=True)
+    home.engine(f"store: {folder}\n{engine}")
+    home.dag("one", f'from slmworks.engines.airflow import render\ndag = render("{recipe}", dag_id="one")\n')
+    subprocess.run(
+        [str(home.python), "-m", "airflow", "db", "migrate"],
+        env=home.variables(),
+        check=True,
+        capture_output=True,
+    )
+    answer = {"user": "anna", "option": "Approve", "reason": "it conforms"}
+    ended = home.drive(timeout=7200, dag="one", answer=answer)
+    if ended.said["state"] != "success":
+        raise SystemExit(ended.log[-3000:])
+    store = open_store(str(folder))
+    (run,) = run_ids(store)
+    return digests(store, run)
+
+
+def digests(store, run: str) -> dict[str, str]:
+    """Task -> digest of what it came to."""
+    from slmworks.lineage.records import task_records
+
+    return {task.task: task.manifest.digest for task in task_records(store, run) if task.manifest}
+
+
+def page(planned, came: Mapping[str, Mapping[str, str]], cores: int) -> str:
+    """The table as Markdown."""
+    import slmworks
+    from slmworks.identity import cpu_name
+
+    recipe = planned.recipe
+    file = Path(recipe.file)
+    named = "/".join(file.parts[-2:])
+    lines = [
+        "# One recipe, three engines",
+        "",
+        "Written by `make conformance`. Each engine ran it in a store of its own; a digest is that of the bytes",
+        "that a task came to. Steps that measure times have results that no two runs share.",
+        "",
+        f"Recipe `{named}` · slmworks {slmworks.__version__} · {cores} thread(s) · {cpu_name()}",
+        "",
+        f"| task | stage | {' | '.join(came)} | |",
+        f"|---|---|{'---|' * len(came)}---|",
+    ]
+    for task in planned:
+        made = [came[engine].get(task.id, "") for engine in came]
+        if not any(made):
+            continue
+        timed = task.stage in TIMED or task.step in TIMED
+        said = "holds times" if timed else "same" if len(set(made)) == 1 else "**differs**"
+        cells = [f"`{digest[:12]}`" if digest else "—" for digest in made]
+        lines.append(f"| {task.id} | {task.stage} | {' | '.join(cells)} | {said} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
