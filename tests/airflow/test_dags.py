@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
+from homes import ROOT, Home, listed
 
-from conftest import ROOT, Home, listed
 from slmworks.lineage.records import run_ids, run_record, task_records
 from slmworks.store import open_store
 

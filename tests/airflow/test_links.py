@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from homes import Home
 
-from conftest import Home
 from servers import MlflowServer
 from slmworks.engines.airflow.line import run_name
 from slmworks.engines.closing import keep_packet, page_key

@@ -5,8 +5,7 @@ import json
 import subprocess
 
 import pytest
-
-from conftest import HERE
+from homes import HERE
 
 RECIPE = """\
 name: toy

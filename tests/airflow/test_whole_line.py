@@ -3,9 +3,9 @@
 import sys
 
 import pytest
+from homes import listed
 from test_first_line import Line
 
-from conftest import listed
 from slmworks.artifact import Dataset, Model
 from slmworks.lineage.records import run_ids, run_record, task_records
 from slmworks.registry import Registry

@@ -28,12 +28,13 @@ TIMED = ("speed", "gate", "register")
     "--to", type=click.Path(path_type=Path), help="Where to write the table; default: the terminal."
 )
 @click.option("--cores", default=1, show_default=True)
-def main(recipe: Path, to: Path | None, cores: int) -> None:
+@click.option("--work", type=click.Path(path_type=Path), help="Keep the stores here, and go on from them.")
+def main(recipe: Path, to: Path | None, cores: int, work: Path | None) -> None:
     """Run RECIPE on the local engine, on Kubeflow (kfp.local) and on Airflow (dag.test), and compare."""
     from slmworks.plan import plan
     from slmworks.recipe import Recipe
 
-    folder = Path(tempfile.mkdtemp(prefix="conformance-"))
+    folder = work.absolute() if work else Path(tempfile.mkdtemp(prefix="conformance-"))
     planned = plan(Recipe.read(recipe))
     engine = ENGINE.replace("CORES", str(cores))
     came = {}
@@ -41,7 +42,8 @@ def main(recipe: Path, to: Path | None, cores: int) -> None:
         click.echo(f"{name} …", err=True)
         came[name] = run(recipe.absolute(), folder / name.lower(), engine, cores)
     text = page(planned, came, cores)
-    shutil.rmtree(folder)
+    if work is None:
+        shutil.rmtree(folder)
     if to is None:
         click.echo(text)
     else:
@@ -80,11 +82,13 @@ def airflow(recipe: Path, folder: Path, engine: str, cores: int) -> dict[str, st
     """The same from the DAG, with somebody who approves."""
     import subprocess
 
-    from conftest import Home, interpreter  # the one of tests/airflow
-    from slmworks.lineage.records import run_ids
+    from homes import Home, interpreter
+
+    from slmworks.lineage.records import run_ids, run_record
     from slmworks.store import open_store
 
     home = Home(folder.with_name("home"), interpreter())
+    shutil.rmtree(home.folder, ignore_errors=True)
     home.dags.mkdir(parents=True)
     home.engine(f"store: {folder}\n{engine}")
     home.dag("one", f'from slmworks.engines.airflow import render\ndag = render("{recipe}", dag_id="one")\n')
@@ -99,8 +103,7 @@ def airflow(recipe: Path, folder: Path, engine: str, cores: int) -> dict[str, st
     if ended.said["state"] != "success":
         raise SystemExit(ended.log[-3000:])
     store = open_store(str(folder))
-    (run,) = run_ids(store)
-    return digests(store, run)
+    return digests(store, max(run_ids(store), key=lambda run: run_record(store, run).started))
 
 
 def digests(store, run: str) -> dict[str, str]:
