@@ -77,6 +77,14 @@ class Home:
             **self.env,
         }
 
+    def says(self, code: str) -> Any:
+        """What some lines, run by Airflow's interpreter, print last, as JSON."""
+        done = subprocess.run(
+            [str(self.python), "-c", code], env=self.variables(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
     def drive(self, timeout: float = 600, **asked: Any) -> Ended:
         """Parse the folder, and run a DAG of it with a person who answers; see `drive.py`."""
         to = self.folder / "out.json"

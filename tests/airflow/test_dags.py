@@ -169,3 +169,46 @@ def test_a_plugin_that_is_not_installed_is_said(works: Home) -> None:
         del works.env["PYTHONPATH"]
     assert len(errors) == 2
     assert all("no such curate plugin 'toy'. Known: text" in error for error in errors.values())
+
+
+ASKING = """\
+import json
+from airflow.sdk.exceptions import AirflowFailException
+from slmworks.engines.airflow import render
+ask = render("RECIPE").get_task("approve.ask")
+try:
+    ask.execute_complete({}, {"error": "late", "error_type": "timeout"})
+    late = ""
+except AirflowFailException as error:
+    late = str(error)
+print(json.dumps([ask.response_timeout and ask.response_timeout.total_seconds(), ask.defaults, ask.assigned_users, late]))
+"""
+LATE = (
+    "nobody answered within 7d: the version stays a candidate. Clear this task to ask again, or decide with "
+    "slmworks approve or reject."
+)
+
+
+@pytest.mark.parametrize(
+    ("airflow", "asked"),
+    [
+        ("{}", [None, None]),
+        ("{answer_within: 7d}", [604800, None]),
+        ("{answer_within: 7d, unanswered: reject}", [604800, ["Reject"]]),
+        ("{unanswered: reject}", [None, None]),  # it can't be late
+    ],
+)
+def test_who_is_asked_and_until_when_the_engine_file_says(new_home, tmp_path, airflow, asked) -> None:
+    home = new_home(
+        tmp_path / "home",
+        f"store: store\nairflow: {airflow}\nreviewers: {{leads: [anna, {{id: '7', name: ben}}]}}\n",
+    )
+    end = "  register: {from: {verdict: gate}, with: {name: toy}}\n  approve: {from: {release: register}, with: {reviewers: [leads, eve]}}\n"
+    for name in ("base/config.json", "base/model.safetensors", "train.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "toy.yaml").write_text(RECIPE + end)
+    *said, users, late = home.says(ASKING.replace("RECIPE", str(tmp_path / "toy.yaml")))
+    assert said == asked
+    assert users == [{"id": "anna", "name": "anna"}, {"id": "7", "name": "ben"}, {"id": "eve", "name": "eve"}]
+    assert late == LATE.replace("7d", "7d" if asked[0] else "None")
