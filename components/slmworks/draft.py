@@ -32,8 +32,8 @@ class _Variant:
 class Draft:
     """One step on its way to tasks."""
 
-    def __init__(self, recipe: Recipe, name: str, step: Step) -> None:
-        self.recipe, self.name, self.step = recipe, name, step
+    def __init__(self, recipe: Recipe, name: str, step: Step, *, look: bool = True) -> None:
+        self.recipe, self.name, self.step, self.look = recipe, name, step, look
         self.stage = step.stage or name
         try:
             self.contract = stage_class(self.stage)
@@ -165,7 +165,7 @@ class Draft:
 
     def _source(self, name: str, given: str) -> Source:
         try:
-            return Source.parse(given, folder=self.recipe.folder)
+            return Source.parse(given, folder=self.recipe.folder, look=self.look)
         except BadRequest as error:
             raise self.error("from", name, problem=error) from None
         except OSError as error:

@@ -16,9 +16,12 @@ from slmworks.recipe import Recipe
 __all__ = ["Plan", "PlannedTask", "plan"]
 
 
-def plan(recipe: Recipe) -> Plan:
-    """Lower a recipe. BadRequest names file, line and the way out."""
-    drafts = {name: Draft(recipe, name, step) for name, step in recipe.steps.items()}
+def plan(recipe: Recipe, *, look: bool = True) -> Plan:
+    """Lower a recipe. BadRequest names file, line and the way out.
+
+    Without `look` it isn't asked whether local files are there: the task that fetches them says so.
+    """
+    drafts = {name: Draft(recipe, name, step, look=look) for name, step in recipe.steps.items()}
     for draft in drafts.values():
         draft.connect(drafts)
     tasks: dict[str, PlannedTask] = {}

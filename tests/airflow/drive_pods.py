@@ -13,7 +13,13 @@ from kubernetes.client import ApiClient
 
 from slmworks.engines.airflow.pods import PodOperator
 
-ENDS = {2: "slmworks: steps.teacher: bad", 99: "gate", 1: "slmworks: teacher: exploded", 137: "out of memory"}
+ENDS = {
+    2: "slmworks: steps.teacher: bad",
+    99: "gate",
+    1: "slmworks: teacher: exploded",
+    137: "epoch 2 of 4",
+    143: "epoch 3",
+}
 
 
 def main() -> None:
@@ -44,7 +50,9 @@ def ended(task: PodOperator, code: int, said: str) -> list[str]:
     from kubernetes.client import models as k8s
 
     state = k8s.V1ContainerState(
-        terminated=k8s.V1ContainerStateTerminated(exit_code=code, message=f"a line\n{said}\n")
+        terminated=k8s.V1ContainerStateTerminated(
+            exit_code=code, reason="OOMKilled" if code == 137 else "Error", message=f"a line\n{said}\n"
+        )
     )
     status = k8s.V1ContainerStatus(
         name="base", image="x", image_id="x", ready=False, restart_count=0, state=state

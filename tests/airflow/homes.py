@@ -80,7 +80,12 @@ class Home:
     def says(self, code: str) -> Any:
         """What some lines, run by Airflow's interpreter, print last, as JSON."""
         done = subprocess.run(
-            [str(self.python), "-c", code], env=self.variables(), capture_output=True, text=True, check=False
+            [str(self.python), "-c", code],
+            env=self.variables(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.strip().splitlines()[-1])

@@ -126,7 +126,7 @@ def test_new_data_is_trained_on(works: Home) -> None:
 def test_a_branch_that_fails_fails_the_run_after_the_others_have_finished(works: Home) -> None:
     ended = works.drive(dag="toy", conf={"teacher.fail": True})
     assert ended.said["state"] == "failed"
-    assert ended.states("raw", "curate", "close") == ["success", "success", "success"]
+    assert ended.states("raw", "curate", "close") == ["success", "success", "failed"]
     assert listed(ended.tasks, "upstream_failed") >= {"student", "mark", "gate"}
     assert "teacher: RuntimeError: the optimizer exploded" in ended.log
     records = newest(works)

@@ -46,12 +46,12 @@ def test_every_field_s_default_fits_its_schema() -> None:
 
 def test_an_untouched_form_is_the_recipe_itself(recipe) -> None:
     untouched = {name: field["default"] for name, field in fields(plan(recipe)).items()}
-    assert filled(recipe, untouched) is recipe
-    assert filled(recipe, {}) is recipe
+    assert filled(plan(recipe), untouched) is recipe
+    assert filled(plan(recipe), {}) is recipe
 
 
 def test_what_was_changed_is_planned_and_stands_in_the_text(recipe) -> None:
-    changed = filled(recipe, {"teacher.epochs": 5, OTHERS: {"quantize": {}, "teacher": {"seconds": 1}}})
+    changed = filled(plan(recipe), {"teacher.epochs": 5, OTHERS: {"quantize": {}, "teacher": {"seconds": 1}}})
     options = plan(changed).tasks["teacher"].options
     assert (options["epochs"], options["rate"], options["seconds"]) == (5, 0.5, 1)
     assert changed.text.startswith(recipe.text)
@@ -69,18 +69,34 @@ def test_what_was_changed_is_planned_and_stands_in_the_text(recipe) -> None:
 )
 def test_a_wrong_field_is_said(recipe, others, problem) -> None:
     with pytest.raises(BadRequest, match="^" + problem.replace("?", r"\?")):
-        filled(recipe, {OTHERS: others})
+        filled(plan(recipe), {OTHERS: others})
 
 
 def test_a_wrong_option_is_said_with_its_place_in_the_recipe(recipe) -> None:
     with pytest.raises(
         BadRequest, match=r"toy\.yaml:5 steps\.teacher\.with\.epochs: .*greater than 0, got -1"
     ):
-        plan(filled(recipe, {"teacher.epochs": -1}))
+        plan(filled(plan(recipe), {"teacher.epochs": -1}))
 
 
 def test_a_field_that_there_is_not_is_said_rather_than_ignored(recipe) -> None:
     with pytest.raises(
         BadRequest, match=r"^teacher\.epoch: the form has no such field\. Did you mean 'teacher\.epochs'\?"
     ):
-        filled(recipe, {"teacher.epoch": 5})
+        filled(plan(recipe), {"teacher.epoch": 5})
+
+
+def test_what_is_registered_and_who_approves_is_the_recipe_s_to_say(recipe) -> None:
+    end = """\
+  evaluate: {uses: toy, from: {model: quantize, data: curate}}
+  gate: {uses: toy, from: {reports: evaluate}}
+  register: {from: {verdict: gate}, with: {name: toy}}
+  approve: {from: {release: register}, with: {reviewers: [leads]}}
+"""
+    planned = plan(Recipe.parse(RECIPE + end, folder=recipe.folder))
+    assert not [name for name in fields(planned) if name.startswith(("register", "approve"))]
+    for params in ({"register.name": "other"}, {OTHERS: {"approve": {"reviewers": []}}}):
+        with pytest.raises(
+            BadRequest, match="who approves and what follows is the recipe's to say, not a run's"
+        ):
+            filled(planned, params)

@@ -6,6 +6,7 @@ from slmworks.engines.airflow.line import ENGINE_FILE, Line, run_name
 from slmworks.engines.packed import unpack
 from slmworks.errors import BadRequest
 from slmworks.spec import TaskSpec
+from slmworks.task import Running
 
 RECIPE = """\
 name: toy
@@ -104,6 +105,15 @@ def test_what_airflow_could_never_run_is_said_when_the_dag_is_parsed(
     monkeypatch.setenv(ENGINE_FILE, str(place / "engine.yaml"))
     with pytest.raises(BadRequest, match=problem):
         Line.read(place / "toy.yaml")
+
+
+def test_data_may_arrive_after_the_dag(place) -> None:
+    (place / "train.csv").unlink()
+    _, spec = Line.read(place / "toy.yaml").words("raw", "run")
+    with pytest.raises(
+        BadRequest, match=r"no such file: train\.csv; paths are relative to the recipe's folder"
+    ):
+        Running.prepare(TaskSpec.decode(spec), {}, lambda _: None)
 
 
 def test_two_tasks_that_would_be_one_on_airflow_are_refused(place) -> None:

@@ -3,6 +3,8 @@
 import pytest
 
 from slmworks.engines.airflow.news import seen_before
+from slmworks.plan import plan
+from slmworks.recipe import Recipe
 from slmworks.store import open_store
 from stories import Story
 
@@ -12,24 +14,32 @@ def store(tmp_path):
     return open_store(str(tmp_path / "store"))
 
 
-def told(store, folder, run, data="data,1\n"):
+def told(store, folder, run, data="data,1\n", options=None):
     story = Story(store, folder / run, run=run)
     from slmworks.artifact import Files
 
     story.task("raw", "fetch files", Files(path=story.text("all/data.csv", data)))
+    story.plan[0]["options"] = {} if options is None else options
     return story
+
+
+def seen(store, run, recipe="reviews"):
+    """What is found when a run of the recipe asks. Stories tell of a fetch and nothing else."""
+    step = '  raw: {stage: fetch, from: {all: "hf://a/b@main"}}'
+    planned = plan(Recipe.parse(f"name: {recipe}\nsteps:\n{step}\n"))
+    return seen_before(store, run, planned, ["raw"])
 
 
 def test_the_same_bytes_in_a_run_that_ended_well(store, tmp_path) -> None:
     told(store, tmp_path, "run-1").end()
     told(store, tmp_path, "run-2")
-    assert seen_before(store, "run-2", "reviews", ["raw"]).run == "run-1"
+    assert seen(store, "run-2").run == "run-1"
 
 
 def test_other_bytes_are_new(store, tmp_path) -> None:
     told(store, tmp_path, "run-1").end()
     told(store, tmp_path, "run-2", data="data,2\n")
-    assert seen_before(store, "run-2", "reviews", ["raw"]) is None
+    assert seen(store, "run-2") is None
 
 
 def test_a_run_that_goes_on_or_failed_or_is_of_another_recipe_does_not_count(store, tmp_path) -> None:
@@ -37,6 +47,12 @@ def test_a_run_that_goes_on_or_failed_or_is_of_another_recipe_does_not_count(sto
     told(store, tmp_path, "run-2").write_run("failed")
     told(store, tmp_path, "run-3").end()
     told(store, tmp_path, "run-4")
-    assert seen_before(store, "run-4", "others", ["raw"]) is None
-    assert seen_before(store, "run-4", "reviews", ["raw"]).run == "run-3"
-    assert seen_before(store, "run-3", "reviews", ["raw"]) is None
+    assert seen(store, "run-4", "others") is None
+    assert seen(store, "run-4").run == "run-3"
+    assert seen(store, "run-3") is None
+
+
+def test_other_options_are_something_new(store, tmp_path) -> None:
+    told(store, tmp_path, "run-1", options={"epochs": 5}).end()
+    told(store, tmp_path, "run-2")
+    assert seen(store, "run-2") is None

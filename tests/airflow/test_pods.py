@@ -104,7 +104,8 @@ def test_no_pod_is_privileged_or_root_or_talks_to_the_cluster(pods) -> None:
             "refused by the gate, which is a normal end: what follows is left out",
         ),
         ("1", "AirflowException", "teacher: exploded"),
-        ("137", "AirflowException", "out of memory"),
+        ("137", "AirflowException", "was killed for want of memory; give its stage or family more `memory`"),
+        ("143", "AirflowException", "was killed (signal 15)"),
     ],
 )
 def test_an_exit_code_is_airflow_s_state(pods, code, error, line) -> None:

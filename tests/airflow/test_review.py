@@ -1,8 +1,10 @@
 """What is asked, and what becomes of the answer, whoever was first. Needs no Airflow."""
 
+import json
+
 import pytest
 
-from slmworks.engines.airflow.review import Answer, Question, record, run_of_champion
+from slmworks.engines.airflow.review import Answer, Question, record, require_run_of, run_of_champion
 from slmworks.engines.closing import keep_packet
 from slmworks.errors import BadRequest
 from slmworks.registry import Registry
@@ -28,12 +30,12 @@ def asked(store, tmp_path):
     Story(store, tmp_path / "work").tell().end()
     keep_packet(store, "run-1", "reviews", 1)
     question = Question.of(store, "run-1", "register")
-    question.keep("approve.ask")
+    question.keep("approve.ask", assigned=False)
     return question
 
 
-def decide(store, said, assigned=False):
-    return record(store, "run-1", "approve.ask", Answer.read(said), assigned=assigned)
+def decide(store, said):
+    return record(store, "run-1", "approve.ask", Answer.read(said))
 
 
 def test_the_question_shows_packet_digest_and_where_to_look(asked) -> None:
@@ -60,7 +62,8 @@ def test_an_approval_says_who_how_and_why(store, asked) -> None:
 
 
 def test_who_was_assigned_is_known_to_be_a_reviewer(store, asked) -> None:
-    assert decide(store, YES, assigned=True)[0].how == "airflow: signed in, a reviewer of the recipe"
+    asked.keep("approve.ask", assigned=True)
+    assert decide(store, YES)[0].how == "airflow: signed in, a reviewer of the recipe"
 
 
 def test_an_answer_without_a_reason_is_not_lost(store, asked) -> None:
@@ -104,8 +107,8 @@ def test_a_version_that_was_never_compared_is_asked_about_with_a_warning(store, 
     assert question.body("").startswith(
         "**Attention: reviews v2 was not compared with today's champion, v1.**"
     )
-    question.keep("approve.ask")
-    entry, _ = record(store, "run-2", "approve.ask", Answer.read(YES), assigned=False)
+    question.keep("approve.ask", assigned=False)
+    entry, _ = record(store, "run-2", "approve.ask", Answer.read(YES))
     assert entry.how == "airflow: signed in; not compared with the champion"
 
 
@@ -119,13 +122,40 @@ def test_what_was_followed_by_another_champion_is_settled(store, asked, tmp_path
 
 def test_without_a_note_of_what_was_asked_nothing_is_written(store, asked) -> None:
     with pytest.raises(BadRequest, match=r"no note of what was asked by other\.ask; clear that task"):
-        record(store, "run-1", "other.ask", Answer.read(YES), assigned=False)
+        record(store, "run-1", "other.ask", Answer.read(YES))
     with pytest.raises(BadRequest, match="neither Approve nor Reject"):
         Answer.read({"chosen_options": ["Maybe"]})
 
 
-def test_the_run_of_the_champion_is_found(store, asked) -> None:
+def test_the_run_of_the_champion_is_found(store, asked, tmp_path) -> None:
     with pytest.raises(BadRequest, match="reviews has no champion; approve a version first"):
-        run_of_champion(store, "reviews")
+        run_of_champion(store, "reviews", "register", [])
     decide(store, YES)
-    assert run_of_champion(store, "reviews") == "run-1"
+    assert run_of_champion(store, "reviews", "register", []) == "run-1"
+    Story(store, tmp_path / "other", run="run-2").tell(strength=3.0).end()
+    Registry(store).approve("reviews", 2, who="bob", how="claimed", why="mine")
+    # an event that came late names a version that somebody has followed
+    assert run_of_champion(store, "reviews", "register", ["run-1"]) == "run-2"
+
+
+def test_a_run_of_another_model_is_refused(store, asked) -> None:
+    require_run_of(store, "run-1", "register", "reviews")
+    with pytest.raises(BadRequest, match="run run-1 registered reviews, and this is about intents"):
+        require_run_of(store, "run-1", "register", "intents")
+
+
+def test_a_decision_of_before_the_run_is_no_news(store, asked) -> None:
+    assert not asked.is_news
+    decide(store, YES)
+    assert Question.of(store, "run-1", "register").is_news  # the story is of last week
+    for name in ("register", "run"):
+        record = json.loads(store.read(f"runs/run-1/{name}.json"))
+        later = {**record, "run": "run-9", "started": "2999-01-01T00:00:00.000+00:00"}
+        store.write(f"runs/run-9/{name}.json", json.dumps(later).encode())
+    assert not Question.of(store, "run-9", "register").is_news
+
+
+def test_no_password_gets_into_the_question(asked) -> None:
+    body = asked.body("https://bot:hunter2@mlflow.example")
+    assert "hunter2" not in body
+    assert "https://mlflow.example/#/models/reviews" in body

@@ -8,6 +8,9 @@ import click
 from slmworks.cli.places import orchestrator_option
 from slmworks.errors import BadRequest
 
+FAILED = 3
+"""Exit code for a run that has failed, where the orchestrator is to see it."""
+
 
 @click.command()
 @click.option(
@@ -15,27 +18,33 @@ from slmworks.errors import BadRequest
 )
 @orchestrator_option
 @click.option("--executor-input", help="Instead of the others: what Kubeflow passes to a component as {{$}}.")
-def close(what: str | None, orchestrator: str, executor_input: str | None) -> None:
+def close(what: str | None, orchestrator: str, executor_input: str | None) -> int:
     """End the record of a run that an orchestrator ran, and bring MLflow up to date.
 
-    MLflow being down fails nothing.
+    MLflow being down fails nothing. Exit codes: 0 ended, 3 ended, and the run has failed (not on Kubeflow).
     """
-    from slmworks.engines.closing import Ending
+    from slmworks.engines.closing import Ending, reopen
     from slmworks.engines.closing import close as end
     from slmworks.engines.packed import unpack
+    from slmworks.lineage.records import run_record
     from slmworks.store import open_store
 
     if executor_input is not None:
         _in_a_pod(executor_input)
-        return
+        return 0
     if what is None:
         raise BadRequest("slmworks close needs --what (an engine passes it), or --executor-input.")
     told = unpack(sys.stdin.read() if what == "-" else what)
     store, run, unreached = open_store(told.pop("store")), told.pop("run"), told.pop("unreached", "")
-    ending: Ending | None = "done" if unreached else None
     tracking = os.environ.get("SLMWORKS_TRACKING", "")
-    for line in end(store, run, ending, told, engine=orchestrator, tracking=tracking, unreached=unreached):
-        click.echo(line)
+    ending: Ending | None = "done" if unreached else None
+    if "plan" in told:
+        lines = end(store, run, ending, told, engine=orchestrator, tracking=tracking, unreached=unreached)
+    else:
+        lines = reopen(store, run, tracking=tracking)
+    click.echo("\n".join(lines))
+    ended = run_record(store, run)
+    return FAILED if ended and ended.state == "failed" else 0
 
 
 def _in_a_pod(executor_input: str) -> None:

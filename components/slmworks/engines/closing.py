@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from slmworks.errors import SlmworksError
+from slmworks.errors import BadRequest, SlmworksError
 from slmworks.lineage.records import RunRecord, TaskRecord, run_record, task_records
 from slmworks.records import run_bytes, utc, write_record, write_run
 from slmworks.registry import Registry
@@ -24,10 +24,14 @@ UNSEEN = "was never seen: its container did not start, or the task before it cou
 
 
 def begin(store: Store, spec: TaskSpec, engine: str) -> None:
-    """Say that a run goes on, unless that was said: the first task of a run does."""
-    now = utc(time.time())
+    """Say that a run goes on: its first task does, and the first that is run again after it had ended."""
+    now, key = utc(time.time()), f"runs/{spec.run}/run.json"
     what = {"recipe": spec.recipe, "engine": engine, "started": now, "ended": None, "plan": list[str]()}
-    store.create(f"runs/{spec.run}/run.json", run_bytes(spec.run, "running", what))
+    if store.create(key, run_bytes(spec.run, "running", what)):
+        return
+    known = json.loads(store.read(key) or b"{}")
+    if known.get("ended"):
+        store.write(key, run_bytes(spec.run, "running", {**_said(known), "ended": None, "waiting": None}))
 
 
 def close(
@@ -64,17 +68,40 @@ def close(
         "waiting": waiting,
     }
     write_run(store, run, state, what)
-    if waiting:
+    if waiting and state == "done":
         lines += keep_packet(store, run, *waiting)
-    lines.insert(0, f"{run}: {state}")
-    if tracking:
-        from slmworks.lineage import sync
+    return [f"{run}: {state}", *lines, *_upload(store, run, tracking)]
 
-        try:
-            lines.append(f"lineage {sync(store, tracking, run, overrule=False)}")
-        except (SlmworksError, ModuleNotFoundError) as error:
-            lines.append(f"lineage not uploaded ({error}); later: slmworks lineage sync")
-    return lines
+
+def reopen(store: Store, run: str, *, tracking: str) -> list[str]:
+    """Look again at a run that was ended: whether it still waits for a person. Returns lines for people.
+
+    What it was is left as it is: the recipe may have been edited since.
+    """
+    key = f"runs/{run}/run.json"
+    known = json.loads(store.read(key) or b"{}")
+    if not known:
+        raise BadRequest(f"run {run} has no record in {store}; its task `close` writes it.")
+    waiting = known.get("waiting")
+    if waiting and Registry(store).state(waiting[0]).version(int(waiting[1])).status != "candidate":
+        store.write(key, run_bytes(run, known["state"], {**_said(known), "waiting": None}))
+    return [f"{run}: {known['state']}", *_upload(store, run, tracking)]
+
+
+def _said(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's record without the words that are written anew."""
+    return {word: value for word, value in record.items() if word not in ("run", "state", "version")}
+
+
+def _upload(store: Store, run: str, tracking: str) -> list[str]:
+    if not tracking:
+        return []
+    from slmworks.lineage import sync
+
+    try:
+        return [f"lineage {sync(store, tracking, run, overrule=False)}"]
+    except (SlmworksError, ModuleNotFoundError) as error:
+        return [f"lineage not uploaded ({error}); later: slmworks lineage sync"]
 
 
 def keep_packet(store: Store, run: str, name: str, version: int) -> list[str]:
@@ -107,7 +134,7 @@ class _Ledger:
     store: Store
     run: str
     plan: Sequence[Mapping[str, Any]]
-    ended: Mapping[str, TaskRecord]
+    ended: dict[str, TaskRecord]
     unreached: str = ""
     """Why tasks were left out, where that was meant."""
     broken: bool = False
@@ -125,10 +152,13 @@ class _Ledger:
         self.broken = any(state in ("failed", "running") for state in states.values())
         for edge in self.plan:
             task = edge["id"]
-            if states.get(task, "running") != "running":
-                continue
             needs = [need for makers in edge["inputs"].values() for need in makers if need in ids]
             blocking = next((need for need in needs if states.get(need) not in HAVE), None)
+            stale = blocking is not None and states.get(task) in HAVE  # of an earlier try of the same run
+            if stale:
+                del states[task], self.ended[task]
+            if states.get(task, "running") != "running":
+                continue
             state, why = "skipped", self.unreached or _because(blocking, states)
             if task in states:
                 state, why = "failed", DIED

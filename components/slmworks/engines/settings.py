@@ -215,7 +215,7 @@ class Settings(_Part):
     """Variables of every pod whose value a cluster's Secret holds."""
     volumes: tuple[Volume, ...] = ()
     """Volumes of every pod."""
-    reviewers: dict[str, tuple[str | Reviewer, ...]] = {}
+    reviewers: dict[str, Annotated[tuple[str | Reviewer, ...], Field(min_length=1)]] = {}
     """Group that recipes ask for approval -> its users."""
     kubeflow: Kubeflow = Kubeflow()
     """Settings of Kubeflow Pipelines alone."""

@@ -54,8 +54,10 @@ class Source:
     """`registry`, once pinned: why there is no such model (yet), in words."""
 
     @classmethod
-    def parse(cls, text: str, *, folder: Path) -> "Source":
+    def parse(cls, text: str, *, folder: Path, look: bool = True) -> "Source":
         """Read a reference as written in a recipe that lies in `folder`. No network.
+
+        Without `look` nothing is asked of this machine's disk: files may arrive later, or be another's.
 
         BadRequest (without the place, which the caller knows): a missing file, an unknown scheme,
         credentials in a URL (never repeated in the message), a malformed digest or version.
@@ -71,9 +73,9 @@ class Source:
             refuse_credentials(link)
         address, sha256 = _split_digest(chain[-1])
         members = tuple(_member(link) for link in reversed(chain[:-1]))
-        source = _origin(address, folder)
+        source = _origin(address, folder, look=look)
         written = "::".join([*chain[:-1], address])
-        return _checked(replace(source, members=members, sha256=sha256, text=written))
+        return _checked(replace(source, members=members, sha256=sha256, text=written), look=look)
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Self:
@@ -97,7 +99,10 @@ class Source:
             return self._look_up(registry)
         if self.kind != "local":
             return self
-        digests = tuple((path, file_digest(file)) for path, file in self.files().items())
+        files = self.files()
+        if not files:
+            raise BadRequest(_nothing_at(self.text or self.location, self.location))
+        digests = tuple((path, file_digest(file)) for path, file in files.items())
         if self.sha256 and digests[0][1] != self.sha256:
             raise BadRequest(wrong_digest(self.label, self.sha256, digests[0][1]))
         return replace(self, digests=digests)
@@ -209,12 +214,12 @@ def _member(link: str) -> tuple[str, str]:
     return scheme, path.strip("/")
 
 
-def _origin(address: str, folder: Path) -> Source:
+def _origin(address: str, folder: Path, *, look: bool) -> Source:
     scheme, mark, rest = address.partition("://")
     if not mark:
-        return _local(address, folder)
+        return _local(address, folder, look=look)
     if scheme in ("file", "local"):
-        return _local(rest, folder)
+        return _local(rest, folder, look=look)
     if scheme == "hf":
         return _hub(address, rest)
     if scheme == "pypi":
@@ -225,12 +230,16 @@ def _origin(address: str, folder: Path) -> Source:
     return Source(kind="url", location=address)
 
 
-def _local(path: str, folder: Path) -> Source:
+def _local(path: str, folder: Path, *, look: bool) -> Source:
     location = os.path.normpath(folder.absolute() / path)
-    if not local.listing(location):
-        what = "no files in" if Path(location).is_dir() else "no such file:"
-        raise BadRequest(f"{what} {path}; paths are relative to the recipe's folder.")
+    if look and not local.listing(location):
+        raise BadRequest(_nothing_at(path, location))
     return Source(kind="local", location=location)
+
+
+def _nothing_at(path: str, location: str) -> str:
+    what = "no files in" if Path(location).is_dir() else "no such file:"
+    return f"{what} {path}; paths are relative to the recipe's folder."
 
 
 def _hub(address: str, rest: str) -> Source:
@@ -253,9 +262,9 @@ def _package(address: str, rest: str) -> Source:
     return Source(kind="pypi", location=name, version=version, inside=(inside or "").strip("/"))
 
 
-def _checked(source: Source) -> Source:
+def _checked(source: Source, *, look: bool) -> Source:
     """Refuse a digest where there is not one downloaded file, and archives that are several files."""
-    many = source.kind == "local" and len(source.files()) != 1
+    many = look and source.kind == "local" and len(source.files()) != 1
     pattern = source.kind == "url" and not source.location.startswith("http") and has_magic(source.location)
     several = many or pattern or source.kind == "hf"
     if source.sha256 and several:

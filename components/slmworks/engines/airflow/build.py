@@ -14,6 +14,8 @@ from slmworks.planned import PlannedTask
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Asset, BaseOperator
 
+    from slmworks.engines.airflow.jobs import Approval
+
 CLOSE, NEWS = "close", "new-data"
 """Names of tasks of our own."""
 FIRST, LONGEST = timedelta(seconds=10), timedelta(minutes=5)
@@ -41,8 +43,8 @@ class Build:
 
     line: Line
     dag: "DAG"
-    model: str = ""
-    """Of what follows an approval: the model that it is about."""
+    about: "Approval | None" = None
+    """Of what follows an approval: what was approved."""
     made: dict[str, "BaseOperator"] = field(default_factory=dict)
     groups: dict[str, Any] = field(default_factory=dict)
 
@@ -60,7 +62,7 @@ class Build:
 
     def _tasks(self, tasks: Sequence[PlannedTask]) -> "BaseOperator | None":
         for task in tasks:
-            if name_of(task) in (CLOSE, NEWS):
+            if task.step in (CLOSE, NEWS):
                 raise BadRequest(
                     f"{self.line.plan.recipe.at('steps', task.step)}: is called like a task of our own on "
                     "Airflow; rename the step."
@@ -101,7 +103,7 @@ class Build:
 
         pod = self.line.engine.pod(task)
         return self._start(
-            TaskJob(self.line, task.id, self.model),
+            TaskJob(self.line, task.id, self.about),
             task,
             pod,
             task_id=name_of(task),
@@ -143,14 +145,16 @@ class Build:
             said["execution_timeout"] = timedelta(seconds=pod.seconds)
         return said
 
-    def _close(
-        self, name: str, after: Sequence["BaseOperator"], *, news: str = "", second: bool = False
-    ) -> "BaseOperator":
-        """The task that ends the run's record: it runs whatever happened, and decides nothing."""
+    def _close(self, name: str, after: Sequence["BaseOperator"], **said: Any) -> "BaseOperator":
+        """The task that ends the run's record: it runs whatever happened.
+
+        It is red where the run has failed: so it is cleared with what failed, and nobody is asked. As a
+        teardown it never decides how the DAG's run ends.
+        """
         from slmworks.engines.airflow.jobs import CloseJob
 
         close = self._start(
-            CloseJob(self.line, second, news),
+            CloseJob(self.line, **said),
             None,
             self.line.engine.settings.defaults,
             task_id=name,
@@ -187,7 +191,7 @@ class Build:
             **limits,
         )
         [maker, close] >> ask >> record
-        self._close(f"{name}.close", [record])
+        self._close(f"{name}.{CLOSE}", [record], again=True)
 
 
 def _is_registered(task: PlannedTask) -> bool:

@@ -39,6 +39,8 @@ def deploy(recipe: str | Path, *, dag_id: str = "") -> "DAG":
     from airflow.sdk import Param
     from airflow.sdk.definitions.param import ParamsDict
 
+    from slmworks.engines.airflow.jobs import Approval
+
     line = Line.read(recipe)
     tasks = [task for task in line.plan if task.after_approval]
     approved = list(approvals(line))
@@ -47,15 +49,16 @@ def deploy(recipe: str | Path, *, dag_id: str = "") -> "DAG":
             f"{line.plan.recipe.at('steps')}: {len(approved)} steps wait for an approval; a DAG for what "
             "follows needs exactly one `approve` step."
         )
-    model = str(approved[0][1].options["name"])
+    register = approved[0][1]
+    model = str(register.options["name"])
     run = Param(
         None,
         type=["null", "string"],
         title="Run",
         description="The run whose release was approved; left out: the event's, or else the champion's.",
     )
-    dag = _dag(line, dag_id or f"deploy-{model}", [champion(model)])
-    Build(line, dag, model).second_segment(tasks)
+    dag = _dag(line, dag_id or f"deploy-{model}", [champion(model)], max_active_runs=1)
+    Build(line, dag, Approval(model, register.id)).second_segment(tasks)
     dag.params = ParamsDict({RUN: run})
     return dag
 
@@ -69,13 +72,13 @@ def arrived(recipe: str | Path) -> "AssetAny":
     from airflow.sdk import Asset, AssetAny
 
     found = Recipe.read(recipe)
-    sources = [source for task in plan(found) for source in task.sources.values() if source.moves]
+    sources = [source for task in plan(found, look=False) for source in task.sources.values() if source.moves]
     if not sources:
         raise BadRequest(f"{found.at('steps')}: all that is fetched is pinned, so nothing new can arrive.")
     return AssetAny(*[Asset(uri) for uri in dict.fromkeys(source.uri for source in sources)])
 
 
-def _dag(line: Line, dag_id: str, schedule: Any) -> "DAG":
+def _dag(line: Line, dag_id: str, schedule: Any, **said: Any) -> "DAG":
     """A DAG without a form: Airflow copies the fields into every task that is added to one that has it."""
     from airflow.sdk import DAG
 
@@ -88,4 +91,5 @@ def _dag(line: Line, dag_id: str, schedule: Any) -> "DAG":
         tags=sorted({"slmworks", recipe.name, *settings.tags}),
         default_args={"owner": settings.owner},
         catchup=False,
+        **said,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from slmworks.catalog import plugin
 from slmworks.errors import BadRequest, did_you_mean
-from slmworks.planned import Plan
+from slmworks.planned import Plan, PlannedTask
 from slmworks.recipe import Recipe
 
 OTHERS = "with"
@@ -26,7 +26,7 @@ def fields(plan: Plan) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for task in plan:
         step = plan.recipe.steps[task.step]
-        if task.brings or not step.options:
+        if task.brings or not step.options or _is_settled(task):
             continue
         schema = plugin(task.stage, task.plugin).load().model_json_schema()
         for option, value in step.options.items():
@@ -52,12 +52,22 @@ def fields(plan: Plan) -> dict[str, dict[str, Any]]:
     return found
 
 
-def filled(recipe: Recipe, params: Mapping[str, Any]) -> Recipe:
-    """The recipe with the options that were changed in the form; the same object when none was.
+def _is_settled(task: PlannedTask) -> bool:
+    """Whether its options are the recipe's alone: what is registered, who approves, and what follows."""
+    return task.after_approval or task.stage == "register"
+
+
+def filled(plan: Plan, params: Mapping[str, Any]) -> Recipe:
+    """The plan's recipe with the options that were changed in the form; the same object when none was.
 
     Its text says so too, since that is what the lineage keeps.
     """
+    recipe, settled = plan.recipe, {task.step for task in plan if _is_settled(task)}
     changes = _changes(recipe, params)
+    for name in settled & set(changes):
+        raise BadRequest(
+            f"{name}: what is registered, who approves and what follows is the recipe's to say, not a run's."
+        )
     if not changes:
         return recipe
     steps = dict(recipe.steps)

@@ -20,8 +20,8 @@ from slmworks.errors import BadRequest, SlmworksError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-REFUSED = 99
-"""Exit code of a gate that lets nothing through."""
+REFUSED, RUN_FAILED = 99, 3
+"""Exit codes: of a gate that lets nothing through; of `close` for a run that failed."""
 SEEN = "seen"
 """XCom of the task that looks for new data: the path of the record of the run that had the same."""
 
@@ -51,18 +51,28 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True)
+class Approval:
+    """What was approved."""
+
+    model: str
+    """The registered name."""
+    register: str
+    """The task that registers it."""
+
+
+@dataclass(frozen=True)
 class TaskJob:
     """One task of a recipe."""
 
     line: Line
     task: str
-    model: str = ""
-    """After an approval: the registered name that it was about."""
+    about: Approval | None = None
+    """For what follows an approval."""
 
     def command(self, context: "Context") -> Command:
         """`slmworks task …`."""
         line, run = self.line.for_run(context["params"]), run_of(context)
-        first = first_run(line, self.model, context) if self.model else ""
+        first = first_run(line, self.about, context) if self.about else ""
         words, spec = line.words(self.task, run, first)
         python = line.python(line.plan.tasks[self.task])
         wrote = f"runs/{run}/{self.task}.json"
@@ -76,6 +86,8 @@ class CloseJob:
     line: Line
     second: bool = False
     """Whether it ends what follows an approval."""
+    again: bool = False
+    """Whether the run was ended before: only what is known of it since is added."""
     news: str = ""
     """The task that looks whether data is new."""
 
@@ -105,7 +117,7 @@ def told() -> Iterator[None]:
 def failure(code: int, line: str) -> AirflowException:
     """The error that a task ends with, by its exit code and the last thing it said."""
     said = line.removeprefix("slmworks: ")
-    if code == BadRequest.exit_code:
+    if code in (BadRequest.exit_code, RUN_FAILED):
         return AirflowFailException(said)
     if code < 0:
         return AirflowException(f"was killed (signal {-code}: by hand, or for want of memory)")
@@ -127,14 +139,17 @@ def user_of(context: "Context") -> str:
     return str(getattr(context["dag_run"], "triggering_user_name", None) or "")
 
 
-def first_run(line: Line, model: str, context: "Context") -> str:
-    """The run whose release was approved: by the form, by the event that started this, or the champion's."""
-    named = context["params"].get(RUN)
+def first_run(line: Line, about: Approval, context: "Context") -> str:
+    """The run whose release follows: the form's, else one that came to today's champion (an event's)."""
+    store, named = line.store(), context["params"].get(RUN)
     if named:
+        review.require_run_of(store, str(named), about.register, about.model)
         return str(named)
-    events = context.get("triggering_asset_events") or {}
-    runs = [event.extra[RUN] for found in events.values() for event in found if event.extra.get(RUN)]
-    return str(runs[-1]) if runs else review.run_of_champion(line.store(), model)
+    told = context.get("triggering_asset_events") or {}
+    events = [event for found in told.values() for event in found if (event.extra or {}).get(RUN)]
+    newest = sorted(events, key=lambda event: event.timestamp, reverse=True)
+    runs = [str(event.extra[RUN]) for event in newest]
+    return review.run_of_champion(store, about.model, about.register, runs)
 
 
 def nothing_new(run: str) -> str:

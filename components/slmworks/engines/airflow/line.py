@@ -7,7 +7,7 @@ DAG costs little, and what a person filled into the form is planned and checked 
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from slmworks.engines.bring import reads_disk
 from slmworks.engines.engine_file import CORE, EngineFile
 from slmworks.engines.packed import pack
 from slmworks.errors import BadRequest
+from slmworks.lineage.tracking import without_credentials
 from slmworks.plan import plan
 from slmworks.planned import Plan, PlannedTask
 from slmworks.recipe import Recipe
@@ -44,7 +45,7 @@ class Line:
     def read(cls, recipe: str | Path, *, new_data_only: bool = False) -> "Line":
         """Read recipe and engine file; BadRequest where one of them can't be used."""
         path = Path(recipe)
-        found = cls(plan(Recipe.read(path)), engine_file(path.parent), new_data_only)
+        found = cls(plan(Recipe.read(path), look=False), engine_file(path.parent), new_data_only)
         found.check()
         return found
 
@@ -81,8 +82,8 @@ class Line:
 
     def for_run(self, params: Mapping[str, Any]) -> "Line":
         """The line as a person changed it in the form of one run; BadRequest when that can't be planned."""
-        recipe = filled(self.plan.recipe, params)
-        return self if recipe is self.plan.recipe else replace(self, plan=plan(recipe))
+        recipe = filled(self.plan, params)
+        return self if recipe is self.plan.recipe else replace(self, plan=plan(recipe, look=False))
 
     # --- what is started ---------------------------------------------------------------------------
 
@@ -113,15 +114,35 @@ class Line:
         told = {"store": self.store().url, "run": run, "user": user, "unreached": unreached}
         return pack({**told, **record})
 
+    def reopening(self, run: str) -> str:
+        """What the task is told that looks again at a run which was ended, packed."""
+        return pack({"store": self.store().url, "run": run})
+
+    def asked(self, reviewers: Sequence[str]) -> list[str]:
+        """Whom a recipe asks, for people: a group with its users; a word that is no group's is a user's."""
+        groups = self.engine.groups()
+        return [
+            f"{name} ({', '.join(sorted(groups[name]))})" if name in groups else f"the user {name}"
+            for name in reviewers
+        ]
+
     def environment(self) -> dict[str, str]:
         """Variables of every task that the engine file gives."""
         tracking = self.tracking()
+        if self.in_pods and without_credentials(tracking) != tracking:
+            raise BadRequest(
+                f"{TRACKING} holds a user or a password, and many can read a pod's variables; leave them out "
+                "and give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD under `secrets`."
+            )
         return {**self.engine.settings.env, **({TRACKING: tracking} if tracking else {})}
 
     def tracking(self) -> str:
-        """MLflow's address: the variable's, the engine file's, or (processes) a database beside the store."""
+        """MLflow's address: the variable's, the engine file's, or a database beside a store on disk."""
         named = os.environ.get(TRACKING) or self.engine.settings.tracking or ""
-        return named or ("" if self.in_pods else f"sqlite:///{self.store().root / 'mlflow.db'}")
+        if named or self.in_pods:
+            return named
+        store = self.store()
+        return f"sqlite:///{store.root / 'mlflow.db'}" if str(store) == str(store.root) else ""
 
     def python(self, task: PlannedTask | None) -> Path:
         """The interpreter of a task's process; None: of the one that ends a run."""
@@ -131,6 +152,10 @@ class Line:
 def engine_file(folder: Path) -> EngineFile:
     """The engine file that SLMWORKS_ENGINE_FILE names, else `engines/airflow.yaml` in `folder`."""
     named = os.environ.get(ENGINE_FILE)
+    if named and not Path(named).is_absolute():
+        raise BadRequest(
+            f"{ENGINE_FILE}: must be an absolute path, not '{named}': workers start in other folders."
+        )
     if named:
         return EngineFile.read(named)
     if (folder / BESIDE).is_file():

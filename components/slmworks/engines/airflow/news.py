@@ -1,26 +1,38 @@
-"""Whether anything that a recipe fetches is new since a run of it that ended well."""
+"""Whether a recipe has anything new to work on since a run of it that ended well."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from slmworks.lineage.records import RunRecord, run_ids, run_record, task_records
+from slmworks.lineage.records import RunRecord, TaskRecord, run_ids, run_record
+from slmworks.planned import Plan
 from slmworks.store import Store
 
 ENDED = ("done", "refused")
 """States of a run that looked at its data to the end."""
 
 
-def seen_before(store: Store, run: str, recipe: str, fetches: Sequence[str]) -> RunRecord | None:
-    """The newest earlier run of the recipe that fetched the same bytes and ended well; None if none did."""
-    here = _fetched(store, run, fetches)
+def seen_before(store: Store, run: str, plan: Plan, fetches: Sequence[str]) -> RunRecord | None:
+    """The newest earlier run that did the same with the same bytes and ended well; None if none did.
+
+    `fetches` are the tasks that bring bytes. Options that were changed since are something new.
+    """
+    here, wanted = _fetched(store, run, fetches), _work([task.edge() for task in plan])
     records = [record for record in (run_record(store, one) for one in run_ids(store)) if record]
     for earlier in sorted(records, key=lambda one: one.started, reverse=True):
-        ended = earlier.run != run and earlier.recipe == recipe and earlier.state in ENDED
-        if ended and _fetched(store, earlier.run, fetches) == here:
+        ended = earlier.run != run and earlier.recipe == plan.recipe.name and earlier.state in ENDED
+        same = ended and _work(earlier.plan) == wanted
+        if same and _fetched(store, earlier.run, fetches) == here:
             return earlier
     return None
 
 
+def _work(edges: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What is done up to the approval, without what it is done on."""
+    words = ("id", "stage", "plugin", "inputs", "options")
+    return [tuple(edge.get(word) for word in words) for edge in edges if not edge.get("after_approval")]
+
+
 def _fetched(store: Store, run: str, fetches: Sequence[str]) -> dict[str, str]:
     """Fetch task -> digest of what it brought; '' where it brought nothing."""
-    found = {task.task: task.manifest for task in task_records(store, run) if task.task in fetches}
-    return {task: made.digest if made else "" for task, made in found.items()}
+    records = {task: TaskRecord.read(store, f"runs/{run}/{task}.json") for task in fetches}
+    return {task: one.manifest.digest if one and one.manifest else "" for task, one in records.items()}

@@ -3,9 +3,11 @@
 A finished task hands on the path of its record in the store, never the result itself.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -36,8 +38,8 @@ from slmworks.process import PARENT
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
 
-GRACE = 10.0
-"""Seconds that a process gets to end by itself."""
+GRACE = 3.0
+"""Seconds that a process gets to end by itself; Airflow waits five before it kills the worker."""
 
 
 class ProcessOperator(BaseOperator):
@@ -65,8 +67,7 @@ class ProcessOperator(BaseOperator):
 
     def _run(self, command: Command) -> tuple[int, str]:
         """Start it and hand on its lines; exit code and last line."""
-        last = ""
-        self._process = subprocess.Popen(
+        process = self._process = subprocess.Popen(
             [str(command.python), "-m", "slmworks", *command.words, command.option, "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -76,27 +77,37 @@ class ProcessOperator(BaseOperator):
             start_new_session=True,
             env={**inherited(os.environ), **command.environment, PARENT: str(os.getpid())},
         )
+        assert process.stdin is not None
+        heard: list[str] = []
+        # beside: what it leaves behind when it is killed can hold its output open
+        ear = threading.Thread(target=self._hear, args=(process, heard), daemon=True)
+        ear.start()
         try:
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            self._process.stdin.write(command.told)
-            self._process.stdin.close()
-            for text in self._process.stdout:
-                if text.strip():
-                    last = text.rstrip()
-                    self.log.info("%s", last)
-            return self._process.wait(), last
+            with contextlib.suppress(BrokenPipeError):  # its last line says why
+                process.stdin.write(command.told)
+                process.stdin.close()
+            code = process.wait()
+            ear.join(GRACE)
+            return code, heard[-1] if heard else ""
         finally:
             self.on_kill()
 
+    def _hear(self, process: "subprocess.Popen[str]", heard: list[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip():
+                heard[:] = [line.rstrip()]
+                self.log.info("%s", heard[-1])
+
     def on_kill(self) -> None:
-        """End the process and what it started."""
-        if self._process is None or self._process.poll() is not None:
+        """End the process and all that it started."""
+        if self._process is None:
             return
-        os.killpg(self._process.pid, signal.SIGTERM)
-        try:
-            self._process.wait(GRACE)
-        except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(GRACE)
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
@@ -119,13 +130,12 @@ class NewDataOperator(BaseOperator):
     def execute(self, context: "Context") -> None:
         """Look, and say what was found."""
         with told():
-            earlier = seen_before(
-                self.line.store(), run_of(context), self.line.plan.recipe.name, self.fetches
-            )
+            line = self.line.for_run(context["params"])
+            earlier = seen_before(line.store(), run_of(context), line.plan, self.fetches)
         if earlier:
             context["ti"].xcom_push(key=SEEN, value=f"runs/{earlier.run}/run.json")
             raise AirflowSkipException(nothing_new(earlier.run))
-        self.log.info("new data: no run that ended well has seen these bytes")
+        self.log.info("new: no run of this recipe that ended well has seen these bytes")
 
 
 def reason_field() -> dict[str, Param]:
@@ -157,7 +167,7 @@ class ReviewOperator(HITLOperator):
             response_timeout=timedelta(seconds=within) if within else None,
             **kwargs,
         )
-        self.line, self.register = line, register
+        self.line, self.register, self.reviewers = line, register, tuple(reviewers)
 
     def execute(self, context: "Context") -> Any:
         """Ask, unless the log has the answer already."""
@@ -165,10 +175,9 @@ class ReviewOperator(HITLOperator):
             question = review.Question.of(self.line.store(), run_of(context), self.register)
             status = question.version.status
             if status == "candidate":
-                question.keep(self.task_id)
-                names = [user["name"] for user in self.assigned_users or ()]
+                question.keep(self.task_id, assigned=bool(self.assigned_users))
                 self.subject = question.subject()
-                self.body = question.body(self.line.tracking(), names)
+                self.body = question.body(self.line.tracking(), self.line.asked(self.reviewers))
         if question.settled:
             raise AirflowSkipException(f"{question.settled}; nobody is asked again")
         if status == "approved":
@@ -204,25 +213,22 @@ class RecordOperator(BaseOperator):
         run, said = run_of(context), context["ti"].xcom_pull(task_ids=self.ask)
         with told():
             store = self.line.store()
+            new = False
+            if said is not None:
+                entry, new = review.record(store, run, self.ask, review.Answer.read(said))
+            question = review.Question.of(store, run, self.register)
             if said is None:  # decided before anybody was asked
-                question = review.Question.of(store, run, self.register)
-                entry, new = question.version.decided, False
-                if entry is None or question.settled:
-                    why = question.settled or f"{question.label} is not approved"
-                    raise BadRequest(f"{why}; clear {self.ask} to ask again.")
-            else:
-                answer, asked = review.Answer.read(said), bool(self._assigned())
-                entry, new = review.record(store, run, self.ask, answer, assigned=asked)
-        done = f"{entry.name} v{entry.version} {entry.action}: {entry.who} ({entry.how}), {entry.why}"
-        self.log.info("%s%s", "" if new else "it was so already: ", done)
-        if entry.action == "reject":
-            raise AirflowSkipException(f"{done}; nothing follows")
+                if question.version.decided is None:
+                    raise BadRequest(f"{question.label} is not decided; clear {self.ask} to ask again.")
+                entry = question.version.decided
+        self.log.info("%s%s", "" if new else "it was so already: ", review.sentence(entry))
+        if question.settled:
+            raise AirflowSkipException(f"{question.settled}; nothing follows")
+        if said is None and not question.is_news:
+            raise AirflowSkipException(f"{question.decided}, before this run: nothing new follows")
         context["outlet_events"][self.asset].extra = {
             RUN: run,
             "version": entry.version,
             "digest": entry.model_digest,
         }
         return f"registry/{entry.name}/{entry.seq:06d}.json"
-
-    def _assigned(self) -> Any:
-        return getattr(self.dag.get_task(self.ask), "assigned_users", None)

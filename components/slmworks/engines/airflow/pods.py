@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 COMMAND = ["python3", "-m", "slmworks"]
 LONGEST = 110_000
 """Bytes of one argument: a process takes 128 kB."""
+SIGNAL = 128
+"""Exit codes above it are of a process that a signal ended."""
 TMP = "/tmp"  # noqa: S108 - in the pod, where the root is read-only
 
 
@@ -37,6 +39,7 @@ class PodOperator(KubernetesPodOperator):
         super().__init__(
             cmds=COMMAND,
             get_logs=True,
+            deferrable=False,
             log_pod_spec_on_failure=False,
             container_name_log_prefix_enabled=False,
             termination_message_policy="FallbackToLogsOnError",  # the error is the last line
@@ -79,6 +82,13 @@ def _ended(pod: Any, container: str) -> tuple[int | None, str]:
         ended = status.state.terminated if status.name == container and status.state else None
         if ended is not None:
             lines = [line for line in (ended.message or "").splitlines() if line.strip()]
+            if ended.reason == "OOMKilled":
+                return (
+                    ended.exit_code,
+                    "was killed for want of memory; give its stage or family more `memory`",
+                )
+            if ended.exit_code > SIGNAL:
+                return ended.exit_code, f"was killed (signal {ended.exit_code - SIGNAL})"
             return ended.exit_code, lines[-1] if lines else ""
     return None, ""
 

@@ -13,7 +13,8 @@ from slmworks.approve.compared import not_compared
 from slmworks.decisions import Entry, ModelState, Version, replay
 from slmworks.engines.closing import packet_key
 from slmworks.errors import BadRequest
-from slmworks.lineage.records import run_ids, run_record, task_records
+from slmworks.lineage.records import TaskRecord, run_ids, run_record, task_records
+from slmworks.lineage.tracking import without_credentials
 from slmworks.records import made_by
 from slmworks.registry import Registry
 from slmworks.store import Store
@@ -55,6 +56,12 @@ class Question:
         return f"{self.label} was {self.version.status} by {entry.who} on {entry.when[:10]}: {entry.why}"
 
     @property
+    def is_news(self) -> bool:
+        """Whether it was decided since this run began: an earlier decision has had its consequences."""
+        run = run_record(self.store, self.run)
+        return bool(self.version.decided and run and self.version.decided.when >= run.started)
+
+    @property
     def settled(self) -> str:
         """Why nothing follows and nobody has to be asked, in a sentence; empty where something can."""
         champion = self.state.champion
@@ -88,16 +95,17 @@ class Question:
     def _links(self, tracking: str) -> str:
         if not tracking.startswith(("http://", "https://")):
             return ""
-        page = f"{tracking.rstrip('/')}/#/models/{quote(self.state.name, safe='')}"
+        page = f"{without_credentials(tracking).rstrip('/')}/#/models/{quote(self.state.name, safe='')}"
         return f"[{self.state.name} in MLflow]({page})"
 
-    def keep(self, ask: str) -> None:
-        """Remember what the reviewer was shown: the state of the log is part of what they decide on."""
+    def keep(self, ask: str, *, assigned: bool) -> None:
+        """Remember what was asked, and of whom: the state of the log is part of what they decide on."""
         seen = {
             "name": self.state.name,
             "version": self.version.number,
             "entries": len(self.state.entries),
             "compared": not not_compared(self.store, self.state, self.version),
+            "assigned": assigned,
         }
         self.store.write(_asked(self.run, ask), json.dumps(seen).encode())
 
@@ -123,7 +131,7 @@ class Answer:
         return cls("approve" if chosen == [APPROVE] else "reject", who, why)
 
 
-def record(store: Store, run: str, ask: str, answer: Answer, *, assigned: bool) -> tuple[Entry, bool]:
+def record(store: Store, run: str, ask: str, answer: Answer) -> tuple[Entry, bool]:
     """Write the answer to the log: the entry, and whether it is a new one.
 
     BadRequest when somebody decided otherwise meanwhile, or made another version the champion: the first
@@ -145,7 +153,7 @@ def record(store: Store, run: str, ask: str, answer: Answer, *, assigned: bool) 
             f"{answer.who or 'anybody'} answered {answer.action} here. The first word counts; see "
             f"slmworks models {name}."
         )
-    who, how = answer.who or "nobody", _how(answer, assigned=assigned)
+    who, how = answer.who or "nobody", _how(answer, assigned=seen["assigned"])
     why = answer.why or (NO_REASON if answer.who else "nobody answered in time")
     if answer.action == "reject":
         return registry.reject(name, number, who=who, how=how, why=why), True
@@ -164,13 +172,33 @@ def _how(answer: Answer, *, assigned: bool) -> str:
     return "airflow: signed in, a reviewer of the recipe" if assigned else "airflow: signed in"
 
 
-def run_of_champion(store: Store, name: str) -> str:
-    """The newest run that came to today's champion; BadRequest when there is none."""
+def sentence(entry: Entry) -> str:
+    """An entry of the log for people."""
+    return f"{entry.name} v{entry.version} {entry.action}: {entry.who} ({entry.how}), {entry.why}"
+
+
+def require_run_of(store: Store, run: str, register: str, name: str) -> None:
+    """BadRequest unless a run registered a version of this model."""
+    found = made_by(store, run, register).meta["name"]
+    if found != name:
+        raise BadRequest(f"run {run} registered {found}, and this is about {name}; name another run.")
+
+
+def run_of_champion(store: Store, name: str, register: str, runs: Sequence[str]) -> str:
+    """A run that came to today's champion: one of `runs`, else the newest; BadRequest when there is none."""
     champion = Registry(store).state(name).champion
     if champion is None:
         raise BadRequest(f"{name} has no champion; approve a version first. See slmworks models {name}.")
-    runs = [record for record in (run_record(store, run) for run in run_ids(store)) if record]
-    for run in sorted(runs, key=lambda one: one.started, reverse=True):
+    for run in runs:
+        record = TaskRecord.read(store, f"runs/{run}/{register}.json")
+        if record and record.holds(name, champion.number):
+            return run
+    return _newest_run_of(store, name, champion)
+
+
+def _newest_run_of(store: Store, name: str, champion: Version) -> str:
+    found = [record for record in (run_record(store, run) for run in run_ids(store)) if record]
+    for run in sorted(found, key=lambda one: one.started, reverse=True):
         tasks = task_records(store, run.run)
         if any(task.stage == "register" and task.holds(name, champion.number) for task in tasks):
             return run.run
