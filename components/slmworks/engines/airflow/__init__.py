@@ -2,8 +2,9 @@
 
     from slmworks.engines.airflow import deploy, render
 
-    dag = render("pipelines/first-run.yaml", schedule="@weekly")
-    deploy_dag = deploy("pipelines/first-run.yaml")
+    RECIPE = Path(__file__).parents[1] / "pipelines" / "first-run.yaml"
+    dag = render(RECIPE, schedule="@weekly")
+    deploy_dag = deploy(RECIPE)
 
 What a scheduler parses imports no library of machine learning, no MLflow and no Kubeflow.
 """
