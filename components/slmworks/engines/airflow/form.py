@@ -15,6 +15,8 @@ from slmworks.recipe import Recipe
 
 OTHERS = "with"
 """The field for options that the recipe doesn't set."""
+APPROVE, REJECT, REASON = "Approve", "Reject", "reason"
+"""Answers that a reviewer can give, and the field for why."""
 RUN = "run"
 """The field of what follows an approval, and the word of its event: the run that registered."""
 

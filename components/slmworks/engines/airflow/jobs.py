@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from slmworks.engines.airflow import review
 from slmworks.engines.airflow.form import RUN
 from slmworks.engines.airflow.line import ORCHESTRATOR, Line, run_name
 from slmworks.errors import BadRequest, SlmworksError
@@ -141,6 +140,8 @@ def user_of(context: "Context") -> str:
 
 def first_run(line: Line, about: Approval, context: "Context") -> str:
     """The run whose release follows: the form's, else one that came to today's champion (an event's)."""
+    from slmworks.engines.airflow import review
+
     store, named = line.store(), context["params"].get(RUN)
     if named:
         review.require_run_of(store, str(named), about.register, about.model)

@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.engines.airflow.form import filled
-from slmworks.engines.bring import reads_disk
 from slmworks.engines.engine_file import CORE, EngineFile
 from slmworks.engines.packed import pack
 from slmworks.errors import BadRequest
-from slmworks.lineage.tracking import without_credentials
 from slmworks.plan import plan
 from slmworks.planned import Plan, PlannedTask
 from slmworks.recipe import Recipe
@@ -65,7 +63,7 @@ class Line:
 
     def _refuse_disk(self) -> None:
         for task in self.plan:
-            if reads_disk(task.sources):
+            if any(source.kind == "local" for source in task.sources.values()):
                 raise BadRequest(
                     f"{self.plan.recipe.at('steps', task.step, 'from')}: a pod doesn't see this machine's "
                     "files; put them into a bucket and name that (s3://bucket/train.csv)."
@@ -128,6 +126,8 @@ class Line:
 
     def environment(self) -> dict[str, str]:
         """Variables of every task that the engine file gives."""
+        from slmworks.lineage.tracking import without_credentials
+
         tracking = self.tracking()
         if self.in_pods and without_credentials(tracking) != tracking:
             raise BadRequest(

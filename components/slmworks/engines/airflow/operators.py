@@ -16,8 +16,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from slmworks.engines.airflow import review
-from slmworks.engines.airflow.form import RUN
+from slmworks.engines.airflow.form import APPROVE, REASON, REJECT, RUN
 from slmworks.engines.airflow.jobs import (
     REFUSED,
     SEEN,
@@ -30,7 +29,6 @@ from slmworks.engines.airflow.jobs import (
     told,
 )
 from slmworks.engines.airflow.line import Line
-from slmworks.engines.airflow.news import seen_before
 from slmworks.engines.settings import seconds
 from slmworks.errors import BadRequest
 from slmworks.process import PARENT
@@ -129,6 +127,8 @@ class NewDataOperator(BaseOperator):
 
     def execute(self, context: "Context") -> None:
         """Look, and say what was found."""
+        from slmworks.engines.airflow.news import seen_before
+
         with told():
             line = self.line.for_run(context["params"])
             earlier = seen_before(line.store(), run_of(context), line.plan, self.fetches)
@@ -141,7 +141,7 @@ class NewDataOperator(BaseOperator):
 def reason_field() -> dict[str, Param]:
     """The field that the reviewer writes a reason into. Airflow shows it, and checks nothing."""
     field = Param(None, type=["null", "string"], title="Reason", description="For those who come later.")
-    return {review.REASON: field}
+    return {REASON: field}
 
 
 class ReviewOperator(HITLOperator):
@@ -161,8 +161,8 @@ class ReviewOperator(HITLOperator):
         users = [{"id": one.id, "name": one.name} for one in line.engine.members(reviewers)]
         super().__init__(
             subject=f"{line.plan.recipe.name}: approve what was registered?",
-            options=[review.APPROVE, review.REJECT],
-            defaults=[review.REJECT] if rejects else None,
+            options=[APPROVE, REJECT],
+            defaults=[REJECT] if rejects else None,
             assigned_users=users or None,
             response_timeout=timedelta(seconds=within) if within else None,
             **kwargs,
@@ -171,6 +171,8 @@ class ReviewOperator(HITLOperator):
 
     def execute(self, context: "Context") -> Any:
         """Ask, unless the log has the answer already."""
+        from slmworks.engines.airflow import review
+
         with told():
             question = review.Question.of(self.line.store(), run_of(context), self.register)
             status = question.version.status
@@ -210,6 +212,8 @@ class RecordOperator(BaseOperator):
 
     def execute(self, context: "Context") -> str:
         """Write it down; the path of the log's entry."""
+        from slmworks.engines.airflow import review
+
         run, said = run_of(context), context["ti"].xcom_pull(task_ids=self.ask)
         with told():
             store = self.line.store()

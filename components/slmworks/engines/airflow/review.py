@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from slmworks.approve.compared import not_compared
 from slmworks.decisions import Entry, ModelState, Version, replay
+from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
 from slmworks.engines.closing import packet_key
 from slmworks.errors import BadRequest
 from slmworks.lineage.records import TaskRecord, run_ids, run_record, task_records
@@ -19,9 +20,6 @@ from slmworks.records import made_by
 from slmworks.registry import Registry
 from slmworks.store import Store
 
-APPROVE, REJECT = "Approve", "Reject"
-REASON = "reason"
-"""The field of the form."""
 NO_REASON = "no reason was given"
 
 
