@@ -12,13 +12,13 @@ PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 SLMWORKS := $(BIN)/slmworks
-FAMILIES := text torch onnx inc serve
+FAMILIES := text torch onnx inc serve kubernetes
 PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 
 AIRFLOW_VENV := .venv-airflow
 
 .PHONY: install install-airflow first-run airflow test test-slow test-airflow test-docker lint types format schema wheels \
-	images conformance clean
+	images chart conformance clean
 .NOTPARALLEL:
 
 install: $(VENV)/installed
@@ -78,6 +78,11 @@ types: install
 format: install
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# The chart's README, its schema's descriptions and the golden renders, from its values and templates.
+chart: install
+	$(BIN)/python helm/readme.py
+	GOLDEN=write $(BIN)/python -m pytest tests/helm $(PYTEST_ARGS)
 
 schema: install
 	$(SLMWORKS) schema > pipelines/recipe.schema.json

@@ -128,8 +128,7 @@ def approved_release(registry: Registry, name: str, version: int | None = None) 
 
     BadRequest when it isn't approved, or when any file differs from what was approved.
     """
-    state = registry.state(name)
-    entry = (_champion(state) if version is None else state.version(version)).registered
+    entry = chosen(registry.state(name), version).registered
     registry.approved(name, entry.version, entry.model_digest, entry.wrapper_digest)
     folder = registry.store.folder(entry.release)
     require_approved(registry, name, entry.version, folder)
@@ -145,6 +144,21 @@ def require_approved(registry: Registry, name: str, version: int, folder: Path) 
             f"{name} v{version}: its {HEADER} was changed after the release was made. "
             "Run the recipe again to restore it."
         )
+
+
+def chosen(state: "ModelState", version: int | None = None, model_digest: str = "") -> "Version":
+    """The version that is meant: by number, by the digest of its model, or the champion.
+
+    Of several with that digest the newest approved one. What it finds need not be approved.
+    """
+    if not model_digest:
+        return _champion(state) if version is None else state.version(version)
+    candidates = [state.version(version)] if version is not None else list(state.versions)
+    same = [one for one in candidates if one.registered.model_digest == model_digest]
+    if not same:
+        which = f"{state.name} has no version" if version is None else f"{state.name} v{version} is not one"
+        raise BadRequest(f"{which} with model sha256:{model_digest}. See `slmworks models {state.name}`.")
+    return next((one for one in reversed(same) if one.status == "approved"), same[-1])
 
 
 def _champion(state: "ModelState") -> "Version":

@@ -86,7 +86,7 @@ def test_the_light_form_imports_nothing_heavy(family: str) -> None:
     code = (
         "import sys\nfrom slmworks import catalog\n"
         f"[p.load() for s in catalog.STAGES for p in catalog.plugins(s).values() if p.distribution == {family!r}]\n"
-        "heavy = {'torch', 'transformers', 'mlflow', 'numpy', 'pyarrow', 'onnx', 'onnxruntime', 'sklearn', 'kfp'}\n"
+        "heavy = {'torch', 'transformers', 'mlflow', 'numpy', 'pyarrow', 'onnx', 'onnxruntime', 'sklearn', 'kfp', 'kubernetes'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     path = ":".join(sys.path)

@@ -21,7 +21,7 @@ from slmworks.spec import TaskSpec
 DOCKER = os.environ.get("DOCKER", "docker")
 NAME = os.environ.get("IMAGE", f"slmworks-{{}}:{__version__}")
 """An image's name; `make test-docker` gives REGISTRY's and TAG's."""
-FAMILIES = ("core", "text", "torch", "onnx", "inc", "serve")
+FAMILIES = ("core", "text", "torch", "onnx", "inc", "serve", "kubernetes")
 STRICT = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 
 

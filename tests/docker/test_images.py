@@ -31,7 +31,7 @@ def test_containerfiles_differ_in_what_they_install_and_say_only() -> None:
 
     core = common(ROOT / "components/Containerfile")
     families = sorted(ROOT.glob("plugins/*/Containerfile"))
-    assert len(families) == 5
+    assert len(families) == 6
     assert all(common(family) == core for family in families)
 
 

@@ -16,6 +16,7 @@ from slmworks.cli.places import (
 from slmworks.errors import BadRequest
 
 if TYPE_CHECKING:
+    from slmworks.deploy import Deploy
     from slmworks.engines.engine_file import EngineFile
     from slmworks.registry import Registry
     from slmworks.store import Store
@@ -117,10 +118,16 @@ def reject(
 def rollback(
     name: str, why: str, user: str | None, engine_path: str | None, store_url: str, tracking: str
 ) -> None:
-    """Make the previous champion of NAME the champion again. Anybody may: it is for emergencies."""
+    """Make the previous champion of NAME the champion again. Anybody may: it is for emergencies.
+
+    Where the engine file says where NAME is served (`deploy:`), it is put there too.
+    """
     engine = engine_of(engine_path)
     store = chosen_store(store_url, engine)
+    by = engine.deployer(name)  # what is wrong with it is said before anything is decided
     _decide("rollback", name, None, why, user, "", store, engine, tracking or engine.settings.tracking or "")
+    if by is not None:
+        _deploy_after(by, store, name)
 
 
 def _decide(
@@ -201,6 +208,19 @@ def _submit_after(engine: "EngineFile", store: "Store", name: str, version: int)
     except SlmworksError as error:
         again = f"slmworks submit --after {run}{same_places()}"
         raise type(error)(f"{error} The approval is written down; what follows it:  {again}") from None
+
+
+def _deploy_after(by: "Deploy", store: "Store", name: str) -> None:
+    """Put the champion where it is served. The rollback stands, whatever comes of that."""
+    from slmworks.cli.lines import Lines
+    from slmworks.deploy.again import deploy
+    from slmworks.errors import SlmworksError
+
+    try:
+        deploy(store, name, None, by, Lines("deploy").event)
+    except SlmworksError as error:
+        again = f"slmworks deploy {name}{same_places()}"
+        raise type(error)(f"{error} The rollback is written down; to try again:  {again}") from None
 
 
 def _project(store: "Store", tracking: str) -> None:

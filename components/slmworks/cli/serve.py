@@ -1,5 +1,8 @@
 """`slmworks serve`."""
 
+from pathlib import Path
+from typing import Any
+
 import click
 
 from slmworks.cli.places import engine_file_option, store_option, the_store
@@ -10,6 +13,12 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 @click.command()
 @click.argument("name")
 @click.option("--version", type=int, help="An approved version; default: the champion.")
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Serve what `slmworks pull` brought into this folder; no store is asked, no log followed.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
@@ -43,6 +52,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 def serve(
     name: str,
     version: int | None,
+    folder: Path | None,
     host: str,
     port: int,
     question: str | None,
@@ -59,16 +69,43 @@ def serve(
     # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
     adopt_environment(1)
     try:
+        from slmworks_serve import run, visit
         from slmworks_serve.limits import Limits
-        from slmworks_serve.run import serve as answer
-        from slmworks_serve.visit import ask_once
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from None
-    store = the_store(store_url, engine_path)
-    if question is not None:
-        said = ask_once(store, name, version, question)
-        click.echo(f"{name} v{said['version']} at {said['address']}/classify")
-        click.echo(f"  {question}\n  → {said['label']} ({said['score']:.1%})")
-        return
     asked = Limits.model_validate({key: value for key, value in limits.items() if value is not None})
-    answer(store, name, version, host=host, port=port, threads=threads, limits=asked, follow=follow)
+    if folder is not None:
+        from slmworks.pulled import pulled
+
+        _refuse_beside_from()
+        approved = pulled(folder, name)
+        if question is None:
+            run.serve_release(approved, host=host, port=port, threads=threads, limits=asked)
+        else:
+            _show(name, question, visit.ask_release(approved, question))
+        return
+    store = the_store(store_url, engine_path)
+    if question is None:
+        run.serve(store, name, version, host=host, port=port, threads=threads, limits=asked, follow=follow)
+    else:
+        _show(name, question, visit.ask_once(store, name, version, question))
+
+
+def _refuse_beside_from() -> None:
+    """BadRequest when the command line asks for something that only a store can give."""
+    from slmworks.errors import BadRequest
+
+    here = click.get_current_context()
+    options = {"version": "--version", "store_url": "--store", "engine_path": "--engine-file"}
+    if here.params["follow"]:
+        options["follow"] = "--follow"
+    for name, option in options.items():
+        if here.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise BadRequest(
+                f"--from serves a folder that was pulled and asks no store: leave out {option} or --from."
+            )
+
+
+def _show(name: str, question: str, said: dict[str, Any]) -> None:
+    click.echo(f"{name} v{said['version']} at {said['address']}/classify")
+    click.echo(f"  {question}\n  → {said['label']} ({said['score']:.1%})")

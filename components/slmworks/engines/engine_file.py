@@ -25,8 +25,12 @@ from slmworks.document import Where, load, place, read_text
 from slmworks.engines.settings import Pod, Reviewer, Settings
 from slmworks.errors import BadRequest, did_you_mean
 from slmworks.fetch.url import refuse_credentials
+from slmworks.options import OptionError
 from slmworks.planned import PlannedTask
 from slmworks.store import Store, open_store
+
+if typing.TYPE_CHECKING:
+    from slmworks.deploy import Deploy
 
 CORE = "slmworks"
 """The core's distribution."""
@@ -167,6 +171,21 @@ class EngineFile:
                 f"{what} in it."
             )
         return found
+
+    def deployer(self, model: str) -> "Deploy | None":
+        """The deploy plugin that puts a model where it is served; None where none is named."""
+        target = self.settings.deploy.get(model)
+        if target is None:
+            return None
+        from slmworks.deploy.again import deployer
+
+        try:
+            return deployer(target.uses, target.with_)
+        except OptionError as error:
+            where = self.at("deploy", model, "with", *error.where)
+            raise BadRequest(f"{where}: {error.problem}") from None
+        except BadRequest as error:
+            raise BadRequest(f"{self.at('deploy', model, 'uses')}: {error}") from None
 
     def groups(self) -> dict[str, frozenset[str]]:
         """Group of reviewers -> the names of its users."""

@@ -1,7 +1,7 @@
 """What an engine file can say, word by word. Values only; `engine_file` reads and looks up."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PositiveInt
 
@@ -192,6 +192,14 @@ class Airflow(_Part):
     """What happens then: the run fails and the version stays a candidate, or it is rejected for good."""
 
 
+class Target(_Part):
+    """Where a model is served: the deploy plugin that puts it there."""
+
+    uses: str
+    """The deploy plugin, such as `kubernetes`."""
+    with_: Annotated[dict[str, Any], Field(alias="with", description="The plugin's options.")] = {}
+
+
 class Settings(_Part):
     """Everything an engine file can say."""
 
@@ -217,6 +225,8 @@ class Settings(_Part):
     """Volumes of every pod."""
     reviewers: dict[str, Annotated[tuple[str | Reviewer, ...], Field(min_length=1)]] = {}
     """Group that recipes ask for approval -> its users."""
+    deploy: dict[str, Target] = {}
+    """Registered name of a model -> where `slmworks deploy` and `slmworks rollback` put it."""
     kubeflow: Kubeflow = Kubeflow()
     """Settings of Kubeflow Pipelines alone."""
     airflow: Airflow = Airflow()

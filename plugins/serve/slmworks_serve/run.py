@@ -1,6 +1,7 @@
 """Serve the approved champion of a name: verify every file, then listen.
 
-Refuses an unapproved, rejected, rolled-back or edited version before a port is opened.
+Refuses an unapproved, rejected, rolled-back or edited version before a port is opened. What `slmworks pull`
+brought comes here verified (`slmworks.pulled`).
 """
 
 import contextlib
@@ -25,7 +26,7 @@ from slmworks_serve.pace import paced
 if TYPE_CHECKING:
     from slmworks.store import Store
 
-__all__ = ["listen", "serve", "server"]
+__all__ = ["listen", "serve", "serve_release", "server"]
 
 
 def serve(
@@ -46,6 +47,21 @@ def serve(
     """
     registry = Registry(store)
     approved = approved_release(registry, name, version)
+    followed = registry if follow and version is None else None
+    serve_release(approved, followed, host=host, port=port, threads=threads, limits=limits)
+
+
+def serve_release(
+    approved: Approved,
+    followed: Registry | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    threads: int | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """The same for a release that was verified. It stays the one that answers where no log is `followed`."""
+    name = approved.entry.name
     label = f"{name} v{approved.entry.version}"
     with listen(host, port) as sock:
         service, running = server(approved, threads=threads or usable_cores(), limits=limits)
@@ -53,7 +69,7 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{sock.getsockname()[1]}"
         line = f"{label} answers at {address}/classify · page {address}/docs · Ctrl-C stops it"
-        following = Follow(service, registry) if follow and version is None else None
+        following = Follow(service, followed) if followed else None
         with _stopped_quietly(running):
             print(line, flush=True)
             if following:

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.errors import BadRequest, TaskFailed
 from slmworks.registry import Registry
-from slmworks.release import approved_release
+from slmworks.release import Approved, approved_release
 from slmworks_serve.run import listen, server
 
 if TYPE_CHECKING:
     from slmworks.store import Store
 
-__all__ = ["ask", "ask_once", "running"]
+__all__ = ["ask", "ask_once", "ask_release", "running"]
 
 
 def ask_once(store: "Store", name: str, version: int | None, text: str) -> dict[str, Any]:
     """Serve an approved version just long enough to classify one text; gives the server's answer."""
-    approved = approved_release(Registry(store), name, version)
+    return ask_release(approved_release(Registry(store), name, version), text)
+
+
+def ask_release(approved: Approved, text: str) -> dict[str, Any]:
+    """The same for a release that was verified."""
     _, once = server(approved, threads=1)
     with running(once) as address:
         ready = ask(f"{address}/ready")

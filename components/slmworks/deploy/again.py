@@ -1,0 +1,41 @@
+"""Deploy a version without a recipe: to go back, or to try again what did not come up.
+
+The plugin gets the release as a recipe's deploy step would, and asks the log itself. Which plugin and which
+options are an environment's to say; this module knows none.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from slmworks.artifact import Artifact, Deployment, Release
+from slmworks.catalog import plugin
+from slmworks.deploy import Deploy
+from slmworks.options import configure
+from slmworks.process import scratch_folder
+from slmworks.registry import Registry
+from slmworks.release import approved_release
+from slmworks.stage import Emit, Task
+
+if TYPE_CHECKING:
+    from slmworks.store import Store
+
+__all__ = ["deploy", "deployer"]
+
+
+def deployer(uses: str, options: Mapping[str, Any]) -> Deploy:
+    """The deploy plugin of that name with these options; BadRequest when there is none, or no such option."""
+    return cast("Deploy", configure(plugin("deploy", uses).load(), uses, options))
+
+
+def deploy(store: "Store", name: str, version: int | None, by: Deploy, emit: Emit) -> Mapping[str, Any]:
+    """Deploy an approved version of `name` (default: the champion); returns the deployment's summary."""
+    registry = Registry(store)
+    approved = approved_release(registry, name, version)
+    release = cast("Release", Artifact.open(approved.folder, digest=approved.entry.release))
+    with scratch_folder(store.cache, "deploy") as scratch:
+        folders = [scratch / name for name in ("output", "work")]
+        for folder in folders:
+            folder.mkdir()
+        task = Task(output=folders[0], scratch=folders[1], emit=emit, open_registry=lambda: registry)
+        made: Deployment = by.run(release=release, task=task)
+    return made.summary

@@ -1,0 +1,24 @@
+{{- /* What the schema can't say: values that are needed only where something is switched on. */}}
+{{- define "slmworks.check" -}}
+{{- if .Values.serving.enabled }}
+{{- $_ := required "model.name: needed for serving. Name the model as it is registered." .Values.model.name }}
+{{- $_ := required "model.digest: needed for serving. `slmworks pull NAME --to FOLDER` says the one of the approved version." .Values.model.digest }}
+{{- $_ := required "store.url: needed for serving. Say where the release is, such as s3://bucket/prefix." .Values.store.url }}
+{{- if hasPrefix "/" .Values.store.url }}
+{{- $_ := required "store.claim.name: needed for a store in a folder. Name the claim that holds it, or give store.url a bucket." .Values.store.claim.name }}
+{{- if not (hasPrefix .Values.store.claim.path .Values.store.url) }}
+{{- fail (printf "store.url: outside of store.claim.path. Give a folder below %s." .Values.store.claim.path) }}
+{{- end }}
+{{- end }}
+{{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
+{{- fail "autoscaling.minReplicas: more than maxReplicas. Lower it." }}
+{{- end }}
+{{- end }}
+{{- if .Values.mlflow.enabled }}
+{{- $_ := required "mlflow.image.repository: needed for MLflow. Name an image with MLflow and your drivers." .Values.mlflow.image.repository }}
+{{- $_ := required "mlflow.image.tag: needed for MLflow. Name a tag or a digest." (coalesce .Values.mlflow.image.digest .Values.mlflow.image.tag) }}
+{{- if not (or .Values.mlflow.persistence.enabled (and .Values.mlflow.database.secretName .Values.mlflow.artifacts.destination)) }}
+{{- fail "mlflow.persistence.enabled: needed, as mlflow.database.secretName or mlflow.artifacts.destination is empty. Set both, or switch it on." }}
+{{- end }}
+{{- end }}
+{{- end }}

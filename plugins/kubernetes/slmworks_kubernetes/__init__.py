@@ -1,0 +1,1 @@
+"""Kubernetes: a promotion rolls what serves, and an approval that is missing rolls nothing."""

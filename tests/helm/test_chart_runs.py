@@ -1,0 +1,79 @@
+"""The commands of the serving pod, as rendered, run one after the other on a store in a folder."""
+
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from chart import objects, pods
+
+from releases import approve, register, word_counter
+from slmworks.registry import Registry
+from slmworks.store import open_store
+from slmworks_serve.visit import ask
+
+
+@pytest.fixture
+def node(tmp_path):
+    """A store with an approved version and one that isn't, and where the pod's folders are."""
+    store = open_store(str(tmp_path / "store"))
+    for version, strength in ((1, 2.0), (2, 3.0)):
+        register(store, word_counter(tmp_path / f"model{version}", strength))
+    approve(store, 1)
+    (tmp_path / "release").mkdir()  # an emptyDir is there before the init step, and can't be renamed
+    return tmp_path
+
+
+def digest(node, version):
+    state = Registry(open_store(str(node / "store"))).state("reviews")
+    return f"sha256:{state.version(version).registered.model_digest}"
+
+
+def started(node, container):
+    """A container's command as a kubelet starts it, in folders of this machine, on a free port."""
+    env = {each["name"]: each["value"] for each in container.get("env", ())}
+    words = [*container["command"], *container["args"]]
+    words = [re.sub(r"\$\((\w+)\)", lambda found: env[found[1]], word) for word in words]
+    words = [re.sub(r"(^|=)(/release|/store)", rf"\1{node}\2", word) for word in words]
+    words = [
+        {"--port=8000": "--port=0", "--host=0.0.0.0": "--host=127.0.0.1"}.get(word, word) for word in words
+    ]
+    assert words.pop(0) == "slmworks"
+    command = [sys.executable, "-m", "slmworks", *words]
+    env |= {"HOME": str(node / "tmp"), "SLMWORKS_CACHE": str(node / "tmp" / "slmworks"), "PATH": ""}
+    return subprocess.Popen(
+        command, env=env, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_the_init_step_fetches_and_the_server_answers_and_ends_well(node):
+    (pod,) = pods(
+        objects("claim", {"model": {"digest": digest(node, 1)}, "serving": {"limits": {"maxBatch": 4}}})
+    )
+    with started(node, pod["initContainers"][0]) as pull:
+        assert (pull.wait(60), pull.stderr.read()) == (0, "")
+    with started(node, pod["containers"][0]) as server:
+        try:
+            address = re.search(r"http://[\d.:]+", server.stdout.readline())[0]
+            probes = {
+                pod["containers"][0][name]["httpGet"]["path"] for name in ("readinessProbe", "livenessProbe")
+            }
+            assert {path: ask(f"{address}{path}")["status"] for path in probes} == {
+                "/ready": "ready",
+                "/health": "ok",
+            }
+            assert ask(f"{address}/classify", {"text": "good"})["version"] == 1
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(30) == 0
+        finally:
+            server.kill()
+
+
+def test_a_version_that_nobody_approved_stops_at_the_init_step(node):
+    (pod,) = pods(objects("claim", {"model": {"digest": digest(node, 2)}}))
+    with started(node, pod["initContainers"][0]) as pull:
+        assert pull.wait(60) == 2
+        (line,) = pull.stderr.read().splitlines()
+    assert "not approved" in line
+    assert list((node / "release").iterdir()) == []

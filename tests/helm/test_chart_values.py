@@ -1,0 +1,138 @@
+"""Values that are wrong are refused, with their place and what to do."""
+
+import json
+
+import pytest
+from chart import CHART, HELM, helm, templates
+
+WRONG = [
+    ({"modle": {}}, "at '': additional properties 'modle' not allowed"),
+    ({"model": {"version": 3}}, "at '/model': additional properties 'version' not allowed"),
+    ({"model": {"digest": "sha256:abc"}}, "at '/model/digest'"),
+    ({"model": {"digest": "0" * 64}}, "at '/model/digest'"),
+    ({"model": {"name": "two words"}}, "at '/model/name'"),
+    ({"image": {"tag": "latest"}}, "at '/image/tag'"),
+    ({"image": {"repository": "slmworks-serve:latest"}}, "at '/image/repository'"),
+    ({"image": {"repository": "https://registry.example/x"}}, "at '/image/repository'"),
+    ({"image": {"digest": "sha512:abc"}}, "at '/image/digest'"),
+    ({"image": {"pullPolicy": "always"}}, "at '/image/pullPolicy'"),
+    ({"image": {"pullSecrets": [{"name": "registry"}]}}, "at '/image/pullSecrets/0'"),
+    ({"store": {"url": "s3://key:secret@models/team"}}, "at '/store/url'"),
+    ({"store": {"url": "models/team"}}, "at '/store/url'"),
+    ({"store": {"endpoint": "minio.example:9000"}}, "at '/store/endpoint'"),
+    ({"store": {"credentials": {"accessKey": "AKIA0"}}}, "at '/store/credentials'"),
+    ({"store": {"credentials": {"secretName": "Store"}}}, "at '/store/credentials/secretName'"),
+    ({"store": {"claim": {"path": "/release"}}}, "at '/store/claim/path'"),
+    ({"serving": {"kind": "StatefulSet"}}, "at '/serving/kind'"),
+    ({"serving": {"replicas": 0}}, "at '/serving/replicas': minimum: got 0, want 1"),
+    ({"serving": {"replicas": "2"}}, "at '/serving/replicas': got string, want integer"),
+    ({"serving": {"threads": 0}}, "at '/serving/threads'"),
+    ({"serving": {"limits": {"maxTokens": 5}}}, "at '/serving/limits': additional properties 'maxTokens'"),
+    ({"serving": {"grace": -1}}, "at '/serving/grace'"),
+    ({"serving": {"resources": {"limits": {"memory": "1 GB"}}}}, "at '/serving/resources/limits/memory'"),
+    ({"serving": {"resources": {"limits": {"memory": "1gi"}}}}, "at '/serving/resources/limits/memory'"),
+    ({"serving": {"resources": {"limits": {"cpu": "two"}}}}, "at '/serving/resources/limits/cpu'"),
+    ({"serving": {"securityContext": {"privileged": True}}}, "at '/serving': additional properties 'securityContext'"),
+    ({"serving": {"probes": {"readiness": {"path": "/"}}}}, "at '/serving/probes/readiness'"),
+    ({"serving": {"tolerations": [{"effect": "Never"}]}}, "at '/serving/tolerations/0/effect'"),
+    ({"serving": {"podAnnotations": {"scrape": True}}}, "at '/serving/podAnnotations/scrape': got boolean, want string"),
+    ({"service": {"port": 70000}}, "at '/service/port': maximum"),
+    ({"service": {"type": "Ingress"}}, "at '/service/type'"),
+    ({"autoscaling": {"targetCPU": 0}}, "at '/autoscaling/targetCPU'"),
+    ({"autoscaling": {"enabled": "yes"}}, "at '/autoscaling/enabled': got string, want boolean"),
+    ({"disruption": {"maxUnavailable": 0}}, "at '/disruption/maxUnavailable'"),
+    ({"networkPolicy": {"ingress": {"from": []}}}, "at '/networkPolicy/ingress/from': minItems"),
+    ({"networkPolicy": {"egress": {"store": {"to": [{"ipBlock": {"cidr": "10.0.0.1"}}]}}}}, "to/0/ipBlock/cidr'"),
+    ({"pipelines": {"deploy": {"subjects": [{"name": "worker"}]}}}, "at '/pipelines/deploy/subjects/0'"),
+    ({"mlflow": {"image": {"tag": "latest"}}}, "at '/mlflow/image/tag'"),
+    ({"mlflow": {"allowedHosts": ["*"]}}, "at '/mlflow/allowedHosts/0'"),
+    ({"mlflow": {"database": {"uri": "postgresql://me:secret@db/mlflow"}}}, "at '/mlflow/database'"),
+    ({"mlflow": {"port": 80}}, "at '/mlflow/port'"),
+    ({"mlflow": {"persistence": {"size": "10"}}}, "at '/mlflow/persistence/size'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "said"), WRONG, ids=[said for _, said in WRONG])
+def test_a_wrong_value_is_refused_with_its_place(more, said):
+    with pytest.raises(helm.HelmValuesError) as refused:
+        templates("deployment", more)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("feature", "more", "said"),
+    [
+        ("deployment", {"model": {"name": ""}}, "model.name: needed for serving"),
+        ("deployment", {"model": {"digest": ""}}, "model.digest: needed for serving. `slmworks pull NAME --to FOLDER` says"),
+        ("deployment", {"store": {"url": ""}}, "store.url: needed for serving"),
+        ("claim", {"store": {"claim": {"name": ""}}}, "store.claim.name: needed for a store in a folder"),
+        ("claim", {"store": {"url": "/models"}}, "store.url: outside of store.claim.path. Give a folder below /store"),
+        ("autoscaling", {"autoscaling": {"minReplicas": 20}}, "autoscaling.minReplicas: more than maxReplicas"),
+        ("mlflow-volume", {"mlflow": {"image": {"repository": ""}}}, "mlflow.image.repository: needed"),
+        ("mlflow-volume", {"mlflow": {"image": {"tag": ""}}}, "mlflow.image.tag: needed"),
+        ("mlflow-volume", {"mlflow": {"persistence": {"enabled": False}}}, "mlflow.persistence.enabled: needed"),
+    ],
+)  # fmt: skip
+def test_a_value_that_something_needs_is_asked_for(feature, more, said):
+    with pytest.raises(helm.HelmRenderError) as refused:
+        templates(feature, more)
+    assert said in str(refused.value)
+
+
+def properties(place, at):
+    """Every key that a schema knows, with what it says of it."""
+    for name, about in place.get("properties", {}).items():
+        yield f"{at}.{name}", about
+        yield from properties(about, f"{at}.{name}")
+    if isinstance(place.get("items"), dict):
+        yield from properties(place["items"], f"{at}[]")
+
+
+def test_every_key_of_the_schema_is_described_and_no_other_is_let_in():
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    places = {"": schema, **schema["$defs"]}
+    found = {at: about for where, place in places.items() for at, about in properties(place, where)}
+    assert len(found) > 100
+    assert [at for at, about in found.items() if not about.get("description")] == []
+    loose = [
+        at
+        for at, about in found.items()
+        if "properties" in about and about.get("additionalProperties") is not False
+    ]
+    assert loose == []
+
+
+def test_every_value_is_in_the_schema_and_the_other_way_round():
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    there = {at.removeprefix(".") for at, _ in properties(schema, "") if "[]" not in at}
+    given = set(flat(helm.values_from_yaml((CHART / "values.yaml").read_text())))
+    limits = {at for at in there if at.startswith("serving.limits.")}
+    affinity = {at for at in there if at.startswith("serving.affinity.")}
+    assert there - limits - affinity - {"global"} == {at for at in given if not parts_of_a_kind(at)}
+
+
+def flat(values, at=""):
+    for name, value in values.items():
+        yield f"{at}{name}"
+        if isinstance(value, dict):
+            yield from flat(value, f"{at}{name}.")
+
+
+def parts_of_a_kind(at):
+    """Below a key whose shape several share (`$ref`)."""
+    return any(
+        f".{name}." in f".{at}" for name in ("resources", "pullResources", "startup", "readiness", "liveness")
+    )
+
+
+def test_every_value_has_a_comment():
+    import runpy
+
+    text = (CHART / "values.yaml").read_text()
+    said = {".".join(key.path) for key in runpy.run_path(str(HELM / "readme.py"))["keys"](text)}
+    given = {
+        at
+        for at in flat(helm.values_from_yaml(text))
+        if not any(f".{name}." in at for name in ("resources", "pullResources"))
+    }
+    assert said == given
