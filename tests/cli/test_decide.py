@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from slmworks.cli.decide import approve, reject, rollback
+from slmworks.cli.models import models
 from slmworks.errors import BadRequest
 from slmworks.store import open_store
 from stories import Story
@@ -81,6 +82,14 @@ def test_a_reviewer_decides_by_name_or_for_a_group(store, tmp_path, decide):
         "claimed: command line, for ml-leads, whom the recipe asks; not compared with the champion"
     )
     assert "rollback reviews v1" in decide(rollback, "--user", "carol")  # an emergency waits for nobody
+
+
+def test_one_model_is_shown_with_its_whole_digest(store, tmp_path, decide):
+    waiting(store, tmp_path)
+    digest = log(store)[0]["model_digest"]
+    shown = CliRunner().invoke(models, ["reviews", "--store", store.url], catch_exceptions=False)
+    assert f"candidate v1  sha256:{digest}" in shown.output
+    assert digest not in CliRunner().invoke(models, ["--store", store.url], catch_exceptions=False).output
 
 
 def test_a_group_that_nobody_asked_is_refused(store, tmp_path, decide):

@@ -53,6 +53,11 @@ def models(
                 why,
             )
     console().print(table)
+    if name:  # whole: what the chart pins, and what `pull --digest` takes
+        state = registry.state(name)
+        for alias, number in state.aliases.items():
+            digest = state.version(number).registered.model_digest
+            click.echo(f"{alias} v{number}  sha256:{digest}")
 
 
 def _verify(store: "Store", name: str | None, which: str, uri: str) -> None:

@@ -2,7 +2,7 @@
 {{- define "slmworks.check" -}}
 {{- if .Values.serving.enabled }}
 {{- $_ := required "model.name: needed for serving. Name the model as it is registered." .Values.model.name }}
-{{- $_ := required "model.digest: needed for serving. `slmworks pull NAME --to FOLDER` says the one of the approved version." .Values.model.digest }}
+{{- $_ := required "model.digest: needed for serving. `slmworks models NAME` says the champion's." .Values.model.digest }}
 {{- $_ := required "store.url: needed for serving. Say where the release is, such as s3://bucket/prefix." .Values.store.url }}
 {{- if hasPrefix "/" .Values.store.url }}
 {{- $_ := required "store.claim.name: needed for a store in a folder. Name the claim that holds it, or give store.url a bucket." .Values.store.claim.name }}
