@@ -63,7 +63,7 @@ def test_a_wrong_value_is_refused_with_its_place(more, said):
     ("feature", "more", "said"),
     [
         ("deployment", {"model": {"name": ""}}, "model.name: needed for serving"),
-        ("deployment", {"model": {"digest": ""}}, "model.digest: needed for serving. `slmworks pull NAME --to FOLDER` says"),
+        ("deployment", {"model": {"digest": ""}}, "model.digest: needed for serving. `slmworks models NAME` says"),
         ("deployment", {"store": {"url": ""}}, "store.url: needed for serving"),
         ("claim", {"store": {"claim": {"name": ""}}}, "store.claim.name: needed for a store in a folder"),
         ("claim", {"store": {"url": "/models"}}, "store.url: outside of store.claim.path. Give a folder below /store"),
