@@ -66,14 +66,25 @@ class Rest:
     def log(self, dag: str, run: str, task: str, attempt: int = 1) -> str:
         """What a task said."""
         path = f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}"
-        lines = self.get(path, full_content=True)["content"]
-        return "\n".join(str(line.get("event", "") if isinstance(line, dict) else line) for line in lines)
+        return "\n".join(_told(line) for line in self.get(path, full_content=True)["content"])
 
     def links(self, dag: str, run: str, task: str) -> dict[str, str | None]:
         """The buttons of a task."""
         return self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/links")["extra_links"]
 
     # --- questions -----------------------------------------------------------------------------------
+
+    def wait_asked(
+        self, dag: str, run: str, task: str = "approve.ask", seconds: float = 300
+    ) -> dict[str, Any]:
+        """Until a person is asked; the question.
+
+        Airflow 3.3 takes an answer for the task's crash, and asks again, when it comes before the scheduler
+        has heard that the worker is done with it. That takes the worker's heartbeat and one of its loops.
+        """
+        self.wait_task(dag, run, task, "awaiting_input", seconds=seconds)
+        time.sleep(3)
+        return self.asked(dag, run, task)
 
     def asked(self, dag: str, run: str, task: str) -> dict[str, Any]:
         """The question that a task asked."""
@@ -98,6 +109,14 @@ class Rest:
         """File -> traceback."""
         found = self.get("importErrors", limit=100)["import_errors"]
         return {error["filename"]: error["stack_trace"] for error in found}
+
+
+def _told(line: Any) -> str:
+    """A line of a log with the errors that it is about."""
+    if not isinstance(line, dict):
+        return str(line)
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in line.get("error_detail") or ()]
+    return "\n".join([line["event"], *errors])
 
 
 def until(

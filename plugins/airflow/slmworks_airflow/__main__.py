@@ -9,11 +9,12 @@ from types import FrameType
 
 import click
 
+from slmworks.engines.airflow.line import ENGINE_FILE, TRACKING
 from slmworks.errors import BadRequest, SlmworksError
+from slmworks.lineage.tracking import without_credentials
 from slmworks_airflow.api import Found
-from slmworks_airflow.works import LOGS, Works
+from slmworks_airflow.works import GRACE, LOGS, Works
 
-ENGINE_FILE = "SLMWORKS_ENGINE_FILE"
 BESIDE = Path("pipelines", "engines", "airflow.yaml")
 """The engine file that is meant where none is named, beside the folder of DAGs."""
 
@@ -70,11 +71,16 @@ def cli(
     )
     click.echo(f"Airflow starts, in half a minute; the logs of its parts: {home / LOGS}/")
     with works:
-        found = works.wait_ready()
-        _say(works, tracking or works.tracking, found)
-        while True:
-            works.check()
-            time.sleep(1)
+        try:
+            _say(works, tracking or works.tracking, works.wait_ready())
+            while True:
+                works.check()
+                time.sleep(1)
+        except KeyboardInterrupt:
+            click.echo(
+                f"\nAirflow stops; what runs gets {GRACE:.0f} s to end, or none at a second Ctrl-C.", err=True
+            )
+            raise
 
 
 def _engine_file(named: Path | None, dags: Path) -> Path | None:
@@ -89,11 +95,11 @@ def _engine_file(named: Path | None, dags: Path) -> Path | None:
 
 
 def _tracking(engine_file: Path | None) -> str:
-    """The MLflow server that there is already: the engine file's, or the shell's."""
+    """The MLflow server that there is already: the shell's, or the engine file's."""
     from slmworks.engines.engine_file import EngineFile
 
     named = EngineFile.read(str(engine_file)).settings.tracking if engine_file else None
-    return named or os.environ.get("SLMWORKS_TRACKING", "")
+    return os.environ.get(TRACKING) or named or ""
 
 
 def _interpreter(mlflow_python: Path | None, engine_file: Path | None) -> Path | None:
@@ -112,7 +118,7 @@ def _say(works: Works, tracking: str, found: Found) -> None:
     for name, role in works.roles.items():
         click.echo(f"user     {name} ({role}), password {works.passwords[name]}")
     if tracking:
-        click.echo(f"MLflow   {tracking}")
+        click.echo(f"MLflow   {without_credentials(tracking)}")
     for dag in found.dags:
         when = f" · {dag['timetable_summary']}" if dag["timetable_summary"] else ""
         paused = " · paused" if dag["is_paused"] else ""
@@ -135,7 +141,7 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped", err=True)
+        click.echo("Airflow stopped.", err=True)
         sys.exit(0)
     except click.UsageError as error:
         click.echo(

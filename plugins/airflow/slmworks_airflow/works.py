@@ -30,10 +30,13 @@ PROGRAMS: Mapping[str, Sequence[str]] = {
     "triggerer": ("--skip-serve-logs",),
 }
 MLFLOW = "mlflow"
+SERVING = ("api-server", MLFLOW)
 LOGS = "logs-of-components"
 """Folder in the home."""
 GRACE = 15.0
 """Seconds that everything gets to stop by itself."""
+BUSY = 60
+"""Seconds that one component waits for another's writing; after SQLite's own 5 the API answers 500."""
 QUIET = 15.0
 """Seconds without news after which a file that brought neither a DAG nor an error brings none."""
 
@@ -60,6 +63,7 @@ class Works:
     def __post_init__(self) -> None:
         """Paths that hold wherever a component looks from."""
         self.home, self.dags = self.home.absolute(), self.dags.absolute()
+        self._first = next(iter(self.roles))
         self.components: dict[str, Component] = {}
         self._held = contextlib.ExitStack()
         self._since = datetime.now(UTC)
@@ -77,7 +81,10 @@ class Works:
     @property
     def roles(self) -> dict[str, str]:
         """User -> role."""
-        return dict(user.strip().split(":")[:2] for user in self.users.split(","))
+        pairs = [user.strip().split(":") for user in self.users.split(",")]
+        if any(len(pair) != 2 or not all(pair) for pair in pairs):
+            raise BadRequest(f"--users {self.users}: must be user:role, such as admin:admin,anna:user.")
+        return dict(pairs)
 
     @property
     def passwords(self) -> dict[str, str]:
@@ -162,9 +169,10 @@ class Works:
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords),
             "CORE__SIMPLE_AUTH_MANAGER_USERS": self.users,
             "DAG_PROCESSOR__REFRESH_INTERVAL": "5",  # a new file is seen soon
-            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout={BUSY}",
             "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",  # what ran when all was stopped goes on soon
             "USAGE_DATA_COLLECTION__ENABLED": "False",
+            "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # how late a worker sees that its task has ended
         }
 
     def _migrate(self) -> None:
@@ -205,7 +213,7 @@ class Works:
 
     def wait_ready(self, seconds: float = 180) -> Found:
         """Until everything works and each file of DAGs was read; what was read. TaskFailed if it can't be."""
-        user = next(iter(self.roles))
+        user = self._first
         api = Api(self.url, user, self.passwords[user])
         now = time.monotonic()
         deadline, quiet, seen = now + seconds, now + QUIET, -1
@@ -232,19 +240,32 @@ class Works:
     # --- end -----------------------------------------------------------------------------------------
 
     def stop(self, grace: float = GRACE) -> None:
-        """Ask everything to stop, and after `grace` seconds (or at Ctrl-C) kill it; nothing is left."""
+        """Ask everything to stop, and after `grace` seconds (or at Ctrl-C) kill it; nothing is left.
+
+        What tasks report to goes last, so that one that ends meanwhile is not run again.
+        """
+        serving = [one for name, one in self.components.items() if name in SERVING]
+        working = [one for name, one in self.components.items() if name not in SERVING]
         try:
-            for component in self.components.values():
-                component.ask_to_stop()
-            deadline = time.monotonic() + grace
-            while any(one.runs for one in self.components.values()) and time.monotonic() < deadline:
-                time.sleep(0.1)
+            _stop(working, grace)
+            for component in working:
+                component.kill()
+            _stop(serving, grace / 3)
         except KeyboardInterrupt:
             pass
         finally:
             for component in self.components.values():
                 component.kill()
             self._held.close()
+
+
+def _stop(components: Sequence[Component], seconds: float) -> None:
+    """Ask them to, and give them that time."""
+    for component in components:
+        component.ask_to_stop()
+    deadline = time.monotonic() + seconds
+    while any(one.runs for one in components) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _free(port: int, option: str) -> None:

@@ -178,7 +178,9 @@ class Build:
             task_id=f"{name}.ask",
             dag=self.dag,
             doc_md="Waits for a person's answer, without a worker.",
-            **{key: value for key, value in limits.items() if key != "execution_timeout"},
+            **{key: value for key, value in limits.items() if key not in ("execution_timeout", "retries")},
+            # an answer in the seconds before Airflow has seen that the asking ended looks like a crash
+            retries=max(limits["retries"], 2),
         )
         record = RecordOperator(
             line=self.line,

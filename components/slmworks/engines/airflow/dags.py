@@ -1,5 +1,6 @@
 """Recipe -> Airflow DAGs: one up to the approval and its record, and one for what follows an approval."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from slmworks.recipe import Recipe
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, AssetAny
+
+SOON = timedelta(minutes=10)
+"""How late a run by the clock may be first seen and is still made."""
 
 
 def render(
@@ -78,6 +82,19 @@ def arrived(recipe: str | Path) -> "AssetAny":
     return AssetAny(*[Asset(uri) for uri in dict.fromkeys(source.uri for source in sources)])
 
 
+def _timetable(schedule: Any) -> Any:
+    """A schedule by the clock without the run that Airflow would make up for.
+
+    A cron line that is first seen soon after one of its times (for `@weekly`, within 17 hours) runs at once
+    even without catching up; nobody who starts Airflow on a Sunday expects a training.
+    """
+    from airflow.sdk import CronTriggerTimetable
+
+    if not isinstance(schedule, str) or schedule in ("@once", "@continuous"):
+        return schedule
+    return CronTriggerTimetable(schedule, timezone="UTC", run_immediately=SOON)
+
+
 def _dag(line: Line, dag_id: str, schedule: Any, **said: Any) -> "DAG":
     """A DAG without a form: Airflow copies the fields into every task that is added to one that has it."""
     from airflow.sdk import DAG
@@ -85,7 +102,7 @@ def _dag(line: Line, dag_id: str, schedule: Any, **said: Any) -> "DAG":
     settings, recipe = line.engine.settings.airflow, line.plan.recipe
     return DAG(
         dag_id,
-        schedule=schedule,
+        schedule=_timetable(schedule),
         description=recipe.description or None,
         doc_md=dag_page(line.plan),
         tags=sorted({"slmworks", recipe.name, *settings.tags}),

@@ -4,6 +4,7 @@ Exit codes of a task become Airflow's states: 2 (bad request) fails for good, 99
 what follows, anything else is tried again as often as the engine file says.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,6 +111,8 @@ def told() -> Iterator[None]:
     try:
         yield
     except SlmworksError as error:
+        # Airflow cuts its own line of it off
+        logging.getLogger("airflow.task").error("%s", error)  # noqa: TRY400 - and has a traceback
         raise failure(error.exit_code, str(error)) from None
 
 
