@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from conftest import DOCKER, built, call
+from containers import DOCKER, built, call
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "engines"))
 
