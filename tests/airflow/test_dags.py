@@ -212,3 +212,23 @@ def test_who_is_asked_and_until_when_the_engine_file_says(new_home, tmp_path, ai
     assert said == asked
     assert users == [{"id": "anna", "name": "anna"}, {"id": "7", "name": "ben"}, {"id": "eve", "name": "eve"}]
     assert late == LATE.replace("7d", "7d" if asked[0] else "None")
+
+
+AGAIN = """\
+import json
+from types import SimpleNamespace
+from slmworks.engines.airflow import render
+from slmworks.engines.packed import unpack
+dag = render("RECIPE")
+context = {"dag": dag, "run_id": "r", "params": {}, "dag_run": None}
+print(json.dumps([sorted(unpack(dag.get_task(name).job.command(context).told)) for name in ("close", "approve.close")]))
+"""
+
+
+def test_after_an_approval_the_recipe_of_the_day_is_not_taken_for_the_run_s(new_home, tmp_path) -> None:
+    home = new_home(tmp_path / "home", "store: store\n")
+    end = "  register: {from: {verdict: gate}, with: {name: toy}}\n  approve: {from: {release: register}}\n"
+    (tmp_path / "toy.yaml").write_text(RECIPE + end)
+    close, again = home.says(AGAIN.replace("RECIPE", str(tmp_path / "toy.yaml")))
+    assert {"plan", "text"} <= set(close)
+    assert again == ["run", "store"]

@@ -62,3 +62,37 @@ def test_a_refused_gate_ends_with_99(works) -> None:
     done = start(works, "gate", "reports=@evaluate.bits=4")
     assert done.returncode == 99
     assert "refused" in done.stdout.splitlines()[-1]
+
+
+def close(told: str) -> subprocess.CompletedProcess:
+    """End a run as its last task does."""
+    return subprocess.run(
+        [sys.executable, "-m", "slmworks", "close", "--orchestrator", "airflow", "--what", "-"],
+        input=told, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_run_that_is_looked_at_again_stays_what_it_was(works) -> None:
+    from slmworks.engines.packed import pack
+    from slmworks.records import plan_record
+
+    start(works, "raw")
+    planned = plan(Recipe.read(works.write()))
+    told = {"store": works.store.url, "run": "dag.run-1"}
+    first = close(pack({**told, **plan_record(planned), "plan": [planned.tasks["raw"].edge()]}))
+    assert (first.returncode, first.stderr) == (0, "")
+    before = run_record(works.store, "dag.run-1")
+    again = close(pack(told))
+    assert (again.returncode, again.stdout.splitlines()[0]) == (0, "dag.run-1: done")
+    assert run_record(works.store, "dag.run-1") == before
+
+
+def test_a_run_that_failed_is_seen_by_its_exit_code(works) -> None:
+    from slmworks.engines.packed import pack
+    from slmworks.records import plan_record
+
+    start(works, "curate", "data=@raw")
+    planned = plan(Recipe.read(works.write()))
+    told = {"store": works.store.url, "run": "dag.run-1", **plan_record(planned)}
+    assert close(pack(told)).returncode == 3
+    assert run_record(works.store, "dag.run-1").state == "failed"

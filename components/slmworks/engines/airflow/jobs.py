@@ -93,10 +93,13 @@ class CloseJob:
 
     def command(self, context: "Context") -> Command:
         """`slmworks close …`."""
-        line, run = self.line.for_run(context["params"]), run_of(context)
-        told = line.closing(
-            run, user=user_of(context), unreached=self._unreached(context), second=self.second
-        )
+        line, run = self.line, run_of(context)
+        if self.again:  # the recipe may have been edited since the run was ended
+            told = line.reopening(run)
+        else:
+            line = line.for_run(context["params"])
+            news = self._unreached(context)
+            told = line.closing(run, user=user_of(context), unreached=news, second=self.second)
         words = ["close", *ORCHESTRATOR]
         return Command(words, "--what", told, line.python(None), line.environment(), f"runs/{run}/run.json")
 
