@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.testing import Bench, sealed
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from slmworks.artifact import Report
+from slmworks.contract.artifact import Report
 from slmworks.evaluate import comparison, predictions, quality
 from slmworks.evaluate.calibration import calibration
 from slmworks.testing import Bench

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slmworks.artifact import Model, Release, Verdict
+from slmworks.contract.artifact import Model, Release, Verdict
 from slmworks.register.release import MlflowRelease
 from slmworks.registry import Registry
 from slmworks.store import Store

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from releases import LABELS, commit, word_counter
-from slmworks.artifact import Artifact, Dataset, Files, Model, Report, Verdict
-from slmworks.manifest import Manifest, scan
+from slmworks.contract.artifact import Artifact, Dataset, Files, Model, Report, Verdict
+from slmworks.contract.manifest import Manifest, scan
 from slmworks.register.release import MlflowRelease
 from slmworks.registry import Registry
 from slmworks.store import Store

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmworks.artifact import HEADER, Artifact, Report
-from slmworks.errors import BadRequest
-from slmworks.manifest import File, Manifest, tree_digest
+from slmworks.contract.artifact import HEADER, Artifact, Report
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import File, Manifest, tree_digest
 from slmworks.spec import TaskSpec
 
 FILES = (File(path="a/model.onnx", size=3, sha256="0" * 64), File(path=HEADER, size=1, sha256="1" * 64))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
 
 CSV = "text,label\n" + "".join(
     f"the {word} lamp {i},{label}\n" for i in range(12) for word, label in (("bad", "no"), ("good", "yes"))
@@ -117,7 +117,7 @@ def test_a_folder_that_is_no_model(run) -> None:
 def test_a_teacher_that_knows_other_labels(
     run, tiny_classifier: Model, tiny_reviews: Dataset, tmp_path: Path
 ) -> None:
-    from slmworks.errors import BadRequest
+    from slmworks.contract.errors import BadRequest
     from slmworks.testing import Bench
     from slmworks_torch.logit_kd import LogitKD
 

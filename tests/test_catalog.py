@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from slmworks import catalog
-from slmworks.catalog import BrokenPlugin
-from slmworks.errors import BadRequest
+from slmworks.contract import catalog
+from slmworks.contract.catalog import BrokenPlugin
+from slmworks.contract.errors import BadRequest
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from sklearn.metrics import log_loss
 
 import judged
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
 from slmworks.evaluate import predictions
 from slmworks.evaluate.calibration import calibration
 from slmworks.evaluate.classifier import ClassifierQuality

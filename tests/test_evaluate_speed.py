@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from releases import word_counter
-from slmworks.artifact import Report
-from slmworks.errors import TaskFailed
+from slmworks.contract.artifact import Report
+from slmworks.contract.errors import TaskFailed
 from slmworks.evaluate.probe import peak_memory, probe
 from slmworks.evaluate.speed import Speed
 from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.artifact import Files
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.artifact import Files
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.fetch import Source
 from slmworks.fetch.files import FetchFiles
 from slmworks.testing import Bench

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.fetch.pip_config import read_pip_config
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.fetch import Source
 
 DIGEST = "b960c954831f5ca58afee61780cc04ed48e551b91e783bfcbfb2c18bb8081a84"

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from judged import first, quality_report, speed_report
-from slmworks.artifact import Report
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Report
+from slmworks.contract.errors import BadRequest
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 
 TEACHER, SMALL, LARGE, CHAMPION = (digit * 64 for digit in "1234")

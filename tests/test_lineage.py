@@ -10,7 +10,7 @@ import time
 import pytest
 
 from releases import BY
-from slmworks.errors import BadRequest, SlmworksError
+from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.lineage import lineage_of, render, sync
 from slmworks.lineage.tracking import Tracking, connect, without_credentials
 from slmworks.registry import Registry

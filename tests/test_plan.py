@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.plan import Plan, plan
 from slmworks.recipe import Recipe, Step
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.recipe import Recipe
 
 GOOD = """\

@@ -6,7 +6,7 @@ import multiprocessing
 
 import pytest
 
-from slmworks.errors import BadRequest, CorruptObject
+from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.registry import Registry
 from slmworks.store import open_store
 

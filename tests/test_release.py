@@ -10,7 +10,7 @@ import pytest
 
 from releases import BY, approve, edit, register, verdict_on, word_counter
 from slmworks.approve.log import ApprovalLog
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.register.release import MlflowRelease
 from slmworks.registry import Registry
 from slmworks.release import approved_release, build, digests, wrapper_digest

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
 from slmworks.runtimes import Runtime, onnx_classifier, open_runtime
 from slmworks.testing import Bench
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.errors import BadRequest, CorruptObject
-from slmworks.manifest import Manifest, scan, tree_digest
+from slmworks.contract.errors import BadRequest, CorruptObject
+from slmworks.contract.manifest import Manifest, scan, tree_digest
 from slmworks.store import Store, local, open_store
 
 

@@ -8,20 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from slmworks.artifact import Dataset, Deployment, Files, Model, Release, Report, Verdict
-    from slmworks.errors import BadRequest, SlmworksError, TaskFailed
+    from slmworks.contract.artifact import Dataset, Deployment, Files, Model, Release, Report, Verdict
+    from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
+    from slmworks.contract.stage import Stage, Task
     from slmworks.plan import Plan, plan
     from slmworks.recipe import Recipe, Step
-    from slmworks.stage import Stage, Task
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "artifact": ("Dataset", "Deployment", "Files", "Model", "Release", "Report", "Verdict"),
-    "errors": ("BadRequest", "SlmworksError", "TaskFailed"),
+    "contract.artifact": ("Dataset", "Deployment", "Files", "Model", "Release", "Report", "Verdict"),
+    "contract.errors": ("BadRequest", "SlmworksError", "TaskFailed"),
     "plan": ("Plan", "plan"),
     "recipe": ("Recipe", "Step"),
-    "stage": ("Stage", "Task"),
+    "contract.stage": ("Stage", "Task"),
 }
 
 __all__ = [

@@ -7,10 +7,10 @@ same end.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import Manifest
+from slmworks.contract.stage import Port, Stage, output, ports
 from slmworks.fetch import Source
-from slmworks.manifest import Manifest
-from slmworks.stage import Port, Stage, output, ports
 
 Given = Mapping[str, Manifest | Sequence[Manifest]]
 """Port -> manifest, or several for a joining port."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 Action = Literal["register", "approve", "reject", "rollback"]
 Status = Literal["candidate", "approved", "rejected", "rolled-back"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slmworks.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean
 
 Where = tuple[str | int, ...]
 """A place in the file: keys and list positions from the top."""

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slmworks.artifact import Files, Model
-from slmworks.catalog import BrokenPlugin, plugin, plugins, stage_class
-from slmworks.errors import BadRequest, did_you_mean
+from slmworks.contract.artifact import Files, Model
+from slmworks.contract.catalog import BrokenPlugin, plugin, plugins, stage_class
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.options import OptionError, configure
+from slmworks.contract.stage import Port, Stage, output, ports
 from slmworks.fetch import Source
-from slmworks.options import OptionError, configure
 from slmworks.planned import PlannedTask
 from slmworks.recipe import Recipe, Step
-from slmworks.stage import Port, Stage, output, ports
 
 SINGLE = ("register", "approve", "deploy")
 """Stages that act on the world once: they refuse to fan out."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slmworks.absence import absence, present
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import Manifest
 from slmworks.fetch import Source
-from slmworks.manifest import Manifest
 from slmworks.plan import Plan, PlannedTask
 from slmworks.records import find
 from slmworks.registry import Registry

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slmworks.artifact import Model
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import output
 from slmworks.planned import PlannedTask
 from slmworks.recipe import Recipe
-from slmworks.stage import output
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from slmworks.artifact import HEADER
-from slmworks.catalog import STAGES
-from slmworks.manifest import File, Manifest, tree_digest
-from slmworks.stage import Stage
+from slmworks.contract.artifact import HEADER
+from slmworks.contract.catalog import STAGES
+from slmworks.contract.manifest import File, Manifest, tree_digest
+from slmworks.contract.stage import Stage
 
-CONTRACT = frozenset({"slmworks"}) | frozenset(
-    f"slmworks.{name}"
-    for name in (
-        *STAGES, "artifact", "catalog", "decisions", "docstrings", "errors", "identity", "manifest",
-        "options", "process", "registry", "stage", "store", "testing",
-    )
-)  # fmt: skip
+ROOMS = ("slmworks.contract.", "slmworks.store.")
+FACES = frozenset({"slmworks", "slmworks.contract", "slmworks.store"}) | frozenset(
+    f"slmworks.{name}" for name in (*STAGES, "decisions", "identity", "process", "registry", "testing")
+)
 """Modules of the core that every plugin relies on; they are not part of any plugin's code."""
 
 
@@ -58,7 +55,7 @@ def module_digest(module: str) -> str:
 
 
 def _counts(module: str, family: str) -> bool:
-    return _is_ours(module, family) and module not in CONTRACT and not module.startswith("slmworks.store.")
+    return _is_ours(module, family) and module not in FACES and not module.startswith(ROOMS)
 
 
 def _is_ours(module: str, family: str) -> bool:

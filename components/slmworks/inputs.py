@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from slmworks.artifact import Artifact, Files, Model
-from slmworks.errors import BadRequest, CorruptObject
+from slmworks.contract.artifact import Artifact, Files, Model
+from slmworks.contract.errors import BadRequest, CorruptObject
+from slmworks.contract.manifest import Manifest, tree_digest
+from slmworks.contract.stage import Port, Stage
 from slmworks.identity import read_files
-from slmworks.manifest import Manifest, tree_digest
 from slmworks.spec import TaskSpec
-from slmworks.stage import Port, Stage
 from slmworks.store import Store
 
 

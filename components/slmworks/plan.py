@@ -7,8 +7,8 @@ there), imports plugins in their light form, starts nothing and writes nothing.
 import graphlib
 from collections.abc import Mapping
 
+from slmworks.contract.errors import BadRequest
 from slmworks.draft import Draft
-from slmworks.errors import BadRequest
 from slmworks.formats import check_formats
 from slmworks.planned import Plan, PlannedTask
 from slmworks.recipe import Recipe

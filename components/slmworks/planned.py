@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slmworks.catalog import plugin
-from slmworks.errors import BadRequest
+from slmworks.contract.catalog import plugin
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import Manifest
+from slmworks.contract.options import plain
+from slmworks.contract.stage import Stage
 from slmworks.fetch import Source
 from slmworks.identity import code_digest
-from slmworks.manifest import Manifest
-from slmworks.options import plain
 from slmworks.recipe import Recipe
 from slmworks.registry import Registry
 from slmworks.spec import TaskSpec
-from slmworks.stage import Stage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slmworks.artifact import HEADER
+from slmworks.contract.artifact import HEADER
+from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
 from slmworks.decisions import Entry
-from slmworks.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
 from slmworks.registry import Registry
 from slmworks.release import Approved, chosen, digests, require_approved
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.document import Where, load, place, read_text
-from slmworks.errors import BadRequest, did_you_mean
 
 WORDS = ("stage", "uses", "with", "from", "sweep")
 TOP = ("name", "description", "steps")

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import slmworks
-from slmworks.errors import BadRequest
-from slmworks.manifest import Manifest
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import Manifest
 from slmworks.planned import Plan
 from slmworks.spec import TaskSpec
 from slmworks.store import Store

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
+from slmworks.contract.errors import BadRequest, CorruptObject, did_you_mean
 from slmworks.decisions import Action, Entry, ModelState, Version, replay
-from slmworks.errors import BadRequest, CorruptObject, did_you_mean
 
 if TYPE_CHECKING:
     from slmworks.store import Store

@@ -21,9 +21,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.artifact import HEADER, Model
-from slmworks.errors import BadRequest, CorruptObject
-from slmworks.manifest import File, scan, tree_digest
+from slmworks.contract.artifact import HEADER, Model
+from slmworks.contract.errors import BadRequest, CorruptObject
+from slmworks.contract.manifest import File, scan, tree_digest
 from slmworks.registry import Entry, Registry
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from slmworks.catalog import STAGES, plugins, stage_class
+from slmworks.contract.catalog import STAGES, plugins, stage_class
+from slmworks.contract.stage import ports
 from slmworks.recipe import NAME, WORDS
-from slmworks.stage import ports
 
 
 def recipe_schema() -> dict[str, Any]:

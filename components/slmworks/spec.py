@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 
 class TaskSpec(BaseModel):

@@ -15,21 +15,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from slmworks import catalog
 from slmworks.absence import Given, absence, present
-from slmworks.artifact import Artifact, Files
-from slmworks.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
+from slmworks.contract import catalog
+from slmworks.contract.artifact import Artifact, Files
+from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
+from slmworks.contract.manifest import File, Manifest, scan, tree_digest
+from slmworks.contract.options import configure, plain
+from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports
 from slmworks.fetch import Source
 from slmworks.identity import code_digest, fingerprint, shared_fingerprint
 from slmworks.inputs import open_input, require_whole
-from slmworks.manifest import File, Manifest, scan, tree_digest
-from slmworks.options import configure, plain
 from slmworks.pins import pin
 from slmworks.process import lease, scratch_folder
 from slmworks.records import adopt, find, utc, write_record
 from slmworks.registry import Registry
 from slmworks.spec import TaskSpec
-from slmworks.stage import Emit, Port, Stage, Task, output, ports
 from slmworks.store import Store, open_store
 
 State = Literal["running", "done", "cached", "absent", "failed", "refused", "skipped", "stopped"]

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from slmworks.artifact import Artifact
-from slmworks.manifest import tree_digest
-from slmworks.stage import Task
+from slmworks.contract.artifact import Artifact
+from slmworks.contract.manifest import tree_digest
+from slmworks.contract.stage import Task
 
 A = TypeVar("A", bound=Artifact)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.line import ENGINE_FILE, Line, run_name
 from slmworks.engines.packed import unpack
-from slmworks.errors import BadRequest
 from slmworks.spec import TaskSpec
 from slmworks.task import Running
 

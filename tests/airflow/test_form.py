@@ -3,8 +3,8 @@
 import jsonschema
 import pytest
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import OTHERS, fields, filled
-from slmworks.errors import BadRequest
 from slmworks.plan import plan
 from slmworks.recipe import Recipe
 

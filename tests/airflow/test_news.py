@@ -16,7 +16,7 @@ def store(tmp_path):
 
 def told(store, folder, run, data="data,1\n", options=None):
     story = Story(store, folder / run, run=run)
-    from slmworks.artifact import Files
+    from slmworks.contract.artifact import Files
 
     story.task("raw", "fetch files", Files(path=story.text("all/data.csv", data)))
     story.plan[0]["options"] = {} if options is None else options

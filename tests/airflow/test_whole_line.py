@@ -6,7 +6,7 @@ import pytest
 from homes import listed
 from test_first_line import Line
 
-from slmworks.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.lineage.records import run_ids, run_record, task_records
 from slmworks.registry import Registry
 from slmworks.store import open_store

@@ -17,7 +17,7 @@ from homes import ROOT
 from rest import Rest, until
 from test_first_line import Line
 
-from slmworks.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.engines.airflow.line import run_name
 from slmworks.lineage.records import run_record, task_records
 from slmworks.registry import Registry

@@ -103,7 +103,7 @@ def row(name: str, count: int, command: list[str]) -> float:
 
 def curate(folder: Path) -> dict[str, int]:
     """Our part: `curate/text` on `folder/raw`."""
-    from slmworks.artifact import Files
+    from slmworks.contract.artifact import Files
     from slmworks.testing import Bench
     from slmworks_text.curate import CurateText
 

@@ -77,7 +77,7 @@ def build(store: Store, name: str, scratch: Path) -> None:
     import torch
     from conftest import write_tokenizer
     from releases import register
-    from slmworks.artifact import Model
+    from slmworks.contract.artifact import Model
     from slmworks.testing import Bench, sealed
     from slmworks_onnx.dynamic import OnnxDynamic
     from slmworks_onnx.export import ExportOnnx

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from slmworks.manifest import Manifest
+from slmworks.contract.manifest import Manifest
 
 RECIPES = Path(__file__).parent / "students"
 GOALS = {

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from slmworks.cli.decide import approve, reject, rollback
 from slmworks.cli.models import models
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.store import open_store
 from stories import Story
 

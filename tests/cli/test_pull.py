@@ -12,7 +12,7 @@ from releases import BY, approve, edit, register, word_counter
 from s3 import s3, s3_server  # noqa: F401 - fixtures
 from slmworks import pulled
 from slmworks.cli.main import main
-from slmworks.manifest import scan
+from slmworks.contract.manifest import scan
 from slmworks.registry import Registry
 from slmworks.store import open_store
 from slmworks_serve.visit import ask

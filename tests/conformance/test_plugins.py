@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from slmworks import catalog
-from slmworks.artifact import KINDS
-from slmworks.catalog import Plugin
+from slmworks.contract import catalog
+from slmworks.contract.artifact import KINDS
+from slmworks.contract.catalog import Plugin
+from slmworks.contract.options import OptionError, configure, plain
+from slmworks.contract.stage import Stage, output, ports
 from slmworks.identity import code_digest
-from slmworks.options import OptionError, configure, plain
-from slmworks.stage import Stage, output, ports
 
 ALL = [plugin for stage in catalog.STAGES for plugin in catalog.plugins(stage).values()]
 IDS = [f"{plugin.stage}/{plugin.name}" for plugin in ALL]

@@ -12,10 +12,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from containers import DOCKER, FAMILIES, Image, built, call
 
-from slmworks.catalog import plugin
+from slmworks.contract.catalog import plugin
+from slmworks.contract.manifest import Manifest
 from slmworks.fetch import Source
 from slmworks.identity import code_digest
-from slmworks.manifest import Manifest
 from slmworks.spec import TaskSpec
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.artifact import Dataset, Model
-from slmworks.manifest import Manifest
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.manifest import Manifest
 from slmworks_serve.visit import ask
 
 ROOT = Path(__file__).parents[2]

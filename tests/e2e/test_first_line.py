@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
 
 RECIPE = """\
 name: tiny

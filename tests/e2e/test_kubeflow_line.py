@@ -11,7 +11,7 @@ from kfp_api import FakeKfp
 from local_kfp import compiled, run_pipeline
 from test_first_line import Line
 
-from slmworks.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.lineage.records import task_records
 from slmworks.store import open_store
 

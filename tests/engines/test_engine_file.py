@@ -5,8 +5,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.engine_file import EngineFile, engine_schema
-from slmworks.errors import BadRequest
 from slmworks.plan import plan
 from slmworks.recipe import Recipe
 

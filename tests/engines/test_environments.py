@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from slmworks.cli.display import Plain
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.local import Run
-from slmworks.errors import BadRequest
 from slmworks.plan import plan
 from slmworks.recipe import Recipe
 from slmworks.store import open_store
@@ -20,9 +20,9 @@ PLUGIN = '''\
 """A step that needs the package `needle` in exactly one version."""
 import json
 from typing import ClassVar
-from slmworks.artifact import Dataset, Files, Model
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.{stage} import {base}
-from slmworks.stage import Task
+from slmworks.contract.stage import Task
 
 
 class Sews({base}):
@@ -83,7 +83,7 @@ def sewing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         environment(tmp_path / name, needle)
     monkeypatch.setenv("PYTHONPATH", str(light))
     monkeypatch.syspath_prepend(str(light))
-    from slmworks import catalog
+    from slmworks.contract import catalog
 
     catalog._installed.cache_clear()
     catalog.plugins.cache_clear()

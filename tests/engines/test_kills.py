@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from slmworks.contract.manifest import Manifest
 from slmworks.lineage.records import run_ids, task_records
-from slmworks.manifest import Manifest
 
 LINE = 2.5
 """Seconds within which the line of toy steps is killed; it takes about as long."""

@@ -12,10 +12,10 @@ pytest.importorskip("kfp")
 
 from local_kfp import IMAGES, compiled, run_pipeline
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.closing import begin, close
 from slmworks.engines.kubeflow.runs import ENDINGS, note
 from slmworks.engines.packed import pack
-from slmworks.errors import BadRequest
 from slmworks.lineage.records import run_ids, run_record
 from slmworks.spec import TaskSpec
 from slmworks.store import open_store

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.plan import plan
 from slmworks.recipe import Recipe
 from slmworks.registry import Registry

@@ -9,8 +9,8 @@ import onnxruntime as ort
 import pytest
 
 import torch
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.runtimes import open_runtime
 from slmworks.runtimes.hf_classifier import load_torch
 from slmworks.testing import Bench

@@ -6,7 +6,7 @@ import pytest
 from cluster_api import NAMESPACE, FakeCluster, digest
 
 from releases import approve
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks_kubernetes.inference_service import Wanted, inference_service
 from slmworks_kubernetes.kserve import DeployKserve
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from releases import approve
 from slmworks.cli.decide import rollback
 from slmworks.cli.deploy import deploy
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.registry import Registry
 
 

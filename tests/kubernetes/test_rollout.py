@@ -9,9 +9,9 @@ import pytest
 from cluster_api import NAMESPACE, digest
 
 from releases import BY, approve, edit
+from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
 from slmworks.deploy.again import deploy as deploy_again
 from slmworks.deploy.again import deployer
-from slmworks.errors import BadRequest, SlmworksError, TaskFailed
 from slmworks.registry import Registry
 from slmworks_kubernetes import cluster as cluster_module
 from slmworks_kubernetes.cluster import Cluster

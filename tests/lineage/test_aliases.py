@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from releases import BY
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.lineage import sync
 from slmworks.lineage.aliases import Shown, glance, refuse_moved_champion
 from slmworks.lineage.tracking import connect

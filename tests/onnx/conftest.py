@@ -2,7 +2,7 @@
 
 import pytest
 
-from slmworks.artifact import Model
+from slmworks.contract.artifact import Model
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.export import ExportOnnx
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from slmworks.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.runtimes import open_runtime
 from slmworks.runtimes.onnx_classifier import encode
 from slmworks.testing import Bench, sealed

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.runtimes import open_runtime
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.dynamic import OnnxDynamic

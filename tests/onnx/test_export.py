@@ -11,8 +11,8 @@ import pytest
 
 import onnx
 import torch
-from slmworks.artifact import Model
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.runtimes.hf_classifier import load_torch
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.export import ExportOnnx

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import onnx
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.runtimes import open_runtime
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.static import OnnxStatic

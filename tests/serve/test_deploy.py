@@ -6,7 +6,7 @@ import json
 import pytest
 
 from releases import approve, edit, register, word_counter
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.registry import Registry
 from slmworks.store import open_store
 from slmworks.testing import Bench

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from releases import BY, approve, edit, register, word_counter
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.process import environment
 from slmworks.registry import Registry
 from slmworks.store import open_store

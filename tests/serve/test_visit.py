@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks_serve.visit import ask_once
 
 TOO_LONG = "good " * 5000

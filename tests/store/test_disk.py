@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.errors import SlmworksError, TaskFailed
-from slmworks.manifest import scan
+from slmworks.contract.errors import SlmworksError, TaskFailed
+from slmworks.contract.manifest import scan
 from slmworks.store import open_store
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from slmworks.errors import BadRequest, CorruptObject, TaskFailed
-from slmworks.manifest import File, Manifest, scan, tree_digest
+from slmworks.contract.errors import BadRequest, CorruptObject, TaskFailed
+from slmworks.contract.manifest import File, Manifest, scan, tree_digest
 from slmworks.records import adopt, find
 from slmworks.registry import Registry
 from slmworks.store import open_store
@@ -197,7 +197,7 @@ def test_a_busy_server_is_asked_again(store: ObjectStore, server: Any, status: i
 UPLOAD = """
 import sys
 from pathlib import Path
-from slmworks.manifest import Manifest, scan
+from slmworks.contract.manifest import Manifest, scan
 from slmworks.records import adopt
 from slmworks.store import open_store
 store, made = open_store(sys.argv[1]), Path(sys.argv[2])

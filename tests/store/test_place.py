@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.store import open_store
 
 

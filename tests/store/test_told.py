@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.store import open_store
 
 

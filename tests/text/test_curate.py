@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from slmworks.artifact import Dataset, Files
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.errors import BadRequest
 from slmworks.testing import Bench, sealed
 from slmworks_text.curate import CurateText
 

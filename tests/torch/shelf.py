@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from slmworks.artifact import Artifact, Files
-from slmworks.stage import Task
+from slmworks.contract.artifact import Artifact, Files
+from slmworks.contract.stage import Task
 from slmworks.testing import Bench
 
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks_torch.augment import Augmentation, Augmenter, copies
 from slmworks_torch.rows import Rows
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from shelf import Shelf
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.runtimes import open_runtime
 from slmworks.testing import sealed
 from slmworks_torch.bag import BagClassifier, Shape, network

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.testing import Bench, sealed
 from slmworks_torch.classifier import FinetuneClassifier
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from shelf import Shelf
 
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
 from slmworks.testing import Bench, sealed
 from slmworks_torch.logit_kd import LogitKD
 

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from slmworks.artifact import Dataset
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Dataset
+from slmworks.contract.errors import BadRequest
 from slmworks_torch.rows import labelled, training_rows, transfer_rows
 
 SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "text", "label", "source")])

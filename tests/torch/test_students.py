@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks_torch import positions
 from slmworks_torch.folders import Classifier, load_classifier
 from slmworks_torch.students import every_other, from_layers

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks_torch.folders import load_classifier
 from slmworks_torch.vocabulary import cut, shrink
 

@@ -5,8 +5,8 @@ A gate compares with the champion of the day its run began. Since then somebody 
 
 from typing import TYPE_CHECKING
 
-from slmworks.artifact import Artifact
-from slmworks.errors import BadRequest, CorruptObject
+from slmworks.contract.artifact import Artifact
+from slmworks.contract.errors import BadRequest, CorruptObject
 
 if TYPE_CHECKING:
     from slmworks.decisions import ModelState, Version

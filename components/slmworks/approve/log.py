@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 from slmworks.approve import Approve
-from slmworks.artifact import Release
+from slmworks.contract.artifact import Release
+from slmworks.contract.stage import Task
 from slmworks.release import require_approved
-from slmworks.stage import Task
 
 __all__ = ["ApprovalLog"]
 

@@ -7,7 +7,7 @@ asked to decide; it is no lock. The lock is the write permission on the store's 
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.lineage.records import run_ids, run_record, task_records
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import sys
 import click
 
 from slmworks.cli.places import orchestrator_option
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 FAILED = 3
 """Exit code for a run that has failed, where the orchestrator is to see it."""

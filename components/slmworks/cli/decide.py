@@ -13,7 +13,7 @@ from slmworks.cli.places import (
     tracking_option,
     tracking_uri,
 )
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     from slmworks.deploy import Deploy
@@ -195,9 +195,9 @@ def _candidate(registry: "Registry", name: str) -> int:
 def _submit_after(engine: "EngineFile", store: "Store", name: str, version: int) -> None:
     """Submit what follows the approval. The approval stands, whatever comes of that."""
     from slmworks.cli.submit import submit_after
+    from slmworks.contract.errors import SlmworksError
     from slmworks.engines.kubeflow.client import Pipelines
     from slmworks.engines.kubeflow.runs import registered_in
-    from slmworks.errors import SlmworksError
 
     run = registered_in(store, name, version)
     if not run:
@@ -213,8 +213,8 @@ def _submit_after(engine: "EngineFile", store: "Store", name: str, version: int)
 def _deploy_after(by: "Deploy", store: "Store", name: str) -> None:
     """Put the champion where it is served. The rollback stands, whatever comes of that."""
     from slmworks.cli.lines import Lines
+    from slmworks.contract.errors import SlmworksError
     from slmworks.deploy.again import deploy
-    from slmworks.errors import SlmworksError
 
     try:
         deploy(store, name, None, by, Lines("deploy").event)
@@ -225,7 +225,7 @@ def _deploy_after(by: "Deploy", store: "Store", name: str) -> None:
 
 def _project(store: "Store", tracking: str) -> None:
     """Show the decision in MLflow too. The log is what counts: MLflow being down loses nothing."""
-    from slmworks.errors import SlmworksError
+    from slmworks.contract.errors import SlmworksError
 
     uri = tracking_uri(store, tracking)
     if not uri:

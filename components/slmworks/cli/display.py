@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slmworks.cli.lines import Lines, Rate, clock, progress_words
-from slmworks.manifest import Manifest
+from slmworks.contract.manifest import Manifest
 from slmworks.plan import PlannedTask
 from slmworks.task import Outcome
 

@@ -21,7 +21,7 @@ def edge(name: str, version: int | None, folder: Path, engine_path: str | None, 
     It needs onnxruntime, tokenizers and numpy; nothing of slmworks. Refuses what is not approved, or was
     edited.
     """
-    from slmworks.errors import BadRequest
+    from slmworks.contract.errors import BadRequest
     from slmworks.registry import Registry
     from slmworks.release import approved_release
 

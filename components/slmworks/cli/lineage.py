@@ -30,7 +30,7 @@ def lineage(
     WHAT is NAME@champion, NAME@candidate, NAME@3, or a digest; or the word `sync`, which uploads every
     record that MLflow does not have yet, closes runs that were killed, and puts aliases and tags right.
     """
-    from slmworks.errors import BadRequest
+    from slmworks.contract.errors import BadRequest
 
     store = the_store(store_url, engine_path)
     if what != "sync":

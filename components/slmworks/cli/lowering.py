@@ -16,7 +16,7 @@ LARGE = 1_000_000
 
 def planned_for(recipe: str, fresh: tuple[str, ...]) -> "Plan":
     """The recipe's plan; BadRequest for a step to run again that isn't there."""
-    from slmworks.errors import BadRequest, did_you_mean
+    from slmworks.contract.errors import BadRequest, did_you_mean
     from slmworks.plan import plan
     from slmworks.recipe import Recipe
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from slmworks import __version__
-from slmworks.errors import SlmworksError
+from slmworks.contract.errors import SlmworksError
 
 COMMANDS = {
     "run": ("slmworks.cli.run", "Run a recipe on this machine, up to the approval."),
@@ -62,7 +62,7 @@ class Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command, or offer the nearest."""
-        from slmworks.errors import did_you_mean
+        from slmworks.contract.errors import did_you_mean
 
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.UsageError(f"no such command '{args[0]}'. {did_you_mean(args[0], COMMANDS)}")

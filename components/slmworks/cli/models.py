@@ -61,7 +61,7 @@ def models(
 
 
 def _verify(store: "Store", name: str | None, which: str, uri: str) -> None:
-    from slmworks.errors import BadRequest, CorruptObject, did_you_mean
+    from slmworks.contract.errors import BadRequest, CorruptObject, did_you_mean
     from slmworks.registry import Registry
 
     if name is None or not uri:

@@ -71,7 +71,7 @@ def chosen_store(store_url: str, engine: "EngineFile", *, shared: bool = False) 
 
     With `shared` it must be one that a cluster sees: a bucket, or a folder on a volume of every pod.
     """
-    from slmworks.errors import BadRequest
+    from slmworks.contract.errors import BadRequest
     from slmworks.store import open_store
 
     source = click.get_current_context().get_parameter_source("store_url")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from slmworks.catalog import Plugin
+    from slmworks.contract.catalog import Plugin
 
 
 @click.group(invoke_without_command=True)
@@ -17,9 +17,9 @@ def plugins(ctx: click.Context) -> None:
 
 
 def _list() -> None:
-    from slmworks import catalog
     from slmworks.cli.console import columns, console
-    from slmworks.errors import SlmworksError
+    from slmworks.contract import catalog
+    from slmworks.contract.errors import SlmworksError
 
     table = columns("stage", "plugin", "from", "what it does", wrap="what it does")
     for stage in catalog.STAGES:
@@ -41,8 +41,8 @@ def _list() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Show one plugin: its ports, and every option with type, default and meaning. NAME or STAGE/NAME."""
-    from slmworks import catalog
-    from slmworks.errors import BadRequest, did_you_mean
+    from slmworks.contract import catalog
+    from slmworks.contract.errors import BadRequest, did_you_mean
 
     stage, _, word = name.rpartition("/")
     known = [p for s in ((stage,) if stage else catalog.STAGES) for p in catalog.plugins(s).values()]
@@ -56,8 +56,8 @@ def show(name: str) -> None:
 def _show(plugin: "Plugin") -> None:
     import inspect
 
-    from slmworks import catalog
-    from slmworks.stage import output, ports
+    from slmworks.contract import catalog
+    from slmworks.contract.stage import output, ports
 
     loaded, contract = plugin.load(), catalog.stage_class(plugin.stage)
     click.echo(f"{plugin.stage} {plugin.name} · {plugin.distribution} {plugin.version}\n")

@@ -44,7 +44,7 @@ def pull(
 
 
 def _hex(digest: str | None) -> str:
-    from slmworks.errors import BadRequest
+    from slmworks.contract.errors import BadRequest
 
     if digest is None:
         return ""

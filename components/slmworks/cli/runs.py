@@ -23,7 +23,7 @@ def runs(run: str | None, engine_path: str | None, host: str | None, store_url: 
     Where --host or the engine file names a Kubeflow, it is asked about the runs there that go on.
     """
     from slmworks.cli.console import columns, console
-    from slmworks.errors import BadRequest, did_you_mean
+    from slmworks.contract.errors import BadRequest, did_you_mean
     from slmworks.lineage.records import run_ids, run_record, task_records
 
     engine = engine_of(engine_path)
@@ -55,10 +55,10 @@ def runs(run: str | None, engine_path: str | None, host: str | None, store_url: 
 
 def _ask(store: "Store", engine: "EngineFile", host: str | None) -> None:
     """Bring the records of runs on Kubeflow up to date; a server that is down is said, and that is all."""
+    from slmworks.contract.errors import SlmworksError
     from slmworks.engines.kubeflow.client import Pipelines
     from slmworks.engines.kubeflow.pipeline import require_kfp
     from slmworks.engines.kubeflow.runs import refresh, unfinished
-    from slmworks.errors import SlmworksError
 
     if not unfinished(store):
         return

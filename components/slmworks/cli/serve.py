@@ -63,7 +63,7 @@ def serve(
     **limits: float | None,
 ) -> None:
     """Serve an approved version of NAME over HTTP. Refuses one that is not approved, or was edited."""
-    from slmworks.errors import BadRequest
+    from slmworks.contract.errors import BadRequest
     from slmworks.process import adopt_environment
 
     # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
@@ -93,7 +93,7 @@ def serve(
 
 def _refuse_beside_from() -> None:
     """BadRequest when the command line asks for something that only a store can give."""
-    from slmworks.errors import BadRequest
+    from slmworks.contract.errors import BadRequest
 
     here = click.get_current_context()
     options = {"version": "--version", "store_url": "--store", "engine_path": "--engine-file"}

@@ -13,7 +13,7 @@ from slmworks.cli.places import (
     same_places,
     store_option,
 )
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     from slmworks.engines.kubeflow.client import Pipelines

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slmworks.cli.places import orchestrator_option
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from slmworks.manifest import Manifest
+    from slmworks.contract.manifest import Manifest
     from slmworks.spec import TaskSpec
     from slmworks.task import Outcome, Running
 
@@ -135,9 +135,9 @@ def _emit(events: int | None, task_id: str) -> Any:
 
 def _given(inputs: tuple[str, ...], spec: "TaskSpec") -> "dict[str, Manifest | list[Manifest]]":
     from slmworks.absence import join
-    from slmworks.catalog import stage_class
-    from slmworks.errors import did_you_mean
-    from slmworks.stage import ports
+    from slmworks.contract.catalog import stage_class
+    from slmworks.contract.errors import did_you_mean
+    from slmworks.contract.stage import ports
 
     known = ports(stage_class(spec.stage))
     pairs: list[tuple[str, Manifest]] = []
@@ -160,7 +160,7 @@ def _of_a_task(name: str, spec: "TaskSpec") -> "Manifest":
 
 def _manifest(path: Path) -> "Manifest":
     """A manifest from its own file, or from the record of the task that made it."""
-    from slmworks.manifest import Manifest
+    from slmworks.contract.manifest import Manifest
 
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.artifact import Verdict
+from slmworks.contract.artifact import Verdict
 
 if TYPE_CHECKING:
-    from slmworks.manifest import Manifest
+    from slmworks.contract.manifest import Manifest
     from slmworks.store import Store
 
 

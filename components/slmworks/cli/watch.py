@@ -44,7 +44,7 @@ def watch(store: "Store", pipelines: "Pipelines", run: str) -> "RunState":
 
 
 def _look(pipelines: "Pipelines", run: str, missed: int) -> "tuple[RunState | None, int]":
-    from slmworks.errors import TaskFailed
+    from slmworks.contract.errors import TaskFailed
 
     try:
         return pipelines.state(run), 0

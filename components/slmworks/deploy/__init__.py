@@ -3,8 +3,8 @@
 from abc import abstractmethod
 from typing import ClassVar
 
-from slmworks.artifact import Deployment, Release
-from slmworks.stage import Stage, Task
+from slmworks.contract.artifact import Deployment, Release
+from slmworks.contract.stage import Stage, Task
 
 __all__ = ["Deploy"]
 

@@ -7,14 +7,14 @@ options are an environment's to say; this module knows none.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from slmworks.artifact import Artifact, Deployment, Release
-from slmworks.catalog import plugin
+from slmworks.contract.artifact import Artifact, Deployment, Release
+from slmworks.contract.catalog import plugin
+from slmworks.contract.options import configure
+from slmworks.contract.stage import Emit, Task
 from slmworks.deploy import Deploy
-from slmworks.options import configure
 from slmworks.process import scratch_folder
 from slmworks.registry import Registry
 from slmworks.release import approved_release
-from slmworks.stage import Emit, Task
 
 if TYPE_CHECKING:
     from slmworks.store import Store

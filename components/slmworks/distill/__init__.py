@@ -3,8 +3,8 @@
 from abc import abstractmethod
 from typing import ClassVar
 
-from slmworks.artifact import Dataset, Model
-from slmworks.stage import Stage, Task
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.stage import Stage, Task
 
 __all__ = ["Distill"]
 

@@ -1,8 +1,8 @@
 """The barrier before what follows an approval: no process waits in it, it is passed or it is not."""
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import Manifest
 from slmworks.lineage.aliases import refuse_moved_champion
-from slmworks.manifest import Manifest
 from slmworks.registry import Registry
 from slmworks.task import Outcome
 

@@ -6,11 +6,11 @@ task finds it, and nothing is ever read from a path.
 
 from collections.abc import Mapping
 
+from slmworks.contract.manifest import Manifest
+from slmworks.contract.stage import Emit
 from slmworks.fetch import Source
-from slmworks.manifest import Manifest
 from slmworks.planned import Plan
 from slmworks.process import usable_cores
-from slmworks.stage import Emit
 from slmworks.store import Store
 from slmworks.task import Running
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from slmworks.errors import BadRequest, SlmworksError
+from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.lineage.records import RunRecord, TaskRecord, run_record, task_records
 from slmworks.records import run_bytes, utc, write_record, write_run
 from slmworks.registry import Registry

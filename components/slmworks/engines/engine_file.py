@@ -20,12 +20,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
-from slmworks.catalog import STAGES
+from slmworks.contract.catalog import STAGES
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.options import OptionError
 from slmworks.document import Where, load, place, read_text
 from slmworks.engines.settings import Pod, Reviewer, Settings
-from slmworks.errors import BadRequest, did_you_mean
 from slmworks.fetch.url import refuse_credentials
-from slmworks.options import OptionError
 from slmworks.planned import PlannedTask
 from slmworks.store import Store, open_store
 

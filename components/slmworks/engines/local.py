@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from slmworks.absence import absence, present
+from slmworks.contract.errors import SlmworksError
+from slmworks.contract.manifest import Manifest
 from slmworks.engines.barrier import barrier
 from slmworks.engines.child import Child
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.uploader import Uploader
-from slmworks.errors import SlmworksError
 from slmworks.fetch import Source
 from slmworks.lineage import alive
-from slmworks.manifest import Manifest
 from slmworks.plan import Plan, PlannedTask
 from slmworks.process import sweep
 from slmworks.records import find, plan_record, utc, write_record, write_run

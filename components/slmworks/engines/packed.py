@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 
 def pack(what: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PositiveInt
 
-from slmworks.docstrings import Documented
+from slmworks.contract.documented import Documented
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

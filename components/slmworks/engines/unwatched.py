@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable
 
 from slmworks.absence import Given
+from slmworks.contract.errors import SlmworksError
+from slmworks.contract.stage import Emit
 from slmworks.engines.closing import begin
 from slmworks.engines.uploader import beside
-from slmworks.errors import SlmworksError
 from slmworks.records import utc, write_record
 from slmworks.spec import TaskSpec
-from slmworks.stage import Emit
 from slmworks.store import Store
 from slmworks.task import Outcome, Running
 

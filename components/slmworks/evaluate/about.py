@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from slmworks.artifact import HEADER, Model
-from slmworks.manifest import scan
+from slmworks.contract.artifact import HEADER, Model
+from slmworks.contract.manifest import scan
 
 
 def about(model: Model) -> dict[str, Any]:

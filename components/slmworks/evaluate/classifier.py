@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import PositiveInt
 
-from slmworks.artifact import Dataset, Model, Report
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Dataset, Model, Report
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, comparison, predictions, quality, trivial
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.calibration import calibration
 from slmworks.evaluate.predictions import Rows
-from slmworks.stage import Task
 
 if TYPE_CHECKING:
     from slmworks.runtimes import Runtime

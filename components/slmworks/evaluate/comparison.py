@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from slmworks import statistics
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.evaluate.predictions import Rows
 
 EXAMPLES = 8

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from slmworks.artifact import Model
-from slmworks.errors import TaskFailed
+from slmworks.contract.artifact import Model
+from slmworks.contract.errors import TaskFailed
 from slmworks.process import die_with
 
 

@@ -11,14 +11,14 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from slmworks.artifact import Dataset, Model, Report
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Dataset, Model, Report
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, trivial
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
 from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup
 from slmworks.identity import cpu_name
-from slmworks.stage import Task
 
 __all__ = ["Speed"]
 

@@ -4,9 +4,9 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from slmworks.artifact import Files, Model
+from slmworks.contract.artifact import Files, Model
+from slmworks.contract.stage import Stage, Task
 from slmworks.fetch.source import Source
-from slmworks.stage import Stage, Task
 
 __all__ = ["Fetch", "Source"]
 

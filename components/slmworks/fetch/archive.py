@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from slmworks.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.fetch.local import fixed_part, hidden
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from slmworks.artifact import Files
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Files
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import file_digest
+from slmworks.contract.stage import Task
 from slmworks.fetch import Fetch, Source, hub, pypi, remote
 from slmworks.fetch.archive import extract
 from slmworks.fetch.local import listing, refuse_pickles
 from slmworks.fetch.source import wrong_digest
-from slmworks.manifest import file_digest
-from slmworks.stage import Task
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from slmworks.artifact import PICKLES
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.artifact import PICKLES
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.fetch.archive import select
 from slmworks.fetch.local import refuse_pickles
 from slmworks.fetch.source import Source

@@ -4,8 +4,8 @@ import glob
 import os
 from pathlib import Path
 
-from slmworks.artifact import PICKLES
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import PICKLES
+from slmworks.contract.errors import BadRequest
 
 
 def listing(location: str) -> dict[str, Path]:

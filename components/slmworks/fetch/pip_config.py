@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 PYPI = "https://pypi.org/simple/"
 

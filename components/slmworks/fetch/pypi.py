@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.manifest import file_digest
 from slmworks.fetch.pip_config import PipConfig, read_pip_config
 from slmworks.fetch.source import Source
-from slmworks.manifest import file_digest
 
 ATTEMPTS = 3
 TIMEOUT_SECONDS = 60.0

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from slmworks.artifact import Model
+from slmworks.contract.artifact import Model
+from slmworks.contract.stage import Task
 from slmworks.fetch import Fetch, Source
-from slmworks.stage import Task
 
 __all__ = ["FetchRegistered"]
 

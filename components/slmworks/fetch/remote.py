@@ -8,7 +8,7 @@ from glob import has_magic
 from pathlib import Path
 from typing import Any
 
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.fetch.local import fixed_part, hidden
 from slmworks.fetch.source import Source
 from slmworks.fetch.url import redacted

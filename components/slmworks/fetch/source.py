@@ -11,10 +11,10 @@ from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import file_digest
 from slmworks.fetch import local
 from slmworks.fetch.url import refuse_credentials, refuse_unknown_scheme
-from slmworks.manifest import file_digest
 
 if TYPE_CHECKING:
     from slmworks.registry import Registry

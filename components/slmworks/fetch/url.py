@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qsl, urlsplit
 
-from slmworks.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean
 
 SECRET_WORDS = (
     "signature",

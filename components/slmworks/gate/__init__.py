@@ -4,8 +4,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from slmworks.artifact import Report, Verdict
-from slmworks.stage import Stage, Task
+from slmworks.contract.artifact import Report, Verdict
+from slmworks.contract.stage import Stage, Task
 
 __all__ = ["Gate"]
 

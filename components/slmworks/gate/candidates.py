@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from slmworks.artifact import Report
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Report
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
 from slmworks.evaluate import comparison, predictions
-from slmworks.stage import Task
 from slmworks.statistics import Outcomes
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from slmworks import figures, statistics
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.gate.candidates import Candidate, Judged
 
 Outcome = Literal["passed", "inconclusive", "missed"]

@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from slmworks import figures, statistics
-from slmworks.artifact import Report, Verdict
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Report, Verdict
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
 from slmworks.gate import Gate
 from slmworks.gate.candidates import Candidate, Judged, candidates, champion_of
 from slmworks.gate.checks import (
@@ -23,7 +24,6 @@ from slmworks.gate.checks import (
 )
 from slmworks.gate.rows import candidate_row, champion_row, teacher_row, trivial_rows
 from slmworks.gate.slices import check_slices, slices
-from slmworks.stage import Task
 
 __all__ = ["PairedBootstrap"]
 

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from slmworks.errors import SlmworksError
+from slmworks.contract.errors import SlmworksError
 from slmworks.lineage.spool import POLL, sync, watch
 from slmworks.store import open_store
 

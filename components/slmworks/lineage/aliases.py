@@ -19,8 +19,8 @@ from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
+from slmworks.contract.errors import BadRequest
 from slmworks.decisions import ModelState, replay
-from slmworks.errors import BadRequest
 
 if TYPE_CHECKING:
     from slmworks.registry import Registry

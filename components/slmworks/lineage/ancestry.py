@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.manifest import Manifest
 from slmworks.decisions import Version
-from slmworks.errors import BadRequest, did_you_mean
 from slmworks.lineage.records import relation, run_ids, task_records
-from slmworks.manifest import Manifest
 from slmworks.registry import Registry
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.errors import BadRequest
 from slmworks.decisions import Entry, ModelState
-from slmworks.errors import BadRequest
 from slmworks.lineage.held import PLACE, Held, download, upload
 from slmworks.lineage.packets import folder_or_none
 from slmworks.lineage.tracking import Tracking, connect, told_in_one_line

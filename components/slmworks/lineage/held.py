@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.errors import SlmworksError
+from slmworks.contract.errors import SlmworksError
+from slmworks.contract.manifest import File, scan
 from slmworks.lineage.packets import folder_or_none
 from slmworks.lineage.tracking import Tracking
-from slmworks.manifest import File, scan
 from slmworks.process import scratch_folder
 from slmworks.release import Digests, digests_of
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from slmworks.errors import CorruptObject
-from slmworks.manifest import Manifest
+from slmworks.contract.errors import CorruptObject
+from slmworks.contract.manifest import Manifest
 
 if TYPE_CHECKING:
     from slmworks.store import Store

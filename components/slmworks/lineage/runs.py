@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.manifest import Manifest
 from slmworks.lineage.held import upload
 from slmworks.lineage.packets import folder_or_none, packet
 from slmworks.lineage.records import RunRecord, TaskRecord, milliseconds, relation
 from slmworks.lineage.tracking import Tracking
-from slmworks.manifest import Manifest
 
 if TYPE_CHECKING:
     from slmworks.store import Store

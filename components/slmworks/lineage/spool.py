@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slmworks.errors import BadRequest, SlmworksError, did_you_mean
+from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
 from slmworks.lineage.alive import close_dead
 from slmworks.lineage.records import run_ids, run_record, task_records
 from slmworks.process import lease

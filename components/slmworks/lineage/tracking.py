@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from slmworks.errors import BadRequest, SlmworksError
+from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.process import lease
 
 QUIET = {

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from slmworks import figures
-from slmworks.artifact import Report
+from slmworks.contract.artifact import Report
 from slmworks.evaluate import predictions
 from slmworks.evaluate.comparison import Comparison
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slmworks import figures, statistics
-from slmworks.artifact import Report
+from slmworks.contract.artifact import Report
 from slmworks.packet.found import Found, changed, find
 from slmworks.packet.table import HEADINGS, caption, cells
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from slmworks.artifact import Report
+from slmworks.contract.artifact import Report
 from slmworks.packet import card, changes, origin, reliability, sections
 from slmworks.packet.found import Background, find
 from slmworks.packet.markup import el, join

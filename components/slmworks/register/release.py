@@ -6,13 +6,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from slmworks.artifact import Model, Release, Verdict
-from slmworks.errors import BadRequest, CorruptObject
-from slmworks.manifest import tree_digest
+from slmworks.contract.artifact import Model, Release, Verdict
+from slmworks.contract.errors import BadRequest, CorruptObject
+from slmworks.contract.manifest import tree_digest
+from slmworks.contract.stage import Task
 from slmworks.register import Register
 from slmworks.registry import Entry
 from slmworks.release import build, is_whole, wrapper_digest
-from slmworks.stage import Task
 
 __all__ = ["MlflowRelease"]
 

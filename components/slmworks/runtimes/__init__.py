@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from slmworks.artifact import Model
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from slmworks.errors import BadRequest, SlmworksError, TaskFailed
+from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
 from slmworks.store.credentials import from_profile
 from slmworks.store.told import code_of, no_exclusive_create, told
 

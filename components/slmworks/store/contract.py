@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from slmworks.manifest import File, Manifest
+from slmworks.contract.manifest import File, Manifest
 
 
 class Store(Protocol):

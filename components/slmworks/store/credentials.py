@@ -8,7 +8,7 @@ import configparser
 import os
 from pathlib import Path
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _ROLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from slmworks.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
-from slmworks.manifest import File, Manifest, file_digest, tree_digest
+from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
+from slmworks.contract.manifest import File, Manifest, file_digest, tree_digest
 
 SEALED_AT = 1_000_000_000
 """Modification time (s) given to every committed file: an edit shows without hashing anything."""

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from slmworks.errors import CorruptObject, SlmworksError, TaskFailed
-from slmworks.manifest import File, Manifest, scan, tree_digest
+from slmworks.contract.errors import CorruptObject, SlmworksError, TaskFailed
+from slmworks.contract.manifest import File, Manifest, scan, tree_digest
 from slmworks.process import lease, scratch_folder
 from slmworks.store.bucket import Bucket
 from slmworks.store.local import LocalStore

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from slmworks.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.store.contract import Store
 from slmworks.store.local import LocalStore
 

@@ -6,7 +6,7 @@ Servers' own texts can hold key names and signatures, so nothing of them is repe
 import re
 from urllib.parse import urlsplit
 
-from slmworks.errors import BadRequest, SlmworksError, TaskFailed
+from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
 
 _ANSWERS: tuple[tuple[set[str], str], ...] = (
     (

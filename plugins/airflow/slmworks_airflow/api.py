@@ -93,5 +93,5 @@ def looked_at(folder: Path) -> list[str]:
 def last_line(trace: str) -> str:
     """The error of a traceback, without the name of a class of ours, which says nothing to people."""
     lines = [line.strip() for line in trace.splitlines() if line.strip()] or ["unknown error"]
-    ours = lines[-1].startswith("slmworks.errors.")
+    ours = lines[-1].startswith("slmworks.contract.errors.")
     return lines[-1].partition(": ")[2] if ours else lines[-1]

@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.engines.airflow.line import ENGINE_FILE, TRACKING
 from slmworks.engines.closing import page_key
 from slmworks.engines.engine_file import EngineFile
-from slmworks.errors import BadRequest, SlmworksError
 from slmworks.lineage.records import TaskRecord, run_record, task_records
 from slmworks.store import Store
 from slmworks.task import HAVE

@@ -8,7 +8,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from slmworks.errors import SlmworksError
+from slmworks.contract.errors import SlmworksError
 from slmworks.lineage.aliases import login
 from slmworks.lineage.runs import COMPLETE, RELEASE, RUN, TASK
 from slmworks.lineage.tracking import without_credentials

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.process import lease
 from slmworks_airflow.api import Api, Found, answer
 from slmworks_airflow.component import Component

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest, TaskFailed
-from slmworks.stage import Task
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.stage import Task
 from slmworks_inc.linear import LinearInt8
 
 if TYPE_CHECKING:

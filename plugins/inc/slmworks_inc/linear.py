@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from slmworks.contract.stage import Task
 from slmworks.quantize import Quantize
-from slmworks.stage import Task
 from slmworks_onnx.calibration import Calibration
 
 if TYPE_CHECKING:

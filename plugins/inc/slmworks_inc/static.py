@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest, did_you_mean
-from slmworks.stage import Task
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.stage import Task
 from slmworks_inc.linear import LinearInt8
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from slmworks.errors import BadRequest, SlmworksError, TaskFailed
+from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
 from slmworks_kubernetes.pin import Resource
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")

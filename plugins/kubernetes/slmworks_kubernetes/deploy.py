@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from pydantic import PositiveInt
 
-from slmworks.artifact import Deployment, Release
+from slmworks.contract.artifact import Deployment, Release
+from slmworks.contract.stage import Task
 from slmworks.deploy import Deploy
-from slmworks.stage import Task
 from slmworks_kubernetes.cluster import Cluster
 from slmworks_kubernetes.pin import DEPLOYMENT, at
 from slmworks_kubernetes.progress import of_deployment

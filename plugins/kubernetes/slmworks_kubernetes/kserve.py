@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from slmworks.artifact import Deployment, Release
+from slmworks.contract.artifact import Deployment, Release
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
 from slmworks.decisions import Entry
 from slmworks.deploy import Deploy
-from slmworks.errors import BadRequest
-from slmworks.stage import Task
 from slmworks_kubernetes.cluster import Absent, Cluster
 from slmworks_kubernetes.inference_service import Wanted, inference_service
 from slmworks_kubernetes.pin import DEPLOYMENT, INFERENCE_SERVICE, pinned

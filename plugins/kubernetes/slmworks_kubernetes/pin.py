@@ -8,7 +8,7 @@ that tests what it replaces, so that of two who change at once the second is tol
 from dataclasses import dataclass
 from typing import Any
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 CONTAINER = "pull"
 VARIABLE = "MODEL_DIGEST"

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from slmworks.artifact import Deployment, Release
+from slmworks.contract.artifact import Deployment, Release
+from slmworks.contract.stage import Task
 from slmworks.decisions import Entry
 from slmworks.release import require_approved
-from slmworks.stage import Task
 
 __all__ = ["approved", "record"]
 

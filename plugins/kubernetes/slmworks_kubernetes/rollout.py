@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from slmworks.errors import BadRequest, SlmworksError, TaskFailed
+from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
 from slmworks_kubernetes.cluster import Changed, Cluster, Unreachable
 from slmworks_kubernetes.pin import Resource, at, pin, pinned
 from slmworks_kubernetes.progress import Progress, why

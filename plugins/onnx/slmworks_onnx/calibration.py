@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, PositiveInt
 
-from slmworks.artifact import Dataset
-from slmworks.docstrings import Documented
-from slmworks.errors import BadRequest, TaskFailed
-from slmworks.stage import Task
+from slmworks.contract.artifact import Dataset
+from slmworks.contract.documented import Documented
+from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.stage import Task
 
 if TYPE_CHECKING:
     import numpy as np

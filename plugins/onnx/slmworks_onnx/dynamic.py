@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
 from slmworks.quantize import Quantize
-from slmworks.stage import Task
 
 
 class OnnxDynamic(Quantize):

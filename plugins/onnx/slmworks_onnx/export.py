@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveFloat
 
-from slmworks.artifact import Model
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.stage import Task
 from slmworks.export import Export
-from slmworks.stage import Task
 from slmworks_onnx.graph import OPSET
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from slmworks.errors import TaskFailed
+from slmworks.contract.errors import TaskFailed
 
 EMBEDDINGS = ("Gather",)
 """Operators that look rows up in a table."""

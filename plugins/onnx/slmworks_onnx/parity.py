@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.artifact import Model
+from slmworks.contract.artifact import Model
 
 if TYPE_CHECKING:
     import numpy as np

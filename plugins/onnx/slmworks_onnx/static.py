@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
 from slmworks.quantize import Quantize
-from slmworks.stage import Task
 from slmworks_onnx.calibration import Calibration
 
 if TYPE_CHECKING:

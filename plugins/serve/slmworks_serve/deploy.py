@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar
 
-from slmworks.artifact import Deployment, Release
+from slmworks.contract.artifact import Deployment, Release
+from slmworks.contract.errors import TaskFailed
+from slmworks.contract.stage import Task
 from slmworks.deploy import Deploy
-from slmworks.errors import TaskFailed
 from slmworks.release import EXAMPLE, Approved, require_approved
-from slmworks.stage import Task
 from slmworks_serve.run import server
 from slmworks_serve.visit import ask, running
 

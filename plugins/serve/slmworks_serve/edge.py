@@ -13,13 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from slmworks.artifact import Deployment, Release
+from slmworks.contract.artifact import Deployment, Release
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import file_digest
+from slmworks.contract.stage import Task
 from slmworks.decisions import Entry
 from slmworks.deploy import Deploy
-from slmworks.errors import BadRequest
-from slmworks.manifest import file_digest
 from slmworks.release import EXAMPLE, Approved, require_approved
-from slmworks.stage import Task
 
 __all__ = ["DeployEdge", "export", "write"]
 

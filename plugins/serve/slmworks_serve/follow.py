@@ -9,7 +9,7 @@ import gc
 import threading
 import time
 
-from slmworks.errors import SlmworksError
+from slmworks.contract.errors import SlmworksError
 from slmworks.registry import ModelState, Registry
 from slmworks.release import approved_release
 from slmworks_serve.app import Service

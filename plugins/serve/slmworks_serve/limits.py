@@ -2,7 +2,7 @@
 
 from pydantic import ConfigDict, PositiveFloat, PositiveInt
 
-from slmworks.docstrings import Documented
+from slmworks.contract.documented import Documented
 
 
 class Limits(Documented):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, model_validator
 from pydantic.json_schema import models_json_schema
 
-from slmworks.docstrings import Documented
+from slmworks.contract.documented import Documented
 from slmworks.release import EXAMPLE
 from slmworks_serve.limits import Limits, Refused
 from slmworks_serve.model import Served

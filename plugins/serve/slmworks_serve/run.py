@@ -13,7 +13,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks.process import usable_cores
 from slmworks.registry import Registry
 from slmworks.release import Approved, approved_release

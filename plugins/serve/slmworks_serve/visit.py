@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from slmworks.errors import BadRequest, TaskFailed
+from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.registry import Registry
 from slmworks.release import Approved, approved_release
 from slmworks_serve.run import listen, server

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks_text.rows import Tally
 
 Counts = Mapping[tuple[str, str], int]

@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, PositiveInt, field_validator
 
-from slmworks.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.documented import Documented
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.stage import Task
 from slmworks.curate import Curate
-from slmworks.docstrings import Documented
-from slmworks.errors import BadRequest, did_you_mean
-from slmworks.stage import Task
 from slmworks_text.bins import Bins
 from slmworks_text.card import describe, write_card, write_splits
 from slmworks_text.checks import label_order, refuse_empty, refuse_hopeless, refuse_rare

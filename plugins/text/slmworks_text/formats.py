@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from slmworks.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks_text import streams
 from slmworks_text.streams import COMPRESSED, Encoding, Meter, lines, text_of
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks_text.formats import Values, Wanted, positions
 from slmworks_text.streams import Meter
 

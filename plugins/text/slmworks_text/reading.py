@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 from slmworks_text.bins import Bins, rating_of
 from slmworks_text.formats import Layout, Values, read_rows
 from slmworks_text.rows import Row, Tally

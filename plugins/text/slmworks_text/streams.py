@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, TextIO
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 Encoding = Literal["utf-8", "utf-8-replace", "utf-16", "latin-1", "cp1252"]
 

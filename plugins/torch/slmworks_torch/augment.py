@@ -15,8 +15,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt
 
-from slmworks.docstrings import Documented
-from slmworks.errors import BadRequest
+from slmworks.contract.documented import Documented
+from slmworks.contract.errors import BadRequest
 from slmworks_torch.rows import Rows
 
 Words = list[str]

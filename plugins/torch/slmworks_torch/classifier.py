@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from slmworks.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.stage import Task
 from slmworks.finetune import Finetune
-from slmworks.stage import Task
 from slmworks_torch.course import SHORTEST, Course
 
 

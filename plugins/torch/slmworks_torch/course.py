@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from slmworks.docstrings import Documented
+from slmworks.contract.documented import Documented
 
 SHORTEST = 8
 """Fewest tokens that a model can be made to read: special tokens take two, an export's example seven."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.artifact import Model
-from slmworks.errors import BadRequest
+from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest
 from slmworks_torch import positions
 from slmworks_torch.batches import Encoded, encode
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeVar
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from slmworks.artifact import Dataset, Model
-from slmworks.stage import Task
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.stage import Task
 from slmworks_torch.augment import Augmentation
 from slmworks_torch.course import SHORTEST, Course
 from slmworks_torch.vocabulary import Characters

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
 
-from slmworks.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
 from slmworks.distill import Distill
-from slmworks.errors import BadRequest
-from slmworks.stage import Task
 from slmworks_torch.imitation import Imitation
 
 if TYPE_CHECKING:

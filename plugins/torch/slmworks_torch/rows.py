@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slmworks.artifact import Dataset
-from slmworks.errors import BadRequest, did_you_mean
+from slmworks.contract.artifact import Dataset
+from slmworks.contract.errors import BadRequest, did_you_mean
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     from slmworks_torch.folders import Classifier

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slmworks.artifact import Dataset, Model
-from slmworks.errors import BadRequest
-from slmworks.stage import Task
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
 from slmworks_torch.rows import Rows
 
 if TYPE_CHECKING:

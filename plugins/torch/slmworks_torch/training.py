@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slmworks.errors import TaskFailed
-from slmworks.stage import Task
+from slmworks.contract.errors import TaskFailed
+from slmworks.contract.stage import Task
 from slmworks_torch.batches import Encoded, shuffled_batches
 from slmworks_torch.course import Course
 from slmworks_torch.scoring import Quality

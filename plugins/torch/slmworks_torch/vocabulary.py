@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

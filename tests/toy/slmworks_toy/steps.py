@@ -8,14 +8,14 @@ from typing import ClassVar
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from slmworks.artifact import Dataset, Files, Model, Report, Verdict
+from slmworks.contract.artifact import Dataset, Files, Model, Report, Verdict
+from slmworks.contract.stage import Task
 from slmworks.curate import Curate
 from slmworks.distill import Distill
 from slmworks.evaluate import Evaluate
 from slmworks.finetune import Finetune
 from slmworks.gate import Gate
 from slmworks.quantize import Quantize
-from slmworks.stage import Task
 from slmworks_toy.words import GREETING
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.line import Line, name_of
 from slmworks.engines.airflow.shown import task_page
 from slmworks.engines.settings import Pod
-from slmworks.errors import BadRequest
 from slmworks.planned import PlannedTask
 
 if TYPE_CHECKING:

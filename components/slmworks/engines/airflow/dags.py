@@ -4,11 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.build import Build, approvals, champion
 from slmworks.engines.airflow.form import RUN, fields
 from slmworks.engines.airflow.line import Line
 from slmworks.engines.airflow.shown import dag_page
-from slmworks.errors import BadRequest
 from slmworks.plan import plan
 from slmworks.recipe import Recipe
 

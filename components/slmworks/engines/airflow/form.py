@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from slmworks.catalog import plugin
-from slmworks.errors import BadRequest, did_you_mean
+from slmworks.contract.catalog import plugin
+from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.planned import Plan, PlannedTask
 from slmworks.recipe import Recipe
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.engines.airflow.form import RUN
 from slmworks.engines.airflow.line import ORCHESTRATOR, Line, run_name
-from slmworks.errors import BadRequest, SlmworksError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

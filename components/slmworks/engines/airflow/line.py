@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import filled
 from slmworks.engines.engine_file import CORE, EngineFile
 from slmworks.engines.packed import pack
-from slmworks.errors import BadRequest
 from slmworks.plan import plan
 from slmworks.planned import Plan, PlannedTask
 from slmworks.recipe import Recipe

@@ -16,6 +16,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT, RUN
 from slmworks.engines.airflow.jobs import (
     REFUSED,
@@ -30,7 +31,6 @@ from slmworks.engines.airflow.jobs import (
 )
 from slmworks.engines.airflow.line import Line
 from slmworks.engines.settings import seconds
-from slmworks.errors import BadRequest
 from slmworks.process import PARENT
 
 if TYPE_CHECKING:

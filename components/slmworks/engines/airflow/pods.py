@@ -3,10 +3,10 @@
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.jobs import REFUSED, Job, failure, refused, told
 from slmworks.engines.airflow.line import Line
 from slmworks.engines.settings import Pod
-from slmworks.errors import BadRequest
 
 if find_spec("airflow.providers.cncf") is None or find_spec("airflow.providers.cncf.kubernetes") is None:
     raise BadRequest(

@@ -10,10 +10,10 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from slmworks.approve.compared import not_compared
+from slmworks.contract.errors import BadRequest
 from slmworks.decisions import Entry, ModelState, Version, replay
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
 from slmworks.engines.closing import packet_key
-from slmworks.errors import BadRequest
 from slmworks.lineage.records import TaskRecord, run_ids, run_record, task_records
 from slmworks.lineage.tracking import without_credentials
 from slmworks.records import made_by

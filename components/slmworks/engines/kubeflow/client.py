@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
 from slmworks.engines.settings import Kubeflow
-from slmworks.errors import BadRequest, SlmworksError, TaskFailed
 from slmworks.fetch.url import refuse_credentials
 
 IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.stage import output
 from slmworks.planned import PlannedTask
-from slmworks.stage import output
 
 if TYPE_CHECKING:
     from kfp.dsl.base_component import BaseComponent

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 MOUNTS = ("gs", "minio", "s3")
 """Schemes of artifact addresses; the launcher keeps them below /gcs, /minio and /s3."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.bring import reads_disk
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.component import COMMAND, MADE, PASSED, component, container, slots, slug
 from slmworks.engines.kubeflow.pod import equip
 from slmworks.engines.packed import pack
-from slmworks.errors import BadRequest
 from slmworks.fetch import Source
 from slmworks.planned import Plan, PlannedTask
 from slmworks.records import plan_record

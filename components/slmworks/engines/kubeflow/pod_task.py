@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from slmworks.absence import Given, join
-from slmworks.catalog import stage_class
+from slmworks.contract.catalog import stage_class
+from slmworks.contract.manifest import Manifest
+from slmworks.contract.stage import Emit, ports
 from slmworks.engines.kubeflow.component import port_of
 from slmworks.engines.kubeflow.entry import ExecutorInput
 from slmworks.engines.kubeflow.shown import answer
 from slmworks.engines.unwatched import perform
-from slmworks.manifest import Manifest
 from slmworks.process import adopt_environment, usable_cores
 from slmworks.records import made_by
 from slmworks.spec import TaskSpec
-from slmworks.stage import Emit, ports
 from slmworks.store import Store, open_store
 from slmworks.task import Outcome
 

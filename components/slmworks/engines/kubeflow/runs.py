@@ -7,8 +7,8 @@ stopped the run) is written from here.
 import time
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.errors import BadRequest
 from slmworks.engines.closing import Ending, close
-from slmworks.errors import BadRequest
 from slmworks.lineage.records import RunRecord, run_ids, run_record, task_records
 from slmworks.records import utc, write_run
 from slmworks.registry import claimed_user

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from slmworks.artifact import Artifact, Report
+from slmworks.contract.artifact import Artifact, Report
+from slmworks.contract.errors import SlmworksError
 from slmworks.engines.kubeflow.component import CONFUSION, MADE, PAGE, PASSED
 from slmworks.engines.kubeflow.entry import ExecutorInput
-from slmworks.errors import SlmworksError
 from slmworks.lineage.packets import packet
 from slmworks.spec import TaskSpec
 from slmworks.store import Store

@@ -8,8 +8,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from slmworks.errors import BadRequest, SlmworksError, did_you_mean
-from slmworks.stage import Stage, ports
+from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
+from slmworks.contract.stage import Stage, ports
 
 STAGES = (
     "fetch", "curate", "finetune", "distill", "align", "prune", "factorize",

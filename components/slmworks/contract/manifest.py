@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 from pydantic_core import from_json
 
-from slmworks.errors import BadRequest
+from slmworks.contract.errors import BadRequest
 
 
 def _inside(path: str) -> str:

@@ -19,8 +19,8 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict
 
-from slmworks.artifact import Artifact, Files
-from slmworks.docstrings import Documented
+from slmworks.contract.artifact import Artifact, Files
+from slmworks.contract.documented import Documented
 
 if typing.TYPE_CHECKING:
     from slmworks.registry import Registry

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from slmworks.docstrings import docstrings
-from slmworks.errors import BadRequest, did_you_mean
-from slmworks.stage import Stage
+from slmworks.contract.documented import docstrings
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.stage import Stage
 
 
 class OptionError(BadRequest):

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from slmworks.errors import BadRequest
-from slmworks.manifest import File, scan
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import File, scan
 
 HEADER = "slmworks.json"
 """The file in every artifact's folder that says what the folder is."""
