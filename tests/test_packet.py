@@ -6,9 +6,10 @@ import pytest
 from rich.console import Console
 
 from judged import first, quality_report, speed_report
-from slmworks import figures, packet
+from slmworks import packet
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.lineage.ancestry import Edge, Lineage, Node
+from slmworks.numbers import figures
 from slmworks.packet import Background, Made
 from slmworks.packet.dag import HIGH, WIDE, picture
 

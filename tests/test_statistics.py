@@ -4,8 +4,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from benchmarks import gate_error_rates as rates
-from slmworks import statistics
-from slmworks.statistics import Outcomes
+from slmworks.numbers import statistics
+from slmworks.numbers.statistics import Outcomes
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (1, 3), (1245, 1530), (29_000, 30_000)])

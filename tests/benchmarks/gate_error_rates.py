@@ -16,10 +16,10 @@ from math import sqrt
 
 import numpy as np
 
-from slmworks import statistics
 from slmworks.gate.checks import check_champion, check_retention
 from slmworks.gate.slices import Slice, check_slices
-from slmworks.statistics import Outcomes
+from slmworks.numbers import statistics
+from slmworks.numbers.statistics import Outcomes
 
 CONFIDENCE = 0.95
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slmworks import statistics
 from slmworks.contract.errors import BadRequest
 from slmworks.evaluate.predictions import Rows
+from slmworks.numbers import statistics
 
 EXAMPLES = 8
 """How many gained and lost rows a report shows."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from slmworks import statistics
+from slmworks.numbers import statistics
 
 if TYPE_CHECKING:
     from slmworks.evaluate.predictions import Rows

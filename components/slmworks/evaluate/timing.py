@@ -7,7 +7,7 @@ slows both; rounds are what is resampled.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from slmworks.statistics import Estimate
+from slmworks.numbers.statistics import Estimate
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.evaluate import comparison, predictions
-from slmworks.statistics import Outcomes
+from slmworks.numbers.statistics import Outcomes
 
 
 @dataclass(frozen=True)

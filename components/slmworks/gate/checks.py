@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from slmworks import figures, statistics
 from slmworks.contract.errors import BadRequest
 from slmworks.gate.candidates import Candidate, Judged
+from slmworks.numbers import figures, statistics
 
 Outcome = Literal["passed", "inconclusive", "missed"]
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from slmworks import figures, statistics
 from slmworks.contract.artifact import Report, Verdict
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
@@ -24,6 +23,7 @@ from slmworks.gate.checks import (
 )
 from slmworks.gate.rows import candidate_row, champion_row, teacher_row, trivial_rows
 from slmworks.gate.slices import check_slices, slices
+from slmworks.numbers import figures, statistics
 
 __all__ = ["PairedBootstrap"]
 

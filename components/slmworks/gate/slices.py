@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slmworks import figures, statistics
 from slmworks.evaluate.comparison import Comparison
 from slmworks.gate.checks import Check
+from slmworks.numbers import figures, statistics
 
 DRAWS = 40
 """Draws beyond the level that the strictest of many tests decides on, so that it can be reached."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from slmworks import figures
+from slmworks.numbers import figures
 from slmworks.packet.found import Said
 from slmworks.packet.markup import Html, details, el, grid, join
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from slmworks import figures, statistics
 from slmworks.evaluate.comparison import Comparison
 from slmworks.gate.slices import Slice, slices
+from slmworks.numbers import figures, statistics
 from slmworks.packet.found import Found, Said, changed
 from slmworks.packet.markup import Html, details, el, grid, interval, join
 

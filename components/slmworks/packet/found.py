@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from slmworks import figures
 from slmworks.contract.artifact import Report
 from slmworks.evaluate import predictions
 from slmworks.evaluate.comparison import Comparison
+from slmworks.numbers import figures
 
 if TYPE_CHECKING:
     from slmworks.lineage.ancestry import Lineage

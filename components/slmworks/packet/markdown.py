@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slmworks import figures, statistics
 from slmworks.contract.artifact import Report
+from slmworks.numbers import figures, statistics
 from slmworks.packet.found import Found, changed, find
 from slmworks.packet.table import HEADINGS, caption, cells
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from slmworks import figures
+from slmworks.numbers import figures
 from slmworks.packet.found import Found
 from slmworks.packet.markup import Html, el, grid, join
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from slmworks import figures
+from slmworks.numbers import figures
 from slmworks.packet.found import Found
 from slmworks.packet.markup import Html, bar, details, el, grid, interval, join, span_of
 from slmworks.packet.table import HEADINGS, caption, cells

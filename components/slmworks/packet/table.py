@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slmworks import figures
+from slmworks.numbers import figures
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -8,9 +8,9 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from slmworks import figures
 from slmworks.contract.manifest import Manifest
 from slmworks.lineage.records import RunRecord, TaskRecord, relation
+from slmworks.numbers import figures
 from slmworks.packet.markup import Html, details, el, grid, join
 from slmworks_airflow.asked import Asked
 
