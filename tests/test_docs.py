@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from slmworks.contract.errors import BadRequest
-from slmworks.plan import Plan, plan
-from slmworks.recipe import Recipe, Step
+from slmworks.recipe.lower import Plan, plan
+from slmworks.recipe.recipe import Recipe, Step
 
 HEAD = """\
 name: toy

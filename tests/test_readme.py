@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from slmworks.cli.main import COMMANDS
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 
 TEXT = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

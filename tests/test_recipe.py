@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmworks.contract.errors import BadRequest
-from slmworks.recipe import Recipe
+from slmworks.recipe.recipe import Recipe
 
 GOOD = """\
 name: reviews

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from slmworks.contract.artifact import Dataset, Deployment, Files, Model, Release, Report, Verdict
     from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
     from slmworks.contract.stage import Stage, Task
-    from slmworks.plan import Plan, plan
-    from slmworks.recipe import Recipe, Step
+    from slmworks.recipe.lower import Plan, plan
+    from slmworks.recipe.recipe import Recipe, Step
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "contract.artifact": ("Dataset", "Deployment", "Files", "Model", "Release", "Report", "Verdict"),
     "contract.errors": ("BadRequest", "SlmworksError", "TaskFailed"),
-    "plan": ("Plan", "plan"),
-    "recipe": ("Recipe", "Step"),
+    "recipe.lower": ("Plan", "plan"),
+    "recipe.recipe": ("Recipe", "Step"),
     "contract.stage": ("Stage", "Task"),
 }
 

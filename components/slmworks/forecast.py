@@ -7,7 +7,7 @@ from slmworks.absence import absence, present
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.fetch import Source
-from slmworks.plan import Plan, PlannedTask
+from slmworks.recipe.lower import Plan, PlannedTask
 from slmworks.records import find
 from slmworks.registry import Registry
 from slmworks.spec import TaskSpec

@@ -13,7 +13,7 @@ from typing import Any
 import slmworks
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
-from slmworks.planned import Plan
+from slmworks.recipe.plan import Plan
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
 

@@ -5,8 +5,8 @@ import pytest
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import OTHERS, fields, filled
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 
 RECIPE = """\
 name: toy

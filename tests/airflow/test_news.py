@@ -3,8 +3,8 @@
 import pytest
 
 from slmworks.engines.airflow.news import seen_before
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 from slmworks.store import open_store
 from stories import Story
 

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "toy"))
 
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.pipeline import compile_plan
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 
 RECIPE = """\
 name: sweep

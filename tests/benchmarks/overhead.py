@@ -68,8 +68,8 @@ def best(work: Callable[[], object], times: int = 5) -> float:
 
 def recipe(folder: Path, variants: int):
     """A plan with `variants` swept trainings and as many evaluations."""
-    from slmworks.plan import plan as lower
-    from slmworks.recipe import Recipe
+    from slmworks.recipe.lower import plan as lower
+    from slmworks.recipe.recipe import Recipe
 
     swept = ", ".join(f"{{with: {{rate: {(i + 1) / 2000}}}}}" for i in range(variants))
     return lower(Recipe.parse(SWEEP.replace("VARIANTS", swept), folder=folder))

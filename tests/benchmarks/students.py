@@ -48,8 +48,8 @@ def run(recipe: Path, store: str, cores: int) -> tuple[int, dict[str, Manifest]]
     """Run a recipe; its exit code, and what each task made."""
     from slmworks.cli.display import Plain
     from slmworks.engines.local import Run
-    from slmworks.plan import plan
-    from slmworks.recipe import Recipe
+    from slmworks.recipe.lower import plan
+    from slmworks.recipe.recipe import Recipe
     from slmworks.store import open_store
 
     read = Recipe.parse(recipe.read_text(encoding="utf-8"), folder=recipe.parent)

@@ -143,9 +143,9 @@ def test_the_schema_beside_the_recipes_is_fresh(slmworks) -> None:
 
 @pytest.mark.parametrize("recipe", sorted(ROOT.glob("pipelines/*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_recipe_fits_the_schema(recipe: Path) -> None:
-    from slmworks.document import load
-    from slmworks.recipe import Recipe
-    from slmworks.schema import recipe_schema
+    from slmworks.recipe.recipe import Recipe
+    from slmworks.recipe.schema import recipe_schema
+    from slmworks.recipe.yaml_file import load
 
     assert Recipe.read(recipe).steps
     jsonschema.Draft202012Validator(recipe_schema()).validate(
@@ -154,7 +154,7 @@ def test_every_shipped_recipe_fits_the_schema(recipe: Path) -> None:
 
 
 def test_the_schema_completes_options_and_refuses_misspelt_ones() -> None:
-    from slmworks.schema import recipe_schema
+    from slmworks.recipe.schema import recipe_schema
 
     validator = jsonschema.Draft202012Validator(recipe_schema())
     step = {

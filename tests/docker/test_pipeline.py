@@ -16,9 +16,9 @@ from local_kfp import Ended, compiled, run_pipeline
 
 from slmworks.cli.display import Plain
 from slmworks.engines.local import Run
-from slmworks.plan import plan
-from slmworks.planned import Plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.plan import Plan
+from slmworks.recipe.recipe import Recipe
 from slmworks.store import open_store
 
 ROOT = Path(__file__).parents[2]

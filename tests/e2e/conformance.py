@@ -31,8 +31,8 @@ TIMED = ("speed", "gate", "register")
 @click.option("--work", type=click.Path(path_type=Path), help="Keep the stores here, and go on from them.")
 def main(recipe: Path, to: Path | None, cores: int, work: Path | None) -> None:
     """Run RECIPE on the local engine, on Kubeflow (kfp.local) and on Airflow (dag.test), and compare."""
-    from slmworks.plan import plan
-    from slmworks.recipe import Recipe
+    from slmworks.recipe.lower import plan
+    from slmworks.recipe.recipe import Recipe
 
     folder = work.absolute() if work else Path(tempfile.mkdtemp(prefix="conformance-"))
     planned = plan(Recipe.read(recipe))
@@ -58,8 +58,8 @@ def local(recipe: Path, folder: Path, engine: str, cores: int) -> dict[str, str]
     """Task -> digest of what it came to, on the local engine."""
     from slmworks.cli.display import Plain
     from slmworks.engines.local import Run
-    from slmworks.plan import plan
-    from slmworks.recipe import Recipe
+    from slmworks.recipe.lower import plan
+    from slmworks.recipe.recipe import Recipe
     from slmworks.store import open_store
 
     store = open_store(str(folder))

@@ -7,8 +7,8 @@ from local_kfp import compiled, run_pipeline
 
 from slmworks.cli.display import Plain
 from slmworks.engines.local import Run
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 from slmworks.store import open_store
 
 RECIPE = Path(__file__).parent.parent.parent / "pipelines/first-run.yaml"

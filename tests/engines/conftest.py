@@ -14,8 +14,8 @@ import pytest
 from s3 import s3, s3_server, secret  # noqa: F401 - fixtures
 from slmworks.cli.display import Plain
 from slmworks.engines.local import Run
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 from slmworks.store import open_store
 
 TOY = Path(__file__).parent.parent / "toy"

@@ -7,15 +7,15 @@ import pytest
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.engine_file import EngineFile, engine_schema
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "pipelines/engines/kubeflow.yaml"
 
 
 def test_the_shipped_example_is_read_and_fits_the_schema() -> None:
-    from slmworks.document import load
+    from slmworks.recipe.yaml_file import load
 
     engine = EngineFile.read(EXAMPLE)
     assert engine.settings.kubeflow.on_approval == "submit"

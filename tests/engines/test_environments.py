@@ -12,8 +12,8 @@ from slmworks.cli.display import Plain
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.local import Run
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 from slmworks.store import open_store
 
 PLUGIN = '''\

@@ -15,8 +15,8 @@ import yaml
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.pipeline import compile_plan
 from slmworks.engines.packed import unpack
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 from slmworks.spec import TaskSpec
 
 ROOT = Path(__file__).parent.parent.parent

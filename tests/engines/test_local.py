@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from slmworks.contract.errors import BadRequest
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 from slmworks.registry import Registry
 from slmworks.task import Running
 

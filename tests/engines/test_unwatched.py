@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 from slmworks.lineage.records import run_record, task_records
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 
 
 def start(works, task: str, *inputs: str, options: dict | None = None, run: str = "dag.run-1"):

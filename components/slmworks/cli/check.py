@@ -7,8 +7,8 @@ import click
 @click.argument("recipe")
 def check(recipe: str) -> None:
     """Read a recipe, check everything that can be known before it runs, and start nothing."""
-    from slmworks.plan import plan
-    from slmworks.recipe import Recipe
+    from slmworks.recipe.lower import plan
+    from slmworks.recipe.recipe import Recipe
 
     planned = plan(Recipe.read(recipe))
     click.echo(f"{recipe}: fine. {len(planned.recipe.steps)} steps, {len(planned)} tasks.")

@@ -8,7 +8,7 @@ import click
 
 from slmworks.cli.lines import Lines, Rate, clock, progress_words
 from slmworks.contract.manifest import Manifest
-from slmworks.plan import PlannedTask
+from slmworks.recipe.lower import PlannedTask
 from slmworks.task import Outcome
 
 if TYPE_CHECKING:

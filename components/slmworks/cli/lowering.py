@@ -7,7 +7,7 @@ import click
 if TYPE_CHECKING:
     from slmworks.engines.engine_file import EngineFile
     from slmworks.engines.kubeflow.pipeline import Compiled
-    from slmworks.planned import Plan
+    from slmworks.recipe.plan import Plan
     from slmworks.store import Store
 
 LARGE = 1_000_000
@@ -17,8 +17,8 @@ LARGE = 1_000_000
 def planned_for(recipe: str, fresh: tuple[str, ...]) -> "Plan":
     """The recipe's plan; BadRequest for a step to run again that isn't there."""
     from slmworks.contract.errors import BadRequest, did_you_mean
-    from slmworks.plan import plan
-    from slmworks.recipe import Recipe
+    from slmworks.recipe.lower import plan
+    from slmworks.recipe.recipe import Recipe
 
     planned = plan(Recipe.read(recipe))
     for step in fresh:

@@ -8,7 +8,7 @@ import click
 from slmworks.cli.places import engine_file_option, store_option, the_store
 
 if TYPE_CHECKING:
-    from slmworks.plan import PlannedTask
+    from slmworks.recipe.lower import PlannedTask
 
 
 @click.command()
@@ -24,9 +24,9 @@ def plan(recipe: str, engine_path: str | None, store_url: str, cores: int | None
     from slmworks.cli.display import summary_words
     from slmworks.cli.lines import clock
     from slmworks.forecast import forecast
-    from slmworks.plan import plan as lower
     from slmworks.process import usable_cores
-    from slmworks.recipe import Recipe
+    from slmworks.recipe.lower import plan as lower
+    from slmworks.recipe.recipe import Recipe
 
     planned = lower(Recipe.read(recipe))
     rows = forecast(planned, the_store(store_url, engine_path), cores=cores or usable_cores())

@@ -13,7 +13,7 @@ def schema(what: str) -> None:
     Put its file's name in the first line: # yaml-language-server: $schema=recipe.schema.json
     """
     from slmworks.engines.engine_file import engine_schema
-    from slmworks.schema import recipe_schema
+    from slmworks.recipe.schema import recipe_schema
 
     made = recipe_schema() if what == "recipe" else engine_schema()
     click.echo(json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True))

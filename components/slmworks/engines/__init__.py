@@ -1,1 +1,1 @@
-"""Where a plan runs. Each engine is a short loop over `slmworks.plan.Plan`."""
+"""Where a plan runs. Each engine is a short loop over `slmworks.recipe.plan.Plan`."""

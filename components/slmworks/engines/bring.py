@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.stage import Emit
 from slmworks.fetch import Source
-from slmworks.planned import Plan
 from slmworks.process import usable_cores
+from slmworks.recipe.plan import Plan
 from slmworks.store import Store
 from slmworks.task import Running
 

@@ -23,10 +23,10 @@ from pydantic import BaseModel, ValidationError
 from slmworks.contract.catalog import STAGES
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError
-from slmworks.document import Where, load, place, read_text
 from slmworks.engines.settings import Pod, Reviewer, Settings
 from slmworks.fetch.url import refuse_credentials
-from slmworks.planned import PlannedTask
+from slmworks.recipe.plan import PlannedTask
+from slmworks.recipe.yaml_file import Where, load, place, read_text
 from slmworks.store import Store, open_store
 
 if typing.TYPE_CHECKING:

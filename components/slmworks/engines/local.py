@@ -21,8 +21,8 @@ from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.uploader import Uploader
 from slmworks.fetch import Source
 from slmworks.lineage import alive
-from slmworks.plan import Plan, PlannedTask
 from slmworks.process import sweep
+from slmworks.recipe.lower import Plan, PlannedTask
 from slmworks.records import find, plan_record, utc, write_record, write_run
 from slmworks.registry import Registry, claimed_user
 from slmworks.spec import TaskSpec

@@ -9,7 +9,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.line import Line, name_of
 from slmworks.engines.airflow.shown import task_page
 from slmworks.engines.settings import Pod
-from slmworks.planned import PlannedTask
+from slmworks.recipe.plan import PlannedTask
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Asset, BaseOperator

@@ -9,8 +9,8 @@ from slmworks.engines.airflow.build import Build, approvals, champion
 from slmworks.engines.airflow.form import RUN, fields
 from slmworks.engines.airflow.line import Line
 from slmworks.engines.airflow.shown import dag_page
-from slmworks.plan import plan
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, AssetAny

@@ -10,8 +10,8 @@ from typing import Any
 
 from slmworks.contract.catalog import plugin
 from slmworks.contract.errors import BadRequest, did_you_mean
-from slmworks.planned import Plan, PlannedTask
-from slmworks.recipe import Recipe
+from slmworks.recipe.plan import Plan, PlannedTask
+from slmworks.recipe.recipe import Recipe
 
 OTHERS = "with"
 """The field for options that the recipe doesn't set."""

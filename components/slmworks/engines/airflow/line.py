@@ -16,9 +16,9 @@ from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import filled
 from slmworks.engines.engine_file import CORE, EngineFile
 from slmworks.engines.packed import pack
-from slmworks.plan import plan
-from slmworks.planned import Plan, PlannedTask
-from slmworks.recipe import Recipe
+from slmworks.recipe.lower import plan
+from slmworks.recipe.plan import Plan, PlannedTask
+from slmworks.recipe.recipe import Recipe
 from slmworks.records import plan_record
 from slmworks.store import Store
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from slmworks.lineage.records import RunRecord, TaskRecord, run_ids, run_record
-from slmworks.planned import Plan
+from slmworks.recipe.plan import Plan
 from slmworks.store import Store
 
 ENDED = ("done", "refused")

@@ -2,7 +2,7 @@
 
 import json
 
-from slmworks.planned import Plan, PlannedTask
+from slmworks.recipe.plan import Plan, PlannedTask
 
 
 def dag_page(plan: Plan) -> str:

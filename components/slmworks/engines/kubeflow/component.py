@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.stage import output
-from slmworks.planned import PlannedTask
+from slmworks.recipe.plan import PlannedTask
 
 if TYPE_CHECKING:
     from kfp.dsl.base_component import BaseComponent

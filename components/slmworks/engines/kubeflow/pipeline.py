@@ -19,7 +19,7 @@ from slmworks.engines.kubeflow.component import COMMAND, MADE, PASSED, component
 from slmworks.engines.kubeflow.pod import equip
 from slmworks.engines.packed import pack
 from slmworks.fetch import Source
-from slmworks.planned import Plan, PlannedTask
+from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.records import plan_record
 from slmworks.task import identify
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from slmworks.contract.catalog import STAGES, plugins, stage_class
 from slmworks.contract.stage import ports
-from slmworks.recipe import NAME, WORDS
+from slmworks.recipe.recipe import NAME, WORDS
 
 
 def recipe_schema() -> dict[str, Any]:

@@ -8,10 +8,10 @@ import graphlib
 from collections.abc import Mapping
 
 from slmworks.contract.errors import BadRequest
-from slmworks.draft import Draft
-from slmworks.formats import check_formats
-from slmworks.planned import Plan, PlannedTask
-from slmworks.recipe import Recipe
+from slmworks.recipe.compatibility import check_formats
+from slmworks.recipe.plan import Plan, PlannedTask
+from slmworks.recipe.recipe import Recipe
+from slmworks.recipe.step import Draft
 
 __all__ = ["Plan", "PlannedTask", "plan"]
 

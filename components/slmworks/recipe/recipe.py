@@ -4,7 +4,7 @@
       student: {stage: distill, uses: logit-kd, from: {teacher: teacher, data: curate}, with: {epochs: 2}}
 
 Reading checks the shape of the file (and remembers the line of every word); what the words mean is
-checked by `slmworks.plan`. YAML 1.2, duplicate keys refused, no anchors, tags or merges.
+checked by `slmworks.recipe.lower`. YAML 1.2, duplicate keys refused, no anchors, tags or merges.
 """
 
 import re
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, did_you_mean
-from slmworks.document import Where, load, place, read_text
+from slmworks.recipe.yaml_file import Where, load, place, read_text
 
 WORDS = ("stage", "uses", "with", "from", "sweep")
 TOP = ("name", "description", "steps")

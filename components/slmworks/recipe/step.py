@@ -14,8 +14,8 @@ from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError, configure
 from slmworks.contract.stage import Port, Stage, output, ports
 from slmworks.fetch import Source
-from slmworks.planned import PlannedTask
-from slmworks.recipe import Recipe, Step
+from slmworks.recipe.plan import PlannedTask
+from slmworks.recipe.recipe import Recipe, Step
 
 SINGLE = ("register", "approve", "deploy")
 """Stages that act on the world once: they refuse to fan out."""

@@ -1,4 +1,4 @@
-"""A plan: flat tasks and edges, ready for any engine. Values only; `slmworks.plan` makes them."""
+"""A plan: flat tasks and edges, ready for any engine. Values only; `slmworks.recipe.lower` makes them."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from slmworks.contract.options import plain
 from slmworks.contract.stage import Stage
 from slmworks.fetch import Source
 from slmworks.identity import code_digest
-from slmworks.recipe import Recipe
+from slmworks.recipe.recipe import Recipe
 from slmworks.registry import Registry
 from slmworks.spec import TaskSpec
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import output
-from slmworks.planned import PlannedTask
-from slmworks.recipe import Recipe
+from slmworks.recipe.plan import PlannedTask
+from slmworks.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""From a recipe's file to a plan of tasks."""
