@@ -9,7 +9,7 @@ import numpy as np
 
 from slmworks.contract.artifact import Model, Release, Verdict
 from slmworks.register.release import MlflowRelease
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import Store
 from slmworks.testing import Bench, sealed
 

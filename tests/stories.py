@@ -8,7 +8,7 @@ from releases import LABELS, commit, word_counter
 from slmworks.contract.artifact import Artifact, Dataset, Files, Model, Report, Verdict
 from slmworks.contract.manifest import Manifest, scan
 from slmworks.register.release import MlflowRelease
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import Store
 from slmworks.testing import Bench
 

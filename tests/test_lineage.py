@@ -13,7 +13,7 @@ from releases import BY
 from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.lineage import lineage_of, render, sync
 from slmworks.lineage.tracking import Tracking, connect, without_credentials
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from stories import CURVE, Story
 

@@ -7,7 +7,7 @@ import multiprocessing
 import pytest
 
 from slmworks.contract.errors import BadRequest, CorruptObject
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 
 BY = {"who": "ada", "how": "claimed: user name of the command line"}

@@ -12,8 +12,8 @@ from releases import BY, approve, edit, register, verdict_on, word_counter
 from slmworks.approve.log import ApprovalLog
 from slmworks.contract.errors import BadRequest
 from slmworks.register.release import MlflowRelease
-from slmworks.registry import Registry
-from slmworks.release import approved_release, build, digests, wrapper_digest
+from slmworks.registry.log import Registry
+from slmworks.registry.release import approved_release, build, digests, wrapper_digest
 from slmworks.store import open_store
 from slmworks.testing import Bench
 

@@ -9,7 +9,7 @@ from slmworks.contract.manifest import Manifest
 from slmworks.fetch import Source
 from slmworks.recipe.lower import Plan, PlannedTask
 from slmworks.records import find
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
 from slmworks.task import identify

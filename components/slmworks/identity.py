@@ -21,9 +21,9 @@ from slmworks.contract.catalog import STAGES
 from slmworks.contract.manifest import File, Manifest, tree_digest
 from slmworks.contract.stage import Stage
 
-ROOMS = ("slmworks.contract.", "slmworks.store.")
-FACES = frozenset({"slmworks", "slmworks.contract", "slmworks.store"}) | frozenset(
-    f"slmworks.{name}" for name in (*STAGES, "decisions", "identity", "process", "registry", "testing")
+ROOMS = ("slmworks.contract.", "slmworks.registry.", "slmworks.store.")
+FACES = frozenset({"slmworks", "slmworks.contract", "slmworks.registry", "slmworks.store"}) | frozenset(
+    f"slmworks.{name}" for name in (*STAGES, "identity", "process", "testing")
 )
 """Modules of the core that every plugin relies on; they are not part of any plugin's code."""
 

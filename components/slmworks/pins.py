@@ -7,7 +7,7 @@ asks writes down what it found, and the others read that.
 import json
 
 from slmworks.fetch import Source
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import Store
 
 

@@ -28,7 +28,7 @@ from slmworks.inputs import open_input, require_whole
 from slmworks.pins import pin
 from slmworks.process import lease, scratch_folder
 from slmworks.records import adopt, find, utc, write_record
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.spec import TaskSpec
 from slmworks.store import Store, open_store
 

@@ -8,7 +8,7 @@ from test_first_line import Line
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.lineage.records import run_ids, run_record, task_records
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 
 ENGINE = """\

@@ -30,8 +30,8 @@ from pathlib import Path
 import psutil
 
 from slmworks.process import usable_cores
-from slmworks.registry import Registry
-from slmworks.release import approved_release
+from slmworks.registry.log import Registry
+from slmworks.registry.release import approved_release
 from slmworks.store import Store, open_store
 
 sys.path.insert(0, str(Path(__file__).parent.parent))

@@ -10,10 +10,9 @@ import pytest
 
 from releases import BY, approve, edit, register, word_counter
 from s3 import s3, s3_server  # noqa: F401 - fixtures
-from slmworks import pulled
 from slmworks.cli.main import main
 from slmworks.contract.manifest import scan
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry, pulled
 from slmworks.store import open_store
 from slmworks_serve.visit import ask
 

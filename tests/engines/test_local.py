@@ -11,7 +11,7 @@ import pytest
 from slmworks.contract.errors import BadRequest
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.task import Running
 
 

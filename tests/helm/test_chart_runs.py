@@ -9,7 +9,7 @@ import pytest
 from chart import objects, pods
 
 from releases import approve, register, word_counter
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks_serve.visit import ask
 

@@ -7,7 +7,7 @@ import pytest
 from cluster_api import NAMESPACE, FakeCluster
 
 from releases import approve, register, word_counter
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks.testing import Bench
 

@@ -9,7 +9,7 @@ from releases import approve
 from slmworks.cli.decide import rollback
 from slmworks.cli.deploy import deploy
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 
 
 @pytest.fixture

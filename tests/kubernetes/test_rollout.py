@@ -12,7 +12,7 @@ from releases import BY, approve, edit
 from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
 from slmworks.deploy.again import deploy as deploy_again
 from slmworks.deploy.again import deployer
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks_kubernetes import cluster as cluster_module
 from slmworks_kubernetes.cluster import Cluster
 from slmworks_kubernetes.deploy import DeployKubernetes, rollout

@@ -10,7 +10,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.lineage import sync
 from slmworks.lineage.aliases import Shown, glance, refuse_moved_champion
 from slmworks.lineage.tracking import connect
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from stories import Story
 
 

@@ -35,7 +35,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if ready := os.environ.get("SLMWORKS_TEST_VENV"):
         return Path(ready) / "bin"
     folder = tmp_path_factory.mktemp("alone")
-    from slmworks.release import build
+    from slmworks.registry.release import build
 
     (folder / "release").mkdir()
     build(folder / "release", word_counter(folder / "model"))

@@ -11,7 +11,7 @@ from slmworks.lineage import sync
 from slmworks.lineage.aliases import Shown, glance
 from slmworks.lineage.held import upload
 from slmworks.lineage.tracking import connect
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 
 pytestmark = pytest.mark.slow
 

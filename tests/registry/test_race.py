@@ -10,7 +10,7 @@ from releases import BY
 from servers import MlflowServer
 from slmworks.lineage import sync
 from slmworks.lineage.tracking import connect
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from stories import Story
 

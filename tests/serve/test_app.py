@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from releases import word_counter
-from slmworks.release import EXAMPLE, build
+from slmworks.registry.release import EXAMPLE, build
 from slmworks_serve.app import Service, create_app
 from slmworks_serve.limits import Limits
 from slmworks_serve.model import Served, load

@@ -7,7 +7,7 @@ import pytest
 
 from releases import approve, edit, register, word_counter
 from slmworks.contract.errors import BadRequest
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks.testing import Bench
 from slmworks_serve.deploy import DeployServer

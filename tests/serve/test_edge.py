@@ -10,7 +10,7 @@ import venv
 import pytest
 
 from releases import approve, edit, register, word_counter
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks.testing import Bench
 from slmworks_serve.edge import DeployEdge

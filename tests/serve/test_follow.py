@@ -4,8 +4,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from releases import BY, approve, edit
-from slmworks.registry import Registry
-from slmworks.release import approved_release
+from slmworks.registry.log import Registry
+from slmworks.registry.release import approved_release
 from slmworks_serve.app import Service, create_app
 from slmworks_serve.follow import Follow
 from slmworks_serve.model import Served, load

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from releases import BY, approve
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 
 SERVE = """
 import json, sys

@@ -14,7 +14,7 @@ import pytest
 from slmworks.contract.errors import BadRequest, CorruptObject, TaskFailed
 from slmworks.contract.manifest import File, Manifest, scan, tree_digest
 from slmworks.records import adopt, find
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks.store.objects import ObjectStore
 

@@ -9,7 +9,7 @@ from slmworks.contract.artifact import Artifact
 from slmworks.contract.errors import BadRequest, CorruptObject
 
 if TYPE_CHECKING:
-    from slmworks.decisions import ModelState, Version
+    from slmworks.registry.state import ModelState, Version
     from slmworks.store import Store
 
 

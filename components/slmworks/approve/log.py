@@ -5,7 +5,7 @@ from typing import ClassVar
 from slmworks.approve import Approve
 from slmworks.contract.artifact import Release
 from slmworks.contract.stage import Task
-from slmworks.release import require_approved
+from slmworks.registry.release import require_approved
 
 __all__ = ["ApprovalLog"]
 

@@ -18,7 +18,7 @@ from slmworks.contract.errors import BadRequest
 if TYPE_CHECKING:
     from slmworks.deploy import Deploy
     from slmworks.engines.engine_file import EngineFile
-    from slmworks.registry import Registry
+    from slmworks.registry.log import Registry
     from slmworks.store import Store
 
 because_option = click.option("--because", "why", required=True, help="The reason, for those who come later.")
@@ -144,7 +144,7 @@ def _decide(
     uncompared: bool = False,
 ) -> int:
     """Write the decision down and show it; returns the version that it is about."""
-    from slmworks.registry import Registry, claimed_user
+    from slmworks.registry.log import Registry, claimed_user
 
     registry = Registry(store)
     who = user or claimed_user()[0]

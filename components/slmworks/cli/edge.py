@@ -22,8 +22,8 @@ def edge(name: str, version: int | None, folder: Path, engine_path: str | None, 
     edited.
     """
     from slmworks.contract.errors import BadRequest
-    from slmworks.registry import Registry
-    from slmworks.release import approved_release
+    from slmworks.registry.log import Registry
+    from slmworks.registry.release import approved_release
 
     try:
         from slmworks_serve.edge import export

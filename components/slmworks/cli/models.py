@@ -7,7 +7,7 @@ import click
 from slmworks.cli.places import engine_file_option, store_option, the_store, tracking_option, tracking_uri
 
 if TYPE_CHECKING:
-    from slmworks.decisions import Version
+    from slmworks.registry.state import Version
     from slmworks.store import Store
 
 
@@ -26,7 +26,7 @@ def models(
 ) -> None:
     """List every registered model: champion, candidate, previous, and who decided what and why."""
     from slmworks.cli.console import columns, console
-    from slmworks.registry import Registry
+    from slmworks.registry.log import Registry
 
     store = the_store(store_url, engine_path)
     if verify is not None:
@@ -62,7 +62,7 @@ def models(
 
 def _verify(store: "Store", name: str | None, which: str, uri: str) -> None:
     from slmworks.contract.errors import BadRequest, CorruptObject, did_you_mean
-    from slmworks.registry import Registry
+    from slmworks.registry.log import Registry
 
     if name is None or not uri:
         raise BadRequest("--verify needs a NAME, and MLflow to ask: slmworks models NAME --verify champion")

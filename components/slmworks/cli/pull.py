@@ -29,8 +29,8 @@ def pull(
     The approval log is asked and every file that was copied is hashed. What is not approved (any more), or
     was edited, is refused, and nothing stays in the folder.
     """
-    from slmworks.pulled import pull as fetch
-    from slmworks.registry import Registry
+    from slmworks.registry.log import Registry
+    from slmworks.registry.pulled import pull as fetch
 
     wanted = _hex(digest)
     registry = Registry(the_store(store_url, engine_path))

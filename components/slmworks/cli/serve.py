@@ -75,7 +75,7 @@ def serve(
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from None
     asked = Limits.model_validate({key: value for key, value in limits.items() if value is not None})
     if folder is not None:
-        from slmworks.pulled import pulled
+        from slmworks.registry.pulled import pulled
 
         _refuse_beside_from()
         approved = pulled(folder, name)

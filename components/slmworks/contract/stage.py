@@ -23,7 +23,7 @@ from slmworks.contract.artifact import Artifact, Files
 from slmworks.contract.documented import Documented
 
 if typing.TYPE_CHECKING:
-    from slmworks.registry import Registry
+    from slmworks.registry.log import Registry
 
 A = TypeVar("A", bound=Artifact)
 

@@ -13,8 +13,8 @@ from slmworks.contract.options import configure
 from slmworks.contract.stage import Emit, Task
 from slmworks.deploy import Deploy
 from slmworks.process import scratch_folder
-from slmworks.registry import Registry
-from slmworks.release import approved_release
+from slmworks.registry.log import Registry
+from slmworks.registry.release import approved_release
 
 if TYPE_CHECKING:
     from slmworks.store import Store

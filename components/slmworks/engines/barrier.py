@@ -3,7 +3,7 @@
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.lineage.aliases import refuse_moved_champion
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.task import Outcome
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.lineage.records import RunRecord, TaskRecord, run_record, task_records
 from slmworks.records import run_bytes, utc, write_record, write_run
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
 from slmworks.task import HAVE

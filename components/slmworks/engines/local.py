@@ -24,7 +24,7 @@ from slmworks.lineage import alive
 from slmworks.process import sweep
 from slmworks.recipe.lower import Plan, PlannedTask
 from slmworks.records import find, plan_record, utc, write_record, write_run
-from slmworks.registry import Registry, claimed_user
+from slmworks.registry.log import Registry, claimed_user
 from slmworks.spec import TaskSpec
 from slmworks.store import Store
 from slmworks.task import HAVE, Outcome, digests_of, identify

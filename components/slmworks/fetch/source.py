@@ -17,7 +17,7 @@ from slmworks.fetch import local
 from slmworks.fetch.url import refuse_credentials, refuse_unknown_scheme
 
 if TYPE_CHECKING:
-    from slmworks.registry import Registry
+    from slmworks.registry.log import Registry
 
 Kind = Literal["local", "url", "hf", "pypi", "registry"]
 

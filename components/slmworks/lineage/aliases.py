@@ -20,10 +20,10 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from slmworks.contract.errors import BadRequest
-from slmworks.decisions import ModelState, replay
+from slmworks.registry.state import ModelState, replay
 
 if TYPE_CHECKING:
-    from slmworks.registry import Registry
+    from slmworks.registry.log import Registry
 
 SHOWN = "slmworks.shown"
 """Tag of a registered model: how many entries of the log its aliases were drawn from."""

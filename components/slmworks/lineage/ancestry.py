@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.manifest import Manifest
-from slmworks.decisions import Version
 from slmworks.lineage.records import relation, run_ids, task_records
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
+from slmworks.registry.state import Version
 
 if TYPE_CHECKING:
     from slmworks.store import Store

@@ -14,10 +14,10 @@ from slmworks.contract.manifest import File, scan
 from slmworks.lineage.packets import folder_or_none
 from slmworks.lineage.tracking import Tracking
 from slmworks.process import scratch_folder
-from slmworks.release import Digests, digests_of
+from slmworks.registry.release import Digests, digests_of
 
 if TYPE_CHECKING:
-    from slmworks.registry import Entry
+    from slmworks.registry.log import Entry
     from slmworks.store import Store
 
 PLACE = "release"

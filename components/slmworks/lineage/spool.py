@@ -14,7 +14,7 @@ from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
 from slmworks.lineage.alive import close_dead
 from slmworks.lineage.records import run_ids, run_record, task_records
 from slmworks.process import lease
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 
 if TYPE_CHECKING:

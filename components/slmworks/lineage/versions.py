@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slmworks.decisions import ModelState, Version
 from slmworks.lineage.aliases import SHOWN, VERSION, Shown, moved
 from slmworks.lineage.ancestry import lineage_of, render
 from slmworks.lineage.packets import folder_or_none, packet
 from slmworks.lineage.runs import DIGEST, PAGE, RELEASE
 from slmworks.lineage.tracking import Tracking
+from slmworks.registry.state import ModelState, Version
 
 if TYPE_CHECKING:
     from slmworks.store import Store

@@ -13,7 +13,7 @@ from slmworks.contract.stage import Stage
 from slmworks.fetch import Source
 from slmworks.identity import code_digest
 from slmworks.recipe.recipe import Recipe
-from slmworks.registry import Registry
+from slmworks.registry.log import Registry
 from slmworks.spec import TaskSpec
 
 

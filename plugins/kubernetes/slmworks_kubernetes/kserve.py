@@ -10,8 +10,8 @@ from pydantic import PositiveInt
 from slmworks.contract.artifact import Deployment, Release
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
-from slmworks.decisions import Entry
 from slmworks.deploy import Deploy
+from slmworks.registry.state import Entry
 from slmworks_kubernetes.cluster import Absent, Cluster
 from slmworks_kubernetes.inference_service import Wanted, inference_service
 from slmworks_kubernetes.pin import DEPLOYMENT, INFERENCE_SERVICE, pinned

@@ -5,8 +5,8 @@ from typing import Any
 
 from slmworks.contract.artifact import Deployment, Release
 from slmworks.contract.stage import Task
-from slmworks.decisions import Entry
-from slmworks.release import require_approved
+from slmworks.registry.release import require_approved
+from slmworks.registry.state import Entry
 
 __all__ = ["approved", "record"]
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from slmworks.release import EXAMPLE
+from slmworks.registry.release import EXAMPLE
 from slmworks_serve.batches import Batches
 from slmworks_serve.classify import Classify
 from slmworks_serve.limits import Limits

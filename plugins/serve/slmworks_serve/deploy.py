@@ -8,7 +8,7 @@ from slmworks.contract.artifact import Deployment, Release
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.deploy import Deploy
-from slmworks.release import EXAMPLE, Approved, require_approved
+from slmworks.registry.release import EXAMPLE, Approved, require_approved
 from slmworks_serve.run import server
 from slmworks_serve.visit import ask, running
 

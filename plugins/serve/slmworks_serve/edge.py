@@ -17,9 +17,9 @@ from slmworks.contract.artifact import Deployment, Release
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import file_digest
 from slmworks.contract.stage import Task
-from slmworks.decisions import Entry
 from slmworks.deploy import Deploy
-from slmworks.release import EXAMPLE, Approved, require_approved
+from slmworks.registry.release import EXAMPLE, Approved, require_approved
+from slmworks.registry.state import Entry
 
 __all__ = ["DeployEdge", "export", "write"]
 

@@ -10,8 +10,8 @@ import threading
 import time
 
 from slmworks.contract.errors import SlmworksError
-from slmworks.registry import ModelState, Registry
-from slmworks.release import approved_release
+from slmworks.registry.log import ModelState, Registry
+from slmworks.registry.release import approved_release
 from slmworks_serve.app import Service
 from slmworks_serve.model import Served, load
 from slmworks_serve.pace import paced

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from slmworks.release import EXAMPLE, Approved
+from slmworks.registry.release import EXAMPLE, Approved
 
 if TYPE_CHECKING:
     from slmworks.runtimes.onnx_classifier import OnnxClassifier

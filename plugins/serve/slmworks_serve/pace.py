@@ -7,7 +7,7 @@ its activations no longer fit a core's cache.
 import time
 from dataclasses import replace
 
-from slmworks.release import EXAMPLE
+from slmworks.registry.release import EXAMPLE
 from slmworks_serve.model import Loaded
 
 SECONDS = 0.05

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, model_val
 from pydantic.json_schema import models_json_schema
 
 from slmworks.contract.documented import Documented
-from slmworks.release import EXAMPLE
+from slmworks.registry.release import EXAMPLE
 from slmworks_serve.limits import Limits, Refused
 from slmworks_serve.model import Served
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.process import usable_cores
-from slmworks.registry import Registry
-from slmworks.release import Approved, approved_release
+from slmworks.registry.log import Registry
+from slmworks.registry.release import Approved, approved_release
 from slmworks_serve.app import Service, create_app
 from slmworks_serve.follow import Follow
 from slmworks_serve.limits import Limits

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.registry import Registry
-from slmworks.release import Approved, approved_release
+from slmworks.registry.log import Registry
+from slmworks.registry.release import Approved, approved_release
 from slmworks_serve.run import listen, server
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.engines.closing import Ending, close
 from slmworks.lineage.records import RunRecord, run_ids, run_record, task_records
 from slmworks.records import utc, write_run
-from slmworks.registry import claimed_user
+from slmworks.registry.log import claimed_user
 
 if TYPE_CHECKING:
     from slmworks.engines.kubeflow.client import Pipelines

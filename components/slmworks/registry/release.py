@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.artifact import HEADER, Model
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import File, scan, tree_digest
-from slmworks.registry import Entry, Registry
+from slmworks.registry.log import Entry, Registry
 
 if TYPE_CHECKING:
-    from slmworks.decisions import ModelState, Version
+    from slmworks.registry.state import ModelState, Version
 
 EXAMPLE = "I would buy this again without thinking twice."
 """The text of every release's input example."""

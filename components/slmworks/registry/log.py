@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from slmworks.contract.errors import BadRequest, CorruptObject, did_you_mean
-from slmworks.decisions import Action, Entry, ModelState, Version, replay
+from slmworks.registry.state import Action, Entry, ModelState, Version, replay
 
 if TYPE_CHECKING:
     from slmworks.store import Store

@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slmworks.contract.artifact import HEADER
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
-from slmworks.decisions import Entry
-from slmworks.registry import Registry
-from slmworks.release import Approved, chosen, digests, require_approved
+from slmworks.registry.log import Registry
+from slmworks.registry.release import Approved, chosen, digests, require_approved
+from slmworks.registry.state import Entry
 
 APPROVAL = "approval.json"
 RELEASE = "release"
