@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from s3 import Server, s3, s3_server, secret  # noqa: F401 - fixtures
+from slmworks.store.address import open_store
 from slmworks.store.objects import ObjectStore
-from slmworks.store.place import open_store
 
 
 @pytest.fixture

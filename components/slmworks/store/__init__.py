@@ -4,7 +4,7 @@ Back ends that cannot create a key only if it is absent are refused: commits, le
 numbers and the approval log all stand on that one verb.
 """
 
+from slmworks.store.address import open_store
 from slmworks.store.contract import Store
-from slmworks.store.place import open_store
 
 __all__ = ["Store", "open_store"]

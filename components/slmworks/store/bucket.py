@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
+from slmworks.store.answers import code_of, no_exclusive_create, told
 from slmworks.store.credentials import from_profile
-from slmworks.store.told import code_of, no_exclusive_create, told
 
 PART = 8 * 2**20
 """Bytes of one request when a file is sent or fetched in parts."""
