@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slmworks.contract.artifact import HEADER, Artifact, Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import File, Manifest, tree_digest
-from slmworks.spec import TaskSpec
+from slmworks.execution.spec import TaskSpec
 
 FILES = (File(path="a/model.onnx", size=3, sha256="0" * 64), File(path=HEADER, size=1, sha256="1" * 64))
 GOOD = json.loads(Manifest(kind="Model", format="onnx", digest=tree_digest(FILES), files=FILES).dump())

@@ -96,7 +96,7 @@ def test_a_plan_with_identities_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
         "from slmworks import catalog\n"
-        "from slmworks.identity import code_digest\n"
+        "from slmworks.execution.identity import code_digest\n"
         "[code_digest(p.load()) for s in catalog.STAGES for p in catalog.plugins(s).values()]\n"
         "heavy = {'torch', 'transformers', 'mlflow', 'numpy', 'pyarrow', 'onnxruntime', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from slmworks import identity
 from slmworks.contract.manifest import File, Manifest, tree_digest
-from slmworks.identity import code_digest, fingerprint, module_digest, read_files
+from slmworks.execution import identity
+from slmworks.execution.identity import code_digest, fingerprint, module_digest, read_files
 
 
 @pytest.fixture

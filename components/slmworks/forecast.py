@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slmworks.absence import absence, present
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
+from slmworks.execution.cache import find
+from slmworks.execution.identity import identify
+from slmworks.execution.missing_inputs import absence, present
+from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.recipe.lower import Plan, PlannedTask
-from slmworks.records import find
 from slmworks.registry.log import Registry
-from slmworks.spec import TaskSpec
 from slmworks.store import Store
-from slmworks.task import identify
 
 
 @dataclass(frozen=True)

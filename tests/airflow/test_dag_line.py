@@ -5,8 +5,8 @@ import pytest
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.line import ENGINE_FILE, Line, run_name
 from slmworks.engines.packed import unpack
-from slmworks.spec import TaskSpec
-from slmworks.task import Running
+from slmworks.execution.run import Running
+from slmworks.execution.spec import TaskSpec
 
 RECIPE = """\
 name: toy

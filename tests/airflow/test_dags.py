@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from homes import ROOT, Home, listed
 
-from slmworks.lineage.records import run_ids, run_record, task_records
+from slmworks.execution.records import run_ids, run_record, task_records
 from slmworks.store import open_store
 
 RECIPE = """\

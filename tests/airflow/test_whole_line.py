@@ -7,7 +7,7 @@ from homes import listed
 from test_first_line import Line
 
 from slmworks.contract.artifact import Dataset, Model
-from slmworks.lineage.records import run_ids, run_record, task_records
+from slmworks.execution.records import run_ids, run_record, task_records
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 

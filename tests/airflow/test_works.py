@@ -19,7 +19,7 @@ from test_first_line import Line
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.engines.airflow.line import run_name
-from slmworks.lineage.records import run_record, task_records
+from slmworks.execution.records import run_record, task_records
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks_airflow.api import Found

@@ -111,7 +111,7 @@ def test_a_task_is_started_with_a_spec_and_manifests(slmworks) -> None:
     slmworks("run", "toy.yaml")
     store = slmworks.folder / ".slmworks"
     record = next(store.glob("runs/*/raw.json"))
-    from slmworks.spec import TaskSpec
+    from slmworks.execution.spec import TaskSpec
 
     spec = TaskSpec(
         run="by-hand",

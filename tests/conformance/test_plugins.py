@@ -11,7 +11,7 @@ from slmworks.contract.artifact import KINDS
 from slmworks.contract.catalog import Plugin
 from slmworks.contract.options import OptionError, configure, plain
 from slmworks.contract.stage import Stage, output, ports
-from slmworks.identity import code_digest
+from slmworks.execution.identity import code_digest
 
 ALL = [plugin for stage in catalog.STAGES for plugin in catalog.plugins(stage).values()]
 IDS = [f"{plugin.stage}/{plugin.name}" for plugin in ALL]

@@ -14,9 +14,9 @@ from containers import DOCKER, FAMILIES, Image, built, call
 
 from slmworks.contract.catalog import plugin
 from slmworks.contract.manifest import Manifest
+from slmworks.execution.identity import code_digest
+from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
-from slmworks.identity import code_digest
-from slmworks.spec import TaskSpec
 
 
 @pytest.fixture(scope="session")

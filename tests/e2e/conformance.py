@@ -84,7 +84,7 @@ def airflow(recipe: Path, folder: Path, engine: str, cores: int) -> dict[str, st
 
     from homes import Home, interpreter
 
-    from slmworks.lineage.records import run_ids, run_record
+    from slmworks.execution.records import run_ids, run_record
     from slmworks.store import open_store
 
     home = Home(folder.with_name("home"), interpreter())
@@ -108,7 +108,7 @@ def airflow(recipe: Path, folder: Path, engine: str, cores: int) -> dict[str, st
 
 def digests(store, run: str) -> dict[str, str]:
     """Task -> digest of what it came to."""
-    from slmworks.lineage.records import task_records
+    from slmworks.execution.records import task_records
 
     return {task.task: task.manifest.digest for task in task_records(store, run) if task.manifest}
 
@@ -116,7 +116,7 @@ def digests(store, run: str) -> dict[str, str]:
 def page(planned, came: Mapping[str, Mapping[str, str]], cores: int) -> str:
     """The table as Markdown."""
     import slmworks
-    from slmworks.identity import cpu_name
+    from slmworks.execution.identity import cpu_name
 
     recipe = planned.recipe
     file = Path(recipe.file)

@@ -12,7 +12,7 @@ from local_kfp import compiled, run_pipeline
 from test_first_line import Line
 
 from slmworks.contract.artifact import Dataset, Model
-from slmworks.lineage.records import task_records
+from slmworks.execution.records import task_records
 from slmworks.store import open_store
 
 ENGINE = """\

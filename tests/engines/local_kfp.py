@@ -13,7 +13,7 @@ import pytest
 
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.pipeline import Compiled, compile_plan
-from slmworks.lineage.records import run_ids, run_record, task_records
+from slmworks.execution.records import run_ids, run_record, task_records
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 from slmworks.store import Store

@@ -15,9 +15,9 @@ import yaml
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.pipeline import compile_plan
 from slmworks.engines.packed import unpack
+from slmworks.execution.spec import TaskSpec
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
-from slmworks.spec import TaskSpec
 
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = Path(__file__).parent / "golden"

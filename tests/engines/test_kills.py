@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from slmworks.contract.manifest import Manifest
-from slmworks.lineage.records import run_ids, task_records
+from slmworks.execution.records import run_ids, task_records
 
 LINE = 2.5
 """Seconds within which the line of toy steps is killed; it takes about as long."""

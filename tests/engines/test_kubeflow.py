@@ -16,10 +16,10 @@ from slmworks.contract.errors import BadRequest
 from slmworks.engines.closing import begin, close
 from slmworks.engines.kubeflow.runs import ENDINGS, note
 from slmworks.engines.packed import pack
-from slmworks.lineage.records import run_ids, run_record
-from slmworks.spec import TaskSpec
+from slmworks.execution.records import run_ids, run_record
+from slmworks.execution.run import Running
+from slmworks.execution.spec import TaskSpec
 from slmworks.store import open_store
-from slmworks.task import Running
 
 
 def test_the_same_digests_as_on_this_machine_and_one_cache(works, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from slmworks.contract.errors import BadRequest
+from slmworks.execution.run import Running
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 from slmworks.registry.log import Registry
-from slmworks.task import Running
 
 
 def test_a_second_run_does_nothing_again(works) -> None:
@@ -188,8 +188,8 @@ def test_a_polite_kill_is_like_ctrl_c(works) -> None:
 
 
 def test_code_that_differs_from_the_plan_is_refused(works) -> None:
-    from slmworks.spec import TaskSpec
-    from slmworks.task import Running
+    from slmworks.execution.run import Running
+    from slmworks.execution.spec import TaskSpec
 
     spec = TaskSpec(
         run="r", id="x", step="x", stage="distill", plugin="toy", code="0" * 64, store=works.store.url
@@ -270,7 +270,7 @@ def _wait_until(true, seconds: float = 60.0) -> None:
 
 
 def test_a_task_that_goes_on_leaves_its_curve_behind(works, monkeypatch) -> None:
-    monkeypatch.setattr("slmworks.task.SPOOL", 0.0)
+    monkeypatch.setattr("slmworks.execution.run.SPOOL", 0.0)
     written: list[dict] = []
     whole = works.store.write
 

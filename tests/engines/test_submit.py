@@ -14,7 +14,7 @@ from kfp_api import FakeKfp  # noqa: E402
 
 from slmworks.engines.closing import close  # noqa: E402
 from slmworks.engines.kubeflow.runs import keep_following, note  # noqa: E402
-from slmworks.lineage.records import run_record  # noqa: E402
+from slmworks.execution.records import run_record  # noqa: E402
 
 ENGINE = """\
 store: .slmworks

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from slmworks.lineage.records import run_record, task_records
+from slmworks.execution.records import run_record, task_records
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 
@@ -74,7 +74,7 @@ def close(told: str) -> subprocess.CompletedProcess:
 
 def test_a_run_that_is_looked_at_again_stays_what_it_was(works) -> None:
     from slmworks.engines.packed import pack
-    from slmworks.records import plan_record
+    from slmworks.recipe.plan import plan_record
 
     start(works, "raw")
     planned = plan(Recipe.read(works.write()))
@@ -89,7 +89,7 @@ def test_a_run_that_is_looked_at_again_stays_what_it_was(works) -> None:
 
 def test_a_run_that_failed_is_seen_by_its_exit_code(works) -> None:
     from slmworks.engines.packed import pack
-    from slmworks.records import plan_record
+    from slmworks.recipe.plan import plan_record
 
     start(works, "curate", "data=@raw")
     planned = plan(Recipe.read(works.write()))

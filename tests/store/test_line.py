@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from releases import register, word_counter
-from slmworks.records import find
+from slmworks.execution.cache import find
 from slmworks.store import open_store
 
 TOY = Path(__file__).parent.parent / "toy"

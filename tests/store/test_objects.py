@@ -13,7 +13,7 @@ import pytest
 
 from slmworks.contract.errors import BadRequest, CorruptObject, TaskFailed
 from slmworks.contract.manifest import File, Manifest, scan, tree_digest
-from slmworks.records import adopt, find
+from slmworks.execution.cache import adopt, find
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks.store.objects import ObjectStore
@@ -198,7 +198,7 @@ UPLOAD = """
 import sys
 from pathlib import Path
 from slmworks.contract.manifest import Manifest, scan
-from slmworks.records import adopt
+from slmworks.execution.records import adopt
 from slmworks.store import open_store
 store, made = open_store(sys.argv[1]), Path(sys.argv[2])
 files = scan(made)

@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
 from slmworks.contract.errors import BadRequest
-from slmworks.lineage.records import run_ids, run_record, task_records
+from slmworks.execution.records import run_ids, run_record, task_records
 
 if TYPE_CHECKING:
     from slmworks.store import Store

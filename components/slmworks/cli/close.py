@@ -26,7 +26,7 @@ def close(what: str | None, orchestrator: str, executor_input: str | None) -> in
     from slmworks.engines.closing import Ending, reopen
     from slmworks.engines.closing import close as end
     from slmworks.engines.packed import unpack
-    from slmworks.lineage.records import run_record
+    from slmworks.execution.records import run_record
     from slmworks.store import open_store
 
     if executor_input is not None:

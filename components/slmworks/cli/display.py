@@ -8,8 +8,8 @@ import click
 
 from slmworks.cli.lines import Lines, Rate, clock, progress_words
 from slmworks.contract.manifest import Manifest
+from slmworks.execution.run import Outcome
 from slmworks.recipe.lower import PlannedTask
-from slmworks.task import Outcome
 
 if TYPE_CHECKING:
     from rich.table import Table

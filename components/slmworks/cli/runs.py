@@ -8,7 +8,7 @@ from slmworks.cli.places import chosen_store, engine_file_option, engine_of, hos
 
 if TYPE_CHECKING:
     from slmworks.engines.engine_file import EngineFile
-    from slmworks.lineage.records import RunRecord, TaskRecord
+    from slmworks.execution.records import RunRecord, TaskRecord
     from slmworks.store import Store
 
 
@@ -24,7 +24,7 @@ def runs(run: str | None, engine_path: str | None, host: str | None, store_url: 
     """
     from slmworks.cli.console import columns, console
     from slmworks.contract.errors import BadRequest, did_you_mean
-    from slmworks.lineage.records import run_ids, run_record, task_records
+    from slmworks.execution.records import run_ids, run_record, task_records
 
     engine = engine_of(engine_path)
     store = chosen_store(store_url, engine)

@@ -96,7 +96,7 @@ def _start(store: "Store", pipelines: "Pipelines", compiled: "Compiled", name: s
 def submit_after(store: "Store", first: str, pipelines: "Pipelines", experiment: str = "") -> str:
     """Submit what follows the approval of what a run registered; returns the new run."""
     from slmworks.engines.kubeflow.runs import following, following_record, note
-    from slmworks.lineage.records import run_record
+    from slmworks.execution.records import run_record
 
     known = run_record(store, first)
     text = following(store, first)
@@ -114,7 +114,7 @@ def follow(store: "Store", pipelines: "Pipelines", run: str) -> int:
     from slmworks.cli.verdict import show_verdicts, show_waiting
     from slmworks.cli.watch import watch
     from slmworks.engines.kubeflow.runs import end
-    from slmworks.lineage.records import run_record, task_records
+    from slmworks.execution.records import run_record, task_records
 
     try:
         state = watch(store, pipelines, run)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from slmworks.contract.manifest import Manifest
-    from slmworks.spec import TaskSpec
-    from slmworks.task import Outcome, Running
+    from slmworks.execution.run import Outcome, Running
+    from slmworks.execution.spec import TaskSpec
 
 
 @click.command()
@@ -44,9 +44,9 @@ def task(
     executor_input: str | None,
 ) -> int:
     """Run one task: find its result in the store, or make it."""
+    from slmworks.execution.run import Running
+    from slmworks.execution.spec import TaskSpec
     from slmworks.process import PARENT, adopt_environment, die_with, usable_cores
-    from slmworks.spec import TaskSpec
-    from slmworks.task import Running
 
     if executor_input is not None:
         return _in_a_pod(executor_input)
@@ -134,10 +134,10 @@ def _emit(events: int | None, task_id: str) -> Any:
 
 
 def _given(inputs: tuple[str, ...], spec: "TaskSpec") -> "dict[str, Manifest | list[Manifest]]":
-    from slmworks.absence import join
     from slmworks.contract.catalog import stage_class
     from slmworks.contract.errors import did_you_mean
     from slmworks.contract.stage import ports
+    from slmworks.execution.missing_inputs import join
 
     known = ports(stage_class(spec.stage))
     pairs: list[tuple[str, Manifest]] = []
@@ -151,7 +151,7 @@ def _given(inputs: tuple[str, ...], spec: "TaskSpec") -> "dict[str, Manifest | l
 
 def _of_a_task(name: str, spec: "TaskSpec") -> "Manifest":
     """A manifest from the store: what a task of this run, or of the run that is named, came to."""
-    from slmworks.records import made_by
+    from slmworks.execution.records import made_by
     from slmworks.store import open_store
 
     run, _, task_id = name.rpartition("/")

@@ -9,7 +9,7 @@ from slmworks.engines.kubeflow.component import slug
 
 if TYPE_CHECKING:
     from slmworks.engines.kubeflow.client import Pipelines, RunState
-    from slmworks.lineage.records import TaskRecord
+    from slmworks.execution.records import TaskRecord
     from slmworks.store import Store
 
 LOOK = (1.0, 10.0)
@@ -21,7 +21,7 @@ MARKS = {"SUCCEEDED": "✓", "FAILED": "✗", "RUNNING": "▸", "SKIPPED": "·",
 
 def watch(store: "Store", pipelines: "Pipelines", run: str) -> "RunState":
     """Look at a run until it has ended, and tell what changed."""
-    from slmworks.lineage.records import run_record
+    from slmworks.execution.records import run_record
 
     known = run_record(store, run)
     names = {slug(edge["id"]): edge["id"] for edge in known.plan} if known else {}
@@ -67,7 +67,7 @@ def _tell(store: "Store", run: str, names: dict[str, str], state: "RunState", to
 
 
 def _record(store: "Store", run: str, task: str) -> "TaskRecord | None":
-    from slmworks.lineage.records import TaskRecord
+    from slmworks.execution.records import TaskRecord
 
     return TaskRecord.read(store, f"runs/{run}/{task}.json")
 

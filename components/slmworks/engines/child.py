@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from slmworks.engines.foreign import ForeignProcess
+from slmworks.execution.spec import TaskSpec
 from slmworks.process import environment
-from slmworks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-CORE = ("slmworks.cli.main", "slmworks.cli.task", "slmworks.task", "slmworks.engines.child")
+CORE = ("slmworks.cli.main", "slmworks.cli.task", "slmworks.execution.run", "slmworks.engines.child")
 """What the fork server holds ready. Nothing heavy, and no plugin: those are read afresh by every task."""
 
 

@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from slmworks.contract.errors import BadRequest, SlmworksError
-from slmworks.lineage.records import RunRecord, TaskRecord, run_record, task_records
-from slmworks.records import run_bytes, utc, write_record, write_run
+from slmworks.execution.records import (
+    RunRecord,
+    TaskRecord,
+    run_bytes,
+    run_record,
+    task_records,
+    utc,
+    write_record,
+    write_run,
+)
+from slmworks.execution.run import HAVE
+from slmworks.execution.spec import TaskSpec
 from slmworks.registry.log import Registry
-from slmworks.spec import TaskSpec
 from slmworks.store import Store
-from slmworks.task import HAVE
 
 Ending = Literal["done", "failed", "stopped"]
 

@@ -12,22 +12,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from slmworks.absence import absence, present
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.manifest import Manifest
 from slmworks.engines.barrier import barrier
 from slmworks.engines.child import Child
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.uploader import Uploader
+from slmworks.execution.cache import find
+from slmworks.execution.identity import identify
+from slmworks.execution.missing_inputs import absence, digests_of, present
+from slmworks.execution.records import utc, write_record, write_run
+from slmworks.execution.run import HAVE, Outcome
+from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.lineage import alive
 from slmworks.process import sweep
 from slmworks.recipe.lower import Plan, PlannedTask
-from slmworks.records import find, plan_record, utc, write_record, write_run
+from slmworks.recipe.plan import plan_record
 from slmworks.registry.log import Registry, claimed_user
-from slmworks.spec import TaskSpec
 from slmworks.store import Store
-from slmworks.task import HAVE, Outcome, digests_of, identify
 
 POLL = 0.2
 """Seconds between two looks at the children when none of them says anything."""

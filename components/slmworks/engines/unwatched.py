@@ -3,15 +3,15 @@
 import time
 from collections.abc import Callable
 
-from slmworks.absence import Given
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.stage import Emit
 from slmworks.engines.closing import begin
 from slmworks.engines.uploader import beside
-from slmworks.records import utc, write_record
-from slmworks.spec import TaskSpec
+from slmworks.execution.missing_inputs import Given
+from slmworks.execution.records import utc, write_record
+from slmworks.execution.run import Outcome, Running
+from slmworks.execution.spec import TaskSpec
 from slmworks.store import Store
-from slmworks.task import Outcome, Running
 
 Perform = Callable[[Running], Outcome]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.manifest import Manifest
-from slmworks.lineage.records import relation, run_ids, task_records
+from slmworks.execution.records import run_ids, task_records
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Version
 
@@ -20,6 +20,30 @@ if TYPE_CHECKING:
 
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
 _VERSION = re.compile(r"(?P<name>[^@/]+)(?:[@/](?P<which>[^@/]+))?")
+
+
+RELATIONS = {
+    ("curate", "data"): "curated-from",
+    ("finetune", "model"): "tuned-from",
+    ("align", "model"): "aligned-from",
+    ("distill", "teacher"): "distilled-from",
+    ("distill", "student"): "initialised-from",
+    ("prune", "model"): "pruned-from",
+    ("factorize", "model"): "factorized-from",
+    ("quantize", "model"): "quantized-from",
+    ("export", "model"): "exported-from",
+    ("evaluate", "model"): "measured",
+    ("evaluate", "data"): "measured-on",
+    ("evaluate", "baseline"): "compared-with",
+    ("gate", "reports"): "decided-on",
+    ("gate", "champion"): "compared-with",
+    ("register", "verdict"): "admitted-by",
+    ("approve", "release"): "approved-from",
+    ("deploy", "release"): "deployed-from",
+}
+"""(stage, port) -> what the result is to that input. Ports with one meaning everywhere are below."""
+
+_PORTS = {"data": "trained-on", "calibration": "calibrated-on", "model": "made-from"}
 
 
 @dataclass(frozen=True)
@@ -193,3 +217,8 @@ def _lines(node: Node, indent: str, how: str, shown: set[str]) -> Iterator[str]:
     for number, edge in enumerate(node.edges, start=1):
         branch = "└─ " if number == len(node.edges) else "├─ "
         yield from _lines(edge.node, stem + branch, edge.relation, shown)
+
+
+def relation(stage: str, port: str) -> str:
+    """What a task's result is to what came in through `port`: `distilled-from`, `trained-on`."""
+    return RELATIONS.get((stage, port)) or _PORTS.get(port, port)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.artifact import Artifact, Dataset, Report, Verdict
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import Manifest
+from slmworks.execution.records import RunRecord, run_ids, run_record, task_records
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, manifests_of
-from slmworks.lineage.records import RunRecord, run_ids, run_record, task_records
 
 if TYPE_CHECKING:
     from slmworks.packet import Background, Made

@@ -10,12 +10,14 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.manifest import Manifest
+from slmworks.execution.records import RunRecord, TaskRecord
+from slmworks.lineage.ancestry import relation
 from slmworks.lineage.held import upload
 from slmworks.lineage.packets import folder_or_none, packet
-from slmworks.lineage.records import RunRecord, TaskRecord, milliseconds, relation
 from slmworks.lineage.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -315,3 +317,8 @@ def _note(run: RunRecord, tasks: Iterable[TaskRecord]) -> str:
             f"| {planned['id']} | {planned['stage']} {planned['plugin']} | {state} | {seconds} | {result} |"
         )
     return "\n".join(lines)
+
+
+def milliseconds(when: str) -> int:
+    """An ISO 8601 time as milliseconds since 1970."""
+    return round(datetime.fromisoformat(when).timestamp() * 1000)

@@ -10,11 +10,11 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.options import plain
 from slmworks.contract.stage import Stage
+from slmworks.execution.identity import code_digest
+from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
-from slmworks.identity import code_digest
 from slmworks.recipe.recipe import Recipe
 from slmworks.registry.log import Registry
-from slmworks.spec import TaskSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,3 +144,14 @@ class Plan:
             if found.intersection(task.needs):
                 found.add(task.id)
         return found - {task_id}
+
+
+def plan_record(plan: Plan) -> dict[str, Any]:
+    """What a run's record says of its plan: the recipe as it was, and every task."""
+    recipe = plan.recipe
+    return {
+        "recipe": recipe.name,
+        "file": recipe.file,
+        "text": recipe.text,
+        "plan": [task.edge() for task in plan],
+    }

@@ -9,7 +9,8 @@ from string import Template
 from typing import Any
 
 from slmworks.contract.manifest import Manifest
-from slmworks.lineage.records import RunRecord, TaskRecord, relation
+from slmworks.execution.records import RunRecord, TaskRecord
+from slmworks.lineage.ancestry import relation
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, details, el, grid, join
 from slmworks_airflow.asked import Asked

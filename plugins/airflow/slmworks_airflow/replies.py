@@ -11,9 +11,9 @@ from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.engines.airflow.line import ENGINE_FILE, TRACKING
 from slmworks.engines.closing import page_key
 from slmworks.engines.engine_file import EngineFile
-from slmworks.lineage.records import TaskRecord, run_record, task_records
+from slmworks.execution.records import TaskRecord, run_record, task_records
+from slmworks.execution.run import HAVE
 from slmworks.store import Store
-from slmworks.task import HAVE
 from slmworks_airflow import tracked
 from slmworks_airflow.asked import Asked
 from slmworks_airflow.pages import run_page, sentence, task_page

@@ -1,7 +1,7 @@
 """Serve the approved champion of a name: verify every file, then listen.
 
 Refuses an unapproved, rejected, rolled-back or edited version before a port is opened. What `slmworks pull`
-brought comes here verified (`slmworks.pulled`).
+brought comes here verified (`slmworks.registry.pulled`).
 """
 
 import contextlib

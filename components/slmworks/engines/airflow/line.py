@@ -17,9 +17,8 @@ from slmworks.engines.airflow.form import filled
 from slmworks.engines.engine_file import CORE, EngineFile
 from slmworks.engines.packed import pack
 from slmworks.recipe.lower import plan
-from slmworks.recipe.plan import Plan, PlannedTask
+from slmworks.recipe.plan import Plan, PlannedTask, plan_record
 from slmworks.recipe.recipe import Recipe
-from slmworks.records import plan_record
 from slmworks.store import Store
 
 ENGINE_FILE = "SLMWORKS_ENGINE_FILE"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from slmworks.lineage.records import RunRecord, TaskRecord, run_ids, run_record
+from slmworks.execution.records import RunRecord, TaskRecord, run_ids, run_record
 from slmworks.recipe.plan import Plan
 from slmworks.store import Store
 

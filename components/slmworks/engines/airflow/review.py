@@ -13,9 +13,8 @@ from slmworks.approve.compared import not_compared
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
 from slmworks.engines.closing import packet_key
-from slmworks.lineage.records import TaskRecord, run_ids, run_record, task_records
+from slmworks.execution.records import TaskRecord, made_by, run_ids, run_record, task_records
 from slmworks.lineage.tracking import without_credentials
-from slmworks.records import made_by
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Entry, ModelState, Version, replay
 from slmworks.store import Store

@@ -18,10 +18,9 @@ from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.component import COMMAND, MADE, PASSED, component, container, slots, slug
 from slmworks.engines.kubeflow.pod import equip
 from slmworks.engines.packed import pack
+from slmworks.execution.identity import identify
 from slmworks.fetch import Source
-from slmworks.recipe.plan import Plan, PlannedTask
-from slmworks.records import plan_record
-from slmworks.task import identify
+from slmworks.recipe.plan import Plan, PlannedTask, plan_record
 
 if TYPE_CHECKING:
     from kfp.dsl import PipelineTask

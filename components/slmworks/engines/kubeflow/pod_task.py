@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from slmworks.absence import Given, join
 from slmworks.contract.catalog import stage_class
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.stage import Emit, ports
@@ -12,11 +11,12 @@ from slmworks.engines.kubeflow.component import port_of
 from slmworks.engines.kubeflow.entry import ExecutorInput
 from slmworks.engines.kubeflow.shown import answer
 from slmworks.engines.unwatched import perform
+from slmworks.execution.missing_inputs import Given, join
+from slmworks.execution.records import made_by
+from slmworks.execution.run import Outcome
+from slmworks.execution.spec import TaskSpec
 from slmworks.process import adopt_environment, usable_cores
-from slmworks.records import made_by
-from slmworks.spec import TaskSpec
 from slmworks.store import Store, open_store
-from slmworks.task import Outcome
 
 
 @dataclass(frozen=True)

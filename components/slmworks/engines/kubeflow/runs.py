@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.closing import Ending, close
-from slmworks.lineage.records import RunRecord, run_ids, run_record, task_records
-from slmworks.records import utc, write_run
+from slmworks.execution.records import RunRecord, run_ids, run_record, task_records, utc, write_run
 from slmworks.registry.log import claimed_user
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from slmworks.contract.artifact import Artifact, Report
 from slmworks.contract.errors import SlmworksError
 from slmworks.engines.kubeflow.component import CONFUSION, MADE, PAGE, PASSED
 from slmworks.engines.kubeflow.entry import ExecutorInput
+from slmworks.execution.run import Outcome
+from slmworks.execution.spec import TaskSpec
 from slmworks.lineage.packets import packet
-from slmworks.spec import TaskSpec
 from slmworks.store import Store
-from slmworks.task import Outcome
 
 MOST_LABELS = 60
 """A confusion matrix of more would not fit into Kubeflow's metadata (64 kB), nor on a screen."""

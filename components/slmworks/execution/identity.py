@@ -19,11 +19,15 @@ from typing import Any
 from slmworks.contract.artifact import HEADER
 from slmworks.contract.catalog import STAGES
 from slmworks.contract.manifest import File, Manifest, tree_digest
+from slmworks.contract.options import plain
 from slmworks.contract.stage import Stage
+from slmworks.execution.missing_inputs import Given
+from slmworks.execution.spec import TaskSpec
+from slmworks.fetch import Source
 
 ROOMS = ("slmworks.contract.", "slmworks.registry.", "slmworks.store.")
 FACES = frozenset({"slmworks", "slmworks.contract", "slmworks.registry", "slmworks.store"}) | frozenset(
-    f"slmworks.{name}" for name in (*STAGES, "identity", "process", "testing")
+    f"slmworks.{name}" for name in (*STAGES, "execution.identity", "process", "testing")
 )
 """Modules of the core that every plugin relies on; they are not part of any plugin's code."""
 
@@ -153,6 +157,20 @@ def fingerprint(
             "depends_on": {what: _depends(what, threads) for what in plugin.depends_on},
             "seed": seed,
         }
+    )
+
+
+def identify(spec: TaskSpec, plugin: Stage, given: Given, sources: Mapping[str, Source]) -> str:
+    """The fingerprint of a task whose inputs are known; `sources` are pinned."""
+    return fingerprint(
+        type(plugin),
+        stage=spec.stage,
+        name=spec.plugin,
+        options=plain(plugin),
+        inputs=given,
+        sources={name: source.identity() for name, source in sources.items()},
+        threads=spec.threads,
+        seed=spec.seed,
     )
 
 

@@ -15,21 +15,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from slmworks.absence import Given, absence, present
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Files
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
 from slmworks.contract.manifest import File, Manifest, scan, tree_digest
 from slmworks.contract.options import configure, plain
 from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports
+from slmworks.execution.cache import adopt, find
+from slmworks.execution.identity import code_digest, identify, shared_fingerprint
+from slmworks.execution.inputs import open_input, pin, require_whole
+from slmworks.execution.missing_inputs import Given, absence, digests_of, present
+from slmworks.execution.records import utc, write_record
+from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
-from slmworks.identity import code_digest, fingerprint, shared_fingerprint
-from slmworks.inputs import open_input, require_whole
-from slmworks.pins import pin
 from slmworks.process import lease, scratch_folder
-from slmworks.records import adopt, find, utc, write_record
 from slmworks.registry.log import Registry
-from slmworks.spec import TaskSpec
 from slmworks.store import Store, open_store
 
 State = Literal["running", "done", "cached", "absent", "failed", "refused", "skipped", "stopped"]
@@ -309,20 +309,6 @@ class Running:
         )
 
 
-def identify(spec: TaskSpec, plugin: Stage, given: Given, sources: Mapping[str, Source]) -> str:
-    """The fingerprint of a task whose inputs are known; `sources` are pinned."""
-    return fingerprint(
-        type(plugin),
-        stage=spec.stage,
-        name=spec.plugin,
-        options=plain(plugin),
-        inputs=given,
-        sources={name: source.identity() for name, source in sources.items()},
-        threads=spec.threads,
-        seed=spec.seed,
-    )
-
-
 def other_code(spec: TaskSpec) -> str:
     """One line for code that isn't the code that was planned, and where to mend it."""
     found = catalog.plugin(spec.stage, spec.plugin)
@@ -348,11 +334,3 @@ def missing_module(spec: TaskSpec, error: ModuleNotFoundError) -> str:
         f"{spec.id}: {spec.stage} {spec.plugin} needs '{error.name}', which is not installed: "
         f"pip install '{found.distribution}[run]'"
     )
-
-
-def digests_of(given: Given) -> dict[str, Any]:
-    """Port -> digest, or list of digests, of what a task is given."""
-    return {
-        port: one.digest if isinstance(one, Manifest) else [manifest.digest for manifest in one]
-        for port, one in given.items()
-    }

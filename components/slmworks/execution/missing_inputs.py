@@ -6,6 +6,7 @@ same end.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
@@ -56,3 +57,11 @@ def absence(plugin: Stage, given: Given, sources: Iterable[Source]) -> Manifest 
         elif all(each.absent for each in one):
             reasons += [each.absent for each in one[:1]]
     return Manifest.nothing(output(type(plugin)).kind, reasons[0]) if reasons else None
+
+
+def digests_of(given: Given) -> dict[str, Any]:
+    """Port -> digest, or list of digests, of what a task is given."""
+    return {
+        port: one.digest if isinstance(one, Manifest) else [manifest.digest for manifest in one]
+        for port, one in given.items()
+    }

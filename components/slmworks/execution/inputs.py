@@ -1,5 +1,6 @@
 """From an input's manifest to the artifact that a plugin is given: verified, in part, of the right kind."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,8 +8,10 @@ from slmworks.contract.artifact import Artifact, Files, Model
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import Manifest, tree_digest
 from slmworks.contract.stage import Port, Stage
-from slmworks.identity import read_files
-from slmworks.spec import TaskSpec
+from slmworks.execution.identity import read_files
+from slmworks.execution.spec import TaskSpec
+from slmworks.fetch import Source
+from slmworks.registry.log import Registry
 from slmworks.store import Store
 
 
@@ -60,3 +63,16 @@ def _check_formats(task_id: str, plugin: Stage, port: str, found: Artifact) -> N
         raise BadRequest(
             f"{task_id}.{port}: works for {' or '.join(plugin.tasks)}, this model is for {found.task}."
         )
+
+
+def pin(store: Store, run: str, source: Source) -> Source:
+    """The source with its content made part of its identity, as this run means it."""
+    pinned = source.pin(Registry(store))
+    if source.kind != "registry" or source.digests or source.absent:
+        return pinned
+    key = f"runs/{run}/pinned/{source.location}@{source.version}"
+    if not store.create(key, json.dumps(pinned.dump()).encode()):
+        first = store.read(key)
+        assert first is not None
+        return Source.load(json.loads(first))
+    return pinned

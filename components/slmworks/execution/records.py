@@ -1,40 +1,23 @@
-"""The records that runs leave in the store: `runs/<run>/run.json` and one `<task>.json` a task."""
+"""What tasks leave behind in the store: a manifest under their identity, a record under their run.
+
+The manifest is committed once and is what caching means; the record says what happened, and is spooled
+for the lineage.
+"""
 
 import hashlib
-from collections.abc import Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Self
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from slmworks.contract.errors import CorruptObject
+import slmworks
+from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import Manifest
-
-if TYPE_CHECKING:
-    from slmworks.store import Store
-
-RELATIONS = {
-    ("curate", "data"): "curated-from",
-    ("finetune", "model"): "tuned-from",
-    ("align", "model"): "aligned-from",
-    ("distill", "teacher"): "distilled-from",
-    ("distill", "student"): "initialised-from",
-    ("prune", "model"): "pruned-from",
-    ("factorize", "model"): "factorized-from",
-    ("quantize", "model"): "quantized-from",
-    ("export", "model"): "exported-from",
-    ("evaluate", "model"): "measured",
-    ("evaluate", "data"): "measured-on",
-    ("evaluate", "baseline"): "compared-with",
-    ("gate", "reports"): "decided-on",
-    ("gate", "champion"): "compared-with",
-    ("register", "verdict"): "admitted-by",
-    ("approve", "release"): "approved-from",
-    ("deploy", "release"): "deployed-from",
-}
-"""(stage, port) -> what the result is to that input. Ports with one meaning everywhere are below."""
-
-_PORTS = {"data": "trained-on", "calibration": "calibrated-on", "model": "made-from"}
+from slmworks.execution.spec import TaskSpec
+from slmworks.store import Store
 
 
 class _Record(BaseModel):
@@ -44,7 +27,7 @@ class _Record(BaseModel):
     """Digest of the record's bytes: tells whether it changed since it was uploaded."""
 
     @classmethod
-    def read(cls, store: "Store", key: str) -> Self | None:
+    def read(cls, store: Store, key: str) -> Self | None:
         """The record at `key`, or None when there is none."""
         data = store.read(key)
         if data is None:
@@ -118,17 +101,17 @@ class TaskRecord(_Record):
         )
 
 
-def run_ids(store: "Store") -> list[str]:
+def run_ids(store: Store) -> list[str]:
     """Every run that has a record, oldest name first."""
     return [key.split("/")[1] for key in store.list("runs/") if key.endswith("/run.json")]
 
 
-def run_record(store: "Store", run: str) -> RunRecord | None:
+def run_record(store: Store, run: str) -> RunRecord | None:
     """The record of a run, or None."""
     return RunRecord.read(store, f"runs/{run}/run.json")
 
 
-def task_records(store: "Store", run: str) -> Iterator[TaskRecord]:
+def task_records(store: Store, run: str) -> Iterator[TaskRecord]:
     """The records of a run's tasks that have ended."""
     for key in store.list(f"runs/{run}/"):
         if key.endswith(".json") and not key.endswith("/run.json"):
@@ -137,11 +120,41 @@ def task_records(store: "Store", run: str) -> Iterator[TaskRecord]:
                 yield record
 
 
-def relation(stage: str, port: str) -> str:
-    """What a task's result is to what came in through `port`: `distilled-from`, `trained-on`."""
-    return RELATIONS.get((stage, port)) or _PORTS.get(port, port)
+def write_record(store: Store, spec: TaskSpec, what: Mapping[str, Any]) -> None:
+    """Write a task's record; the last writer of a (run, task) wins."""
+    record = {
+        "run": spec.run,
+        "task": spec.id,
+        "step": spec.step,
+        "stage": spec.stage,
+        "plugin": spec.plugin,
+        "threads": spec.threads,
+        "host": socket.gethostname(),
+        **what,
+    }
+    store.write(f"runs/{spec.run}/{spec.id}.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
-def milliseconds(when: str) -> int:
-    """An ISO 8601 time as milliseconds since 1970."""
-    return round(datetime.fromisoformat(when).timestamp() * 1000)
+def made_by(store: Store, run: str, task: str) -> Manifest:
+    """What a task of a run came to, by its record; BadRequest when it left nothing."""
+    record = store.read(f"runs/{run}/{task}.json")
+    made = json.loads(record).get("manifest") if record else None
+    if not made:
+        raise BadRequest(f"run {run} left nothing of {task} in {store}; name the run that made it.")
+    return Manifest.read(json.dumps(made), where=f"runs/{run}/{task}.json")
+
+
+def write_run(store: Store, run: str, state: str, what: Mapping[str, Any]) -> None:
+    """Write a run's own record, `runs/<run>/run.json`; `what` holds `plan_record(…)` and times."""
+    store.write(f"runs/{run}/run.json", run_bytes(run, state, what))
+
+
+def run_bytes(run: str, state: str, what: Mapping[str, Any]) -> bytes:
+    """A run's own record as it is kept."""
+    record = {"run": run, "state": state, "version": slmworks.__version__, **what}
+    return json.dumps(record, indent=1, ensure_ascii=False).encode()
+
+
+def utc(seconds: float) -> str:
+    """A time as ISO 8601 UTC with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
