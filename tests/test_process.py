@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from slmworks import process
+from slmworks.machine import process
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from slmworks.process import cores
+from slmworks.machine.process import cores
 with cores(Path(sys.argv[1]), int(sys.argv[2]), alone=sys.argv[3] == "alone", waiting=lambda: print("waits", flush=True)):
     print("works", flush=True)
     sys.stdin.read()

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import psutil
 
-from slmworks.process import usable_cores
+from slmworks.machine.cores import usable_cores
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
 from slmworks.store import Store, open_store

@@ -116,7 +116,7 @@ def digests(store, run: str) -> dict[str, str]:
 def page(planned, came: Mapping[str, Mapping[str, str]], cores: int) -> str:
     """The table as Markdown."""
     import slmworks
-    from slmworks.execution.identity import cpu_name
+    from slmworks.machine.process import cpu_name
 
     recipe = planned.recipe
     file = Path(recipe.file)

@@ -14,7 +14,7 @@ import pytest
 
 from releases import BY, approve, edit, register, word_counter
 from slmworks.contract.errors import BadRequest
-from slmworks.process import environment
+from slmworks.machine.process import environment
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks_serve.run import listen, serve

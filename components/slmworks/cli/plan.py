@@ -24,7 +24,7 @@ def plan(recipe: str, engine_path: str | None, store_url: str, cores: int | None
     from slmworks.cli.display import summary_words
     from slmworks.cli.lines import clock
     from slmworks.forecast import forecast
-    from slmworks.process import usable_cores
+    from slmworks.machine.cores import usable_cores
     from slmworks.recipe.lower import plan as lower
     from slmworks.recipe.recipe import Recipe
 

@@ -46,7 +46,7 @@ def run(
     """
     from slmworks.cli.display import observer
     from slmworks.engines.local import Run
-    from slmworks.process import usable_cores
+    from slmworks.machine.cores import usable_cores
 
     planned = planned_for(recipe, fresh)
     engine = engine_of(engine_path)

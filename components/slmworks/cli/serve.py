@@ -64,7 +64,7 @@ def serve(
 ) -> None:
     """Serve an approved version of NAME over HTTP. Refuses one that is not approved, or was edited."""
     from slmworks.contract.errors import BadRequest
-    from slmworks.process import adopt_environment
+    from slmworks.machine.process import adopt_environment
 
     # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
     adopt_environment(1)

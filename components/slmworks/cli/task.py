@@ -46,7 +46,8 @@ def task(
     """Run one task: find its result in the store, or make it."""
     from slmworks.execution.run import Running
     from slmworks.execution.spec import TaskSpec
-    from slmworks.process import PARENT, adopt_environment, die_with, usable_cores
+    from slmworks.machine.cores import usable_cores
+    from slmworks.machine.process import PARENT, adopt_environment, die_with
 
     if executor_input is not None:
         return _in_a_pod(executor_input)
@@ -71,7 +72,7 @@ def task(
 
 def _in_turn(running: "Running") -> "Outcome":
     """Run a task within the cores of this machine, beside others that share them."""
-    from slmworks.process import cores
+    from slmworks.machine.locks import cores
 
     plugin = running.plugin
     threads = 0 if plugin.light else running.spec.threads

@@ -12,7 +12,7 @@ from slmworks.contract.catalog import plugin
 from slmworks.contract.options import configure
 from slmworks.contract.stage import Emit, Task
 from slmworks.deploy import Deploy
-from slmworks.process import scratch_folder
+from slmworks.machine.locks import scratch_folder
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
 

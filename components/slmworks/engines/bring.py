@@ -10,7 +10,7 @@ from slmworks.contract.manifest import Manifest
 from slmworks.contract.stage import Emit
 from slmworks.execution.run import Running
 from slmworks.fetch import Source
-from slmworks.process import usable_cores
+from slmworks.machine.cores import usable_cores
 from slmworks.recipe.plan import Plan
 from slmworks.store import Store
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from slmworks.engines.foreign import ForeignProcess
 from slmworks.execution.spec import TaskSpec
-from slmworks.process import environment
+from slmworks.machine.process import environment
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from slmworks.process import PARENT
+from slmworks.machine.process import PARENT
 
 
 class ForeignProcess:

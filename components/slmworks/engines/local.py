@@ -26,7 +26,7 @@ from slmworks.execution.run import HAVE, Outcome
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.lineage import alive
-from slmworks.process import sweep
+from slmworks.machine.locks import sweep
 from slmworks.recipe.lower import Plan, PlannedTask
 from slmworks.recipe.plan import plan_record
 from slmworks.registry.log import Registry, claimed_user

@@ -17,7 +17,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import TaskFailed
-from slmworks.process import die_with
+from slmworks.machine.process import die_with
 
 
 class Probe:

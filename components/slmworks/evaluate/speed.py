@@ -18,7 +18,7 @@ from slmworks.evaluate import Evaluate, trivial
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
 from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup
-from slmworks.execution.identity import cpu_name
+from slmworks.machine.process import cpu_name
 
 __all__ = ["Speed"]
 

@@ -8,7 +8,6 @@ import ast
 import hashlib
 import importlib.util
 import json
-import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -24,11 +23,12 @@ from slmworks.contract.stage import Stage
 from slmworks.execution.missing_inputs import Given
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
+from slmworks.machine.process import cpu_name
 
-ROOMS = ("slmworks.contract.", "slmworks.registry.", "slmworks.store.")
-FACES = frozenset({"slmworks", "slmworks.contract", "slmworks.registry", "slmworks.store"}) | frozenset(
-    f"slmworks.{name}" for name in (*STAGES, "execution.identity", "process", "testing")
-)
+ROOMS = ("slmworks.contract.", "slmworks.machine.", "slmworks.registry.", "slmworks.store.")
+FACES = frozenset(
+    {"slmworks", "slmworks.contract", "slmworks.machine", "slmworks.registry", "slmworks.store"}
+) | frozenset(f"slmworks.{name}" for name in (*STAGES, "execution.identity", "testing"))
 """Modules of the core that every plugin relies on; they are not part of any plugin's code."""
 
 
@@ -190,21 +190,6 @@ def _depends(what: str, threads: int) -> str:
         return version(what)
     except PackageNotFoundError:
         return "absent"
-
-
-@cache
-def cpu_name() -> str:
-    """The processor's model name, as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    named = next((line for line in lines if line.startswith("model name")), "").partition(":")[2].strip()
-    if named:
-        return named
-    # ARM: no name, but numbers that tell one core design from another
-    parts = [
-        line.partition(":")[2].strip() for line in lines if line.startswith(("CPU implementer", "CPU part"))
-    ]
-    return " ".join([platform.machine(), *dict.fromkeys(parts)]) if parts else platform.processor()
 
 
 def _digest(value: Any) -> str:

@@ -28,7 +28,7 @@ from slmworks.execution.missing_inputs import Given, absence, digests_of, presen
 from slmworks.execution.records import utc, write_record
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
-from slmworks.process import lease, scratch_folder
+from slmworks.machine.locks import lease, scratch_folder
 from slmworks.registry.log import Registry
 from slmworks.store import Store, open_store
 

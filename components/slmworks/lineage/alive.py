@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.process import abandoned
+from slmworks.machine.locks import abandoned
 
 if TYPE_CHECKING:
     from slmworks.store import Store

@@ -13,7 +13,7 @@ from slmworks.contract.errors import SlmworksError
 from slmworks.contract.manifest import File, scan
 from slmworks.lineage.packets import folder_or_none
 from slmworks.lineage.tracking import Tracking
-from slmworks.process import scratch_folder
+from slmworks.machine.locks import scratch_folder
 from slmworks.registry.release import Digests, digests_of
 
 if TYPE_CHECKING:

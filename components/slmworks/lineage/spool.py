@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
 from slmworks.execution.records import run_ids, run_record, task_records
 from slmworks.lineage.alive import close_dead
-from slmworks.process import lease
+from slmworks.machine.locks import lease
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from slmworks.contract.errors import BadRequest, SlmworksError
-from slmworks.process import lease
+from slmworks.machine.locks import lease
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

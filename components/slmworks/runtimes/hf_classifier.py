@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slmworks.machine.quiet import quiet
 from slmworks.runtimes.onnx_classifier import encode, open_tokenizer
-from slmworks.runtimes.quiet import quiet
 
 if TYPE_CHECKING:
     import numpy as np

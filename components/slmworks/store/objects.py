@@ -15,7 +15,7 @@ from pathlib import Path
 
 from slmworks.contract.errors import CorruptObject, SlmworksError, TaskFailed
 from slmworks.contract.manifest import File, Manifest, scan, tree_digest
-from slmworks.process import lease, scratch_folder
+from slmworks.machine.locks import lease, scratch_folder
 from slmworks.store.bucket import Bucket
 from slmworks.store.local import LocalStore
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from slmworks.process import PR_SET_PDEATHSIG
+from slmworks.machine.process import PR_SET_PDEATHSIG
 
 
 @dataclass

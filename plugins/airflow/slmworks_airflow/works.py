@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.process import lease
+from slmworks.machine.locks import lease
 from slmworks_airflow.api import Api, Found, answer
 from slmworks_airflow.component import Component
 

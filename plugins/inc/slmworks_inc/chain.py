@@ -28,7 +28,7 @@ def quantize_to_onnx(
     """
     import onnx
     import torch
-    from slmworks.runtimes.quiet import quiet
+    from slmworks.machine.quiet import quiet
     from slmworks_inc.transpose import transpose_weights
     from slmworks_onnx.graph import dynamic_shapes, example, logits_only, to_onnx
 

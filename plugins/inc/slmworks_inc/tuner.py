@@ -30,7 +30,7 @@ def walk(
 
     `score` is called with the layers in fp32, higher is better.
     """
-    from slmworks.runtimes.quiet import quiet
+    from slmworks.machine.quiet import quiet
     from slmworks_inc.chain import static_config
 
     with quiet():

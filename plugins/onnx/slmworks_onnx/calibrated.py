@@ -34,7 +34,7 @@ def quantize_static(
     from onnxruntime.quantization import quantize_static as quantize
 
     import onnx
-    from slmworks.runtimes.quiet import quiet
+    from slmworks.machine.quiet import quiet
     from slmworks_onnx.graph import stripped
 
     methods = {

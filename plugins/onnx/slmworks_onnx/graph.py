@@ -7,7 +7,7 @@ so that the same model gives the same bytes everywhere.
 from pathlib import Path
 from typing import Any
 
-from slmworks.runtimes.quiet import quiet
+from slmworks.machine.quiet import quiet
 
 INPUTS = ("input_ids", "attention_mask")
 """Inputs of every exported classifier, int64 [batch, tokens]."""

@@ -33,7 +33,7 @@ def quantize_weights(
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     import onnx
-    from slmworks.runtimes.quiet import quiet
+    from slmworks.machine.quiet import quiet
     from slmworks_onnx.graph import stripped
 
     folder = scratch / "quantize-weights"

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
-from slmworks.process import usable_cores
+from slmworks.machine.cores import usable_cores
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, approved_release
 from slmworks_serve.app import Service, create_app

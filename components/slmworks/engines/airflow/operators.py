@@ -31,7 +31,7 @@ from slmworks.engines.airflow.jobs import (
 )
 from slmworks.engines.airflow.line import Line
 from slmworks.engines.settings import seconds
-from slmworks.process import PARENT
+from slmworks.machine.process import PARENT
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context

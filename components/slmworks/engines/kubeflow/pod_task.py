@@ -15,7 +15,8 @@ from slmworks.execution.missing_inputs import Given, join
 from slmworks.execution.records import made_by
 from slmworks.execution.run import Outcome
 from slmworks.execution.spec import TaskSpec
-from slmworks.process import adopt_environment, usable_cores
+from slmworks.machine.cores import usable_cores
+from slmworks.machine.process import adopt_environment
 from slmworks.store import Store, open_store
 
 

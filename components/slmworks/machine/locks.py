@@ -1,54 +1,19 @@
-"""What a process of ours takes care of: threads, its parent's death, leases and scratch folders."""
+"""Locks between the processes of a machine: leases on names and cores, scratch folders with an owner."""
 
 import contextlib
-import ctypes
 import fcntl
-import math
 import os
 import shutil
-import signal
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-PR_SET_PDEATHSIG = 1
-PARENT = "SLMWORKS_PARENT"
-"""Variable with the number of the process that a task must not outlive."""
+from slmworks.machine.cores import usable_cores
 
 OLD = 3600
 """Seconds after which a file that was being written is no longer being written."""
-
-
-def environment(threads: int) -> dict[str, str]:
-    """Variables for a process that trains or serves: an explicit thread budget, no chatter, no hub."""
-    count = str(threads)
-    return {
-        **{f"{name}_NUM_THREADS": count for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "RAYON")},
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def adopt_environment(threads: int) -> None:
-    """Set those variables in this process, before what reads them is imported; what is set already stays."""
-    for name, value in environment(threads).items():
-        os.environ.setdefault(name, value)
-
-
-def die_with(parent: int) -> None:
-    """End this process when its parent ends, however that ends (Linux; elsewhere a no-op)."""
-    if not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before we asked
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -155,28 +120,3 @@ def abandoned(locks: Iterable[Path]) -> Iterator[Path]:
 
 def _lock_of(folder: Path) -> Path:
     return folder.with_name(folder.name + ".lock")
-
-
-def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Cores that this process may use: those it is allowed on, within its container's share of time.
-
-    A share of less than a core is one; `cgroup` is where Linux tells (version 2, else version 1).
-    """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = _share(cgroup)
-    return allowed if share is None else max(1, min(allowed, math.ceil(share)))
-
-
-def _share(cgroup: Path) -> float | None:
-    """CPU seconds a second that a container has, None where it has no limit."""
-    with contextlib.suppress(OSError, ValueError):
-        if (second := cgroup / "cpu.max").exists():
-            quota, period = second.read_text(encoding="utf-8").split()
-        else:
-            quota, period = (
-                (cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text(encoding="utf-8")
-                for name in ("quota", "period")
-            )
-        if int(quota) > 0:
-            return int(quota) / int(period)
-    return None

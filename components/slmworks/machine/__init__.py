@@ -1,0 +1,1 @@
+"""One machine: processes, locks, cores, silence. Imports no other room."""

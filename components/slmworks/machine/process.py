@@ -1,0 +1,57 @@
+"""A process of ours: its environment, its exit with its parent, the processor it runs on."""
+
+import ctypes
+import os
+import platform
+import signal
+import sys
+from functools import cache
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+PARENT = "SLMWORKS_PARENT"
+"""Variable with the number of the process that a task must not outlive."""
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Variables for a process that trains or serves: an explicit thread budget, no chatter, no hub."""
+    count = str(threads)
+    return {
+        **{f"{name}_NUM_THREADS": count for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "RAYON")},
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def adopt_environment(threads: int) -> None:
+    """Set those variables in this process, before what reads them is imported; what is set already stays."""
+    for name, value in environment(threads).items():
+        os.environ.setdefault(name, value)
+
+
+def die_with(parent: int) -> None:
+    """End this process when its parent ends, however that ends (Linux; elsewhere a no-op)."""
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before we asked
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@cache
+def cpu_name() -> str:
+    """The processor's model name, as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    named = next((line for line in lines if line.startswith("model name")), "").partition(":")[2].strip()
+    if named:
+        return named
+    # ARM: no name, but numbers that tell one core design from another
+    parts = [
+        line.partition(":")[2].strip() for line in lines if line.startswith(("CPU implementer", "CPU part"))
+    ]
+    return " ".join([platform.machine(), *dict.fromkeys(parts)]) if parts else platform.processor()
