@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from slmworks.contract.artifact import Report
-from slmworks.evaluate import comparison, predictions, quality
-from slmworks.evaluate.calibration import calibration
+from slmworks.evaluate import comparison, predictions
+from slmworks.model_tasks.text_classification import measures
+from slmworks.model_tasks.text_classification.calibration import calibration
 from slmworks.testing import Bench
 
 LABELS = ["negative", "neutral", "positive"]
@@ -64,7 +65,7 @@ def quality_report(
         "model": {"format": "hf", "parameters": 10, "bytes": size},
         "splits": {
             one.split: scores(one, one.predicted)
-            | {"slices": quality.slices(one), "calibration": calibration(one, LABELS)}
+            | {"slices": measures.slices(one), "calibration": calibration(one, LABELS)}
             for one in rows
         },
     }
@@ -82,7 +83,7 @@ def quality_report(
 
 def scores(rows: predictions.Rows, predicted: list[str]) -> dict[str, Any]:
     """As in a report."""
-    return quality.scores(rows.truth, predicted, LABELS, resamples=200, seed=0)
+    return measures.scores(rows.truth, predicted, LABELS, resamples=200, seed=0)
 
 
 def speed_report(

@@ -10,10 +10,10 @@ from sklearn.metrics import log_loss
 import judged
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.runtime import open_runtime
 from slmworks.evaluate import predictions
-from slmworks.evaluate.calibration import calibration
-from slmworks.evaluate.classifier import ClassifierQuality
-from slmworks.runtimes import open_runtime
+from slmworks.model_tasks.text_classification.calibration import calibration
+from slmworks.model_tasks.text_classification.measures import ClassifierQuality
 from slmworks.testing import sealed
 
 

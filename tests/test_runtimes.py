@@ -13,7 +13,8 @@ import pytest
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
-from slmworks.runtimes import Runtime, onnx_classifier, open_runtime
+from slmworks.contract.runtime import Runtime, open_runtime
+from slmworks.model_tasks.text_classification import onnx
 from slmworks.testing import Bench
 
 TEXTS = [
@@ -78,7 +79,7 @@ def test_both_formats_agree(tiny_classifier: Model, onnx_model: Model) -> None:
 
 def test_classify_answers_with_probabilities(onnx_model: Model, tiny_reviews: Dataset) -> None:
     texts, labels = tiny_reviews.columns("test", "text", "label")
-    classifier = onnx_classifier.OnnxClassifier(onnx_model.path)
+    classifier = onnx.OnnxClassifier(onnx_model.path)
     answers = classifier.classify(texts, batch_size=7)
     right = [answer["label"] == label for answer, label in zip(answers, labels, strict=True)]
     assert sum(right) > 0.6 * len(texts)
@@ -89,7 +90,7 @@ def test_classify_answers_with_probabilities(onnx_model: Model, tiny_reviews: Da
 
 
 def test_softmax_survives_large_logits() -> None:
-    found = onnx_classifier.softmax(np.array([[1e4, 0.0], [-1e4, -1e4]], np.float32))
+    found = onnx.softmax(np.array([[1e4, 0.0], [-1e4, -1e4]], np.float32))
     np.testing.assert_allclose(found, [[1, 0], [0.5, 0.5]])
 
 
@@ -106,16 +107,14 @@ def test_the_folders_own_fixed_padding_is_not_used(onnx_model: Model, tmp_path: 
         "pad_token": "[MASK]",
     }
     file.write_text(json.dumps(settings))
-    batch = onnx_classifier.encode(
-        onnx_classifier.open_tokenizer(tmp_path / "model", 32), ["great", "a camera"]
-    )
+    batch = onnx.encode(onnx.open_tokenizer(tmp_path / "model", 32), ["great", "a camera"])
     assert batch["input_ids"].shape == (2, 4)
     assert batch["input_ids"][0, -1] == 4
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
 
 
 def test_the_onnx_classifier_stands_alone(onnx_model: Model, tmp_path: Path) -> None:
-    source = Path(onnx_classifier.__file__)
+    source = Path(onnx.__file__)
     names = {
         name.split(".")[0] for node in ast.walk(ast.parse(source.read_text())) for name in _imported(node)
     }
@@ -129,7 +128,7 @@ def test_the_onnx_classifier_stands_alone(onnx_model: Model, tmp_path: Path) -> 
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    wanted = onnx_classifier.OnnxClassifier(onnx_model.path).classify(["the phone is lovely 3"])
+    wanted = onnx.OnnxClassifier(onnx_model.path).classify(["the phone is lovely 3"])
     assert json.loads(done.stdout) == wanted
 
 

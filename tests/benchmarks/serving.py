@@ -162,7 +162,7 @@ def row(what: str, at: int, cell: Cell, mib: str, ratio: str) -> None:
 
 def bare_loop(model: Path, threads: int, at: int, seconds: float) -> dict[str, float]:
     """Policy and best batch -> texts a second of the classifier, called in loops with the texts at hand."""
-    from slmworks.runtimes.onnx_classifier import OnnxClassifier
+    from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
 
     alone, together = OnnxClassifier(model, 1), OnnxClassifier(model, threads)
     callers = min(threads, at)

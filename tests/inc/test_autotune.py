@@ -11,8 +11,8 @@ import pytest
 import torch
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.runtimes import open_runtime
-from slmworks.runtimes.hf_classifier import load_torch
+from slmworks.contract.runtime import open_runtime
+from slmworks.model_tasks.text_classification.hf import load_torch
 from slmworks.testing import Bench
 from slmworks_inc.autotune import IncAutotune
 from slmworks_inc.static import IncStatic

@@ -10,8 +10,8 @@ import pytest
 import onnx
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.runtimes import open_runtime
-from slmworks.runtimes.hf_classifier import HfClassifier
+from slmworks.contract.runtime import open_runtime
+from slmworks.model_tasks.text_classification.hf import HfClassifier
 from slmworks.testing import Bench, sealed
 from slmworks_inc.static import IncStatic
 

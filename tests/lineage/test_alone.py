@@ -14,7 +14,7 @@ import pytest
 from releases import approve, register, word_counter
 from servers import wait_for
 from slmworks.lineage import sync
-from slmworks.runtimes.onnx_classifier import OnnxClassifier
+from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
 from stories import Story
 
 pytestmark = pytest.mark.slow

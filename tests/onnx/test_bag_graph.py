@@ -11,8 +11,8 @@ from tokenizers import Tokenizer
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from slmworks.contract.artifact import Dataset, Model
-from slmworks.runtimes import open_runtime
-from slmworks.runtimes.onnx_classifier import encode
+from slmworks.contract.runtime import open_runtime
+from slmworks.model_tasks.text_classification.onnx import encode
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.dynamic import OnnxDynamic
 from slmworks_onnx.static import OnnxStatic

@@ -7,7 +7,7 @@ import pytest
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.runtimes import open_runtime
+from slmworks.contract.runtime import open_runtime
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.dynamic import OnnxDynamic
 from slmworks_onnx.int8 import int8_share

@@ -13,7 +13,7 @@ import onnx
 import torch
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.runtimes.hf_classifier import load_torch
+from slmworks.model_tasks.text_classification.hf import load_torch
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.export import ExportOnnx
 

@@ -10,7 +10,7 @@ import pytest
 import onnx
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.runtimes import open_runtime
+from slmworks.contract.runtime import open_runtime
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.static import OnnxStatic
 

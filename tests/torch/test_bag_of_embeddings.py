@@ -7,7 +7,7 @@ import pytest
 from shelf import Shelf
 
 from slmworks.contract.errors import BadRequest
-from slmworks.runtimes import open_runtime
+from slmworks.contract.runtime import open_runtime
 from slmworks.testing import sealed
 from slmworks_torch.bag import BagClassifier, Shape, network
 from slmworks_torch.bag_of_embeddings import BagOfEmbeddings
@@ -47,7 +47,7 @@ def test_the_file_answers_as_the_student_learnt(bench, tiny_classifier, tiny_rev
 @pytest.mark.parametrize(("rows", "tokens"), [(1, 1), (1, 2), (3, 9)])
 def test_onnx_computes_what_torch_computes(tmp_path, tiny_classifier, pairs, rows, tokens):
     import torch
-    from slmworks.runtimes.onnx_classifier import open_session
+    from slmworks.model_tasks.text_classification.onnx import open_session
     from slmworks_torch.folders import load_classifier
 
     torch.manual_seed(1)

@@ -133,7 +133,7 @@ class _Side:
                 raise ValueError(f"a probe can't do '{unknown}'")
 
     def _load(self, request: dict[str, Any]) -> float:
-        from slmworks.runtimes import open_runtime
+        from slmworks.contract.runtime import open_runtime
 
         start = time.perf_counter()
         model = Model(path=Path(request["path"]), format=request["format"], meta=request["meta"])

@@ -14,11 +14,12 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
-from slmworks.evaluate import Evaluate, trivial
+from slmworks.evaluate import Evaluate
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
 from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup
 from slmworks.machine.process import cpu_name
+from slmworks.model_tasks.text_classification import trivial
 
 __all__ = ["Speed"]
 

@@ -6,7 +6,8 @@ from string import Template
 from typing import Any
 
 from slmworks.contract.artifact import Report
-from slmworks.packet import card, changes, origin, reliability, sections
+from slmworks.model_tasks.text_classification import reliability
+from slmworks.packet import card, changes, origin, sections
 from slmworks.packet.found import Background, find
 from slmworks.packet.markup import el, join
 

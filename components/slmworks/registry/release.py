@@ -224,9 +224,9 @@ def _mlmodel(model_digest: str, python: str) -> dict[str, Any]:
 
 def _classifier() -> str:
     """The runtime's own source with a pyfunc appended: what was measured is what ships."""
-    from slmworks.runtimes import onnx_classifier
+    from slmworks.model_tasks.text_classification import onnx
 
-    return Path(onnx_classifier.__file__).read_text(encoding="utf-8") + _PYFUNC
+    return Path(onnx.__file__).read_text(encoding="utf-8") + _PYFUNC
 
 
 def _installed(package: str) -> str:

@@ -106,7 +106,7 @@ class IncAutotune(LinearInt8):
 
     def _calibrated(self, model: Model, texts: list[str], task: Task) -> tuple["Candidates", "Candidates"]:
         """Give the mixtures with fp32 embeddings, and those with embeddings as they are to ship."""
-        from slmworks.runtimes.hf_classifier import HfClassifier
+        from slmworks.model_tasks.text_classification.hf import HfClassifier
         from slmworks_inc.candidates import Candidates
         from slmworks_onnx.export import write_companions
         from slmworks_onnx.int8 import EMBEDDINGS, quantize_weights

@@ -35,8 +35,8 @@ class Candidates:
 
     def logits(self, kept: Sequence[str], texts: Sequence[str]) -> "np.ndarray[Any, Any]":
         """Answer texts in ONNX Runtime with the layers `kept` in fp32; returns float32 [texts, labels]."""
-        from slmworks.runtimes import Runtime
-        from slmworks.runtimes.onnx_classifier import OnnxClassifier
+        from slmworks.contract.runtime import Runtime
+        from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
 
         self.write(kept, self.folder / "model.onnx")
         return Runtime(OnnxClassifier(self.folder, self.threads)).predict(texts)

@@ -9,7 +9,7 @@ from slmworks.quantize import Quantize
 from slmworks_onnx.calibration import Calibration
 
 if TYPE_CHECKING:
-    from slmworks.runtimes.hf_classifier import HfClassifier
+    from slmworks.model_tasks.text_classification.hf import HfClassifier
 
 
 class LinearInt8(Calibration, Quantize):

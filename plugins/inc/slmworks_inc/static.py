@@ -13,7 +13,7 @@ from slmworks.contract.stage import Task
 from slmworks_inc.linear import LinearInt8
 
 if TYPE_CHECKING:
-    from slmworks.runtimes.hf_classifier import HfClassifier
+    from slmworks.model_tasks.text_classification.hf import HfClassifier
 
 
 class IncStatic(LinearInt8):
@@ -33,7 +33,7 @@ class IncStatic(LinearInt8):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Calibrate, convert, write ONNX, and compare with the original on the calibration texts."""
-        from slmworks.runtimes.hf_classifier import HfClassifier
+        from slmworks.model_tasks.text_classification.hf import HfClassifier
         from slmworks_onnx.calibration import calibration_texts
         from slmworks_onnx.export import classifier_meta, require_classifier
         from slmworks_onnx.int8 import int8_share
@@ -86,7 +86,7 @@ class IncStatic(LinearInt8):
         write_companions(model, task.output)
 
     def _compare(self, original: "HfClassifier", texts: list[str], task: Task) -> float:
-        from slmworks.runtimes.onnx_classifier import OnnxClassifier
+        from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
         from slmworks_onnx.calibration import kept_labels
 
         return kept_labels(

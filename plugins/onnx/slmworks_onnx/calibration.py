@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from tokenizers import Tokenizer
 
-    from slmworks.runtimes import Classifier
+    from slmworks.contract.runtime import Classifier
 
 
 class Calibration(Documented):
@@ -48,7 +48,7 @@ def encoded_batches(
     tokenizer: "Tokenizer", texts: Sequence[str], batch_size: int, task: Task
 ) -> Iterator[dict[str, "np.ndarray[Any, Any]"]]:
     """Tokenise the texts batch by batch and say how far calibration is."""
-    from slmworks.runtimes.onnx_classifier import encode
+    from slmworks.model_tasks.text_classification.onnx import encode
 
     for start in range(0, len(texts), batch_size):
         task.progress(start, len(texts), note="calibrate")
@@ -60,7 +60,7 @@ def kept_labels(
     original: "Classifier", quantized: "Classifier", texts: list[str], *, least: float, otherwise: str
 ) -> float:
     """Share of the calibration texts that keep their label; TaskFailed, with a way out, below `least`."""
-    from slmworks.runtimes import Runtime
+    from slmworks.contract.runtime import Runtime
 
     wanted, found = (Runtime(one).predict(texts).argmax(axis=1) for one in (original, quantized))
     share = float((found == wanted).mean())

@@ -71,7 +71,7 @@ def classifier_meta(model: Model) -> dict[str, object]:
 
 def export_classifier(model: Model, folder: Path, *, opset: int = OPSET) -> None:
     """Write `model.onnx`, `tokenizer.json` and `labels.json` of a Hugging Face classifier into `folder`."""
-    from slmworks.runtimes.hf_classifier import load_torch
+    from slmworks.model_tasks.text_classification.hf import load_torch
     from slmworks_onnx.graph import logits_only, to_onnx
 
     to_onnx(

@@ -18,8 +18,8 @@ def largest_difference(model: Model, folder: Path, *, threads: int, seed: int) -
     import numpy as np
 
     import torch
-    from slmworks.runtimes.hf_classifier import load_torch
-    from slmworks.runtimes.onnx_classifier import open_session
+    from slmworks.model_tasks.text_classification.hf import load_torch
+    from slmworks.model_tasks.text_classification.onnx import open_session
 
     torch.set_num_threads(threads)
     reference = load_torch(model.path)

@@ -53,7 +53,7 @@ class OnnxStatic(Calibration, Quantize):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export where needed, calibrate, quantize, and compare with the original on the texts."""
-        from slmworks.runtimes.onnx_classifier import open_tokenizer
+        from slmworks.model_tasks.text_classification.onnx import open_tokenizer
         from slmworks_onnx.calibration import calibration_texts, encoded_batches
         from slmworks_onnx.export import as_onnx, classifier_meta, require_classifier, write_companions
         from slmworks_onnx.int8 import count_weights, int8_share
@@ -110,7 +110,7 @@ class OnnxStatic(Calibration, Quantize):
         place_linear(linear, target, embeddings=self.embeddings, scratch=scratch)
 
     def _compare(self, original: Path, texts: list[str], task: Task) -> float:
-        from slmworks.runtimes.onnx_classifier import OnnxClassifier
+        from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
         from slmworks_onnx.calibration import kept_labels
 
         return kept_labels(

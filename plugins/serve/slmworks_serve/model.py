@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from slmworks.registry.release import EXAMPLE, Approved
 
 if TYPE_CHECKING:
-    from slmworks.runtimes.onnx_classifier import OnnxClassifier
+    from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Loaded:
 
 def load(folder: Path, served: Served) -> Loaded:
     """Load the release in `folder`. It computes a batch on one thread: the server runs several at once."""
-    from slmworks.runtimes.onnx_classifier import OnnxClassifier
+    from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
 
     loaded = Loaded(served, OnnxClassifier(folder / "model", 1))
     loaded.classify([EXAMPLE])  # the first call is slow; nobody should wait for it

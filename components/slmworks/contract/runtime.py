@@ -54,7 +54,7 @@ class Runtime:
 
         Returns float32 logits [texts, labels] in the order of `texts`.
         """
-        from slmworks.runtimes.onnx_classifier import in_batches
+        from slmworks.model_tasks.text_classification.onnx import in_batches
 
         return in_batches(self.logits, texts, batch_size, len(self.labels))
 
@@ -82,13 +82,13 @@ def open_runtime(model: Model, *, threads: int) -> Runtime:
 
 
 def _open_onnx(model: Model, threads: int) -> Classifier:
-    from slmworks.runtimes.onnx_classifier import OnnxClassifier
+    from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
 
     return OnnxClassifier(model.path, threads)
 
 
 def _open_hf(model: Model, threads: int) -> Classifier:
-    from slmworks.runtimes.hf_classifier import HfClassifier
+    from slmworks.model_tasks.text_classification.hf import HfClassifier
 
     return HfClassifier(model.path, model.labels, int(model.meta["max_length"]), threads)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.machine.quiet import quiet
-from slmworks.runtimes.onnx_classifier import encode, open_tokenizer
+from slmworks.model_tasks.text_classification.onnx import encode, open_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np

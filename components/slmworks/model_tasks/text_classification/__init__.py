@@ -1,0 +1,1 @@
+"""`text-classification`: one label a text."""
