@@ -11,10 +11,11 @@ import pytest
 
 from releases import BY
 from slmworks.contract.errors import BadRequest, SlmworksError
-from slmworks.lineage import lineage_of, render, sync
-from slmworks.lineage.tracking import Tracking, connect, without_credentials
+from slmworks.lineage import lineage_of, render
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
+from slmworks.tracking.connection import Tracking, connect, without_credentials
+from slmworks.tracking.sync import sync
 from stories import CURVE, Story
 
 TASKS = {"raw", "curate", "teacher", "student", "int8", "quality", "gate", "register"}
@@ -186,7 +187,7 @@ def test_a_crash_after_any_call_leaves_no_doubles(store, story, uri, monkeypatch
             return call
 
     dying, crashes = Dying(), 0
-    monkeypatch.setattr("slmworks.lineage.tracking.connect", lambda _: Tracking(dying, real.artifacts))
+    monkeypatch.setattr("slmworks.tracking.connection.connect", lambda _: Tracking(dying, real.artifacts))
     for dying.lives in range(1, 400):
         try:
             sync(store, uri)
@@ -203,7 +204,7 @@ def test_a_crash_after_any_call_leaves_no_doubles(store, story, uri, monkeypatch
 
 
 def test_a_killed_uploader_and_two_at_once_leave_no_doubles(store, story, uri):
-    command = [sys.executable, "-m", "slmworks.lineage", "--store", store.url, "--tracking", uri]
+    command = [sys.executable, "-m", "slmworks.tracking", "--store", store.url, "--tracking", uri]
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while len(picture(uri)[0]) < 3 and time.monotonic() < deadline:
@@ -220,7 +221,7 @@ def test_a_killed_uploader_and_two_at_once_leave_no_doubles(store, story, uri):
 
 def test_a_watcher_uploads_while_the_run_goes_on_and_ends_with_it(store, tmp_path, uri):
     story = Story(store, tmp_path / "work").tell()
-    command = [sys.executable, "-m", "slmworks.lineage", "--store", store.url, "--tracking", uri]
+    command = [sys.executable, "-m", "slmworks.tracking", "--store", store.url, "--tracking", uri]
     watcher = subprocess.Popen([*command, "--run", "run-1", "--follow"], stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline and len(picture(uri)[0]) < 9:
@@ -299,7 +300,7 @@ def test_a_way_back_from_nowhere_is_one_line(store, story, what, line):
 
 def test_walking_back_imports_no_mlflow(store, story):
     code = (
-        "import sys; from slmworks.lineage import lineage_of, render, sync;"
+        "import sys; from slmworks.lineage import lineage_of, render; from slmworks.tracking.sync import sync;"
         "from slmworks.store import open_store;"
         "print(render(lineage_of(open_store(sys.argv[1]), 'reviews'))); assert 'mlflow' not in sys.modules"
     )

@@ -434,7 +434,7 @@ def test_an_mlflow_without_experiments_knows_no_run(fake) -> None:
 def test_a_real_mlflow_answers_the_same_way(tmp_path, store) -> None:
     import mlflow
 
-    from slmworks.lineage import sync
+    from slmworks.tracking.sync import sync
 
     server = MlflowServer(tmp_path).start()
     try:

@@ -290,7 +290,7 @@ def test_a_task_that_goes_on_leaves_its_curve_behind(works, monkeypatch) -> None
 
 
 def test_a_killed_run_s_task_is_no_longer_said_to_run(works) -> None:
-    from slmworks.lineage.alive import _close
+    from slmworks.lineage.liveness import _close
 
     works.store.write(
         "runs/r1/run.json",

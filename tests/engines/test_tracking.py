@@ -5,8 +5,8 @@ import time
 import pytest
 
 from servers import MlflowServer
-from slmworks.lineage import sync
-from slmworks.lineage.tracking import connect
+from slmworks.tracking.connection import connect
+from slmworks.tracking.sync import sync
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from servers import MlflowServer
-from slmworks.lineage.tracking import connect
 from slmworks.store import Store, open_store
+from slmworks.tracking.connection import connect
 from stories import Story
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from releases import BY
 from slmworks.contract.errors import BadRequest
-from slmworks.lineage import sync
-from slmworks.lineage.aliases import Shown, glance, refuse_moved_champion
-from slmworks.lineage.tracking import connect
 from slmworks.registry.log import Registry
+from slmworks.tracking.aliases import Shown, glance, refuse_moved_champion
+from slmworks.tracking.connection import connect
+from slmworks.tracking.sync import sync
 from stories import Story
 
 

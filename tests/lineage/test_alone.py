@@ -13,8 +13,8 @@ import pytest
 
 from releases import approve, register, word_counter
 from servers import wait_for
-from slmworks.lineage import sync
 from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
+from slmworks.tracking.sync import sync
 from stories import Story
 
 pytestmark = pytest.mark.slow

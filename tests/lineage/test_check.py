@@ -5,9 +5,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from releases import edit
-from slmworks.lineage import sync
-from slmworks.lineage.check import heal
-from slmworks.lineage.tracking import connect
+from slmworks.tracking.check import heal
+from slmworks.tracking.connection import connect
+from slmworks.tracking.sync import sync
 
 
 def test_a_release_that_was_edited_in_mlflow_or_is_gone_from_it_is_uploaded_again(store, story, uri):

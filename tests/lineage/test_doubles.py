@@ -1,7 +1,7 @@
 """What was created twice in MLflow is there once after a sync."""
 
-from slmworks.lineage import sync
-from slmworks.lineage.tracking import connect
+from slmworks.tracking.connection import connect
+from slmworks.tracking.sync import sync
 
 
 def test_a_request_that_was_sent_twice_leaves_one_run_and_one_version(store, story, uri):

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from releases import BY, edit
-from slmworks.lineage import sync
-from slmworks.lineage.aliases import Shown, glance
-from slmworks.lineage.held import upload
-from slmworks.lineage.tracking import connect
 from slmworks.registry.log import Registry
+from slmworks.tracking.aliases import Shown, glance
+from slmworks.tracking.connection import connect
+from slmworks.tracking.sync import sync
+from slmworks.tracking.transfer import upload
 
 pytestmark = pytest.mark.slow
 

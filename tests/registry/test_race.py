@@ -8,10 +8,10 @@ import pytest
 
 from releases import BY
 from servers import MlflowServer
-from slmworks.lineage import sync
-from slmworks.lineage.tracking import connect
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
+from slmworks.tracking.connection import connect
+from slmworks.tracking.sync import sync
 from stories import Story
 
 pytestmark = pytest.mark.slow

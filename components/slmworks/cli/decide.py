@@ -230,7 +230,7 @@ def _project(store: "Store", tracking: str) -> None:
     uri = tracking_uri(store, tracking)
     if not uri:
         return
-    from slmworks.lineage import sync
+    from slmworks.tracking.sync import sync
 
     try:
         sync(store, uri)

@@ -41,11 +41,11 @@ def lineage(
     uri = tracking_uri(store, tracking)
     if not uri:
         raise BadRequest("tracking is 'none', so there is nowhere to upload to; give --tracking.")
-    from slmworks.lineage import sync
+    from slmworks.tracking.sync import sync
 
     click.echo(str(sync(store, uri, run)))
     if checked:
-        from slmworks.lineage.check import heal
+        from slmworks.tracking.check import heal
 
         found = heal(store, uri)
         for held in found:

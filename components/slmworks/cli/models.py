@@ -71,7 +71,7 @@ def _verify(store: "Store", name: str | None, which: str, uri: str) -> None:
         raise BadRequest(f"{name} has no '{which}'. {did_you_mean(which, state.aliases)} Or a number.")
     number = int(which) if which.isdigit() else state.aliases[which]
     version = state.version(number)
-    from slmworks.lineage.check import check
+    from slmworks.tracking.check import check
 
     held = check(store, uri, name, number)
     if not held.same:

@@ -19,7 +19,7 @@ from slmworks.cli.places import engine_file_option, store_option, the_store, tra
 def ui(engine_path: str | None, store_url: str, tracking: str, port: int) -> int:
     """Open MLflow on this store's lineage and registry. Runs until Ctrl-C."""
     from slmworks.contract.errors import BadRequest
-    from slmworks.lineage.tracking import without_credentials
+    from slmworks.tracking.connection import without_credentials
 
     store = the_store(store_url, engine_path)
     uri = tracking_uri(store, tracking)

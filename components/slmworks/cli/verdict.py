@@ -31,8 +31,8 @@ def show_waiting(waiting: tuple[str, int] | None, places: str) -> None:
 
 def _show(store: "Store", run: str, task_id: str, digest: str) -> None:
     from slmworks.cli.console import console
-    from slmworks.lineage.packets import packet
     from slmworks.packet import table
+    from slmworks.packet.gather import packet
 
     verdict = Verdict(path=store.folder(digest)).read()
     click.echo()

@@ -3,8 +3,8 @@
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.run import Outcome
-from slmworks.lineage.aliases import refuse_moved_champion
 from slmworks.registry.log import Registry
+from slmworks.tracking.aliases import refuse_moved_champion
 
 
 def barrier(registry: Registry, release: Manifest, tracking: str) -> Outcome | None:

@@ -104,7 +104,7 @@ def _said(record: Mapping[str, Any]) -> dict[str, Any]:
 def _upload(store: Store, run: str, tracking: str) -> list[str]:
     if not tracking:
         return []
-    from slmworks.lineage import sync
+    from slmworks.tracking.sync import sync
 
     try:
         return [f"lineage {sync(store, tracking, run, overrule=False)}"]
@@ -114,7 +114,7 @@ def _upload(store: Store, run: str, tracking: str) -> list[str]:
 
 def keep_packet(store: Store, run: str, name: str, version: int) -> list[str]:
     """Put what a reviewer reads of a version beside the run's record: whoever asks may lack what draws it."""
-    from slmworks.lineage.packets import packet
+    from slmworks.packet.gather import packet
 
     try:
         text, page = packet(store, Registry(store).state(name).version(version).registered.verdict)

@@ -18,7 +18,7 @@ LIVE = 30.0
 
 @dataclass(frozen=True)
 class Uploader:
-    """A running `python -m slmworks.lineage --follow`. It ends by itself, also when we are gone."""
+    """A running `python -m slmworks.tracking --follow`. It ends by itself, also when we are gone."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -28,7 +28,7 @@ class Uploader:
         """Start it for one run; it takes MLflow's import time off the engine. `every`: seconds."""
         log = store.cache / "lineage.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "slmworks.lineage", "--store", store.url, "--run", run, "--follow"]
+        command = [sys.executable, "-m", "slmworks.tracking", "--store", store.url, "--run", run, "--follow"]
         command += ["--every", str(every)]
         with log.open("ab") as out:
             process = subprocess.Popen(

@@ -1,22 +1,6 @@
-"""Lineage: what happened, told to MLflow, and the way back from a model to its source files.
+"""Lineage: the way from a model back to its source files, read from the store and never from MLflow."""
 
-Tasks spool records into the store (`runs/<run>/<task>.json`); nothing here runs while they work but one
-process in the background that uploads them. Only what stands behind `sync` and `check` imports MLflow.
-"""
-
-from slmworks.lineage.alive import alive, close_dead
 from slmworks.lineage.ancestry import Edge, Lineage, Node, lineage_of, render
-from slmworks.lineage.spool import SyncResult, sync, watch
+from slmworks.lineage.liveness import alive, close_dead
 
-__all__ = [
-    "Edge",
-    "Lineage",
-    "Node",
-    "SyncResult",
-    "alive",
-    "close_dead",
-    "lineage_of",
-    "render",
-    "sync",
-    "watch",
-]
+__all__ = ["Edge", "Lineage", "Node", "alive", "close_dead", "lineage_of", "render"]

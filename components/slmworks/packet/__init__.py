@@ -4,9 +4,9 @@ Reads `verdict.json` and reports; measures nothing and decides nothing. A gate f
 only `passed` and `sentence`: then that is what is shown.
 """
 
-from slmworks.packet.found import Background, Made
 from slmworks.packet.markdown import markdown
 from slmworks.packet.page import page
+from slmworks.packet.sources import Background, Made
 from slmworks.packet.table import table
 
 __all__ = ["Background", "Made", "markdown", "page", "table"]

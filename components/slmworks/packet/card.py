@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from slmworks.numbers import figures
-from slmworks.packet.found import Said
 from slmworks.packet.markup import Html, details, el, grid, join
+from slmworks.packet.sources import Said
 
 FEW = 6
 """So many labels are listed in a cell; more are counted, and listed below."""

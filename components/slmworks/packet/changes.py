@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from slmworks.evaluate.comparison import Comparison
 from slmworks.gate.slices import Slice, slices
 from slmworks.numbers import figures, statistics
-from slmworks.packet.found import Found, Said, changed
 from slmworks.packet.markup import Html, details, el, grid, interval, join
+from slmworks.packet.sources import Found, Said, changed
 
 SHOWN = 12
 """Labels with the largest changes that are shown; sources all are."""

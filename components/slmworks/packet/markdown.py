@@ -5,7 +5,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Report
 from slmworks.numbers import figures, statistics
-from slmworks.packet.found import Found, changed, find
+from slmworks.packet.sources import Found, changed, find
 from slmworks.packet.table import HEADINGS, caption, cells
 
 

@@ -1,8 +1,8 @@
 """Where a model comes from, and how to make it again."""
 
 from slmworks.packet.dag import picture
-from slmworks.packet.found import Background, Made
 from slmworks.packet.markup import Html, details, el, grid, join
+from slmworks.packet.sources import Background, Made
 
 
 def lineage(background: Background) -> Html:

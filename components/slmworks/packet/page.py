@@ -8,8 +8,8 @@ from typing import Any
 from slmworks.contract.artifact import Report
 from slmworks.model_tasks.text_classification import reliability
 from slmworks.packet import card, changes, origin, sections
-from slmworks.packet.found import Background, find
 from slmworks.packet.markup import el, join
+from slmworks.packet.sources import Background, find
 
 
 def page(

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from slmworks.numbers import figures
-from slmworks.packet.found import Found
 from slmworks.packet.markup import Html, bar, details, el, grid, interval, join, span_of
+from slmworks.packet.sources import Found
 from slmworks.packet.table import HEADINGS, caption, cells
 
 Said = Mapping[str, Any]

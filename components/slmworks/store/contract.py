@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+from slmworks.contract.errors import CorruptObject
 from slmworks.contract.manifest import File, Manifest
 
 
@@ -66,3 +67,11 @@ class Store(Protocol):
 
     def discard(self, digest: str) -> None:
         """Lay a damaged object aside, so that the next run makes it anew."""
+
+
+def folder_or_none(store: Store, digest: str) -> Path | None:
+    """The folder of an object, or None when its bytes are no longer there."""
+    try:
+        return store.folder(digest)
+    except CorruptObject:
+        return None

@@ -11,7 +11,7 @@ import click
 
 from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.engines.airflow.line import ENGINE_FILE, TRACKING
-from slmworks.lineage.tracking import without_credentials
+from slmworks.tracking.connection import without_credentials
 from slmworks_airflow.api import Found
 from slmworks_airflow.works import GRACE, LOGS, Works
 

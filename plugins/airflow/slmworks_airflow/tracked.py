@@ -9,9 +9,9 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from slmworks.contract.errors import SlmworksError
-from slmworks.lineage.aliases import login
-from slmworks.lineage.runs import COMPLETE, RELEASE, RUN, TASK
-from slmworks.lineage.tracking import without_credentials
+from slmworks.tracking.aliases import login
+from slmworks.tracking.connection import without_credentials
+from slmworks.tracking.runs import COMPLETE, RELEASE, RUN, TASK
 
 PARENT = "-"
 """What the tag of a task says of the run as a whole."""

@@ -125,7 +125,7 @@ class Line:
 
     def environment(self) -> dict[str, str]:
         """Variables of every task that the engine file gives."""
-        from slmworks.lineage.tracking import without_credentials
+        from slmworks.tracking.connection import without_credentials
 
         tracking = self.tracking()
         if self.in_pods and without_credentials(tracking) != tracking:

@@ -14,10 +14,10 @@ from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
 from slmworks.engines.closing import packet_key
 from slmworks.execution.records import TaskRecord, made_by, run_ids, run_record, task_records
-from slmworks.lineage.tracking import without_credentials
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Entry, ModelState, Version, replay
 from slmworks.store import Store
+from slmworks.tracking.connection import without_credentials
 
 NO_REASON = "no reason was given"
 

@@ -11,7 +11,7 @@ from slmworks.engines.kubeflow.component import CONFUSION, MADE, PAGE, PASSED
 from slmworks.engines.kubeflow.entry import ExecutorInput
 from slmworks.execution.run import Outcome
 from slmworks.execution.spec import TaskSpec
-from slmworks.lineage.packets import packet
+from slmworks.packet.gather import packet
 from slmworks.store import Store
 
 MOST_LABELS = 60

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from slmworks.numbers import figures
-from slmworks.packet.found import Found
 from slmworks.packet.markup import Html, el, grid, join
+from slmworks.packet.sources import Found
 
 SIDE, EDGE, TOP = 240, 34, 12
 """Length of an axis, room for what stands beside it, and room for the largest dot; in pixels."""

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slmworks.lineage.aliases import SHOWN, VERSION, Shown, moved
 from slmworks.lineage.ancestry import lineage_of, render
-from slmworks.lineage.packets import folder_or_none, packet
-from slmworks.lineage.runs import DIGEST, PAGE, RELEASE
-from slmworks.lineage.tracking import Tracking
+from slmworks.packet.gather import packet
 from slmworks.registry.state import ModelState, Version
+from slmworks.store.contract import folder_or_none
+from slmworks.tracking.aliases import SHOWN, VERSION, Shown, moved
+from slmworks.tracking.connection import Tracking
+from slmworks.tracking.runs import DIGEST, PAGE, RELEASE
 
 if TYPE_CHECKING:
     from slmworks.store import Store

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Artifact, Dataset, Report, Verdict
-from slmworks.contract.errors import BadRequest, CorruptObject
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.records import RunRecord, run_ids, run_record, task_records
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, manifests_of
+from slmworks.store.contract import folder_or_none
 
 if TYPE_CHECKING:
     from slmworks.packet import Background, Made
@@ -108,11 +109,3 @@ def _run_of(store: "Store", digest: str) -> RunRecord | None:
         if any(one.manifest and one.manifest.digest == digest for one in task_records(store, run)):
             return run_record(store, run)
     return None
-
-
-def folder_or_none(store: "Store", digest: str) -> Path | None:
-    """The folder of an object, or None when its bytes are no longer there."""
-    try:
-        return store.folder(digest)
-    except CorruptObject:
-        return None

@@ -1,17 +1,17 @@
-"""`python -m slmworks.lineage`: the one process that carries a run's records to MLflow."""
+"""`python -m slmworks.tracking`: the one process that carries a run's records to MLflow."""
 
 import argparse
 import os
 import sys
 
 from slmworks.contract.errors import SlmworksError
-from slmworks.lineage.spool import POLL, sync, watch
 from slmworks.store import open_store
+from slmworks.tracking.sync import POLL, sync, watch
 
 
 def main() -> int:
     """Upload one run, or follow it until it has ended; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m slmworks.lineage", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m slmworks.tracking", description=__doc__)
     parser.add_argument("--store", required=True, help="the store that holds the records")
     parser.add_argument(
         "--tracking",

@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 
-from slmworks.lineage import alive, close_dead, sync
-from slmworks.lineage.tracking import connect
+from slmworks.lineage import alive, close_dead
+from slmworks.tracking.connection import connect
+from slmworks.tracking.sync import sync
 from stories import Story
 
 ENGINE = """

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
-from slmworks.lineage.held import PLACE, Held, download, upload
-from slmworks.lineage.packets import folder_or_none
-from slmworks.lineage.tracking import Tracking, connect, told_in_one_line
-from slmworks.lineage.versions import shown_versions
 from slmworks.registry.log import Registry
 from slmworks.registry.release import is_whole
 from slmworks.registry.state import Entry, ModelState
+from slmworks.store.contract import folder_or_none
+from slmworks.tracking.connection import Tracking, connect, told_in_one_line
+from slmworks.tracking.transfer import PLACE, Held, download, upload
+from slmworks.tracking.versions import shown_versions
 
 if TYPE_CHECKING:
     from slmworks.store import Store

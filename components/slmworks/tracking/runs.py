@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.records import RunRecord, TaskRecord
 from slmworks.lineage.ancestry import relation
-from slmworks.lineage.held import upload
-from slmworks.lineage.packets import folder_or_none, packet
-from slmworks.lineage.tracking import Tracking
+from slmworks.packet.gather import packet
+from slmworks.store.contract import folder_or_none
+from slmworks.tracking.connection import Tracking
+from slmworks.tracking.transfer import upload
 
 if TYPE_CHECKING:
     from slmworks.store import Store

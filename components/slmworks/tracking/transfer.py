@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.manifest import File, scan
-from slmworks.lineage.packets import folder_or_none
-from slmworks.lineage.tracking import Tracking
 from slmworks.machine.locks import scratch_folder
 from slmworks.registry.release import Digests, digests_of
+from slmworks.store.contract import folder_or_none
+from slmworks.tracking.connection import Tracking
 
 if TYPE_CHECKING:
     from slmworks.registry.log import Entry

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
 from slmworks.execution.records import run_ids, run_record, task_records
-from slmworks.lineage.alive import close_dead
+from slmworks.lineage.liveness import close_dead
 from slmworks.machine.locks import lease
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 
 if TYPE_CHECKING:
-    from slmworks.lineage.tracking import Tracking
     from slmworks.store import Store
+    from slmworks.tracking.connection import Tracking
 
 POLL = 2.0
 """Seconds between two looks at a run that goes on."""
@@ -71,7 +71,7 @@ def sync(store: "Store", tracking_uri: str, run: str | None = None, *, overrule:
         raise BadRequest(f"no run '{run}' in {store.url}. {did_you_mean(run, known)}")
     closed = close_dead(store)
     runs = known if run is None else sorted({run, *closed})
-    from slmworks.lineage.tracking import connect, told_in_one_line
+    from slmworks.tracking.connection import connect, told_in_one_line
 
     with told_in_one_line(tracking_uri):
         return _pass(store, connect(tracking_uri), tracking_uri, runs, overrule=overrule)
@@ -102,8 +102,8 @@ def watch(store_url: str, tracking_uri: str, run: str, every: float = POLL) -> S
 
 
 def _pass(store: "Store", tracking: "Tracking", uri: str, runs: list[str], *, overrule: bool) -> SyncResult:
-    from slmworks.lineage.runs import RunUpload
-    from slmworks.lineage.versions import project
+    from slmworks.tracking.runs import RunUpload
+    from slmworks.tracking.versions import project
 
     result = SyncResult(runs=len(runs))
     name = hashlib.sha256(uri.encode()).hexdigest()[:12]
