@@ -83,7 +83,7 @@ def test_listing_and_planning_import_nothing_heavy() -> None:
     code = (
         "import sys\n"
         "from slmworks import catalog\n"
-        "import slmworks.engines.local, slmworks.forecast, slmworks.recipe.schema\n"
+        "import slmworks.engines.local, slmworks.engines.forecast, slmworks.recipe.schema\n"
         "[p.load() for s in catalog.STAGES for p in catalog.plugins(s).values()]\n"
         "heavy = {'torch','transformers','mlflow','numpy','pyarrow','onnx','onnxruntime','sklearn','scipy','pandas',"
         "'neural_compressor','kfp','airflow','starlette'} & set(sys.modules)\n"

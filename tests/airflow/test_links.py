@@ -12,7 +12,7 @@ from homes import Home
 
 from servers import MlflowServer
 from slmworks.engines.airflow.line import run_name
-from slmworks.engines.closing import keep_packet, page_key
+from slmworks.engines.close_run import keep_packet, page_key
 from slmworks.execution.records import TaskRecord, run_record, task_records
 from slmworks.store import open_store
 from slmworks_airflow import replies, tracked

@@ -6,7 +6,7 @@ import pytest
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.review import Answer, Question, record, require_run_of, run_of_champion
-from slmworks.engines.closing import keep_packet
+from slmworks.engines.close_run import keep_packet
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from stories import Story

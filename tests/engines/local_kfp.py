@@ -49,7 +49,7 @@ class Ended:
 
 def compiled(recipe: Path, store: Store, engine: str = IMAGES, fresh: tuple[str, ...] = ()) -> Compiled:
     """The recipe's pipelines, as `slmworks compile` writes them."""
-    from slmworks.engines.bring import bring
+    from slmworks.engines.local_files import bring
 
     planned = plan(Recipe.read(recipe))
     sources = planned.pinned(None)

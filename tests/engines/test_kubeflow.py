@@ -13,9 +13,9 @@ pytest.importorskip("kfp")
 from local_kfp import IMAGES, compiled, run_pipeline
 
 from slmworks.contract.errors import BadRequest
-from slmworks.engines.closing import begin, close
+from slmworks.engines.close_run import begin, close
+from slmworks.engines.encoded import pack
 from slmworks.engines.kubeflow.runs import ENDINGS, note
-from slmworks.engines.packed import pack
 from slmworks.execution.records import run_ids, run_record
 from slmworks.execution.run import Running
 from slmworks.execution.spec import TaskSpec
@@ -363,7 +363,7 @@ def test_many_branches_are_tasks_side_by_side(works) -> None:
 
 
 def test_a_task_that_was_packed_by_another_version_is_refused() -> None:
-    from slmworks.engines.packed import unpack
+    from slmworks.engines.encoded import unpack
 
     assert unpack(pack({"a": "ü"})) == {"a": "ü"}
 

@@ -12,7 +12,7 @@ kfp = pytest.importorskip("kfp")
 
 from kfp_api import FakeKfp  # noqa: E402
 
-from slmworks.engines.closing import close  # noqa: E402
+from slmworks.engines.close_run import close  # noqa: E402
 from slmworks.engines.kubeflow.runs import keep_following, note  # noqa: E402
 from slmworks.execution.records import run_record  # noqa: E402
 

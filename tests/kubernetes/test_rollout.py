@@ -10,8 +10,8 @@ from cluster_api import NAMESPACE, digest
 
 from releases import BY, approve, edit
 from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
-from slmworks.deploy.again import deploy as deploy_again
-from slmworks.deploy.again import deployer
+from slmworks.deploy.direct import deploy as deploy_again
+from slmworks.deploy.direct import deployer
 from slmworks.registry.log import Registry
 from slmworks_kubernetes import cluster as cluster_module
 from slmworks_kubernetes.cluster import Cluster

@@ -23,9 +23,9 @@ def close(what: str | None, orchestrator: str, executor_input: str | None) -> in
 
     MLflow being down fails nothing. Exit codes: 0 ended, 3 ended, and the run has failed (not on Kubeflow).
     """
-    from slmworks.engines.closing import Ending, reopen
-    from slmworks.engines.closing import close as end
-    from slmworks.engines.packed import unpack
+    from slmworks.engines.close_run import Ending, reopen
+    from slmworks.engines.close_run import close as end
+    from slmworks.engines.encoded import unpack
     from slmworks.execution.records import run_record
     from slmworks.store import open_store
 
@@ -48,10 +48,10 @@ def close(what: str | None, orchestrator: str, executor_input: str | None) -> in
 
 
 def _in_a_pod(executor_input: str) -> None:
-    from slmworks.engines.closing import close as end
+    from slmworks.engines.close_run import close as end
+    from slmworks.engines.encoded import unpack
     from slmworks.engines.kubeflow.entry import ExecutorInput
     from slmworks.engines.kubeflow.runs import ENDINGS, keep_following
-    from slmworks.engines.packed import unpack
     from slmworks.store import open_store
 
     said = ExecutorInput.read(executor_input)

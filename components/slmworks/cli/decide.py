@@ -212,9 +212,9 @@ def _submit_after(engine: "EngineFile", store: "Store", name: str, version: int)
 
 def _deploy_after(by: "Deploy", store: "Store", name: str) -> None:
     """Put the champion where it is served. The rollback stands, whatever comes of that."""
-    from slmworks.cli.lines import Lines
     from slmworks.contract.errors import SlmworksError
-    from slmworks.deploy.again import deploy
+    from slmworks.deploy.direct import deploy
+    from slmworks.engines.lines import Lines
 
     try:
         deploy(store, name, None, by, Lines("deploy").event)

@@ -15,9 +15,9 @@ def deploy(name: str, version: int | None, engine_path: str | None, store_url: s
 
     A recipe's deploy step does the same; this is for the times between. What is served already stays.
     """
-    from slmworks.cli.lines import Lines
     from slmworks.contract.errors import BadRequest
-    from slmworks.deploy.again import deploy as put
+    from slmworks.deploy.direct import deploy as put
+    from slmworks.engines.lines import Lines
 
     engine = engine_of(engine_path)
     by = engine.deployer(name)

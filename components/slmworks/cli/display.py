@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slmworks.cli.lines import Lines, Rate, clock, progress_words
-from slmworks.contract.manifest import Manifest
+from slmworks.engines.lines import (
+    MARKS,
+    Lines,
+    Rate,
+    clock,
+    ended_line,
+    progress_words,
+    result_words,
+    started_line,
+)
 from slmworks.execution.run import Outcome
 from slmworks.recipe.lower import PlannedTask
 
@@ -16,16 +24,6 @@ if TYPE_CHECKING:
 
     from slmworks.engines.local import Run
 
-MARKS = {
-    "done": "✓",
-    "cached": "=",
-    "failed": "✗",
-    "refused": "⊘",
-    "skipped": "·",
-    "absent": "·",
-    "running": "▸",
-    "waiting": "·",
-}
 STYLES = {
     "done": "green",
     "cached": "dim",
@@ -175,44 +173,3 @@ def _bar(event: dict[str, Any], width: int = 12) -> str:
         return ""
     full = min(width, int(width * event["done"] / event["total"]))
     return " " + "━" * full + "╌" * (width - full)
-
-
-def started_line(task_id: str, stage: str, plugin: str) -> str:
-    """What is said when a task starts."""
-    return f"{task_id}: starts ({stage} {plugin})"
-
-
-def ended_line(task_id: str, outcome: Outcome, seconds: float) -> str:
-    """What is said when a task is over."""
-    words = result_words(outcome)
-    took = f"  {clock(seconds)}" if outcome.state in ("done", "failed", "refused") and seconds else ""
-    return f"{MARKS[outcome.state]} {task_id}: {outcome.state}{': ' + words if words else ''}{took}"
-
-
-def result_words(outcome: Outcome) -> str:
-    """What came out of a task, in a few words."""
-    if outcome.manifest is None or outcome.manifest.absent:
-        return outcome.error
-    return summary_words(outcome.manifest)
-
-
-def summary_words(manifest: Manifest) -> str:
-    """A manifest's summary numbers, shortly: `accuracy 0.81 · rows 22,918 · 86.7 MB`."""
-    numbers = {key: value for key, value in manifest.summary.items() if isinstance(value, (int, float, str))}
-    words = [str(numbers.pop("sentence"))] if "sentence" in numbers else []
-    words += [
-        f"{key.replace('_', ' ')} {_number(value)}"
-        for key, value in list(numbers.items())[:5]
-        if key != "bytes"
-    ]
-    size = manifest.size
-    words.append(f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB")
-    return " · ".join(words)
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, (bool, str)):
-        return str(value)
-    return (
-        f"{value:,}" if isinstance(value, int) else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-    )

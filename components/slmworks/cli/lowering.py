@@ -39,9 +39,9 @@ def say_if_large(compiled: "Compiled") -> None:
 
 def lower(planned: "Plan", settings: "EngineFile", store: "Store", fresh: frozenset[str]) -> "Compiled":
     """The plan as Kubeflow takes it, and its local files in the store."""
-    from slmworks.cli.lines import Lines
-    from slmworks.engines.bring import bring
     from slmworks.engines.kubeflow.pipeline import compile_plan
+    from slmworks.engines.lines import Lines
+    from slmworks.engines.local_files import bring
 
     sources = planned.pinned(None)
     compiled = compile_plan(planned, settings, store.url, sources, fresh)

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 def plan(recipe: str, engine_path: str | None, store_url: str, cores: int | None) -> None:
     """Show the tasks of a recipe: which are cached, which would be run, and what each waits for."""
     from slmworks.cli.console import columns, console
-    from slmworks.cli.display import summary_words
-    from slmworks.cli.lines import clock
-    from slmworks.forecast import forecast
+    from slmworks.engines.forecast import forecast
+    from slmworks.engines.lines import clock, summary_words
     from slmworks.machine.cores import usable_cores
     from slmworks.recipe.lower import plan as lower
     from slmworks.recipe.recipe import Recipe

@@ -74,7 +74,7 @@ def _state(record: "RunRecord") -> str:
 
 
 def _task(record: "TaskRecord | None") -> tuple[str, str, str, str]:
-    from slmworks.cli.display import summary_words
+    from slmworks.engines.lines import summary_words
 
     if record is None:
         return ("not reached", "", "", "")

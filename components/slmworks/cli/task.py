@@ -84,9 +84,8 @@ def _unwatched(
     spec: "TaskSpec", inputs: tuple[str, ...], orchestrator: str, work: "Callable[[Running], Outcome]"
 ) -> "Outcome":
     """Run a task that no engine of ours watches; lines like the terminal's."""
-    from slmworks.cli.display import ended_line, started_line
-    from slmworks.cli.lines import Lines
-    from slmworks.engines.unwatched import perform
+    from slmworks.engines.lines import Lines, ended_line, started_line
+    from slmworks.engines.orchestrated import perform
     from slmworks.store import open_store
 
     began = time.monotonic()
@@ -106,9 +105,8 @@ def _unwatched(
 
 def _in_a_pod(executor_input: str) -> int:
     """Lines like the terminal's, the error last; a refused gate is no failure of a pod."""
-    from slmworks.cli.display import ended_line, started_line
-    from slmworks.cli.lines import Lines
     from slmworks.engines.kubeflow.pod_task import PodTask
+    from slmworks.engines.lines import Lines, ended_line, started_line
 
     pod = PodTask.read(executor_input)
     spec, began = pod.spec, time.monotonic()
@@ -123,7 +121,7 @@ def _in_a_pod(executor_input: str) -> int:
 
 def _emit(events: int | None, task_id: str) -> Any:
     if events is None:
-        from slmworks.cli.lines import Lines
+        from slmworks.engines.lines import Lines
 
         return Lines(task_id).event
     pipe = os.fdopen(events, "w", buffering=1, encoding="utf-8")

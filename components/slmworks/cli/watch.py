@@ -74,7 +74,7 @@ def _record(store: "Store", run: str, task: str) -> "TaskRecord | None":
 
 def _words(record: "TaskRecord | None", state: str) -> str:
     """What its record says of a task that has ended, else Kubeflow's state."""
-    from slmworks.cli.display import summary_words
+    from slmworks.engines.lines import summary_words
 
     if record is None or state in ("RUNNING", "CANCELED"):
         return state.lower()

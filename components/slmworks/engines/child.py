@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from slmworks.engines.foreign import ForeignProcess
+from slmworks.engines.other_python import ForeignProcess
 from slmworks.execution.spec import TaskSpec
 from slmworks.machine.process import environment
 

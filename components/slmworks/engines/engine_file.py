@@ -177,7 +177,7 @@ class EngineFile:
         target = self.settings.deploy.get(model)
         if target is None:
             return None
-        from slmworks.deploy.again import deployer
+        from slmworks.deploy.direct import deployer
 
         try:
             return deployer(target.uses, target.with_)

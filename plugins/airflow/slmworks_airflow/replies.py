@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.engines.airflow.line import ENGINE_FILE, TRACKING
-from slmworks.engines.closing import page_key
+from slmworks.engines.close_run import page_key
 from slmworks.engines.engine_file import EngineFile
 from slmworks.execution.records import TaskRecord, run_record, task_records
 from slmworks.execution.run import HAVE

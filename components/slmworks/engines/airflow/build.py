@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
+from slmworks.engines.airflow.docs import task_page
 from slmworks.engines.airflow.line import Line, name_of
-from slmworks.engines.airflow.shown import task_page
 from slmworks.engines.settings import Pod
 from slmworks.recipe.plan import PlannedTask
 

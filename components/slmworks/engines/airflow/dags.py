@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.build import Build, approvals, champion
+from slmworks.engines.airflow.docs import dag_page
 from slmworks.engines.airflow.form import RUN, fields
 from slmworks.engines.airflow.line import Line
-from slmworks.engines.airflow.shown import dag_page
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 

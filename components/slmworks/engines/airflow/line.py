@@ -14,8 +14,8 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import filled
+from slmworks.engines.encoded import pack
 from slmworks.engines.engine_file import CORE, EngineFile
-from slmworks.engines.packed import pack
 from slmworks.recipe.lower import plan
 from slmworks.recipe.plan import Plan, PlannedTask, plan_record
 from slmworks.recipe.recipe import Recipe

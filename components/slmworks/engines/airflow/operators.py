@@ -127,7 +127,7 @@ class NewDataOperator(BaseOperator):
 
     def execute(self, context: "Context") -> None:
         """Look, and say what was found."""
-        from slmworks.engines.airflow.news import seen_before
+        from slmworks.engines.airflow.new_data import seen_before
 
         with told():
             line = self.line.for_run(context["params"])

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from slmworks.approve.compared import not_compared
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
-from slmworks.engines.closing import packet_key
+from slmworks.engines.close_run import packet_key
 from slmworks.execution.records import TaskRecord, made_by, run_ids, run_record, task_records
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Entry, ModelState, Version, replay

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from slmworks.contract.errors import BadRequest
-from slmworks.engines.bring import reads_disk
+from slmworks.engines.encoded import pack
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.component import COMMAND, MADE, PASSED, component, container, slots, slug
 from slmworks.engines.kubeflow.pod import equip
-from slmworks.engines.packed import pack
+from slmworks.engines.local_files import reads_disk
 from slmworks.execution.identity import identify
 from slmworks.fetch import Source
 from slmworks.recipe.plan import Plan, PlannedTask, plan_record

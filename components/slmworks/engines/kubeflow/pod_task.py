@@ -9,8 +9,8 @@ from slmworks.contract.manifest import Manifest
 from slmworks.contract.stage import Emit, ports
 from slmworks.engines.kubeflow.component import port_of
 from slmworks.engines.kubeflow.entry import ExecutorInput
-from slmworks.engines.kubeflow.shown import answer
-from slmworks.engines.unwatched import perform
+from slmworks.engines.kubeflow.outputs import answer
+from slmworks.engines.orchestrated import perform
 from slmworks.execution.missing_inputs import Given, join
 from slmworks.execution.records import made_by
 from slmworks.execution.run import Outcome

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
-from slmworks.engines.closing import Ending, close
+from slmworks.engines.close_run import Ending, close
 from slmworks.execution.records import RunRecord, run_ids, run_record, task_records, utc, write_run
 from slmworks.registry.log import claimed_user
 

@@ -1,7 +1,7 @@
 """Plain lines: what a pod's log or CI shows of a running task."""
 
-from slmworks.cli import lines
-from slmworks.cli.lines import Lines, clock
+from slmworks.engines import lines
+from slmworks.engines.lines import Lines, clock
 
 
 def test_progress_is_said_every_ten_seconds_with_rate_time_left_and_metrics(monkeypatch) -> None:

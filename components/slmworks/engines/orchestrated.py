@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.stage import Emit
-from slmworks.engines.closing import begin
+from slmworks.engines.close_run import begin
 from slmworks.engines.uploader import beside
 from slmworks.execution.missing_inputs import Given
 from slmworks.execution.records import utc, write_record

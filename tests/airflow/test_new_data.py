@@ -2,7 +2,7 @@
 
 import pytest
 
-from slmworks.engines.airflow.news import seen_before
+from slmworks.engines.airflow.new_data import seen_before
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 from slmworks.store import open_store
