@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from slmworks.testing import Bench
 from slmworks_torch.batches import Encoded
-from slmworks_torch.course import Course
 from slmworks_torch.losses import cross_entropy, distillation
 from slmworks_torch.scoring import Quality, logits_of
 from slmworks_torch.training import Lesson, prepare, train
+from slmworks_torch.training_options import Course
 
 LABELS, VOCABULARY, LENGTHS = 77, 4000, (6, 28)
 LIMIT = 0.97

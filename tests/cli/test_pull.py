@@ -14,7 +14,7 @@ from slmworks.cli.main import main
 from slmworks.contract.manifest import scan
 from slmworks.registry.log import Registry, pulled
 from slmworks.store import open_store
-from slmworks_serve.visit import ask
+from slmworks_serve.client import ask
 
 NO_HEAVY = """
 import sys

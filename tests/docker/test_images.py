@@ -10,7 +10,7 @@ import pytest
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.manifest import Manifest
-from slmworks_serve.visit import ask
+from slmworks_serve.client import ask
 
 ROOT = Path(__file__).parents[2]
 LABELS = "org.opencontainers.image"

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "helm"))
 from releases import approve, register, word_counter
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
-from slmworks_serve.visit import ask
+from slmworks_serve.client import ask
 
 pytestmark = pytest.mark.docker
 

@@ -11,7 +11,7 @@ from chart import objects, pods
 from releases import approve, register, word_counter
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
-from slmworks_serve.visit import ask
+from slmworks_serve.client import ask
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from releases import approve, edit, register, word_counter
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks.testing import Bench
+from slmworks_serve.client import ask_once
 from slmworks_serve.edge import DeployEdge
-from slmworks_serve.visit import ask_once
 
 TEXTS = ["good, good again", "awful", "plain 🙂", "", "-"]
 

@@ -17,8 +17,8 @@ from slmworks.contract.errors import BadRequest
 from slmworks.machine.process import environment
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
+from slmworks_serve.client import ask
 from slmworks_serve.run import listen, serve
-from slmworks_serve.visit import ask
 
 SERVE = (
     "import sys; from slmworks.store import open_store; from slmworks_serve.run import serve;"

@@ -48,7 +48,7 @@ def test_the_file_answers_as_the_student_learnt(bench, tiny_classifier, tiny_rev
 def test_onnx_computes_what_torch_computes(tmp_path, tiny_classifier, pairs, rows, tokens):
     import torch
     from slmworks.model_tasks.text_classification.onnx import open_session
-    from slmworks_torch.folders import load_classifier
+    from slmworks_torch.hf_folder import load_classifier
 
     torch.manual_seed(1)
     master = load_classifier(tiny_classifier, tiny_classifier.labels, port="teacher")

@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from slmworks_torch.batches import encode
-from slmworks_torch.folders import load_classifier
+from slmworks_torch.hf_folder import load_classifier
 from slmworks_torch.scoring import Quality, logits_of, quality
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from slmworks.contract.errors import BadRequest
 from slmworks_torch import positions
-from slmworks_torch.folders import Classifier, load_classifier
+from slmworks_torch.hf_folder import Classifier, load_classifier
 from slmworks_torch.students import every_other, from_layers
 
 

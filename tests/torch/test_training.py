@@ -2,11 +2,11 @@
 
 import pytest
 
-from slmworks_torch.course import Course
-from slmworks_torch.folders import load_classifier
+from slmworks_torch.hf_folder import load_classifier
 from slmworks_torch.losses import cross_entropy
 from slmworks_torch.scoring import Quality
 from slmworks_torch.training import Lesson, train
+from slmworks_torch.training_options import Course
 
 
 @pytest.mark.parametrize(

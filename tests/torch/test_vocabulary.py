@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from slmworks.contract.errors import BadRequest
-from slmworks_torch.folders import load_classifier
+from slmworks_torch.hf_folder import load_classifier
 from slmworks_torch.vocabulary import cut, shrink
 
 TEXTS = ["The camera is great!", "this lamp looks ugly and slow"]

@@ -69,7 +69,7 @@ def serve(
     # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
     adopt_environment(1)
     try:
-        from slmworks_serve import run, visit
+        from slmworks_serve import client, run
         from slmworks_serve.limits import Limits
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from None
@@ -82,13 +82,13 @@ def serve(
         if question is None:
             run.serve_release(approved, host=host, port=port, threads=threads, limits=asked)
         else:
-            _show(name, question, visit.ask_release(approved, question))
+            _show(name, question, client.ask_release(approved, question))
         return
     store = the_store(store_url, engine_path)
     if question is None:
         run.serve(store, name, version, host=host, port=port, threads=threads, limits=asked, follow=follow)
     else:
-        _show(name, question, visit.ask_once(store, name, version, question))
+        _show(name, question, client.ask_once(store, name, version, question))
 
 
 def _refuse_beside_from() -> None:

@@ -12,10 +12,10 @@ from slmworks.registry.release import EXAMPLE
 from slmworks_serve.batches import Batches
 from slmworks_serve.classify import Classify
 from slmworks_serve.limits import Limits
+from slmworks_serve.messages import Ready, openapi
 from slmworks_serve.metrics import Metrics
 from slmworks_serve.model import Loaded
 from slmworks_serve.page import page
-from slmworks_serve.question import Ready, openapi
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -12,8 +12,8 @@ from pydantic_core import to_json
 
 from slmworks_serve.batches import Answers
 from slmworks_serve.limits import Refused
+from slmworks_serve.messages import WAY_OUT, read
 from slmworks_serve.model import Loaded
-from slmworks_serve.question import WAY_OUT, read
 
 if TYPE_CHECKING:
     from slmworks_serve.app import Service

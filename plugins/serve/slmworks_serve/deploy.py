@@ -9,8 +9,8 @@ from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.deploy import Deploy
 from slmworks.registry.release import EXAMPLE, Approved, require_approved
+from slmworks_serve.client import ask, running
 from slmworks_serve.run import server
-from slmworks_serve.visit import ask, running
 
 __all__ = ["DeployServer"]
 

@@ -13,8 +13,8 @@ from slmworks.contract.errors import SlmworksError
 from slmworks.registry.log import ModelState, Registry
 from slmworks.registry.release import approved_release
 from slmworks_serve.app import Service
+from slmworks_serve.batch_size import paced
 from slmworks_serve.model import Served, load
-from slmworks_serve.pace import paced
 
 EVERY = 2.0
 """Seconds between two looks at the log."""

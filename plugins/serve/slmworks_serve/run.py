@@ -18,10 +18,10 @@ from slmworks.machine.cores import usable_cores
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, approved_release
 from slmworks_serve.app import Service, create_app
+from slmworks_serve.batch_size import paced
 from slmworks_serve.follow import Follow
 from slmworks_serve.limits import Limits
 from slmworks_serve.model import Served, load
-from slmworks_serve.pace import paced
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -85,7 +85,7 @@ def server(approved: Approved, *, threads: int, limits: Limits | None = None) ->
     try:
         import uvicorn
 
-        from slmworks_serve.wire import HeadWithin
+        from slmworks_serve.http_protocol import HeadWithin
 
         service = Service(load(approved.folder, Served.of(approved)), threads, limits)
         app = create_app(service)

@@ -14,10 +14,9 @@ from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.stage import Task
 from slmworks.curate import Curate
 from slmworks_text.bins import Bins
-from slmworks_text.card import describe, write_card, write_splits
 from slmworks_text.checks import label_order, refuse_empty, refuse_hopeless, refuse_rare
+from slmworks_text.data_card import describe, write_card, write_splits
 from slmworks_text.duplicates import Components, Near
-from slmworks_text.equals import Hashes
 from slmworks_text.formats import Format, Layout
 from slmworks_text.ledger import Ledger, survey
 from slmworks_text.operators import Operators
@@ -25,9 +24,10 @@ from slmworks_text.personal import Kind, Redactor
 from slmworks_text.reading import Reading, paths_of, read_input
 from slmworks_text.repeats import drop_equal, drop_near, units
 from slmworks_text.rows import PLACES, POOL, SPLITS, Tally
-from slmworks_text.shelf import Shelf
+from slmworks_text.rows_on_disk import Shelf
 from slmworks_text.splits import assign, draw
 from slmworks_text.streams import Encoding, Meter
+from slmworks_text.text_hashes import Hashes
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 

@@ -15,7 +15,7 @@ from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
-from slmworks_text.equals import Hashes
+from slmworks_text.text_hashes import Hashes
 from slmworks_text.texts import Texts
 
 PERMUTATIONS = 128

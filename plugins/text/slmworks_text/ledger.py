@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slmworks_text.equals import Hashes
 from slmworks_text.rows import POOL
-from slmworks_text.shelf import Shelf
+from slmworks_text.rows_on_disk import Shelf
+from slmworks_text.text_hashes import Hashes
 
 
 @dataclass

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from slmworks_text.cards import DIGIT_GROUPS, cards
+from slmworks_text.payment_cards import DIGIT_GROUPS, cards
 
 Kind = Literal["email", "phone", "card", "iban", "ip", "ssn"]
 

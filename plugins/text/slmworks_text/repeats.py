@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from slmworks_text.duplicates import Components
-from slmworks_text.equals import Hashes
 from slmworks_text.ledger import Ledger
 from slmworks_text.rows import PLACES, POOL, Tally
+from slmworks_text.text_hashes import Hashes
 
 
 def drop_equal(ledger: Ledger, keys: Hashes, components: Components, tally: Tally) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from slmworks_text.ledger import Ledger
 from slmworks_text.rows import PLACES
-from slmworks_text.shelf import Shelf
+from slmworks_text.rows_on_disk import Shelf
 
 Stratum = tuple[str, ...]
 

@@ -10,11 +10,11 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
-from slmworks_torch.imitation import Imitation
+from slmworks_torch.from_logits import Imitation
 
 if TYPE_CHECKING:
     from slmworks_torch.bag import BagClassifier
-    from slmworks_torch.folders import Classifier
+    from slmworks_torch.hf_folder import Classifier
 
 
 class BagOfEmbeddings(Imitation, Distill):
@@ -50,12 +50,12 @@ class BagOfEmbeddings(Imitation, Distill):
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Ask the teacher once, train the bag, choose the epoch on `validation`, write ONNX."""
-        from slmworks_torch import imitation, training
+        from slmworks_torch import from_logits, training
 
         if student:
             raise BadRequest("student: bag-of-embeddings makes its own; leave it out, or use logit-kd.")
         make = partial(self._pupil, data.labels)
-        material, pupil = imitation.gather(teacher, None, data, self, task, make)
+        material, pupil = from_logits.gather(teacher, None, data, self, task, make)
         outcome = training.train(pupil.net, material.lesson(pupil, self), self, task)
         pupil.save(task.output)
         return Model(

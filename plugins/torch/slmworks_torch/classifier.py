@@ -8,7 +8,7 @@ from pydantic import Field
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Task
 from slmworks.finetune import Finetune
-from slmworks_torch.course import SHORTEST, Course
+from slmworks_torch.training_options import SHORTEST, Course
 
 
 class FinetuneClassifier(Course, Finetune):
@@ -24,14 +24,14 @@ class FinetuneClassifier(Course, Finetune):
 
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
         """Train on `train`, choose the epoch on `validation`."""
-        from slmworks_torch import folders, rows, training
+        from slmworks_torch import hf_folder, rows, training
         from slmworks_torch.losses import cross_entropy
         from slmworks_torch.scoring import logits_of, quality
 
         train, validation = rows.training_rows(data), rows.labelled(data, "validation")
         training.prepare(task)
-        known = folders.labels_of(model, port="model")
-        pupil = folders.load_classifier(model, data.labels, port="model", max_length=self.max_length)
+        known = hf_folder.labels_of(model, port="model")
+        pupil = hf_folder.load_classifier(model, data.labels, port="model", max_length=self.max_length)
         if known and known != data.labels:
             task.say(f"the model knows other labels ({', '.join(known)}): it gets a new head")
         checks = pupil.encode(validation.texts)

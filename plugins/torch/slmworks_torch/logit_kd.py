@@ -10,10 +10,10 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
-from slmworks_torch.imitation import Imitation
+from slmworks_torch.from_logits import Imitation
 
 if TYPE_CHECKING:
-    from slmworks_torch.folders import Classifier
+    from slmworks_torch.hf_folder import Classifier
 
 
 class LogitKD(Imitation, Distill):
@@ -41,12 +41,12 @@ class LogitKD(Imitation, Distill):
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Ask the teacher once, make or take the student, train it, choose the epoch on `validation`."""
-        from slmworks_torch import imitation, training
+        from slmworks_torch import from_logits, training
 
         if student and self.layers:
             raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
         make = partial(self._pupil, student)
-        material, pupil = imitation.gather(teacher, student, data, self, task, make)
+        material, pupil = from_logits.gather(teacher, student, data, self, task, make)
         outcome = training.train(pupil.net, material.lesson(pupil, self), self, task)
         pupil.save(task.output)
         return Model(
@@ -63,12 +63,12 @@ class LogitKD(Imitation, Distill):
 
     def _pupil(self, student: Model | None, master: "Classifier", texts: Sequence[str]) -> "Classifier":
         """The model that will learn; its vocabulary is cut to `texts` where asked for."""
-        from slmworks_torch import folders, students, vocabulary
+        from slmworks_torch import hf_folder, students, vocabulary
 
         if student:
             labels = list(master.net.config.label2id)
             length = self.max_length or master.max_length
-            pupil = folders.load_classifier(student, labels, port="student", max_length=length)
+            pupil = hf_folder.load_classifier(student, labels, port="student", max_length=length)
         else:
             pupil = students.from_layers(master, self.layers, max_length=self.max_length)
         if self.vocabulary == "keep":

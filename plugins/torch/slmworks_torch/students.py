@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
-    from slmworks_torch.folders import Classifier
+    from slmworks_torch.hf_folder import Classifier
 
 
 def every_other(count: int) -> tuple[int, ...]:
@@ -28,7 +28,7 @@ def from_layers(
     from transformers import AutoModelForSequenceClassification
 
     from slmworks_torch import positions
-    from slmworks_torch.folders import refuse_length
+    from slmworks_torch.hf_folder import refuse_length
 
     net = teacher.net
     depth = int(net.config.num_hidden_layers)

@@ -14,12 +14,12 @@ from slmworks_torch.rows import Rows
 
 if TYPE_CHECKING:
     import torch
-    from slmworks_torch.folders import Classifier
+    from slmworks_torch.hf_folder import Classifier
 
 
 def refuse_strangers(teacher: Model, student: Model | None, data: Dataset) -> None:
     """BadRequest unless teacher and data have the same labels, and the student too where it has any."""
-    from slmworks_torch.folders import labels_of
+    from slmworks_torch.hf_folder import labels_of
 
     known = labels_of(teacher, port="teacher")
     if not known:

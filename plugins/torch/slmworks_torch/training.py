@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks_torch.batches import Encoded, shuffled_batches
-from slmworks_torch.course import Course
 from slmworks_torch.scoring import Quality
+from slmworks_torch.training_options import Course
 
 if TYPE_CHECKING:
     import torch

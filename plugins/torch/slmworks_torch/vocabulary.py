@@ -17,7 +17,7 @@ from slmworks.contract.errors import BadRequest
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from slmworks_torch.folders import Classifier
+    from slmworks_torch.hf_folder import Classifier
 
 
 Characters = Literal["all", "seen"]

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from slmworks.contract.errors import BadRequest
-from slmworks_serve.visit import ask_once
+from slmworks_serve.client import ask_once
 
 TOO_LONG = "good " * 5000
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from slmworks_serve.limits import Limits, Refused
-from slmworks_serve.question import Question, read
+from slmworks_serve.messages import Question, read
 
 MANY_NUMBERS = b'{"texts":[' + b",".join([b"1"] * 50_000) + b"]}"
 MANY_KEYS = b"{" + b",".join(b'"key%d":1' % number for number in range(50_000)) + b"}"

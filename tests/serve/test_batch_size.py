@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from slmworks_serve.batch_size import paced
 from slmworks_serve.model import Loaded, Served
-from slmworks_serve.pace import paced
 
 SERVED = Served(name="reviews", version=1, model_digest="a" * 64, wrapper_digest="b" * 64)
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from slmworks_serve.together import Together
+from slmworks_serve.single_write import Together
 
 HEAD = 65_536
 """Bytes of a request's head; more is answered 431. Uvicorn takes any number, in quadratic time."""

@@ -10,7 +10,7 @@ from slmworks_text.checks import Counts, by_label
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
 from slmworks_text.rows import PLACES, Tally
-from slmworks_text.shelf import Shelf
+from slmworks_text.rows_on_disk import Shelf
 
 ROW_GROUP = 100_000
 

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Task
 from slmworks_torch.augment import Augmentation
-from slmworks_torch.course import SHORTEST, Course
+from slmworks_torch.training_options import SHORTEST, Course
 from slmworks_torch.vocabulary import Characters
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import torch
     from slmworks_torch.batches import Encoded
-    from slmworks_torch.folders import Classifier
+    from slmworks_torch.hf_folder import Classifier
     from slmworks_torch.rows import Rows
     from slmworks_torch.training import Lesson, Outcome
 
@@ -117,7 +117,7 @@ def gather(
     can take hours. BadRequest where teacher, student and data don't have the same labels.
     """
     import torch
-    from slmworks_torch import folders, rows, training
+    from slmworks_torch import hf_folder, rows, training
     from slmworks_torch.augment import copies
     from slmworks_torch.scoring import quality
     from slmworks_torch.teacher import ask, ask_more, refuse_strangers
@@ -127,7 +127,7 @@ def gather(
     learnt = train + rows.transfer_rows(data, options.transfer_rows)
     altered = copies(train, options)
     training.prepare(task)
-    master = folders.load_classifier(teacher, data.labels, port="teacher")
+    master = hf_folder.load_classifier(teacher, data.labels, port="teacher")
     texts = learnt.texts
     pupil = make(master, texts)
     logits = ask(teacher, master, data, learnt + validation, task)
