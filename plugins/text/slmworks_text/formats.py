@@ -6,7 +6,7 @@ guessed from the content but the line ends.
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks_text import streams
 from slmworks_text.streams import COMPRESSED, Encoding, Meter, lines, text_of
+from slmworks_text.values import Values, Wanted, no_column, positions
 
 Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "lines"]
 
@@ -22,12 +23,6 @@ ENDINGS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
     ".parquet": "parquet",
 }  # fmt: skip
-
-Wanted = Mapping[str, str]
-"""Option -> the column it names."""
-
-Values = tuple[int, Sequence[Any] | None]
-"""Line (or record) number, and the wanted values; None for a row with a wrong number of values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,31 +70,6 @@ def format_of(path: Path, shown: str) -> Format:
     if suffix not in ENDINGS:
         raise BadRequest(f"{shown}: its ending names no format; set format (csv, tsv, jsonl, …).")
     return ENDINGS[suffix]
-
-
-def positions(columns: Sequence[str], wanted: Wanted, shown: str) -> list[int]:
-    """Where the wanted columns are; BadRequest for one that is missing or there twice."""
-    for option, name in wanted.items():
-        if columns.count(name) > 1:
-            raise BadRequest(
-                f"{shown}: {columns.count(name)} columns are called '{name}'; rename all but one."
-            )
-        if name not in columns:
-            raise no_column(columns, option, name, shown)
-    return [columns.index(name) for name in wanted.values()]
-
-
-def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> BadRequest:
-    """What to say about a column that is not there."""
-    if any("\0" in column for column in columns):
-        return BadRequest(f"{shown}: its header holds NUL bytes; it may be UTF-16: set encoding to utf-16.")
-    there = ", ".join(repr(str(column))[1:-1] for column in columns)
-    hint = did_you_mean(name, columns)
-    hint = f" {hint}" if hint.startswith("Did") else ""
-    return BadRequest(
-        f"{shown}: no column '{name}' (there are: {there}).{hint} Set {option} to the {option} column, "
-        "or columns when the file has no header line."
-    )
 
 
 def _separated(

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest
-from slmworks_text.formats import Values, Wanted, positions
 from slmworks_text.streams import Meter
+from slmworks_text.values import Values, Wanted, positions
 
 BATCH = 4096
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.bins import Bins, rating_of
-from slmworks_text.formats import Layout, Values, read_rows
+from slmworks_text.formats import Layout, read_rows
 from slmworks_text.rows import Row, Tally
 from slmworks_text.streams import Meter
+from slmworks_text.values import Values
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from slmworks_torch.bag_onnx import LEFT, TINY
 from slmworks_torch.batches import Encoded, encode
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
     import torch
 
-LEFT = 31337
-"""A pair of tokens (a, b) has the row (LEFT · a + b) modulo the rows of its table."""
-TINY = 1e-6
-"""Least sum of weights that is divided by: a text may have no pair."""
 SPREAD = 0.1
 """Standard deviation of new embeddings."""
 

@@ -6,8 +6,10 @@ Inputs and output are those of every other classifier here, so it is served, mea
 from pathlib import Path
 from typing import Any
 
-from slmworks_torch.bag import LEFT, TINY
-
+LEFT = 31337
+"""A pair of tokens (a, b) has the row (LEFT · a + b) modulo the rows of its table."""
+TINY = 1e-6
+"""Least sum of weights that is divided by: a text may have no pair."""
 OPSET, IR = 23, 10
 """As the other exports have them."""
 
