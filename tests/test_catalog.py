@@ -82,7 +82,7 @@ def test_an_unknown_plugin_offers_the_nearest_or_the_right_stage() -> None:
 def test_listing_and_planning_import_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from slmworks import catalog\n"
+        "from slmworks.contract import catalog\n"
         "import slmworks.engines.local, slmworks.engines.forecast, slmworks.recipe.schema\n"
         "[p.load() for s in catalog.STAGES for p in catalog.plugins(s).values()]\n"
         "heavy = {'torch','transformers','mlflow','numpy','pyarrow','onnx','onnxruntime','sklearn','scipy','pandas',"
@@ -95,7 +95,7 @@ def test_listing_and_planning_import_nothing_heavy() -> None:
 def test_a_plan_with_identities_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from slmworks import catalog\n"
+        "from slmworks.contract import catalog\n"
         "from slmworks.execution.identity import code_digest\n"
         "[code_digest(p.load()) for s in catalog.STAGES for p in catalog.plugins(s).values()]\n"
         "heavy = {'torch', 'transformers', 'mlflow', 'numpy', 'pyarrow', 'onnxruntime', 'sklearn'} & set(sys.modules)\n"

@@ -13,7 +13,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import open_runtime
 from slmworks.evaluate import predictions
 from slmworks.model_tasks.text_classification.calibration import calibration
-from slmworks.model_tasks.text_classification.measures import ClassifierQuality
+from slmworks.evaluate.quality import ClassifierQuality
 from slmworks.testing import sealed
 
 

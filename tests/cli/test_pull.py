@@ -12,7 +12,8 @@ from releases import BY, approve, edit, register, word_counter
 from s3 import s3, s3_server  # noqa: F401 - fixtures
 from slmworks.cli.main import main
 from slmworks.contract.manifest import scan
-from slmworks.registry.log import Registry, pulled
+from slmworks.registry import pulled
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks_serve.client import ask
 

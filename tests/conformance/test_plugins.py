@@ -84,7 +84,7 @@ def test_its_code_has_a_digest(plugin: Plugin) -> None:
 @pytest.mark.parametrize("family", sorted({plugin.distribution for plugin in ALL}))
 def test_the_light_form_imports_nothing_heavy(family: str) -> None:
     code = (
-        "import sys\nfrom slmworks import catalog\n"
+        "import sys\nfrom slmworks.contract import catalog\n"
         f"[p.load() for s in catalog.STAGES for p in catalog.plugins(s).values() if p.distribution == {family!r}]\n"
         "heavy = {'torch', 'transformers', 'mlflow', 'numpy', 'pyarrow', 'onnx', 'onnxruntime', 'sklearn', 'kfp', 'kubernetes'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"

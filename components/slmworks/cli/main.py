@@ -1,17 +1,16 @@
 """`slmworks`: finds the command, and turns errors into one line and an exit code."""
 
-import errno
 import importlib
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
 from slmworks import __version__
-from slmworks.contract.errors import SlmworksError
+from slmworks.contract.errors import SlmworksError, exit_of
+from slmworks.machine.process import stop
 
 COMMANDS = {
     "run": ("slmworks.cli.run", "Run a recipe on this machine, up to the approval."),
@@ -78,19 +77,11 @@ def cli() -> None:
     """
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    """Take a polite kill (a scheduler's, a container's) like Ctrl-C."""
-    raise KeyboardInterrupt
-
-
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the console script; `words` are its arguments, the command line's when left out."""
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, stop)
     try:
         code = cli(words, standalone_mode=False)
-    except SlmworksError as error:
-        click.echo(f"slmworks: {error}", err=True)
-        code = error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         code = 2
@@ -98,12 +89,7 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
         path = error.ctx.command_path if error.ctx else "slmworks"
         click.echo(f"{path}: {error.format_message()} See: {path} --help", err=True)
         code = 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "\nslmworks: stopped. What was finished is kept; run it again to go on from there.", err=True
-        )
-        code = 130
-    except OSError as error:
-        click.echo(f"slmworks: {error.filename or 'system'}: {error.strerror or error}", err=True)
-        code = 2 if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else 1
+    except (SlmworksError, OSError, KeyboardInterrupt, click.Abort) as error:
+        line, code = exit_of(KeyboardInterrupt() if isinstance(error, click.Abort) else error)
+        click.echo(line, err=True)
     sys.exit(code if isinstance(code, int) else 0)

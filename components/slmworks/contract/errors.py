@@ -5,6 +5,7 @@ terminal, a pod and a scheduler all agree on what happened.
 """
 
 import difflib
+import errno
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -27,6 +28,16 @@ class TaskFailed(SlmworksError):
 
 class CorruptObject(SlmworksError):
     """Bytes in the store are not the bytes that were committed."""
+
+
+def exit_of(error: SlmworksError | OSError | KeyboardInterrupt) -> tuple[str, int]:
+    """The line that a person reads of an error that ends a command, and its exit code."""
+    if isinstance(error, SlmworksError):
+        return f"slmworks: {error}", error.exit_code
+    if isinstance(error, OSError):
+        code = 2 if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else 1
+        return f"slmworks: {error.filename or 'system'}: {error.strerror or error}", code
+    return "\nslmworks: stopped. What was finished is kept; run it again to go on from there.", 130
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from slmworks.machine.process import environment
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-CORE = ("slmworks.cli.main", "slmworks.cli.task", "slmworks.execution.run", "slmworks.engines.child")
+CORE = ("slmworks.engines.entry", "slmworks.engines.child")
 """What the fork server holds ready. Nothing heavy, and no plugin: those are read afresh by every task."""
 
 
@@ -54,15 +54,15 @@ class Child:
         """Start it as a process of its own, with its output in `log`; `python`: of another environment."""
         context = _context()
         read, write = context.Pipe(duplex=False)
-        given = [f"--in={port}={path}" for port, paths in inputs.items() for path in paths]
         log.parent.mkdir(parents=True, exist_ok=True)
-        words = ["task", f"--spec={spec.encode()}", *given]
+        given = [f"{port}={path}" for port, paths in inputs.items() for path in paths]
         env = {**os.environ, **environment(spec.threads)}
         process: BaseProcess | ForeignProcess
         if python is not None:
+            words = ["task", f"--spec={spec.encode()}", *(f"--in={one}" for one in given)]
             process = ForeignProcess(python, words, write, log, env)
         else:
-            process = context.Process(target=_work, args=(words, write, log, env))
+            process = context.Process(target=_work, args=(spec.encode(), given, write, log, env))
             process.start()
         write.close()
         os.set_blocking(read.fileno(), False)
@@ -113,7 +113,7 @@ def _context() -> "ForkServerContext | SpawnContext":
     return context
 
 
-def _work(words: list[str], events: Connection, log: Path, env: Mapping[str, str]) -> None:
+def _work(word: str, inputs: Sequence[str], events: Connection, log: Path, env: Mapping[str, str]) -> None:
     """In the new process: be what `slmworks task` is on a command line."""
     os.setsid()  # a terminal's Ctrl-C is the engine's to pass on
     threading.Thread(target=_die_with_engine, daemon=True).start()
@@ -122,9 +122,9 @@ def _work(words: list[str], events: Connection, log: Path, env: Mapping[str, str
     with log.open("wb") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
-    from slmworks.cli.main import main
+    from slmworks.engines.entry import main
 
-    main([*words, f"--events={os.dup(events.fileno())}"])
+    main(word, inputs, os.dup(events.fileno()))
 
 
 def _die_with_engine() -> None:

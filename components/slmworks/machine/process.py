@@ -7,6 +7,7 @@ import signal
 import sys
 from functools import cache
 from pathlib import Path
+from types import FrameType
 
 PR_SET_PDEATHSIG = 1
 PARENT = "SLMWORKS_PARENT"
@@ -40,6 +41,11 @@ def die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was gone before we asked
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stop(_number: int, _frame: FrameType | None) -> None:
+    """Take a polite kill (a scheduler's, a container's) like Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 @cache

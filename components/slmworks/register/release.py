@@ -11,8 +11,8 @@ from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import tree_digest
 from slmworks.contract.stage import Task
 from slmworks.register import Register
-from slmworks.registry.log import Entry
 from slmworks.registry.release import build, is_whole, wrapper_digest
+from slmworks.registry.state import Entry
 
 __all__ = ["MlflowRelease"]
 

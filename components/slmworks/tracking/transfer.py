@@ -17,7 +17,7 @@ from slmworks.store.contract import folder_or_none
 from slmworks.tracking.connection import Tracking
 
 if TYPE_CHECKING:
-    from slmworks.registry.log import Entry
+    from slmworks.registry.state import Entry
     from slmworks.store import Store
 
 PLACE = "release"
