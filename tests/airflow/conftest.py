@@ -2,15 +2,9 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path[:0] = [
-    str(Path(__file__).parent),
-    str(Path(__file__).parent.parent / "e2e"),
-]  # `homes`, the tiny line
 
 
 @pytest.fixture(scope="session")

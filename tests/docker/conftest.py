@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from containers import DOCKER, FAMILIES, Image, built, call
 
 from slmworks.contract.catalog import plugin

@@ -2,16 +2,12 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from containers import DOCKER, built, call
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "engines"))
-
 from local_kfp import Ended, compiled, run_pipeline
 
 from slmworks.cli.display import Plain

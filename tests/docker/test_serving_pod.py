@@ -1,15 +1,12 @@
 """The chart's serving pod in a Docker Engine: its init step and its server, each locked as it is rendered."""
 
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "helm"))
 
 from releases import approve, register, word_counter
 from slmworks.registry.log import Registry

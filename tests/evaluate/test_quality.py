@@ -12,8 +12,8 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import open_runtime
 from slmworks.evaluate import predictions
-from slmworks.model_tasks.text_classification.calibration import calibration
 from slmworks.evaluate.quality import ClassifierQuality
+from slmworks.model_tasks.text_classification.calibration import calibration
 from slmworks.testing import sealed
 
 

@@ -16,7 +16,7 @@ from slmworks.execution.identity import code_digest, fingerprint, module_digest,
 def toy(tmp_path: Path, monkeypatch):
     """The toy family's module, loaded from a copy that may be edited."""
     copy = tmp_path / "slmworks_toy"
-    shutil.copytree(Path(__file__).parent / "toy/slmworks_toy", copy)
+    shutil.copytree(Path(__file__).parents[1] / "toy/slmworks_toy", copy)
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def load():

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.machine import process
+from slmworks.machine import cores, locks
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from slmworks.machine.process import cores
+from slmworks.machine.locks import cores
 with cores(Path(sys.argv[1]), int(sys.argv[2]), alone=sys.argv[3] == "alone", waiting=lambda: print("waits", flush=True)):
     print("works", flush=True)
     sys.stdin.read()
@@ -38,7 +38,7 @@ class Holder:
 
 @pytest.fixture
 def all_cores() -> int:
-    return process.usable_cores()
+    return cores.usable_cores()
 
 
 def test_a_second_training_waits_for_the_first(tmp_path: Path, all_cores: int) -> None:
@@ -74,21 +74,21 @@ def test_a_killed_holder_gives_its_cores_back(tmp_path: Path, all_cores: int) ->
     first.process.kill()
     first.process.wait()
     begun = time.monotonic()
-    with process.cores(tmp_path, all_cores, alone=False):
+    with locks.cores(tmp_path, all_cores, alone=False):
         assert time.monotonic() - begun < 10
 
 
 def test_what_a_kill_left_half_written_is_swept_when_it_is_old(tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
-    for name, age in (("old", 2 * process.OLD), ("new", 1)):
+    for name, age in (("old", 2 * locks.OLD), ("new", 1)):
         (tmp_path / "parts" / name).write_text("half")
         os.utime(tmp_path / "parts" / name, (time.time() - age,) * 2)
-    process.sweep(tmp_path)
+    locks.sweep(tmp_path)
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["new"]
 
 
 def test_more_threads_than_cores_are_all_cores(tmp_path: Path, all_cores: int) -> None:
-    with process.cores(tmp_path, all_cores + 5, alone=False):
+    with locks.cores(tmp_path, all_cores + 5, alone=False):
         pass
 
 
@@ -110,4 +110,4 @@ def test_a_container_has_the_cores_of_its_share(
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert process.usable_cores(tmp_path) == min(cores or 99, len(os.sched_getaffinity(0)))
+    assert cores.usable_cores(tmp_path) == min(cores or 99, len(os.sched_getaffinity(0)))

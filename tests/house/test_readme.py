@@ -7,7 +7,7 @@ from slmworks.cli.main import COMMANDS
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 
-TEXT = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_recipe_can_be_planned(tmp_path: Path) -> None:

@@ -1,6 +1,0 @@
-"""Whole lines on real plugins."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "engines"))  # `local_kfp` and the fake API
