@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slmworks.machine import cores, locks
+from slmworks.machine import locks
+from slmworks.machine.cores import usable_cores
 
 HOLD = """
 import sys, time
@@ -38,7 +39,7 @@ class Holder:
 
 @pytest.fixture
 def all_cores() -> int:
-    return cores.usable_cores()
+    return usable_cores()
 
 
 def test_a_second_training_waits_for_the_first(tmp_path: Path, all_cores: int) -> None:
@@ -110,4 +111,4 @@ def test_a_container_has_the_cores_of_its_share(
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert cores.usable_cores(tmp_path) == min(cores or 99, len(os.sched_getaffinity(0)))
+    assert usable_cores(tmp_path) == min(cores or 99, len(os.sched_getaffinity(0)))
