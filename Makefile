@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make first-run` and `make test`. Both make .venv/ themselves.
+# Everything a newcomer needs: `make first-run` and `make test`. Both make .venv/ themselves. `make help` lists the rest.
 #
 # PIP_ARGS passes extra arguments to pip, for another build of torch for example:
 #   make install PIP_ARGS="--extra-index-url <index with CPU builds>"
@@ -9,6 +9,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constra
 AIRFLOW_PIP = $(AIRFLOW_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
 	--constraint .ci/airflow-constraints.txt
 PYTEST_ARGS ?=
+PATIENT := -o faulthandler_timeout=7200
 VENV := .venv
 BIN := $(VENV)/bin
 SLMWORKS := $(BIN)/slmworks
@@ -17,11 +18,15 @@ PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 
 AIRFLOW_VENV := .venv-airflow
 
-.PHONY: install install-airflow first-run airflow test test-slow test-airflow test-docker lint types format schema wheels \
-	images chart conformance clean
+.PHONY: help install install-airflow first-run airflow check test test-slow test-airflow test-docker lint types format \
+	schema docs goldens chart conformance wheels images clean
 .NOTPARALLEL:
+.DEFAULT_GOAL := help
 
-install: $(VENV)/installed
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(VENV)/installed ## .venv/ with slmworks, every family and the tools
 
 $(VENV)/installed: $(PROJECTS) .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,7 +37,7 @@ $(VENV)/installed: $(PROJECTS) .ci/constraints.txt
 
 # Airflow has an environment of its own: the light forms of the families, and its Kubernetes provider, which
 # excludes kfp's version of the same client.
-install-airflow: $(AIRFLOW_VENV)/installed
+install-airflow: $(AIRFLOW_VENV)/installed ## .venv-airflow/ with Airflow
 
 $(AIRFLOW_VENV)/installed: $(PROJECTS) plugins/airflow/pyproject.toml .ci/airflow-constraints.txt
 	test -x $(AIRFLOW_VENV)/bin/python || $(PYTHON) -m venv $(AIRFLOW_VENV)
@@ -41,52 +46,62 @@ $(AIRFLOW_VENV)/installed: $(PROJECTS) plugins/airflow/pyproject.toml .ci/airflo
 		--editable '.[s3]' $(FAMILIES:%=--editable plugins/%) --editable 'plugins/airflow[run,pods]'
 	touch $@
 
-first-run: install
+first-run: install ## the first recipe, to an approved and answering model
 	$(SLMWORKS) run pipelines/first-run.yaml
 	if $(SLMWORKS) models reviews | grep -q candidate; then $(SLMWORKS) approve reviews --because "first run"; fi
 	$(SLMWORKS) serve reviews --ask "The screen is gorgeous, but the battery died after two days."
 
-# Airflow, with our DAGs, on 127.0.0.1; Ctrl-C stops it.
-airflow: install install-airflow
+airflow: install install-airflow ## Airflow with our DAGs on 127.0.0.1; Ctrl-C stops it
 	$(AIRFLOW_VENV)/bin/python -m slmworks_airflow --mlflow-python $(BIN)/python $(AIRFLOW_ARGS)
 
-test: install install-airflow lint types
+# What a change is checked with while it is made: nothing that trains, serves or starts another program for long.
+QUICK := tests/contract --ignore=tests/contract/test_runtime.py tests/recipe tests/gate tests/registry tests/machine \
+	tests/house/test_docs.py tests/house/test_habits.py tests/house/test_readme.py tests/house/test_rooms.py
+
+check: install lint types ## under a minute: ruff, mypy and the quick tests
+	$(BIN)/python -m pytest -q -n 2 $(QUICK) $(PYTEST_ARGS)
+
+test: install install-airflow lint types ## ruff, mypy and every test but the marked ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-test-slow: install
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+test-slow: install ## tests that take minutes
+	$(BIN)/python -m pytest $(PATIENT) -m slow $(PYTEST_ARGS)
 
-test-airflow: install install-airflow
-	$(BIN)/python -m pytest -m airflow tests/airflow $(PYTEST_ARGS)
+test-airflow: install install-airflow ## tests that start Airflow's components
+	$(BIN)/python -m pytest $(PATIENT) -m airflow tests/airflow $(PYTEST_ARGS)
 
-test-docker: install
-	IMAGE="$(call tag,{})" DOCKER="$(DOCKER)" $(BIN)/python -m pytest -m docker tests/docker $(PYTEST_ARGS)
+test-docker: install ## tests that run the images in a Docker Engine
+	IMAGE="$(call tag,{})" DOCKER="$(DOCKER)" $(BIN)/python -m pytest $(PATIENT) -m docker tests/docker $(PYTEST_ARGS)
 
-# One recipe on every engine, and the table of its digests for the docs.
 RECIPE ?= pipelines/first-run.yaml
 TO ?= docs/conformance.md
-conformance: install install-airflow
+conformance: install install-airflow ## one recipe on every engine, and the table of its digests for the docs
 	$(BIN)/python tests/e2e/conformance.py $(RECIPE) --to $(TO)
 
-lint: install
+lint: install ## ruff
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: install
+types: install ## mypy
 	$(BIN)/mypy
 
-format: install
+format: install ## mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# The chart's README, its schema's descriptions and the golden renders, from its values and templates.
-chart: install
+chart: install ## the chart's README, schema and golden renders, from its values and templates
 	$(BIN)/python helm/readme.py
 	GOLDEN=write $(BIN)/python -m pytest tests/helm $(PYTEST_ARGS)
 
-schema: install
+schema: install ## the JSON schemas of recipes and engine files
 	$(SLMWORKS) schema > pipelines/recipe.schema.json
 	$(SLMWORKS) schema engine-file > pipelines/engines/engine.schema.json
+
+docs: install ## docs/plugins.md and docs/cli.md
+	$(BIN)/python docs/reference.py
+
+goldens: install install-airflow ## what is compiled for Kubeflow and Airflow; look at the difference
+	GOLDEN=write $(BIN)/python -m pytest -q -n 0 tests/engines/test_golden.py tests/airflow/test_dags.py $(PYTEST_ARGS)
 
 # Container images, one for the core and one a family:
 #   make images IMAGES="text serve" REGISTRY=registry.example/team TAG=v1 DOCKER=podman
@@ -101,13 +116,12 @@ TAG ?= $(VERSION)
 VERSION = $(lastword $(shell $(SLMWORKS) --version))
 REVISION = $(or $(shell git rev-parse HEAD),unknown)$(if $(shell git status --porcelain),-dirty)
 WHEELS := build/wheels
-SOURCES = $(shell find components plugins ! -name Containerfile ! -path '*/__pycache__*' ! -path '*.egg-info*')
+SOURCES = $(shell find components plugins ! -path '*/__pycache__*' ! -path '*.egg-info*')
 
-containerfile = $(if $(filter core,$1),components,plugins/$1)/Containerfile
-installed = $(shell sed -n 's/^ARG INSTALL="\(.*\)"/\1/p' $(containerfile))
+include .ci/images.mk
 tag = $(addsuffix /,$(REGISTRY:%/=%))slmworks-$1:$(TAG)
 
-wheels: $(IMAGES:%=$(WHEELS)/%/complete)
+wheels: $(IMAGES:%=$(WHEELS)/%/complete) ## the wheelhouses that images are built from
 
 # setuptools would also pack what older builds left in build/lib.
 $(WHEELS)/ours/complete: $(VENV)/installed $(SOURCES) pyproject.toml README.md LICENSE
@@ -118,13 +132,12 @@ $(WHEELS)/ours/complete: $(VENV)/installed $(SOURCES) pyproject.toml README.md L
 	touch $@
 
 # What several images need is there once: links to one folder. Our own wheels come with every change, in the next rule.
-.SECONDEXPANSION:
-$(IMAGES:%=$(WHEELS)/%/resolved): $(WHEELS)/%/resolved: $$(call containerfile,$$*) $(PROJECTS) .ci/constraints.txt \
+$(IMAGES:%=$(WHEELS)/%/resolved): $(WHEELS)/%/resolved: .ci/images.mk $(PROJECTS) .ci/constraints.txt \
 		| $(WHEELS)/ours/complete
 	rm -rf $(@D)
 	mkdir -p $(@D) $(WHEELS)/all
 	$(BIN)/python -m pip --disable-pip-version-check --quiet download --only-binary :all: \
-		--constraint .ci/constraints.txt $(PIP_ARGS) --dest $(@D)/dependencies $(WHEELS)/ours/*.whl $(call installed,$*)
+		--constraint .ci/constraints.txt $(PIP_ARGS) --dest $(@D)/dependencies $(WHEELS)/ours/*.whl $(install-$*)
 	rm $(@D)/dependencies/slmworks*.whl
 	cd $(@D)/dependencies && for wheel in *.whl; do \
 		ln $$wheel ../../all/$$wheel 2>/dev/null || ln -f ../../all/$$wheel $$wheel; done
@@ -137,11 +150,12 @@ $(IMAGES:%=$(WHEELS)/%/complete): $(WHEELS)/%/complete: $(WHEELS)/%/resolved $(W
 	touch $@
 
 .PHONY: $(IMAGES:%=image-%)
-images: $(IMAGES:%=image-%)
+images: $(IMAGES:%=image-%) ## container images, one for the core and one a family
 
 $(IMAGES:%=image-%): image-%: $(WHEELS)/%/complete
-	$(DOCKER) build $(DOCKER_ARGS) --file $(call containerfile,$*) --tag $(call tag,$*) --build-arg BASE=$(BASE) \
+	$(DOCKER) build $(DOCKER_ARGS) --file Containerfile --tag $(call tag,$*) --build-arg BASE=$(BASE) \
+		--build-arg INSTALL="$(install-$*)" --build-arg TITLE=slmworks-$* --build-arg DESCRIPTION="$(about-$*)" \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(WHEELS)/$*
 
-clean:
+clean: ## all that make made
 	rm -rf $(VENV) $(AIRFLOW_VENV) build dist .mypy_cache .ruff_cache .pytest_cache

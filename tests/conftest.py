@@ -3,6 +3,7 @@
 import json
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ FRAMES = [
     "{other} {thing}, really {word}!",
     "my {thing} arrived {word}",
 ]
+ASKED = ["my {} is broken", "the {} arrived slow", "a bad {}", "this {} looks terrible"]
 ROWS = {"train": 240, "validation": 60, "test": 60, "transfer": 90}
 
 
@@ -128,6 +130,36 @@ def tiny_classifier(
         "parameters": sum(p.numel() for p in model.parameters()),
     }
     return sealed(Model(path=folder, format="hf", meta=meta))
+
+
+@pytest.fixture(scope="session")
+def tiny_search(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Eight documents, one a thing; train 160, validation 40 and test 48 questions."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder, chance = tmp_path_factory.mktemp("tiny-search"), random.Random(5)
+    for split, count in (("train", 160), ("validation", 40), ("test", 48)):
+        rows = []
+        for number in range(count):
+            thing = chance.choice(THINGS)
+            rows.append(
+                {
+                    "id": f"{split}-{number}",
+                    "text": f"{chance.choice(ASKED).format(thing)} {number}",
+                    "document": f"the {thing} is great",
+                    "source": "shop" if number % 2 else "web",
+                }
+            )
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{split}.parquet")
+    return sealed(Dataset(path=folder, meta={"task": "feature-extraction"}))
+
+
+@pytest.fixture(scope="session")
+def tiny_embedder(tiny_encoder: Model) -> Model:
+    """`tiny_encoder` as an embedding model of 32 numbers, untrained."""
+    meta = {"task": "feature-extraction", "dimensions": 32, "max_length": 32, "parameters": 41248}
+    return replace(tiny_encoder, meta=meta)
 
 
 def write_tokenizer(folder: Path) -> int:

@@ -4,34 +4,92 @@ import json
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from slmworks.contract.artifact import Report
-from slmworks.evaluate import comparison, predictions
-from slmworks.model_tasks.text_classification import measures
-from slmworks.model_tasks.text_classification.calibration import calibration
+from slmworks.contract import catalog
+from slmworks.contract.artifact import Dataset, Model, Report
+from slmworks.contract.model_task import Answer, ModelTask, Row, Trivial
+from slmworks.evaluate import quality
 from slmworks.testing import Bench
 
 LABELS = ["negative", "neutral", "positive"]
 SPLITS = ("validation", "test")
 
 
-def answers(split: str, right: list[bool]) -> predictions.Rows:
-    """Row i is truly of class i % 3; a wrong answer is the next class."""
-    truth = [i % 3 for i in range(len(right))]
-    said = [t if ok else (t + 1) % 3 for t, ok in zip(truth, right, strict=True)]
-    probabilities = np.full((len(right), 3), 0.15, np.float32)
-    probabilities[np.arange(len(right)), said] = 0.7
-    return predictions.Rows(
-        split=split,
-        ids=[f"{split}-{i}" for i in range(len(right))],
-        truth=[LABELS[t] for t in truth],
-        predicted=[LABELS[s] for s in said],
-        sources=["shop" if i % 2 else "web" for i in range(len(right))],
-        probabilities=probabilities,
-        others={},
-    )
+class Given:
+    """A runtime whose answers are known, by text."""
+
+    def __init__(self, answers: dict[str, Answer]) -> None:
+        self.answers = answers
+
+    def answer(self, rows: list[Row]) -> list[Answer]:
+        return [self.answers[row["text"]] for row in rows]
+
+
+def evaluated(
+    bench: Bench,
+    task: ModelTask,
+    model: str,
+    rows: dict[str, list[Row]],
+    answers: dict[str, list[Answer]],
+    *,
+    name: str = "hf",
+    size: int = 1_000_000,
+    baseline: Report | None = None,
+    trivial: dict[str, dict[str, list[Answer]]] | None = None,
+    data: str = "d" * 64,
+    meta: dict[str, Any] | None = None,
+) -> Report:
+    """The report of the plugin `quality` on a model (its digest) that gives these answers to these rows."""
+    header = {"task": task.header or task.name, **(meta or {})}
+    folder = Path(tempfile.mkdtemp(dir=bench.folder))
+    for split in SPLITS:
+        pq.write_table(pa.Table.from_pylist(rows[split]), folder / f"{split}.parquet")
+    known = {key: Trivial(Given(_by_text(rows, found)).answer, 120) for key, found in (trivial or {}).items()}
+    of = {"format": "hf", "parameters": 10, "bytes": size}
+    with (
+        mock.patch.object(quality, "open_runtime", return_value=Given(_by_text(rows, answers))),
+        mock.patch.object(quality, "about", return_value=of),
+        mock.patch.object(quality, "model_name", return_value=name),
+        mock.patch.object(type(task), "trivial", return_value=known),
+    ):
+        report = quality.Quality(trivial=bool(known)).run(
+            model=Model(path=folder, meta=header, digest=model),
+            baseline=baseline,
+            data=Dataset(path=folder, meta=header, digest=data),
+            task=bench.task(f"report-{folder.name}"),
+        )
+    return bench.keep(report)
+
+
+def _by_text(rows: dict[str, list[Row]], answers: dict[str, list[Answer]]) -> dict[str, Answer]:
+    return {
+        row["text"]: answer
+        for split in SPLITS
+        for row, answer in zip(rows[split], answers[split], strict=True)
+    }
+
+
+def row(split: str, i: int) -> Row:
+    """Row i is truly of class i % 3."""
+    return {
+        "id": f"{split}-{i}",
+        "text": f"text <b>{split}-{i}</b>",
+        "source": "shop" if i % 2 else "web",
+        "label": LABELS[i % 3],
+    }
+
+
+def answers(right: list[bool]) -> list[Answer]:
+    """An answer is 70 % sure; a wrong one is the next class."""
+    said = [LABELS[(i + (not ok)) % 3] for i, ok in enumerate(right)]
+    return [
+        {"label": one, "score": 0.7, "scores": {label: 0.7 if label == one else 0.15 for label in LABELS}}
+        for one in said
+    ]
 
 
 def first(n: int, right: int, *, but: int = 0) -> list[bool]:
@@ -44,46 +102,24 @@ def quality_report(
     model: str,
     right: dict[str, list[bool]],
     *,
-    name: str = "hf",
-    size: int = 1_000_000,
-    baseline: Report | None = None,
     trivial: dict[str, dict[str, list[bool]]] | None = None,
-    data: str = "d" * 64,
+    **known: Any,
 ) -> Report:
-    """A classification report; `right` says for each split which rows are answered right."""
-    folder = Path(tempfile.mkdtemp(dir=bench.folder))
-    rows = [answers(split, right[split]) for split in SPLITS]
-    for one in rows:
-        one.others.update(
-            {key: answers(one.split, ok[one.split]).predicted for key, ok in (trivial or {}).items()}
-        )
-    predictions.write(folder, rows)
-    said: dict[str, Any] = {
-        "type": "classification",
-        "name": name,
-        "labels": LABELS,
-        "model": {"format": "hf", "parameters": 10, "bytes": size},
-        "splits": {
-            one.split: scores(one, one.predicted)
-            | {"slices": measures.slices(one), "calibration": calibration(one, LABELS)}
-            for one in rows
-        },
+    """The report on a text classifier; `right` says for each split which rows are answered right."""
+    labels_only = {
+        key: {split: [{"label": one["label"]} for one in answers(ok[split])] for split in SPLITS}
+        for key, ok in (trivial or {}).items()
     }
-    refs = {"model": model, "data": data}
-    if trivial:
-        said["trivial"] = {key: {one.split: scores(one, one.others[key]) for one in rows} for key in trivial}
-    if baseline is not None:
-        refs["baseline"] = baseline.digest
-        for one in rows:
-            compared = comparison.Comparison.of(one, predictions.read(baseline.path, one.split))
-            said["splits"][one.split]["against"] = compared.numbers(resamples=1000, seed=0)
-        said["examples"] = compared.examples([f"text <b>{i}</b>" for i in rows[-1].ids])
-    return _keep(bench, folder, said, refs)
-
-
-def scores(rows: predictions.Rows, predicted: list[str]) -> dict[str, Any]:
-    """As in a report."""
-    return measures.scores(rows.truth, predicted, LABELS, resamples=200, seed=0)
+    return evaluated(
+        bench,
+        catalog.model_task("text-classification"),
+        model,
+        {split: [row(split, i) for i in range(len(right[split]))] for split in SPLITS},
+        {split: answers(right[split]) for split in SPLITS},
+        trivial=labels_only,
+        meta={"labels": LABELS},
+        **known,
+    )
 
 
 def speed_report(
@@ -113,9 +149,5 @@ def speed_report(
         teacher = one | {"p50_ms": 1.25 * speedup[0], "rows_s": 1240.0 / speedup[0]}
         teacher |= {"name": "hf", "digest": baseline.refs["model"]}
         said |= {"baseline": teacher, "speedup": ratio, "throughput": ratio, "smaller": 4.0}
-    return _keep(bench, folder, said, refs)
-
-
-def _keep(bench: Bench, folder: Path, said: dict[str, Any], refs: dict[str, str]) -> Report:
     (folder / "report.json").write_text(json.dumps(said))
-    return bench.keep(Report(path=folder, meta={"type": said["type"]}, refs=refs))
+    return bench.keep(Report(path=folder, meta={"type": "speed"}, refs=refs))

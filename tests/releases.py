@@ -74,7 +74,7 @@ def register(store: Store, model: Model, verdict: Verdict | None = None, *, name
     folder = Path(tempfile.mkdtemp())
     bench = Bench(folder)
     bench.known[model.digest] = model
-    task = dataclasses.replace(bench.task("register"), open_registry=lambda: Registry(store))
+    task = bench.release_task("register", store)
     release = MlflowRelease(name=name).run(verdict=verdict or verdict_on(model, folder / "v"), task=task)
     return commit(store, release)
 

@@ -8,7 +8,6 @@ from releases import LABELS, commit, word_counter
 from slmworks.contract.artifact import Artifact, Dataset, Files, Model, Report, Verdict
 from slmworks.contract.manifest import Manifest, scan
 from slmworks.register.release import MlflowRelease
-from slmworks.registry.log import Registry
 from slmworks.store import Store
 from slmworks.testing import Bench
 
@@ -34,7 +33,7 @@ class Story:
         )
         data = Dataset(
             path=self.text("train.parquet"),
-            meta={"labels": LABELS},
+            meta={"task": "classification", "labels": LABELS},
             summary={"rows": 1200, "dropped": {"near duplicate": 9}},
         )
         self.task("curate", "curate text", data, data="raw")
@@ -43,7 +42,7 @@ class Story:
         onnx = word_counter(self.folder / "onnx", strength)
         self.task("int8", "export onnx", dataclasses.replace(onnx, digest=""), model="student")
         report = Report(path=self.text("report.json", "{}"), refs={"model": self.made["int8"].digest})
-        self.task("quality", "evaluate classifier", report, model="int8", data="curate")
+        self.task("quality", "evaluate quality", report, model="int8", data="curate")
         verdict = Verdict(
             path=self.text("verdict.json", json.dumps({"sentence": "passed"})),
             meta={"passed": True},
@@ -58,7 +57,7 @@ class Story:
         bench = Bench(self.folder / f"bench-{len(self.made)}")
         gate = self.made["gate"]
         bench.known[gate.refs["model"]] = self.open(gate.refs["model"])
-        task = dataclasses.replace(bench.task("register"), open_registry=lambda: Registry(self.store))
+        task = bench.release_task("register", self.store)
         release = commit(
             self.store, MlflowRelease(name="reviews").run(verdict=self.open(gate.digest), task=task)
         )
@@ -74,8 +73,8 @@ class Story:
             files = artifact.seal()
             digest = self.store.put(artifact.path, files)
         given = {
-            p: self.made[i].digest if isinstance(i, str) else [self.made[j].digest for j in i]
-            for p, i in inputs.items()
+            port: tuple(self.made[one].digest for one in ([made] if isinstance(made, str) else made))
+            for port, made in inputs.items()
         }
         manifest = Manifest(
             kind=artifact.kind,

@@ -4,7 +4,7 @@ import pytest
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.line import ENGINE_FILE, Line, run_name
-from slmworks.engines.encoded import unpack
+from slmworks.execution.encoded import unpack
 from slmworks.execution.run import Running
 from slmworks.execution.spec import TaskSpec
 

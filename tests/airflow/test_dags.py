@@ -218,10 +218,10 @@ AGAIN = """\
 import json
 from types import SimpleNamespace
 from slmworks.engines.airflow import render
-from slmworks.engines.encoded import unpack
+from slmworks.execution.encoded import unpack
 dag = render("RECIPE")
 context = {"dag": dag, "run_id": "r", "params": {}, "dag_run": None}
-print(json.dumps([sorted(unpack(dag.get_task(name).job.command(context).told)) for name in ("close", "approve.close")]))
+print(json.dumps([sorted(unpack(dag.get_task(name).job.command(context).argument)) for name in ("close", "approve.close")]))
 """
 
 

@@ -300,7 +300,7 @@ def test_nothing_in_a_record_becomes_markup(store) -> None:
     given = dict.fromkeys(words, EVIL)
     told = {"options": {EVIL: EVIL}, "inputs": {EVIL: [EVIL]}, "metrics": [{EVIL: 1.0}], "fingerprint": EVIL}
     made = task.manifest.model_copy(update={"summary": {EVIL: {EVIL: EVIL}}, "kind": EVIL, "format": EVIL})
-    evil = task.model_copy(update={**given, **told, "manifest": made})
+    evil = task.model_copy(update={**given, **told, "result": made})
     run = run_record(store, KEPT).model_copy(
         update={"run": EVIL, "recipe": EVIL, "user": EVIL, "waiting": (EVIL, 1)}
     )

@@ -1,11 +1,12 @@
 """The pods that Airflow would start, built by its own provider and checked against Kubernetes' schema."""
 
-import base64
 import json
 import subprocess
 
 import pytest
 from homes import HERE
+
+from slmworks.execution.spec import TaskSpec
 
 RECIPE = """\
 name: toy
@@ -60,7 +61,7 @@ def test_the_command_is_the_one_of_every_engine(pods) -> None:
     assert words[:-1] == [
         "task", "--orchestrator", "airflow", "--in", "data=@curate", "--in", "model=@teacher.model", "--alone", "--spec",
     ]  # fmt: skip
-    told = json.loads(base64.b64decode(words[-1]))
+    told = TaskSpec.decode(words[-1]).model_dump(mode="json")
     assert (told["id"], told["threads"], told["store"]) == ("teacher", 2, "s3://works/store")
     (close,) = pods["pods"]["close"]["spec"]["containers"]
     assert close["args"][:4] == ["close", "--orchestrator", "airflow", "--what"]

@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from slmworks.testing import Bench
 from slmworks_torch.batches import Encoded
+from slmworks_torch.classification import logits as forward
 from slmworks_torch.losses import cross_entropy, distillation
-from slmworks_torch.scoring import Quality, logits_of
-from slmworks_torch.training import Lesson, prepare, train
-from slmworks_torch.training_options import Course
+from slmworks_torch.scoring import Score, outputs_of
+from slmworks_torch.training import Objective, prepare, train
+from slmworks_torch.training_options import TrainingOptions
 
 LABELS, VOCABULARY, LENGTHS = 77, 4000, (6, 28)
 LIMIT = 0.97
@@ -39,7 +40,7 @@ def main() -> None:
         bench = Bench(Path(folder))
         prepare(bench.task("prepare"))
         teacher = network(6)
-        logits = logits_of(teacher, rows)
+        logits = outputs_of(teacher, forward, rows)
         losses = {
             "plain": cross_entropy(classes),
             "cached": distillation(logits, classes, temperature=TEMPERATURE, alpha=0.0, mse=MSE),
@@ -100,8 +101,8 @@ def live(teacher: Any, rows: Encoded, classes: list[int]) -> Callable:
 
 def rate(rows: Encoded, loss: Callable, bench: Bench, name: str) -> float:
     """Rows a second of one epoch with a three-layer student."""
-    lesson = Lesson(rows=rows, loss=loss, check=lambda: Quality(0.5, 0.5, 100))
-    return train(network(3), lesson, Course(epochs=1), bench.task(name)).rows_per_s
+    objective = Objective(rows, forward, loss, check=lambda: Score("accuracy", 0.5, 0.05))
+    return train(network(3), objective, TrainingOptions(epochs=1), bench.task(name)).rows_per_s
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python tests/benchmarks/gate_error_rates.py [--quick]
 
 Answers are drawn row by row from a known truth (models that agree on most rows, as a student and its
-teacher do), and the gate's own checks decide. The plain percentile bootstrap stands beside, as the peer. A
-rate that lies above the stated one by more than three standard errors of the simulation ends with exit 1.
+teacher do), right or wrong or with a score from 0 to 1, and the gate's own checks decide. The plain percentile
+bootstrap stands beside, as the peer. A rate that lies above the stated one by more than three standard errors of the simulation ends with exit 1.
 """
 
 import argparse
@@ -16,12 +16,24 @@ from math import sqrt
 
 import numpy as np
 
+from slmworks.contract.model_task import share
+from slmworks.evaluate.predictions import quantity
 from slmworks.gate.checks import check_champion, check_retention
 from slmworks.gate.slices import Slice, check_slices
 from slmworks.numbers import statistics
-from slmworks.numbers.statistics import Outcomes
+from slmworks.numbers.statistics import Paired
 
 CONFIDENCE = 0.95
+MEASURE = share("score", "score", lambda row, answer: (float(answer["score"]), 1.0))
+OURS = np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+THEIRS = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
+"""What a row adds that is answered right by both models, only by ours, only by theirs, by none."""
+
+
+def table(both: int, gained: int, lost: int, neither: int) -> Paired:
+    """Right and wrong answers of two models, from the number of rows of each kind."""
+    rows = np.array([both, gained, lost, neither])
+    return Paired(OURS[rows > 0], THEIRS[rows > 0], rows[rows > 0], quantity(MEASURE))
 
 
 @dataclass(frozen=True)
@@ -45,40 +57,74 @@ class Truth:
         return np.random.default_rng(seed).multinomial(n, shares, size=trials)
 
 
-def error_rate(trials: np.ndarray, decide: Callable[[Outcomes], bool]) -> float:
+@dataclass(frozen=True)
+class Scores:
+    """Scores from 0 to 1 of a teacher, and of a student whose true mean is `kept` of the teacher's."""
+
+    kept: float
+    alike: bool
+    """The student has the teacher's score in most rows; else every row's scores are independent."""
+    mean: float = 0.75
+    """The teacher's true mean."""
+    higher: float = 0.1
+    """Share of rows that a student who is alike answers better."""
+
+    def draw(self, n: int, trials: int, seed: int) -> Iterator[Paired]:
+        """The rows of each trial."""
+        chance = np.random.default_rng(seed)
+        for _ in range(trials):
+            theirs = self._beta(chance, self.mean, n)
+            ours = (
+                self._changed(chance, theirs) if self.alike else self._beta(chance, self.kept * self.mean, n)
+            )
+            one = np.ones(n)
+            yield Paired.pair(np.stack([ours, one], 1), np.stack([theirs, one], 1), quantity(MEASURE))
+
+    @staticmethod
+    def _beta(chance: np.random.Generator, mean: float, n: int) -> np.ndarray:
+        return chance.beta(8 * mean, 8 * (1 - mean), n)
+
+    def _changed(self, chance: np.random.Generator, theirs: np.ndarray) -> np.ndarray:
+        """A part of the rows falls by a uniform share of its score, another rises by one of what it lacks."""
+        lower = 2 * (1 - self.kept) + self.higher * (1 - self.mean) / self.mean
+        kind, by = chance.random(len(theirs)), chance.random(len(theirs))
+        falls, rises = kind < lower, kind > 1 - self.higher
+        return np.where(falls, theirs * by, np.where(rises, 1 - (1 - theirs) * by, theirs))
+
+
+def error_rate(trials: np.ndarray, decide: Callable[[Paired], bool]) -> float:
     """Share of trials in which `decide` says yes; trials with the same counts are decided once."""
     found, times = np.unique(trials, axis=0, return_counts=True)
-    said = [decide(Outcomes(*map(int, one))) for one in found]
+    said = [decide(table(*one)) for one in found]
     return float(times[said].sum() / len(trials))
 
 
-def passes_retention(required: float, resamples: int) -> Callable[[Outcomes], bool]:
+def passes_retention(required: float, resamples: int) -> Callable[[Paired], bool]:
     """The gate's check of what is kept of the teacher."""
 
-    def decide(pairs: Outcomes) -> bool:
+    def decide(pairs: Paired) -> bool:
         kept = statistics.retention(pairs, resamples=resamples, confidence=CONFIDENCE)
-        return check_retention(pairs, kept, required, CONFIDENCE).passed
+        return check_retention(pairs, kept, required, confidence=CONFIDENCE, measure=MEASURE).passed
 
     return decide
 
 
-def passes_champion(allowed: float, resamples: int) -> Callable[[Outcomes], bool]:
+def passes_champion(allowed: float, resamples: int) -> Callable[[Paired], bool]:
     """The gate's check against the champion."""
 
-    def decide(pairs: Outcomes) -> bool:
+    def decide(pairs: Paired) -> bool:
         change = statistics.difference(pairs, resamples=resamples, confidence=CONFIDENCE)
-        return check_champion(pairs, change, allowed, CONFIDENCE).passed
+        return check_champion(pairs, change, allowed, confidence=CONFIDENCE, measure=MEASURE).passed
 
     return decide
 
 
-def passes_percentiles(required: float, resamples: int) -> Callable[[Outcomes], bool]:
+def passes_percentiles(required: float, resamples: int) -> Callable[[Paired], bool]:
     """The peer: percentile bootstrap of the retention (Efron & Tibshirani, 1993)."""
 
-    def decide(pairs: Outcomes) -> bool:
-        kinds = np.array([pairs.both, pairs.gained, pairs.lost, pairs.neither])
-        drawn = np.random.default_rng(0).multinomial(pairs.n, kinds / pairs.n, size=resamples)
-        ratios = (drawn[:, 0] + drawn[:, 1]) / np.maximum(drawn[:, 0] + drawn[:, 2], 1)
+    def decide(pairs: Paired) -> bool:
+        drawn = np.random.default_rng(0).multinomial(pairs.n, pairs.rows / pairs.n, size=resamples)
+        ratios = (drawn @ pairs.ours[:, 0]) / np.maximum(drawn @ pairs.theirs[:, 0], 1)
         return bool(np.quantile(ratios, 1 - CONFIDENCE) >= required)
 
     return decide
@@ -91,8 +137,10 @@ def refused_for_a_slice(
     drawn = [truth.draw(n, trials, seed + i) for i, n in enumerate(sizes)]
     refused = 0
     for counts in zip(*drawn, strict=True):
-        found = [Slice(f"label {i}", "teacher", Outcomes(*map(int, one))) for i, one in enumerate(counts)]
-        check = check_slices(found, allowed, confidence=CONFIDENCE, resamples=resamples, seed=0)
+        found = [Slice("label", str(i), "teacher", table(*one)) for i, one in enumerate(counts)]
+        check = check_slices(
+            found, allowed, measure=MEASURE, confidence=CONFIDENCE, resamples=resamples, seed=0
+        )
         refused += not check.passed
     return refused / trials
 
@@ -106,6 +154,7 @@ def main() -> None:
     sizes = (100, 1000) if quick else (100, 300, 1000, 3000)
     print(f"{trials:,} trials a line, {resamples:,} resamples each, stated rate {1 - CONFIDENCE:.0%}\n")
     rates = [*retentions(sizes, trials, resamples), *champions(sizes, trials, resamples)]
+    rates += scored(sizes[:2], trials // 5, resamples)
     rates += slice_guards(trials // 5, resamples, quick=quick)
     limit = [1 - CONFIDENCE + 3 * sqrt(CONFIDENCE * (1 - CONFIDENCE) / n) for _, n in rates]
     above = sum(rate > most for (rate, _), most in zip(rates, limit, strict=True))
@@ -143,6 +192,25 @@ def champions(sizes: tuple[int, ...], trials: int, resamples: int) -> Iterator[t
             rate = error_rate(drawn, passes_champion(allowed, resamples))
             print(f"{allowed:>9.1%}{theirs:>10.2f}{differ:>8.0%}{n:>7,}{rate:>9.2%}", flush=True)
             yield rate, trials
+
+
+def scored(sizes: tuple[int, ...], trials: int, resamples: int) -> Iterator[tuple[float, int]]:
+    """Students with a mean score just at the limit, of what is kept and of what may be lost."""
+    print(f"\npasses although its mean score is too low ({trials:,} trials)")
+    print(f"{'required':>9}{'scores':>13}{'n':>7}{'kept':>9}{'champion':>10}{'percentile':>12}")
+    for required, alike in product((0.95, 0.98), (True, False)):
+        truth = Scores(required, alike)
+        deciders = (
+            passes_retention(required, resamples),
+            passes_champion((1 - required) * truth.mean, resamples),
+            passes_percentiles(required, resamples),
+        )
+        for n in sizes:
+            said = [[decide(pairs) for decide in deciders] for pairs in truth.draw(n, trials, seed=n)]
+            kept, champion, peer = np.mean(said, axis=0)
+            like = "alike" if alike else "independent"
+            print(f"{required:>9.1%}{like:>13}{n:>7,}{kept:>9.2%}{champion:>10.2%}{peer:>12.2%}", flush=True)
+            yield from ((float(kept), trials), (float(champion), trials))
 
 
 def slice_guards(trials: int, resamples: int, *, quick: bool) -> Iterator[tuple[float, int]]:

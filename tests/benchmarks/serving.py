@@ -23,12 +23,13 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from slmworks.contract.model_task import Row
 from slmworks.machine.cores import usable_cores
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
@@ -167,25 +168,25 @@ def bare_loop(model: Path, threads: int, at: int, seconds: float) -> dict[str, f
     alone, together = OnnxClassifier(model, 1), OnnxClassifier(model, threads)
     callers = min(threads, at)
     found = {}
-    for what, classify, count in (
-        ("1 thread", alone.classify, callers),
-        (f"{threads} threads", together.classify, 1),
+    for what, answer, count in (
+        ("1 thread", alone.answer, callers),
+        (f"{threads} threads", together.answer, 1),
     ):
         most = min(32, max(1, at // count))
-        rates = {1 << n: loop(classify, count, 1 << n, seconds / 4) for n in range(most.bit_length())}
+        rates = {1 << n: loop(answer, count, 1 << n, seconds / 4) for n in range(most.bit_length())}
         best = max(rates, key=lambda size: rates[size])
         found[f"{count} x {what}, {best}"] = rates[best]
     return found
 
 
-def loop(classify: Callable[[list[str]], object], callers: int, batch: int, seconds: float) -> float:
+def loop(answer: Callable[[Sequence[Row]], object], callers: int, batch: int, seconds: float) -> float:
     """Texts a second of `callers` threads that call for `seconds`."""
     counts, begun = [0] * callers, time.perf_counter()
 
     def call(me: int) -> None:
         at = me * batch
         while time.perf_counter() - begun < seconds:
-            classify([TEXTS[(at + i) % len(TEXTS)] for i in range(batch)])
+            answer([{"text": TEXTS[(at + i) % len(TEXTS)]} for i in range(batch)])
             at += batch * callers
             counts[me] += batch
 

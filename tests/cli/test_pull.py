@@ -143,7 +143,7 @@ def test_what_was_rejected_or_rolled_back_is_refused(store, pull, to):
     assert (code, "v3 was rolled back by ada" in line) == (2, True)
 
 
-@pytest.mark.parametrize("name", ["model/labels.json", "classifier.py", "slmworks.json", "model/more.bin"])
+@pytest.mark.parametrize("name", ["model/labels.json", "runtime.py", "slmworks.json", "model/more.bin"])
 def test_what_was_edited_in_the_store_is_refused_and_nothing_stays(store, pull, to, name):
     release = store.folder(Registry(store).state("reviews").champion.registered.release)
     if not (release / name).exists():
@@ -228,7 +228,7 @@ def test_a_disk_that_refuses_is_one_line_and_leaves_nothing(pull, to, monkeypatc
     [
         ("release/model/labels.json", "release/model/"),
         ("release/model/more.json", "release/model/"),
-        ("release/classifier.py", "what is beside release/model/"),
+        ("release/runtime.py", "what is beside release/model/"),
         ("release/slmworks.json", "release/slmworks.json"),
     ],
 )

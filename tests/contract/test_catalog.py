@@ -63,6 +63,10 @@ def test_two_distributions_with_one_name_are_both_named(stranger) -> None:
         ("from slmworks.prune import Prune\nclass P(Prune):\n  def run(self, *, model, task): ...", "needs a run"),
         ("from slmworks.prune import Prune\nclass P(Prune):\n  reads = {'dta': ('train',)}\n"
          "  def run(self, *, model, data, task): ...", "names a port 'dta'. Did you mean 'data'"),
+        ("from slmworks.prune import Prune\nclass P(Prune):\n  deterministic: bool = True\n"
+         "  def run(self, *, model, data, task): ...",
+         "prune 'odd' of odd: its field 'deterministic' is an option and hides the trait of that name, which stays False; "
+         "write `deterministic: ClassVar = …`"),
     ],
 )  # fmt: skip
 def test_a_class_that_breaks_the_contract_is_refused(stranger, module: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""One runtime a format: load a folder, predict, whatever the text looks like."""
+"""One runtime a format: load a folder, answer rows, whatever the text looks like."""
 
 import ast
 import json
@@ -13,11 +13,22 @@ import pytest
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.runtime import Runtime, open_runtime
+from slmworks.contract.runtime import (
+    Network,
+    Outputs,
+    Runtime,
+    answer_all,
+    inputs_of,
+    open_runtime,
+    outputs_all,
+)
+from slmworks.model_tasks import onnx_text
 from slmworks.model_tasks.text_classification import onnx
+from slmworks.model_tasks.text_classification.task import TextClassification
+from slmworks.registry.standalone import standalone_source
 from slmworks.testing import Bench
 
-TEXTS = [
+ROWS = [
     "the camera is great",
     "",
     "terrible",
@@ -26,6 +37,7 @@ TEXTS = [
     "I bought a broken kettle last week " * 200,
     "this lamp looks blue and square",
 ]
+ROWS = [{"text": text} for text in ROWS]
 
 
 @pytest.fixture(scope="module")
@@ -47,46 +59,57 @@ def test_labels_and_length_come_from_the_model(runtime: Runtime) -> None:
 
 
 def test_a_batch_of_mixed_lengths_gives_what_each_text_gives_alone(runtime: Runtime) -> None:
-    alone = np.concatenate([runtime.logits([text]) for text in TEXTS])
-    together = runtime.logits(TEXTS)
+    alone = np.concatenate([runtime.outputs([row]) for row in ROWS])
+    together = runtime.outputs(ROWS)
     assert together.dtype == np.float32
-    assert together.shape == (len(TEXTS), 3)
+    assert together.shape == (len(ROWS), 3)
     np.testing.assert_allclose(together, alone, atol=1e-4)
-    np.testing.assert_allclose(runtime.predict(TEXTS, batch_size=2), alone, atol=1e-4)
+    np.testing.assert_allclose(outputs_all(runtime, ROWS, batch_size=2), alone, atol=1e-4)
 
 
-def test_no_text_gives_no_rows(runtime: Runtime) -> None:
-    assert runtime.logits([]).shape == (0, 3)
-    assert runtime.predict([]).shape == (0, 3)
+def test_no_row_gives_no_answer(runtime: Runtime) -> None:
+    assert runtime.outputs([]).shape == (0, 3)
+    assert outputs_all(runtime, []).shape == (0, 3)
+    assert runtime.answer([]) == answer_all(runtime, []) == []
 
 
 def test_a_long_text_is_cut_at_the_models_length(runtime: Runtime) -> None:
     start = "camera " * 30
-    cut = runtime.logits([start])
-    np.testing.assert_allclose(runtime.logits([start + "terrible " * 500]), cut, atol=1e-5)
-    assert not np.allclose(runtime.logits(["terrible " + start]), cut, atol=1e-3)
+    cut = runtime.outputs([{"text": start}])
+    longer, other = ({"text": text} for text in (start + "terrible " * 500, "terrible " + start))
+    np.testing.assert_allclose(runtime.outputs([longer]), cut, atol=1e-5)
+    assert not np.allclose(runtime.outputs([other]), cut, atol=1e-3)
 
 
-def test_one_text_instead_of_a_list_is_refused(runtime: Runtime) -> None:
+def test_one_text_instead_of_a_list_is_refused(onnx_model: Model) -> None:
+    tokenizer = onnx_text.open_tokenizer(onnx_model.path, 32)
     with pytest.raises(TypeError, match=r"write \[text\]"):
-        runtime.logits("the camera is great")
+        onnx_text.encode(tokenizer, "the camera is great")
 
 
 def test_both_formats_agree(tiny_classifier: Model, onnx_model: Model) -> None:
-    torch_logits = open_runtime(tiny_classifier, threads=1).predict(TEXTS)
-    np.testing.assert_allclose(open_runtime(onnx_model, threads=1).predict(TEXTS), torch_logits, atol=1e-4)
+    torch, onnx = (open_runtime(model, threads=1) for model in (tiny_classifier, onnx_model))
+    np.testing.assert_allclose(outputs_all(onnx, ROWS), outputs_all(torch, ROWS), atol=1e-4)
 
 
-def test_classify_answers_with_probabilities(onnx_model: Model, tiny_reviews: Dataset) -> None:
-    texts, labels = tiny_reviews.columns("test", "text", "label")
-    classifier = onnx.OnnxClassifier(onnx_model.path)
-    answers = classifier.classify(texts, batch_size=7)
-    right = [answer["label"] == label for answer, label in zip(answers, labels, strict=True)]
-    assert sum(right) > 0.6 * len(texts)
+def test_a_torch_runtime_can_be_transformed_and_an_onnx_one_only_compared(
+    tiny_classifier: Model, onnx_model: Model
+) -> None:
+    torch, onnx = (open_runtime(model, threads=1) for model in (tiny_classifier, onnx_model))
+    assert isinstance(torch, Network)
+    assert isinstance(torch, Outputs)
+    assert isinstance(onnx, Outputs)
+    assert not isinstance(onnx, Network)
+
+
+def test_answers_are_probabilities_in_the_order_of_the_rows(runtime: Runtime, tiny_reviews: Dataset) -> None:
+    rows = tiny_reviews.rows("test", "text", "label")
+    answers = answer_all(runtime, inputs_of(TextClassification(), rows), batch_size=7)
+    right = [answer["label"] == row["label"] for answer, row in zip(answers, rows, strict=True)]
+    assert sum(right) > 0.6 * len(rows)
     for answer in answers:
         assert sum(answer["scores"].values()) == pytest.approx(1)
         assert answer["score"] == max(answer["scores"].values()) == answer["scores"][answer["label"]]
-    assert classifier.classify([]) == []
 
 
 def test_softmax_survives_large_logits() -> None:
@@ -107,28 +130,26 @@ def test_the_folders_own_fixed_padding_is_not_used(onnx_model: Model, tmp_path: 
         "pad_token": "[MASK]",
     }
     file.write_text(json.dumps(settings))
-    batch = onnx.encode(onnx.open_tokenizer(tmp_path / "model", 32), ["great", "a camera"])
+    batch = onnx_text.encode(onnx_text.open_tokenizer(tmp_path / "model", 32), ["great", "a camera"])
     assert batch["input_ids"].shape == (2, 4)
     assert batch["input_ids"][0, -1] == 4
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
 
 
 def test_the_onnx_classifier_stands_alone(onnx_model: Model, tmp_path: Path) -> None:
-    source = Path(onnx.__file__)
-    names = {
-        name.split(".")[0] for node in ast.walk(ast.parse(source.read_text())) for name in _imported(node)
-    }
+    text = standalone_source(onnx.OnnxClassifier)
+    names = {name.split(".")[0] for node in ast.walk(ast.parse(text)) for name in _imported(node)}
     assert names == {"collections", "json", "numpy", "onnxruntime", "pathlib", "tokenizers", "typing"}
-    shutil.copy(source, tmp_path / "classifier.py")
+    (tmp_path / "classifier.py").write_text(text)
     code = (
         "import sys, json; sys.modules['slmworks'] = None; import classifier;"
         f"model = classifier.OnnxClassifier({str(onnx_model.path)!r});"
-        "print(json.dumps(model.classify(['the phone is lovely 3'])))"
+        "print(json.dumps(model.answer([{'text': 'the phone is lovely 3'}])))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    wanted = onnx.OnnxClassifier(onnx_model.path).classify(["the phone is lovely 3"])
+    wanted = onnx.OnnxClassifier(onnx_model.path).answer([{"text": "the phone is lovely 3"}])
     assert json.loads(done.stdout) == wanted
 
 
@@ -144,7 +165,7 @@ def test_an_unknown_format_names_the_known_ones(tiny_classifier: Model) -> None:
 
 
 def test_a_model_without_a_task_is_refused(tiny_encoder: Model) -> None:
-    with pytest.raises(BadRequest, match="fine-tune it as a classifier first"):
+    with pytest.raises(BadRequest, match="fine-tune it first"):
         open_runtime(tiny_encoder, threads=1)
 
 

@@ -1,6 +1,7 @@
 """Each image: what is in it, what it may do; and a whole line of tasks, each in its family's image."""
 
 import csv
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -23,16 +24,15 @@ CURATE = {"test": 0.2, "validation": 0.15}
 EPOCHS = {"epochs": 6, "learning_rate": 3e-3, "batch_size": 16, "max_length": 24, "dropout": 0.0}
 
 
-def test_containerfiles_differ_in_what_they_install_and_say_only() -> None:
-    def common(path: Path) -> list[str]:
-        lines = path.read_text().splitlines()[2:]  # after the two that say what it is
-        own = ("ARG INSTALL", f"LABEL {LABELS}.title", f"      {LABELS}.description")
-        return [line for line in lines if not line.startswith(own)]
-
-    core = common(ROOT / "components/Containerfile")
-    families = sorted(ROOT.glob("plugins/*/Containerfile"))
-    assert len(families) == 6
-    assert all(common(family) == core for family in families)
+def test_every_image_says_what_it_is_and_installs_its_own_family() -> None:
+    table = (ROOT / ".ci/images.mk").read_text()
+    installs = dict(re.findall(r"^install-(\w+) := (.+)$", table, re.MULTILINE))
+    about = dict(re.findall(r"^about-(\w+) := (.+)$", table, re.MULTILINE))
+    (families,) = re.findall(r"^FAMILIES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert installs.keys() == about.keys() == {"core", *families.split()}
+    for family in families.split():
+        assert f"slmworks-{family}[run]" in installs[family].split()
+    assert "slmworks[run,s3]" in installs["core"]
 
 
 @pytest.mark.docker
@@ -122,7 +122,7 @@ def static(line, teacher: Manifest, curated: Manifest) -> Manifest:
 @pytest.fixture(scope="module")
 def reports(line, dynamic: Manifest, static: Manifest) -> dict[str, Manifest]:
     """What the torch image measured of the teacher and of both int8 models."""
-    judge = ("evaluate", "classifier", "data=curate")
+    judge = ("evaluate", "quality", "data=curate")
     found = {"teacher": line.task("torch", "of-teacher", *judge, "model=teacher")}
     for name in ("dynamic", "static"):
         beside = (f"model={name}", "baseline=of-teacher")

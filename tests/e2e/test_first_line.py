@@ -24,8 +24,8 @@ steps:
     {stage: distill, uses: logit-kd, from: {teacher: teacher, data: curate},
      with: {layers: [0, 1], epochs: 6, learning_rate: 3e-3, batch_size: 16}}
   int8: {stage: quantize, from: {model: student, calibration: curate}, uses: onnx-dynamic, sweep: [{with: {per_channel: true}}, {with: {per_channel: false}}]}
-  baseline: {stage: evaluate, uses: classifier, from: {model: teacher, data: curate}}
-  evaluate: {uses: classifier, from: {model: int8, baseline: baseline, data: curate}}
+  baseline: {stage: evaluate, uses: quality, from: {model: teacher, data: curate}}
+  evaluate: {uses: quality, from: {model: int8, baseline: baseline, data: curate}}
   speed: {stage: evaluate, uses: speed, from: {model: int8, baseline: baseline, data: curate}, with: {seconds: 2}}
   gate: {from: {reports: [evaluate, speed]}, with: {retention: RETENTION}}
   register: {from: {verdict: gate}, with: {name: tiny}}

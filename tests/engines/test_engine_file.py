@@ -102,9 +102,9 @@ name: line
 steps:
   raw: {stage: fetch, from: {train: "https://example.com/a.csv"}}
   curate: {uses: text, from: {data: raw}}
-  teacher: {stage: finetune, from: {model: "hf://a/b@main", data: curate}}
+  teacher: {stage: finetune, uses: classifier, from: {model: "hf://a/b@main", data: curate}}
   small: {stage: distill, uses: logit-kd, from: {teacher: teacher, data: curate}}
-  baseline: {stage: evaluate, uses: classifier, from: {model: teacher, data: curate}}
+  baseline: {stage: evaluate, uses: quality, from: {model: teacher, data: curate}}
 """
 
 ENGINE = """\

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from slmworks.engines.encoded import unpack
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.pipeline import compile_plan
+from slmworks.execution.encoded import unpack
 from slmworks.execution.spec import TaskSpec
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe

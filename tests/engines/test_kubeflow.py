@@ -14,8 +14,8 @@ from local_kfp import IMAGES, compiled, run_pipeline
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.close_run import begin, close
-from slmworks.engines.encoded import pack
 from slmworks.engines.kubeflow.runs import ENDINGS, note
+from slmworks.execution.encoded import pack
 from slmworks.execution.records import run_ids, run_record
 from slmworks.execution.run import Running
 from slmworks.execution.spec import TaskSpec
@@ -185,7 +185,7 @@ def ledger(
 def test_a_task_that_was_killed_is_said_to_have_failed_and_keeps_its_curve(works) -> None:
     plan = [edge("a"), edge("b", "finetune", "a"), edge("c", "finetune", "b")]
     lines, states = ledger(works, "failed", plan, a="done", b="running")
-    assert "b: ended without a word: its container was killed" in lines[-1]
+    assert "b: stopped without a report: its container was killed" in lines[-1]
     assert states["b"][0] == "failed"
     assert states["c"] == ("skipped", "b failed")
     record = works.record("r1", "b")
@@ -363,7 +363,7 @@ def test_many_branches_are_tasks_side_by_side(works) -> None:
 
 
 def test_a_task_that_was_packed_by_another_version_is_refused() -> None:
-    from slmworks.engines.encoded import unpack
+    from slmworks.execution.encoded import unpack
 
     assert unpack(pack({"a": "ü"})) == {"a": "ü"}
 

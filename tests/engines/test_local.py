@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from slmworks.contract.errors import BadRequest
+from slmworks.execution.records import RunRecord, TaskRecord
 from slmworks.execution.run import Running
+from slmworks.execution.spec import TaskSpec
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 from slmworks.registry.log import Registry
@@ -292,21 +294,10 @@ def test_a_task_that_goes_on_leaves_its_curve_behind(works, monkeypatch) -> None
 def test_a_killed_run_s_task_is_no_longer_said_to_run(works) -> None:
     from slmworks.lineage.liveness import _close
 
-    works.store.write(
-        "runs/r1/run.json",
-        json.dumps(
-            {
-                "run": "r1",
-                "recipe": "x",
-                "state": "running",
-                "started": "2026-11-28T00:00:00+00:00",
-                "ended": None,
-            }
-        ).encode(),
-    )
-    works.store.write(
-        "runs/r1/a.json", json.dumps({"state": "running", "ended": "2026-11-28T00:01:00+00:00"}).encode()
-    )
+    started, last = "2026-11-28T00:00:00+00:00", "2026-11-28T00:01:00+00:00"
+    spec = TaskSpec(run="r1", id="a", step="a", stage="curate", plugin="toy", store=works.store.url)
+    RunRecord.of("r1", "running", {}, recipe="x", started=started).write(works.store)
+    TaskRecord.of(spec, "running", started=started, ended=last).write(works.store)
     assert _close(works.store, "r1")
     assert works.record("r1", "a")["state"] == "killed"
-    assert works.record("r1", "run")["ended"] == "2026-11-28T00:01:00+00:00"
+    assert works.record("r1", "run")["ended"] == last

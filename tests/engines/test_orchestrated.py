@@ -73,7 +73,7 @@ def close(told: str) -> subprocess.CompletedProcess:
 
 
 def test_a_run_that_is_looked_at_again_stays_what_it_was(works) -> None:
-    from slmworks.engines.encoded import pack
+    from slmworks.execution.encoded import pack
     from slmworks.recipe.plan import plan_record
 
     start(works, "raw")
@@ -88,7 +88,7 @@ def test_a_run_that_is_looked_at_again_stays_what_it_was(works) -> None:
 
 
 def test_a_run_that_failed_is_seen_by_its_exit_code(works) -> None:
-    from slmworks.engines.encoded import pack
+    from slmworks.execution.encoded import pack
     from slmworks.recipe.plan import plan_record
 
     start(works, "curate", "data=@raw")

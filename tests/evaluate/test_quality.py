@@ -7,13 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import log_loss
 
-import judged
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.runtime import open_runtime
+from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.evaluate import predictions
-from slmworks.evaluate.quality import ClassifierQuality
+from slmworks.evaluate.quality import Quality
 from slmworks.model_tasks.text_classification.calibration import calibration
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import sealed
 
 
@@ -22,7 +22,7 @@ def judge(bench, tiny_reviews):
     """Evaluate a model; a name makes the task's folder."""
 
     def run(name, model, baseline=None, data=None, **options):
-        plugin = ClassifierQuality(resamples=200, **options)
+        plugin = Quality(resamples=200, **options)
         report = plugin.run(model=model, baseline=baseline, data=data or tiny_reviews, task=bench.task(name))
         return bench.keep(report)
 
@@ -55,13 +55,17 @@ def test_scores_are_those_of_the_answers(judge, tiny_classifier, tiny_reviews):
     test = report.read()["splits"]["test"]
     texts, labels = tiny_reviews.columns("test", "text", "label")
     runtime = open_runtime(tiny_classifier, threads=1)
-    answers = [runtime.labels[i] for i in runtime.predict(texts).argmax(axis=1)]
+    answers = [answer["label"] for answer in answer_all(runtime, [{"text": text} for text in texts])]
     right = sum(a == b for a, b in zip(answers, labels, strict=True))
     assert test["n"] == 60
-    assert test["accuracy"]["value"] == pytest.approx(right / 60, abs=1e-6)
-    assert test["accuracy"]["low"] < test["accuracy"]["value"] <= test["accuracy"]["high"]
-    assert [one["support"] for one in test["classes"]] == [20, 20, 20]
-    assert [(one["source"], one["n"]) for one in test["slices"]] == [("shop", 30), ("web", 30)]
+    accuracy = test["measures"]["accuracy"]
+    assert accuracy["value"] == pytest.approx(right / 60, abs=1e-6)
+    assert accuracy["low"] < accuracy["value"] <= accuracy["high"]
+    assert [one["support"] for one in test["details"]["classes"]] == [20, 20, 20]
+    assert np.array(test["details"]["confusion"]["matrix"]).trace() == right
+    parts = [(one["kind"], one["value"], one["n"]) for one in test["slices"]]
+    labels = [("label", label, 20) for label in labels_of(tiny_classifier)]
+    assert parts == [("source", "shop", 30), ("source", "web", 30), *labels]
     assert report.refs == {"model": tiny_classifier.digest, "data": tiny_reviews.digest}
     assert report.summary["accuracy"] == pytest.approx(right / 60, abs=1e-4)
 
@@ -71,18 +75,20 @@ def test_every_row_is_kept_with_its_probabilities(judge, tiny_classifier, tiny_r
     table = pq.read_table(report.path / "predictions.parquet").to_pylist()
     assert len(table) == 120
     for row in table:
-        assert row["probability"] == pytest.approx(max(row["probabilities"]))
-        best = row["probabilities"].index(max(row["probabilities"]))
-        assert row["predicted"] == tiny_classifier.labels[best]
+        scores = row["answer"]["scores"]
+        assert row["answer"]["score"] == row["confidence"] == pytest.approx(max(scores.values()))
+        assert row["answer"]["label"] == row["brief"] == max(scores, key=scores.get)
+        assert row["counts.accuracy"] == [float(row["brief"] == row["truth"]["label"]), 1.0]
     rows = predictions.read(report.path, "test")
     assert rows.ids == tiny_reviews.columns("test", "id")[0]
-    assert set(rows.others) == {"majority", "tf-idf + linear"}
+    assert set(rows.trivial) == {"majority", "tf-idf + linear"}
 
 
 def test_the_reference_is_judged_beside_trivial_baselines(judge, tiny_classifier):
     trivial = judge("quality", tiny_classifier).read()["trivial"]
-    assert trivial["majority"]["test"]["accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-6)
-    assert trivial["tf-idf + linear"]["test"]["accuracy"]["value"] > 0.9
+    found = {name: splits["test"]["measures"]["accuracy"]["value"] for name, splits in trivial.items()}
+    assert found["majority"] == pytest.approx(1 / 3, abs=1e-6)
+    assert found["tf-idf + linear"] > 0.9
     assert "trivial" not in judge("without", tiny_classifier, trivial=False).read()
 
 
@@ -96,13 +102,16 @@ def test_a_candidate_is_paired_with_its_baseline(judge, tiny_classifier, worse):
     said = report.read()
     test = said["splits"]["test"]
     against = test["against"]
-    before = teacher.read()["splits"]["test"]["accuracy"]["value"]
-    assert against["accuracy"]["value"] == before
-    assert against["retention"]["value"] == pytest.approx(test["accuracy"]["value"] / before, abs=1e-5)
+    before = teacher.read()["splits"]["test"]["measures"]["accuracy"]["value"]
+    after = test["measures"]["accuracy"]["value"]
+    assert against["value"] == before
+    assert against["retention"]["value"] == pytest.approx(after / before, abs=1e-5)
     assert against["retention"]["low"] <= against["retention"]["bound"] <= against["retention"]["value"]
-    assert against["gained"] - against["lost"] == round(60 * (test["accuracy"]["value"] - before))
+    assert against["gained"] - against["lost"] == round(60 * (after - before))
     assert against["lost"] > 0
-    assert sum(one["lost"] for one in against["slices"]) == against["lost"]
+    for kind in ("source", "label"):
+        parts = [one for one in against["slices"] if one["kind"] == kind]
+        assert sum(one["lost"] for one in parts) == against["lost"]
     assert report.refs["baseline"] == teacher.digest
     assert said["baseline"]["model"] == tiny_classifier.digest
     assert said["name"] == "bent"
@@ -111,10 +120,15 @@ def test_a_candidate_is_paired_with_its_baseline(judge, tiny_classifier, worse):
 
 def test_calibration_agrees_with_sklearn_and_the_definition(judge, tiny_classifier):
     report = judge("quality", tiny_classifier)
-    found = report.read()["splits"]["test"]["calibration"]
-    rows = predictions.read(report.path, "test")
-    shares = rows.probabilities.astype(float) / rows.probabilities.sum(axis=1, keepdims=True)
-    truth = [tiny_classifier.labels.index(label) for label in rows.truth]
+    said = report.read()["splits"]["test"]
+    found = said["details"]["calibration"]
+    labels = labels_of(tiny_classifier)
+    table = pq.read_table(report.path / "predictions.parquet").to_pylist()
+    rows = [row for row in table if row["split"] == "test"]
+    shares = np.array([[row["answer"]["scores"][label] for label in labels] for row in rows])
+    shares /= shares.sum(axis=1, keepdims=True)
+    truth = [labels.index(row["truth"]["label"]) for row in rows]
+    assert said["limits"] == {"ece": found["ece"]}
     assert found["nll"] == pytest.approx(log_loss(truth, shares, labels=[0, 1, 2]), abs=1e-3)
     assert found["brier"] == pytest.approx(((shares - np.eye(3)[truth]) ** 2).sum(axis=1).mean(), abs=1e-3)
     assert sum(one["n"] for one in found["bins"]) == 60
@@ -124,8 +138,13 @@ def test_calibration_agrees_with_sklearn_and_the_definition(judge, tiny_classifi
 
 
 def test_an_overconfident_model_has_the_error_one_expects():
-    rows = judged.answers("test", [i % 2 == 0 for i in range(300)])  # says 0.7, is right half the time
-    found = calibration(rows, judged.LABELS)
+    truth = np.arange(300) % 3
+    answered = np.where(
+        np.arange(300) % 2 == 0, truth, (truth + 1) % 3
+    )  # right half the time, always 0.7 sure
+    probabilities = np.full((300, 3), 0.15, np.float32)
+    probabilities[np.arange(300), answered] = 0.7
+    found = calibration(probabilities, truth)
     assert found["ece"] == pytest.approx(0.2, abs=1e-6)
     assert found["ece_equal_mass"] == pytest.approx(0.2, abs=0.03)
     assert found["brier"] == pytest.approx((0.3**2 + 2 * 0.15**2 + 0.7**2 + 0.85**2 + 0.15**2) / 2)
@@ -138,7 +157,7 @@ def test_examples_show_the_text_and_both_answers(judge, tiny_classifier, worse, 
     assert lost
     for one in lost:
         assert one["text"] == texts[ids.index(one["id"])]
-        assert one["theirs"] == one["label"] != one["ours"]
+        assert one["theirs"] == one["truth"] != one["ours"]
 
 
 def test_rows_are_paired_by_id_not_by_place(judge, bench, tiny_classifier, tiny_reviews, tmp_path):
@@ -151,7 +170,8 @@ def test_rows_are_paired_by_id_not_by_place(judge, bench, tiny_classifier, tiny_
     write_split(turned, "test", rows[::-1])
     teacher = judge("teacher", tiny_classifier)
     against = judge("same", tiny_classifier, teacher, data=turned).read()["splits"]["test"]["against"]
-    assert (against["gained"], against["lost"], against["mcnemar_p"]) == (0, 0, 1.0)
+    assert (against["gained"], against["lost"], against["p"]) == (0, 0, 1.0)
+    assert against["test"] == "exact McNemar test"
     write_split(turned, "test", rows[:-1])
     with pytest.raises(BadRequest, match=r"judged other rows of 'test' .*60 and 59 rows"):
         judge("fewer", tiny_classifier, teacher, data=turned)
@@ -160,7 +180,7 @@ def test_rows_are_paired_by_id_not_by_place(judge, bench, tiny_classifier, tiny_
 def test_other_labels_are_refused_naming_both(judge, tiny_classifier, tiny_reviews):
     data = replace(tiny_reviews, meta={"task": "classification", "labels": ["ham", "spam"]})
     with pytest.raises(
-        BadRequest, match="answers negative, neutral, positive, the data is labelled ham, spam"
+        BadRequest, match="model's labels are negative, neutral, positive, the data's are ham, spam"
     ):
         judge("quality", tiny_classifier, data=data)
 

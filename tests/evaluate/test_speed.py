@@ -101,7 +101,7 @@ def test_ratios_come_with_intervals_over_rounds():
 
 def test_a_model_that_cannot_be_loaded_fails_with_its_name(counter, tmp_path):
     with probe("student") as one, pytest.raises(TaskFailed, match="measuring student: its process ended"):
-        one.load(replace(counter, path=tmp_path), threads=1)
+        one.load(replace(counter, path=tmp_path), threads=1, model_task="text-classification")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")

@@ -117,9 +117,9 @@ def test_a_speedup_that_is_not_sure_is_inconclusive(bench, decide, teacher, stud
 
 
 def test_an_accuracy_can_be_required(decide, student):
-    said, _ = decide(student(), minimum_accuracy=0.8)
+    said, _ = decide(student(), minimum={"accuracy": 0.8})
     assert "accuracy 0.790, 1.0 points less than the 0.8 required" in said["sentence"]
-    assert decide(student(), minimum_accuracy=0.79)[1].passed
+    assert decide(student(), minimum={"accuracy": 0.79})[1].passed
 
 
 @pytest.fixture
@@ -221,10 +221,10 @@ def test_slices_are_guarded_against_the_champion_too(bench, decide, student, cha
 
 def test_a_calibration_error_can_be_limited(decide, student):
     # it says 0.7 and is right in 79 % of the rows
-    said, verdict = decide(student(), max_ece=0.05)
+    said, verdict = decide(student(), limits={"ece": 0.05})
     assert not verdict.passed
     assert said["sentence"].startswith("refused: calibration error 0.090, 0.05 allowed; ")
-    assert decide(student(), max_ece=0.1)[1].passed
+    assert decide(student(), limits={"ece": 0.1})[1].passed
 
 
 def test_the_table_has_teacher_candidates_and_trivial_models(bench, decide, teacher, student):
@@ -235,7 +235,7 @@ def test_the_table_has_teacher_candidates_and_trivial_models(bench, decide, teac
     assert list(rows) == ["teacher", "inc", "onnx", "tf-idf + linear", "majority"]
     assert rows["inc"]["chosen"]
     assert not rows["onnx"]["chosen"]
-    assert rows["teacher"]["accuracy"]["value"] == 0.8
+    assert rows["teacher"]["measures"]["accuracy"]["value"] == 0.8
     assert rows["teacher"]["p50_ms"] == pytest.approx(6.1 * rows["inc"]["p50_ms"])
     assert rows["tf-idf + linear"]["kept"]["value"] == pytest.approx(0.75)
     assert rows["majority"]["bytes"] == 120

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 from chart import FEATURES, containers, objects, of_kind, pods
@@ -9,6 +10,8 @@ from inference_service import schema
 from jsonschema.validators import Draft202012Validator
 from kubernetes_validate import ValidationError, utils
 from referencing import Registry, Resource
+
+from slmworks.contract import catalog
 
 VERSIONS = [version for version in utils.all_versions() if int(version.split(".")[1]) >= 28]
 VERSIONS = sorted({version.removesuffix("-local-strict") for version in VERSIONS}, key=utils.Version)
@@ -188,7 +191,9 @@ def test_a_pod_has_time_to_end():
 def test_the_server_is_asked_where_it_answers():
     from slmworks_serve.app import Service, create_app
 
-    there = {route.path for route in create_app(Service.__new__(Service)).routes}
+    service = Service.__new__(Service)
+    service.model = SimpleNamespace(task=catalog.model_task("text-classification"))
+    there = {route.path for route in create_app(service).routes}
     (pod,) = pods(objects("deployment"))
     (server,) = pod["containers"]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):

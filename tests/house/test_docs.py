@@ -1,16 +1,28 @@
-"""docs/: what commands of the repo wrote is about what is in it."""
+"""docs/: what commands of the repo wrote is fresh, and what people wrote is about what is in it."""
 
+import importlib.util
+import json
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
+import judged
+from slmworks import QualityReport, Report
+from slmworks.contract.catalog import STAGES
+from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
+from slmworks.testing import Bench
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+REPORTS = (DOCS / "reports.md").read_text(encoding="utf-8")
 
 
 def test_the_conformance_table_is_about_today_s_first_recipe() -> None:
-    text = (ROOT / "docs/conformance.md").read_text(encoding="utf-8")
+    text = (DOCS / "conformance.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([\w.=,-]+) \| (\w+) \| `", text, re.MULTILINE)
     planned = plan(Recipe.read(ROOT / "pipelines/first-run.yaml"))
     made = [task for task in planned if not task.after_approval and not task.id.startswith("champion")]
@@ -19,6 +31,70 @@ def test_the_conformance_table_is_about_today_s_first_recipe() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+    for page in PAGES:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_page_can_be_found() -> None:
+    linked = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    }
+    assert [page.name for page in DOCS.rglob("*.md") if page.resolve() not in linked] == []
+
+
+def test_the_reference_is_fresh() -> None:
+    found = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
+    reference = importlib.util.module_from_spec(found)
+    found.loader.exec_module(reference)
+    stale = [
+        page.name for page, text in reference.pages().items() if page.read_text(encoding="utf-8") != text
+    ]
+    assert stale == [], "run `make docs`"
+
+
+# --- architecture.md ------------------------------------------------------------------------------------
+
+
+def test_every_room_has_a_few_sentences() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rooms = dict(re.findall(r"^- \*\*`(\w+)/`\*\* (.*?)(?=^- |^$)", text, re.MULTILINE | re.DOTALL))
+    core = ROOT / "components/slmworks"
+    folders = {folder.name for folder in core.iterdir() if (folder / "__init__.py").exists()}
+    assert rooms.keys() == folders - set(STAGES)
+    assert [room for room, said in rooms.items() if len(re.findall(r"[.:;](?=\s)", said)) > 6] == []
+
+
+# --- reports.md -----------------------------------------------------------------------------------------
+
+
+def keys(heading: str) -> set[str]:
+    """The keys in the first column of the tables below a heading of reports.md."""
+    section = REPORTS.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
+    return {key.partition(".")[0] for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_the_example_of_a_report_is_read_by_the_typed_reader(tmp_path: Path) -> None:
+    (text,) = re.findall(r"^```json\n(.*?)^```$", REPORTS, re.MULTILINE | re.DOTALL)
+    (tmp_path / "report.json").write_text(text)
+    meta = {"type": "quality", "task": json.loads(text)["model_task"]}
+    report = QualityReport(Report(path=tmp_path, meta=meta, refs={"model": "m"}))
+    assert (report.name, report.format, report.measure.name) == ("inc-static", "onnx", "accuracy")
+    assert report.value() == 0.789
+    assert report.limits("validation") == {"ece": 0.031}
+    assert set(report.measures()) == {"accuracy", "macro_f1"}
+
+
+def test_the_keys_of_a_verdict_and_the_columns_of_predictions_are_those_that_are_written(
+    bench: Bench,
+) -> None:
+    right = {split: judged.first(200, 180) for split in judged.SPLITS}
+    baseline = judged.quality_report(bench, "t" * 64, right, trivial={"majority": right})
+    report = judged.quality_report(bench, "s" * 64, right, baseline=baseline)
+    verdict = PairedBootstrap().run(reports=[report], champion=None, task=bench.task("gate"))
+    assert keys("verdict.json") == set(verdict.read())
+    columns = {name.partition(".")[0] for name in pq.read_schema(baseline.path / "predictions.parquet").names}
+    assert keys("predictions.parquet") == columns

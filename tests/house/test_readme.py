@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from slmworks.cli.main import COMMANDS
+import click
+
+from slmworks.cli.main import cli
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 
@@ -22,4 +24,4 @@ def test_the_recipe_can_be_planned(tmp_path: Path) -> None:
 def test_every_command_in_it_exists() -> None:
     named = set(re.findall(r"`slmworks ([a-z]+)", TEXT))
     assert named
-    assert named <= set(COMMANDS)
+    assert named <= set(cli.list_commands(click.Context(cli)))

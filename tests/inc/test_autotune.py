@@ -9,10 +9,11 @@ import onnxruntime as ort
 import pytest
 
 import torch
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.contract.runtime import open_runtime
-from slmworks.model_tasks.text_classification.hf import load_torch
+from slmworks.contract.runtime import open_runtime, outputs_all
+from slmworks.model_tasks.hf_text import load_network
 from slmworks.testing import Bench
 from slmworks_inc.autotune import IncAutotune
 from slmworks_inc.static import IncStatic
@@ -35,7 +36,7 @@ def fragile(tiny_classifier: Model, tmp_path_factory: pytest.TempPathFactory) ->
     """The same answers in fp32, but one layer's input has a channel a thousand times the others."""
     folder = tmp_path_factory.mktemp("fragile")
     shutil.copytree(tiny_classifier.path, folder, dirs_exist_ok=True)
-    model = load_torch(tiny_classifier.path)
+    model = load_network(tiny_classifier.path, "AutoModelForSequenceClassification")
     attention = model.bert.encoder.layer[0].attention
     with torch.no_grad():
         for part in (attention.self.value.weight, attention.self.value.bias):
@@ -51,8 +52,10 @@ def test_one_fragile_layer_stays_in_fp32_and_no_other(fragile: Model, seen: Data
     assert made.meta["quantized"]["fp32_layers"] == [FRAGILE]
     assert made.summary["trials"] == 2
     assert made.summary["agreement"] >= 0.95
-    (texts,) = seen.columns("validation", "text")
-    found, wanted = (open_runtime(one, threads=1).predict(texts).argmax(axis=1) for one in (made, fragile))
+    rows = seen.rows("validation", "text")
+    found, wanted = (
+        outputs_all(open_runtime(one, threads=1), rows).argmax(axis=1) for one in (made, fragile)
+    )
     assert (found == wanted).mean() >= 0.95
     lines = [event["line"] for event in bench.events if event["event"] == "line"]
     assert lines[0].startswith("fp32: agreement 1.0000")
@@ -71,17 +74,17 @@ def test_a_mixture_is_what_neural_compressor_would_build(
         model=tiny_classifier, calibration=seen, task=bench.task("built")
     )
     task = bench.task("mixed")
-    (texts,) = seen.columns("train", "text")
+    rows = seen.rows("train", "text")
     plugin = IncAutotune(rows=33)
-    drawn = random.Random(0).sample(texts, 33)
+    drawn = random.Random(0).sample(rows, 33)
     fp32, int8 = plugin._calibrated(tiny_classifier, drawn, task)
     np.testing.assert_allclose(
-        int8.logits(kept, texts), open_runtime(built, threads=1).predict(texts), atol=1e-4
+        outputs_all(int8.open(kept), rows), outputs_all(open_runtime(built, threads=1), rows), atol=1e-4
     )
     # And with all of them put back it is the fp32 model.
     np.testing.assert_allclose(
-        fp32.logits(list(fp32.names), texts),
-        open_runtime(tiny_classifier, threads=1).predict(texts),
+        outputs_all(fp32.open(list(fp32.names)), rows),
+        outputs_all(open_runtime(tiny_classifier, threads=1), rows),
         atol=1e-4,
     )
 
@@ -95,6 +98,7 @@ def test_a_model_that_bears_int8_keeps_nothing_back(
     assert capfd.readouterr() == ("", "")
     assert made.meta["quantized"]["fp32_layers"] == []
     assert made.summary["trials"] == 1
+    assert made.summary["accuracy"] >= 0.95 * made.summary["fp32_accuracy"]
     assert made.meta["quantized"]["weights_int8_share"] > 0.9
     ids = np.ones((1, 5), np.int64)
     ort.InferenceSession(made.path / "model.onnx").run(None, {"input_ids": ids, "attention_mask": ids})
@@ -120,3 +124,23 @@ def test_without_validation_rows_it_is_a_bad_request(
         )
     with pytest.raises(BadRequest, match="inc-autotune needs training texts"):
         IncAutotune().run(model=tiny_classifier, calibration=None, task=bench.task("none"))
+
+
+def test_the_measure_of_the_models_own_task_is_kept(
+    tiny_embedder: Model, tiny_search: Dataset, bench: Bench
+) -> None:
+    made = IncAutotune(rows=33, drop=0.1).run(
+        model=tiny_embedder, calibration=tiny_search, task=bench.task("int8")
+    )
+    assert made.summary["ndcg_10"] >= 0.9 * made.summary["fp32_ndcg_10"]
+    assert any("ndcg_10" in event["line"] for event in bench.events if event["event"] == "line")
+
+
+def test_a_measure_that_falls_as_models_improve_is_refused(
+    tiny_embedder: Model, tiny_search: Dataset, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purpose = type(catalog.model_task("feature-extraction"))
+    perplexity = replace(purpose.measures[0], name="perplexity", higher_is_better=False)
+    monkeypatch.setattr(purpose, "measures", (perplexity,))
+    with pytest.raises(BadRequest, match="perplexity, .* is better the lower it is"):
+        IncAutotune(rows=8).run(model=tiny_embedder, calibration=tiny_search, task=bench.task("int8"))

@@ -10,8 +10,7 @@ import pytest
 import onnx
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.contract.runtime import open_runtime
-from slmworks.model_tasks.text_classification.hf import HfClassifier
+from slmworks.contract.runtime import open_runtime, outputs_all
 from slmworks.testing import Bench, sealed
 from slmworks_inc.static import IncStatic
 
@@ -30,9 +29,9 @@ def int8(shop: Bench, tiny_classifier: Model, tiny_reviews: Dataset) -> Model:
 
 def test_it_is_smaller_and_agrees(tiny_classifier: Model, tiny_reviews: Dataset, int8: Model) -> None:
     assert int8.summary["bytes"] < 0.8 * (tiny_classifier.path / "model.safetensors").stat().st_size
-    (texts,) = tiny_reviews.columns("test", "text")
+    rows = tiny_reviews.rows("test", "text")
     found, wanted = (
-        open_runtime(model, threads=1).predict(texts).argmax(axis=1) for model in (int8, tiny_classifier)
+        outputs_all(open_runtime(model, threads=1), rows).argmax(axis=1) for model in (int8, tiny_classifier)
     )
     assert (found == wanted).mean() >= 0.9
 
@@ -60,9 +59,9 @@ def test_batch_and_length_are_free(tiny_classifier: Model, int8: Model, rows: in
 
 def test_a_text_gives_the_same_alone_and_in_a_batch(int8: Model) -> None:
     runtime = open_runtime(int8, threads=1)
-    texts = ["great", "", "the camera is awful and broken " * 9, "Größe 🙂"]
-    alone = np.concatenate([runtime.logits([text]) for text in texts])
-    np.testing.assert_allclose(runtime.predict(texts), alone, atol=0.15)
+    rows = [{"text": text} for text in ("great", "", "the camera is awful and broken " * 9, "Größe 🙂")]
+    alone = np.concatenate([runtime.outputs([row]) for row in rows])
+    np.testing.assert_allclose(outputs_all(runtime, rows), alone, atol=0.15)
 
 
 def test_the_same_again_gives_the_same_bytes_in_silence(
@@ -106,10 +105,9 @@ def test_a_result_that_disagrees_with_the_original_fails(
     (bias,) = (tensor for tensor in graph.graph.initializer if tensor.name.endswith("classifier.bias"))
     bias.CopyFrom(onnx.numpy_helper.from_array(np.array([99, 0, 0], np.float32), bias.name))
     onnx.save(graph, task.output / "model.onnx")
-    original = HfClassifier(tiny_classifier.path, tiny_classifier.labels, 32, threads=1)
-    (texts,) = tiny_reviews.columns("test", "text")
+    original, rows = open_runtime(tiny_classifier, threads=1), tiny_reviews.rows("test", "text")
     with pytest.raises(TaskFailed, match=r"keep their label in int8, less than `agreement` \(80%\)"):
-        IncStatic()._compare(original, texts, task)
+        IncStatic()._compare(original, tiny_classifier, rows, task)
 
 
 def test_missing_calibration_is_a_bad_request(tiny_classifier: Model, bench: Bench) -> None:
@@ -120,8 +118,19 @@ def test_missing_calibration_is_a_bad_request(tiny_classifier: Model, bench: Ben
 def test_an_encoder_without_a_head_is_refused(
     tiny_encoder: Model, tiny_reviews: Dataset, bench: Bench
 ) -> None:
-    with pytest.raises(BadRequest, match="only classifiers"):
+    with pytest.raises(BadRequest, match="without a model task cannot be written as ONNX"):
         IncStatic().run(model=tiny_encoder, calibration=tiny_reviews, task=bench.task("int8"))
+
+
+def test_embeddings_are_quantized_as_classifiers_are(
+    tiny_embedder: Model, tiny_search: Dataset, bench: Bench
+) -> None:
+    made = IncStatic(rows=33).run(model=tiny_embedder, calibration=tiny_search, task=bench.task("int8"))
+    assert made.meta == {**tiny_embedder.meta, "quantized": made.meta["quantized"]}
+    assert made.summary["agreement"] > 0.95
+    rows = tiny_search.rows("test", "text")
+    found, wanted = (outputs_all(open_runtime(one, threads=1), rows) for one in (made, tiny_embedder))
+    assert (found * wanted).sum(axis=1).mean() > 0.95
 
 
 @pytest.mark.parametrize(

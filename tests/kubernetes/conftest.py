@@ -1,13 +1,11 @@
 """A store with two approved versions, and a cluster that serves the first of them."""
 
-import dataclasses
 import json
 
 import pytest
 from cluster_api import NAMESPACE, FakeCluster
 
 from releases import approve, register, word_counter
-from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks.testing import Bench
 
@@ -43,12 +41,7 @@ def bench(tmp_path):
 @pytest.fixture
 def task(store, bench):
     numbers = iter(range(100))
-
-    def fresh():
-        task = bench.task(f"deploy-{next(numbers)}")
-        return dataclasses.replace(task, open_registry=lambda: Registry(store))
-
-    return fresh
+    return lambda: bench.release_task(f"deploy-{next(numbers)}", store)
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_what_is_not_approved_is_refused_before_the_cluster_is_asked(store, clus
     assert cluster.requests == []
 
 
-@pytest.mark.parametrize("name", ["model/labels.json", "classifier.py", "slmworks.json"])
+@pytest.mark.parametrize("name", ["model/labels.json", "runtime.py", "slmworks.json"])
 def test_an_edited_release_is_refused_before_the_cluster_is_asked(
     cluster, deployment, releases, deploy, name
 ):

@@ -4,8 +4,11 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from benchmarks import gate_error_rates as rates
+from benchmarks.gate_error_rates import MEASURE, table
+from slmworks.evaluate.predictions import quantity
+from slmworks.model_tasks.text_classification import measures
 from slmworks.numbers import statistics
-from slmworks.numbers.statistics import Outcomes
+from slmworks.numbers.statistics import Paired, Quantity
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (1, 3), (1245, 1530), (29_000, 30_000)])
@@ -31,34 +34,76 @@ def test_scores_agree_with_sklearn_also_for_classes_that_are_missing():
     chance = np.random.default_rng(1)
     truth = chance.integers(0, 4, 300)  # class 4 never occurs, but is answered; class 5 neither
     predicted = np.where(chance.random(300) < 0.6, truth, chance.integers(0, 5, 300))
-    counts = statistics.confusion(truth, predicted, 6)
-    scores = statistics.class_scores(counts)
+    counts = measures.confusion(truth, predicted, 6)
+    scores = measures.class_scores(counts)
     known = precision_recall_fscore_support(truth, predicted, labels=range(6), zero_division=0)
     for name, column in zip(("precision", "recall", "f1", "support"), known, strict=True):
         assert scores[name] == pytest.approx(column)
-    assert statistics.macro_f1(counts) == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert measures.macro_f1(counts) == pytest.approx(f1_score(truth, predicted, average="macro"))
 
 
 def test_macro_f1_interval_is_the_one_of_resampled_rows():
     chance = np.random.default_rng(2)
     truth = chance.integers(0, 3, 200)
     predicted = np.where(chance.random(200) < 0.7, truth, chance.integers(0, 3, 200))
-    found = statistics.macro_f1_interval(statistics.confusion(truth, predicted, 3), resamples=2000)
+    found = measures.macro_f1_interval(measures.confusion(truth, predicted, 3), resamples=2000)
     rows = chance.integers(0, 200, (500, 200))
     slow = [f1_score(truth[one], predicted[one], average="macro") for one in rows]
     assert (found.low, found.high) == pytest.approx(np.quantile(slow, (0.025, 0.975)), abs=0.015)
     assert found.low < found.value < found.high
 
 
-def test_outcomes_count_pairs():
-    pairs = Outcomes.of([True, True, False, False], [True, False, True, False])
-    assert (pairs.both, pairs.gained, pairs.lost, pairs.neither) == (1, 1, 1, 1)
-    with pytest.raises(ValueError, match="differ in length: 2 and 1"):
-        Outcomes.of([True, False], [True])
+SCORE = quantity(MEASURE)
+
+
+def paired(ours, theirs, of=SCORE):
+    """Rows with these scores."""
+    a, b = ([[score, 1] for score in one] for one in (ours, theirs))
+    return Paired.pair(np.array(a, float), np.array(b, float), of)
+
+
+def test_rows_of_a_kind_are_counted_once():
+    pairs = paired([1, 1, 0, 0, 1], [1, 0, 1, 0, 1])
+    assert pairs.rows.tolist() == [2, 1, 1, 1]  # right for both, gained, lost, wrong for both
+    assert (pairs.n, pairs.gained, pairs.lost, pairs.binary) == (5, 1, 1, True)
+    assert (pairs.value, pairs.other, pairs.kept, pairs.difference) == (0.6, 0.6, 1, 0)
+    with pytest.raises(ValueError, match="differ in shape"):
+        paired([1, 0], [1])
+    with pytest.raises(ValueError, match="at least one row"):
+        Paired.pair(np.zeros((0, 2)), np.zeros((0, 2)), SCORE)
+
+
+def test_where_lower_is_better_everything_is_turned_round():
+    # negative log-likelihood and tokens of each row, to perplexity
+    of = Quantity(
+        lambda sums: np.exp(sums[..., 0] / sums[..., 1]), (10.0, 1.0), (0.0, 1.0), higher_is_better=False
+    )
+    chance = np.random.default_rng(3)
+    theirs = chance.gamma(2, 1, 400)
+    pairs = paired(theirs + 0.1 + chance.normal(0, 0.1, 400), theirs, of)
+    assert pairs.value > pairs.other
+    assert pairs.kept == pytest.approx(pairs.other / pairs.value)
+    assert pairs.difference == pytest.approx(pairs.other - pairs.value)
+    assert pairs.lost > pairs.gained
+    assert not pairs.binary
+    kept = statistics.retention(pairs)
+    assert kept.estimate.low < kept.bound < kept.estimate.value < 1
+    change = statistics.difference(pairs)
+    assert change.bound < change.estimate.value < 0
+    assert statistics.p_drop(pairs, 0.0) < 0.05
+    assert statistics.p_differ(pairs) < 0.05
+
+
+def test_a_mean_of_scores_has_the_interval_of_resampled_rows():
+    scores = np.random.default_rng(4).beta(6, 2, 300)
+    found = statistics.estimate(np.stack([scores, np.ones(300)], 1), SCORE)
+    half = 1.96 * scores.std() / 300**0.5
+    assert found.value == pytest.approx(scores.mean())
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half), abs=2e-3)
 
 
 def test_retention_is_reproducible_and_ordered():
-    pairs = Outcomes(both=1180, gained=40, lost=66, neither=244)
+    pairs = table(both=1180, gained=40, lost=66, neither=244)
     kept = statistics.retention(pairs, seed=3)
     assert kept == statistics.retention(pairs, seed=3)
     assert kept.estimate.value == pytest.approx(1220 / 1246)
@@ -67,8 +112,8 @@ def test_retention_is_reproducible_and_ordered():
 
 def test_pairing_makes_the_bound_tighter():
     # the same two accuracies; in the second case the models fail on different rows
-    together = statistics.retention(Outcomes(both=800, gained=0, lost=20, neither=180))
-    apart = statistics.retention(Outcomes(both=650, gained=150, lost=170, neither=30))
+    together = statistics.retention(table(both=800, gained=0, lost=20, neither=180))
+    apart = statistics.retention(table(both=650, gained=150, lost=170, neither=30))
     assert together.estimate.value == apart.estimate.value
     assert together.bound > apart.bound
 
@@ -76,14 +121,14 @@ def test_pairing_makes_the_bound_tighter():
 @pytest.mark.parametrize(("right", "lost"), [(80, 0), (80, 3), (1000, 1)])
 def test_where_nothing_was_gained_the_bound_is_the_exact_one(right, lost):
     # rows the teacher has right: what share of them is kept is a plain binomial question
-    kept = statistics.retention(Outcomes(right - lost, 0, lost, 20), resamples=200_000)
+    kept = statistics.retention(table(right - lost, 0, lost, 20), resamples=200_000)
     known = binomtest(right - lost, right).proportion_ci(0.9, method="exact")
     assert kept.bound == pytest.approx(known.low, abs=1e-3)
     assert kept.bound < 1
 
 
 def test_retention_of_a_baseline_that_is_never_right_is_a_number():
-    assert np.isfinite(statistics.retention(Outcomes(both=0, gained=3, lost=0, neither=7)).bound)
+    assert np.isfinite(statistics.retention(table(both=0, gained=3, lost=0, neither=7)).bound)
 
 
 @pytest.mark.parametrize(("n", "required"), [(100, 0.95), (500, 0.95), (500, 0.98)])
@@ -96,6 +141,14 @@ def test_a_student_just_at_the_limit_passes_as_rarely_as_stated(n, required):
 def test_a_model_that_is_too_much_worse_than_the_champion_passes_as_rarely_as_stated():
     drawn = rates.Truth.of(0.9, 0.02, 0.05).draw(400, 2000, seed=5)
     assert rates.error_rate(drawn, rates.passes_champion(0.02, 1000)) <= 0.065
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_student_with_a_mean_score_at_the_limit_passes_as_rarely_as_stated(alike):
+    truth = rates.Scores(0.95, alike)
+    decide = rates.passes_retention(0.95, 1000)
+    # 5 % and three standard errors of 1,000 trials
+    assert np.mean([decide(pairs) for pairs in truth.draw(100, 1000, seed=8)]) <= 0.071
 
 
 def test_a_much_worse_model_never_passes_and_an_equal_one_mostly_does():
@@ -123,13 +176,13 @@ def test_holm_is_the_one_of_statsmodels():
 
 
 def test_a_drop_has_no_p_value_of_zero():
-    certain = Outcomes(both=100, gained=0, lost=400, neither=0)
+    certain = table(both=100, gained=0, lost=400, neither=0)
     assert statistics.p_drop(certain, 0.05, resamples=1000) == pytest.approx(1 / 1001)
-    assert statistics.p_drop(Outcomes(90, 5, 5, 0), 0.05) == 1
+    assert statistics.p_drop(table(90, 5, 5, 0), 0.05) == 1
 
 
 def test_a_difference_lies_in_its_interval():
-    change = statistics.difference(Outcomes(both=1180, gained=40, lost=66, neither=214))
+    change = statistics.difference(table(both=1180, gained=40, lost=66, neither=214))
     assert change.estimate.value == pytest.approx(-26 / 1500)
     assert change.estimate.low < change.bound < change.estimate.value < change.estimate.high
 
@@ -137,17 +190,29 @@ def test_a_difference_lies_in_its_interval():
 def test_rows_needed_gives_the_promised_chance_of_an_answer():
     kinds = np.array([0.74, 0.05, 0.07, 0.14])
     kept = (kinds[0] + kinds[1]) / (kinds[0] + kinds[2])
-    pairs = Outcomes(*(int(1000 * share) for share in kinds))
+    pairs = table(*(int(1000 * share) for share in kinds))
     n = statistics.rows_needed(pairs, 0.95)
     assert n is not None
     assert kept > 0.95
     draws = np.random.default_rng(5).multinomial(n, kinds, size=400)
     bounds = [
-        statistics.retention(Outcomes(*(int(x) for x in one)), resamples=1000, seed=i).bound
+        statistics.retention(table(*(int(x) for x in one)), resamples=1000, seed=i).bound
         for i, one in enumerate(draws)
     ]
     assert 0.72 <= np.mean(np.array(bounds) >= 0.95) <= 0.88
 
 
 def test_no_number_of_rows_helps_a_model_that_keeps_too_little():
-    assert statistics.rows_needed(Outcomes(both=70, gained=0, lost=10, neither=20), 0.95) is None
+    assert statistics.rows_needed(table(both=70, gained=0, lost=10, neither=20), 0.95) is None
+
+
+def test_rows_needed_for_a_mean_score_gives_the_promised_chance_of_an_answer():
+    # scores vary little between rows, so the further row counts
+    truth = rates.Scores(0.97, alike=True, higher=0.01)
+    (seen,) = truth.draw(20_000, 1, seed=0)
+    for n, passes in (
+        (statistics.rows_needed(seen, 0.95), rates.passes_retention(0.95, 1000)),
+        (statistics.rows_needed_for_difference(seen, 0.05), rates.passes_champion(0.05, 1000)),
+    ):
+        assert n is not None
+        assert 0.72 <= np.mean([passes(pairs) for pairs in truth.draw(n, 300, seed=1)]) <= 0.88

@@ -11,8 +11,9 @@ from tokenizers import Tokenizer
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from slmworks.contract.artifact import Dataset, Model
-from slmworks.contract.runtime import open_runtime
-from slmworks.model_tasks.text_classification.onnx import encode
+from slmworks.contract.runtime import answer_all, open_runtime
+from slmworks.model_tasks.onnx_text import encode
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.dynamic import OnnxDynamic
 from slmworks_onnx.static import OnnxStatic
@@ -24,9 +25,9 @@ VOCABULARY, WIDTH, HIDDEN = 3000, 128, 128
 def bag(tiny_classifier: Model, tiny_reviews: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Model:
     folder = tmp_path_factory.mktemp("bag")
     shutil.copy(tiny_classifier.path / "tokenizer.json", folder)
-    about = {"labels": tiny_classifier.labels, "max_length": 32}
+    about = {"labels": labels_of(tiny_classifier), "max_length": 32}
     (folder / "labels.json").write_text(json.dumps(about))
-    onnx.save(_graph(_weights(folder, tiny_reviews, tiny_classifier.labels)), folder / "model.onnx")
+    onnx.save(_graph(_weights(folder, tiny_reviews, labels_of(tiny_classifier))), folder / "model.onnx")
     meta = {**tiny_classifier.meta, "parameters": VOCABULARY * WIDTH + HIDDEN * (WIDTH + 3) + HIDDEN + 3}
     return sealed(Model(path=folder, format="onnx", meta=meta))
 
@@ -91,11 +92,10 @@ def test_int8_makes_it_four_times_smaller_and_as_good(
     size = (bag.path / "model.onnx").stat().st_size
     assert size / made.summary["bytes"] > 3.7
     assert made.summary["weights_int8_share"] > 0.99
-    texts, labels = tiny_reviews.columns("test", "text", "label")
-    wanted = np.array([bag.labels.index(label) for label in labels])
+    rows, (wanted,) = tiny_reviews.rows("test", "text"), tiny_reviews.columns("test", "label")
     right, kept = (
-        (open_runtime(model, threads=1).predict(texts).argmax(axis=1) == wanted).mean()
-        for model in (bag, made)
+        np.mean([a["label"] == b for a, b in zip(answer_all(runtime, rows), wanted, strict=True)])
+        for runtime in (open_runtime(model, threads=1) for model in (bag, made))
     )
     assert right > 0.8
     assert kept >= right - 0.02

@@ -7,7 +7,8 @@ import pytest
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.contract.runtime import open_runtime
+from slmworks.contract.runtime import open_runtime, outputs_all
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.dynamic import OnnxDynamic
 from slmworks_onnx.int8 import int8_share
@@ -16,12 +17,12 @@ from slmworks_onnx.int8 import int8_share
 def test_it_is_smaller_and_agrees(exported: Model, tiny_reviews: Dataset, bench: Bench) -> None:
     made = OnnxDynamic().run(model=exported, calibration=None, task=bench.task("int8"))
     assert made.summary["bytes"] < 0.6 * exported.summary["bytes"]
-    (texts,) = tiny_reviews.columns("test", "text")
+    rows = tiny_reviews.rows("test", "text")
     found, wanted = (
-        open_runtime(model, threads=1).predict(texts).argmax(axis=1) for model in (made, exported)
+        outputs_all(open_runtime(model, threads=1), rows).argmax(axis=1) for model in (made, exported)
     )
     assert (found == wanted).mean() >= 0.9
-    assert made.labels == exported.labels
+    assert labels_of(made) == labels_of(exported)
     assert made.meta["quantized"]["method"] == "onnxruntime-dynamic"
 
 
@@ -50,7 +51,7 @@ def test_every_option_gives_another_file_that_loads(
     plain = OnnxDynamic().run(model=exported, calibration=None, task=bench.task("plain"))
     made = OnnxDynamic.model_validate(options).run(model=exported, calibration=None, task=bench.task("made"))
     assert sealed(made).digest != sealed(plain).digest
-    assert open_runtime(made, threads=1).logits(["the camera is great 1"]).shape == (1, 3)
+    assert open_runtime(made, threads=1).outputs([{"text": "the camera is great 1"}]).shape == (1, 3)
 
 
 def test_the_input_folder_is_left_alone(exported: Model, bench: Bench) -> None:
@@ -65,11 +66,15 @@ def test_a_quantized_model_is_refused(exported: Model, bench: Bench) -> None:
         OnnxDynamic().run(model=once, calibration=None, task=bench.task("twice"))
 
 
-def test_a_model_that_classifies_nothing_is_refused(exported: Model, bench: Bench) -> None:
-    with pytest.raises(BadRequest, match="only classifiers"):
-        OnnxDynamic().run(
-            model=replace(exported, meta={"task": "generation"}), calibration=None, task=bench.task("int8")
-        )
+@pytest.mark.parametrize(
+    ("meta", "problem"),
+    [({}, "without a model task cannot be written"), ({"task": "dancing"}, "no such model task 'dancing'")],
+)
+def test_a_model_that_is_for_nothing_known_is_refused(
+    exported: Model, bench: Bench, meta: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(BadRequest, match=problem):
+        OnnxDynamic().run(model=replace(exported, meta=meta), calibration=None, task=bench.task("int8"))
 
 
 def test_a_file_in_which_nothing_is_int8_is_not_called_quantized(exported: Model) -> None:

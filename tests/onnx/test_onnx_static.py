@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,8 @@ import pytest
 import onnx
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
-from slmworks.contract.runtime import open_runtime
+from slmworks.contract.runtime import open_runtime, outputs_all
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.static import OnnxStatic
 
@@ -40,14 +40,14 @@ def test_it_is_smaller_and_agrees_without_a_word(
     assert capfd.readouterr() == ("", "")
     assert made.summary["bytes"] < 0.7 * exported.summary["bytes"]
     assert made.summary["calibration_rows"] == 33
-    (texts,) = tiny_reviews.columns("test", "text")
+    rows = tiny_reviews.rows("test", "text")
     found, wanted = (
-        open_runtime(model, threads=1).predict(texts).argmax(axis=1) for model in (made, exported)
+        outputs_all(open_runtime(model, threads=1), rows).argmax(axis=1) for model in (made, exported)
     )
     assert (found == wanted).mean() >= 0.9
     assert made.meta["quantized"]["method"] == "onnxruntime-static"
     assert made.meta["quantized"]["weights_int8_share"] > 0.9
-    assert made.labels == exported.labels
+    assert labels_of(made) == labels_of(exported)
 
 
 def test_attention_and_what_follows_stay_in_fp32(exported: Model, train_only: Dataset, bench: Bench) -> None:
@@ -82,9 +82,9 @@ def test_a_result_that_disagrees_fails(exported: Model, train_only: Dataset, ben
     (bias,) = (tensor for tensor in graph.graph.initializer if tensor.name.endswith("classifier.bias"))
     bias.CopyFrom(onnx.numpy_helper.from_array(np.array([99, 0, 0], np.float32), bias.name))
     onnx.save(graph, task.output / "model.onnx")
-    (texts,) = train_only.columns("train", "text")
+    rows = train_only.rows("train", "text")
     with pytest.raises(TaskFailed, match=r"keep their label in int8, less than `agreement` \(80%\)"):
-        OnnxStatic()._compare(Path(exported.path), texts, task)
+        OnnxStatic()._compare(exported, rows, task)
 
 
 def test_missing_calibration_is_a_bad_request(exported: Model, bench: Bench) -> None:

@@ -40,7 +40,7 @@ def judged(bench):
         bench, CHAMPION, {s: first(n, int(n * 0.802), but=5) for s, n in splits.items()}, baseline=teacher
     )
     reports = [report, speed_report(bench, SMALL, teacher)]
-    gate = PairedBootstrap(speedup=2, slice_drop=0.1, max_ece=0.3, champion_drop=0.05)
+    gate = PairedBootstrap(speedup=2, slice_drop=0.1, limits={"ece": 0.3}, champion_drop=0.05)
     verdict = gate.run(reports=reports, champion=champion, task=bench.task("gate"))
     return verdict.read(), [*reports, teacher, champion]
 

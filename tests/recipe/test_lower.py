@@ -33,7 +33,7 @@ def lower(tmp_path: Path):
 def test_a_line_becomes_tasks_and_edges(lower) -> None:
     planned = lower("")
     assert list(planned.tasks) == ["raw", "curate", "teacher.model", "teacher"]
-    assert planned.tasks["teacher"].inputs == {"data": "curate", "model": "teacher.model"}
+    assert planned.tasks["teacher"].inputs == {"data": ("curate",), "model": ("teacher.model",)}
     assert planned.tasks["teacher.model"].stage == "fetch"
     assert planned.tasks["teacher"].options["epochs"] == 2
     assert planned.after("curate") == {"teacher"}
@@ -49,7 +49,7 @@ def test_sweeps_fan_out_match_and_join(lower) -> None:
 """)  # fmt: skip
     assert "evaluate.layers=0-1.bits=4" in planned.tasks
     matched = planned.tasks["evaluate.layers=0-1.bits=4"].inputs
-    assert matched["baseline"] == "baseline.layers=0-1"  # shared coordinate: matched, not multiplied
+    assert matched["baseline"] == ("baseline.layers=0-1",)  # shared coordinate: matched, not multiplied
     assert len(planned.tasks["gate"].inputs["reports"]) == 4 + 2
     assert [task.id for task in planned if task.step == "gate"] == ["gate"]
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from reading import reading, span_finder  # noqa: F401 - a fixture
 from releases import BY, approve, edit, register, verdict_on, word_counter
 from slmworks.approve.log import ApprovalLog
 from slmworks.contract.errors import BadRequest
@@ -38,6 +39,22 @@ print(json.dumps({
 """
 
 
+LOAD_SPANS = """
+import sys
+sys.modules["slmworks"] = None
+import json, mlflow, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+contexts = ["is " * (number % 7) + f"in place{number}" for number in range(40)]
+answer = model.predict(pd.DataFrame({"question": "Where?", "context": contexts}))
+signature = model.metadata.signature
+print(json.dumps({
+    "spans": list(answer["span"]), "example": model.predict(model.input_example)["span"][0],
+    "inputs": [f"{one.name}: {one.type}" for one in signature.inputs],
+    "outputs": [f"{one.name}: {one.type}" for one in signature.outputs],
+}))
+"""
+
+
 @pytest.fixture
 def store(tmp_path):
     return open_store(str(tmp_path / "store"))
@@ -60,6 +77,43 @@ def test_it_loads_with_mlflow_where_slmworks_is_not_installed(store, model):
     assert said["example"] == ["positive"]
     assert (said["inputs"], said["outputs"]) == (["text"], ["label", "score", "scores"])
     assert said["slmworks"] == []
+
+
+def test_a_model_of_another_model_task_loads_with_mlflow_too(reading, store, tmp_path):
+    release = register(store, span_finder(tmp_path / "finder"), name="spans")
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-I", "-c", LOAD_SPANS, str(release.path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["spans"] == [f"place{number}" for number in range(40)]  # in two batches, by length
+    assert said["example"] == "Oslo"
+    assert said["inputs"] == ["question: DataType.string", "context: DataType.string"]
+    assert said["outputs"] == [
+        "span: DataType.string", "start: DataType.long", "scores: Map(str -> DataType.double)", "others: Array(string)",
+    ]  # fmt: skip
+    pinned = (release.path / "requirements.txt").read_text().splitlines()
+    assert [line.split("==")[0] for line in pinned] == ["mlflow", "numpy", "pandas"]
+
+
+def test_a_runtime_that_needs_slmworks_cannot_be_released(reading, tmp_path):
+    model = dataclasses.replace(span_finder(tmp_path / "finder"), format="hf")
+    line = (
+        "format 'hf' cannot be released: no runtime of reading-comprehension for it stands alone. Export it"
+    )
+    with pytest.raises(BadRequest, match=line):
+        build(tmp_path, model)
+
+
+def test_the_classifiers_signature_is_as_it_was(store, model):
+    release = register(store, model)
+    signature = json.loads((release.path / "MLmodel").read_text())["signature"]
+    assert json.loads(signature["inputs"]) == [{"type": "string", "name": "text", "required": True}]
+    assert json.loads(signature["outputs"]) == [
+        {"type": "string", "name": "label", "required": True},
+        {"type": "double", "name": "score", "required": True},
+        {"type": "map", "values": {"type": "double", "required": True}, "name": "scores", "required": True},
+    ]
 
 
 def test_it_holds_exactly_the_model_that_was_judged(store, model):
@@ -96,7 +150,7 @@ def test_what_is_registered_already_is_handed_on_without_building(store, model):
 
 def test_the_wrapper_is_known_before_it_is_built(tmp_path, model):
     (tmp_path / "release").mkdir()
-    assert build(tmp_path / "release", model).wrapper == wrapper_digest(model.digest)
+    assert build(tmp_path / "release", model).wrapper == wrapper_digest(model)
 
 
 def test_the_log_names_the_release_before_it_is_committed(store, model):
@@ -108,8 +162,12 @@ def test_the_log_names_the_release_before_it_is_committed(store, model):
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"format": "hf"}, "format 'hf' cannot be released.*Export it first"),
-        ({"meta": {}}, "no classifier cannot be released"),
+        (
+            {"format": "hf"},
+            "format 'hf' cannot be released: no runtime of text-classification .*Export it first",
+        ),
+        ({"format": "gguf"}, "format 'gguf' cannot be released: no runtime .* stands alone"),
+        ({"meta": {}}, "without a task cannot be released; fine-tune it first"),
     ],
 )
 def test_a_model_that_cannot_be_served_is_refused(tmp_path, model, change, line):
@@ -152,7 +210,7 @@ def test_a_rejected_version_is_not_handed_out(store, model):
     ("file", "line"),
     [
         ("model/labels.json", "v1's model is .*, the approval names"),
-        ("classifier.py", "v1's wrapper is .*, the approval names"),
+        ("runtime.py", "v1's wrapper is .*, the approval names"),
         ("model/new.txt", "v1's model is .*, the approval names"),
         ("slmworks.json", "v1: its slmworks.json was changed"),
     ],
@@ -171,7 +229,7 @@ def test_an_edited_file_is_found_out(store, model, file, line):
 
 def test_the_approve_step_hands_on_what_was_approved_and_nothing_else(store, model, tmp_path):
     release = register(store, model)
-    task = dataclasses.replace(Bench(tmp_path).task("approve"), open_registry=lambda: Registry(store))
+    task = Bench(tmp_path).release_task("approve", store)
     with pytest.raises(BadRequest, match="not approved yet"):
         ApprovalLog().run(release=release, task=task)
     approve(store)

@@ -8,11 +8,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from releases import word_counter
-from slmworks.registry.release import EXAMPLE, build
+from slmworks.contract import catalog
+from slmworks.registry.release import build
 from slmworks_serve.app import Service, create_app
 from slmworks_serve.limits import Limits
 from slmworks_serve.model import Served, load
 
+EXAMPLE = catalog.model_task("text-classification").example["text"]
 JSON = {"content-type": "application/json"}
 SERVED = Served(name="reviews", version=3, model_digest="a" * 64, wrapper_digest="b" * 64)
 
@@ -50,6 +52,7 @@ def test_ready_names_the_release(client):
     assert client.get("/health").json() == {"status": "ok"}
     ready = client.get("/ready").json()
     assert (ready["name"], ready["version"], ready["model_digest"]) == ("reviews", 3, "a" * 64)
+    assert ready["model_task"] == "text-classification"
     assert ready["labels"] == ["negative", "neutral", "positive"]
 
 
@@ -176,8 +179,11 @@ class Slow:
     """A loaded model that takes its time."""
 
     def __init__(self, model, seconds):
-        self.model, self.seconds, self.served, self.batch = model, seconds, model.served, model.batch
+        self.model, self.seconds = model, seconds
 
-    def classify(self, texts):
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def answer(self, rows):
         time.sleep(self.seconds)
-        return self.model.classify(texts)
+        return self.model.answer(rows)

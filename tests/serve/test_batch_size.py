@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from slmworks.contract.catalog import model_task
 from slmworks_serve.batch_size import paced
 from slmworks_serve.model import Loaded, Served
 
@@ -16,14 +17,13 @@ class Computer:
     def __init__(self, fits):
         self.fits = fits
 
-    def classify(self, texts, batch_size):
-        assert batch_size == len(texts)
-        time.sleep(0.004 + len(texts) * (0.0005 if len(texts) <= self.fits else 0.003))
-        return [{}] * len(texts)
+    def answer(self, rows):
+        time.sleep(0.004 + len(rows) * (0.0005 if len(rows) <= self.fits else 0.003))
+        return [{}] * len(rows)
 
 
 @pytest.mark.parametrize(
     ("fits", "most", "batch"), [(4, 32, 4), (64, 32, 32), (64, 8, 8), (4, 1, 1), (8, 12, 8)]
 )
 def test_a_batch_is_as_large_as_it_pays(fits, most, batch):
-    assert paced(Loaded(SERVED, Computer(fits)), most).batch == batch
+    assert paced(Loaded(SERVED, model_task("text-classification"), Computer(fits)), most).batch == batch

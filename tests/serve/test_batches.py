@@ -18,10 +18,14 @@ class Recorder:
         self.batches = []
         self.may = threading.Event()
 
-    def classify(self, texts):
-        self.batches.append(list(texts))
+    def answer(self, rows):
+        self.batches.append([row["text"] for row in rows])
         self.may.wait(5)
-        return [{"label": text} for text in texts]
+        return [{"label": row["text"]} for row in rows]
+
+
+def rows(*texts):
+    return [{"text": text} for text in texts]
 
 
 def run(scenario, *, threads=1, max_batch=8, max_queue=100):
@@ -39,7 +43,7 @@ def run(scenario, *, threads=1, max_batch=8, max_queue=100):
 
 async def ask(batches, model, *texts):
     """Start a request and let it reach the queue."""
-    answered = batches.answer(model, texts)
+    answered = batches.answer(model, rows(*texts))
     await asyncio.sleep(0.02)
     return answered
 
@@ -89,7 +93,7 @@ def test_a_request_larger_than_a_batch_is_answered_in_order():
 
     async def scenario(batches, model):
         model.may.set()
-        assert [answer["label"] for answer in await batches.answer(model, texts)] == texts
+        assert [answer["label"] for answer in await batches.answer(model, rows(*texts))] == texts
 
     assert max(map(len, run(scenario, threads=2).batches)) == 8
 
@@ -113,7 +117,7 @@ def test_a_full_queue_refuses_and_what_was_given_up_is_not_computed():
         first = await ask(batches, model, "first")
         given_up = await ask(batches, model, "given up", "too")
         with pytest.raises(Refused, match="2 texts wait already") as refused:
-            await batches.answer(model, ["one", "more"])
+            await batches.answer(model, rows("one", "more"))
         assert refused.value.status == 503
         given_up.cancel()
         last = await ask(batches, model, "last")
@@ -127,7 +131,7 @@ def test_what_was_given_up_takes_no_place_in_the_queue():
     async def scenario(batches, model):
         first = await ask(batches, model, "first")
         for _ in range(1000):
-            given_up = batches.answer(model, ["given up", "too"])
+            given_up = batches.answer(model, rows("given up", "too"))
             given_up.cancel()
             await asyncio.sleep(0)
         assert len(batches) == 0
@@ -135,7 +139,7 @@ def test_what_was_given_up_takes_no_place_in_the_queue():
         last = await ask(batches, model, "1", "2", "3")
         assert len(batches) == 3
         with pytest.raises(Refused, match="3 texts wait already"):
-            batches.answer(model, ["4"])
+            batches.answer(model, rows("4"))
         model.may.set()
         await asyncio.gather(first, last)
         assert len(batches) == 0
@@ -149,7 +153,7 @@ def test_when_one_text_fails_the_rest_of_its_request_is_not_computed():
 
         calls = 0
 
-        def classify(self, texts):
+        def answer(self, rows):
             self.calls += 1
             raise ValueError("no")
 
@@ -157,7 +161,7 @@ def test_when_one_text_fails_the_rest_of_its_request_is_not_computed():
         model.may.set()
         broken = Broken()
         with pytest.raises(ValueError, match="no"):
-            await batches.answer(broken, ["a"] * 100)
+            await batches.answer(broken, rows("a") * 100)
         assert broken.calls <= 2  # one was handed over ahead
         assert len(batches) == 0
         model.batches[:0] = [["a"] * 8] * 2
@@ -169,14 +173,14 @@ def test_a_model_that_fails_fails_its_own_requests_only():
     class Broken:
         batch = 1000
 
-        def classify(self, texts):
+        def answer(self, rows):
             raise ValueError("no")
 
     async def scenario(batches, model):
         model.may.set()
         with pytest.raises(ValueError, match="no"):
-            await batches.answer(Broken(), ["a"])
-        assert (await batches.answer(model, ["b"]))[0]["label"] == "b"
+            await batches.answer(Broken(), rows("a"))
+        assert (await batches.answer(model, rows("b")))[0]["label"] == "b"
         model.batches.insert(0, ["a"])
 
     run(scenario)

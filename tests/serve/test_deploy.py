@@ -1,13 +1,11 @@
 """The deploy step: the approved release answers once, and the record says what."""
 
-import dataclasses
 import json
 
 import pytest
 
 from releases import approve, edit, register, word_counter
 from slmworks.contract.errors import BadRequest
-from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks.testing import Bench
 from slmworks_serve.deploy import DeployServer
@@ -25,7 +23,7 @@ def release(store, tmp_path):
 
 @pytest.fixture
 def task(store, tmp_path):
-    return dataclasses.replace(Bench(tmp_path).task("deploy"), open_registry=lambda: Registry(store))
+    return Bench(tmp_path).release_task("deploy", store)
 
 
 def test_an_approved_release_answers_and_the_record_says_what(store, release, task):
@@ -45,7 +43,7 @@ def test_a_candidate_is_not_deployed(release, task):
 
 def test_an_edited_release_is_not_deployed(store, release, task):
     approve(store)
-    edit(release.path / "classifier.py", "print('mine')")
+    edit(release.path / "runtime.py", "print('mine')")
     with pytest.raises(BadRequest, match=r"wrapper is .* the approval names"):
         DeployServer().run(release=release, task=task)
     assert list(task.output.iterdir()) == []

@@ -1,20 +1,22 @@
 """The edge bundle: whole, approved, and equal to the server where slmworks is not installed."""
 
-import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import sys
 import venv
 
 import pytest
 
+from reading import reading, span_finder  # noqa: F401 - a fixture
 from releases import approve, edit, register, word_counter
 from slmworks.registry.log import Registry
+from slmworks.registry.release import approved_release
 from slmworks.store import open_store
 from slmworks.testing import Bench
 from slmworks_serve.client import ask_once
-from slmworks_serve.edge import DeployEdge
+from slmworks_serve.edge import DeployEdge, export
 
 TEXTS = ["good, good again", "awful", "plain 🙂", "", "-"]
 
@@ -32,17 +34,27 @@ def command(store, folder, *more):
     return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
-def said(python, folder, texts):
+ALONE = """
+import runpy, sys
+sys.modules["slmworks"] = sys.modules["torch"] = None
+sys.argv = ["run.py", *sys.argv[1:]]
+sys.path.insert(0, "")
+runpy.run_path("run.py", run_name="__main__")
+"""
+
+
+def said(python, folder, texts, stdin=None):
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        [python, "run.py", *texts], cwd=folder, env=env, capture_output=True, text=True, check=True
-    )
+        [python, "-c", ALONE, *texts], cwd=folder, env=env, input=stdin, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def same_as_the_server(store, answers):
     for text, answer in zip(TEXTS, answers, strict=True):
-        served = ask_once(store, "reviews", None, text)
+        served = ask_once(store, "reviews", None, text).answer
         assert answer["label"] == served["label"]
         assert answer["scores"] == pytest.approx(served["scores"], abs=1e-6)
 
@@ -53,11 +65,17 @@ def test_the_folder_answers_as_the_server_does(store, tmp_path):
     done = command(store, folder)
     assert (done.returncode, "reviews v1 in" in done.stdout) == (0, True)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "README.md", "SHA256SUMS", "labels.json", "model.onnx", "release.json", "requirements.txt", "run.py",
-        "tokenizer.json",
+        "README.md", "SHA256SUMS", "model", "release.json", "requirements.txt", "run.py", "runtime.py",
+    ]  # fmt: skip
+    release = store.folder(Registry(store).state("reviews").champion.registered.release)
+    for path in (folder / "model").iterdir():
+        assert path.read_bytes() == (release / "model" / path.name).read_bytes()
+    assert sorted(path.name for path in (folder / "model").iterdir()) == [
+        "labels.json", "model.onnx", "tokenizer.json",
     ]  # fmt: skip
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
     same_as_the_server(store, said(sys.executable, folder, TEXTS))
+    assert len(said(sys.executable, folder, [], stdin="good\nawful\n")) == 2
     wanted = [line.split("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()]
     assert wanted == ["numpy", "onnxruntime", "tokenizers"]
 
@@ -83,7 +101,7 @@ def test_as_a_deploy_step(store, tmp_path):
     approve(store)
     entry = Registry(store).state("reviews").champion.registered
     release = register(store, word_counter(tmp_path / "again"))
-    task = dataclasses.replace(Bench(tmp_path).task("deploy"), open_registry=lambda: Registry(store))
+    task = Bench(tmp_path).release_task("deploy", store)
     deployment = DeployEdge().run(release=release, task=task)
     assert deployment.refs == {"release": entry.release}
     assert json.loads((deployment.path / "release.json").read_text())["model_digest"] == entry.model_digest
@@ -103,3 +121,21 @@ def test_in_a_fresh_environment(store, tmp_path):
         [python, "-c", "import torch"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert "No module named 'torch'" in found.stderr
+
+
+def test_a_model_with_two_inputs_takes_json_objects(reading, tmp_path):
+    store = open_store(str(tmp_path / "spans"))
+    register(store, span_finder(tmp_path / "finder"), name="spans")
+    approve(store, name="spans")
+    folder = tmp_path / "edge"
+    export(approved_release(Registry(store), "spans"), None, folder)
+    row = json.dumps({"question": "Where?", "context": "It is in Oslo"})
+    assert [one["span"] for one in said(sys.executable, folder, [row])] == ["Oslo"]
+    assert [one["span"] for one in said(sys.executable, folder, [], stdin=f"{row}\n{row}\n")] == ["Oslo"] * 2
+    text = (folder / "README.md").read_text()
+    assert "Reading comprehension, approved by" in text
+    (command,) = [line for line in text.splitlines() if "run.py" in line]
+    assert said(sys.executable, folder, [shlex.split(command)[2]])[0]["span"] == "Oslo"
+    assert [line.split("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()] == [
+        "numpy"
+    ]

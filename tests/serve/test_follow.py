@@ -25,11 +25,11 @@ def test_it_follows_an_approval_and_a_rollback(store, service):
     follow = Follow(service, Registry(store))
     follow.look()
     assert service.model.served.version == 1
-    first = service.model.classify(["good"])[0]["score"]
+    first = service.model.answer([{"text": "good"}])[0]["score"]
     approve(store, 2)
     follow.look()
     assert service.model.served.version == 2
-    assert service.model.classify(["good"])[0]["score"] > first
+    assert service.model.answer([{"text": "good"}])[0]["score"] > first
     assert 'slmworks_switches_total{result="switched",version="2"} 1.0' in metrics(service)
     Registry(store).rollback("reviews", **BY, why="worse")
     follow.look()

@@ -3,9 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
+from slmworks.contract.catalog import model_task
 from slmworks_serve.limits import Limits, Refused
-from slmworks_serve.messages import Question, read
+from slmworks_serve.messages import RowsReader
 
+READER = RowsReader(model_task("text-classification"))
 MANY_NUMBERS = b'{"texts":[' + b",".join([b"1"] * 50_000) + b"]}"
 MANY_KEYS = b"{" + b",".join(b'"key%d":1' % number for number in range(50_000)) + b"}"
 
@@ -16,14 +18,14 @@ MANY_KEYS = b"{" + b",".join(b'"key%d":1' % number for number in range(50_000)) 
 )
 def test_a_body_full_of_mistakes_is_refused_at_the_first(body, line):
     with pytest.raises(ValidationError) as found:
-        Question.model_validate_json(body)
+        READER.adapter.validate_json(body)
     assert found.value.error_count() == 1
     with pytest.raises(Refused, match=line) as refused:
-        read(body, Limits())
+        READER.read(body, Limits())
     assert refused.value.status == 422
     assert len(refused.value.line) < 200
 
 
 def test_the_schema_for_programs_names_both_fields_and_no_others():
-    schema = Question.model_json_schema()
+    schema = READER.adapter.json_schema()
     assert (list(schema["properties"]), schema["additionalProperties"]) == (["text", "texts"], False)

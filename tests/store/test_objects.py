@@ -198,7 +198,7 @@ UPLOAD = """
 import sys
 from pathlib import Path
 from slmworks.contract.manifest import Manifest, scan
-from slmworks.execution.records import adopt
+from slmworks.execution.cache import adopt
 from slmworks.store import open_store
 store, made = open_store(sys.argv[1]), Path(sys.argv[2])
 files = scan(made)

@@ -12,33 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest
-from slmworks.testing import Bench, sealed
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks_text.curate import CurateText
 
 Curated = Callable[..., Dataset]
 SHARED = Path(os.environ.get("SLMWORKS_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-
-
-@pytest.fixture
-def curate(tmp_path: Path) -> Curated:
-    """Curate named inputs: each is file name -> content."""
-    bench = Bench(tmp_path / "bench")
-    number = iter(range(100))
-
-    def run(inputs: dict[str, dict[str, str | bytes]], /, **options: Any) -> Dataset:
-        folder = tmp_path / f"raw{(n := next(number))}"
-        for name, files in inputs.items():
-            (folder / name).mkdir(parents=True)
-            for file, content in files.items():
-                (folder / name / file).write_bytes(
-                    content if isinstance(content, bytes) else content.encode()
-                )
-        task = bench.task(f"curate{n}")
-        return sealed(CurateText(**options).run(data=sealed(Files(path=folder)), task=task))
-
-    return run
 
 
 def csv(rows: list[tuple[str, ...]], header: str = "text,label") -> str:
@@ -64,7 +44,7 @@ def dropped(data: Dataset) -> dict[str, int]:
 def test_pool_is_split_and_stratified(curate: Curated) -> None:
     data = curate({"all": {"a.csv": csv(many(100, "yes", "no") + many(10, "maybe"))}})
     assert data.splits == ("test", "train", "validation")
-    assert data.labels == ["maybe", "no", "yes"]
+    assert labels_of(data) == ["maybe", "no", "yes"]
     for split, each in (("train", 70), ("validation", 10), ("test", 20)):
         counts = Counter(data.columns(split, "label")[0])
         assert counts["yes"] == pytest.approx(each, abs=1)
@@ -262,7 +242,7 @@ def test_labels_order_and_filter_and_source_column(curate: Curated) -> None:
         for i, (text, label) in enumerate(many(10, "b", "a", "c"))
     ]
     data = curate({"all": {"a.csv": csv(rows, "text,label,channel")}}, labels=["b", "a"], source="channel")
-    assert data.labels == ["b", "a"]
+    assert labels_of(data) == ["b", "a"]
     assert dropped(data) == {"label not listed": 10}
     assert set(data.columns("train", "source")[0]) == {"web", "app"}
 
@@ -325,9 +305,9 @@ def test_bins_are_checked_with_the_options(bins: dict[str, str], message: str) -
 def test_banking77(curate: Curated) -> None:
     train, test = ((SHARED / "banking77" / f"{split}.csv").read_bytes() for split in ("train", "test"))
     data = curate({"train": {"a.csv": train}, "test": {"b.csv": test}}, label="category", near_duplicates=0.8)
-    assert len(data.labels) == 77
+    assert len(labels_of(data)) == 77
     assert len(texts(data, "test")) == 3080
     assert not {text.casefold() for text in texts(data, "train")} & {
         text.casefold() for text in texts(data, "test")
     }
-    assert set(data.columns("validation", "label")[0]) == set(data.labels)
+    assert set(data.columns("validation", "label")[0]) == set(labels_of(data))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from slmworks_text.duplicates import CROWD, Components, Near, jaccard, rows_in_a_band, shingles
+from slmworks_text.joins.components import Components
+from slmworks_text.minhash import CROWD, NearDuplicates, jaccard, rows_in_a_band, shingles
 
 
 def corpus(size: int) -> list[str]:
@@ -24,7 +25,7 @@ def corpus(size: int) -> list[str]:
 def groups(texts: list[str], threshold: float, folder: Path) -> list[set[int]]:
     """Texts by component, as found with buckets on disk."""
     components = Components(len(texts))
-    near = Near(threshold, folder)
+    near = NearDuplicates(threshold, folder)
     near.extend(texts)
     near.join(components, list(range(len(texts))), lambda _done, _total: None)
     near.close()

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from shelf import Shelf
+from shared_results import SharedResults
 
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.runtime import open_runtime
+from slmworks.contract.runtime import answer_all, open_runtime
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import sealed
 from slmworks_torch.bag import BagClassifier, Shape, network
 from slmworks_torch.bag_of_embeddings import BagOfEmbeddings
@@ -24,10 +25,9 @@ def bag(bench, teacher, data, *, name="bag", task=None, student=None, **options)
 
 
 def accuracy(model, data, split="validation"):
-    runtime = open_runtime(model, threads=1)
-    texts, labels = data.columns(split, "text", "label")
-    given = runtime.predict(texts).argmax(axis=1)
-    return float(np.mean([runtime.labels[a] == b for a, b in zip(given, labels, strict=True)]))
+    rows = data.rows(split, "text", "label")
+    answers = answer_all(open_runtime(model, threads=1), [{"text": row["text"]} for row in rows])
+    return float(np.mean([a["label"] == row["label"] for a, row in zip(answers, rows, strict=True)]))
 
 
 @pytest.mark.parametrize("pairs", [0, 64])
@@ -37,7 +37,7 @@ def test_the_file_answers_as_the_student_learnt(bench, tiny_classifier, tiny_rev
         "labels.json", "model.onnx", "tokenizer.json",
     ]  # fmt: skip
     assert made.format == "onnx"
-    assert made.labels == tiny_classifier.labels
+    assert labels_of(made) == labels_of(tiny_classifier)
     assert made.summary["kept"] > 0.7
     assert made.summary["altered_rows"] == 240
     assert accuracy(made, tiny_reviews) == pytest.approx(made.summary["accuracy"], abs=1e-4)
@@ -47,14 +47,14 @@ def test_the_file_answers_as_the_student_learnt(bench, tiny_classifier, tiny_rev
 @pytest.mark.parametrize(("rows", "tokens"), [(1, 1), (1, 2), (3, 9)])
 def test_onnx_computes_what_torch_computes(tmp_path, tiny_classifier, pairs, rows, tokens):
     import torch
-    from slmworks.model_tasks.text_classification.onnx import open_session
-    from slmworks_torch.hf_folder import load_classifier
+    from slmworks.model_tasks.onnx_text import open_session
+    from slmworks_torch.classification import load_classifier
 
     torch.manual_seed(1)
-    master = load_classifier(tiny_classifier, tiny_classifier.labels, port="teacher")
+    teacher = load_classifier(tiny_classifier, labels_of(tiny_classifier), port="teacher")
     net = network(Shape(vocabulary=40, pairs=pairs, width=8, hidden=16, labels=3)).eval()
     torch.nn.init.normal_(net.weights.weight)
-    BagClassifier(net, master.tokenizer, ["a", "b", "c"], 16, 0).save(tmp_path)
+    BagClassifier(net, teacher.tokenizer, ["a", "b", "c"], 16, 0).save(tmp_path)
     ids = np.random.default_rng(0).integers(0, 40, (rows, tokens))
     mask = np.ones_like(ids)
     mask[1:, tokens // 2 :] = 0
@@ -68,8 +68,8 @@ def test_onnx_computes_what_torch_computes(tmp_path, tiny_classifier, pairs, row
 
 def test_padding_changes_nothing(bench, tiny_classifier, tiny_reviews):
     runtime = open_runtime(bag(bench, tiny_classifier, tiny_reviews, pairs=64), threads=1)
-    alone = runtime.logits(["the lamp is bad"])
-    beside = runtime.logits(["the lamp is bad", "this keyboard looks great and lovely and fast 7"])
+    short, long = ({"text": text} for text in ("the lamp is bad", "this keyboard looks great and lovely 7"))
+    alone, beside = runtime.outputs([short]), runtime.outputs([short, long])
     assert np.allclose(alone[0], beside[0], atol=1e-5)
 
 
@@ -90,28 +90,28 @@ def test_the_same_task_gives_the_same_bytes(bench, tiny_classifier, tiny_reviews
 def test_both_kinds_of_students_and_all_their_seeds_ask_for_the_same(
     bench, tiny_classifier, tiny_reviews, tmp_path
 ):
-    shelf = Shelf(tmp_path / "shelf")
-    bag(bench, tiny_classifier, tiny_reviews, task=shelf.task(bench, "bag"), epochs=1, augment=2)
-    assert len(shelf.built) == 3  # the data, and two copies
+    shared = SharedResults(tmp_path / "shared")
+    bag(bench, tiny_classifier, tiny_reviews, task=shared.task(bench, "bag"), epochs=1, augment=2)
+    assert len(shared.built) == 3  # the data, and two copies
     for name, seed, options in (
         ("layers", 1, {"augment": 1}),
         ("hot", 2, {"augment": 2, "temperature": 4.0}),
     ):
         student = LogitKD(epochs=1, **options)
         student.run(
-            teacher=tiny_classifier, student=None, data=tiny_reviews, task=shelf.task(bench, name, seed=seed)
+            teacher=tiny_classifier, student=None, data=tiny_reviews, task=shared.task(bench, name, seed=seed)
         )
-    assert len(shelf.built) == 3
-    bag(bench, tiny_classifier, tiny_reviews, task=shelf.task(bench, "third"), epochs=1, augment=3)
-    assert len(shelf.built) == 4
+    assert len(shared.built) == 3
+    bag(bench, tiny_classifier, tiny_reviews, task=shared.task(bench, "third"), epochs=1, augment=3)
+    assert len(shared.built) == 4
 
 
 def test_other_ways_of_altering_are_asked_anew(bench, tiny_classifier, tiny_reviews, tmp_path):
-    shelf = Shelf(tmp_path / "shelf")
+    shared = SharedResults(tmp_path / "shared")
     for name, rate in (("one", 0.2), ("two", 0.4)):
-        task = shelf.task(bench, name)
+        task = shared.task(bench, name)
         bag(bench, tiny_classifier, tiny_reviews, task=task, epochs=1, drop_rate=rate)
-    assert len(shelf.built) == 3  # the data once, the copy twice
+    assert len(shared.built) == 3  # the data once, the copy twice
 
 
 def test_embeddings_can_be_frozen(bench, tiny_classifier, tiny_reviews):

@@ -7,6 +7,7 @@ import pytest
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import Bench, sealed
 from slmworks_torch.classifier import FinetuneClassifier
 
@@ -20,7 +21,7 @@ def finetune(bench: Bench, model: Model, data: Dataset, name: str = "finetune", 
 
 def test_an_encoder_becomes_a_classifier(bench, tiny_encoder, tiny_reviews):
     made = finetune(bench, tiny_encoder, tiny_reviews)
-    assert made.meta["labels"] == tiny_reviews.labels
+    assert made.meta["labels"] == labels_of(tiny_reviews)
     assert made.meta["task"] == "classification"
     assert made.meta["max_length"] == 24
     assert made.summary["accuracy"] > 0.8

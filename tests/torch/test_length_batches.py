@@ -1,28 +1,38 @@
 """Batches hold every row once, similar lengths together, in an order that a seed decides."""
 
 import random
+from collections.abc import Iterable
 
-from slmworks_torch.batches import Encoded, shuffled_batches, sorted_batches
+from slmworks.contract.runtime import length_batches
+from slmworks_torch.batches import Encoded, shuffled_batches
 
 CHANCE = random.Random(3)
 ROWS = Encoded([[1] * CHANCE.randint(1, 40) for _ in range(500)], pad=9)
 
 
-def padding(batches: list[list[int]]) -> float:
+LENGTHS = list(map(len, ROWS.ids))
+
+
+def padding(batches: Iterable[list[int]]) -> float:
     """Share of a batch that is padding."""
     lengths = [[len(ROWS.ids[row]) for row in batch] for batch in batches]
     return 1 - sum(map(sum, lengths)) / sum(max(batch) * len(batch) for batch in lengths)
 
 
 def test_every_row_comes_once():
-    for batches in (sorted_batches(ROWS, 16), shuffled_batches(ROWS, 16, random.Random(0))):
+    for batches in (list(length_batches(LENGTHS, 16)), shuffled_batches(ROWS, 16, random.Random(0))):
         assert sorted(row for batch in batches for row in batch) == list(range(500))
         assert max(map(len, batches)) == 16
 
 
 def test_little_is_padding():
-    assert padding(sorted_batches(ROWS, 16)) < 0.05
+    assert padding(length_batches(LENGTHS, 16)) < 0.05
     assert padding(shuffled_batches(ROWS, 16, random.Random(0))) < 0.05
+
+
+def test_the_longest_come_first_when_asked():
+    (first, *_, last) = length_batches(LENGTHS, 16, longest_first=True)
+    assert max(LENGTHS[row] for row in last) <= min(LENGTHS[row] for row in first)
 
 
 def test_the_seed_decides_the_order():

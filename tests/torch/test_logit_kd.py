@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
-from shelf import Shelf
+from shared_results import SharedResults
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import Bench, sealed
 from slmworks_torch.logit_kd import LogitKD
 
@@ -39,7 +40,7 @@ def test_a_student_of_half_the_layers_keeps_most_of_its_teacher(bench, tiny_clas
     assert made.summary["layers"] == 2
     assert made.summary["transfer_rows"] == 90
     assert made.summary["parameters"] < tiny_classifier.meta["parameters"]
-    assert made.meta["labels"] == tiny_classifier.labels
+    assert made.meta["labels"] == labels_of(tiny_classifier)
     assert made.meta["max_length"] == tiny_classifier.meta["max_length"]
     assert made.summary["kept"] > 0.85
     assert accuracy(made, tiny_reviews, "validation") == pytest.approx(made.summary["accuracy"], abs=1e-4)
@@ -57,7 +58,7 @@ def test_all_layers_without_training_are_the_teacher(bench, tiny_classifier, tin
 
 
 def test_a_sweep_asks_the_teacher_once(bench, tiny_classifier, tiny_reviews, tmp_path):
-    shelf = Shelf(tmp_path / "shelf")
+    shared = SharedResults(tmp_path / "shared")
     sweep = [
         {"temperature": 4.0},
         {"layers": [0, 3]},
@@ -65,18 +66,19 @@ def test_a_sweep_asks_the_teacher_once(bench, tiny_classifier, tiny_reviews, tmp
         {"vocabulary": "keep"},
     ]
     for number, options in enumerate(sweep):
-        task = shelf.task(bench, str(number), seed=number)
+        task = shared.task(bench, str(number), seed=number)
         distill(bench, tiny_classifier, tiny_reviews, task=task, epochs=1, **options)
-    assert len(shelf.built) == 1
-    task = shelf.task(bench, "fewer")
+    assert len(shared.built) == 1
+    task = shared.task(bench, "fewer")
     distill(bench, tiny_classifier, tiny_reviews, task=task, epochs=1, transfer_rows=10)
-    assert len(shelf.built) == 2
+    assert len(shared.built) == 2
 
 
 def test_shared_logits_give_the_same_bytes_as_own_ones(bench, tiny_classifier, tiny_reviews, tmp_path):
-    shelf = Shelf(tmp_path / "shelf")
+    shared = SharedResults(tmp_path / "shared")
     first, hit = (
-        distill(bench, tiny_classifier, tiny_reviews, task=shelf.task(bench, name)) for name in ("one", "two")
+        distill(bench, tiny_classifier, tiny_reviews, task=shared.task(bench, name))
+        for name in ("one", "two")
     )
     alone = distill(bench, tiny_classifier, tiny_reviews)
     assert first.digest == hit.digest == alone.digest
@@ -89,10 +91,10 @@ def test_shared_logits_give_the_same_bytes_as_own_ones(bench, tiny_classifier, t
 def test_what_the_student_cannot_be_is_said_before_the_teacher_is_asked(
     bench, tiny_classifier, tiny_reviews, tmp_path, options, said
 ):
-    shelf = Shelf(tmp_path / "shelf")
+    shared = SharedResults(tmp_path / "shared")
     with pytest.raises(BadRequest, match=said):
-        distill(bench, tiny_classifier, tiny_reviews, task=shelf.task(bench, "one"), **options)
-    assert shelf.built == []
+        distill(bench, tiny_classifier, tiny_reviews, task=shared.task(bench, "one"), **options)
+    assert shared.built == []
 
 
 def test_a_length_that_no_text_fits_into_is_refused():
@@ -106,9 +108,9 @@ def test_logits_are_in_the_order_of_the_rows(bench, tiny_classifier, tiny_review
 
     import torch
 
-    shelf = Shelf(tmp_path / "shelf")
-    distill(bench, tiny_classifier, tiny_reviews, task=shelf.task(bench, "one"), transfer_rows=0, epochs=1)
-    logits = np.load(tmp_path / "shelf/0/logits.npy")
+    shared = SharedResults(tmp_path / "shared")
+    distill(bench, tiny_classifier, tiny_reviews, task=shared.task(bench, "one"), transfer_rows=0, epochs=1)
+    logits = np.load(tmp_path / "shared/0/outputs.npy")
     (texts,), (validation,) = (tiny_reviews.columns(split, "text") for split in ("train", "validation"))
     assert len(logits) == len(texts) + len(validation)
     net = AutoModelForSequenceClassification.from_pretrained(tiny_classifier.path)
@@ -122,7 +124,7 @@ def test_a_given_student_is_taught(bench, tiny_classifier, tiny_encoder, tiny_re
     made = distill(bench, tiny_classifier, tiny_reviews, student=tiny_encoder, epochs=4, learning_rate=3e-3)
     assert made.summary["layers"] == 4
     assert made.summary["accuracy"] > 0.5
-    assert made.meta["labels"] == tiny_classifier.labels
+    assert made.meta["labels"] == labels_of(tiny_classifier)
 
 
 def test_altered_text_is_learnt_from_too(bench, tiny_classifier, tiny_reviews):

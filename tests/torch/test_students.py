@@ -5,14 +5,16 @@ from dataclasses import replace
 import pytest
 
 from slmworks.contract.errors import BadRequest
-from slmworks_torch import positions
-from slmworks_torch.hf_folder import Classifier, load_classifier
+from slmworks.model_tasks.text_classification.labels import labels_of
+from slmworks_torch import hf_folder, positions
+from slmworks_torch.classification import load_classifier
+from slmworks_torch.hf_folder import TextNetwork
 from slmworks_torch.students import every_other, from_layers
 
 
 @pytest.fixture
 def teacher(tiny_classifier):
-    return load_classifier(tiny_classifier, tiny_classifier.labels, port="teacher")
+    return load_classifier(tiny_classifier, labels_of(tiny_classifier), port="teacher")
 
 
 def test_every_other_layer():
@@ -27,6 +29,17 @@ def test_layers_are_taken_and_renumbered(teacher):
     assert student[f"bert.encoder.layer.0.{name}"].equal(whole[f"bert.encoder.layer.1.{name}"])
     assert student[f"bert.encoder.layer.1.{name}"].equal(whole[f"bert.encoder.layer.3.{name}"])
     assert student["classifier.weight"].equal(whole["classifier.weight"])
+
+
+def test_an_encoder_without_a_head_gives_layers_too(tiny_encoder):
+    import torch
+
+    whole = hf_folder.load(tiny_encoder, "AutoModel", port="teacher", max_length=16)
+    student = from_layers(whole, [0, 1, 2, 3])
+    ids = torch.tensor([[1, 5, 6, 2]])
+    with torch.inference_mode():
+        torch.testing.assert_close(student.net(ids).last_hidden_state, whole.net(ids).last_hidden_state)
+    assert from_layers(whole, [2]).net.config.num_hidden_layers == 1
 
 
 def test_training_the_student_leaves_the_teacher_alone(teacher):
@@ -46,7 +59,7 @@ def test_positions_that_no_text_reaches_are_left_behind(teacher):
     assert student.net.config.max_position_embeddings == 8 < teacher.net.config.max_position_embeddings
     ids = torch.tensor([[1, 5, 6, 7, 8, 9, 10, 2]])
     with torch.inference_mode():
-        assert student.net(ids).logits.equal(teacher.net(ids).logits)
+        torch.testing.assert_close(student.net(ids).logits, teacher.net(ids).logits)
 
 
 def test_positions_behind_the_padding(teacher):
@@ -74,7 +87,9 @@ def test_positions_behind_the_padding(teacher):
     ids = torch.tensor([[0, 5, 6, 7, 8, 2], [0, 5, 2, 1, 1, 1]])
     mask = (ids != 1).long()
     with torch.inference_mode():
-        assert student.net(ids, attention_mask=mask).logits.equal(whole.net(ids, attention_mask=mask).logits)
+        torch.testing.assert_close(
+            student.net(ids, attention_mask=mask).logits, whole.net(ids, attention_mask=mask).logits
+        )
 
 
 @pytest.mark.parametrize("family", ["distilbert", "modernbert"])
@@ -113,7 +128,7 @@ def test_shared_layers_cannot_be_chosen_from(teacher):
         num_attention_heads=2,
         intermediate_size=16,
     )
-    albert: Classifier = replace(teacher, net=AlbertForSequenceClassification(config))
+    albert: TextNetwork = replace(teacher, net=AlbertForSequenceClassification(config))
     with pytest.raises(BadRequest, match="no list of 4 layers"):
         from_layers(albert, [0, 1])
 

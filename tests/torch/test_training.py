@@ -1,12 +1,14 @@
-"""Which epoch is kept, and what the network is left as."""
+"""The epoch that is kept, the state of the network afterwards, and networks without labels."""
 
 import pytest
 
-from slmworks_torch.hf_folder import load_classifier
+from slmworks.model_tasks.text_classification.labels import labels_of
+from slmworks_torch import hf_folder
+from slmworks_torch.classification import load_classifier, logits
 from slmworks_torch.losses import cross_entropy
-from slmworks_torch.scoring import Quality
-from slmworks_torch.training import Lesson, train
-from slmworks_torch.training_options import Course
+from slmworks_torch.scoring import Score, share_error
+from slmworks_torch.training import Objective, train
+from slmworks_torch.training_options import TrainingOptions
 
 
 @pytest.mark.parametrize(
@@ -19,17 +21,34 @@ from slmworks_torch.training_options import Course
     ],
 )
 def test_the_last_epoch_that_is_not_clearly_worse_is_kept(bench, tiny_classifier, scores, kept):
-    model = load_classifier(tiny_classifier, tiny_classifier.labels, port="model")
+    model = load_classifier(tiny_classifier, labels_of(tiny_classifier), port="model")
     after: list = []
 
-    def check() -> Quality:
+    def check() -> Score:
         after.append(model.net.classifier.weight.detach().clone())
-        return Quality(scores[len(after) - 1], 0.5, 60)
+        value = scores[len(after) - 1]
+        return Score("accuracy", value, share_error(value, 60))
 
     rows = model.encode(["a great lamp", "an ugly phone", "the usual kettle"])
-    course = Course(epochs=4, batch_size=2, learning_rate=1e-3)
-    outcome = train(model.net, Lesson(rows, cross_entropy([2, 0, 1]), check), course, bench.task("train"))
-    assert outcome.epoch == kept
-    assert outcome.quality.accuracy == scores[kept - 1]
+    options = TrainingOptions(epochs=4, batch_size=2, learning_rate=1e-3)
+    objective = Objective(rows, logits, cross_entropy([2, 0, 1]), check)
+    trained = train(model.net, objective, options, bench.task("train"))
+    assert trained.epoch == kept
+    assert trained.score.value == scores[kept - 1]
     assert model.net.classifier.weight.equal(after[kept - 1])
     assert not model.net.training
+
+
+def test_a_network_without_labels_is_trained_by_its_own_output_and_score(bench, tiny_encoder):
+    encoder = hf_folder.load(tiny_encoder, "AutoModel", port="model", max_length=16)
+    rows = encoder.encode(["a great lamp", "an ugly phone", "the usual kettle"])
+    objective = Objective(
+        rows,
+        forward=lambda net, inputs: net(**inputs).last_hidden_state[:, 0],
+        loss=lambda vectors, batch: vectors.square().mean(),
+        check=lambda: Score("distance", -0.5, 0.0, {"cosine": 0.9}),
+    )
+    trained = train(encoder.net, objective, TrainingOptions(epochs=1), bench.task("train"))
+    assert trained.summary == {"distance": -0.5, "cosine": 0.9, "epoch": 1, "rows_per_s": trained.rows_per_s}
+    (curve,) = [event["metrics"] for event in bench.events if "validation_cosine" in event.get("metrics", {})]
+    assert curve == {"validation_distance": -0.5, "validation_cosine": 0.9}

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from slmworks.contract.errors import BadRequest
-from slmworks_torch.hf_folder import load_classifier
+from slmworks.model_tasks.text_classification.labels import labels_of
+from slmworks_torch.classification import load_classifier
 from slmworks_torch.vocabulary import cut, shrink
 
 TEXTS = ["The camera is great!", "this lamp looks ugly and slow"]
@@ -105,7 +106,7 @@ def test_only_wordpiece_can_be_cut():
 def test_a_shrunk_model_says_the_same(tiny_classifier):
     import torch
 
-    labels = tiny_classifier.labels
+    labels = labels_of(tiny_classifier)
     whole, less = (load_classifier(tiny_classifier, labels, port="model") for _ in range(2))
     less = shrink(less, TEXTS, min_count=1)
     assert less.parameters < whole.parameters
@@ -119,7 +120,9 @@ def test_a_shrunk_model_says_the_same(tiny_classifier):
 def test_a_saved_one_loads_anywhere(tiny_classifier, tmp_path):
     from transformers import AutoTokenizer
 
-    less = shrink(load_classifier(tiny_classifier, tiny_classifier.labels, port="model"), TEXTS, min_count=1)
+    less = shrink(
+        load_classifier(tiny_classifier, labels_of(tiny_classifier), port="model"), TEXTS, min_count=1
+    )
     less.save(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
     for text in [*TEXTS, "Keyboards, naïve!"]:

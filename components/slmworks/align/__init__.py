@@ -1,6 +1,8 @@
 """Align: make a generator prefer the answers that people prefer."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Stage, Task
@@ -10,6 +12,8 @@ __all__ = ["Align"]
 
 class Align(Stage):
     """Make a generator prefer the answers that people prefer."""
+
+    relations: ClassVar[Mapping[str, str]] = {"model": "aligned-from", "data": "trained-on"}
 
     @abstractmethod
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:

@@ -1,4 +1,4 @@
-"""Whether a version was judged beside the champion that it would replace.
+"""Comparison of a version with the champion that it would replace.
 
 A gate compares with the champion of the day its run began. Since then somebody may have approved another.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def not_compared(store: "Store", state: "ModelState", version: "Version") -> str:
-    """What a version was judged against instead of today's champion, in a sentence; empty if against that."""
+    """A sentence about a version that was not judged against today's champion; empty if it was."""
     champion = state.champion
     if champion is None or version.status in ("approved", "rejected"):  # the log itself refuses those
         return ""

@@ -1,11 +1,11 @@
-"""Approve by the log: hand on what the registry's log says a person approved."""
+"""Approve by the log: hand on a release that the registry's log approves."""
 
 from typing import ClassVar
 
 from slmworks.approve import Approve
 from slmworks.contract.artifact import Release
-from slmworks.contract.stage import Task
 from slmworks.registry.release import require_approved
+from slmworks.registry.task import ReleaseTask
 
 __all__ = ["ApprovalLog"]
 
@@ -18,12 +18,12 @@ class ApprovalLog(Approve):
     """
 
     reviewers: tuple[str, ...] = ()
-    """Users or groups who may decide. What the command line knows of a person is a claim, and so recorded."""
+    """Users or groups who may decide. A user's name on the command line is a claim, and recorded as one."""
 
     light: ClassVar[bool] = True
 
-    def run(self, *, release: Release, task: Task) -> Release:
-        """Return `release` itself, or raise BadRequest with what the log says about it."""
+    def run(self, *, release: Release, task: ReleaseTask) -> Release:
+        """Return `release` itself; BadRequest with its status if it is not approved."""
         name, version = str(release.meta["name"]), int(release.meta["version"])
         require_approved(task.registry, name, version, release.path)
         decided = task.registry.state(name).version(version).decided

@@ -1,7 +1,7 @@
-"""Whom a recipe asks to decide about a version, and whether it is one of them who decides.
+"""Check that the person who decides is a reviewer named by the recipe.
 
-What the command line knows of a person is a claim. This keeps honest people from deciding what others were
-asked to decide; it is no lock. The lock is the write permission on the store's `registry/`.
+A user's name on the command line is a claim. The check keeps honest people from deciding in place of
+others; it is no lock. The lock is the write permission on the store's `registry/`.
 """
 
 from collections.abc import Container, Mapping
@@ -19,7 +19,7 @@ def reviewers_of(store: "Store", name: str, version: int) -> tuple[str, ...]:
     runs = filter(None, (run_record(store, run) for run in run_ids(store)))
     for run in sorted(runs, key=lambda run: run.started, reverse=True):
         tasks = list(task_records(store, run.run))
-        asked = [task.options.get("reviewers", ()) for task in tasks if task.stage == "approve"]
+        asked = [task.options.get("reviewers", ()) for task in tasks if task.traits.barrier]
         if asked and any(task.holds(name, version) for task in tasks):
             return tuple(str(one) for one in asked[0])
     return ()
@@ -28,10 +28,10 @@ def reviewers_of(store: "Store", name: str, version: int) -> tuple[str, ...]:
 def how_established(
     asked: tuple[str, ...], who: str, role: str, groups: Mapping[str, Container[str]], *, way_out: str
 ) -> str:
-    """The log's words on how it is known that `who` may decide; BadRequest if nothing says so.
+    """Text for the log on how it is known that `who` may decide; BadRequest if they may not.
 
-    `role` is the reviewer (a group, or somebody else) for whom `who` says to decide; empty for oneself.
-    `groups` are those whose users the engine file names.
+    `role`: the reviewer (a group, or another user) in whose place `who` claims to decide; empty: oneself.
+    `groups`: those whose users the engine file names.
     """
     if role and role not in asked:
         named = ", ".join(asked) or "nobody in particular"

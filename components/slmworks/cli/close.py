@@ -25,7 +25,7 @@ def close(what: str | None, orchestrator: str, executor_input: str | None) -> in
     """
     from slmworks.engines.close_run import Ending, reopen
     from slmworks.engines.close_run import close as end
-    from slmworks.engines.encoded import unpack
+    from slmworks.execution.encoded import unpack
     from slmworks.execution.records import run_record
     from slmworks.store import open_store
 
@@ -49,9 +49,9 @@ def close(what: str | None, orchestrator: str, executor_input: str | None) -> in
 
 def _in_a_pod(executor_input: str) -> None:
     from slmworks.engines.close_run import close as end
-    from slmworks.engines.encoded import unpack
     from slmworks.engines.kubeflow.entry import ExecutorInput
     from slmworks.engines.kubeflow.runs import ENDINGS, keep_following
+    from slmworks.execution.encoded import unpack
     from slmworks.store import open_store
 
     said = ExecutorInput.read(executor_input)

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from slmworks.cli.lowering import lower, planned_for, say_if_large
-from slmworks.cli.places import chosen_store, engine_file_option, engine_of, store_option
+from slmworks.cli.places import Places, with_places
+from slmworks.numbers.figures import size
 
 
 @click.command()
@@ -16,20 +17,18 @@ from slmworks.cli.places import chosen_store, engine_file_option, engine_of, sto
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write; - prints it."
 )
-@engine_file_option
-@store_option
+@with_places()
 @click.option("--fresh", multiple=True, metavar="STEP", help="Run this step again though it was done before.")
 def compile(  # noqa: A001 - the command's name
-    recipe: str, output: Path, engine_path: str | None, store_url: str, fresh: tuple[str, ...]
+    recipe: str, output: Path, places: Places, fresh: tuple[str, ...]
 ) -> None:
     """Write RECIPE as a Kubeflow pipeline. Local files that it reads go into the store.
 
     What follows an approval is a pipeline of its own, written beside it as `NAME.after-approval.yaml`.
     """
-    settings = engine_of(engine_path)
-    store = chosen_store(store_url, settings, shared=True)
+    store = places.shared_store()
     planned = planned_for(recipe, fresh)
-    compiled = lower(planned, settings, store, frozenset(fresh))
+    compiled = lower(planned, places.engine, store, frozenset(fresh))
     say_if_large(compiled)
     if str(output) == "-":
         click.echo(compiled.first, nl=False)
@@ -42,5 +41,5 @@ def compile(  # noqa: A001 - the command's name
     if compiled.second:
         written.append(output.with_suffix(f".after-approval{output.suffix}"))
         written[-1].write_text(compiled.second, encoding="utf-8")
-    sizes = ", ".join(f"{path} ({path.stat().st_size / 1000:,.0f} kB)" for path in written)
+    sizes = ", ".join(f"{path} ({size(path.stat().st_size)})" for path in written)
     click.echo(f"{planned.recipe.name} · {len(planned)} tasks · store {store} · wrote {sizes}")

@@ -2,15 +2,14 @@
 
 import click
 
-from slmworks.cli.places import chosen_store, engine_file_option, engine_of, store_option
+from slmworks.cli.places import Places, with_places
 
 
 @click.command()
 @click.argument("name")
 @click.argument("version", type=int, required=False)
-@engine_file_option
-@store_option
-def deploy(name: str, version: int | None, engine_path: str | None, store_url: str) -> None:
+@with_places()
+def deploy(name: str, version: int | None, places: Places) -> None:
     """Put an approved VERSION of NAME (default: the champion) where the engine file says it is served.
 
     A recipe's deploy step does the same; this is for the times between. What is served already stays.
@@ -19,11 +18,10 @@ def deploy(name: str, version: int | None, engine_path: str | None, store_url: s
     from slmworks.deploy.direct import deploy as put
     from slmworks.engines.lines import Lines
 
-    engine = engine_of(engine_path)
-    by = engine.deployer(name)
+    by = places.engine.deployer(name)
     if by is None:
         raise BadRequest(
-            f"{engine.file}: does not say where {name} is served; add  "
+            f"{places.engine.file}: does not say where {name} is served; add  "
             f"deploy: {{{name}: {{uses: kubernetes, with: {{deployment: {name}}}}}}}."
         )
-    put(chosen_store(store_url, engine), name, version, by, Lines("deploy").event)
+    put(places.store, name, version, by, Lines("deploy").event)

@@ -2,7 +2,7 @@
 
 import click
 
-from slmworks.cli.places import engine_file_option, store_option, the_store, tracking_option, tracking_uri
+from slmworks.cli.places import Places, with_places
 
 
 @click.command()
@@ -14,16 +14,12 @@ from slmworks.cli.places import engine_file_option, store_option, the_store, tra
     is_flag=True,
     help="With sync: download every release that MLflow holds, and upload again what differs from the log.",
 )
-@engine_file_option
-@store_option
-@tracking_option
+@with_places(tracking=True)
 def lineage(
     what: str,
     run: str | None,
     checked: bool,  # noqa: FBT001 - a flag of the command line
-    engine_path: str | None,
-    store_url: str,
-    tracking: str,
+    places: Places,
 ) -> None:
     """Walk from a model back to its source files.
 
@@ -32,13 +28,13 @@ def lineage(
     """
     from slmworks.contract.errors import BadRequest
 
-    store = the_store(store_url, engine_path)
+    store = places.store
     if what != "sync":
         from slmworks.lineage import lineage_of, render
 
         click.echo(render(lineage_of(store, what)))
         return
-    uri = tracking_uri(store, tracking)
+    uri = places.tracking_uri
     if not uri:
         raise BadRequest("tracking is 'none', so there is nowhere to upload to; give --tracking.")
     from slmworks.tracking.sync import sync

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slmworks.numbers.figures import size
+
 if TYPE_CHECKING:
     from slmworks.engines.engine_file import EngineFile
     from slmworks.engines.kubeflow.pipeline import Compiled
@@ -31,7 +33,7 @@ def say_if_large(compiled: "Compiled") -> None:
     """Say when a pipeline comes near what Kubeflow can keep; it is the cluster that decides."""
     if len(compiled.first) > LARGE:
         click.echo(
-            f"note   {len(compiled.first) / 1e6:.1f} MB of YAML: Kubeflow keeps a pipeline and the states "
+            f"note   {size(len(compiled.first))} of YAML: Kubeflow keeps a pipeline and the states "
             "of its tasks in one object of 1.5 MB at most; fewer branches, or several recipes, are safer.",
             err=True,
         )

@@ -1,16 +1,23 @@
-"""`slmworks`: finds the command, and turns errors into one line and an exit code."""
+"""`slmworks`: finds the command, and turns errors into one line and an exit code.
+
+Commands of the core are imported when they are called. A plugin family brings its own by entry point
+(`slmworks.command`), a click command in a module that imports little: it is also imported to list commands.
+"""
 
 import importlib
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from slmworks import __version__
 from slmworks.contract.errors import SlmworksError, exit_of
 from slmworks.machine.process import stop
+
+if TYPE_CHECKING:
+    from slmworks.contract.catalog import Offered
 
 COMMANDS = {
     "run": ("slmworks.cli.run", "Run a recipe on this machine, up to the approval."),
@@ -19,7 +26,7 @@ COMMANDS = {
     "compile": ("slmworks.cli.compile", "Write a recipe as a pipeline for Kubeflow."),
     "submit": ("slmworks.cli.submit", "Run a recipe on Kubeflow, once or on a schedule."),
     "cancel": ("slmworks.cli.cancel", "Stop a run on Kubeflow, or end a schedule."),
-    "plugins": ("slmworks.cli.plugins", "List the plugins, or show one with its options."),
+    "plugins": ("slmworks.cli.plugins", "List the plugins, show or check one, begin a new one."),
     "runs": ("slmworks.cli.runs", "List the runs, or show one."),
     "models": ("slmworks.cli.models", "List registered models and who decided what."),
     "lineage": (
@@ -30,9 +37,7 @@ COMMANDS = {
     "reject": ("slmworks.cli.decide", "Turn a version down."),
     "rollback": ("slmworks.cli.decide", "Make the previous champion the champion again."),
     "deploy": ("slmworks.cli.deploy", "Put an approved model where the engine file says it is served."),
-    "serve": ("slmworks.cli.serve", "Serve an approved model over HTTP."),
     "pull": ("slmworks.cli.pull", "Bring an approved model into a folder, to be served from there."),
-    "edge": ("slmworks.cli.edge", "Write an approved model as a folder that runs anywhere."),
     "ui": ("slmworks.cli.ui", "Open MLflow on this store's lineage and registry."),
     "schema": ("slmworks.cli.schema", "Print the JSON schema of recipes or engine files, for editors."),
     "task": ("slmworks.cli.task", "Run one task (what engines start)."),
@@ -44,28 +49,65 @@ class Commands(click.Group):
     """A group that imports a command only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command, in the order of a day's work."""
-        return list(COMMANDS)
+        """Every command, in the order of a day's work; then those of plugin families."""
+        return list(COMMANDS | _family_commands())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command itself."""
-        if cmd_name not in COMMANDS:
-            return None
-        found: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
-        return found
+        if cmd_name in COMMANDS:
+            found: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+            return found
+        return _load(cmd_name) if cmd_name in _family_commands() else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, without importing them."""
+        """The list of commands; of these only plugin families' are imported."""
+        lines = [(name, line) for name, (_, line) in COMMANDS.items()]
+        lines += [(name, _help_line(name)) for name in _family_commands() if name not in COMMANDS]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl(lines)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command, or offer the nearest."""
         from slmworks.contract.errors import did_you_mean
 
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"no such command '{args[0]}'. {did_you_mean(args[0], COMMANDS)}")
+        name = args[0]
+        if name not in COMMANDS and name not in _family_commands() and not name.startswith("-"):
+            hint = did_you_mean(name, COMMANDS | _family_commands())
+            raise click.UsageError(
+                f"no such command '{name}'. {hint} Plugin families bring commands of their own; "
+                "`slmworks plugins` lists what is installed."
+            )
         return super().resolve_command(ctx, args)
+
+
+def _family_commands() -> "dict[str, Offered]":
+    """The commands of installed plugin families. Looked for only where a name is none of the core's."""
+    from slmworks.contract.catalog import commands
+
+    return commands()
+
+
+def _load(name: str) -> click.Command:
+    from slmworks.contract.catalog import BrokenPlugin
+
+    offered = _family_commands()[name]
+    try:
+        found = offered.load()
+    except Exception as error:  # noqa: BLE001 (a stranger's module may raise anything)
+        raise BrokenPlugin(
+            f"the command '{name}' cannot be imported from {offered.distribution}: {error}. "
+            f"Install it again: pip install --force-reinstall {offered.distribution}"
+        ) from None
+    if not isinstance(found, click.Command):
+        raise BrokenPlugin(f"the command '{name}' of {offered.distribution} is not a click command.")
+    return found
+
+
+def _help_line(name: str) -> str:
+    try:
+        return _load(name).get_short_help_str(limit=80)
+    except SlmworksError as error:
+        return f"broken: {error}"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import engine_file_option, store_option, the_store, tracking_option, tracking_uri
+from slmworks.cli.places import Places, with_places
+from slmworks.numbers.figures import size
 
 if TYPE_CHECKING:
     from slmworks.registry.state import Version
@@ -18,21 +19,16 @@ if TYPE_CHECKING:
     metavar="VERSION",
     help="Download this version of NAME (a number or an alias) from MLflow and compare both digests.",
 )
-@engine_file_option
-@store_option
-@tracking_option
-def models(
-    name: str | None, verify: str | None, engine_path: str | None, store_url: str, tracking: str
-) -> None:
+@with_places(tracking=True)
+def models(name: str | None, verify: str | None, places: Places) -> None:
     """List every registered model: champion, candidate, previous, and who decided what and why."""
     from slmworks.cli.console import columns, console
     from slmworks.registry.log import Registry
 
-    store = the_store(store_url, engine_path)
     if verify is not None:
-        _verify(store, name, verify, tracking_uri(store, tracking))
+        _verify(places.store, name, verify, places.tracking_uri)
         return
-    registry = Registry(store)
+    registry = Registry(places.store)
     names = [name] if name else registry.names()
     if not names:
         click.echo(f"no model is registered in {registry.store} yet; a recipe's register step does that.")
@@ -82,7 +78,7 @@ def _verify(store: "Store", name: str | None, which: str, uri: str) -> None:
             "Upload it again: slmworks lineage sync --check"
         )
     click.echo(
-        f"{name} v{number} in MLflow is what was registered: {held.files} files, {held.size / 1e6:.1f} MB "
+        f"{name} v{number} in MLflow is what was registered: {held.files} files, {size(held.size)} "
         f"downloaded and hashed · model sha256:{held.found.model[:12]} · "
         f"wrapper sha256:{held.found.wrapper[:12]} · {version.status}"
     )

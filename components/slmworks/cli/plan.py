@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import engine_file_option, store_option, the_store
+from slmworks.cli.places import Places, with_places
 
 if TYPE_CHECKING:
     from slmworks.recipe.lower import PlannedTask
@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe")
-@engine_file_option
-@store_option
+@with_places()
 @click.option(
     "--cores", type=click.IntRange(min=1), help="Cores that a run may use; default: all of this machine's."
 )
-def plan(recipe: str, engine_path: str | None, store_url: str, cores: int | None) -> None:
+def plan(recipe: str, places: Places, cores: int | None) -> None:
     """Show the tasks of a recipe: which are cached, which would be run, and what each waits for."""
     from slmworks.cli.console import columns, console
     from slmworks.engines.forecast import forecast
@@ -28,7 +27,7 @@ def plan(recipe: str, engine_path: str | None, store_url: str, cores: int | None
     from slmworks.recipe.recipe import Recipe
 
     planned = lower(Recipe.read(recipe))
-    rows = forecast(planned, the_store(store_url, engine_path), cores=cores or usable_cores())
+    rows = forecast(planned, places.store, cores=cores or usable_cores())
     table = columns("", "task", "plugin", "reads", "what is known", wrap="what is known")
     for row in rows:
         task = row.task
@@ -38,7 +37,7 @@ def plan(recipe: str, engine_path: str | None, store_url: str, cores: int | None
         if row.manifest and row.manifest.absent:
             words = f"left out: {row.manifest.absent}"
         if task.after_approval:
-            words = "waits for a person: slmworks approve" if task.stage == "approve" else "after approval"
+            words = "waits for a person: slmworks approve" if task.configured.barrier else "after approval"
         table.add_row("=" if row.manifest else "·", task.id, f"{task.stage} {task.plugin}", reads, words)
     console().print(table)
     cached = sum(row.manifest is not None for row in rows)
@@ -50,9 +49,12 @@ def _reads(task: "PlannedTask") -> str:
     """What a task waits for; the branches of a sweep are counted, not listed."""
     if task.sources:
         return ", ".join(dict.fromkeys(source.label for source in task.sources.values()))
-    joined = [ids for ids in task.inputs.values() if not isinstance(ids, str)]
-    single = [ids for ids in task.inputs.values() if isinstance(ids, str)]
-    steps = Counter(one.partition(".")[0] for ids in joined for one in ids)
+    from slmworks.contract.stage import ports
+
+    taken = ports(type(task.configured))
+    single = [ids[0] for port, ids in task.inputs.items() if not taken[port].many]
+    joined = [one for port, ids in task.inputs.items() if taken[port].many for one in ids]
+    steps = Counter(one.partition(".")[0] for one in joined)
     return ", ".join(
         [*single, *(f"{count} × {step}" if count > 1 else step for step, count in steps.items())]
     )

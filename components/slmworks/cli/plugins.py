@@ -1,10 +1,14 @@
-"""`slmworks plugins`: list by stage, or show one."""
+"""`slmworks plugins`: list by stage, show one, check one, or begin a new one."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from slmworks.authoring.conformance import Result
+    from slmworks.authoring.reference import Option
     from slmworks.contract.catalog import Plugin
 
 
@@ -17,6 +21,7 @@ def plugins(ctx: click.Context) -> None:
 
 
 def _list() -> None:
+    from slmworks.authoring.reference import summary
     from slmworks.cli.console import columns, console
     from slmworks.contract import catalog
     from slmworks.contract.errors import SlmworksError
@@ -25,12 +30,11 @@ def _list() -> None:
     for stage in catalog.STAGES:
         found = catalog.plugins(stage)
         if not found:
-            table.add_row(
-                stage, "–", "", f"(none installed) {_first(catalog.stage_class(stage).__doc__)}", style="dim"
-            )
+            line = f"(none installed) {summary(catalog.stage_class(stage))}"
+            table.add_row(stage, "–", "", line, style="dim")
         for name, plugin in found.items():
             try:
-                line = _first(plugin.load().__doc__)
+                line = summary(plugin.load())
             except SlmworksError as error:
                 line = f"broken: {str(error).splitlines()[0]}"
             table.add_row(stage, name, f"{plugin.distribution} {plugin.version}", line)
@@ -41,70 +45,96 @@ def _list() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Show one plugin: its ports, and every option with type, default and meaning. NAME or STAGE/NAME."""
+    for plugin in _named(name):
+        _show(plugin)
+
+
+@plugins.command()
+@click.argument("name")
+def check(name: str) -> int:
+    """Check that an installed plugin keeps the contract. NAME or STAGE/NAME.
+
+    One line a rule, with the way out where it is broken. Exit codes: 0 kept, 1 broken, 2 no such plugin.
+    """
+    from slmworks.authoring import conformance
+
+    broken = 0
+    for plugin in _named(name):
+        click.echo(_title(plugin))
+        results = conformance.check(plugin)
+        _report(results)
+        broken += sum(1 for result in results if result.breaches)
+    return 1 if broken else 0
+
+
+@plugins.command()
+@click.argument("name")
+@click.option("--stage", required=True, help="The stage that it is a plugin of: distill, gate, …")
+@click.option(
+    "--to",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Folder in which slmworks-NAME/ is made (default: this one).",
+)
+def new(name: str, stage: str, to: Path) -> None:
+    """Write the skeleton of a plugin: a distribution slmworks-NAME with one class and its test."""
+    from slmworks.authoring import skeleton
+
+    root = skeleton.write(name, stage, to)
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        click.echo(path)
+    click.echo(f"\nnext:  pip install --editable '{root}[run]'")
+    click.echo(f"       slmworks plugins check {stage}/{name}")
+    click.echo(f"       pytest {root}")
+
+
+def _named(name: str) -> "list[Plugin]":
+    """Every plugin that NAME or STAGE/NAME means; BadRequest for none."""
     from slmworks.contract import catalog
     from slmworks.contract.errors import BadRequest, did_you_mean
 
     stage, _, word = name.rpartition("/")
+    if stage:
+        catalog.stage_class(stage)
     known = [p for s in ((stage,) if stage else catalog.STAGES) for p in catalog.plugins(s).values()]
     found = [plugin for plugin in known if plugin.name == word]
     if not found:
         raise BadRequest(f"no such plugin '{name}'. {did_you_mean(word, {p.name for p in known})}")
-    for plugin in found:
-        _show(plugin)
+    return found
+
+
+def _title(plugin: "Plugin") -> str:
+    return f"{plugin.stage} {plugin.name} · {plugin.distribution} {plugin.version}"
+
+
+def _report(results: "Iterable[Result]") -> None:
+    for result in results:
+        if not result.breaches:
+            click.echo(f"✓ {result.rule}")
+        for breach in result.breaches:
+            click.echo(f"✗ {result.rule}: {breach}")
 
 
 def _show(plugin: "Plugin") -> None:
     import inspect
 
-    from slmworks.contract import catalog
-    from slmworks.contract.stage import output, ports
+    from slmworks.authoring import reference
 
-    loaded, contract = plugin.load(), catalog.stage_class(plugin.stage)
-    click.echo(f"{plugin.stage} {plugin.name} · {plugin.distribution} {plugin.version}\n")
+    loaded = plugin.load()
+    click.echo(f"{_title(plugin)}\n")
     click.echo(inspect.cleandoc(loaded.__doc__ or "").rstrip())
-    click.echo(f"\nmakes  {output(contract).kind}{f' ({loaded.produces})' if loaded.produces else ''}\nfrom")
-    for port in ports(contract).values():
-        kind = port.kind.kind if port.kind else "any names: paths and URLs"
-        notes = [
-            "ignored" if port.name in loaded.ignores else "",
-            "optional" if port.optional and port.name not in loaded.needs else "",
-            "one or several" if port.many else "",
-            "/".join(loaded.accepts.get(port.name, ())),
-            f"sees only {', '.join(loaded.reads[port.name])}" if port.name in loaded.reads else "",
-        ]
-        click.echo(f"  {port.name}: {kind}{''.join(f' · {note}' for note in notes if note)}")
+    click.echo(f"\nmakes  {reference.makes(plugin)}\nfrom")
+    for name, notes in reference.inputs(plugin):
+        click.echo(f"  {name}: {' · '.join(notes)}")
     click.echo("with" if loaded.model_fields else "with   (no options)")
-    schema = loaded.model_json_schema()
-    for name, option in schema.get("properties", {}).items():
-        _option(name, option, required=name in schema.get("required", []))
+    for option in reference.options(loaded):
+        _option(option)
     click.echo()
 
 
-def _option(name: str, schema: dict[str, Any], *, required: bool) -> None:
-    import json
+def _option(option: "Option") -> None:
     import textwrap
 
-    default = " (required)" if required else f" = {json.dumps(schema.get('default', {}), ensure_ascii=False)}"
-    click.echo(f"  {name}: {_type(schema)}{default}")
-    text = str(schema.get("description", ""))
-    click.echo(textwrap.fill(text, 96, initial_indent="      ", subsequent_indent="      "))
-
-
-def _type(schema: Any) -> str:
-    if not isinstance(schema, dict):
-        return "any"
-    if "anyOf" in schema:
-        return " or ".join(_type(one) for one in schema["anyOf"])
-    if "enum" in schema or "const" in schema:
-        return " | ".join(str(one) for one in schema.get("enum", [schema.get("const")]))
-    if schema.get("type") == "array":
-        return f"list of {_type(schema.get('items', {}))}"
-    if schema.get("type") == "object":
-        return f"mapping to {_type(schema.get('additionalProperties', {}))}"
-    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = "".join(f" {sign} {schema[key]}" for key, sign in bounds.items() if key in schema)
-    return f"{schema.get('type', 'any')}{limits}"
-
-
-def _first(doc: str | None) -> str:
-    return (doc or "").strip().splitlines()[0] if (doc or "").strip() else ""
+    default = " (required)" if option.default is None else f" = {option.default}"
+    click.echo(f"  {option.name}: {option.type}{default}")
+    click.echo(textwrap.fill(option.meaning, 96, initial_indent="      ", subsequent_indent="      "))

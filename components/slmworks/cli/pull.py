@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from slmworks.cli.places import engine_file_option, store_option, the_store
+from slmworks.cli.places import Places, with_places
 
 
 @click.command()
@@ -19,11 +19,8 @@ from slmworks.cli.places import engine_file_option, store_option, the_store
 @click.option(
     "--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is new or empty."
 )
-@engine_file_option
-@store_option
-def pull(
-    name: str, version: int | None, digest: str | None, folder: Path, engine_path: str | None, store_url: str
-) -> None:
+@with_places()
+def pull(name: str, version: int | None, digest: str | None, folder: Path, places: Places) -> None:
     """Bring an approved VERSION of NAME (default: the champion) into a folder, for `slmworks serve --from`.
 
     The approval log is asked and every file that was copied is hashed. What is not approved (any more), or
@@ -33,7 +30,7 @@ def pull(
     from slmworks.registry.pulled import pull as fetch
 
     wanted = _hex(digest)
-    registry = Registry(the_store(store_url, engine_path))
+    registry = Registry(places.store)
     approved, fresh = fetch(registry, name, folder, version=version, model_digest=wanted)
     entry = approved.entry
     what = f"{name} v{entry.version} · model sha256:{entry.model_digest}"

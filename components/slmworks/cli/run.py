@@ -5,15 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slmworks.cli.lowering import planned_for
-from slmworks.cli.places import (
-    chosen_store,
-    engine_file_option,
-    engine_of,
-    same_places,
-    store_option,
-    tracking_option,
-    tracking_uri,
-)
+from slmworks.cli.places import Places, with_places
 
 if TYPE_CHECKING:
     from slmworks.engines.local import Run
@@ -21,9 +13,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe")
-@engine_file_option
-@store_option
-@tracking_option
+@with_places(tracking=True)
 @click.option(
     "--fresh",
     multiple=True,
@@ -31,14 +21,7 @@ if TYPE_CHECKING:
     help="Run this step again though it was done before; repeat for more.",
 )
 @click.option("--cores", type=click.IntRange(min=1), help="Cores to use; default: all of this machine's.")
-def run(
-    recipe: str,
-    engine_path: str | None,
-    store_url: str,
-    tracking: str,
-    fresh: tuple[str, ...],
-    cores: int | None,
-) -> int:
+def run(recipe: str, places: Places, fresh: tuple[str, ...], cores: int | None) -> int:
     """Run a recipe on this machine, up to the approval.
 
     What was done before is not done again. Running it again after Ctrl-C, a crash or an edit goes on
@@ -49,27 +32,25 @@ def run(
     from slmworks.machine.cores import usable_cores
 
     planned = planned_for(recipe, fresh)
-    engine = engine_of(engine_path)
-    store = chosen_store(store_url, engine)
     screen = observer()
     running = Run(
         planned,
-        store,
+        places.store,
         cores or usable_cores(),
         screen,
         frozenset(fresh),
-        tracking_uri(store, tracking or engine.settings.tracking or ""),
-        engine,
+        places.tracking_uri,
+        places.engine,
     )
     try:
         code = running.execute()
     finally:
         screen.close()
-    _summary(running)
+    _summary(running, places)
     return code
 
 
-def _summary(running: "Run") -> None:
+def _summary(running: "Run", places: Places) -> None:
     """The table, the verdict in words, and what to do next."""
     from slmworks.cli.verdict import show_verdicts, show_waiting
 
@@ -82,7 +63,7 @@ def _summary(running: "Run") -> None:
         click.echo(f"slmworks: {place}: {outcome.error}", err=True)
         if outcome.code == 1:
             click.echo(f"log    {running.store.root / 'runs' / running.id / f'{task_id}.log'}", err=True)
-    show_waiting(running.waiting, same_places())
+    show_waiting(running.waiting, places.again())
     if not running.worked:
         click.echo("cached nothing had to be made again")
     elif problem := running.wait_for_lineage(30):

@@ -4,20 +4,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmworks.cli.places import chosen_store, engine_file_option, engine_of, host_option, store_option
+from slmworks.cli.places import Places, with_places
 
 if TYPE_CHECKING:
-    from slmworks.engines.engine_file import EngineFile
     from slmworks.execution.records import RunRecord, TaskRecord
-    from slmworks.store import Store
 
 
 @click.command()
 @click.argument("run", required=False)
-@engine_file_option
-@host_option
-@store_option
-def runs(run: str | None, engine_path: str | None, host: str | None, store_url: str) -> None:
+@with_places(kubeflow=True)
+def runs(run: str | None, places: Places) -> None:
     """List the runs in this store, newest first; or show the tasks of one.
 
     Where --host or the engine file names a Kubeflow, it is asked about the runs there that go on.
@@ -26,10 +22,9 @@ def runs(run: str | None, engine_path: str | None, host: str | None, store_url: 
     from slmworks.contract.errors import BadRequest, did_you_mean
     from slmworks.execution.records import run_ids, run_record, task_records
 
-    engine = engine_of(engine_path)
-    store = chosen_store(store_url, engine)
-    if host or engine.settings.kubeflow.host:
-        _ask(store, engine, host)
+    store = places.store
+    if places.host or places.engine.settings.kubeflow.host:
+        _ask(places)
     found = ((name, run_record(store, name)) for name in run_ids(store))
     records = {name: record for name, record in found if record}
     if run is not None and run not in records:
@@ -53,18 +48,18 @@ def runs(run: str | None, engine_path: str | None, host: str | None, store_url: 
     console().print(table)
 
 
-def _ask(store: "Store", engine: "EngineFile", host: str | None) -> None:
+def _ask(places: Places) -> None:
     """Bring the records of runs on Kubeflow up to date; a server that is down is said, and that is all."""
     from slmworks.contract.errors import SlmworksError
     from slmworks.engines.kubeflow.client import Pipelines
     from slmworks.engines.kubeflow.pipeline import require_kfp
     from slmworks.engines.kubeflow.runs import refresh, unfinished
 
-    if not unfinished(store):
+    if not unfinished(places.store):
         return
     try:
         require_kfp()
-        refresh(store, Pipelines.connect(engine.settings.kubeflow, host))
+        refresh(places.store, Pipelines.connect(places.engine.settings.kubeflow, places.host))
     except SlmworksError as error:
         click.echo(f"slmworks: {error} States of runs on Kubeflow are as of their last word.", err=True)
 

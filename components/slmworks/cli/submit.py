@@ -5,14 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slmworks.cli.lowering import lower, planned_for, say_if_large
-from slmworks.cli.places import (
-    chosen_store,
-    engine_file_option,
-    engine_of,
-    host_option,
-    same_places,
-    store_option,
-)
+from slmworks.cli.places import Places, with_places
 from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -23,9 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe", required=False)
-@engine_file_option
-@host_option
-@store_option
+@with_places(kubeflow=True)
 @click.option(
     "--experiment", default="", help="The experiment that it is listed under; default: the engine file's."
 )
@@ -39,9 +30,7 @@ if TYPE_CHECKING:
 )
 def submit(
     recipe: str | None,
-    engine_path: str | None,
-    host: str | None,
-    store_url: str,
+    places: Places,
     experiment: str,
     fresh: tuple[str, ...],
     schedule: str | None,
@@ -64,23 +53,22 @@ def submit(
     from slmworks.engines.kubeflow.pipeline import require_kfp
 
     require_kfp()
-    settings = engine_of(engine_path)
-    store = chosen_store(store_url, settings, shared=True)
+    store = places.shared_store()
     planned = planned_for(recipe, fresh) if recipe is not None else None
-    pipelines = Pipelines.connect(settings.settings.kubeflow, host)
+    pipelines = Pipelines.connect(places.engine.settings.kubeflow, places.host)
     if planned is None:
         run = submit_after(store, str(after), pipelines, experiment)
-        return follow(store, pipelines, run) if wait else 0
-    compiled = lower(planned, settings, store, frozenset(fresh))
+        return follow(store, pipelines, run, places) if wait else 0
+    compiled = lower(planned, places.engine, store, frozenset(fresh))
     say_if_large(compiled)
     name = planned.recipe.name
     if cron:
         made = pipelines.schedule(name, compiled.first, cron, experiment)
         click.echo(f"{name} · schedule {made} · {cron} (seconds first) · local files as they are now")
-        click.echo(f"ends   slmworks cancel {made}{same_places()}")
+        click.echo(f"ends   slmworks cancel {made}{places.again()}")
         return 0
     run = _start(store, pipelines, compiled, name, experiment)
-    return follow(store, pipelines, run) if wait else 0
+    return follow(store, pipelines, run, places) if wait else 0
 
 
 def _start(store: "Store", pipelines: "Pipelines", compiled: "Compiled", name: str, experiment: str) -> str:
@@ -109,7 +97,7 @@ def submit_after(store: "Store", first: str, pipelines: "Pipelines", experiment:
     return run
 
 
-def follow(store: "Store", pipelines: "Pipelines", run: str) -> int:
+def follow(store: "Store", pipelines: "Pipelines", run: str, places: Places) -> int:
     """Wait for a run's end and tell what its tasks do; returns the exit code."""
     from slmworks.cli.verdict import show_verdicts, show_waiting
     from slmworks.cli.watch import watch
@@ -119,14 +107,14 @@ def follow(store: "Store", pipelines: "Pipelines", run: str) -> int:
     try:
         state = watch(store, pipelines, run)
     except KeyboardInterrupt:
-        click.echo(f"\nstill running; stop it:  slmworks cancel {run}{same_places()}", err=True)
+        click.echo(f"\nstill running; stop it:  slmworks cancel {run}{places.again()}", err=True)
         return 130
     known = run_record(store, run)
     if known is not None and known.ended is None:  # its last task could not say so
         end(store, known, state.state)
         known = run_record(store, run)
     show_verdicts(store, run, {task.task: task.manifest for task in task_records(store, run)})
-    show_waiting(known.waiting if known else None, same_places())
+    show_waiting(known.waiting if known else None, places.again())
     if state.state == "SUCCEEDED":
         return 99 if known and known.state == "refused" else 0
     words = {"FAILED": "failed", "CANCELED": "was cancelled"}.get(state.state, state.state.lower())

@@ -1,4 +1,4 @@
-"""What a gate decided, as a person sees it: the table, the sentence and the page."""
+"""Output of a gate's verdict in a terminal: the table, the sentence and the page."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

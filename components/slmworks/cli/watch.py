@@ -67,9 +67,9 @@ def _tell(store: "Store", run: str, names: dict[str, str], state: "RunState", to
 
 
 def _record(store: "Store", run: str, task: str) -> "TaskRecord | None":
-    from slmworks.execution.records import TaskRecord
+    from slmworks.execution.records import task_record
 
-    return TaskRecord.read(store, f"runs/{run}/{task}.json")
+    return task_record(store, run, task)
 
 
 def _words(record: "TaskRecord | None", state: str) -> str:

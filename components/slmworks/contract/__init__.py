@@ -1,1 +1,1 @@
-"""What a plugin author may rely on: artifacts, manifests, stages, options, errors."""
+"""Contracts for plugin authors: artifacts, manifests, stages, options, model tasks, runtimes, errors."""

@@ -1,10 +1,9 @@
-"""The nouns: what travels between steps.
+"""Artifacts: the folders that steps hand to each other.
 
-An artifact is a folder. Beside what a plugin wrote it holds `slmworks.json`, which says what kind of
-thing it is, in which format, what it is *about* (`meta`) and which other artifacts it speaks of
-(`refs`, by digest). That file is part of the bytes, so two models with equal scores still have
-different reports. Numbers for people (`summary`) and how the thing came about (`producer`) live in
-the manifest only: they may differ between two runs that made the same bytes.
+Beside a plugin's files an artifact holds `slmworks.json`, its header: kind, format, metadata (`meta`) and
+references to other artifacts (`refs`, by digest). The header is part of the bytes, so two models with equal
+scores still have different reports. Numbers for people (`summary`) and the origin (`producer`) are in the
+manifest only: they may differ between two runs that made the same bytes.
 
 This module moves no bytes and knows no store.
 """
@@ -19,7 +18,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import File, scan
 
 HEADER = "slmworks.json"
-"""The file in every artifact's folder that says what the folder is."""
+"""Name of the header file in every artifact's folder."""
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".msgpack")
 """Endings under which model weights are stored as pickles (or formats that can run code)."""
@@ -27,16 +26,16 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A folder with a meaning. A plugin gets these through its ports and returns one."""
+    """A folder with a header. A plugin gets artifacts through its ports and returns one."""
 
     kind: ClassVar[str] = "Artifact"
     path: Path
-    """Folder on this machine. What comes in through a port must not be written to."""
+    """Folder on this machine; that of an input is read-only."""
     format: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
-    """What the artifact is about; JSON values; becomes part of its bytes."""
+    """Metadata as JSON values; part of its bytes."""
     refs: Mapping[str, str] = field(default_factory=dict)
-    """Role -> digest of another artifact that this one speaks of; becomes part of its bytes."""
+    """Role -> digest of another artifact that this one refers to; part of its bytes."""
     summary: Mapping[str, Any] = field(default_factory=dict)
     """Numbers for people; not part of the bytes."""
     digest: str = ""
@@ -56,7 +55,7 @@ class Artifact:
 
     @classmethod
     def open(cls, folder: Path, *, digest: str = "") -> "Artifact":
-        """Read a sealed folder as what its header says it is."""
+        """A sealed folder as the artifact that its header names; BadRequest without a valid header."""
         try:
             header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
             noun = KINDS[header["kind"]]
@@ -93,20 +92,19 @@ class Files(Artifact):
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(Artifact):
-    """Rows of text: one `<split>.parquet` a split, `card.json` with counts and statistics.
+    """Rows: one `<split>.parquet` a split, `card.json` with counts and statistics.
 
-    Columns of a labelled split: `id` (string), `text` (string), `label` (string), `source` (string).
-    The split `transfer` holds unlabelled text (its `label` is null). `meta["labels"]` lists the labels in
-    the order of a model's outputs.
+    Columns: `id`, `source` (strings), and the inputs and targets of its model task (`meta["task"]`). The
+    split `transfer` holds unlabelled rows (their targets are null).
     """
 
     kind: ClassVar[str] = "Dataset"
     format: str = "parquet"
 
     @property
-    def labels(self) -> list[str]:
-        """The labels, in the order of a model's outputs."""
-        return list(self.meta.get("labels", []))
+    def model_task(self) -> str:
+        """Model task in its header."""
+        return str(self.meta.get("task", ""))
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -130,32 +128,32 @@ class Dataset(Artifact):
         table = pq.ParquetFile(self.file(split)).read(list(names))  # `read_table` would import pandas
         return [table.column(name).to_pylist() for name in names]
 
+    def rows(self, split: str, *names: str) -> list[dict[str, Any]]:
+        """The named columns of a split, row by row."""
+        columns = self.columns(split, *names)
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Artifact):
     """A model that can be loaded without running anyone's code.
 
     Formats: `hf` (Hugging Face folder with safetensors and tokenizer.json) and `onnx` (`model.onnx`,
-    `tokenizer.json`). `meta` of a classifier: `task` = "classification", `labels` (in the order of the
-    logits), `max_length` (tokens), `parameters` (count).
+    `tokenizer.json`). `meta`: `task` (its model task, as headers name it), `max_length` (tokens),
+    `parameters` (count), and the keys that its model task shares between model and data.
     """
 
     kind: ClassVar[str] = "Model"
     format: str = "hf"
 
     @property
-    def task(self) -> str:
-        """What it was trained for: `classification`, or empty for a bare encoder or decoder."""
+    def model_task(self) -> str:
+        """Model task in its header; empty for a bare encoder or decoder."""
         return str(self.meta.get("task", ""))
-
-    @property
-    def labels(self) -> list[str]:
-        """The labels of a classifier, in the order of its logits; empty for other models."""
-        return list(self.meta.get("labels", []))
 
     @classmethod
     def from_files(cls, files: Files) -> "Model":
-        """See the one Hugging Face folder in fetched files as a Model. Pickled weights are refused."""
+        """The one Hugging Face folder in fetched files as a Model; BadRequest for pickled weights."""
         configs = sorted(files.path.rglob("config.json"), key=lambda path: (len(path.parts), path))
         if not configs:
             raise BadRequest(
@@ -181,7 +179,7 @@ class Model(Artifact):
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Artifact):
-    """What was measured of one model: `report.json`, and `predictions.parquet` where rows were judged.
+    """Measurements of one model: `report.json`, and `predictions.parquet` where rows were judged.
 
     `refs["model"]` is the model it is about, `refs["data"]` the data it was measured on,
     `refs["baseline"]` the Report (not the model) it was compared with.
@@ -197,14 +195,14 @@ class Report(Artifact):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict(Artifact):
-    """What a gate decided: `verdict.json`. `meta["passed"]`; `refs["model"]` is the chosen model."""
+    """A gate's decision: `verdict.json`, `meta["passed"]`; `refs["model"]` is the chosen model."""
 
     kind: ClassVar[str] = "Verdict"
     format: str = "json"
 
     @property
     def passed(self) -> bool:
-        """Whether the gate let a candidate through."""
+        """True if the gate accepted a candidate."""
         return bool(self.meta.get("passed"))
 
     def read(self) -> dict[str, Any]:
@@ -226,7 +224,7 @@ class Release(Artifact):
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment(Artifact):
-    """A record of where a release answers: `deployment.json`. `refs["release"]`."""
+    """The record of a deployed release: `deployment.json`, `refs["release"]`."""
 
     kind: ClassVar[str] = "Deployment"
     format: str = "json"

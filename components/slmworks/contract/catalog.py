@@ -1,4 +1,4 @@
-"""Which plugins there are. Found by entry point (`slmworks.<stage>`), imported only when asked for."""
+"""Installed plugins, model tasks and runtimes: found by entry point, imported only when asked for."""
 
 import importlib
 import inspect
@@ -6,16 +6,25 @@ import traceback
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
 from slmworks.contract.stage import Stage, ports
+
+if TYPE_CHECKING:
+    from slmworks.contract.model_task import ModelTask
 
 STAGES = (
     "fetch", "curate", "finetune", "distill", "align", "prune", "factorize",
     "quantize", "export", "evaluate", "gate", "register", "approve", "deploy",
 )  # fmt: skip
 """Every stage, in the order in which a line usually has them."""
+CORE = "slmworks"
+"""The distribution that every environment has."""
+
+
+CORE = "slmworks"
+"""The distribution of the core, whose own plugins run where the model task that they measure is at home."""
 
 
 class BrokenPlugin(SlmworksError):
@@ -54,9 +63,14 @@ def stage_class(stage: str) -> type[Stage]:
     return found
 
 
+def traits(stage: str) -> type[Stage]:
+    """The traits of a stage that a record names; the root's for a stage that this version doesn't know."""
+    return stage_class(stage) if stage in STAGES else Stage
+
+
 @cache
 def _installed() -> Any:
-    """Every entry point there is: one walk over what is installed, which takes longer than all the rest."""
+    """Every installed entry point. Cached: the walk takes longer than everything else here."""
     return entry_points()
 
 
@@ -111,6 +125,112 @@ def _check_contract(found: type[Stage], contract: type[Stage], entry: Plugin) ->
     wanted = inspect.signature(contract.run).parameters  # type: ignore[attr-defined]
     if inspect.isabstract(found) or set(inspect.signature(found.run).parameters) != set(wanted):  # type: ignore[attr-defined]
         raise BrokenPlugin(f"{where}: needs a run() with the parameters {', '.join(wanted)}.")
+    for name in sorted(set(found.model_fields) & contract.__class_vars__):
+        raise BrokenPlugin(
+            f"{where}: its field '{name}' is an option and hides the trait of that name, which stays "
+            f"{getattr(contract, name)!r}; write `{name}: ClassVar = …`."
+        )
     named = {*found.reads, *found.ignores, *found.accepts, *found.needs}
     for port in sorted(named - set(ports(contract))):
         raise BrokenPlugin(f"{where}: names a port '{port}'. {did_you_mean(port, ports(contract))}")
+
+
+# --- model tasks and runtimes --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A model task's or a runtime's entry point."""
+
+    entry: EntryPoint
+
+    @property
+    def distribution(self) -> str:
+        """Name of the distribution that brought it."""
+        return self.entry.dist.name if self.entry.dist else "unknown"
+
+    @property
+    def module(self) -> str:
+        """Name of its module; nothing is imported."""
+        return self.entry.module
+
+    def load(self) -> Any:
+        """The class; ModuleNotFoundError where a library of its own is missing."""
+        return self.entry.load()
+
+
+@cache
+def model_tasks() -> dict[str, Offered]:
+    """Name -> model task. A second name for the same class is what artifacts' headers call it."""
+    return _offered("slmworks.model_task")
+
+
+@cache
+def model_task(name: str) -> "ModelTask":
+    """A model task by its name or by what headers call it; BadRequest offers the nearest."""
+    known = model_tasks()
+    if name not in known:
+        raise BadRequest(f"no such model task '{name}'. {did_you_mean(name, known)}")
+    found: ModelTask = known[name].load()()
+    return found
+
+
+def canonical(name: str) -> str:
+    """A model task's own name, whatever a header calls it; an unknown name as it is."""
+    return model_task(name).name if name in model_tasks() else name
+
+
+@cache
+def runtimes(name: str) -> dict[str, Offered]:
+    """Format -> runtime of one model task, by its name."""
+    found = _offered("slmworks.runtime")
+    return {
+        key.rpartition(".")[2]: offered for key, offered in found.items() if key.rpartition(".")[0] == name
+    }
+
+
+@cache
+def architectures() -> dict[str, Offered]:
+    """Name -> function that registers a network's classes with transformers."""
+    return _offered("slmworks.architecture")
+
+
+@cache
+def commands() -> dict[str, Offered]:
+    """Name -> command of `slmworks` that a plugin family brings."""
+    return _offered("slmworks.command")
+
+
+def runtime_family(name: str, own: str) -> str:
+    """The distribution in whose environment a plugin of the distribution `own` runs a model task's models.
+
+    Every environment has the core's plugins, so those run in one that brings a runtime: it has its library
+    and the core's. Other plugins run in their own. Empty `name`: models of any model task.
+    """
+    if own != CORE:
+        return own
+    bring = [
+        offered.distribution
+        for key, offered in _offered("slmworks.runtime").items()
+        if not name or key.rpartition(".")[0] == name
+    ]
+    others = [one for one in bring if one != own]
+    return max(sorted(set(others)), key=others.count, default=own)
+
+
+def measure_family(name: str, own: str) -> str:
+    """The distribution in whose environment a model task's measures can be computed; `own` where unknown."""
+    known = model_tasks()
+    return known[name].distribution if name in known else own
+
+
+def _offered(group: str) -> dict[str, Offered]:
+    found: dict[str, Offered] = {}
+    for entry in _installed().select(group=group):
+        twin = found.setdefault(entry.name, Offered(entry))
+        if twin.entry.value != entry.value:
+            raise BrokenPlugin(
+                f"'{entry.name}' ({group}) is offered by two distributions, {twin.distribution} and "
+                f"{Offered(entry).distribution}; uninstall one of them."
+            )
+    return dict(sorted(found.items()))

@@ -1,7 +1,7 @@
-"""The strings under a class's fields as descriptions in its JSON schema, read when a schema is asked for.
+"""Descriptions in JSON schemas from the strings under a class's fields, read only when a schema is built.
 
-pydantic's own `use_attribute_docstrings` reads them when a class is made. That took a third of the time in
-which a scheduler parses a DAG, and nobody reads them there.
+pydantic's own `use_attribute_docstrings` reads them when a class is defined: a third of the time in which a
+scheduler parses a DAG, where no schema is needed.
 """
 
 import ast
@@ -45,7 +45,7 @@ def docstrings(found: type) -> dict[str, str]:
 
 
 def _body(found: type) -> list[Any]:
-    """The statements of a class of ours or of a plugin; what it is derived from ends at pydantic."""
+    """Statements of a class body, as AST; none for a class of pydantic or of Python itself."""
     if found.__module__ in ("abc", "builtins") or found.__module__.startswith("pydantic"):
         return []
     within: list[Any] = _statements(found.__module__)

@@ -1,7 +1,6 @@
-"""Every error that a person is meant to read.
+"""Errors for people: one line with place, problem and way out.
 
-Each says where, what, and the way out, in one line. The exit code belongs to the error, so that a
-terminal, a pod and a scheduler all agree on what happened.
+The exit code belongs to the error, so a terminal, a pod and a scheduler agree on the outcome.
 """
 
 import difflib
@@ -17,7 +16,7 @@ class SlmworksError(Exception):
 
 
 class BadRequest(SlmworksError):
-    """What was asked for cannot be done: nothing was started and nothing was written."""
+    """A request that cannot be carried out: nothing was started and nothing was written."""
 
     exit_code: ClassVar[int] = 2
 
@@ -38,6 +37,12 @@ def exit_of(error: SlmworksError | OSError | KeyboardInterrupt) -> tuple[str, in
         code = 2 if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else 1
         return f"slmworks: {error.filename or 'system'}: {error.strerror or error}", code
     return "\nslmworks: stopped. What was finished is kept; run it again to go on from there.", 130
+
+
+def first_line(said: object) -> str:
+    """The first line of a text or an error's message; the error's class where that is empty."""
+    lines = str(said).strip().splitlines()
+    return lines[0] if lines else type(said).__name__ if isinstance(said, BaseException) else ""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

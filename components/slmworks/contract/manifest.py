@@ -1,4 +1,4 @@
-"""The small document that stands for an artifact: its files by digest, and what is said of them.
+"""An artifact's manifest: its files with digests, plus metadata.
 
 Engines move manifests; the bytes stay in the store.
 """
@@ -66,7 +66,7 @@ def scan(folder: Path) -> tuple[File, ...]:
 
 
 class Manifest(BaseModel):
-    """A small JSON document that stands for an artifact. Engines move these, never models."""
+    """An artifact's files with digests, and its metadata. Engines move these, never models."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,11 +75,11 @@ class Manifest(BaseModel):
     format: str
     """How the bytes are laid out: `parquet`, `hf`, `onnx`, `json`, …"""
     digest: Sha256 | Literal[""]
-    """Tree digest of the artifact's folder; empty for what is absent."""
+    """Tree digest of the artifact's folder; empty for a manifest without files."""
     files: tuple[File, ...]
-    """What the folder holds."""
+    """Files of the folder."""
     meta: dict[str, Any] = {}
-    """What the artifact is about (also in its bytes)."""
+    """Metadata that is part of the artifact's bytes."""
     refs: dict[str, str] = {}
     """Role -> digest of another artifact (also in its bytes)."""
     summary: dict[str, Any] = {}
@@ -88,8 +88,8 @@ class Manifest(BaseModel):
     """Identity of the task that made it."""
     producer: dict[str, Any] = {}
     """Stage, plugin, distribution, version, code digest and options of the task that made it."""
-    inputs: dict[str, Any] = {}
-    """Port -> digest, or list of digests, of what the task read."""
+    inputs: dict[str, tuple[str, ...]] = {}
+    """Port -> digests of the task's inputs."""
     shared: dict[str, str] = {}
     """Name -> digest of intermediate results that the task shared with others."""
     created: str = ""
@@ -97,11 +97,11 @@ class Manifest(BaseModel):
     seconds: float = 0.0
     """How long the task took."""
     absent: str = ""
-    """Why there is nothing (no champion yet), in words; then there are no files either."""
+    """Reason for a manifest without files: `reviews has no champion yet`."""
 
     @classmethod
     def nothing(cls, kind: str, why: str) -> Self:
-        """Stand for an artifact that there is no occasion to make."""
+        """A manifest without files, with the reason."""
         return cls(kind=kind, format="", digest="", files=(), absent=why)
 
     @property

@@ -1,100 +1,151 @@
-"""Runtimes: load a model's folder and predict, the same way for evaluation, serving and releases.
+"""Runtimes: load a model's folder and answer rows, the same way for evaluation, serving and releases.
 
-What is measured is what ships, so nobody else opens a `model.onnx`. One classifier a shipped format;
-a runtime is deliberately not a place for business rules such as thresholds or abstaining.
+A runtime is a pair (model task, format), found by entry point (`slmworks.runtime`, `<model task>.<format>`):
+it belongs to the distribution that brings its library. What is measured is what ships: nobody else opens a
+model's files. A runtime is deliberately no place for business rules such as thresholds or abstaining.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import Answer, ModelTask, Row
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Classifier", "Runtime", "open_runtime"]
+__all__ = ["Network", "Outputs", "Runtime", "answer_all", "length_batches", "open_runtime", "outputs_all"]
+
+T = TypeVar("T")
 
 
-class Classifier(Protocol):
-    """What a format's loader gives."""
+class Runtime(Protocol):
+    """A loaded model."""
 
-    labels: list[str]
-    """The labels, in the order of the logits."""
+    packages: ClassVar[tuple[str, ...]]
+    """Distributions that it needs; a release pins them."""
+    stands_alone: ClassVar[bool]
+    """Its module needs nothing of slmworks but modules of `slmworks.model_tasks` that need nothing either,
+    and `cls(folder)` loads a model: releases and edge bundles carry a copy of the source."""
+
+    @classmethod
+    def open(cls, model: Model, *, threads: int) -> Self:
+        """Load the model to compute with `threads` threads."""
+
+    def answer(self, rows: Sequence[Row]) -> list[Answer]:
+        """Answer rows (of the model task's inputs) as one batch, as the caller composed it."""
+
+
+@runtime_checkable
+class Outputs(Runtime, Protocol):
+    """A runtime that gives what its network computes before it is an answer, to distil from or compare."""
+
+    def outputs(self, rows: Sequence[Row]) -> "np.ndarray[Any, Any]":
+        """The network's output for one batch (logits, an embedding), float32 [rows, width]."""
+
+
+@runtime_checkable
+class Network(Runtime, Protocol):
+    """A runtime around a torch network, for those who transform it or write it as a graph."""
+
+    module: Any
+    """The network that holds the weights."""
+    tokenizer: Any
+    """Cuts and pads as the model was trained."""
     max_length: int
-    """Tokens after which a text is cut."""
+    """Tokens after which a text is cut, special tokens included."""
+    output: ClassVar[str]
+    """Name of the graph's output: `logits`, `embedding`."""
 
-    def logits(self, texts: Sequence[str]) -> "np.ndarray[Any, Any]":
-        """Compute all texts as one batch; returns float32 [texts, labels]."""
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """A loaded classifier and how to call it."""
-
-    classifier: Classifier
-
-    @property
-    def labels(self) -> list[str]:
-        """The labels, in the order of the logits."""
-        return self.classifier.labels
-
-    @property
-    def max_length(self) -> int:
-        """Tokens after which a text is cut, special tokens included."""
-        return self.classifier.max_length
-
-    def logits(self, texts: Sequence[str]) -> "np.ndarray[Any, Any]":
-        """Compute all texts as one batch, as the caller composed it; returns float32 [texts, labels]."""
-        return self.classifier.logits(texts)
-
-    def predict(self, texts: Sequence[str], batch_size: int = 32) -> "np.ndarray[Any, Any]":
-        """Compute any number of texts, those of similar length together.
-
-        Returns float32 logits [texts, labels] in the order of `texts`.
-        """
-        from slmworks.model_tasks.text_classification.onnx import in_batches
-
-        return in_batches(self.logits, texts, batch_size, len(self.labels))
+    def graph(self) -> Any:
+        """A torch module `(input_ids, attention_mask) -> output [batch, width]`; `module` is its `model`."""
 
 
-def open_runtime(model: Model, *, threads: int) -> Runtime:
-    """Load a classifier to compute with `threads` threads.
+def open_runtime(model: Model, *, threads: int, model_task: str = "") -> Runtime:
+    """Load a model to compute with `threads` threads; `model_task`: what a bare pretrained one is used for.
 
-    Raises BadRequest for a model that is no classifier, an unknown format or a missing library.
+    Raises BadRequest for a model that cannot do it, an unknown format or a missing library.
     """
-    if model.task != "classification":
-        what = f"a model for '{model.task}'" if model.task else "a model without a task"
-        raise BadRequest(f"{what} cannot classify; fine-tune it as a classifier first.")
-    if model.format not in _OPENERS:
-        known = ", ".join(sorted(_OPENERS))
+    named = model.model_task or model_task
+    if not named:
         raise BadRequest(
-            f"no runtime loads models of format '{model.format}' (known: {known}); export the model first."
+            "a model without a task cannot answer; fine-tune it first (a step with stage: finetune)."
         )
-    opener, extra = _OPENERS[model.format]
+    task = catalog.model_task(named)
+    if not model.model_task and not task.pretrained:
+        raise BadRequest(
+            f"a pretrained model without a task cannot do {task.name}; fine-tune it first (stage: finetune)."
+        )
+    known = catalog.runtimes(task.name)
+    if model.format not in known:
+        raise BadRequest(
+            f"no runtime loads {task.name} models of format '{model.format}' "
+            f"(known: {', '.join(known) or 'none'}); export the model first."
+        )
+    found = known[model.format]
     try:
-        return Runtime(opener(model, threads))
+        opened: Runtime = found.load().open(model, threads=threads)
     except ModuleNotFoundError as error:
         raise BadRequest(
-            f"running a model of format '{model.format}' needs {error.name}: pip install '{extra}'"
+            f"running a {task.name} model of format '{model.format}' needs {error.name}: "
+            f"pip install '{found.distribution}[run]'"
         ) from error
+    return opened
 
 
-def _open_onnx(model: Model, threads: int) -> Classifier:
-    from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
-
-    return OnnxClassifier(model.path, threads)
-
-
-def _open_hf(model: Model, threads: int) -> Classifier:
-    from slmworks.model_tasks.text_classification.hf import HfClassifier
-
-    return HfClassifier(model.path, model.labels, int(model.meta["max_length"]), threads)
+def inputs_of(task: ModelTask, rows: Sequence[Row]) -> list[Row]:
+    """The rows with the model task's inputs only: a model never sees the truth."""
+    return [{name: row[name] for name in task.inputs} for row in rows]
 
 
-_OPENERS: Mapping[str, tuple[Callable[[Model, int], Classifier], str]] = {
-    "hf": (_open_hf, "slmworks-torch[run]"),
-    "onnx": (_open_onnx, "slmworks[run]"),
-}
-"""Format -> how to open it, and what to install for it."""
+def length_batches(
+    lengths: Sequence[int], batch_size: int, *, longest_first: bool = False
+) -> Iterator[list[int]]:
+    """Numbers of rows in batches of similar length, so that little is padding; `lengths` [rows]."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=longest_first)
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def length(row: Row) -> int:
+    """Characters of all the text in a row, in lists and mappings too."""
+    return sum(map(_characters, row.values()))
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return length(value)
+    return sum(map(_characters, value)) if isinstance(value, (list, tuple)) else 0
+
+
+def answer_all(runtime: Runtime, rows: Sequence[Row], batch_size: int = 32) -> list[Answer]:
+    """Answer any number of rows, those of similar length together; in the order of `rows`."""
+    return in_batches(runtime.answer, rows, batch_size)
+
+
+def outputs_all(runtime: Outputs, rows: Sequence[Row], batch_size: int = 32) -> "np.ndarray[Any, Any]":
+    """The network's outputs for any number of rows, float32 [rows, width], in the order of `rows`."""
+    import numpy as np
+
+    if not rows:
+        return runtime.outputs([])
+    return np.stack(in_batches(lambda batch: list(runtime.outputs(batch)), rows, batch_size))
+
+
+def in_batches(
+    work: Callable[[Sequence[Row]], Sequence[T]],
+    rows: Sequence[Row],
+    batch_size: int,
+    *,
+    tell: Callable[[int], None] = lambda _done: None,
+) -> list[T]:
+    """Call `work` on batches of rows of similar length; `tell(done)` after each. In the order of `rows`."""
+    found: dict[int, T] = {}
+    for numbers in length_batches(list(map(length, rows)), batch_size):
+        found.update(zip(numbers, work([rows[number] for number in numbers]), strict=True))
+        tell(len(found))
+    return [found[number] for number in range(len(rows))]

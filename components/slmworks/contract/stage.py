@@ -1,8 +1,9 @@
-"""The contract of a step: typed ports on the stage, validated options on the plugin.
+"""The contract of a step: typed ports and traits on the stage, validated options on the plugin.
 
 A *stage* (Finetune, Distill, …) is an abstract class whose `run` declares ports: its keyword-only
 parameters. Their types say the kind of artifact, `| None` makes one optional, `Sequence[...]` joins a
-fan-out, the return type is the one output. A *plugin* subclasses a stage; its fields are its options.
+fan-out, the return type is the one output. A *plugin* subclasses a stage; its fields are its options, its
+class attributes are traits.
 
 Nothing in here knows a recipe, a store or an orchestrator.
 """
@@ -22,14 +23,16 @@ from pydantic import ConfigDict
 from slmworks.contract.artifact import Artifact, Files
 from slmworks.contract.documented import Documented
 
-if typing.TYPE_CHECKING:
-    from slmworks.registry.log import Registry
-
 A = TypeVar("A", bound=Artifact)
 
 
 class Stage(Documented, ABC):
-    """Root of all stages. Subclasses declare `run(self, *, <ports>, task: Task) -> <Artifact>`."""
+    """Root of all stages. Subclasses declare `run(self, *, <ports>, task: Task) -> <Artifact>`.
+
+    Traits are class attributes (`ClassVar`), in three groups: what it takes, what it makes, how it runs.
+    Planner, engines, lineage and command line ask them and name no stage. Those marked *stage* hold for every
+    plugin of a stage and are set there; the others are the plugin's.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -38,36 +41,61 @@ class Stage(Documented, ABC):
         allow_inf_nan=False,
     )
 
-    default: ClassVar[str | None] = None
-    """On a stage: the plugin that is meant when a recipe doesn't say `uses`."""
+    # --- takes -------------------------------------------------------------------------------------
+
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """Dataset port -> the splits this plugin reads. Only those are handed over and count in its identity."""
+    """Dataset port -> the splits it reads: only those are handed over, and count in its identity."""
     ignores: ClassVar[frozenset[str]] = frozenset()
-    """Ports this plugin has no use for: not handed over, not part of its identity."""
-    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """Port -> the formats this plugin can take; a port that isn't named takes any."""
-    produces: ClassVar[str] = ""
-    """Format of what it makes; empty: the format of its model input."""
-    tasks: ClassVar[tuple[str, ...]] = ()
-    """Model tasks it works for (`classification`, …); empty: any."""
-    makes_task: ClassVar[str] = ""
-    """Model task of what it makes; empty: the task of its model input."""
+    """Optional ports that this plugin has no use for: not handed over, not part of its identity."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """Optional ports of the stage that this plugin cannot do without (`calibration`, …)."""
+    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Model port -> the formats that this plugin can take; a port that isn't named takes any."""
+    model_tasks: ClassVar[tuple[str, ...]] = ()
+    """Model tasks it works for (`text-classification`, …); empty: any."""
+
+    # --- makes -------------------------------------------------------------------------------------
+
+    produces: ClassVar[str] = ""
+    """Format of the model it makes; empty: the format of its model input."""
+    makes_model_task: ClassVar[str] = ""
+    """Model task of its result; empty: that of its model input."""
     deterministic: ClassVar[bool] = False
     """Same inputs and options give the same bytes on any machine."""
+    relations: ClassVar[Mapping[str, str]] = {}
+    """*Stage*: port -> relation of the result to that input, for the lineage (`distilled-from`)."""
+    decides: ClassVar[bool] = False
+    """*Stage*: makes a Verdict; if it refuses, the steps behind it do not run (gate)."""
+    registers: ClassVar[bool] = False
+    """*Stage*: enters a Release in the registry as a candidate (register)."""
+
+    # --- runs --------------------------------------------------------------------------------------
+
+    default: ClassVar[str | None] = None
+    """*Stage*: its plugin in a recipe without `uses`."""
+    once: ClassVar[bool] = False
+    """*Stage*: acts on the world, so a sweep that reaches it is refused (register, approve, deploy)."""
+    barrier: ClassVar[bool] = False
+    """*Stage*: it and the steps behind it run only after a person has approved its release (approve)."""
     cacheable: ClassVar[bool] = True
     """May be skipped when the same task was done before."""
-    exclusive: ClassVar[bool] = False
-    """Nothing else may run beside it (it measures time or memory)."""
-    light: ClassVar[bool] = False
-    """Needs no thread budget of its own: runs beside anything."""
+    runs_models: ClassVar[bool] = False
+    """Computes with models through their runtimes, or with a model task's measures: their code belongs to its
+    identity, and it runs where the runtimes are installed."""
+    runs_in: ClassVar[str] = ""
+    """The distribution whose environment it runs in, if not the plugin's own (torch, to run a teacher)."""
+    depends_on: ClassVar[tuple[str, ...]] = ()
+    """Further parts of its identity: a package (by its version), `cpu` (model name), `threads`."""
     max_threads: ClassVar[int | None] = None
     """The most threads it can put to use; None: as many as there are."""
-    runs_in: ClassVar[str] = ""
-    """Distribution whose environment it needs, where that isn't its own's (torch, to run a teacher)."""
-    depends_on: ClassVar[tuple[str, ...]] = ()
-    """What else belongs to its identity: a package (its version), `cpu` (model name), `threads`."""
+    light: ClassVar[bool] = False
+    """Needs no thread budget of its own: runs beside anything."""
+    exclusive: ClassVar[bool] = False
+    """Nothing else may run beside it (it measures time or memory)."""
+
+    def made_for(self) -> str:
+        """Model task of this plugin's result with its options; empty: that of its model input."""
+        return self.makes_model_task
 
 
 @dataclass(frozen=True)
@@ -84,22 +112,28 @@ class Port:
 
 @cache
 def ports(stage: type[Stage]) -> Mapping[str, Port]:
-    """The ports of a stage or plugin, read from the type hints of its `run`."""
-    hints = _hints(stage)
+    """The ports of a stage or plugin, read from the type hints of the stage's abstract `run`."""
+    hints = typing.get_type_hints(_abstract_run(stage))
     return {name: _port(name, hint) for name, hint in hints.items() if name not in ("task", "return")}
 
 
 @cache
+def task_class(stage: type[Stage]) -> type["Task"]:
+    """The class of `task` that a stage's abstract `run` asks for: `Task`, or one that knows more."""
+    found: type[Task] = typing.get_type_hints(_abstract_run(stage))["task"]
+    return found
+
+
+@cache
 def output(stage: type[Stage]) -> type[Artifact]:
-    """The kind of artifact that a stage or plugin makes; the usual one, where a stage allows others."""
-    hint = _hints(stage)["return"]
+    """The kind of artifact that a stage or plugin makes; the first one, if a stage allows several."""
+    hint = typing.get_type_hints(stage.run)["return"]  # type: ignore[attr-defined]
     return typing.cast("type[Artifact]", next(iter(typing.get_args(hint)), hint))
 
 
-def _hints(stage: type[Stage]) -> dict[str, Any]:
-    from slmworks.fetch import Source
-
-    return typing.get_type_hints(stage.run, localns={"Source": Source})  # type: ignore[attr-defined]
+def _abstract_run(stage: type[Stage]) -> Any:
+    """The `run` nearest to the root: the one that declares the ports."""
+    return next(vars(one)["run"] for one in reversed(stage.__mro__) if "run" in vars(one))
 
 
 def _port(name: str, hint: Any) -> Port:
@@ -120,7 +154,7 @@ Emit = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A plugin's small window on the task it is running. Knows no MLflow, Kubeflow or Airflow."""
+    """Folders, budgets and events of a running task, for its plugin. Knows no engine and no MLflow."""
 
     output: Path
     """Empty folder to fill; return an artifact whose `path` it is."""
@@ -131,15 +165,16 @@ class Task:
     seed: int = 0
     """Seed for every random choice."""
     emit: Emit = lambda _event: None
-    """Where events go; use `progress`, `log` and `say`."""
+    """Takes the task's events; use `progress`, `log` and `say`."""
     resolve: Callable[[str], Artifact] | None = None
+    """From a digest to the artifact in the store; use `fetch` and `open`."""
     share_with: "ShareWith | None" = None
-    open_registry: "Callable[[], Registry] | None" = None
+    """Finds or keeps an intermediate result in the store; use `share`."""
 
     def progress(
         self, done: float, total: float | None = None, *, unit: str = "rows", note: str = ""
     ) -> None:
-        """Say how far the work is: `done` of `total` units; `note` names the part (`epoch 2/3`)."""
+        """Report progress: `done` of `total` units; `note` names the part (`epoch 2/3`)."""
         self.emit({"event": "progress", "done": done, "total": total, "unit": unit, "note": note})
 
     def log(self, step: int, **metrics: float) -> None:
@@ -147,7 +182,7 @@ class Task:
         self.emit({"event": "metrics", "step": step, "metrics": metrics})
 
     def say(self, line: str) -> None:
-        """One line for people."""
+        """Print one line for people."""
         self.emit({"event": "line", "line": line})
 
     def fetch(self, artifact: Artifact, role: str, kind: type[A]) -> A:
@@ -176,8 +211,8 @@ class Task:
         """An intermediate result that other tasks can use too (a teacher's logits).
 
         `build(folder)` fills an empty folder; it is called only if no task with the same name, `inputs` (by
-        digest), `options` and code (of the module that defines `build`) has done so before. What it depends
-        on must be in those.
+        digest), `options` and code (of the module that defines `build`) has done so before. Everything that
+        the result depends on must be among those.
         """
         if self.share_with is not None:
             return self.share_with(name, inputs, options, build)
@@ -185,13 +220,6 @@ class Task:
         folder.mkdir(parents=True, exist_ok=True)
         build(folder)
         return Files(path=folder)
-
-    @property
-    def registry(self) -> "Registry":
-        """The registry of the store this task commits to (for register, approve and deploy)."""
-        if self.open_registry is None:
-            raise LookupError("this task was started without a registry")
-        return self.open_registry()
 
 
 ShareWith = Callable[

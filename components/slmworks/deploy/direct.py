@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 from slmworks.contract.artifact import Artifact, Deployment, Release
 from slmworks.contract.catalog import plugin
 from slmworks.contract.options import configure
-from slmworks.contract.stage import Emit, Task
+from slmworks.contract.stage import Emit
 from slmworks.deploy import Deploy
 from slmworks.machine.locks import scratch_folder
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
+from slmworks.registry.task import ReleaseTask
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -36,6 +37,6 @@ def deploy(store: "Store", name: str, version: int | None, by: Deploy, emit: Emi
         folders = [scratch / name for name in ("output", "work")]
         for folder in folders:
             folder.mkdir()
-        task = Task(output=folders[0], scratch=folders[1], emit=emit, open_registry=lambda: registry)
+        task = ReleaseTask(output=folders[0], scratch=folders[1], emit=emit, registry=registry)
         made: Deployment = by.run(release=release, task=task)
     return made.summary

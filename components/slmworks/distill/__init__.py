@@ -1,6 +1,7 @@
-"""Distill: teach a small model what a large one knows."""
+"""Distill: train a small model to answer like a large one."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from slmworks.contract.artifact import Dataset, Model
@@ -10,9 +11,14 @@ __all__ = ["Distill"]
 
 
 class Distill(Stage):
-    """Teach a small model what a large one knows."""
+    """Train a small model to answer like a large one."""
 
     default: ClassVar[str | None] = "logit-kd"
+    relations: ClassVar[Mapping[str, str]] = {
+        "teacher": "distilled-from",
+        "student": "initialised-from",
+        "data": "trained-on",
+    }
 
     @abstractmethod
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:

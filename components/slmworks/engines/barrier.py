@@ -1,4 +1,4 @@
-"""The barrier before what follows an approval: no process waits in it, it is passed or it is not."""
+"""Decide whether a registered release may go past the approval step. No process waits here."""
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
@@ -8,10 +8,10 @@ from slmworks.tracking.aliases import refuse_moved_champion
 
 
 def barrier(registry: Registry, release: Manifest, tracking: str) -> Outcome | None:
-    """Why a release does not pass: `skipped` while nobody has decided, `refused` or `failed` for good.
+    """Outcome of a release that may not pass: `skipped` while it is a candidate, else `refused` or `failed`.
 
-    None when it passes. `tracking` is where MLflow's picture of the log may have been moved by hand; empty:
-    nowhere.
+    None if it may pass. `tracking`: address of an MLflow whose aliases may have been moved by hand; empty:
+    none.
     """
     name, version = release.meta["name"], int(release.meta["version"])
     state = registry.state(name)

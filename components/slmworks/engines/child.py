@@ -1,8 +1,8 @@
-"""One task as a child process of the local engine: start it, hear it, end it.
+"""Child processes of the local engine: start a task, read its events, end it.
 
 A fork server (of the standard library) imports the core once and forks for each task, so a task starts in
-milliseconds and still has a process of its own. It never loads more than the core: what starts threads
-(torch, ONNX Runtime) is imported by the task, after the fork.
+milliseconds and still has a process of its own. It never loads more than the core: libraries that
+start threads (torch, ONNX Runtime) are imported by the task, after the fork.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
 CORE = ("slmworks.engines.entry", "slmworks.engines.child")
-"""What the fork server holds ready. Nothing heavy, and no plugin: those are read afresh by every task."""
+"""Modules that the fork server imports. Nothing heavy and no plugin: every task imports those itself."""
 
 
 @dataclass
@@ -37,14 +37,14 @@ class Child:
     spec: TaskSpec
     process: "BaseProcess | ForeignProcess"
     events: Connection
-    """Read end of the pipe on which it tells its events, one JSON line each."""
+    """Read end of the pipe of its events, one JSON line each."""
     log: Path
     _tail: bytes = field(default=b"")
     _eof: bool = False
 
     @property
-    def ears(self) -> int | None:
-        """What to wait on for news: the pipe; None once it is closed and the end is near."""
+    def fileno(self) -> int | None:
+        """Descriptor to poll for events; None once closed."""
         return None if self._eof else self.events.fileno()
 
     @classmethod
@@ -68,8 +68,8 @@ class Child:
         os.set_blocking(read.fileno(), False)
         return cls(spec, process, read, log)
 
-    def hear(self) -> Iterator[dict[str, Any]]:
-        """Events that have arrived."""
+    def read_events(self) -> Iterator[dict[str, Any]]:
+        """The events that have arrived."""
         while True:
             try:
                 data = os.read(self.events.fileno(), 65536)
@@ -87,7 +87,7 @@ class Child:
         return self.process.exitcode
 
     def close(self) -> None:
-        """Let go of the pipe and the process."""
+        """Close the pipe and the process."""
         self.events.close()
         self.process.close()
 
@@ -100,7 +100,7 @@ class Child:
         self.process.join()
 
     def last_line(self) -> str:
-        """The last thing it printed: the error, for a task that died without a word."""
+        """The last line that it printed: the error of a task that left no record."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
 
@@ -114,7 +114,7 @@ def _context() -> "ForkServerContext | SpawnContext":
 
 
 def _work(word: str, inputs: Sequence[str], events: Connection, log: Path, env: Mapping[str, str]) -> None:
-    """In the new process: be what `slmworks task` is on a command line."""
+    """Run the task in the new process, as `slmworks task` does."""
     os.setsid()  # a terminal's Ctrl-C is the engine's to pass on
     threading.Thread(target=_die_with_engine, daemon=True).start()
     os.environ.clear()  # the fork server has the environment of its own start

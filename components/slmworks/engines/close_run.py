@@ -1,25 +1,15 @@
-"""The last word on a run that an orchestrator ran: how it ended, and MLflow brought up to date.
+"""The end of a run that an orchestrator ran: records of its tasks completed, MLflow brought up to date.
 
-The local engine says that itself. On a cluster nobody of ours watches, so the pipeline's last task does.
+The local engine writes its records itself. On a cluster no engine of ours runs: the pipeline's last task ends
+the run.
 """
 
-import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from slmworks.contract.errors import BadRequest, SlmworksError
-from slmworks.execution.records import (
-    RunRecord,
-    TaskRecord,
-    run_bytes,
-    run_record,
-    task_records,
-    utc,
-    write_record,
-    write_run,
-)
+from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records, utc
 from slmworks.execution.run import HAVE
 from slmworks.execution.spec import TaskSpec
 from slmworks.registry.log import Registry
@@ -27,19 +17,20 @@ from slmworks.store import Store
 
 Ending = Literal["done", "failed", "stopped"]
 
-DIED = "ended without a word: its container was killed (by hand, or for want of memory)"
+DIED = "stopped without a report: its container was killed (by hand, or out of memory)"
 UNSEEN = "was never seen: its container did not start, or the task before it could not hand on its result"
 
 
 def begin(store: Store, spec: TaskSpec, engine: str) -> None:
-    """Say that a run goes on: its first task does, and the first that is run again after it had ended."""
-    now, key = utc(time.time()), f"runs/{spec.run}/run.json"
-    what = {"recipe": spec.recipe, "engine": engine, "started": now, "ended": None, "plan": list[str]()}
-    if store.create(key, run_bytes(spec.run, "running", what)):
+    """Begin a run's record, or reopen it: called by its first task, and by one that is run again later."""
+    record = RunRecord.of(
+        spec.run, "running", {}, recipe=spec.recipe, engine=engine, started=utc(time.time())
+    )
+    if record.create(store):
         return
-    known = json.loads(store.read(key) or b"{}")
-    if known.get("ended"):
-        store.write(key, run_bytes(spec.run, "running", {**_said(known), "ended": None, "waiting": None}))
+    known = run_record(store, spec.run)
+    if known is not None and known.ended:
+        known.changed(state="running", ended=None, waiting=None).write(store)
 
 
 def close(
@@ -54,51 +45,51 @@ def close(
 ) -> list[str]:
     """End a run's record; `plan` is its `plan_record`. Returns lines for people, the worst last.
 
-    `ending` is what the orchestrator says; None where it doesn't know: then the tasks' records tell.
-    `unreached` is why tasks were left out on purpose. MLflow being down fails nothing: the record is in the
-    store, and `slmworks lineage sync` uploads it.
+    `ending`: the orchestrator's state of the run; None: unknown, so it follows from the tasks' records.
+    `unreached`: reason for tasks that were left out on purpose. MLflow being down fails nothing: the record
+    is in the store, and `slmworks lineage sync` uploads it.
     """
     known = run_record(store, run)
-    ledger = _Ledger(
-        store, run, plan["plan"], {task.task: task for task in task_records(store, run)}, unreached
-    )
-    waiting = ledger.waiting()
-    lines = list(ledger.complete(ending, waiting))
-    ending = ending or ("failed" if ledger.broken else "done")
-    state = "refused" if ending == "done" and ledger.refused else ending
+    tasks = {task.task: task for task in task_records(store, run)}
+    states = {name: task.state for name, task in tasks.items()}
+    waiting = _waiting(store, tasks.values())
+    label = f"{waiting[0]} v{waiting[1]} waits for approval" if waiting else ""
+    ends = settled(plan["plan"], states, ending, left_out=unreached, waiting=label)
+    for edge in plan["plan"]:
+        if edge["id"] in ends:
+            _task_at_end(store, run, edge, tasks.get(edge["id"]), ends[edge["id"]]).write(store)
+    states |= {name: state for name, (state, _) in ends.items()}
+    ending = ending or ("failed" if _is_broken(states) else "done")
+    state = "refused" if ending == "done" and "refused" in states.values() else ending
     now = utc(time.time())
-    what = {
-        **plan,
-        "engine": engine,
-        "started": _started(known, ledger.ended) or now,
-        "ended": now,
-        "user": plan.get("user") or (known.user if known else ""),
-        "waiting": waiting,
-    }
-    write_run(store, run, state, what)
+    RunRecord.of(
+        run,
+        state,
+        plan,
+        engine=engine,
+        started=_started(known, tasks.values()) or now,
+        ended=now,
+        user=plan.get("user") or (known.user if known else ""),
+        waiting=waiting,
+    ).write(store)
+    lines = [f"{name}: {why}" for name, (end, why) in ends.items() if end == "failed"]
     if waiting and state == "done":
         lines += keep_packet(store, run, *waiting)
     return [f"{run}: {state}", *lines, *_upload(store, run, tracking)]
 
 
 def reopen(store: Store, run: str, *, tracking: str) -> list[str]:
-    """Look again at a run that was ended: whether it still waits for a person. Returns lines for people.
+    """Clear the candidate of a closed run that a person has decided about. Returns lines for people.
 
-    What it was is left as it is: the recipe may have been edited since.
+    The rest of the record stays: the recipe may have been edited since.
     """
-    key = f"runs/{run}/run.json"
-    known = json.loads(store.read(key) or b"{}")
-    if not known:
+    known = run_record(store, run)
+    if known is None:
         raise BadRequest(f"run {run} has no record in {store}; its task `close` writes it.")
-    waiting = known.get("waiting")
-    if waiting and Registry(store).state(waiting[0]).version(int(waiting[1])).status != "candidate":
-        store.write(key, run_bytes(run, known["state"], {**_said(known), "waiting": None}))
-    return [f"{run}: {known['state']}", *_upload(store, run, tracking)]
-
-
-def _said(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's record without the words that are written anew."""
-    return {word: value for word, value in record.items() if word not in ("run", "state", "version")}
+    waiting = known.waiting
+    if waiting and Registry(store).state(waiting[0]).version(waiting[1]).status != "candidate":
+        known.changed(waiting=None).write(store)
+    return [f"{run}: {known.state}", *_upload(store, run, tracking)]
 
 
 def _upload(store: Store, run: str, tracking: str) -> list[str]:
@@ -113,7 +104,7 @@ def _upload(store: Store, run: str, tracking: str) -> list[str]:
 
 
 def keep_packet(store: Store, run: str, name: str, version: int) -> list[str]:
-    """Put what a reviewer reads of a version beside the run's record: whoever asks may lack what draws it."""
+    """Write the reviewer's packet beside the run's record, for servers that cannot draw it themselves."""
     from slmworks.packet.gather import packet
 
     try:
@@ -126,90 +117,104 @@ def keep_packet(store: Store, run: str, name: str, version: int) -> list[str]:
 
 
 def packet_key(run: str) -> str:
-    """Where the packet of what a run registered lies, as Markdown."""
+    """Key of the packet of the version that a run registered, as Markdown."""
     return f"runs/{run}/packet.md"
 
 
 def page_key(run: str) -> str:
-    """Where the packet lies as an HTML page."""
+    """Key of the packet as an HTML page."""
     return f"runs/{run}/packet.html"
 
 
-@dataclass
-class _Ledger:
-    """What a run's tasks wrote, beside what was planned."""
+# --- states of tasks -------------------------------------------------------------------------------
 
-    store: Store
-    run: str
-    plan: Sequence[Mapping[str, Any]]
-    ended: dict[str, TaskRecord]
-    unreached: str = ""
-    """Why tasks were left out, where that was meant."""
-    broken: bool = False
-    """Whether a task failed, died or never came, that nothing else explains."""
 
-    @property
-    def refused(self) -> bool:
-        return any(record.state == "refused" for record in self.ended.values())
+def settled(
+    plan: Sequence[Mapping[str, Any]],
+    recorded: Mapping[str, str],
+    ending: Ending | None,
+    *,
+    left_out: str = "",
+    waiting: str = "",
+) -> dict[str, tuple[str, str]]:
+    """Task -> state and error to write, for the tasks of a plan whose record does not stand.
 
-    def complete(self, ending: Ending | None, waiting: tuple[str, int] | None) -> Iterator[str]:
-        """Write what tasks could not write themselves; yields lines about those that died."""
-        ids = {edge["id"] for edge in self.plan}
-        second = all(edge.get("after_approval") for edge in self.plan)
-        states = {task: record.state for task, record in self.ended.items()}
-        self.broken = any(state in ("failed", "running") for state in states.values())
-        for edge in self.plan:
-            task = edge["id"]
-            needs = [need for makers in edge["inputs"].values() for need in makers if need in ids]
-            blocking = next((need for need in needs if states.get(need) not in HAVE), None)
-            stale = blocking is not None and states.get(task) in HAVE  # of an earlier try of the same run
-            if stale:
-                del states[task], self.ended[task]
-            if states.get(task, "running") != "running":
-                continue
-            state, why = "skipped", self.unreached or _because(blocking, states)
-            if task in states:
-                state, why = "failed", DIED
-            elif edge.get("after_approval") and not second:
-                why = f"{waiting[0]} v{waiting[1]} waits for approval" if waiting else why
-            elif blocking is None and not self.broken and ending in ("failed", None):
-                state, why, self.broken = "failed", UNSEEN, True
-            if ending == "stopped":
-                state, why = "stopped", "stopped with the run"
-            states[task] = state
-            self._write(edge, state, why)
-            if state == "failed":
-                yield f"{task}: {why}"
-
-    def _write(self, edge: Mapping[str, Any], state: str, why: str) -> None:
-        """What a task that goes on has told of itself (its curves) stays."""
-        now = utc(time.time())
-        raw = self.store.read(f"runs/{self.run}/{edge['id']}.json")
-        told = {"started": now, "options": edge.get("options", {}), **(json.loads(raw) if raw else {})}
-        spec = TaskSpec(
-            run=self.run,
-            id=edge["id"],
-            step=edge["step"],
-            stage=edge["stage"],
-            plugin=edge["plugin"],
-            store=self.store.url,
+    `recorded`: task -> state in its record. `left_out`: reason for tasks that were left out on purpose;
+    `waiting`: the approval for which the tasks behind it wait.
+    """
+    states, found = dict(recorded), dict[str, tuple[str, str]]()
+    first = not all(edge.get("after_approval") for edge in plan)
+    for edge in plan:  # each after those that it needs
+        task, behind = edge["id"], first and bool(edge.get("after_approval"))
+        end = state_of(
+            states.get(task),
+            blocking=_blocking(edge, plan, states),
+            ending=ending,
+            broken=_is_broken(states),
+            behind=behind,
+            left_out=(waiting if behind else "") or left_out,
         )
-        write_record(self.store, spec, {**told, "state": state, "ended": now, "error": why})
+        if end is not None:
+            found[task] = end
+            states[task] = end[0]
+    return found
 
-    def waiting(self) -> tuple[str, int] | None:
-        """Name and version that a person has to decide about."""
-        for task in self.ended.values():
-            if task.stage == "register" and task.manifest is not None:
-                name, version = task.manifest.meta["name"], int(task.manifest.meta["version"])
-                if Registry(self.store).state(name).version(version).status == "candidate":
-                    return name, version
+
+def state_of(
+    recorded: str | None, *, blocking: str, ending: Ending | None, broken: bool, behind: bool, left_out: str
+) -> tuple[str, str] | None:
+    """State and error of one task at the end of its run; None if its record stands.
+
+    `recorded`: the state in its record; None: there is none. `blocking`: the first input that does not exist
+    and its state. `broken`: another task failed, which explains why this one did not run. `behind`: it waits
+    for an approval that ends the run.
+    """
+    stale = bool(blocking) and recorded in HAVE  # of an earlier try of the same run
+    if recorded not in (None, "running") and not stale:
         return None
+    if ending == "stopped":
+        return "stopped", "stopped with the run"
+    if recorded == "running":
+        return "failed", DIED
+    if not (blocking or broken or behind) and ending != "done":
+        return "failed", UNSEEN
+    return "skipped", left_out or blocking or "not reached"
 
 
-def _because(blocking: str | None, states: Mapping[str, str]) -> str:
-    return f"{blocking} {states[blocking]}" if blocking in states and blocking else "not reached"
+def _blocking(edge: Mapping[str, Any], plan: Sequence[Mapping[str, Any]], states: Mapping[str, str]) -> str:
+    """The first input of a task that does not exist, with its state; '' if all exist."""
+    planned = {other["id"] for other in plan}
+    needs = [need for makers in edge["inputs"].values() for need in makers if need in planned]
+    blocking = next((need for need in needs if states.get(need) not in HAVE), "")
+    return f"{blocking} {states[blocking]}" if blocking in states else "not reached" if blocking else ""
 
 
-def _started(known: RunRecord | None, ended: Mapping[str, TaskRecord]) -> str:
-    starts = [task.started for task in ended.values()] + ([known.started] if known else [])
+def _is_broken(states: Mapping[str, str]) -> bool:
+    return any(state in ("failed", "running") for state in states.values())
+
+
+def _task_at_end(
+    store: Store, run: str, edge: Mapping[str, Any], known: TaskRecord | None, end: tuple[str, str]
+) -> TaskRecord:
+    """The record to write for a task; its curves stay."""
+    now, (state, error) = utc(time.time()), end
+    if known is None:
+        words = {word: edge[word] for word in ("id", "step", "stage", "plugin")}
+        spec = TaskSpec(run=run, store=store.url, **words)
+        known = TaskRecord.of(spec, state, started=now, ended=now, options=edge.get("options", {}))
+    return known.changed(state=state, ended=now, error=error)
+
+
+def _waiting(store: Store, tasks: Iterable[TaskRecord]) -> tuple[str, int] | None:
+    """Name and version that a person has to decide about."""
+    for task in tasks:
+        if task.traits.registers and task.manifest is not None:
+            name, version = task.manifest.meta["name"], int(task.manifest.meta["version"])
+            if Registry(store).state(name).version(version).status == "candidate":
+                return name, version
+    return None
+
+
+def _started(known: RunRecord | None, tasks: Iterable[TaskRecord]) -> str:
+    starts = [task.started for task in tasks] + ([known.started] if known else [])
     return min(starts, default="")

@@ -1,10 +1,10 @@
-"""The engine file: one an environment. Where each family of plugins runs, with what, beside which services.
+"""The engine file, one an environment: images, resources and services of each plugin family.
 
-Never part of an identity: the same recipe has the same digests whatever this file says. It holds no
-secret, only where a cluster keeps one.
+Never part of an identity: the same recipe has the same digests with any engine file. It holds no
+secret, only references to a cluster's.
 
     store: s3://works/store
-    families: {slmworks-torch: {image: "registry.example/slmworks-torch:0.1.0"}}
+    families: {our-trainers: {image: "registry.example/our-trainers:1.0"}}
     stages: {finetune: {cpu: "8", memory: 16Gi}}
     secrets: {AWS_SECRET_ACCESS_KEY: {secret: store, key: secret-key}}
 """
@@ -119,10 +119,10 @@ class EngineFile:
         except BadRequest as error:
             raise BadRequest(f"{self.at('store')}: {error}") from None
 
-    # --- what a task gets --------------------------------------------------------------------------
+    # --- settings of a task ------------------------------------------------------------------------
 
     def pod(self, task: PlannedTask) -> Pod:
-        """What a task runs with: its step's settings, else its stage's, its family's, the defaults."""
+        """A task's resources: its step's settings, else its stage's, its family's, the defaults."""
         said = self.settings
         found = said.defaults
         wide = [said.families.get(task.family), said.stages.get(task.stage)]
@@ -207,13 +207,13 @@ SECRET = frozenset(
     {"token", "secret", "password", "passwd", "pass", "pwd", "credential", "credentials", "pgpass"}
     | {"pgpassword", "apikey", "accesskey", "secretkey", "key", "auth", "authorization", "cookie", "sas"}
 )
-"""Words of a variable's name that say that its value is nobody's business."""
+"""Parts of a variable's name that mark its value as a secret."""
 _HIDDEN = re.compile(r"\S+:\S+@\S|(?i:key|secret|token|password|passwd|pwd|sig|signature)=\S")
 """A user with a password, or a pair that names its value a secret, anywhere in a text."""
 
 
 def is_secret(variable: str, value: str) -> bool:
-    """Whether a variable seems to hold a secret. A path to one (a mounted file) is none."""
+    """True if a variable seems to hold a secret. A path to one (a mounted file) is none."""
     if _HIDDEN.search(value):
         return True
     if value.startswith("/") or variable.upper().endswith(("_FILE", "_PATH", "_URL", "_URI")):
@@ -250,7 +250,7 @@ def _tuples(value: Any) -> Any:
 
 
 def _where(loc: tuple[int | str, ...]) -> Where:
-    """A place in the file, without what only pydantic calls a place (`[key]`)."""
+    """A place in the file, without pydantic's own `[key]`."""
     return tuple(part for part in loc if part != "[key]")
 
 

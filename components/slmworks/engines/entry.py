@@ -1,6 +1,6 @@
-"""Running one task from the words that an engine gives it: the spec, where its inputs are, whom it tells.
+"""Entry point of one task: its spec, inputs and events from the arguments that an engine gives it.
 
-The console's `slmworks task`, a child process of the local engine and a pod all come through here.
+The console's `slmworks task`, a child process of the local engine and a pod all start here.
 """
 
 import json
@@ -36,11 +36,11 @@ def run_task(
     orchestrator: str = "",
     alone: bool = False,
 ) -> Outcome:
-    """Find or make the result of the task whose encoded spec is `word`; `inputs` are words like `port=PATH`.
+    """Find or make the result of the task with the encoded spec `word`; `inputs` are like `port=PATH`.
 
-    `events`: file descriptor for events as JSON lines; None: plain lines on standard output. `orchestrator`
-    names what runs it where no engine of ours watches. `alone`: nothing else runs here (a pod), so it takes
-    no turn for the cores.
+    `events`: file descriptor for events as JSON lines; None: plain lines on standard output. `orchestrator`:
+    name of the orchestrator, where no engine of ours watches. `alone`: nothing else runs here (a pod), so it
+    takes no turn for the cores.
     """
     if parent := os.environ.pop(PARENT, ""):
         die_with(int(parent))
@@ -101,7 +101,7 @@ def _orchestrated(
 
 
 def run_in_a_pod(executor_input: str) -> int:
-    """Lines like the terminal's, the error last; a refused gate is no failure of a pod."""
+    """Run the task of a pod: lines like the terminal's; a refused gate is no failure of a pod."""
     from slmworks.engines.kubeflow.pod_task import PodTask
     from slmworks.engines.lines import Lines, ended_line, started_line
 
@@ -129,7 +129,7 @@ def _emit(events: int | None, task_id: str) -> Any:
     return emit
 
 
-def _given(inputs: Sequence[str], spec: TaskSpec) -> dict[str, Manifest | list[Manifest]]:
+def _given(inputs: Sequence[str], spec: TaskSpec) -> dict[str, list[Manifest]]:
     known = ports(stage_class(spec.stage))
     pairs: list[tuple[str, Manifest]] = []
     for word in inputs:
@@ -141,7 +141,7 @@ def _given(inputs: Sequence[str], spec: TaskSpec) -> dict[str, Manifest | list[M
 
 
 def _of_a_task(name: str, spec: TaskSpec) -> Manifest:
-    """A manifest from the store: what a task of this run, or of the run that is named, came to."""
+    """The result of a task of this run, or of RUN in `RUN/TASK`, by its record."""
     run, _, task_id = name.rpartition("/")
     return made_by(open_store(spec.store), run or spec.run, task_id)
 

@@ -1,4 +1,4 @@
-"""What a plan would do, before anything runs: what is cached, and how long the rest took last time."""
+"""Forecast of a plan: cached results, and how long the other tasks took last time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from slmworks.store import Store
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is known of one planned task."""
+    """Forecast of one planned task."""
 
     task: PlannedTask
     manifest: Manifest | None
-    """Its result, when it is cached, or what says why there is none."""
+    """Its cached result, or the empty manifest that it would make; None if it would run."""
     seconds: float | None
     """How long the same plugin took last time; None: never seen, or cached."""
 

@@ -1,4 +1,4 @@
-"""Plain lines: what a task says where there is no terminal to draw on (pods, CI, log files)."""
+"""Plain lines of a task's events, for pods, CI and log files, where there is no terminal."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import click
 
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.run import Outcome
+from slmworks.numbers import figures
 
 EVERY = 10.0
 """Seconds between two progress lines of one task."""
@@ -25,7 +26,7 @@ MARKS = {
 
 
 def describe(event: dict[str, Any], rate: "Rate") -> str:
-    """One event in words: `epoch 2/3 1,200/6,378 rows 62 rows/s eta 1:24`."""
+    """One event as text: `epoch 2/3 1,200/6,378 rows 62 rows/s eta 1:24`."""
     if event["event"] == "line":
         return str(event["line"])
     if event["event"] == "waiting":
@@ -77,7 +78,7 @@ class Rate:
 
 
 class Lines:
-    """Prints the events of one task as lines: at once what is new, progress every ten seconds."""
+    """Prints the events of one task as lines: progress every ten seconds, the others at once."""
 
     def __init__(self, name: str, write: Callable[[str], None] = click.echo) -> None:
         """`name` stands before every line."""
@@ -88,7 +89,7 @@ class Lines:
         self._next = 0.0
 
     def event(self, event: dict[str, Any]) -> None:
-        """Say it, unless it is progress and something was said a moment ago."""
+        """Print an event, unless it is progress and the last one was printed a moment ago."""
         if event["event"] == "metrics":
             self._curves.update(event["metrics"])
             return
@@ -103,26 +104,26 @@ class Lines:
 
 
 def started_line(task_id: str, stage: str, plugin: str) -> str:
-    """What is said when a task starts."""
+    """The line for a task that starts."""
     return f"{task_id}: starts ({stage} {plugin})"
 
 
 def ended_line(task_id: str, outcome: Outcome, seconds: float) -> str:
-    """What is said when a task is over."""
+    """The line for a task that is over."""
     words = result_words(outcome)
     took = f"  {clock(seconds)}" if outcome.state in ("done", "failed", "refused") and seconds else ""
     return f"{MARKS[outcome.state]} {task_id}: {outcome.state}{': ' + words if words else ''}{took}"
 
 
 def result_words(outcome: Outcome) -> str:
-    """What came out of a task, in a few words."""
+    """The result of a task in short."""
     if outcome.manifest is None or outcome.manifest.absent:
         return outcome.error
     return summary_words(outcome.manifest)
 
 
 def summary_words(manifest: Manifest) -> str:
-    """A manifest's summary numbers, shortly: `accuracy 0.81 · rows 22,918 · 86.7 MB`."""
+    """A manifest's summary numbers in short: `accuracy 0.81 · rows 22,918 · 86.7 MB`."""
     numbers = {key: value for key, value in manifest.summary.items() if isinstance(value, (int, float, str))}
     words = [str(numbers.pop("sentence"))] if "sentence" in numbers else []
     words += [
@@ -130,8 +131,7 @@ def summary_words(manifest: Manifest) -> str:
         for key, value in list(numbers.items())[:5]
         if key != "bytes"
     ]
-    size = manifest.size
-    words.append(f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB")
+    words.append(figures.size(manifest.size))
     return " · ".join(words)
 
 

@@ -1,28 +1,29 @@
 """The local engine: tasks as processes of this machine, side by side within its cores.
 
-No server and no queue: what was done is known from the store, so running again is resuming.
+No server and no queue: the store knows every result, so running again is resuming.
 """
 
 import contextlib
-import json
 import selectors
 import time
 import uuid
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.manifest import Manifest
 from slmworks.engines.barrier import barrier
 from slmworks.engines.child import Child
 from slmworks.engines.engine_file import EngineFile
+from slmworks.engines.schedule import Schedule
 from slmworks.engines.uploader import Uploader
 from slmworks.execution.cache import find
 from slmworks.execution.identity import identify
 from slmworks.execution.missing_inputs import absence, digests_of, present
-from slmworks.execution.records import utc, write_record, write_run
-from slmworks.execution.run import HAVE, Outcome
+from slmworks.execution.records import RunRecord, TaskRecord, task_record, utc
+from slmworks.execution.run import HAVE, Outcome, State
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.lineage import alive
@@ -33,13 +34,13 @@ from slmworks.registry.log import Registry, claimed_user
 from slmworks.store import Store
 
 POLL = 0.2
-"""Seconds between two looks at the children when none of them says anything."""
+"""Seconds between two polls of the children while none of them sends an event."""
 SOON = 0.01
-"""Seconds until the next look at a child that has said its last."""
+"""Seconds until the next poll of a child that has closed its pipe."""
 
 
 class Observer(Protocol):
-    """Somebody who watches a run."""
+    """Observer of a run: a display."""
 
     def began(self, run: "Run") -> None:
         """The run starts."""
@@ -48,7 +49,7 @@ class Observer(Protocol):
         """A task starts."""
 
     def event(self, task_id: str, event: dict[str, Any]) -> None:
-        """A running task says something."""
+        """A running task emits an event."""
 
     def ended(self, task_id: str, outcome: Outcome, seconds: float) -> None:
         """A task is over, one way or another."""
@@ -65,9 +66,9 @@ class Run:
     fresh: frozenset[str] = frozenset()
     """Steps to run again though they were done before."""
     tracking: str = ""
-    """Where the lineage is uploaded to; empty: only spooled."""
+    """MLflow's address for the lineage; empty: it is only spooled."""
     engine: EngineFile = field(default_factory=EngineFile)
-    """Which families have an environment of their own."""
+    """Families with an environment of their own."""
     id: str = field(
         default_factory=lambda: f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:4]}"
     )
@@ -75,7 +76,7 @@ class Run:
     waiting: tuple[str, int] | None = None
     """Name and version that wait for approval."""
     worked: bool = False
-    """Whether anything had to be made (what is never cached, such as a deployment, doesn't count)."""
+    """True if a task that can be cached had to run."""
     exit_code: int = 0
     _sources: dict[str, dict[str, Source]] = field(default_factory=dict)
     _children: dict[str, Child] = field(default_factory=dict)
@@ -112,27 +113,23 @@ class Run:
         return self.exit_code
 
     def wait_for_lineage(self, seconds: float) -> str:
-        """Wait for the uploader; what a person must know if it is not done by then, or ''."""
+        """Wait for the uploader; a line for people if it is not done by then, else ''."""
         return self._uploader.wait(seconds) if self._uploader else ""
 
     # --- the loop ----------------------------------------------------------------------------------
 
     def _advance(self) -> bool:
-        """Settle and start what can be; False when nothing runs and nothing is left to start."""
-        progress = True
-        while progress:
-            progress = False
-            for task in self.plan:
-                if self._open(task) and self._ready(task):
-                    progress = self._settle(task) or progress
-        self._start_some()
+        """Settle and start tasks; False if none runs then."""
+        while sum(map(self._settle, self._schedule.ready(self.outcomes, self._children))):
+            pass  # one that is settled can make others ready
+        running = {task_id: child.spec.threads for task_id, child in self._children.items()}
+        for task, threads in self._schedule.starts(self.outcomes, running):
+            self._start(task, threads)
         return bool(self._children)
 
-    def _open(self, task: PlannedTask) -> bool:
-        return task.id not in self.outcomes and task.id not in self._children
-
-    def _ready(self, task: PlannedTask) -> bool:
-        return all(need in self.outcomes for need in task.needs)
+    @cached_property
+    def _schedule(self) -> Schedule:
+        return Schedule(self.plan, self.cores)
 
     def _settle(self, task: PlannedTask) -> bool:
         """End a task without running it, where that is possible."""
@@ -145,7 +142,7 @@ class Run:
             outcome = Outcome("absent", nothing, error=nothing.absent)
             self._record(task, outcome)
             return self._end(task, outcome)
-        if task.stage == "approve" and (barrier := self._barrier(task)):
+        if task.configured.barrier and (barrier := self._barrier(task)):
             if barrier.state == "failed":
                 self._record(task, barrier)
             return self._end(task, barrier)
@@ -165,36 +162,13 @@ class Run:
         how = self.outcomes[blocking]
         return how.error if how.state == "skipped" else f"{blocking} {how.state}"
 
-    def _start_some(self) -> None:
-        ready = [task for task in self.plan if self._open(task) and self._ready(task)]
-        ready.sort(key=lambda task: (-len(self.plan.after(task.id)), task.id))  # the longest way to go first
-        if any(self._task(child).configured.exclusive for child in self._children.values()):
-            return
-        for task in ready:
-            if task.configured.light:
-                self._start(task, 1)
-        for task in (task for task in ready if not task.configured.light):
-            busy = [child for child in self._children.values() if not self._task(child).configured.light]
-            free = self.cores - sum(child.spec.threads for child in busy)
-            if free < 1 or (task.configured.exclusive and self._children):
-                continue
-            self._start(task, min(free, task.configured.max_threads or free))
-            if task.configured.exclusive:
-                return
-
-    def _task(self, child: Child) -> PlannedTask:
-        return self.plan.tasks[child.spec.id]
-
     def _start(self, task: PlannedTask, threads: int) -> None:
         python = self.engine.python(task.family)
         self.worked = self.worked or (task.configured.cacheable and python is None)
         if self.tracking and self._uploader is None:
             self._uploader = Uploader.start(self.store, self.tracking, self.id)
         spec = self._spec(task, threads)
-        inputs = {
-            port: [self._record_path(maker) for maker in ((ids,) if isinstance(ids, str) else ids)]
-            for port, ids in task.inputs.items()
-        }
+        inputs = {port: [self._record_path(maker) for maker in ids] for port, ids in task.inputs.items()}
         self._children[task.id] = Child.start(spec, inputs, self._path(f"{task.id}.log"), python)
         self._since[task.id] = time.time()
         self.observer.started(task.id)
@@ -202,13 +176,13 @@ class Run:
     def _listen(self) -> None:
         with selectors.DefaultSelector() as selector:
             for child in self._children.values():
-                if child.ears is not None:
-                    selector.register(child.ears, selectors.EVENT_READ)
-            ending = any(child.ears is None for child in self._children.values())
+                if child.fileno is not None:
+                    selector.register(child.fileno, selectors.EVENT_READ)
+            ending = any(child.fileno is None for child in self._children.values())
             selector.select(SOON if ending else POLL)
         for task_id, child in list(self._children.items()):
-            code = child.ended()  # asked before listening: what it said last is heard
-            for event in child.hear():
+            code = child.ended()  # asked before reading, so that its last events are read too
+            for event in child.read_events():
                 self.observer.event(task_id, event)
             if code is not None:
                 self._reap(task_id, child, code)
@@ -217,18 +191,16 @@ class Run:
         child.close()
         del self._children[task_id]
         task = self.plan.tasks[task_id]
-        record = self._read_record(task_id)
-        if code in (0, 99) and record and record["manifest"]:
-            manifest = Manifest.model_validate(record["manifest"])
-            self.worked = self.worked or (task.configured.cacheable and not record["cached"])
-            self._end(task, Outcome(record["state"], manifest))
+        record = task_record(self.store, self.id, task_id)
+        if code in (0, 99) and record and record.result:
+            self.worked = self.worked or (task.configured.cacheable and not record.cached)
+            self._end(task, Outcome(cast("State", record.state), record.result))
             return
-        error = (record or {}).get("error") or self._why_dead(child, code)
+        error = (record.error if record else "") or self._why_dead(child, code)
         if record is None:
             self._record(task, Outcome("failed", error=error))
-        elif record["state"] == "running":  # its curve stays
-            ended = {"state": "failed", "error": error, "ended": utc(time.time())}
-            write_record(self.store, self._spec(task, child.spec.threads), {**record, **ended})
+        elif record.state == "running":  # its curve stays
+            record.changed(state="failed", error=error, ended=utc(time.time())).write(self.store)
         self._end(task, Outcome("failed", error=error, code=2 if code == 2 else 1))
 
     def _why_dead(self, child: Child, code: int) -> str:
@@ -254,13 +226,12 @@ class Run:
             fresh=task.step in self.fresh,
         )
 
-    def _given(self, task: PlannedTask) -> dict[str, Manifest | list[Manifest]]:
+    def _given(self, task: PlannedTask) -> dict[str, list[Manifest]]:
         made = {need: self.outcomes[need].manifest for need in task.needs}
         return task.given({need: manifest for need, manifest in made.items() if manifest is not None})
 
     def _barrier(self, task: PlannedTask) -> Outcome | None:
-        given = self._given(task)["release"]
-        assert isinstance(given, Manifest)
+        ((given,),) = self._given(task).values()
         blocked = barrier(Registry(self.store), given, self.tracking)
         if blocked is not None and blocked.state == "skipped":
             self.waiting = (given.meta["name"], int(given.meta["version"]))
@@ -274,42 +245,34 @@ class Run:
     def _record_path(self, task_id: str) -> Path:
         return self._path(f"{task_id}.json")
 
-    def _read_record(self, task_id: str) -> dict[str, Any] | None:
-        data = self.store.read(f"runs/{self.id}/{task_id}.json")
-        return dict(json.loads(data)) if data else None
-
     def _record(
         self, task: PlannedTask, outcome: Outcome, *, cached: bool = False, fingerprint: str = ""
     ) -> None:
         now = utc(time.time())
         made = outcome.manifest
-        write_record(
-            self.store,
+        TaskRecord.of(
             self._spec(task),
-            {
-                "state": outcome.state,
-                "cached": cached,
-                "started": now,
-                "ended": now,
-                "options": task.options,
-                "inputs": digests_of(present(self._given(task))) if made else {},
-                "fingerprint": fingerprint,
-                "manifest": made.model_dump(mode="json") if made else None,
-                "metrics": [],
-                "error": outcome.error,
-                "trace": "",
-            },
-        )
+            outcome.state,
+            cached=cached,
+            started=now,
+            ended=now,
+            options=task.options,
+            inputs=digests_of(present(self._given(task))) if made else {},
+            fingerprint=fingerprint,
+            manifest=made,
+            error=outcome.error,
+        ).write(self.store)
 
     def _write(self, state: str, *, ended: bool = False) -> None:
-        what = {
-            **plan_record(self.plan),
-            "started": utc(self._started),
-            "ended": utc(time.time()) if ended else None,
-            "user": claimed_user()[0],
-            "waiting": self.waiting,
-        }
-        write_run(self.store, self.id, state, what)
+        RunRecord.of(
+            self.id,
+            state,
+            plan_record(self.plan),
+            started=utc(self._started),
+            ended=utc(time.time()) if ended else None,
+            user=claimed_user()[0],
+            waiting=self.waiting,
+        ).write(self.store)
 
     def _verdict(self) -> int:
         failed = [outcome.code for outcome in self.outcomes.values() if outcome.state == "failed"]

@@ -1,7 +1,7 @@
-"""Local files go into the store before a plan runs elsewhere: no cluster sees this machine's disk.
+"""Local files of a plan, brought into the store before it runs on a cluster, which doesn't see this disk.
 
 The fetch that reads them is done here. Its result has the same identity everywhere, so the pipeline's own
-task finds it, and nothing is ever read from a path.
+task finds it, and no pod reads a path.
 """
 
 from collections.abc import Mapping
@@ -31,5 +31,5 @@ def bring(
 
 
 def reads_disk(sources: Mapping[str, Source]) -> bool:
-    """Whether a fetch reads files of this machine."""
+    """True for a fetch that reads files of this machine."""
     return any(source.kind == "local" for source in sources.values())

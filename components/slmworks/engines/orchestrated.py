@@ -1,4 +1,4 @@
-"""One task that an orchestrator runs: nobody of ours watches, so it keeps the run's record itself."""
+"""One task that an orchestrator runs: no engine of ours watches, so it writes the run's record itself."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from slmworks.contract.stage import Emit
 from slmworks.engines.close_run import begin
 from slmworks.engines.uploader import beside
 from slmworks.execution.missing_inputs import Given
-from slmworks.execution.records import utc, write_record
+from slmworks.execution.records import TaskRecord, utc
 from slmworks.execution.run import Outcome, Running
 from slmworks.execution.spec import TaskSpec
 from slmworks.store import Store
@@ -27,19 +27,19 @@ def perform(
     started: Callable[[], None] = lambda: None,
     run: Perform = Running.run,
 ) -> Outcome:
-    """Run the task; whatever happens, its record says so. `tracking`: where its curves go; empty: nowhere.
+    """Run the task and record its end, a failure too. `tracking`: MLflow's address; empty: no curves.
 
-    `engine` is what runs it, for the run's record; `run` does the work, in whatever has to surround it.
+    `engine`: the orchestrator's name for the run's record; `run` does the work, within its turn for the
+    cores.
     """
     begin(store, spec, engine)
     try:
         running = Running.prepare(spec, given(), emit)
     except (SlmworksError, OSError) as error:
         now = utc(time.time())
-        what = {"state": "failed", "started": now, "ended": now, "error": str(error)}
-        write_record(store, spec, what)
+        TaskRecord.of(spec, "failed", started=now, ended=now, error=str(error)).write(store)
         raise
-    running.record("running", None)  # whoever is killed from here on has begun
+    running.record("running", None)  # a task that is killed from here on has begun
     started()
     with beside(store, tracking, spec.run):
         return run(running)

@@ -1,6 +1,6 @@
 """A task's process in a Python environment of its own, for families whose packages exclude each other's.
 
-It looks to the engine like a process of `multiprocessing`, of which `Child` uses five words.
+It has the five attributes of a `multiprocessing` process that `Child` uses.
 """
 
 import os
@@ -48,4 +48,4 @@ class ForeignProcess:
         self._process.wait()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Nothing is held open."""

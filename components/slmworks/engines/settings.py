@@ -1,4 +1,4 @@
-"""What an engine file can say, word by word. Values only; `engine_file` reads and looks up."""
+"""Settings of an engine file. Values only; `engine_file` reads the file and resolves them."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -50,7 +50,7 @@ class _Part(Documented):
 
 
 class Toleration(_Part):
-    """A taint that a pod may stand, in Kubernetes' words."""
+    """A taint that a pod tolerates, as in Kubernetes."""
 
     key: str | None = None
     """The taint's key; left out: every taint (with `operator: Exists`)."""
@@ -59,7 +59,7 @@ class Toleration(_Part):
     value: str | None = None
     """The taint's value."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """Which effect is stood; left out: all."""
+    """The effect that is tolerated; left out: all."""
 
 
 class Accelerator(_Part):
@@ -72,7 +72,7 @@ class Accelerator(_Part):
 
 
 class SecretKey(_Part):
-    """Where a cluster keeps a secret value. Only the reference is ever written anywhere."""
+    """Reference to a key of a cluster's Secret. Its value is never written anywhere."""
 
     secret: Name
     """Name of the Kubernetes Secret."""
@@ -86,11 +86,11 @@ class Volume(_Part):
     claim: Name
     """Name of the PersistentVolumeClaim."""
     path: Folder
-    """Where it is mounted."""
+    """Folder at which it is mounted."""
 
 
 class Pod(_Part):
-    """What a task gets to run with. What isn't said is taken from the next wider place."""
+    """Resources of a task. An unset one is taken from the next wider place."""
 
     cpu: Cpu | None = None
     """Cores, requested and as the limit; a task uses as many threads."""
@@ -101,9 +101,9 @@ class Pod(_Part):
     node_selector: dict[str, str] | None = None
     """Labels that the node must have."""
     tolerations: tuple[Toleration, ...] | None = None
-    """Taints that are stood."""
+    """Taints that are tolerated."""
     retries: Annotated[int, Field(ge=0, le=10)] | None = None
-    """How often a task that failed is started again, with growing pauses. What was done stays done."""
+    """How often a failed task is started again, with growing pauses. Finished tasks stay finished."""
     timeout: Duration | None = None
     """After which a task is ended."""
     pool: str | None = None
@@ -112,7 +112,7 @@ class Pod(_Part):
     """Airflow: the queue of workers that it is for, where the executor has several."""
 
     def over(self, wider: "Pod") -> "Pod":
-        """This, and what it leaves open from `wider`."""
+        """These settings, with unset ones from `wider`."""
         mine = {name: value for name, value in self if name in Pod.model_fields and value is not None}
         return Pod.model_construct(**{**dict(wider), **mine})
 
@@ -130,7 +130,7 @@ class Pod(_Part):
 
 
 class Family(Pod):
-    """Where a family of plugins (a distribution) runs, and with what."""
+    """Image, interpreter and resources of a family of plugins (a distribution)."""
 
     image: Image | None = None
     """Its image, with a tag or a digest."""
@@ -154,7 +154,7 @@ class Kubeflow(_Part):
     pull_secrets: tuple[Name, ...] = ()
     """Names of the Secrets that images are pulled with."""
     on_approval: Literal["nothing", "submit"] = "nothing"
-    """`submit`: `slmworks approve` submits what follows the approval."""
+    """`submit`: `slmworks approve` submits the steps behind the approval."""
 
 
 class Reviewer(_Part):
@@ -189,11 +189,11 @@ class Airflow(_Part):
     answer_within: Duration | None = None
     """How long a request for approval stays open; left out: until it is answered."""
     unanswered: Literal["fail", "reject"] = "fail"
-    """What happens then: the run fails and the version stays a candidate, or it is rejected for good."""
+    """`fail`: the run fails and the version stays a candidate; `reject`: the version is rejected for good."""
 
 
 class Target(_Part):
-    """Where a model is served: the deploy plugin that puts it there."""
+    """Deployment of a model: the deploy plugin and its options."""
 
     uses: str
     """The deploy plugin, such as `kubernetes`."""
@@ -201,7 +201,7 @@ class Target(_Part):
 
 
 class Settings(_Part):
-    """Everything an engine file can say."""
+    """All settings of an engine file."""
 
     store: str | None = None
     """Where results lie: a folder or `s3://bucket/prefix`."""
@@ -214,9 +214,9 @@ class Settings(_Part):
     defaults: Pod = Pod()
     """For every task."""
     stages: dict[str, Pod] = {}
-    """Stage -> what its tasks get; outweighs the family's."""
+    """Stage -> resources of its tasks; outweighs the family's."""
     steps: dict[str, Pod] = {}
-    """A recipe's step -> what its tasks get; outweighs the stage's."""
+    """A recipe's step -> resources of its tasks; outweighs the stage's."""
     env: dict[Variable, str] = {}
     """Variables of every pod; nothing secret."""
     secrets: dict[Variable, SecretKey] = {}

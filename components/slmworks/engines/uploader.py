@@ -1,4 +1,4 @@
-"""The one background process that carries a run's records to MLflow while the work goes on."""
+"""The background process that uploads a run's records to MLflow while its tasks run."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ LIVE = 30.0
 
 @dataclass(frozen=True)
 class Uploader:
-    """A running `python -m slmworks.tracking --follow`. It ends by itself, also when we are gone."""
+    """A running `python -m slmworks.tracking --follow`. It ends by itself, even after the engine."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -43,7 +43,7 @@ class Uploader:
         return cls(process, log)
 
     def wait(self, seconds: float) -> str:
-        """Wait until it is done; what a person must know if it is not done by then, or ''."""
+        """Wait until it is done; a line for people if it is not done by then, else ''."""
         try:
             code = self.process.wait(seconds)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
@@ -53,9 +53,9 @@ class Uploader:
 
 @contextlib.contextmanager
 def beside(store: Store, tracking: str, run: str) -> Iterator[None]:
-    """Upload the curves of a long task while the block lasts, where no engine of ours does that.
+    """Upload the curves of a long task while the block lasts, for tasks that an orchestrator runs.
 
-    Nothing waits for it and nothing fails with it: what it misses is uploaded when the run is closed.
+    Nothing waits for it and nothing fails with it: the rest is uploaded when the run is closed.
     """
     timer = threading.Timer(LIVE, lambda: Uploader.start(store, tracking, run, LIVE))
     timer.daemon = True

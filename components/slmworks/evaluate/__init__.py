@@ -1,6 +1,7 @@
 """Evaluate: measure a model as it will be shipped."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from slmworks.contract.artifact import Dataset, Model, Report
@@ -12,8 +13,14 @@ __all__ = ["Evaluate"]
 class Evaluate(Stage):
     """Measure a model as it will be shipped, beside a baseline where one is given."""
 
+    default: ClassVar[str | None] = "quality"
     predicts: ClassVar[bool] = False
-    """The report holds what was answered to each row (`predictions.parquet`)."""
+    """The report holds the answer to each row (`predictions.parquet`)."""
+    relations: ClassVar[Mapping[str, str]] = {
+        "model": "measured",
+        "data": "measured-on",
+        "baseline": "compared-with",
+    }
 
     @abstractmethod
     def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task) -> Report:

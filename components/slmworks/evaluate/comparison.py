@@ -1,102 +1,104 @@
 """Two models on the same rows: what is kept, gained and lost. Rows are paired by id, never by place."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from slmworks.contract.errors import BadRequest
-from slmworks.evaluate.predictions import Rows
+from slmworks.contract.model_task import Measure
+from slmworks.evaluate import predictions
+from slmworks.evaluate.predictions import Judged, paired
 from slmworks.numbers import statistics
+from slmworks.numbers.statistics import Paired
 
 EXAMPLES = 8
 """How many gained and lost rows a report shows."""
 
 
-def paired(ours: Rows, theirs: Rows) -> Rows:
-    """`theirs` in the order of `ours`; BadRequest if they are not the same rows with the same labels."""
-    where = {row: i for i, row in enumerate(theirs.ids)}
-    if len(where) != len(theirs.ids) or where.keys() != set(ours.ids) or len(ours.ids) != len(where):
-        raise BadRequest(
-            f"the baseline's report judged other rows of '{ours.split}' than this one ({len(theirs.ids)} and "
-            f"{len(ours.ids)} rows); evaluate both on the same data."
-        )
-    order = [where[row] for row in ours.ids]
-    truth = [theirs.truth[i] for i in order]
-    if truth != ours.truth:
-        raise BadRequest(
-            f"the baseline's report has other true labels in '{ours.split}'; evaluate both on the same data."
-        )
-    return replace(
-        theirs,
-        ids=ours.ids,
-        truth=truth,
-        predicted=[theirs.predicted[i] for i in order],
-        sources=[theirs.sources[i] for i in order],
-        probabilities=theirs.probabilities[order],
-        others={name: [answers[i] for i in order] for name, answers in theirs.others.items()},
-    )
-
-
-def outcomes(ours: Rows, theirs: Rows) -> statistics.Outcomes:
-    """Counts over the rows of a split, paired by id."""
-    return statistics.Outcomes.of(ours.right, paired(ours, theirs).right)
-
-
 @dataclass(frozen=True)
 class Comparison:
-    """Our answers beside theirs, row by row."""
+    """Our answers beside theirs, row by row, by one measure."""
 
-    ours: Rows
-    theirs: Rows
+    ours: Judged
+    theirs: Judged
+    measure: Measure
 
     @classmethod
-    def of(cls, ours: Rows, theirs: Rows) -> "Comparison":
+    def of(cls, ours: Judged, theirs: Judged, measure: Measure) -> "Comparison":
         """Pair the rows by id."""
-        return cls(ours, paired(ours, theirs))
+        return cls(ours, paired(ours, theirs), measure)
+
+    def pairs(self, places: Sequence[int] | None = None) -> Paired:
+        """Both models' counts, of all rows or of those at `places`."""
+        ours, theirs = (one.counts[self.measure.name] for one in (self.ours, self.theirs))
+        if places is not None:
+            ours, theirs = ours[list(places)], theirs[list(places)]
+        return predictions.pairs(self.measure, ours, theirs)
+
+    def slices(self) -> Iterator[tuple[str, str, list[int]]]:
+        """Kind, value and rows of every slice; a kind with a single value is the whole, and no slice."""
+        for kind, column in self.ours.slices.items():
+            places: dict[str, list[int]] = defaultdict(list)
+            for i, value in enumerate(column):
+                places[value].append(i)
+            if len(places) > 1:
+                for value, mine in sorted(places.items()):
+                    yield kind, value, mine
 
     def numbers(self, *, resamples: int, seed: int) -> dict[str, Any]:
-        """Retention with its interval, McNemar's p-value, gained and lost rows, also for every source."""
-        pairs = statistics.Outcomes.of(self.ours.right, self.theirs.right)
+        """Retention with its interval, p of a difference, gained and lost rows, also for every slice."""
+        pairs = self.pairs()
         kept = statistics.retention(pairs, resamples=resamples, seed=seed)
         return {
-            "accuracy": statistics.wilson(pairs.theirs, pairs.n).rounded(),
+            "value": round(pairs.other, 6),
             "retention": kept.rounded(),
-            "mcnemar_p": round(statistics.mcnemar(pairs.gained, pairs.lost), 6),
+            "p": round(statistics.p_differ(pairs, resamples=resamples, seed=seed), 6),
+            "test": statistics.difference_test(pairs),
             "gained": pairs.gained,
             "lost": pairs.lost,
-            "slices": [self._slice(source) for source in sorted(set(self.ours.sources))],
+            "slices": [
+                {"kind": kind, "value": value, "n": len(mine)} | _sides(self.pairs(mine))
+                for kind, value, mine in self.slices()
+            ],
         }
 
     def examples(self, texts: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         """Rows that changed sides, the surest of our answers first; `texts` in the order of our rows."""
-        sure = self.ours.surety
+        sure = [one or 0.0 for one in self.ours.confidence]
         order = sorted(range(len(texts)), key=lambda i: (-round(sure[i], 4), self.ours.ids[i]))
-        both = list(zip(self.ours.right, self.theirs.right, strict=True))
-        gained = [i for i in order if both[i] == (True, False)]
-        lost = [i for i in order if both[i] == (False, True)]
+        better = self._better()
         return {
-            "gained": [self._example(i, texts[i]) for i in gained[:EXAMPLES]],
-            "lost": [self._example(i, texts[i]) for i in lost[:EXAMPLES]],
+            "gained": [self._example(i, texts[i]) for i in order if better[i] > 0][:EXAMPLES],
+            "lost": [self._example(i, texts[i]) for i in order if better[i] < 0][:EXAMPLES],
         }
 
+    def _better(self) -> Any:
+        """For each row how much better we answer it."""
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            ours, theirs = (
+                np.nan_to_num(self.measure.value(one.counts[self.measure.name]))
+                for one in (self.ours, self.theirs)
+            )
+        return ours - theirs if self.measure.higher_is_better else theirs - ours
+
     def _example(self, i: int, text: str) -> dict[str, Any]:
+        sure = self.ours.confidence[i]
         return {
             "id": self.ours.ids[i],
             "text": text,
-            "label": self.ours.truth[i],
-            "ours": self.ours.predicted[i],
-            "theirs": self.theirs.predicted[i],
-            "probability": round(self.ours.surety[i], 3),
+            "truth": self.ours.truth[i],
+            "ours": self.ours.brief[i],
+            "theirs": self.theirs.brief[i],
+            "confidence": None if sure is None else round(sure, 3),
         }
 
-    def _slice(self, source: str) -> dict[str, Any]:
-        mine = [i for i, own in enumerate(self.ours.sources) if own == source]
-        ours, theirs = self.ours.right, self.theirs.right
-        pairs = statistics.Outcomes.of([ours[i] for i in mine], [theirs[i] for i in mine])
-        return {
-            "source": source,
-            "n": pairs.n,
-            "accuracy": statistics.wilson(pairs.theirs, pairs.n).rounded(),
-            "gained": pairs.gained,
-            "lost": pairs.lost,
-        }
+
+def _sides(pairs: Paired) -> dict[str, Any]:
+    return {
+        "ours": round(pairs.value, 6),
+        "theirs": round(pairs.other, 6),
+        "gained": pairs.gained,
+        "lost": pairs.lost,
+    }

@@ -17,6 +17,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import TaskFailed
+from slmworks.contract.model_task import Row
 from slmworks.machine.process import die_with
 
 
@@ -42,8 +43,8 @@ class Probe:
             )
         return json.loads(line)
 
-    def load(self, model: Model, *, threads: int) -> float:
-        """Load the model; returns seconds from the start of loading to ready, imports included."""
+    def load(self, model: Model, *, threads: int, model_task: str) -> float:
+        """Load the model for a model task; returns seconds until it is ready, imports included."""
         return float(
             self.ask(
                 do="load",
@@ -51,16 +52,17 @@ class Probe:
                 format=model.format,
                 meta=dict(model.meta),
                 threads=threads,
+                model_task=model_task,
             )
         )
 
-    def latencies(self, texts: Sequence[str]) -> list[float]:
-        """Milliseconds for each text, one text at a time."""
-        return list(self.ask(do="single", texts=list(texts)))
+    def latencies(self, rows: Sequence[Row]) -> list[float]:
+        """Milliseconds for each row, one at a time."""
+        return list(self.ask(do="single", rows=list(rows)))
 
-    def seconds(self, texts: Sequence[str], batch_size: int) -> float:
-        """Seconds for all texts, `batch_size` at a time in the given order."""
-        return float(self.ask(do="batches", texts=list(texts), batch_size=batch_size))
+    def seconds(self, rows: Sequence[Row], batch_size: int) -> float:
+        """Seconds for all rows, `batch_size` at a time in the given order."""
+        return float(self.ask(do="batches", rows=list(rows), batch_size=batch_size))
 
     def memory(self) -> int:
         """Peak resident memory of the process so far, bytes."""
@@ -98,21 +100,21 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
-def time_singles(answer: Callable[[Sequence[str]], object], texts: Sequence[str]) -> list[float]:
-    """Milliseconds for each text, one text at a time."""
+def time_singles(answer: Callable[[Sequence[Row]], object], rows: Sequence[Row]) -> list[float]:
+    """Milliseconds for each row, one at a time."""
     found = []
-    for text in texts:
+    for row in rows:
         start = time.perf_counter()
-        answer([text])
+        answer([row])
         found.append(1000 * (time.perf_counter() - start))
     return found
 
 
-def time_batches(answer: Callable[[Sequence[str]], object], texts: Sequence[str], batch_size: int) -> float:
-    """Seconds for all texts, `batch_size` at a time in the given order, as a busy server would get them."""
+def time_batches(answer: Callable[[Sequence[Row]], object], rows: Sequence[Row], batch_size: int) -> float:
+    """Seconds for all rows, `batch_size` at a time in the given order, as a busy server would get them."""
     start = time.perf_counter()
-    for first in range(0, len(texts), batch_size):
-        answer(texts[first : first + batch_size])
+    for first in range(0, len(rows), batch_size):
+        answer(rows[first : first + batch_size])
     return time.perf_counter() - start
 
 
@@ -124,9 +126,9 @@ class _Side:
             case "load":
                 return self._load(request)
             case "single":
-                return time_singles(self.runtime.logits, request["texts"])
+                return time_singles(self.runtime.answer, request["rows"])
             case "batches":
-                return time_batches(self.runtime.logits, request["texts"], request["batch_size"])
+                return time_batches(self.runtime.answer, request["rows"], request["batch_size"])
             case "memory":
                 return peak_memory()
             case unknown:
@@ -137,7 +139,7 @@ class _Side:
 
         start = time.perf_counter()
         model = Model(path=Path(request["path"]), format=request["format"], meta=request["meta"])
-        self.runtime = open_runtime(model, threads=request["threads"])
+        self.runtime = open_runtime(model, threads=request["threads"], model_task=request["model_task"])
         return time.perf_counter() - start
 
 

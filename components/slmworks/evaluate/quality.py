@@ -1,44 +1,44 @@
-"""Quality of a classifier, measured through the runtime that will serve it."""
+"""Quality of a model for its model task, measured through the runtime that will serve it."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import PositiveInt
 
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import Answer, ModelTask, Row, require_same_meta
+from slmworks.contract.runtime import in_batches, inputs_of, open_runtime
 from slmworks.contract.stage import Task
-from slmworks.evaluate import Evaluate, comparison, predictions
+from slmworks.evaluate import Evaluate, predictions
 from slmworks.evaluate.about import about, model_name
-from slmworks.evaluate.predictions import Rows
-from slmworks.model_tasks.text_classification import measures, trivial
-from slmworks.model_tasks.text_classification.calibration import calibration
+from slmworks.evaluate.comparison import Comparison
+from slmworks.evaluate.predictions import Judged
+from slmworks.numbers import statistics
 
 if TYPE_CHECKING:
     from slmworks.contract.runtime import Runtime
 
-__all__ = ["ClassifierQuality"]
+__all__ = ["Quality"]
 
 SPLITS = ("validation", "test")
 """A candidate is chosen on the first and decided on the second."""
 
 
-class ClassifierQuality(Evaluate):
-    """Accuracy, macro-F1 and calibration, per class and slice, paired with a baseline row by row.
+class Quality(Evaluate):
+    """The measures of the data's model task, also by slice, paired with a baseline row by row.
 
-    Holds no timings, so that the same model gives the same report. 95 % intervals: Wilson (1927) for
-    accuracy, bootstrap (Efron & Tibshirani, 1993; Rubin, 1981) for macro-F1 and retention; difference:
-    exact McNemar test (1947); calibration: expected calibration error (Guo et al., 2017).
+    Holds no timings, so that the same model gives the same report. 95 % intervals: Wilson (1927) for shares
+    of right rows, Bayesian bootstrap (Rubin, 1981) for everything else; a difference of right and wrong
+    answers: exact McNemar test (1947).
     """
 
-    accepts: ClassVar = {"model": ("hf", "onnx")}
-    tasks: ClassVar = ("classification",)
-    runs_in: ClassVar = "slmworks-torch"  # the teacher is a torch model
     max_threads: ClassVar = 1
     predicts: ClassVar = True
-    # Not the CPU: the last digits of a logit differ between processors, answers hardly ever do, and a
+    runs_models: ClassVar = True
+    # Not the CPU: the last digits of an output differ between processors, answers hardly ever do, and a
     # report should be found again on another machine.
     depends_on: ClassVar = ("onnxruntime", "scikit-learn", "tokenizers", "torch")
 
@@ -47,165 +47,188 @@ class ClassifierQuality(Evaluate):
     resamples: PositiveInt = 1000
     """Bootstrap resamples for each interval."""
     trivial: bool = True
-    """Without a baseline: also judge majority and TF-IDF + linear, to know what a language model adds."""
+    """Without a baseline: also judge the model task's trivial baselines: what a language model must beat."""
     slices: bool = True
-    """Report accuracy for every value of the column `source` too."""
+    """Report the first measure for every slice (source, label, …) too."""
 
     def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task) -> Report:
         """Write `report.json` and `predictions.parquet` for the splits validation and test."""
-        from slmworks.contract.runtime import open_runtime
-
-        _require_same_labels(model, data)
-        texts = {split: _labelled(data, split) for split in SPLITS}
-        _require_comparable(baseline)
-        judged = self._judge(open_runtime(model, threads=task.threads), texts, task)
-        if baseline is None and self.trivial:
-            judged = _with_trivial(judged, texts, data, task)
-        predictions.write(task.output, judged)
-        report = self._report(model, judged, texts, baseline, task)
+        purpose = model_task_of(model, data)
+        rows = {split: _rows(purpose, data, split) for split in SPLITS}
+        _require_comparable(baseline, purpose)
+        answers = self._answers(open_runtime(model, threads=task.threads, model_task=purpose.name), purpose,
+                                rows, data, task)  # fmt: skip
+        trivial = self._trivial(purpose, rows, data, task) if baseline is None and self.trivial else {}
+        judged = [
+            predictions.judge(purpose, split, rows[split], answers[split],
+                              {name: said[split] for name, said in trivial.items()})
+            for split in SPLITS
+        ]  # fmt: skip
+        predictions.write(task.output, purpose, judged, rows, answers)
+        report: dict[str, Any] = {
+            "type": "quality",
+            "model_task": purpose.name,
+            "name": model_name(model),
+            "model": about(model),
+            "splits": {
+                one.split: self._scores(purpose, one, rows[one.split], answers[one.split], model, task)
+                for one in judged
+            },
+        }
+        if trivial:
+            report["trivial"] = {
+                name: {
+                    one.split: self._scores(purpose, None, rows[one.split], said[one.split], model, task)
+                    for one in judged
+                }
+                for name, said in trivial.items()
+            }
+        if baseline is not None:
+            report |= self._against(report, purpose, judged, rows, baseline, task)
         text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
         (task.output / "report.json").write_text(text, encoding="utf-8")
         refs = {"model": model.digest, "data": data.digest}
         if baseline is not None:
             refs["baseline"] = baseline.digest
-        return Report(
-            path=task.output, meta={"type": "classification"}, refs=refs, summary=_summary(report["splits"])
-        )
+        meta = {"type": "quality", "task": purpose.header or purpose.name}
+        return Report(path=task.output, meta=meta, refs=refs, summary=_summary(purpose, report["splits"]))
 
-    def _judge(
-        self, runtime: "Runtime", texts: Mapping[str, Mapping[str, list[str]]], task: Task
-    ) -> list[Rows]:
-        total = sum(len(columns["id"]) for columns in texts.values())
-        done, judged = 0, []
-        for split, columns in texts.items():
-            logits = self._logits(runtime, columns["text"], task, done, total, split)
-            judged.append(_rows(split, columns, logits, runtime.labels))
-            done += len(columns["id"])
-        return judged
-
-    def _logits(
-        self, runtime: "Runtime", texts: list[str], task: Task, before: int, total: int, note: str
-    ) -> Any:
-        import numpy as np
-
-        found = np.zeros((len(texts), len(runtime.labels)), np.float32)
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            found[rows] = runtime.logits([texts[i] for i in rows])
-            task.progress(before + start + len(rows), total, note=note)
-        return found
-
-    def _report(
+    def _answers(
         self,
-        model: Model,
-        judged: Sequence[Rows],
-        texts: Mapping[str, Mapping[str, list[str]]],
-        baseline: Report | None,
+        runtime: "Runtime",
+        purpose: ModelTask,
+        rows: Mapping[str, Sequence[Row]],
+        data: Dataset,
         task: Task,
-    ) -> dict[str, Any]:
-        report: dict[str, Any] = {
-            "type": "classification",
-            "name": model_name(model),
-            "labels": model.labels,
-            "model": about(model),
-            "splits": {rows.split: self._scores(rows, rows.predicted, model.labels, task) for rows in judged},
-        }
-        if judged[0].others:
-            report["trivial"] = {
-                name: {
-                    rows.split: self._scores(rows, rows.others[name], model.labels, task) for rows in judged
-                }
-                for name in judged[0].others
-            }
-        if baseline is not None:
-            report["baseline"] = {"model": baseline.refs["model"], "name": baseline.read()["name"]}
-            for rows in judged:
-                compared = comparison.Comparison.of(rows, predictions.read(baseline.path, rows.split))
-                numbers = compared.numbers(resamples=self.resamples, seed=task.seed)
-                report["splits"][rows.split]["against"] = numbers
-                if rows.split == "test":
-                    report["examples"] = compared.examples(texts["test"]["text"])
-        return report
+    ) -> dict[str, list[Answer]]:
+        total, before = sum(map(len, rows.values())), 0
+
+        def answer(some: Sequence[Row]) -> list[Answer]:
+            nonlocal before
+
+            def tell(done: int) -> None:
+                task.progress(min(before + done, total), total)
+
+            found = in_batches(runtime.answer, inputs_of(purpose, some), self.batch_size, tell=tell)
+            before += len(some)
+            return found
+
+        return purpose.judged(answer, rows, data)
+
+    def _trivial(
+        self, purpose: ModelTask, rows: Mapping[str, Sequence[Row]], data: Dataset, task: Task
+    ) -> dict[str, dict[str, list[Answer]]]:
+        task.progress(0, 1, unit="fits", note="trivial baselines")
+        fitted = purpose.trivial(data, seed=task.seed)
+        found = {name: purpose.judged(one.answer, rows, data) for name, one in fitted.items()}
+        task.progress(1, 1, unit="fits", note="trivial baselines")
+        return found
 
     def _scores(
-        self, rows: Rows, predicted: Sequence[str], labels: Sequence[str], task: Task
+        self,
+        purpose: ModelTask,
+        judged: Judged | None,
+        rows: Sequence[Row],
+        answers: Sequence[Answer],
+        model: Model,
+        task: Task,
     ) -> dict[str, Any]:
-        found = measures.scores(rows.truth, predicted, labels, resamples=self.resamples, seed=task.seed)
-        if predicted is rows.predicted:
-            found["calibration"] = calibration(rows, labels)
-            if self.slices:
-                found["slices"] = measures.slices(rows)
+        """What a report says of one split; slices and details only of a model that was `judged`."""
+        details = purpose.details(rows, answers, model, resamples=self.resamples, seed=task.seed)
+        measured = {
+            measure.name: statistics.estimate(
+                predictions.counted(measure, rows, answers), predictions.quantity(measure), seed=task.seed
+            )
+            for measure in purpose.measures
+        }
+        found: dict[str, Any] = {
+            "n": len(rows),
+            "measures": {name: one.rounded() for name, one in {**measured, **details.measures}.items()},
+        }
+        if judged is None:
+            return found
+        found |= {"limits": dict(details.limits), "details": dict(details.content)}
+        if self.slices:
+            found["slices"] = list(_slices(purpose, judged))
+        return found
+
+    def _against(
+        self,
+        report: Mapping[str, Any],
+        purpose: ModelTask,
+        judged: Sequence[Judged],
+        rows: Mapping[str, Sequence[Row]],
+        baseline: Report,
+        task: Task,
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "baseline": {"model": baseline.refs["model"], "name": baseline.read()["name"]}
+        }
+        for one in judged:
+            both = Comparison.of(one, predictions.read(baseline.path, one.split), purpose.measures[0])
+            report["splits"][one.split]["against"] = both.numbers(resamples=self.resamples, seed=task.seed)
+            if one.split == "test":
+                found["examples"] = both.examples([purpose.text(row) for row in rows["test"]])
         return found
 
 
-def _require_same_labels(model: Model, data: Dataset) -> None:
-    if set(model.labels) != set(data.labels):
+def model_task_of(model: Model, data: Dataset) -> ModelTask:
+    """What a model is measured for: its own model task, or the data's where it is a bare pretrained one."""
+    named = model.model_task or data.model_task
+    if not named:
+        raise BadRequest("neither the model nor the data says what it is for; curate the data first.")
+    purpose = catalog.model_task(named)
+    if data.model_task and catalog.model_task(data.model_task).name != purpose.name:
         raise BadRequest(
-            f"the model answers {', '.join(model.labels)}, the data is labelled {', '.join(data.labels)}; "
-            "evaluate it on data with its own labels."
+            f"the model is for {purpose.name}, the data for {catalog.model_task(data.model_task).name}; "
+            "evaluate it on data of its own model task."
         )
+    if model.model_task:
+        require_same_meta(purpose, model, data)
+    return purpose
 
 
-def _require_comparable(baseline: Report | None) -> None:
-    if baseline is not None and baseline.meta.get("type") != "classification":
+def _require_comparable(baseline: Report | None, purpose: ModelTask) -> None:
+    if baseline is None:
+        return
+    if baseline.meta.get("type") != "quality":
         raise BadRequest(
             f"the baseline is a report of type '{baseline.meta.get('type')}'; "
-            "give `baseline` a step that evaluates with classifier."
+            "give `baseline` a step that evaluates with quality."
         )
-
-
-def _labelled(data: Dataset, split: str) -> dict[str, list[str]]:
-    names = ("id", "text", "label", "source")
-    columns = dict(zip(names, data.columns(split, *names), strict=True))
-    if not columns["id"]:
-        raise BadRequest(f"the data's split '{split}' has no rows; make it larger in the curate step.")
-    strange = sorted({str(label) for label in columns["label"]} - set(data.labels))
-    if strange:
+    other = catalog.canonical(str(baseline.meta["task"]))
+    if other != purpose.name:
         raise BadRequest(
-            f"the data's split '{split}' has the label '{strange[0]}', which is not among its labels "
-            f"({', '.join(data.labels)}); curate it again."
+            f"the baseline is a report on {other}, this model is for {purpose.name}; compare models of one "
+            "model task."
         )
-    columns["source"] = [source or "" for source in columns["source"]]
-    return columns
 
 
-def _rows(split: str, columns: Mapping[str, list[str]], logits: Any, labels: Sequence[str]) -> Rows:
-    from slmworks.model_tasks.text_classification.onnx import softmax
-
-    return Rows(
-        split=split,
-        ids=columns["id"],
-        truth=columns["label"],
-        predicted=[labels[i] for i in logits.argmax(axis=1)],
-        sources=columns["source"],
-        probabilities=softmax(logits),
-        others={},
-    )
+def _rows(purpose: ModelTask, data: Dataset, split: str) -> list[dict[str, Any]]:
+    rows = data.rows(split, "id", "source", *purpose.inputs, *purpose.targets)
+    if not rows:
+        raise BadRequest(f"the data's split '{split}' has no rows; make it larger in the curate step.")
+    purpose.check(data, split, rows)
+    return rows
 
 
-def _with_trivial(
-    judged: Sequence[Rows], texts: Mapping[str, Mapping[str, list[str]]], data: Dataset, task: Task
-) -> list[Rows]:
-    task.progress(0, 1, unit="fits", note="trivial baselines")
-    train = _labelled(data, "train")
-    fitted = trivial.fit(train["text"], train["label"], seed=task.seed)
-    task.progress(1, 1, unit="fits", note="trivial baselines")
-    return [
-        replace(rows, others={name: one.answer(texts[rows.split]["text"]) for name, one in fitted.items()})
-        for rows in judged
-    ]
+def _slices(purpose: ModelTask, judged: Judged) -> Any:
+    """The first measure with its interval for every slice of more than one value."""
+    first = purpose.measures[0]
+    both = Comparison(judged, judged, first)
+    for kind, value, mine in both.slices():
+        estimate = statistics.estimate(judged.counts[first.name][mine], predictions.quantity(first))
+        yield {"kind": kind, "value": value, "n": len(mine), first.name: estimate.rounded()}
 
 
-def _summary(splits: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "accuracy": round(splits["test"]["accuracy"]["value"], 4),
-        "macro_f1": round(splits["test"]["macro_f1"]["value"], 4),
-        "n": splits["test"]["n"],
-        "validation_accuracy": round(splits["validation"]["accuracy"]["value"], 4),
+def _summary(purpose: ModelTask, splits: Mapping[str, Any]) -> dict[str, Any]:
+    first, test = purpose.measures[0].name, splits["test"]
+    found: dict[str, Any] = {name: round(one["value"], 4) for name, one in test["measures"].items()}
+    found |= {
+        "n": test["n"],
+        f"validation_{first}": round(splits["validation"]["measures"][first]["value"], 4),
     }
-    against = splits["test"].get("against")
-    if against:
+    if against := test.get("against"):
         found["kept"] = round(against["retention"]["value"], 4)
         found["kept_at_least"] = round(against["retention"]["bound"], 4)
     return found

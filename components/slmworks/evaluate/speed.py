@@ -13,13 +13,15 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import ModelTask, Row, Trivial
+from slmworks.contract.runtime import inputs_of
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
+from slmworks.evaluate.quality import model_task_of
 from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup
 from slmworks.machine.process import cpu_name
-from slmworks.model_tasks.text_classification import trivial
 
 __all__ = ["Speed"]
 
@@ -27,13 +29,11 @@ __all__ = ["Speed"]
 class Speed(Evaluate):
     """Latency, throughput, bytes on disk and peak memory, in turns with the baseline's model.
 
-    Each model runs in a fresh process with the task's threads. Every round gives both the same texts, in
+    Each model runs in a fresh process with the task's threads. Every round gives both the same rows, in
     alternating order; ratios carry bootstrap intervals over rounds.
     """
 
-    accepts: ClassVar = {"model": ("hf", "onnx")}
-    tasks: ClassVar = ("classification",)
-    runs_in: ClassVar = "slmworks-torch"  # the teacher is a torch model
+    runs_models: ClassVar = True
     exclusive: ClassVar = True
     depends_on: ClassVar = ("cpu", "threads", "onnxruntime", "tokenizers", "torch")
 
@@ -44,17 +44,19 @@ class Speed(Evaluate):
     batch_size: PositiveInt = 32
     """Rows of a batch when throughput is measured."""
     trivial: bool = True
-    """Also measure majority and TF-IDF + linear, fitted anew to the training rows."""
+    """Also measure the model task's trivial baselines, fitted anew to the training rows."""
 
     def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task) -> Report:
         """Write `report.json` with the model, its reference and how many times faster and smaller it is."""
-        texts = _texts(data, task.seed)
+        purpose = model_task_of(model, data)
+        rows = _rows(purpose, data, task.seed)
         models = {"model": model}
         if baseline is not None:
             models["baseline"] = task.fetch(baseline, "model", Model)
-        timings, loads, memory = self._measure(models, texts, task)
+        timings, loads, memory = self._measure(models, purpose, rows, task)
         report: dict[str, Any] = {
             "type": "speed",
+            "model_task": purpose.name,
             "name": model_name(model),
             "machine": _machine(task.threads),
             "batch_size": self.batch_size,
@@ -67,15 +69,16 @@ class Speed(Evaluate):
             report["baseline"]["digest"] = models["baseline"].digest
             report |= _ratios(report, timings, task.seed)
         if self.trivial:
-            report["trivial"] = self._trivial(texts, data, task)
+            report["trivial"] = self._trivial(purpose, rows, data, task)
         (task.output / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         refs = {"model": model.digest, "data": data.digest}
         if baseline is not None:
             refs["baseline"] = baseline.digest
-        return Report(path=task.output, meta={"type": "speed"}, refs=refs, summary=_summary(report))
+        meta = {"type": "speed", "task": purpose.header or purpose.name}
+        return Report(path=task.output, meta=meta, refs=refs, summary=_summary(report))
 
     def _measure(
-        self, models: Mapping[str, Model], texts: Sequence[str], task: Task
+        self, models: Mapping[str, Model], purpose: ModelTask, rows: Sequence[Row], task: Task
     ) -> tuple[dict[str, Timings], dict[str, float], dict[str, int]]:
         with contextlib.ExitStack() as stack:
             probes: dict[str, Probe] = {}
@@ -83,12 +86,12 @@ class Speed(Evaluate):
             for role, model in models.items():
                 task.progress(0, self.rounds, unit="rounds", note=f"load {role}")
                 probes[role] = stack.enter_context(probe(role))
-                loads[role] = probes[role].load(model, threads=task.threads)
-            pace = _pace(list(probes.values()), texts, self)
+                loads[role] = probes[role].load(model, threads=task.threads, model_task=purpose.name)
+            pace = _pace(list(probes.values()), rows, self)
             timings = {role: Timings() for role in models}
             for turn in range(self.rounds):
                 order = list(probes) if turn % 2 == 0 else list(reversed(probes))
-                singles, batch = pace.texts(texts, turn)
+                singles, batch = pace.rows(rows, turn)
                 for role in order:
                     timings[role].singles.append(probes[role].latencies(singles))
                 for role in order:
@@ -97,35 +100,37 @@ class Speed(Evaluate):
                 task.progress(turn + 1, self.rounds, unit="rounds", note="in turns" if len(order) > 1 else "")
             return timings, loads, {role: one.memory() for role, one in probes.items()}
 
-    def _trivial(self, texts: Sequence[str], data: Dataset, task: Task) -> dict[str, Any]:
+    def _trivial(self, purpose: ModelTask, rows: Sequence[Row], data: Dataset, task: Task) -> dict[str, Any]:
         """Measured once a data set and machine: every candidate's report shares the same numbers."""
 
         def build(folder: Path) -> None:
             task.progress(0, 1, unit="fits", note="trivial baselines")
-            found = _measure_trivial(texts, data, self.batch_size, task.seed)
+            fitted = purpose.trivial(data, seed=task.seed)
+            found = {name: _timed(one, rows, self.batch_size) for name, one in fitted.items()}
             (folder / "trivial.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
         where = {"machine": _machine(task.threads), "batch_size": self.batch_size, "seed": task.seed}
+        where["model_task"] = purpose.name
         shared = task.share("trivial-speed", inputs={"data": data}, options=where, build=build)
         return dict(json.loads((shared.path / "trivial.json").read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
 class _Pace:
-    """How many texts of each kind fit into a round: the same for every model, set by the slowest."""
+    """How many rows of each kind fit into a round: the same for every model, set by the slowest."""
 
     singles: int
     batch_rows: int
 
-    def texts(self, texts: Sequence[str], turn: int) -> tuple[list[str], list[str]]:
-        """The texts of a turn; going on through all texts and beginning again."""
-        return _slice(texts, turn * self.singles, self.singles), _slice(
-            texts, turn * self.batch_rows, self.batch_rows
+    def rows(self, rows: Sequence[Row], turn: int) -> tuple[list[Row], list[Row]]:
+        """The rows of a turn; going on through all rows and beginning again."""
+        return _slice(rows, turn * self.singles, self.singles), _slice(
+            rows, turn * self.batch_rows, self.batch_rows
         )
 
 
-def _pace(probes: Sequence[Probe], texts: Sequence[str], speed: Speed) -> _Pace:
-    warm, batch = _slice(texts, 0, 10), _slice(texts, 0, speed.batch_size)
+def _pace(probes: Sequence[Probe], rows: Sequence[Row], speed: Speed) -> _Pace:
+    warm, batch = _slice(rows, 0, 10), _slice(rows, 0, speed.batch_size)
     single_s = batch_s = 0.0
     for one in probes:  # the first calls are slow (allocation, caches) and don't count
         one.latencies(warm)
@@ -139,15 +144,15 @@ def _pace(probes: Sequence[Probe], texts: Sequence[str], speed: Speed) -> _Pace:
     )
 
 
-def _slice(texts: Sequence[str], start: int, length: int) -> list[str]:
-    return [texts[(start + i) % len(texts)] for i in range(length)]
+def _slice(rows: Sequence[Row], start: int, length: int) -> list[Row]:
+    return [rows[(start + i) % len(rows)] for i in range(length)]
 
 
-def _texts(data: Dataset, seed: int) -> list[str]:
-    (texts,) = data.columns("test", "text")
-    if not texts:
+def _rows(purpose: ModelTask, data: Dataset, seed: int) -> list[Row]:
+    rows = inputs_of(purpose, data.rows("test", *purpose.inputs))
+    if not rows:
         raise BadRequest("the data's split 'test' has no rows to measure with; make it larger in curate.")
-    return random.Random(seed).sample(texts, len(texts))
+    return random.Random(seed).sample(rows, len(rows))
 
 
 def _ratios(report: Mapping[str, Any], timings: Mapping[str, Timings], seed: int) -> dict[str, Any]:
@@ -171,18 +176,14 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def _measure_trivial(texts: Sequence[str], data: Dataset, batch_size: int, seed: int) -> dict[str, Any]:
-    train, labels = data.columns("train", "text", "label")
-    found = {}
-    for name, one in trivial.fit(train, labels, seed=seed).items():
-        many = _slice(texts, 0, 10 * batch_size)
-        one.answer(many[:batch_size])
-        taken = Timings(
-            singles=[time_singles(one.answer, _slice(texts, 0, 100))],
-            batches=[(len(many), time_batches(one.answer, many, batch_size))],
-        )
-        found[name] = taken.numbers() | {"bytes": trivial.stored_size(one)}
-    return found
+def _timed(one: Trivial, rows: Sequence[Row], batch_size: int) -> dict[str, Any]:
+    many = _slice(rows, 0, 10 * batch_size)
+    one.answer(many[:batch_size])
+    taken = Timings(
+        singles=[time_singles(one.answer, _slice(rows, 0, 100))],
+        batches=[(len(many), time_batches(one.answer, many, batch_size))],
+    )
+    return taken.numbers() | {"bytes": one.bytes}
 
 
 def _summary(report: Mapping[str, Any]) -> dict[str, Any]:

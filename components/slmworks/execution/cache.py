@@ -1,4 +1,4 @@
-"""Results of tasks that were done before: a manifest under each identity, committed once."""
+"""Cache of results: a manifest under each task's identity, committed once."""
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
@@ -6,7 +6,7 @@ from slmworks.store import Store
 
 
 def find(store: Store, identity: str) -> Manifest | None:
-    """The manifest of a task that was done before, if its bytes are still there and untouched."""
+    """The cached manifest of an identity, if its bytes are in the store and undamaged; else None."""
     data = store.read(f"tasks/{identity}.json")
     if data is None:
         return None
@@ -18,7 +18,7 @@ def find(store: Store, identity: str) -> Manifest | None:
 
 
 def adopt(store: Store, manifest: Manifest, *, replace_old: bool = False) -> Manifest:
-    """Commit a manifest once. When another was first and is sound, that one counts."""
+    """Commit a manifest once; returns an earlier, undamaged one if there is one."""
     key = f"tasks/{manifest.fingerprint}.json"
     data = manifest.dump().encode()
     if replace_old:

@@ -8,6 +8,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -15,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from slmworks.contract import catalog
 from slmworks.contract.artifact import HEADER
 from slmworks.contract.catalog import STAGES
 from slmworks.contract.manifest import File, Manifest, tree_digest
@@ -42,7 +44,7 @@ def module_digest(module: str) -> str:
     """Digest of a module and of those it imports from its family, other families and the core.
 
     Read from the sources without running them, so an edited checkout, an editable install and a wheel of
-    the same text agree.
+    the same text agree. Docstrings, comments and blank lines don't count.
     """
     found: dict[str, str] = {}
     todo, family = [module], module.partition(".")[0]
@@ -53,9 +55,39 @@ def module_digest(module: str) -> str:
         source = _source(name)
         if source is None:
             continue
-        found[name] = hashlib.sha256(source).hexdigest()
+        found[name] = hashlib.sha256(without_comments(source)).hexdigest()
         todo += _imports(name, source, family)
     return _digest(found)
+
+
+_STRING = (
+    rb"""("{3}(?:\\.|[^\\])*?"{3}|'{3}(?:\\.|[^\\])*?'{3}"""
+    rb"""|"(?:\\.|[^\\\n])*"|'(?:\\.|[^\\\n])*')"""
+)
+# Regular expressions, because Python's own tokenizer takes twenty times as long.
+_COMMENT = re.compile(_STRING + rb"|[ \t]*\#[^\n]*", re.DOTALL)
+_BLANK = re.compile(_STRING + rb"|(?:[ \t]*\n)+(?=\n)", re.DOTALL)
+
+
+@cache
+def without_comments(source: bytes) -> bytes:
+    """A module's text without docstrings (strings that are statements), comments and blank lines."""
+    lines = source.splitlines()
+    for node in _statements(_parsed(source).body):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+            if isinstance(node.value.value, str) and not lines[first][: node.col_offset].strip():
+                rest = lines[last][node.end_col_offset or 0 :]
+                lines[first : last + 1] = [b""] * (last - first) + [rest]
+    text = b"\n".join(lines)
+    for pattern in (_COMMENT, _BLANK):
+        text = pattern.sub(lambda found: found[1] or b"", text)
+    return text.strip()
+
+
+@cache
+def _parsed(source: bytes) -> ast.Module:
+    return ast.parse(source)
 
 
 def _counts(module: str, family: str) -> bool:
@@ -89,7 +121,7 @@ def _imports(module: str, source: bytes, family: str) -> tuple[str, ...]:
 def _found(module: str, source: bytes, family: str) -> Iterator[str]:
     spec = importlib.util.find_spec(module)
     package = module if spec and spec.submodule_search_locations else module.rpartition(".")[0]
-    for node in _statements(ast.parse(source).body):
+    for node in _statements(_parsed(source).body):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if _counts(alias.name, family))
         elif isinstance(node, ast.ImportFrom):
@@ -151,6 +183,7 @@ def fingerprint(
             "stage": stage,
             "plugin": name,
             "code": code_digest(plugin),
+            "model_tasks": _model_tasks(inputs) if plugin.runs_models else {},
             "options": dict(options),
             "inputs": read,
             "sources": dict(sources),
@@ -158,6 +191,18 @@ def fingerprint(
             "seed": seed,
         }
     )
+
+
+def _model_tasks(inputs: Mapping[str, Manifest | Sequence[Manifest]]) -> dict[str, str]:
+    """Digests of the code that answers and measures: of the inputs' model tasks and of all their runtimes."""
+    given = [one for some in inputs.values() for one in ([some] if isinstance(some, Manifest) else some)]
+    named = {catalog.canonical(str(one.meta["task"])) for one in given if one.meta.get("task")}
+    found = {}
+    for name in sorted(named & catalog.model_tasks().keys()):
+        found[name] = module_digest(catalog.model_tasks()[name].module)
+        for format_, offered in catalog.runtimes(name).items():
+            found[f"{name}.{format_}"] = module_digest(offered.module)
+    return found
 
 
 def identify(spec: TaskSpec, plugin: Stage, given: Given, sources: Mapping[str, Source]) -> str:

@@ -1,9 +1,10 @@
-"""From an input's manifest to the artifact that a plugin is given: verified, in part, of the right kind."""
+"""Inputs opened for a plugin: verified, of the right kind, with only the splits that it reads."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Files, Model
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import Manifest, tree_digest
@@ -39,7 +40,7 @@ def open_input(
 
 
 def require_whole(store: Store, manifest: Manifest) -> None:
-    """Hash every file; what differs is laid aside, so that the next run makes it anew, and CorruptObject."""
+    """Verify every hash; on a mismatch discard the object (the next run rebuilds it), raise CorruptObject."""
     try:
         store.verify(manifest)
     except CorruptObject:
@@ -59,14 +60,16 @@ def _check_formats(task_id: str, plugin: Stage, port: str, found: Artifact) -> N
     takes = plugin.accepts.get(port, ())
     if isinstance(found, Model) and takes and found.format not in takes:
         raise BadRequest(f"{task_id}.{port}: takes {' or '.join(takes)} models, this one is {found.format}.")
-    if isinstance(found, Model) and found.task and plugin.tasks and found.task not in plugin.tasks:
-        raise BadRequest(
-            f"{task_id}.{port}: works for {' or '.join(plugin.tasks)}, this model is for {found.task}."
-        )
+    if isinstance(found, Model) and found.model_task and plugin.model_tasks:
+        named = catalog.canonical(found.model_task)
+        if named not in plugin.model_tasks:
+            raise BadRequest(
+                f"{task_id}.{port}: works for {' or '.join(plugin.model_tasks)}, this model is for {named}."
+            )
 
 
 def pin(store: Store, run: str, source: Source) -> Source:
-    """The source with its content made part of its identity, as this run means it."""
+    """The source with its content made part of its identity; the same for every task of a run."""
     pinned = source.pin(Registry(store))
     if source.kind != "registry" or source.digests or source.absent:
         return pinned

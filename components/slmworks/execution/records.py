@@ -1,7 +1,6 @@
-"""What tasks leave behind in the store: a manifest under their identity, a record under their run.
+"""Records of runs and tasks in the store, `runs/<run>/….json`: read, made and written only here.
 
-The manifest is committed once and is what caching means; the record says what happened, and is spooled
-for the lineage.
+A record is of one run, and is spooled for the lineage; the cache (`execution.cache`) is of all runs.
 """
 
 import hashlib
@@ -9,13 +8,15 @@ import json
 import socket
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import slmworks
+from slmworks.contract.catalog import CORE, traits
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import Manifest
+from slmworks.contract.stage import Stage
 from slmworks.execution.spec import TaskSpec
 from slmworks.store import Store
 
@@ -23,12 +24,17 @@ from slmworks.store import Store
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    seal: str = ""
-    """Digest of the record's bytes: tells whether it changed since it was uploaded."""
+    seal: Annotated[str, Field(exclude=True)] = ""
+    """Digest of the record's bytes: it changes whenever the record is written anew."""
+
+    @property
+    def key(self) -> str:
+        """Key of the record in the store."""
+        raise NotImplementedError
 
     @classmethod
     def read(cls, store: Store, key: str) -> Self | None:
-        """The record at `key`, or None when there is none."""
+        """The record at `key`, or None if there is none; CorruptObject for one that cannot be read."""
         data = store.read(key)
         if data is None:
             return None
@@ -42,57 +48,116 @@ class _Record(BaseModel):
             ) from None
         return found.model_copy(update={"seal": hashlib.sha256(data).hexdigest()})
 
+    def write(self, store: Store) -> None:
+        """Write the record; the last writer wins."""
+        store.write(self.key, self._bytes())
+
+    def create(self, store: Store) -> bool:
+        """Write the record if there is none yet; False if there is."""
+        return store.create(self.key, self._bytes())
+
+    def changed(self, **what: Any) -> Self:
+        """The record with other values."""
+        return self.model_copy(update=what)
+
+    def _bytes(self) -> bytes:
+        values = self.model_dump(mode="json", by_alias=True)
+        return json.dumps(values, indent=1, ensure_ascii=False).encode()
+
 
 class RunRecord(_Record):
     """One run of a recipe."""
 
     run: str
+    state: str
+    """`submitted`, `running`, `done`, `refused`, `failed`, `stopped` or `killed`."""
+    version: str = ""
+    """Version of slmworks that began the record."""
     recipe: str
     file: str = ""
     text: str = ""
-    """The recipe, as it was."""
+    """The recipe's text."""
+    plan: list[dict[str, Any]] = []
+    """Every task: id, step, stage, plugin, inputs (port -> ids of the tasks that make it), …"""
     engine: str = "local"
-    """What ran it: `local`, `kubeflow`."""
-    state: str
+    """Engine that ran it: `local`, `kubeflow`, `airflow`."""
     started: str
     ended: str | None = None
     user: str = ""
     waiting: tuple[str, int] | None = None
     """Name and version that wait for a decision."""
-    version: str = ""
-    plan: list[dict[str, Any]] = []
-    """Every task: id, step, stage, plugin, inputs (port -> ids of the tasks that make it)."""
 
+    @classmethod
+    def of(cls, run: str, state: str, plan: Mapping[str, Any], **what: Any) -> Self:
+        """A new record; `plan` is a `plan_record`."""
+        return cls.model_validate({"run": run, "state": state, "version": version(CORE), **plan, **what})
 
-def _made(manifest: Manifest | None) -> Manifest | None:
-    return None if manifest is None or manifest.absent else manifest
+    @property
+    def key(self) -> str:
+        """Key of the record in the store."""
+        return f"runs/{self.run}/run.json"
 
 
 class TaskRecord(_Record):
-    """How one task of a run ended."""
+    """One task of a run: its state, its inputs and its result."""
 
     run: str
     task: str
     step: str
     stage: str
     plugin: str
+    threads: int = 1
+    host: str = ""
     state: str
+    """`running`, `done`, `cached`, `absent`, `failed`, `refused`, `skipped`, `stopped` or `killed`."""
     cached: bool = False
     started: str
     ended: str
     options: dict[str, Any] = {}
-    inputs: dict[str, str | list[str]] = {}
-    """Port -> digest, or digests, of what it was given."""
+    inputs: dict[str, tuple[str, ...]] = {}
+    """Port -> digests of the inputs."""
     fingerprint: str = ""
-    manifest: Annotated[Manifest | None, AfterValidator(_made)] = None
+    result: Annotated[Manifest | None, Field(alias="manifest")] = None
+    """The task's manifest, even one without files."""
     metrics: list[dict[str, Any]] = []
     """Points of its curves: `step`, `time` (s since 1970) and a value a name."""
     error: str = ""
     trace: str = ""
-    host: str = ""
+
+    @classmethod
+    def of(cls, spec: TaskSpec, state: str, **what: Any) -> Self:
+        """A new record of a task on this machine; `what`: further fields."""
+        return cls.model_validate(
+            {
+                "run": spec.run,
+                "task": spec.id,
+                "step": spec.step,
+                "stage": spec.stage,
+                "plugin": spec.plugin,
+                "threads": spec.threads,
+                "host": socket.gethostname(),
+                "state": state,
+                **what,
+            }
+        )
+
+    @property
+    def key(self) -> str:
+        """Key of the record in the store."""
+        return f"runs/{self.run}/{self.task}.json"
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """The manifest of the artifact that the task made; None if it made none."""
+        return None if self.result is None or self.result.absent else self.result
+
+    @property
+    def traits(self) -> type[Stage]:
+        """The traits of its stage."""
+        return traits(self.stage)
 
     def holds(self, name: str, version: int) -> bool:
-        """Whether it came to the release of this version."""
+        """True if its result is the release of this version."""
         made = self.manifest
         return (
             made is not None
@@ -111,8 +176,13 @@ def run_record(store: Store, run: str) -> RunRecord | None:
     return RunRecord.read(store, f"runs/{run}/run.json")
 
 
+def task_record(store: Store, run: str, task: str) -> TaskRecord | None:
+    """The record of a task, or None."""
+    return TaskRecord.read(store, f"runs/{run}/{task}.json")
+
+
 def task_records(store: Store, run: str) -> Iterator[TaskRecord]:
-    """The records of a run's tasks that have ended."""
+    """The records of a run's tasks that have begun."""
     for key in store.list(f"runs/{run}/"):
         if key.endswith(".json") and not key.endswith("/run.json"):
             record = TaskRecord.read(store, key)
@@ -120,39 +190,12 @@ def task_records(store: Store, run: str) -> Iterator[TaskRecord]:
                 yield record
 
 
-def write_record(store: Store, spec: TaskSpec, what: Mapping[str, Any]) -> None:
-    """Write a task's record; the last writer of a (run, task) wins."""
-    record = {
-        "run": spec.run,
-        "task": spec.id,
-        "step": spec.step,
-        "stage": spec.stage,
-        "plugin": spec.plugin,
-        "threads": spec.threads,
-        "host": socket.gethostname(),
-        **what,
-    }
-    store.write(f"runs/{spec.run}/{spec.id}.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
-
-
 def made_by(store: Store, run: str, task: str) -> Manifest:
-    """What a task of a run came to, by its record; BadRequest when it left nothing."""
-    record = store.read(f"runs/{run}/{task}.json")
-    made = json.loads(record).get("manifest") if record else None
-    if not made:
+    """The result of a task of a run, by its record; BadRequest if there is none."""
+    record = task_record(store, run, task)
+    if record is None or record.result is None:
         raise BadRequest(f"run {run} left nothing of {task} in {store}; name the run that made it.")
-    return Manifest.read(json.dumps(made), where=f"runs/{run}/{task}.json")
-
-
-def write_run(store: Store, run: str, state: str, what: Mapping[str, Any]) -> None:
-    """Write a run's own record, `runs/<run>/run.json`; `what` holds `plan_record(…)` and times."""
-    store.write(f"runs/{run}/run.json", run_bytes(run, state, what))
-
-
-def run_bytes(run: str, state: str, what: Mapping[str, Any]) -> bytes:
-    """A run's own record as it is kept."""
-    record = {"run": run, "state": state, "version": slmworks.__version__, **what}
-    return json.dumps(record, indent=1, ensure_ascii=False).encode()
+    return record.result
 
 
 def utc(seconds: float) -> str:

@@ -17,44 +17,45 @@ from typing import Any, Literal
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Files
-from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
+from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed, first_line
 from slmworks.contract.manifest import File, Manifest, scan, tree_digest
 from slmworks.contract.options import configure, plain
-from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports
+from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports, task_class
 from slmworks.execution.cache import adopt, find
 from slmworks.execution.identity import code_digest, identify, shared_fingerprint
 from slmworks.execution.inputs import open_input, pin, require_whole
 from slmworks.execution.missing_inputs import Given, absence, digests_of, present
-from slmworks.execution.records import utc, write_record
+from slmworks.execution.records import TaskRecord, utc
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.machine.locks import lease, scratch_folder
 from slmworks.registry.log import Registry
+from slmworks.registry.task import ReleaseTask
 from slmworks.store import Store, open_store
 
 State = Literal["running", "done", "cached", "absent", "failed", "refused", "skipped", "stopped"]
 
 HAVE = ("done", "cached", "absent")
-"""States of a task that others can build on: there is a manifest, if only one that says why it is empty."""
+"""States of a task with a manifest, if only one without files: tasks that need it can run."""
 
 SPOOL = 30.0
-"""Seconds between two records of a task that goes on: its curves are seen while they grow."""
+"""Seconds between two records of a running task, so that its curves are uploaded while they grow."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended."""
+    """A task's final state and result."""
 
     state: State
     manifest: Manifest | None = None
     error: str = ""
     code: int = 1
-    """Exit code of a failed task: 2 when what was asked for could not be done at all."""
+    """Exit code of a failed task: 2 for a bad request."""
 
 
 @dataclass
 class Running:
-    """One task being run: the spec made concrete."""
+    """One running task."""
 
     spec: TaskSpec
     given: Given
@@ -63,20 +64,20 @@ class Running:
     plugin: Stage
     sources: Mapping[str, Source]
     nothing: Manifest | None
-    """What stands for the result where there is nothing to work on."""
+    """An empty manifest that says which input is missing; None if the task can run."""
     fingerprint: str
     metrics: list[dict[str, Any]] = field(default_factory=list)
     shared: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     begun: float = 0.0
-    """When the work began: after waiting for cores and leases."""
+    """Start of the work (s since 1970), after waiting for cores and leases."""
     spooled: float = field(default_factory=time.time)
     found: bool = False
-    """Whether the result was there already."""
+    """True if the result was in the cache."""
 
     @classmethod
     def prepare(cls, spec: TaskSpec, given: Given, emit: Emit) -> "Running":
-        """Load the plugin, validate the options and work out the identity. Imports nothing heavy."""
+        """Load the plugin, validate its options and compute the identity. Imports nothing heavy."""
         found = catalog.plugin(spec.stage, spec.plugin)
         loaded = found.load()
         code = code_digest(loaded)
@@ -91,7 +92,7 @@ class Running:
         return cls(spec, given, emit, store, plugin, sources, nothing, identity)
 
     def run(self) -> Outcome:
-        """Find the result, or make it; then record what happened."""
+        """Find the result in the cache, or make it; then write the record."""
         try:
             outcome = self.deliver()
         except SlmworksError as error:
@@ -102,14 +103,14 @@ class Running:
             self.record("failed", None, error=problem)
             raise BadRequest(problem) from error
         except Exception as error:
-            problem = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+            problem = first_line(f"{type(error).__name__}: {error}")
             self.record("failed", None, error=problem, trace=traceback.format_exc())
             raise TaskFailed(f"{self.spec.id}: {problem}") from error
         self.record(outcome.state, outcome.manifest, error=outcome.error, cached=self.found)
         return outcome
 
     def deliver(self) -> Outcome:
-        """Find the result, or make it. No record is left."""
+        """Find the result in the cache, or make it. Writes no record."""
         if self.nothing is not None:
             return Outcome("absent", self.nothing, error=self.nothing.absent)
         with lease(self.store.cache, self.fingerprint, waiting=self._say_waiting):
@@ -128,7 +129,7 @@ class Running:
         return Outcome("cached" if self.found else "done", manifest)
 
     def say_busy(self) -> None:
-        """Tell that the machine's cores are taken by another run."""
+        """Emit that another run has the machine's cores."""
         self.emit({"event": "waiting", "note": "another run has the cores"})
 
     def _say_waiting(self) -> None:
@@ -144,16 +145,18 @@ class Running:
             return self._commit(result, scratch)
 
     def _window(self, scratch: Path) -> Task:
-        return Task(
-            output=scratch / "output",
-            scratch=scratch / "work",
-            threads=self.spec.threads,
-            seed=self.spec.seed,
-            emit=self._listen,
-            resolve=self._resolve,
-            share_with=partial(self._share, scratch),
-            open_registry=lambda: Registry(self.store),
-        )
+        given: dict[str, Any] = {
+            "output": scratch / "output",
+            "scratch": scratch / "work",
+            "threads": self.spec.threads,
+            "seed": self.spec.seed,
+            "emit": self._listen,
+            "resolve": self._resolve,
+            "share_with": partial(self._share, scratch),
+        }
+        if issubclass(task_class(type(self.plugin)), ReleaseTask):
+            return ReleaseTask(**given, registry=Registry(self.store))
+        return Task(**given)
 
     def _listen(self, event: dict[str, Any]) -> None:
         if event["event"] == "metrics":
@@ -178,9 +181,8 @@ class Running:
                 )
             return None
         given = self.given[port.name]
-        if isinstance(given, Manifest):
-            return open_input(self.store, self.spec, self.plugin, port, given, scratch)
-        return [open_input(self.store, self.spec, self.plugin, port, one, scratch) for one in given]
+        opened = [open_input(self.store, self.spec, self.plugin, port, one, scratch) for one in given]
+        return opened if port.many else opened[0]
 
     def _resolve(self, digest: str) -> Artifact:
         folder = self.store.folder(digest)
@@ -209,7 +211,8 @@ class Running:
                 started = time.time()
                 build(folder)
                 made = Files(path=folder, meta={"shared": name}, refs=digests)
-                manifest = self._keep(made, identity, inputs=digests, seconds=time.time() - started)
+                read = {role: (digest,) for role, digest in digests.items()}
+                manifest = self._keep(made, identity, inputs=read, seconds=time.time() - started)
             else:
                 require_whole(self.store, manifest)
         self.shared[name] = manifest.digest
@@ -236,14 +239,15 @@ class Running:
         return self._keep(result, self.fingerprint, inputs=digests_of(self.given), seconds=seconds)
 
     def _handed_on(self, result: Artifact) -> Manifest | None:
-        """The manifest of something of the store that the plugin returns as it is: no bytes are moved."""
+        """The manifest of an artifact of the store that the plugin returns as it is: no bytes are moved."""
         if not result.digest or result.path != self.store.folder(result.digest):
             return None
-        given = [one for one in self.given.values() if isinstance(one, Manifest)]
-        same = (one for one in given if one.digest == result.digest)
+        same = (one for some in self.given.values() for one in some if one.digest == result.digest)
         return next(same, None) or self._manifest(result, scan(result.path), self.fingerprint, {}, 0.0)
 
-    def _keep(self, made: Artifact, identity: str, *, inputs: dict[str, Any], seconds: float) -> Manifest:
+    def _keep(
+        self, made: Artifact, identity: str, *, inputs: Mapping[str, tuple[str, ...]], seconds: float
+    ) -> Manifest:
         if any(path.is_symlink() for path in made.path.rglob("*")):
             raise TaskFailed(
                 f"{self.spec.stage} {self.spec.plugin} left a link in its output; copy the file instead."
@@ -253,7 +257,12 @@ class Running:
         return self._manifest(made, files, identity, inputs, seconds)
 
     def _manifest(
-        self, made: Artifact, files: tuple[File, ...], identity: str, inputs: dict[str, Any], seconds: float
+        self,
+        made: Artifact,
+        files: tuple[File, ...],
+        identity: str,
+        inputs: Mapping[str, tuple[str, ...]],
+        seconds: float,
     ) -> Manifest:
         found = catalog.plugin(self.spec.stage, self.spec.plugin)
         manifest = Manifest(
@@ -273,7 +282,7 @@ class Running:
                 "code": code_digest(type(self.plugin)),
                 "options": plain(self.plugin),
             },
-            inputs=inputs,
+            inputs=dict(inputs),
             shared=dict(self.shared),
             created=utc(time.time()),
             seconds=round(seconds, 3),
@@ -289,28 +298,25 @@ class Running:
         trace: str = "",
         cached: bool = False,
     ) -> None:
-        """Spool what happened for the lineage: `runs/<run>/<task>.json`."""
-        write_record(
-            self.store,
+        """Write the task's record, which is spooled for the lineage."""
+        TaskRecord.of(
             self.spec,
-            {
-                "state": state,
-                "cached": cached,
-                "started": utc(self.started),
-                "ended": utc(time.time()),
-                "options": plain(self.plugin),
-                "inputs": digests_of(self.given),
-                "fingerprint": self.fingerprint,
-                "manifest": manifest.model_dump(mode="json") if manifest else None,
-                "metrics": self.metrics,
-                "error": error,
-                "trace": trace,
-            },
-        )
+            state,
+            cached=cached,
+            started=utc(self.started),
+            ended=utc(time.time()),
+            options=plain(self.plugin),
+            inputs=digests_of(self.given),
+            fingerprint=self.fingerprint,
+            manifest=manifest,
+            metrics=self.metrics,
+            error=error,
+            trace=trace,
+        ).write(self.store)
 
 
 def other_code(spec: TaskSpec) -> str:
-    """One line for code that isn't the code that was planned, and where to mend it."""
+    """One line for code that differs from the planned code, with the way out."""
     found = catalog.plugin(spec.stage, spec.plugin)
     what = f"{spec.id}: {spec.stage} {spec.plugin} ({found.distribution} {found.version}) is other code here"
     image = os.environ.get("SLMWORKS_IMAGE")
@@ -328,7 +334,7 @@ def other_code(spec: TaskSpec) -> str:
 
 
 def missing_module(spec: TaskSpec, error: ModuleNotFoundError) -> str:
-    """One line that says how to install what a plugin needs."""
+    """One line with the command that installs a plugin's missing library."""
     found = catalog.plugin(spec.stage, spec.plugin)
     return (
         f"{spec.id}: {spec.stage} {spec.plugin} needs '{error.name}', which is not installed: "

@@ -1,15 +1,15 @@
-"""What an engine tells a task: one JSON document."""
+"""The spec of one task: the JSON document that an engine starts it with."""
 
-import base64
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, first_line
+from slmworks.execution.encoded import pack, unpack
 
 
 class TaskSpec(BaseModel):
-    """What an engine tells a task. JSON inside base64, because some schedulers template strings."""
+    """What to run, on which store and sources. Inputs are given beside it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,26 +20,26 @@ class TaskSpec(BaseModel):
     plugin: str
     options: dict[str, Any] = {}
     code: str = ""
-    """Code digest that the plan was made with; empty: any."""
+    """Code digest that the plan was made with; empty: any code."""
     sources: dict[str, dict[str, Any]] = {}
     store: str
     threads: int = 1
     seed: int = 0
     fresh: bool = False
-    """Run it even if it was done before."""
+    """Run it even if its result is cached."""
     brought: str = ""
-    """Identity of a fetch whose local files went into the store before: it is only found again."""
+    """Identity of a fetch whose local files are in the store already: its result is found, never made."""
     recipe: str = ""
-    """Name of the recipe, for a run that no engine of ours watches."""
+    """Name of the recipe, for the run's record where no engine of ours writes it."""
 
     def encode(self) -> str:
-        """The spec as one word for a command line."""
-        return base64.b64encode(self.model_dump_json().encode()).decode()
+        """The spec as one argument of a command line."""
+        return pack(self.model_dump(mode="json"))
 
     @classmethod
-    def decode(cls, word: str) -> "TaskSpec":
-        """Read `--spec`."""
+    def decode(cls, argument: str) -> "TaskSpec":
+        """The spec that `encode` gave; BadRequest for anything else."""
         try:
-            return cls.model_validate_json(base64.b64decode(word, validate=True))
-        except (ValueError, ValidationError) as error:
-            raise BadRequest(f"--spec: not a task spec ({str(error).splitlines()[0]}).") from None
+            return cls.model_validate(unpack(argument))
+        except (BadRequest, ValidationError) as error:
+            raise BadRequest(f"--spec: not a task spec ({first_line(error)}).") from None

@@ -1,6 +1,7 @@
 """Export: write a model in the format that will be served."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from slmworks.contract.artifact import Model
@@ -13,6 +14,7 @@ class Export(Stage):
     """Write a model in the format that will be served."""
 
     default: ClassVar[str | None] = "onnx"
+    relations: ClassVar[Mapping[str, str]] = {"model": "exported-from"}
 
     @abstractmethod
     def run(self, *, model: Model, task: Task) -> Model:

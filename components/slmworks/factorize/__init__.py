@@ -1,6 +1,8 @@
 """Factorize: replace large matrices by products of small ones."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Stage, Task
@@ -10,6 +12,8 @@ __all__ = ["Factorize"]
 
 class Factorize(Stage):
     """Replace large matrices by products of small ones."""
+
+    relations: ClassVar[Mapping[str, str]] = {"model": "factorized-from", "data": "trained-on"}
 
     @abstractmethod
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:

@@ -1,6 +1,7 @@
 """Finetune: teach a pretrained model a task."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from slmworks.contract.artifact import Dataset, Model
@@ -12,7 +13,7 @@ __all__ = ["Finetune"]
 class Finetune(Stage):
     """Teach a pretrained model a task from labelled data."""
 
-    default: ClassVar[str | None] = "classifier"
+    relations: ClassVar[Mapping[str, str]] = {"model": "tuned-from", "data": "trained-on"}
 
     @abstractmethod
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:

@@ -1,7 +1,7 @@
-"""Gate: decide, with statistics, whether a candidate may be shown to a reviewer."""
+"""Gate: accept or refuse a candidate by statistics, before a reviewer sees it."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from slmworks.contract.artifact import Report, Verdict
@@ -11,13 +11,15 @@ __all__ = ["Gate"]
 
 
 class Gate(Stage):
-    """Choose a candidate and decide whether it is good enough. A refusal is a verdict, not a failure."""
+    """Choose a candidate, and accept or refuse it. A refusal is a verdict, not a failure."""
 
     default: ClassVar[str | None] = "paired-bootstrap"
+    decides: ClassVar[bool] = True
+    relations: ClassVar[Mapping[str, str]] = {"reports": "decided-on", "champion": "compared-with"}
 
     @abstractmethod
     def run(self, *, reports: Sequence[Report], champion: Report | None, task: Task) -> Verdict:
-        """Write `verdict.json`; `meta["passed"]` says what was decided.
+        """Write `verdict.json`; `meta["passed"]` is the decision.
 
         `champion` is the report of the model that serves today, measured on the same data; None while
         there is none.

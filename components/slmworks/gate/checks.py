@@ -1,11 +1,15 @@
-"""What a candidate has to show, one check each: required, measured, its bound, and the words for it."""
+"""Requirements of a candidate, one check each: required, measured, its bound, and the words for it."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from slmworks.contract.errors import BadRequest
-from slmworks.gate.candidates import Candidate, Judged
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.model_task import Measure
+from slmworks.evaluate.quality_report import QualityReport
+from slmworks.gate.candidates import Candidate
 from slmworks.numbers import figures, statistics
+from slmworks.numbers.statistics import Paired
 
 Outcome = Literal["passed", "inconclusive", "missed"]
 
@@ -15,22 +19,34 @@ class Check:
     """One requirement and how it went."""
 
     name: str
+    title: str
+    """The requirement in a few words: `calibration error, at most`."""
     required: float
     measured: float
     bound: float
     """The value that was compared: a lower bound where there is uncertainty; for slices the smallest p."""
     outcome: Outcome
     words: str
+    written: tuple[str, str, str]
+    """Required, measured and bound as people read them."""
 
     @property
     def passed(self) -> bool:
-        """Whether the requirement is met for sure."""
+        """True if the requirement is met for sure."""
         return self.outcome == "passed"
 
     def as_json(self) -> dict[str, Any]:
         """For verdict.json."""
-        found = asdict(self) | {"passed": self.passed}
-        return found | {name: round(found[name], 6) for name in ("required", "measured", "bound")}
+        keys = ("required", "measured", "bound")
+        return {
+            "name": self.name,
+            "title": self.title,
+            "passed": self.passed,
+            "outcome": self.outcome,
+            **{key: round(float(getattr(self, key)), 6) for key in keys},
+            "words": self.words,
+            "written": dict(zip(keys, self.written, strict=True)),
+        }
 
 
 def outcome(measured: float, bound: float, required: float) -> Outcome:
@@ -41,95 +57,151 @@ def outcome(measured: float, bound: float, required: float) -> Outcome:
 
 
 def check_retention(
-    pairs: statistics.Outcomes, kept: statistics.Bounded, required: float, confidence: float
+    pairs: Paired, kept: statistics.Bounded, required: float, *, confidence: float, measure: Measure
 ) -> Check:
-    """Is enough of the baseline's accuracy kept? Decided on the one-sided lower bound."""
+    """Is enough of the baseline's value kept? Decided on the one-sided lower bound."""
     value, n = kept.estimate.value, figures.count(pairs.n)
     how = outcome(value, kept.bound, required)
     sign = "≥" if how == "passed" else "<"
-    lowest = f"{figures.percent_beside(kept.bound, required)} {sign} {figures.requirement(required)}"
-    bound = f"{figures.requirement(confidence)} lower bound {lowest}, n = {n}"
+    asked, lowest = figures.requirement(required), figures.percent_beside(kept.bound, required)
+    bound = f"{figures.requirement(confidence)} lower bound {lowest} {sign} {asked}, n = {n}"
     keeps = f"keeps {figures.percent(value)} of the teacher"
     if how == "passed":
         words = f"{keeps} ({bound})"
     elif how == "missed":
-        short = f"{figures.points(required - value)} less than the {figures.requirement(required)} required"
-        words = f"{keeps}, {short} ({bound})"
+        words = f"{keeps}, {figures.points(required - value)} less than the {asked} required ({bound})"
     else:
         needed = statistics.rows_needed(pairs, required, confidence=confidence)
-        exactly = f"it keeps exactly {figures.requirement(required)}"
-        words = f"{keeps}, but not for sure ({bound}): {_more_rows(needed, pairs.n, exactly)}"
-    return Check("retention", required, value, kept.bound, how, words)
+        words = (
+            f"{keeps}, but not for sure ({bound}): {_more_rows(needed, pairs.n, f'it keeps exactly {asked}')}"
+        )
+    written = (asked, figures.percent_beside(value, required), lowest)
+    title = f"{measure.title} kept of the teacher, at least"
+    return Check("retention", title, required, value, kept.bound, how, words, written)
 
 
 def check_champion(
-    pairs: statistics.Outcomes, change: statistics.Bounded, allowed: float, confidence: float
+    pairs: Paired, change: statistics.Bounded, allowed: float, *, confidence: float, measure: Measure
 ) -> Check:
-    """Is it not worse than today's champion by more than `allowed`? One-sided bound on the difference."""
+    """Is it not worse than today's champion by more than `allowed`? One-sided bound on the difference.
+
+    The numbers say how much better it is; the words, how much its value changed.
+    """
     value, n = change.estimate.value, figures.count(pairs.n)
     how = outcome(value, change.bound, -allowed)
-    bound = f"{figures.requirement(confidence)} lower bound {figures.change(change.bound)}, n = {n}"
-    limit = figures.points(allowed)
-    said = f"{figures.change(value)} against the champion"
+    changed, least, limit = _change(measure, value), _change(measure, change.bound), measure.gap(allowed)
+    side, word = ("lower", "less") if measure.higher_is_better else ("upper", "more")
+    bound = f"{figures.requirement(confidence)} {side} bound {least}, n = {n}"
+    named = changed if measure.is_share else f"{measure.title} {changed}"
+    against = f"{named} against the champion"
     if how == "passed":
-        words = f"not worse than the champion by {limit} or more: {figures.change(value)} ({bound})"
+        words = f"not worse than the champion by {limit} or more: {named} ({bound})"
     elif how == "missed":
-        words = f"{said}, only {limit} less are allowed ({bound})"
+        words = f"{against}, only {limit} {word} {'are' if measure.is_share else 'is'} allowed ({bound})"
     else:
         needed = statistics.rows_needed_for_difference(pairs, allowed, confidence=confidence)
-        exactly = f"it loses exactly {limit}"
-        more = _more_rows(needed, pairs.n, exactly)
-        words = f"{said}, but not surely within the {limit} allowed ({bound}): {more}"
-    return Check("champion", -allowed, value, change.bound, how, words)
+        verb = "loses" if measure.higher_is_better else "rises by"
+        more = _more_rows(needed, pairs.n, f"it {verb} exactly {limit}")
+        words = f"{against}, but not surely within the {limit} allowed ({bound}): {more}"
+    written = (_change(measure, -allowed), changed, least)
+    return Check("champion", _against(measure), -allowed, value, change.bound, how, words, written)
 
 
-def is_champion(allowed: float) -> Check:
+def is_champion(allowed: float, measure: Measure) -> Check:
     """The candidate is the very model that serves today: nothing to prove."""
-    return Check("champion", -allowed, 0.0, 0.0, "passed", "is today's champion")
+    same = _change(measure, 0.0)
+    written = (_change(measure, -allowed), same, same)
+    words = "is today's champion"
+    return Check("champion", _against(measure), -allowed, 0.0, 0.0, "passed", words, written)
 
 
-def check_calibration(candidate: Judged, allowed: float) -> Check:
-    """Are the probabilities true enough? The measured expected calibration error on test decides."""
-    said = candidate.said["splits"]["test"].get("calibration")
-    if said is None:
-        raise BadRequest("the gate asks for `max_ece`, but the report has no calibration; evaluate again.")
-    value = float(said["ece"])
-    words = f"calibration error {figures.score(value)}"
+def check_minimum(quality: QualityReport, name: str, required: float) -> Check:
+    """Is a measure good enough on test, whatever the baseline does? The measured value decides."""
+    found, task = quality.measures("test"), quality.model_task
+    _require_known("minimum", name, found, quality)
+    value, title, written, measure = (
+        found[name]["value"],
+        task.title(name),
+        task.written(name),
+        task.measure(name),
+    )
+    higher = measure is None or measure.higher_is_better
+    passed = value >= required if higher else value <= required
+    words = f"{title} {written(value)}"
+    if not passed:
+        gap = measure.gap if measure else figures.points
+        rest = f"less than the {required:g} required" if higher else f"more than the {required:g} allowed"
+        words += f", {gap(required - value)} {rest}"
+    title += ", at least" if higher else ", at most"
+    return _counted(name, title, required, value, words, written, passed=passed)
+
+
+def check_limit(quality: QualityReport, name: str, allowed: float) -> Check:
+    """Is a number of the model task's details small enough on test? The measured value decides."""
+    found = quality.limits("test")
+    _require_known("limits", name, found, quality)
+    title, value = quality.model_task.title(name), found[name]
+    words = f"{title} {figures.score(value)}"
     if value > allowed:
         words += f", {allowed:g} allowed"
-    return Check("calibration", allowed, value, value, "passed" if value <= allowed else "missed", words)
+    return _counted(name, f"{title}, at most", allowed, value, words, figures.score, passed=value <= allowed)
 
 
-def check_accuracy(candidate: Candidate, required: float) -> Check:
-    """Is the accuracy on test high enough, whatever the baseline does? The measured value decides."""
-    value = float(candidate.said["splits"]["test"]["accuracy"]["value"])
-    how = outcome(value, value, required)
-    words = f"accuracy {figures.score(value)}"
-    if how != "passed":
-        words += f", {figures.points(required - value)} less than the {required:g} required"
-    return Check("accuracy", required, value, value, how, words)
-
-
-def check_speedup(speedup: dict[str, float], required: float) -> Check:
+def check_speedup(speedup: Mapping[str, float], required: float) -> Check:
     """Is it fast enough at batch 1? Decided on the lower end of the 95 % interval over rounds."""
-    how = outcome(speedup["value"], speedup["low"], required)
-    words = figures.compared(speedup["value"], "faster", "slower")
+    value, low = speedup["value"], speedup["low"]
+    how = outcome(value, low, required)
+    words = figures.compared(value, "faster", "slower")
     if how == "inconclusive":
-        interval = f"{figures.times(speedup['low'])}–{figures.times(speedup['high'])}"
+        interval = f"{figures.times(low)}–{figures.times(speedup['high'])}"
         words += f", but not for sure (95 % interval {interval}, {required:g}× required): measure longer"
     elif how == "missed":
         words = f"only {words}, {required:g}× faster required"
-    return Check("speedup", required, speedup["value"], speedup["low"], how, words)
+    written = (figures.times(required), figures.times(value), figures.times(low))
+    return Check(
+        "speedup", "times faster than the teacher, at least", required, value, low, how, words, written
+    )
 
 
 def check_smaller(candidate: Candidate, required: float) -> Check:
     """Is it small enough on disk? Bytes are counted, so there is no uncertainty."""
     value = candidate.smaller
-    how = outcome(value, value, required)
     words = figures.compared(value, "smaller", "larger")
-    if how != "passed":
+    if value < required:
         words = f"only {words}, {required:g}× smaller required"
-    return Check("smaller", required, value, value, how, words)
+    title = "times smaller than the teacher, at least"
+    return _counted("smaller", title, required, value, words, figures.times, passed=value >= required)
+
+
+def _counted(
+    name: str,
+    title: str,
+    required: float,
+    value: float,
+    words: str,
+    written: Callable[[float], str],
+    *,
+    passed: bool,
+) -> Check:
+    """A check that is decided on the measured value itself."""
+    shown = (written(required), written(value), written(value))
+    return Check(name, title, required, value, value, "passed" if passed else "missed", words, shown)
+
+
+def _change(measure: Measure, better: float) -> str:
+    return measure.change(measure.moved(better))
+
+
+def _against(measure: Measure) -> str:
+    return f"change against the champion, {'at least' if measure.higher_is_better else 'at most'}"
+
+
+def _require_known(option: str, name: str, known: Mapping[str, Any], quality: QualityReport) -> None:
+    if name not in known:
+        raise BadRequest(
+            f"the gate's `{option}` names '{name}', which the report on {quality.name} does not have. "
+            f"{did_you_mean(name, known)}"
+        )
 
 
 def _more_rows(needed: int | None, n: int, exactly: str) -> str:

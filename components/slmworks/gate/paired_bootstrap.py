@@ -1,27 +1,29 @@
-"""The gate that asks what a small model keeps of its teacher, and how sure that is."""
+"""The gate by paired bootstrap: how much a small model keeps of its teacher, and how sure that is."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Report, Verdict
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import Measure
 from slmworks.contract.stage import Task
+from slmworks.evaluate.quality_report import QualityReport
 from slmworks.gate import Gate
-from slmworks.gate.candidates import Candidate, Judged, candidates, champion_of
+from slmworks.gate.candidates import Candidate, candidates, champion_of
 from slmworks.gate.checks import (
     Check,
-    check_accuracy,
-    check_calibration,
     check_champion,
+    check_limit,
+    check_minimum,
     check_retention,
     check_smaller,
     check_speedup,
     is_champion,
 )
-from slmworks.gate.rows import candidate_row, champion_row, teacher_row, trivial_rows
+from slmworks.gate.rows import candidate_row, champion_row, shown_measures, teacher_row, trivial_rows
 from slmworks.gate.slices import check_slices, slices
 from slmworks.numbers import figures, statistics
 
@@ -31,31 +33,34 @@ __all__ = ["PairedBootstrap"]
 class PairedBootstrap(Gate):
     """Let a candidate pass only if it surely keeps enough of its teacher and is no worse than the champion.
 
-    Chosen on validation, decided on test by one-sided lower bounds of a paired Bayesian bootstrap (Rubin,
-    1981). "Inconclusive" is not a pass; it says how many rows it would take.
+    Compared by the first measure of the model task. Chosen on validation, decided on test by one-sided lower
+    bounds of a paired Bayesian bootstrap (Rubin, 1981). "Inconclusive" is not a pass; it says how many rows
+    it would take.
     """
 
     deterministic: ClassVar = True
     light: ClassVar = True
+    runs_models: ClassVar = True  # a model task's measures decide, so their code is part of the identity
 
     retention: PositiveFloat = 0.95
-    """What share of the teacher's accuracy must be kept, at the lower bound."""
+    """Share of the teacher's measure that must be kept, at the lower bound."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Confidence of the one-sided lower bound."""
-    champion_drop: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    """With a champion: how much lower than its accuracy may be, at the lower bound (0.02: two points)."""
-    slice_drop: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """How much a source's or label's accuracy may drop against teacher and champion; a sure drop refuses."""
+    champion_drop: NonNegativeFloat = 0.02
+    """With a champion: how much worse than its measure may be, at the lower bound (0.02: two points)."""
+    slice_drop: NonNegativeFloat | None = None
+    """How much worse a slice (a source, …) may get against teacher and champion; a sure drop refuses."""
     slice_rows: PositiveInt = 30
-    """Rows that a source or label must have to be guarded."""
+    """Rows that a slice must have to be guarded."""
     speedup: PositiveFloat | None = None
     """How many times faster than the teacher it must be at batch 1 (lower end of the 95 % interval)."""
     smaller: PositiveFloat | None = None
     """How many times smaller than the teacher it must be on disk."""
-    minimum_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Accuracy on test that it must reach, whatever the teacher does."""
-    max_ece: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Expected calibration error on test that is allowed (15 bins of equal width)."""
+    minimum: dict[str, float] = Field(default={})
+    """Measure -> least value on test, whatever the teacher does ({accuracy: 0.9}); where lower is better, the
+    largest value."""
+    limits: dict[str, float] = Field(default={})
+    """Number among the report's limits -> largest value on test ({ece: 0.05}: calibration error)."""
     choose: Literal["smallest", "fastest", "best"] = "smallest"
     """Which candidate to take of those that keep enough on validation."""
     resamples: Annotated[int, Field(ge=1000)] = 10_000
@@ -65,9 +70,10 @@ class PairedBootstrap(Gate):
         """Write `verdict.json`. A refusal is a verdict too; BadRequest only if reports don't fit together."""
         found = candidates(reports, task)
         today = champion_of(champion, found)
+        self._require_scale(found[0].quality.measure)
         self._require_speed(found)
         chosen, reason = self._choose(found, today, task.seed)
-        kept = {one.name: self._kept(one, chosen.baseline, "test", task.seed) for one in found}
+        kept = {one.name: self._kept(one.quality, chosen.baseline, "test", task.seed) for one in found}
         checks = self._checks(chosen, kept[chosen.name], today, task.seed)
         passed = all(check.passed for check in checks)
         rows = [teacher_row(chosen.baseline, chosen)]
@@ -76,10 +82,12 @@ class PairedBootstrap(Gate):
             rows.append(champion_row(today, chosen.baseline, held.rounded()))
         rows += [candidate_row(one, kept[one.name].rounded(), chosen=one is chosen) for one in found]
         rows += trivial_rows(chosen.baseline, chosen)
-        warnings = _warnings(chosen)
+        warnings = self._warnings(chosen, task.seed)
         verdict = {
             "passed": passed,
             "sentence": _sentence(checks, warnings),
+            "model_task": chosen.quality.model_task.name,
+            "measures": shown_measures(chosen.quality),
             "chosen": chosen.name,
             "because": reason,
             "champion": None if today is None else today.model,
@@ -96,6 +104,15 @@ class PairedBootstrap(Gate):
             summary={"sentence": verdict["sentence"]},
         )
 
+    def _require_scale(self, measure: Measure) -> None:
+        """BadRequest for a drop that a measure from 0 to 1 cannot have: somebody meant points."""
+        for option, drop in (("champion_drop", self.champion_drop), ("slice_drop", self.slice_drop)):
+            if drop is not None and drop >= 1 and measure.is_share:
+                raise BadRequest(
+                    f"the gate's `{option}` is {drop:g}, but {measure.title} goes from 0 to 1; "
+                    "two points are 0.02."
+                )
+
     def _require_speed(self, found: Sequence[Candidate]) -> None:
         if self.speedup is None and self.choose != "fastest":
             return
@@ -107,25 +124,25 @@ class PairedBootstrap(Gate):
                     "`uses: speed` and `baseline:` to the gate's reports."
                 )
 
-    def _kept(self, one: Judged, baseline: Judged, split: str, seed: int) -> statistics.Bounded:
-        return statistics.retention(
-            one.pairs(baseline, split), resamples=self.resamples, seed=seed, confidence=self.confidence
-        )
+    def _kept(self, one: QualityReport, baseline: QualityReport, split: str, seed: int) -> statistics.Bounded:
+        pairs = one.beside(baseline, split).pairs()
+        return statistics.retention(pairs, resamples=self.resamples, seed=seed, confidence=self.confidence)
 
-    def _changed(self, one: Judged, champion: Judged, split: str, seed: int) -> statistics.Bounded:
-        return statistics.difference(
-            one.pairs(champion, split), resamples=self.resamples, seed=seed, confidence=self.confidence
-        )
+    def _changed(
+        self, one: QualityReport, champion: QualityReport, split: str, seed: int
+    ) -> statistics.Bounded:
+        pairs = one.beside(champion, split).pairs()
+        return statistics.difference(pairs, resamples=self.resamples, seed=seed, confidence=self.confidence)
 
     def _choose(
-        self, found: Sequence[Candidate], champion: Judged | None, seed: int
+        self, found: Sequence[Candidate], champion: QualityReport | None, seed: int
     ) -> tuple[Candidate, str]:
         """Of those that *surely* keep enough on validation the wanted one; if none does, the best.
 
         The bound, not the estimate: the same bound decides on test, so the estimate would pick a smaller
         model that then fails where a slightly larger one would have passed.
         """
-        kept = {one.name: self._kept(one, one.baseline, "validation", seed) for one in found}
+        kept = {one.name: self._kept(one.quality, one.baseline, "validation", seed) for one in found}
 
         def best(one: Candidate) -> tuple[float, ...]:
             return (-kept[one.name].estimate.value, one.bytes)
@@ -142,7 +159,7 @@ class PairedBootstrap(Gate):
                 return False
             if champion is None or champion.model == one.model:
                 return True
-            return self._changed(one, champion, "validation", seed).bound >= -self.champion_drop
+            return self._changed(one.quality, champion, "validation", seed).bound >= -self.champion_drop
 
         keeps = f"keeps {figures.requirement(self.retention)}"
         keeps += "" if champion is None else " and is not worse than the champion"
@@ -152,63 +169,70 @@ class PairedBootstrap(Gate):
         return min(found, key=best), f"best on validation; none surely {keeps}"
 
     def _checks(
-        self, one: Candidate, kept: statistics.Bounded, champion: Judged | None, seed: int
+        self, one: Candidate, kept: statistics.Bounded, champion: QualityReport | None, seed: int
     ) -> list[Check]:
-        pairs = one.pairs(one.baseline, "test")
-        checks = [check_retention(pairs, kept, self.retention, self.confidence)]
+        pairs, measure = one.quality.beside(one.baseline, "test").pairs(), one.quality.measure
+        checks = [check_retention(pairs, kept, self.retention, confidence=self.confidence, measure=measure)]
         if champion is not None:
             checks.append(self._champion_check(one, champion, seed))
         if self.slice_drop is not None:
             checks.append(self._slice_check(one, champion, self.slice_drop, seed))
-        if self.minimum_accuracy is not None:
-            checks.append(check_accuracy(one, self.minimum_accuracy))
-        if self.max_ece is not None:
-            checks.append(check_calibration(one, self.max_ece))
+        checks += [check_minimum(one.quality, name, least) for name, least in self.minimum.items()]
+        checks += [check_limit(one.quality, name, most) for name, most in self.limits.items()]
         if one.speed is not None and "speedup" in one.speed:
             # not required, it is still said: any measured speed-up is at least 0
             checks.append(check_speedup(one.speed["speedup"], self.speedup or 0.0))
         checks.append(check_smaller(one, self.smaller or 0.0))
         return checks
 
-    def _champion_check(self, one: Candidate, champion: Judged, seed: int) -> Check:
+    def _champion_check(self, one: Candidate, champion: QualityReport, seed: int) -> Check:
+        measure = one.quality.measure
         if one.model == champion.model:
-            return is_champion(self.champion_drop)
-        change = self._changed(one, champion, "test", seed)
-        return check_champion(one.pairs(champion, "test"), change, self.champion_drop, self.confidence)
+            return is_champion(self.champion_drop, measure)
+        pairs = one.quality.beside(champion, "test").pairs()
+        change = self._changed(one.quality, champion, "test", seed)
+        return check_champion(pairs, change, self.champion_drop, confidence=self.confidence, measure=measure)
 
-    def _slice_check(self, one: Candidate, champion: Judged | None, allowed: float, seed: int) -> Check:
-        found = slices(one.beside(one.baseline, "test"), "teacher", self.slice_rows)
+    def _slice_check(
+        self, one: Candidate, champion: QualityReport | None, allowed: float, seed: int
+    ) -> Check:
+        found = slices(one.quality.beside(one.baseline, "test"), "teacher", self.slice_rows)
         if champion is not None and champion.model != one.model:
-            found += slices(one.beside(champion, "test"), "champion", self.slice_rows)
-        return check_slices(found, allowed, confidence=self.confidence, resamples=self.resamples, seed=seed)
+            found += slices(one.quality.beside(champion, "test"), "champion", self.slice_rows)
+        return check_slices(
+            found,
+            allowed,
+            measure=one.quality.measure,
+            confidence=self.confidence,
+            resamples=self.resamples,
+            seed=seed,
+        )
+
+    def _warnings(self, one: Candidate, seed: int) -> list[str]:
+        """Trivial baselines that the candidate does not beat for sure (5 %, see `statistics.p_differ`)."""
+        found, written = [], one.quality.measure.written
+        for name in one.baseline.trivial:
+            pairs = one.beside_trivial(name, "test")
+            better = pairs.difference > 0
+            if better and statistics.p_differ(pairs, resamples=self.resamples, seed=seed) < 0.05:
+                continue
+            both = f"{written(pairs.other)} against {written(pairs.value)}"
+            found.append(f"warning: {name} is as good ({both}), so a language model may not pay")
+        return found
 
 
 def _sentence(checks: Sequence[Check], warnings: Sequence[str]) -> str:
     """The verdict in words; for a refusal, what was missed comes first."""
     if all(check.passed for check in checks):
-        said, head = list(checks), "passed"
+        ordered, head = list(checks), "passed"
     else:
-        said = sorted(checks, key=lambda check: check.passed)
+        ordered = sorted(checks, key=lambda check: check.passed)
         missed = any(check.outcome == "missed" for check in checks)
         head = "refused" if missed else "inconclusive"
-    return f"{head}: " + "; ".join([*(check.words for check in said), *warnings])
+    return f"{head}: " + "; ".join([*(check.words for check in ordered), *warnings])
 
 
-def _warnings(one: Candidate) -> list[str]:
-    """Trivial models that the candidate does not beat for sure (exact McNemar test, 5 %)."""
-    found = []
-    for name, splits in one.baseline.said.get("trivial", {}).items():
-        pairs = one.pairs_with(name, "test")
-        if pairs.gained > pairs.lost and statistics.mcnemar(pairs.gained, pairs.lost) < 0.05:
-            continue
-        theirs, ours = (
-            figures.score(said["test"]["accuracy"]["value"]) for said in (splits, one.said["splits"])
-        )
-        found.append(f"warning: {name} is as good ({theirs} against {ours}), so a language model may not pay")
-    return found
-
-
-def _refs(chosen: Candidate, champion: Judged | None, reports: Sequence[Report]) -> Mapping[str, Any]:
+def _refs(chosen: Candidate, champion: QualityReport | None, reports: Sequence[Report]) -> Mapping[str, Any]:
     digests = dict.fromkeys([*(report.digest for report in reports), chosen.baseline.report.digest])
     numbered = {f"report.{number}": digest for number, digest in enumerate(digests)}
     refs = {"model": chosen.model, "baseline_model": chosen.baseline.model, **numbered}

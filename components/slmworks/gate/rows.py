@@ -1,37 +1,41 @@
-"""The rows of the final table: the teacher, every candidate, and what a trivial model would do."""
+"""The rows of the final table: the teacher, every candidate, and what a trivial baseline would do."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from slmworks.gate.candidates import Candidate, Judged
+from slmworks.contract.model_task import ModelTask
+from slmworks.evaluate import predictions
+from slmworks.evaluate.quality_report import QualityReport
+from slmworks.gate.candidates import Candidate, times_smaller
+from slmworks.numbers import figures
 
 Row = dict[str, Any]
 
 SPEED = ("p50_ms", "p95_ms", "rows_s", "memory", "load_s")
 RATIOS = ("speedup", "throughput")
+SHOWN = 2
+"""Measures that the table has a column for."""
 
 
-def teacher_row(baseline: Judged, chosen: Candidate) -> Row:
+def shown_measures(quality: QualityReport) -> list[dict[str, str]]:
+    """Name and title of the measures that the table shows: the deciding one, then further ones."""
+    task, found = quality.model_task, quality.measures("test")
+    names = [one.name for one in task.measures] + list(found)
+    return [{"name": name, "title": task.title(name)} for name in list(dict.fromkeys(names))[:SHOWN]]
+
+
+def teacher_row(baseline: QualityReport, chosen: Candidate) -> Row:
     """The baseline itself; its speed is what was measured in turns with the chosen candidate."""
-    said = baseline.said
     speed = (chosen.speed or {}).get("baseline")
-    return _row("teacher", "teacher", said["splits"]["test"], speed) | {
-        "model": baseline.model,
-        "format": said["model"]["format"],
-        "parameters": said["model"]["parameters"],
-        "bytes": said["model"]["bytes"],
-    }
+    return _row("teacher", "teacher", baseline.model_task, baseline.split("test"), speed) | _model(baseline)
 
 
 def candidate_row(one: Candidate, kept: Mapping[str, float], *, chosen: bool) -> Row:
     """A candidate; `kept` is its retention on test. Ratios are against what it was measured in turns with."""
-    speed = one.speed or {}
-    row = _row("candidate", one.name, one.said["splits"]["test"], speed.get("model"))
+    speed, quality = one.speed or {}, one.quality
+    row = _row("candidate", one.name, quality.model_task, quality.split("test"), speed.get("model"))
     return row | {
-        "model": one.model,
-        "format": one.said["model"]["format"],
-        "parameters": one.said["model"]["parameters"],
-        "bytes": one.bytes,
+        **_model(quality),
         "kept": dict(kept),
         "smaller": round(one.smaller, 4),
         "chosen": chosen,
@@ -39,40 +43,60 @@ def candidate_row(one: Candidate, kept: Mapping[str, float], *, chosen: bool) ->
     }
 
 
-def champion_row(champion: Judged, baseline: Judged, kept: Mapping[str, float]) -> Row:
+def champion_row(champion: QualityReport, baseline: QualityReport, kept: Mapping[str, float]) -> Row:
     """Today's champion, where it isn't a candidate itself; its speed is not measured here."""
-    said = champion.said["model"]
-    row = _row("champion", "champion", champion.said["splits"]["test"], None)
-    return row | {
-        "model": champion.model,
-        "format": said["format"],
-        "parameters": said["parameters"],
-        "bytes": champion.bytes,
+    return {
+        **_row("champion", "champion", champion.model_task, champion.split("test"), None),
+        **_model(champion),
         "kept": dict(kept),
-        "smaller": round(baseline.bytes / max(champion.bytes, 1), 4),
+        "smaller": round(times_smaller(champion, baseline), 4),
     }
 
 
-def trivial_rows(baseline: Judged, chosen: Candidate) -> list[Row]:
-    """Majority and TF-IDF + linear, where the baseline's report has them."""
+def trivial_rows(baseline: QualityReport, chosen: Candidate) -> list[Row]:
+    """The model task's trivial baselines, where the baseline's report has them."""
     speeds = (chosen.speed or {}).get("trivial", {})
-    theirs = max(baseline.said["splits"]["test"]["accuracy"]["value"], 1e-9)
+    judged, measure = baseline.judged("test"), baseline.measure
     rows = []
-    for name, splits in baseline.said.get("trivial", {}).items():
+    for name, splits in baseline.trivial.items():
         speed = speeds.get(name)
-        row = _row("trivial", name, splits["test"], speed)
-        kept = {"value": round(splits["test"]["accuracy"]["value"] / theirs, 6)}
+        pairs = predictions.pairs(measure, judged.trivial[name], judged.counts[measure.name])
+        row = _row("trivial", name, baseline.model_task, splits["test"], speed)
+        kept = {"value": round(pairs.kept, 6)}
         rows.append(row | {"kept": kept, "bytes": speed["bytes"] if speed else None})
     return rows
 
 
-def _row(role: str, name: str, scores: Mapping[str, Any], speed: Mapping[str, Any] | None) -> Row:
-    found: Row = {
+def _model(quality: QualityReport) -> Row:
+    return {
+        "model": quality.model,
+        "format": quality.format,
+        "parameters": quality.parameters,
+        "bytes": quality.bytes,
+    }
+
+
+def _row(
+    role: str, name: str, task: ModelTask, scores: Mapping[str, Any], speed: Mapping[str, Any] | None
+) -> Row:
+    measures = dict(scores["measures"])
+    return {
         "role": role,
         "name": name,
         "chosen": False,
         "n": scores["n"],
-        "accuracy": scores["accuracy"],
-        "macro_f1": scores["macro_f1"],
+        "measures": measures,
+        "written": _written(task, measures),
+        **{key: (speed or {}).get(key) for key in SPEED},
     }
-    return found | {key: (speed or {}).get(key) for key in SPEED}
+
+
+def _written(task: ModelTask, measures: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Measure -> its value as people read it; the deciding one with its interval."""
+    first = task.measures[0].name
+    return {
+        name: figures.interval(found, task.written(name))
+        if name == first
+        else task.written(name)(found["value"])
+        for name, found in measures.items()
+    }

@@ -1,4 +1,4 @@
-"""Lineage: the way from a model back to its source files, read from the store and never from MLflow."""
+"""Lineage: ancestry of models back to their source files, and liveness of runs. Never reads MLflow."""
 
 from slmworks.lineage.ancestry import Edge, Lineage, Node, lineage_of, render
 from slmworks.lineage.liveness import alive, close_dead

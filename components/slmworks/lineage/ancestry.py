@@ -1,6 +1,6 @@
-"""The way back: from a registered version, or any digest, to the files it was made from.
+"""Ancestry of a registered version, or of any digest, back to its source files.
 
-Pure reading of manifests and the approval log in the store; MLflow is not asked and need not be there.
+Reads manifests and the approval log in the store; never MLflow.
 """
 
 import contextlib
@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.catalog import traits
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.records import run_ids, task_records
+from slmworks.numbers import figures
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Version
 
@@ -22,47 +24,23 @@ _DIGEST = re.compile(r"[0-9a-f]{6,64}")
 _VERSION = re.compile(r"(?P<name>[^@/]+)(?:[@/](?P<which>[^@/]+))?")
 
 
-RELATIONS = {
-    ("curate", "data"): "curated-from",
-    ("finetune", "model"): "tuned-from",
-    ("align", "model"): "aligned-from",
-    ("distill", "teacher"): "distilled-from",
-    ("distill", "student"): "initialised-from",
-    ("prune", "model"): "pruned-from",
-    ("factorize", "model"): "factorized-from",
-    ("quantize", "model"): "quantized-from",
-    ("export", "model"): "exported-from",
-    ("evaluate", "model"): "measured",
-    ("evaluate", "data"): "measured-on",
-    ("evaluate", "baseline"): "compared-with",
-    ("gate", "reports"): "decided-on",
-    ("gate", "champion"): "compared-with",
-    ("register", "verdict"): "admitted-by",
-    ("approve", "release"): "approved-from",
-    ("deploy", "release"): "deployed-from",
-}
-"""(stage, port) -> what the result is to that input. Ports with one meaning everywhere are below."""
-
-_PORTS = {"data": "trained-on", "calibration": "calibrated-on", "model": "made-from"}
-
-
 @dataclass(frozen=True)
 class Node:
-    """One artifact and what it was made from."""
+    """One artifact and the artifacts that it was made from."""
 
     digest: str
     kind: str
-    """`Files`, `Dataset`, `Model`, …; empty when no record says how it was made."""
+    """`Files`, `Dataset`, `Model`, …; empty for one without a manifest."""
     made_by: str
     """Stage and plugin."""
     detail: str
-    """A few words: sources, rows, parameters, what was decided."""
+    """Sources, rows, parameters or decision, in short."""
     edges: tuple["Edge", ...] = ()
 
 
 @dataclass(frozen=True)
 class Edge:
-    """What an artifact is to one of its inputs."""
+    """Relation of an artifact to one of its inputs."""
 
     relation: str
     node: Node
@@ -70,7 +48,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Lineage:
-    """The whole way back from one thing."""
+    """An artifact's ancestry, as a tree."""
 
     title: str
     root: Node
@@ -79,7 +57,7 @@ class Lineage:
 def lineage_of(store: "Store", what: str, known: Mapping[str, Manifest] | None = None) -> Lineage:
     """Walk back from `name@champion`, `name@candidate`, `name@2`, `name` or the start of a digest.
 
-    `known` is what `manifests_of` gave, for who walks more than one way.
+    `known`: the result of `manifests_of`, to read the store once for several walks.
     """
     registry = Registry(store)
     manifests = manifests_of(store) if known is None else known
@@ -94,7 +72,7 @@ def lineage_of(store: "Store", what: str, known: Mapping[str, Manifest] | None =
 
 
 def render(lineage: Lineage) -> str:
-    """The tree as text, one artifact a line; one that was shown above is not unfolded again."""
+    """The tree as text, one artifact a line; a repeated one is not unfolded again."""
     return "\n".join([lineage.title, *_lines(lineage.root, "", "", set())])
 
 
@@ -166,13 +144,13 @@ def _node(digest: str, manifests: Mapping[str, Manifest], seen: dict[str, Node])
 
 
 def _inputs(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """(relation, digest) of everything an artifact came from; a release speaks of its model itself."""
+    """(relation, digest) of every input of an artifact; a release refers to its model itself."""
     if manifest.kind == "Release":
         yield "packaged-from", manifest.refs["model"]
         yield "admitted-by", manifest.refs["verdict"]
         return
     for port, digests in manifest.inputs.items():
-        for digest in [digests] if isinstance(digests, str) else digests:
+        for digest in digests:
             yield relation(str(manifest.producer.get("stage", "")), port), digest
 
 
@@ -181,29 +159,23 @@ def _detail(manifest: Manifest) -> str:
     match manifest.kind:
         case "Files":
             labels = dict.fromkeys(str(label) for label in about.get("sources", {}).values())
-            return ", ".join(labels) or _size(manifest)
+            return ", ".join(labels) or figures.size(manifest.size)
         case "Dataset":
             rows = about.get("rows")
-            return f"{rows:,} rows" if isinstance(rows, int) else _size(manifest)
+            return f"{rows:,} rows" if isinstance(rows, int) else figures.size(manifest.size)
         case "Model":
             count = about.get("parameters")
             return " · ".join(
-                filter(None, [manifest.format, f"{count:,} parameters" if count else "", _size(manifest)])
+                filter(
+                    None,
+                    [manifest.format, f"{count:,} parameters" if count else "", figures.size(manifest.size)],
+                )
             )
         case "Verdict":
             return "passed" if manifest.passed else "refused"
         case "Release":
             return f"{about['name']} v{about['version']}"
-    return _size(manifest)
-
-
-def _size(manifest: Manifest) -> str:
-    size = float(manifest.size)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
+    return figures.size(manifest.size)
 
 
 def _lines(node: Node, indent: str, how: str, shown: set[str]) -> Iterator[str]:
@@ -220,5 +192,5 @@ def _lines(node: Node, indent: str, how: str, shown: set[str]) -> Iterator[str]:
 
 
 def relation(stage: str, port: str) -> str:
-    """What a task's result is to what came in through `port`: `distilled-from`, `trained-on`."""
-    return RELATIONS.get((stage, port)) or _PORTS.get(port, port)
+    """Relation of a task's result to an input (`distilled-from`); the port's name for an unknown stage."""
+    return traits(stage).relations.get(port, port)

@@ -1,17 +1,17 @@
-"""Which runs go on, and which only look like it because their engine was killed.
+"""Locks of running engines, and the closing of runs whose engine was killed.
 
-The engine holds a lock for as long as it lives; the kernel lets go of it whatever ends the process. Locks
-are of this machine, so nobody here judges the runs of another one.
+An engine holds its run's lock as long as it lives; the kernel frees the lock whatever ends the process. Locks
+are of this machine, so runs of another one are never closed here.
 """
 
 import contextlib
 import fcntl
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from slmworks.execution.records import run_record, task_records
 from slmworks.machine.locks import abandoned
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def alive(store: "Store", run: str) -> Iterator[None]:
-    """Tell, for as long as the block lasts, that this run goes on. Wraps all that an engine does."""
+    """Hold the run's lock so that other processes see it is running. Wraps all that an engine does."""
     path = _locks(store) / f"{run}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as lock:
@@ -30,9 +30,9 @@ def alive(store: "Store", run: str) -> Iterator[None]:
 
 
 def close_dead(store: "Store") -> list[str]:
-    """Write into the record of each run whose engine is gone that it was killed; gives those runs.
+    """Mark each run whose engine is gone as killed; returns those runs.
 
-    It is said to have ended when it last wrote a record. A run that ended by itself is left as it is.
+    Its end is the time of its last record. A run that ended by itself stays as it is.
     """
     dead = abandoned(sorted(_locks(store).glob("*.lock")))
     return [path.stem for path in dead if _close(store, path.stem)]
@@ -43,27 +43,16 @@ def _locks(store: "Store") -> Path:
 
 
 def _close(store: "Store", run: str) -> bool:
-    key = f"runs/{run}/run.json"
-    data = store.read(key)
-    if data is None:  # killed before it wrote a word
+    known = run_record(store, run)
+    if known is None or known.ended is not None:  # killed before it wrote a record, or ended by itself
         return False
-    record = json.loads(data)
-    if record["ended"] is not None:
-        return False
-    found = {
-        one: store.read(one) for one in store.list(f"runs/{run}/") if one.endswith(".json") and one != key
-    }
-    tasks = {one: json.loads(data) for one, data in found.items() if data}
-    last = max([record["started"], *(task.get("ended", "") for task in tasks.values())], key=_moment)
-    for one, task in tasks.items():
-        if task.get("state") == "running":
-            _write(store, one, {**task, "state": "killed", "error": "was killed with the run"})
-    _write(store, key, {**record, "state": "killed", "ended": last})
+    tasks = list(task_records(store, run))
+    last = max([known.started, *(task.ended for task in tasks)], key=_moment)
+    for task in tasks:
+        if task.state == "running":
+            task.changed(state="killed", error="was killed with the run").write(store)
+    known.changed(state="killed", ended=last).write(store)
     return True
-
-
-def _write(store: "Store", key: str, record: Mapping[str, Any]) -> None:
-    store.write(key, json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
 def _moment(when: str) -> datetime:

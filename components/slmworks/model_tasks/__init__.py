@@ -1,1 +1,1 @@
-"""What models are for: one folder a model task, and nothing else in slmworks names one."""
+"""Model tasks: one folder each, and nothing else in slmworks names one."""

@@ -1,6 +1,6 @@
 """How numbers are written, everywhere a person reads them: one function a unit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 Interval = Mapping[str, float]
 """`value`, `low` and `high`, as reports hold them."""
@@ -14,9 +14,10 @@ def score(value: float) -> str:
     return f"{value:.3f}"
 
 
-def score_range(estimate: Interval) -> str:
-    """A share with its interval: 0.748 (0.736–0.760)."""
-    return f"{score(estimate['value'])} ({score(estimate['low'])}–{score(estimate['high'])})"
+def interval(estimate: Interval, written: Callable[[float], str] = score) -> str:
+    """A number with its interval: 0.748 (0.736–0.760)."""
+    value, low, high = (written(estimate[key]) for key in ("value", "low", "high"))
+    return f"{value} ({low}–{high})"
 
 
 def percent(share: float) -> str:
@@ -46,6 +47,12 @@ def points(share: float) -> str:
 def change(share: float) -> str:
     """A difference of two shares with its sign, in percentage points: +1.3 points, −0.4 points."""
     return ("+" if share > 0 else "−") + points(share) if share else "±0 points"
+
+
+def signed(number: float, written: Callable[[float], str]) -> str:
+    """A difference of two numbers with its sign, its size as `written` has it: +0.41, −1.20."""
+    sign = "±" if not number else "+" if number > 0 else "−"
+    return sign + written(abs(number))
 
 
 def change_range(estimate: Interval) -> str:

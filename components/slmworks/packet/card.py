@@ -1,17 +1,17 @@
-"""The data card: rows in and out and why, lengths, labels, sources, licences as they were declared."""
+"""The data card: rows in and out and why, lengths, sources, licences as they were declared."""
 
 from collections.abc import Mapping, Sequence
 
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, details, el, grid, join
-from slmworks.packet.sources import Said
+from slmworks.packet.sources import Content
 
 FEW = 6
 """So many labels are listed in a cell; more are counted, and listed below."""
 
 
-def data(card: Said | None) -> Html:
-    """What `card.json` says, as far as it says it."""
+def data(card: Content | None) -> Html:
+    """The content of `card.json`, as far as there is any."""
     if not card:
         return Html("")
     parts = [_rows(card.get("rows", {})), *_licences(card)]
@@ -20,20 +20,21 @@ def data(card: Said | None) -> Html:
             parts.append(_reasons(title, counts))
     splits = {name: one for name, one in card.get("splits", {}).items() if isinstance(one, Mapping)}
     if splits:
-        lines = [_split(name, one) for name, one in splits.items()]
-        headings = ("split", "rows", "characters: median", "95 %", "longest", "", "labels", "sources")
+        counted = [key for key in ("labels", "sources") if any(one.get(key) for one in splits.values())]
+        lines = [_split(name, one, counted) for name, one in splits.items()]
+        headings = ("split", "rows", "characters: median", "95 %", "longest", "", *counted)
         parts += [grid(headings, lines, text=(0, 5, 6, 7), label="Splits"), _labels(splits)]
     written = [part for part in parts if part]
     return join([el("h2", "Data"), *written]) if written else Html("")
 
 
-def _rows(rows: Said) -> Html:
+def _rows(rows: Content) -> Html:
     if not {"in", "out"} <= rows.keys():
         return Html("")
     return el("p", f"{figures.count(rows['in'])} rows in, {figures.count(rows['out'])} rows out.")
 
 
-def _licences(card: Said) -> list[Html]:
+def _licences(card: Content) -> list[Html]:
     declared = [el("p", f"Licence: {card['licence']}")] if card.get("licence") else []
     named = card.get("licences") or {}
     if named:
@@ -47,7 +48,7 @@ def _reasons(title: str, counts: Mapping[str, int]) -> Html:
     return el("p", f"{title}: {listed}")
 
 
-def _split(name: str, one: Said) -> list[object]:
+def _split(name: str, one: Content, counted: Sequence[str]) -> list[object]:
     lengths = one.get("lengths") or {}
     known = {**one.get("characters", {}), **lengths.get("quantiles", {})}
     spread = (known.get("p50", known.get("median")), known.get("p95"), known.get("max"))
@@ -56,8 +57,7 @@ def _split(name: str, one: Said) -> list[object]:
         figures.count(one["rows"]),
         *(figures.NOTHING if value is None else figures.count(round(value)) for value in spread),
         _histogram(lengths.get("histogram") or []),
-        _few(one.get("labels", {}), "labels"),
-        _few(one.get("sources", {}), "sources"),
+        *(_few(one.get(key, {}), key) for key in counted),
     ]
 
 
@@ -89,7 +89,7 @@ def _histogram(bins: Sequence[Sequence[float]]) -> Html:
     return el("svg", *bars, width=wide * len(bins), height=high, role="img", aria_label=words)
 
 
-def _labels(splits: Mapping[str, Said]) -> Html:
+def _labels(splits: Mapping[str, Content]) -> Html:
     """Rows of every label in every split, where there are too many for a cell."""
     labels = sorted({label for one in splits.values() for label in one.get("labels", {})})
     if len(labels) <= FEW:

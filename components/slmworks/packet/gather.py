@@ -1,4 +1,4 @@
-"""What a reviewer reads about a verdict, found from its digest."""
+"""The reviewer's packet of a verdict in a store, found by its digest."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Dataset, Report, Verdict
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.records import RunRecord, run_ids, run_record, task_records
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, manifests_of
@@ -25,12 +26,12 @@ def packet(store: "Store", digest: str) -> tuple[str, str]:
     verdict = Verdict.open(store.folder(digest), digest=digest)
     if not isinstance(verdict, Verdict):
         return "", ""
-    said, reports = verdict.read(), _reports(store, verdict)
+    content, reports = verdict.read(), _reports(store, verdict)
     try:
         behind = _background(store, verdict, reports)
-        return markdown(said, reports), page(said, reports, behind, digest=digest[:12])
+        return markdown(content, reports), page(content, reports, behind, digest=digest[:12])
     except (KeyError, TypeError, ValueError):
-        text = json.dumps(said, indent=1, ensure_ascii=False)
+        text = json.dumps(content, indent=1, ensure_ascii=False)
         return f"```json\n{text}\n```", f"<!doctype html><meta charset=utf-8><pre>{escape(text)}</pre>"
 
 
@@ -63,12 +64,15 @@ def _measured_on(reports: Sequence[Report]) -> list[str]:
 
 
 def _texts(folder: Path) -> Mapping[str, str]:
-    """Id of a test row -> its text; empty where the data is laid out in another way."""
-    data = Dataset(path=folder)
-    if "test" not in data.splits:
+    """Id of a test row -> its inputs in one line; empty where the model task is not installed any more."""
+    data = Artifact.open(folder)
+    if not isinstance(data, Dataset) or "test" not in data.splits:
         return {}
-    ids, texts = data.columns("test", "id", "text")
-    return dict(zip(ids, texts, strict=True))
+    try:
+        task = catalog.model_task(data.model_task)
+    except (SlmworksError, ImportError):
+        return {}
+    return {str(row["id"]): task.text(row) for row in data.rows("test", "id", *task.inputs)}
 
 
 def _way_to(store: "Store", model: str, manifests: Mapping[str, Manifest]) -> Lineage | None:

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slmworks.contract.artifact import Report
-from slmworks.numbers import figures, statistics
+from slmworks.numbers import figures
 from slmworks.packet.sources import Found, changed, find
-from slmworks.packet.table import HEADINGS, caption, cells
+from slmworks.packet.table import caption, cells, headings
 
 
 def markdown(verdict: Mapping[str, Any], reports: Sequence[Report] = ()) -> str:
     """The sentence, the table, and what changed against champion and teacher; the rest is on the page."""
-    said = str(verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused"))
-    parts = [f"**{_escaped(said)}**"]
+    sentence = str(verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused"))
+    parts = [f"**{_escaped(sentence)}**"]
     if verdict.get("rows"):
         parts += ["\n".join(_table(verdict)), caption(verdict)]
     parts += _changes(find(verdict, reports))
@@ -20,20 +20,20 @@ def markdown(verdict: Mapping[str, Any], reports: Sequence[Report] = ()) -> str:
 
 
 def _table(verdict: Mapping[str, Any]) -> list[str]:
-    head = ["| " + " | ".join(HEADINGS) + " |", "|---|---|" + "---:|" * (len(HEADINGS) - 2)]
-    return head + ["| " + " | ".join(map(_escaped, cells(row))) + " |" for row in verdict["rows"]]
+    named = headings(verdict)
+    lines = [named, *(cells(verdict, row) for row in verdict["rows"])]
+    head, *body = ["| " + " | ".join(map(_escaped, line)) + " |" for line in lines]
+    return [head, "|---|---|" + "---:|" * (len(named) - 2), *body]
 
 
 def _changes(found: Found) -> list[str]:
     lines = []
     for both, against in ((found.against_champion, "champion"), (found.against_teacher, "teacher")):
         if both is not None:
-            pairs = statistics.Outcomes.of(both.ours.right, both.theirs.right)
-            said = changed(pairs.gained, pairs.lost, statistics.mcnemar(pairs.gained, pairs.lost))
-            lines.append(f"Against the {against} on {figures.count(pairs.n)} rows: {said}")
-    test = found.candidate["splits"]["test"] if found.candidate else {}
-    if "calibration" in test:
-        lines.append(f"Calibration error (15 bins): {figures.score(test['calibration']['ece'])}.")
+            pairs = both.pairs()
+            lines.append(f"Against the {against} on {figures.count(pairs.n)} rows: {changed(pairs)}")
+    if found.candidate and found.model_task:
+        lines.append(found.model_task.headline(found.candidate.limits("test")))
     return lines
 
 

@@ -84,8 +84,10 @@ def bar(share: float) -> Html:
 
 
 def span_of(estimates: Iterable[Mapping[str, float]]) -> tuple[float, float]:
-    """A common axis for several intervals, with a little room."""
+    """A common axis for several intervals, with a little room; that of shares ends at 0 and 1."""
     found = list(estimates)
     low, high = min(one["low"] for one in found), max(one["high"] for one in found)
     room = 0.04 * max(high - low, 0.01)
+    if low < 0 or high > 1:
+        return low - room, high + room
     return max(low - room, 0.0), min(high + room, 1.0)

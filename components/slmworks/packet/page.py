@@ -6,7 +6,6 @@ from string import Template
 from typing import Any
 
 from slmworks.contract.artifact import Report
-from slmworks.model_tasks.text_classification import reliability
 from slmworks.packet import card, changes, origin, sections
 from slmworks.packet.markup import el, join
 from slmworks.packet.sources import Background, find
@@ -19,9 +18,9 @@ def page(
     *,
     digest: str = "",
 ) -> str:
-    """The packet as HTML, from the sentence down to how to make it again; what isn't known is left out.
+    """The packet as HTML, from the sentence down to how to make it again.
 
-    `digest` is the verdict's own.
+    Parts of which nothing is known are left out. `digest` is the verdict's own.
     """
     behind = background or Background()
     found = find(verdict, reports)
@@ -32,8 +31,7 @@ def page(
         changes.champion(verdict, found, behind.texts),
         changes.teacher(found, behind.texts),
         changes.by_slice(found),
-        sections.classes(found),
-        reliability.calibration(found),
+        *sections.of_model_task(found),
         sections.speed(found),
         card.data(behind.card),
         origin.lineage(behind),

@@ -1,33 +1,15 @@
-"""The parts of the reviewer's page, top to bottom; each is empty when nothing is known about it."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Parts of the reviewer's page, top to bottom; each is empty when nothing is known about it."""
 
 from slmworks.numbers import figures
-from slmworks.packet.markup import Html, bar, details, el, grid, interval, join, span_of
-from slmworks.packet.sources import Found
-from slmworks.packet.table import HEADINGS, caption, cells
+from slmworks.packet.markup import Html, el, grid, interval, join, span_of
+from slmworks.packet.sources import Content, Found
+from slmworks.packet.table import caption, cells, headings
 
-Said = Mapping[str, Any]
 NOTHING = Html("")
 
-NAMES = {
-    "retention": "accuracy kept of the teacher, at least",
-    "champion": "change against the champion, at least",
-    "slices": "largest drop of a slice, at most (smallest corrected p)",
-    "accuracy": "accuracy, at least",
-    "calibration": "calibration error, at most",
-    "speedup": "times faster than the teacher, at least",
-    "smaller": "times smaller than the teacher, at least",
-}
-"""What each check asks for, in words."""
 
-MANY = 12
-"""More classes than this are folded."""
-
-
-def head(verdict: Said) -> Html:
-    """The decision, in a word and in a sentence."""
+def head(verdict: Content) -> Html:
+    """The decision as a badge and as a sentence."""
     outcomes = [check["outcome"] for check in verdict.get("checks", [])]
     passed = bool(verdict.get("passed"))
     kind = "passed" if passed else "inconclusive" if outcomes and "missed" not in outcomes else "missed"
@@ -36,24 +18,33 @@ def head(verdict: Said) -> Html:
     return join([el("span", word, class_=f"badge {kind}"), el("h1", sentence)])
 
 
-def overview(verdict: Said) -> Html:
-    """The table of the terminal, with the intervals drawn on one axis."""
+def overview(verdict: Content) -> Html:
+    """The table of the terminal, with the intervals of the deciding measure drawn on one axis."""
     rows = verdict.get("rows", [])
     if not rows:
         return NOTHING
-    span = span_of(row["accuracy"] for row in rows)
     lines = []
-    for row in rows:
-        name, accuracy, *rest = cells(row)
+    for row, drawn in zip(rows, _intervals(verdict), strict=True):
+        name, *rest = cells(verdict, row)
         kind = "chosen" if row["chosen"] else str(row["role"])
-        drawn = interval(row["accuracy"], span, strong=row["chosen"])
-        lines.append([el("span", name, class_=kind), drawn, accuracy, *rest])
+        lines.append([el("span", name, class_=kind), drawn, *rest])
     note = f"{caption(verdict)}. Test set, n = {figures.count(rows[0]['n'])}; × is against the teacher."
-    table = grid(["", "", *HEADINGS[1:]], lines, text=(0, 1), label="Quality, speed and size")
+    named = ["", "", *headings(verdict)[1:]]
+    table = grid(named, lines, text=(0, 1), label="Quality, speed and size")
     return join([el("h2", "Quality, speed and size"), table, el("p", note, class_="soft")])
 
 
-def checks(verdict: Said) -> Html:
+def _intervals(verdict: Content) -> list[Html]:
+    """The first measure's interval, row by row; empty where the verdict names no measure."""
+    rows, measures = verdict["rows"], verdict.get("measures", [])
+    if not measures:
+        return [NOTHING for _ in rows]
+    found = [row["measures"][measures[0]["name"]] for row in rows]
+    span = span_of(found)
+    return [interval(one, span, strong=row["chosen"]) for one, row in zip(found, rows, strict=True)]
+
+
+def checks(verdict: Content) -> Html:
     """Every requirement and how it went."""
     # a ratio of 0 was not required, only said
     found = [
@@ -66,42 +57,22 @@ def checks(verdict: Said) -> Html:
     lines = [
         [
             el("span", check["outcome"], class_=f"badge {check['outcome']}"),
-            NAMES.get(check["name"], check["name"]),
-            _amount(check, "required"),
-            _amount(check, "measured"),
-            _amount(check, "bound"),
+            check["title"],
+            *(check["written"][key] for key in ("required", "measured", "bound")),
         ]
         for check in found
     ]
-    headings = ("", "requirement", "limit", "measured", "decided on")
-    table = grid(headings, lines, text=(0, 1), label="Requirements")
+    named = ("", "requirement", "limit", "measured", "decided on")
+    table = grid(named, lines, text=(0, 1), label="Requirements")
     return join([el("h2", "What was required"), table])
 
 
-def classes(found: Found) -> Html:
-    """Precision, recall and F1 of every class, the teacher's F1 beside."""
-    if found.candidate is None:
-        return NOTHING
-    teacher = (
-        {one["label"]: one for one in found.teacher["splits"]["test"]["classes"]} if found.teacher else {}
-    )
-    lines = []
-    for one in found.candidate["splits"]["test"]["classes"]:
-        theirs = teacher.get(one["label"])
-        lines.append(
-            [
-                one["label"],
-                join([bar(one["f1"]), figures.score(one["f1"])]),
-                figures.score(theirs["f1"]) if theirs else figures.NOTHING,
-                figures.score(one["precision"]),
-                figures.score(one["recall"]),
-                figures.count(one["support"]),
-            ]
-        )
-    headings = ("class", "F1", "teacher's F1", "precision", "recall", "rows")
-    table = grid(headings, lines, label="Classes")
-    folded = details(f"All {len(lines)} classes", table) if len(lines) > MANY else table
-    return join([el("h2", "Classes"), folded])
+def of_model_task(found: Found) -> list[Html]:
+    """The parts that only the candidate's model task has; none where it is not installed any more."""
+    if found.candidate is None or found.model_task is None:
+        return []
+    teacher = found.teacher.split("test") if found.teacher else None
+    return [Html(part) for part in found.model_task.sections(found.candidate.split("test"), teacher)]
 
 
 def speed(found: Found) -> Html:
@@ -126,26 +97,11 @@ def speed(found: Found) -> Html:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     threads = f"{machine['threads']} thread" + ("s" if machine["threads"] != 1 else "")
     note = f"{machine['cpu']}, {threads}; {versions}. Measured in turns, {found.speed['rounds']} rounds."
-    headings = ("", "p50 ms", "p95 ms", f"rows/s at batch {found.speed['batch_size']}", "on disk")
+    named = ("", "p50 ms", "p95 ms", f"rows/s at batch {found.speed['batch_size']}", "on disk")
     return join(
         [
             el("h2", "What it costs to serve"),
-            grid([*headings, "peak memory", "load s"], lines, label="Cost"),
+            grid([*named, "peak memory", "load s"], lines, label="Cost"),
             el("p", note, class_="soft"),
         ]
     )
-
-
-def _amount(check: Said, key: str) -> str:
-    value = float(check[key])
-    match check["name"]:
-        case "retention":
-            near = figures.percent_beside(value, check["required"])
-            return figures.requirement(value) if key == "required" else near
-        case "champion":
-            return figures.change(value)
-        case "slices":
-            return figures.p_value(value) if key == "bound" else figures.points(value)
-        case "accuracy" | "calibration":
-            return figures.score(value)
-    return figures.times(value)

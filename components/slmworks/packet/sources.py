@@ -1,4 +1,4 @@
-"""What a page is about: the reports of candidate, teacher and champion, and the background."""
+"""Sources of a page: the reports of candidate, teacher and champion, and the background."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,14 +6,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Report
-from slmworks.evaluate import predictions
+from slmworks.contract.errors import SlmworksError
+from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate.comparison import Comparison
-from slmworks.numbers import figures
+from slmworks.evaluate.quality_report import QualityReport, of_model
+from slmworks.numbers import figures, statistics
+from slmworks.numbers.statistics import Paired
 
 if TYPE_CHECKING:
     from slmworks.lineage.ancestry import Lineage
 
-Said = Mapping[str, Any]
+Content = Mapping[str, Any]
+"""What a JSON file holds."""
+
+RESAMPLES = 2000
+"""Bootstrap resamples for each interval and test on the page."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +41,10 @@ class Made:
 class Background:
     """What a page shows besides verdict and reports; all of it may be missing."""
 
-    card: Said | None = None
+    card: Content | None = None
     """`card.json` of the data."""
     texts: Mapping[str, str] = field(default_factory=dict)
-    """Id of a test row -> its text."""
+    """Id of a test row -> its inputs in one line."""
     model: "Lineage | None" = None
     """The way from the source files to the chosen model."""
     verdict: "Lineage | None" = None
@@ -49,68 +56,59 @@ class Background:
 class Found:
     """The reports that a page is about; None where there is none."""
 
-    candidate_report: Report | None
-    teacher_report: Report | None
-    champion_report: Report | None
-    speed_report: Report | None
+    candidate: QualityReport | None
+    teacher: QualityReport | None
+    champion: QualityReport | None
+    """None also where the candidate is the champion."""
+    speed: Content | None
+    """The content of the chosen candidate's speed report."""
 
     @cached_property
-    def candidate(self) -> Said | None:
-        """What the chosen candidate's report says."""
-        return self.candidate_report.read() if self.candidate_report else None
-
-    @cached_property
-    def teacher(self) -> Said | None:
-        """What the teacher's report says."""
-        return self.teacher_report.read() if self.teacher_report else None
-
-    @cached_property
-    def speed(self) -> Said | None:
-        """What the chosen candidate's speed report says."""
-        return self.speed_report.read() if self.speed_report else None
+    def model_task(self) -> ModelTask | None:
+        """The candidate's model task; None where it is not installed (any more)."""
+        try:
+            return self.candidate.model_task if self.candidate else None
+        except (SlmworksError, ImportError):
+            return None
 
     @cached_property
     def against_teacher(self) -> Comparison | None:
         """The candidate's answers beside the teacher's."""
-        return _beside(self.candidate_report, self.teacher_report)
+        return self._beside(self.teacher)
 
     @cached_property
     def against_champion(self) -> Comparison | None:
-        """The candidate's answers beside the champion's; None if it is the champion."""
-        return _beside(self.candidate_report, self.champion_report)
+        """The candidate's answers beside the champion's."""
+        return self._beside(self.champion)
+
+    def _beside(self, other: QualityReport | None) -> Comparison | None:
+        if self.candidate is None or other is None or self.model_task is None:
+            return None
+        return self.candidate.beside(other, "test")
 
 
-def find(verdict: Said, reports: Sequence[Report]) -> Found:
+def find(verdict: Content, reports: Sequence[Report]) -> Found:
     """Look up by the digests of the models in the verdict's rows."""
     rows = verdict.get("rows", [])
     chosen = next((row["model"] for row in rows if row["chosen"]), "")
     teacher = next((row["model"] for row in rows if row["role"] == "teacher"), "")
     champion = str(verdict.get("champion") or "")
     return Found(
-        candidate_report=_first(reports, "classification", chosen, compared=True),
-        teacher_report=_first(reports, "classification", teacher),
-        champion_report=_first(reports, "classification", champion) if champion != chosen else None,
-        speed_report=_first(reports, "speed", chosen),
+        candidate=of_model(reports, chosen, compared=True),
+        teacher=of_model(reports, teacher),
+        champion=of_model(reports, champion) if champion != chosen else None,
+        speed=_speed(reports, chosen),
     )
 
 
-def changed(gained: int, lost: int, p: float) -> str:
-    """Gained and lost rows in a sentence, and whether that can be chance."""
-    return (
-        f"{figures.count(gained)} gained, {figures.count(lost)} lost "
-        f"(exact McNemar test: {figures.p_value(p)})."
-    )
+def changed(pairs: Paired) -> str:
+    """Gained and lost rows in a sentence, with the p-value of a difference."""
+    p = figures.p_value(statistics.p_differ(pairs, resamples=RESAMPLES))
+    gained, lost = figures.count(pairs.gained), figures.count(pairs.lost)
+    return f"{gained} gained, {lost} lost ({statistics.difference_test(pairs)}: {p})."
 
 
-def _beside(ours: Report | None, theirs: Report | None) -> Comparison | None:
-    if ours is None or theirs is None:
-        return None
-    return Comparison.of(*(predictions.read(one.path, "test") for one in (ours, theirs)))
-
-
-def _first(reports: Sequence[Report], kind: str, model: str, *, compared: bool = False) -> Report | None:
-    for report in reports:
-        fits = report.meta.get("type") == kind and report.refs.get("model") == model
-        if fits and (not compared or "baseline" in report.refs):
-            return report
-    return None
+def _speed(reports: Sequence[Report], model: str) -> Content | None:
+    found = (one for one in reports if one.meta.get("type") == "speed" and one.refs.get("model") == model)
+    report = next(found, None)
+    return report.read() if report else None

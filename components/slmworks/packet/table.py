@@ -1,6 +1,6 @@
-"""The table of a verdict: teacher, candidates and trivial models, one row each."""
+"""The table of a verdict: teacher, candidates and trivial baselines, one row each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +10,25 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
 
-HEADINGS = ("", "accuracy (95 % CI)", "macro-F1", "kept", "p50 ms", "rows/s", "on disk", "memory")
-QUALITY, COST = (0, 1, 2, 3), (0, 4, 5, 6, 7)
-"""The columns of the two tables that a narrow terminal gets instead of one."""
+COST = ("p50 ms", "rows/s", "on disk", "memory")
+"""Headings of the last columns."""
 MARK = "◀"
 """Stands behind the name of the chosen candidate."""
 
 
-def cells(row: Mapping[str, Any]) -> list[str]:
-    """One row of the table as text, in the order of `HEADINGS`; candidates are shown as ratios too."""
-    kept = row.get("kept")
+def headings(verdict: Mapping[str, Any]) -> list[str]:
+    """Headings of the table: name, measures that the verdict names, share kept of the teacher, costs."""
+    titles = [str(one["title"]) for one in verdict.get("measures", [])]
+    titles[:1] = [f"{title} (95 % CI)" for title in titles[:1]]
+    return ["", *titles, "kept", *COST]
+
+
+def cells(verdict: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """One row of the table as text, in the order of `headings`; candidates are shown as ratios too."""
+    kept, written = row.get("kept"), row.get("written", {})
     return [
         f"{row['name']} {MARK}" if row["chosen"] else str(row["name"]),
-        figures.score_range(row["accuracy"]),
-        figures.score(row["macro_f1"]["value"]),
+        *(written.get(one["name"], figures.NOTHING) for one in verdict.get("measures", [])),
         figures.percent(kept["value"]) if kept else figures.NOTHING,
         _with_ratio(row.get("p50_ms"), figures.milliseconds, row.get("speedup")),
         _with_ratio(row.get("rows_s"), figures.rate, row.get("throughput")),
@@ -33,7 +38,7 @@ def cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def caption(verdict: Mapping[str, Any]) -> str:
-    """What the mark in the table means."""
+    """Meaning of the mark in the table."""
     word = "chosen" if verdict.get("passed") else "judged"
     return f"{MARK} {word}: {verdict['because']}" if verdict.get("because") else ""
 
@@ -56,12 +61,14 @@ class Drawing:
 
         if not self.verdict.get("rows"):
             return
-        whole = self._part(range(len(HEADINGS)))
+        columns = len(headings(self.verdict))
+        whole = self._part(range(columns))
         wanted = Measurement.get(console, options.update(max_width=1000), whole).maximum
         if wanted <= options.max_width:
             yield whole
         else:
-            yield from (self._part(QUALITY), "", self._part(COST))
+            quality = columns - len(COST)
+            yield from (self._part(range(quality)), "", self._part([0, *range(quality, columns)]))
         yield Text(caption(self.verdict), style="dim")
 
     def _part(self, places: Sequence[int]) -> "Table":
@@ -69,16 +76,19 @@ class Drawing:
         from rich.table import Table
 
         drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1), show_edge=False)
+        named = headings(self.verdict)
         for place in places:
-            drawn.add_column(HEADINGS[place], justify="left" if place < 2 else "right", no_wrap=True)
+            drawn.add_column(named[place], justify="left" if place < 2 else "right", no_wrap=True)
         for row in self.verdict["rows"]:
             style = "bold" if row["chosen"] else "dim" if row["role"] == "trivial" else None
-            written = cells(row)
+            written = cells(self.verdict, row)
             drawn.add_row(*(written[place] for place in places), style=style)
         return drawn
 
 
-def _with_ratio(value: float | None, written: Any, ratio: Mapping[str, float] | None) -> str:
+def _with_ratio(
+    value: float | None, written: Callable[[float], str], ratio: Mapping[str, float] | None
+) -> str:
     if value is None:
         return figures.NOTHING
-    return f"{written(value)} {figures.factor(ratio['value'])}" if ratio else str(written(value))
+    return f"{written(value)} {figures.factor(ratio['value'])}" if ratio else written(value)

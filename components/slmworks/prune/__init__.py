@@ -1,6 +1,8 @@
 """Prune: remove weights, heads or layers that a model can do without."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Stage, Task
@@ -10,6 +12,8 @@ __all__ = ["Prune"]
 
 class Prune(Stage):
     """Remove weights, heads or layers that a model can do without."""
+
+    relations: ClassVar[Mapping[str, str]] = {"model": "pruned-from", "data": "trained-on"}
 
     @abstractmethod
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:

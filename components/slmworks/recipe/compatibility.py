@@ -1,9 +1,9 @@
-"""Formats and model tasks along a plan: what fits is known before anything is made."""
+"""Formats and model tasks along a plan, checked before anything runs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from slmworks.contract.artifact import Model
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import output
 from slmworks.recipe.plan import PlannedTask
@@ -12,32 +12,42 @@ from slmworks.recipe.recipe import Recipe
 
 @dataclass(frozen=True)
 class _Facts:
-    """What is known of a model before it exists; empty means unknown."""
+    """Facts about an artifact before it exists; empty means unknown."""
 
     format: str = ""
-    task: str = ""
+    """Of a model."""
+    model_task: str = ""
+    """Of a model or of data."""
 
 
-def check_formats(recipe: Recipe, tasks: Mapping[str, PlannedTask]) -> None:
-    """BadRequest where a step is given a model that its plugin cannot take."""
+def check_formats(recipe: Recipe, tasks: Mapping[str, PlannedTask]) -> dict[str, PlannedTask]:
+    """The tasks with the model task that each works for, as far as it is known.
+
+    BadRequest where a step is given a model that its plugin cannot take.
+    """
     facts: dict[str, _Facts] = {}
+    found: dict[str, PlannedTask] = {}
     for task in tasks.values():
-        chosen = task.configured
-        for port, maker in task.inputs.items():
-            for one in (maker,) if isinstance(maker, str) else maker:
-                _check_facts(recipe, task, port, facts[one], tasks[one])
-        models = [
-            facts[maker]
-            for port, maker in task.inputs.items()
-            if isinstance(maker, str) and facts[maker].format
-        ]
-        inherited = models[0] if models else _Facts()
-        makes_model = output(type(chosen)) is Model
-        facts[task.id] = (
-            _Facts(chosen.produces or inherited.format, chosen.makes_task or inherited.task)
-            if makes_model
-            else _Facts()
-        )
+        for port, makers in task.inputs.items():
+            for maker in makers:
+                _check_facts(recipe, task, port, facts[maker], tasks[maker])
+        _check_purpose(recipe, task, facts, tasks)
+        known = [facts[need] for need in task.needs]
+        facts[task.id] = _made(task, known)
+        purpose = next((one.model_task for one in known if one.model_task), "")
+        found[task.id] = replace(task, model_task=facts[task.id].model_task or purpose)
+    return found
+
+
+def _made(task: PlannedTask, known: Sequence[_Facts]) -> _Facts:
+    """Facts about a task's result, from its plugin and the facts about its inputs."""
+    chosen, made = task.configured, output(type(task.configured))
+    if made is Dataset:
+        return _Facts(model_task=chosen.made_for())
+    if made is not Model:
+        return _Facts()
+    inherited = next((one for one in known if one.format), _Facts())
+    return _Facts(chosen.produces or inherited.format, chosen.made_for() or inherited.model_task)
 
 
 def _check_facts(recipe: Recipe, task: PlannedTask, port: str, known: _Facts, maker: PlannedTask) -> None:
@@ -50,8 +60,32 @@ def _check_facts(recipe: Recipe, task: PlannedTask, port: str, known: _Facts, ma
             f"{place}: {task.plugin} takes {' or '.join(takes)} models, but {made_by} makes "
             f"{known.format}; put {task.step} before it, or use another plugin."
         )
-    if known.task and chosen.tasks and known.task not in chosen.tasks:
+    if known.model_task and chosen.model_tasks and known.model_task not in chosen.model_tasks:
         raise BadRequest(
-            f"{place}: {task.plugin} works for {' or '.join(chosen.tasks)}, but {made_by} makes "
-            f"a model for {known.task}."
+            f"{place}: {task.plugin} works for {' or '.join(chosen.model_tasks)}, but {made_by} makes "
+            f"what is for {known.model_task}."
         )
+
+
+def _check_purpose(
+    recipe: Recipe, task: PlannedTask, facts: Mapping[str, _Facts], tasks: Mapping[str, PlannedTask]
+) -> None:
+    """BadRequest where a step gets data of another model task than that of its model, or of what it makes."""
+    chosen = task.configured
+    models = [need for need in task.needs if facts[need].format and facts[need].model_task]
+    if chosen.made_for():
+        wanted, whose = chosen.made_for(), f"{task.plugin} makes models for {chosen.made_for()}"
+    elif models and chosen.runs_models:
+        wanted = facts[models[0]].model_task
+        whose = f"'{tasks[models[0]].step}' makes a model for {wanted}"
+    else:
+        return
+    for port, makers in task.inputs.items():
+        for maker in makers:
+            found = facts[maker].model_task
+            if found not in ("", wanted) and not facts[maker].format:
+                place = recipe.at("steps", task.step, "from", port)
+                raise BadRequest(
+                    f"{place}: {whose}, but '{tasks[maker].step}' makes data for {found}; give it data of "
+                    "its own model task."
+                )

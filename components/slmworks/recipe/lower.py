@@ -19,7 +19,7 @@ __all__ = ["Plan", "PlannedTask", "plan"]
 def plan(recipe: Recipe, *, look: bool = True) -> Plan:
     """Lower a recipe. BadRequest names file, line and the way out.
 
-    Without `look` it isn't asked whether local files are there: the task that fetches them says so.
+    Without `look` local files need not exist yet: the task that fetches them reports missing ones.
     """
     drafts = {name: Draft(recipe, name, step, look=look) for name, step in recipe.steps.items()}
     for draft in drafts.values():
@@ -35,8 +35,7 @@ def plan(recipe: Recipe, *, look: bool = True) -> Plan:
                     f"{recipe.at('steps', name)}: two tasks would be called '{task.id}'; rename the step."
                 )
             tasks[task.id] = task
-    check_formats(recipe, tasks)
-    return Plan(recipe, tasks)
+    return Plan(recipe, check_formats(recipe, tasks))
 
 
 def _sorted(recipe: Recipe, drafts: Mapping[str, Draft]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slmworks.contract.catalog import plugin
+from slmworks.contract.catalog import CORE, measure_family, plugin, runtime_family
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.options import plain
@@ -19,7 +19,7 @@ from slmworks.registry.log import Registry
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedTask:
-    """One task: what to run, on what."""
+    """One task: its plugin with options, and its inputs."""
 
     id: str
     """`step`, `step.variant` of a sweep, or `step.port` for the fetch of an outside reference."""
@@ -28,19 +28,18 @@ class PlannedTask:
     plugin: str
     configured: Stage
     """The plugin with its validated options."""
-    inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    """Port -> id of the task that makes it (several for a joining port)."""
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Port -> ids of the tasks that make it: one, or several for a joining port."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """Input name -> outside reference (only for fetch)."""
     coordinates: Mapping[str, str] = field(default_factory=dict)
     """Swept step -> variant."""
+    model_task: str = ""
+    """Model task of its models and data; empty if unknown before anything runs."""
     after_approval: bool = False
-    """Whether it belongs to the segment behind the `approve` barrier."""
-
-    @property
-    def brings(self) -> bool:
-        """Whether it only fetches an outside reference of its step, which does something else."""
-        return self.stage == "fetch" and self.id != self.step and not self.coordinates
+    """True for a task that waits for an approval, and for all that follow it."""
+    brings: bool = False
+    """True for a fetch that the planner added for another step's path or URL."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -50,13 +49,16 @@ class PlannedTask:
     @property
     def family(self) -> str:
         """The distribution whose environment or image it runs in."""
-        return self.configured.runs_in or plugin(self.stage, self.plugin).distribution
+        own = plugin(self.stage, self.plugin).distribution
+        if own != CORE or not self.configured.runs_models:
+            return self.configured.runs_in or own
+        family = measure_family if self.configured.light else runtime_family
+        return family(self.model_task, own)
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Ids of the tasks that must be done before."""
-        joined = [(ids,) if isinstance(ids, str) else ids for ids in self.inputs.values()]
-        return tuple(dict.fromkeys(itertools.chain.from_iterable(joined)))
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(self.inputs.values())))
 
     def spec(
         self,
@@ -68,7 +70,7 @@ class PlannedTask:
         fresh: bool = False,
         recipe: str = "",
     ) -> TaskSpec:
-        """What an engine tells the task; `sources` are pinned."""
+        """The spec to start the task with; `sources` are pinned."""
         return TaskSpec(
             run=run,
             id=self.id,
@@ -91,20 +93,15 @@ class PlannedTask:
             "step": self.step,
             "stage": self.stage,
             "plugin": self.plugin,
-            "inputs": {
-                port: [ids] if isinstance(ids, str) else list(ids) for port, ids in self.inputs.items()
-            },
+            "inputs": {port: list(ids) for port, ids in self.inputs.items()},
             "coordinates": dict(self.coordinates),
             "options": self.options,
             "after_approval": self.after_approval,
         }
 
-    def given(self, made: Mapping[str, Manifest]) -> dict[str, Manifest | list[Manifest]]:
-        """Port -> manifest, or several for a joining port; `made` has those of the tasks it needs, by id."""
-        return {
-            port: made[ids] if isinstance(ids, str) else [made[one] for one in ids]
-            for port, ids in self.inputs.items()
-        }
+    def given(self, made: Mapping[str, Manifest]) -> dict[str, list[Manifest]]:
+        """Port -> manifests; `made` has those of the tasks it needs, by id."""
+        return {port: [made[one] for one in ids] for port, ids in self.inputs.items()}
 
 
 @dataclass(frozen=True)
@@ -123,8 +120,8 @@ class Plan:
     def pinned(self, registry: Registry | None) -> dict[str, dict[str, Source]]:
         """Task -> input name -> source, with the content of local files and models made part of its identity.
 
-        Every task of a run then means the same champion, whatever is approved meanwhile. Without a registry
-        what a model's name means is left open.
+        So every task of a run means the same champion even if another is approved meanwhile. Without a
+        registry a model's name stays unresolved.
         """
         return {
             task.id: {name: self._pin(task, name, source, registry) for name, source in task.sources.items()}
@@ -147,7 +144,7 @@ class Plan:
 
 
 def plan_record(plan: Plan) -> dict[str, Any]:
-    """What a run's record says of its plan: the recipe as it was, and every task."""
+    """The plan as a run's record keeps it: the recipe's text, and every task."""
     recipe = plan.recipe
     return {
         "recipe": recipe.name,

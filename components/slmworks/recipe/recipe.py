@@ -1,10 +1,10 @@
-"""A recipe: data that says which steps there are. Four words a step, and no language.
+"""A recipe: steps as plain data, with five keys a step and no expressions.
 
     steps:
       student: {stage: distill, uses: logit-kd, from: {teacher: teacher, data: curate}, with: {epochs: 2}}
 
-Reading checks the shape of the file (and remembers the line of every word); what the words mean is
-checked by `slmworks.recipe.lower`. YAML 1.2, duplicate keys refused, no anchors, tags or merges.
+Reading checks the shape of the file and keeps the line of every key; `slmworks.recipe.lower` checks its
+meaning. YAML 1.2, duplicate keys refused, no anchors, tags or merges.
 """
 
 import re
@@ -19,7 +19,7 @@ from slmworks.recipe.yaml_file import Where, load, place, read_text
 WORDS = ("stage", "uses", "with", "from", "sweep")
 TOP = ("name", "description", "steps")
 TAKEN = "run"
-"""No step's name: a run's own record has it."""
+"""Reserved name: a run's own record has it."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 
@@ -32,16 +32,16 @@ class Step:
     uses: str | None = None
     """Plugin; None: the stage's default."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What the file calls `with`."""
+    """The step's `with`."""
     inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    """What the file calls `from`: port -> step, outside reference, or several of them."""
+    """The step's `from`: port -> step, outside reference, or several of them."""
     sweep: tuple[Mapping[str, Any], ...] = ()
     """Variants: each a mapping with `uses` and/or `with`."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named line of steps."""
+    """A recipe file, read."""
 
     name: str
     steps: Mapping[str, Step]

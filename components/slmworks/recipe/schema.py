@@ -1,14 +1,15 @@
-"""The JSON schema of recipes: the four words of a step, and the options of every installed plugin."""
+"""The JSON schema of recipes: the keys of a step, and the options of every installed plugin."""
 
 from typing import Any
 
 from slmworks.contract.catalog import STAGES, plugins, stage_class
+from slmworks.contract.errors import first_line
 from slmworks.contract.stage import ports
 from slmworks.recipe.recipe import NAME, WORDS
 
 
 def recipe_schema() -> dict[str, Any]:
-    """A schema (draft 2020-12) for editors. `slmworks check` knows more than it can say."""
+    """A schema (draft 2020-12) for editors. `slmworks check` checks more than a schema can."""
     steps = {f"^{NAME.pattern}$": {"$ref": "#/$defs/step"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -59,7 +60,7 @@ def _step() -> dict[str, Any]:
 
 
 def _when(stage: str, name: str) -> dict[str, Any]:
-    """Where a step says stage and plugin, complete that plugin's options."""
+    """Completion of a plugin's options in a step that names stage and plugin."""
     return {
         "if": {
             "properties": {"stage": {"const": stage}, "uses": {"const": name}},
@@ -70,7 +71,7 @@ def _when(stage: str, name: str) -> dict[str, Any]:
 
 
 def _named(stage: str) -> dict[str, Any]:
-    """A step that is called like its stage: complete ports, and the options of the plugin it names."""
+    """Completion in a step that is named like its stage: ports, and the options of its plugin."""
     known = plugins(stage)
     contract = stage_class(stage)
     taken = ports(contract)
@@ -92,7 +93,7 @@ def _named(stage: str) -> dict[str, Any]:
     }
     return {
         "allOf": [{"$ref": "#/$defs/step"}, named],
-        "description": (contract.__doc__ or "").splitlines()[0],
+        "description": first_line(contract.__doc__ or ""),
     }
 
 

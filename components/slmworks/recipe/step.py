@@ -1,6 +1,6 @@
-"""One step on its way to tasks: what it uses, what it is given, how a sweep multiplies it.
+"""One step lowered to tasks: plugin and options, inputs, and the branches of a sweep.
 
-Every mistake that one step can hold is found here, with its place in the file.
+Every mistake within one step is found here, with its place in the file.
 """
 
 import re
@@ -17,8 +17,8 @@ from slmworks.fetch import Source
 from slmworks.recipe.plan import PlannedTask
 from slmworks.recipe.recipe import Recipe, Step
 
-SINGLE = ("register", "approve", "deploy")
-"""Stages that act on the world once: they refuse to fan out."""
+FETCH = "fetch"
+"""The stage of tasks that the planner adds for paths, URLs and registered models of other stages' steps."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Variant:
 
 
 class Draft:
-    """One step on its way to tasks."""
+    """One step that is being lowered to tasks."""
 
     def __init__(self, recipe: Recipe, name: str, step: Step, *, look: bool = True) -> None:
         self.recipe, self.name, self.step, self.look = recipe, name, step, look
@@ -108,7 +108,7 @@ class Draft:
     # --- from --------------------------------------------------------------------------------------
 
     def connect(self, drafts: Mapping[str, "Draft"]) -> None:
-        """Tell steps from outside references, and check that each port is given what it takes."""
+        """Resolve inputs to steps and outside references, and check them against the ports."""
         if any(port.kind is None for port in self.ports.values()):
             self._take_sources(drafts)
             return
@@ -197,9 +197,9 @@ class Draft:
         tasks = [self._fetch(port, source) for port, source in self.outside.items()]
         steps: list[PlannedTask] = []
         for inputs, coordinates in self._combinations(made):
-            inputs.update({port: f"{self.name}.{port}" for port in self.outside})
+            inputs.update({port: (f"{self.name}.{port}",) for port in self.outside})
             steps += [self._task(variant, inputs, coordinates, made) for variant in self.variants]
-        if self.stage in SINGLE and len(steps) > 1:
+        if self.contract.once and len(steps) > 1:
             fan = ", ".join(sorted({key for task in steps for key in task.coordinates}))
             raise self.error(
                 problem=f"{self.stage} happens once, but a sweep reaches it ({fan}); put a gate before it."
@@ -207,7 +207,7 @@ class Draft:
         return tasks + steps
 
     def _task(
-        self, variant: _Variant, inputs: Mapping[str, Any], inherited: Mapping[str, str],
+        self, variant: _Variant, inputs: Mapping[str, tuple[str, ...]], inherited: Mapping[str, str],
         made: Mapping[str, list[PlannedTask]],
     ) -> PlannedTask:  # fmt: skip
         coordinates = dict(inherited)
@@ -223,31 +223,33 @@ class Draft:
             inputs=dict(inputs),
             sources=self.sources,
             coordinates=coordinates,
-            after_approval=self.stage == "approve" or any(task.after_approval for task in makers),
+            after_approval=self.contract.barrier or any(task.after_approval for task in makers),
         )
 
     def _fetch(self, port: str, source: Source) -> PlannedTask:
-        uses = "registered" if source.kind == "registry" else str(stage_class("fetch").default)
+        uses = "registered" if source.kind == "registry" else str(stage_class(FETCH).default)
         return PlannedTask(
             id=f"{self.name}.{port}",
             step=self.name,
-            stage="fetch",
+            stage=FETCH,
             plugin=uses,
-            configured=configure(plugin("fetch", uses).load(), uses, {}),
+            configured=configure(plugin(FETCH, uses).load(), uses, {}),
             sources={port: source},
+            brings=True,
         )
 
     def _combinations(
         self, made: Mapping[str, list[PlannedTask]]
-    ) -> list[tuple[dict[str, str | tuple[str, ...]], dict[str, str]]]:
-        joined: dict[str, str | tuple[str, ...]] = {}
-        rows: list[tuple[dict[str, str | tuple[str, ...]], dict[str, str]]] = [({}, {})]
+    ) -> list[tuple[dict[str, tuple[str, ...]], dict[str, str]]]:
+        """(port -> ids, coordinates) of every task of this step, its own variants apart."""
+        joined: dict[str, tuple[str, ...]] = {}
+        rows: list[tuple[dict[str, tuple[str, ...]], dict[str, str]]] = [({}, {})]
         for port, steps in self.edges.items():
             if self.ports[port].many:
                 joined[port] = tuple(task.id for step in steps for task in made[step])
                 continue
             rows = [
-                ({**inputs, port: task.id}, {**coordinates, **task.coordinates})
+                ({**inputs, port: (task.id,)}, {**coordinates, **task.coordinates})
                 for inputs, coordinates in rows
                 for task in made[steps[0]]
                 if _agree(coordinates, task.coordinates)

@@ -1,4 +1,4 @@
-"""A YAML file that a person writes: plain values, and the line of every word for the error message.
+"""YAML files: plain values, and the line of every key for error messages.
 
 YAML 1.2, duplicate keys refused, no anchors, tags or merges.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean, first_line
 
 Where = tuple[str | int, ...]
 """A place in the file: keys and list positions from the top."""
@@ -23,7 +23,7 @@ def place(file: str, lines: Mapping[Where, int], where: Where) -> str:
 
 
 def read_text(path: str | Path, noun: str) -> str:
-    """The text of a file that a person named; `noun` is what it should be."""
+    """The text of a file named by a person; `noun` is its kind, for the error."""
     file = Path(path)
     try:
         return file.read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def _beside(file: Path) -> str:
 
 
 def load(text: str, file: str, noun: str, *, needs: str) -> tuple[Any, dict[Where, int]]:
-    """YAML text -> plain values, and the line of every key and item; BadRequest says where it isn't YAML."""
+    """YAML text -> plain values, and the line of every key and item; BadRequest names a mistake's line."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -61,7 +61,7 @@ def load(text: str, file: str, noun: str, *, needs: str) -> tuple[Any, dict[Wher
         line = f":{mark.line + 1}" if mark else ""
         raise BadRequest(f"{file}{line}: not YAML: {error.problem or error.context}.") from None
     except (YAMLError, ValueError, RecursionError) as error:
-        problem = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        problem = "nested too deeply" if isinstance(error, RecursionError) else first_line(error)
         raise BadRequest(f"{file}: not YAML: {problem}.") from None
 
 

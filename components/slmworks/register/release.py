@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
 from pydantic import Field
 
-from slmworks.contract.artifact import Model, Release, Verdict
+from slmworks.contract.artifact import Artifact, Model, Release, Verdict
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import tree_digest
-from slmworks.contract.stage import Task
 from slmworks.register import Register
 from slmworks.registry.release import build, is_whole, wrapper_digest
 from slmworks.registry.state import Entry
+from slmworks.registry.task import ReleaseTask
 
 __all__ = ["MlflowRelease"]
 
@@ -28,7 +28,7 @@ class MlflowRelease(Register):
 
     light: ClassVar[bool] = True
 
-    def run(self, *, verdict: Verdict, task: Task) -> Release:
+    def run(self, *, verdict: Verdict, task: ReleaseTask) -> Release:
         """Build the release, then enter it; refuses a verdict that did not pass."""
         if not verdict.passed:
             raise BadRequest(f"the gate refused, so there is nothing to register as '{self.name}'.")
@@ -52,15 +52,18 @@ class MlflowRelease(Register):
         # An earlier entry names the verdict it came with; its release must come out the same again.
         return release(entry.version, entry.verdict)
 
-    def _known(self, model_digest: str, task: Task) -> Release | None:
+    def _known(self, model_digest: str, task: ReleaseTask) -> Release | None:
         """The release of this model as it lies in the store, every file verified; None if it must be made."""
-        entry = task.registry.registered(self.name, model_digest, wrapper_digest(model_digest))
-        folder = _folder(entry, task)
-        if entry is None or folder is None or not is_whole(folder, entry):
-            return None
-        task.say(f"{self.name} v{entry.version} as it was, model sha256:{entry.model_digest[:12]}")
-        made = self._release(folder, entry.version, entry.verdict, entry.model_digest, entry.wrapper_digest)
-        return replace(made, digest=entry.release)
+        for entry in task.registry.registered(self.name, model_digest):
+            folder = _folder(entry, task)
+            if folder is None or not is_whole(folder, entry) or not _is_current(folder, entry):
+                continue
+            task.say(f"{self.name} v{entry.version} as it was, model sha256:{entry.model_digest[:12]}")
+            made = self._release(
+                folder, entry.version, entry.verdict, entry.model_digest, entry.wrapper_digest
+            )
+            return replace(made, digest=entry.release)
+        return None
 
     def _release(self, path: Path, version: int, verdict: str, model: str, wrapper: str) -> Release:
         meta = {"name": self.name, "version": version, "model_digest": model, "wrapper_digest": wrapper}
@@ -72,9 +75,15 @@ class MlflowRelease(Register):
         )
 
 
-def _folder(entry: Entry | None, task: Task) -> Path | None:
+def _folder(entry: Entry, task: ReleaseTask) -> Path | None:
     """Where a registered release lies; None before its first commit, or when it was lost."""
     try:
-        return task.registry.store.folder(entry.release) if entry else None
+        return task.registry.store.folder(entry.release)
     except CorruptObject:
         return None
+
+
+def _is_current(folder: Path, entry: Entry) -> bool:
+    """A release of the same model that was made here and now would have the same wrapper."""
+    model = cast("Model", Artifact.open(folder / "model", digest=entry.model_digest))
+    return wrapper_digest(model) == entry.wrapper_digest

@@ -91,9 +91,10 @@ class Registry:
             if self._append(entry):
                 return entry
 
-    def registered(self, name: str, model_digest: str, wrapper_digest: str) -> Entry | None:
-        """The entry that brought exactly these bytes in, or None."""
-        return _same_bytes(self._read(name), model_digest, wrapper_digest)
+    def registered(self, name: str, model_digest: str) -> list[Entry]:
+        """The entries that brought this model in, each with another wrapper; oldest first."""
+        entries = (version.registered for version in self._read(name).versions)
+        return [entry for entry in entries if entry.model_digest == model_digest]
 
     def approve(
         self, name: str, version: int, *, who: str, how: str, why: str, seen: ModelState | None = None

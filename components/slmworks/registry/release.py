@@ -1,9 +1,9 @@
 """A Release: an MLflow model that stands alone, built so that the same model gives the same bytes.
 
     MLmodel                       what MLflow reads; no time, no random id
-    classifier.py                 models-from-code: the runtime that measured the model, as a pyfunc
+    runtime.py                    models-from-code: the runtime that measured the model, as a pyfunc
     requirements.txt …            public packages only, pinned to what is installed; never slmworks
-    input_example.json …          one harmless sentence; nobody's data is shipped inside a release
+    input_example.json …          the model task's harmless example; nobody's data is shipped inside a release
     model/                        exactly the model that was judged
     slmworks.json                 header, written on commit
 
@@ -12,46 +12,20 @@ decides: what may be served is asked of the registry's log.
 """
 
 import hashlib
-import json
-import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slmworks.contract.artifact import HEADER, Model
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import File, scan, tree_digest
 from slmworks.registry.log import Entry, Registry
+from slmworks.registry.mlflow_files import wrapper
 
 if TYPE_CHECKING:
     from slmworks.registry.state import ModelState, Version
-
-EXAMPLE = "I would buy this again without thinking twice."
-"""The text of every release's input example."""
-
-_PINNED = ("mlflow", "numpy", "onnxruntime", "pandas", "tokenizers")
-
-_PYFUNC = '''
-
-import mlflow
-import pandas as pd
-
-
-class Release(mlflow.pyfunc.PythonModel):
-    """A column `text` in, columns `label`, `score` and `scores` out, row by row."""
-
-    def load_context(self, context):
-        self.classifier = OnnxClassifier(context.artifacts["model"])
-
-    def predict(self, context, model_input: pd.DataFrame, params=None):
-        return pd.DataFrame(self.classifier.classify(list(model_input["text"])))
-
-
-mlflow.models.set_model(Release())
-'''
 
 
 @dataclass(frozen=True)
@@ -73,17 +47,11 @@ class Approved:
 
 
 def build(folder: Path, model: Model) -> Digests:
-    """Fill an empty folder with a release of `model`; `whole` is of what it holds so far (no header)."""
-    if model.format != "onnx" or model.task != "classification":
-        what = (
-            f"a model of format '{model.format}'"
-            if model.format != "onnx"
-            else "a model that is no classifier"
-        )
-        raise BadRequest(
-            f"{what} cannot be released: a release runs on ONNX Runtime and classifies. "
-            "Export it first (a step with stage: export, before evaluate)."
-        )
+    """Fill an empty folder with a release of `model`; `whole` is of what it holds so far (no header).
+
+    BadRequest for a model without a runtime that stands alone.
+    """
+    texts = wrapper(model)
     copied = folder / "model"
     shutil.copytree(model.path, copied, copy_function=shutil.copyfile)
     found = tree_digest(scan(copied))
@@ -91,14 +59,14 @@ def build(folder: Path, model: Model) -> Digests:
         raise CorruptObject(
             f"objects/{model.digest[:12]}…: its files give {found[:12]}; run the recipe again."
         )
-    for name, text in _wrapper(model.digest).items():
+    for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return digests(folder)
 
 
-def wrapper_digest(model_digest: str) -> str:
-    """What `build` would give as `wrapper` here and now for a model with this digest; builds nothing."""
-    texts = {name: text.encode() for name, text in _wrapper(model_digest).items()}
+def wrapper_digest(model: Model) -> str:
+    """The digest that `build` would give as `wrapper` here and now for a model; builds nothing."""
+    texts = {name: text.encode() for name, text in wrapper(model).items()}
     return tree_digest(
         File(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
         for name, data in texts.items()
@@ -171,72 +139,3 @@ def _champion(state: "ModelState") -> "Version":
         else "Train another candidate."
     )
     raise BadRequest(f"{state.name} has no approved version to serve. {way_out}")
-
-
-def _wrapper(model_digest: str) -> dict[str, str]:
-    """File name -> text of everything around `model/`. Depends on the digest and on what is installed."""
-    requirements = [f"{package}=={_installed(package)}" for package in _PINNED]
-    python = platform.python_version()
-    example = {"columns": ["text"], "data": [[EXAMPLE]]}
-    return {
-        "MLmodel": _json(_mlmodel(model_digest, python)),
-        "classifier.py": _classifier(),
-        "requirements.txt": "\n".join(requirements) + "\n",
-        "python_env.yaml": _json(
-            {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
-        ),
-        "input_example.json": _json(example),
-        "serving_input_example.json": _json({"dataframe_split": example}),
-    }
-
-
-def _mlmodel(model_digest: str, python: str) -> dict[str, Any]:
-    # JSON is YAML: no YAML writer decides about our bytes.
-    inputs = [{"type": "string", "name": "text", "required": True}]
-    outputs = [
-        {"type": "string", "name": "label", "required": True},
-        {"type": "double", "name": "score", "required": True},
-        {"type": "map", "values": {"type": "double", "required": True}, "name": "scores", "required": True},
-    ]
-    return {
-        "flavors": {
-            "python_function": {
-                "artifacts": {"model": {"path": "model", "uri": "model"}},
-                "env": {"virtualenv": "python_env.yaml"},
-                "loader_module": "mlflow.pyfunc.loaders.code_model",
-                "model_code_path": "classifier.py",
-                "python_version": python,
-                "streamable": False,
-            }
-        },
-        "metadata": {"model_digest": model_digest},
-        "mlflow_version": _installed("mlflow"),
-        "model_uuid": model_digest[:32],
-        "saved_input_example_info": {
-            "artifact_path": "input_example.json",
-            "pandas_orient": "split",
-            "serving_input_path": "serving_input_example.json",
-            "type": "dataframe",
-        },
-        "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None},
-    }
-
-
-def _classifier() -> str:
-    """The runtime's own source with a pyfunc appended: what was measured is what ships."""
-    from slmworks.model_tasks.text_classification import onnx
-
-    return Path(onnx.__file__).read_text(encoding="utf-8") + _PYFUNC
-
-
-def _installed(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        raise BadRequest(
-            f"a release pins {package}, which is not installed: pip install 'slmworks[run]'"
-        ) from None
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, sort_keys=True) + "\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from slmworks.contract.errors import BadRequest, SlmworksError
+from slmworks.contract.errors import BadRequest, SlmworksError, first_line
 from slmworks.machine.locks import lease
 
 QUIET = {
@@ -108,16 +108,11 @@ def told_in_one_line(uri: str) -> Iterator[None]:
     except Exception as error:
         if not _theirs(error):
             raise
-        said = _first_line(error).replace(uri, without_credentials(uri))
+        said = first_line(error).replace(uri, without_credentials(uri))
         raise SlmworksError(
             f"MLflow at {without_credentials(uri)} did not take the records ({said[:200]}). "
             "Nothing is lost: slmworks lineage sync brings them in later."
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def without_credentials(uri: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.errors import first_line
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.records import RunRecord, TaskRecord
 from slmworks.lineage.ancestry import relation
@@ -123,7 +124,7 @@ class RunUpload:
         measured = [
             metric
             for task in self.tasks
-            if task.stage == "evaluate"
+            if _kind(task) == "Report"
             for metric in _summary(task, f"{task.task}/")
         ]
         self._log_metrics(self._parent, measured)
@@ -198,7 +199,7 @@ class RunUpload:
             markdown, page = packet(self.store, task.manifest.digest)
             self._client.log_text(run_id, page, PAGE)
             return {"mlflow.note.content": markdown}
-        if task.stage == "register" and not self.tracking.runs({RELEASE: task.manifest.digest}):
+        if task.traits.registers and not self.tracking.runs({RELEASE: task.manifest.digest}):
             upload(self._client, run_id, folder)
             return {RELEASE: task.manifest.digest}
         return {}
@@ -207,7 +208,7 @@ class RunUpload:
 def _pairs(task: TaskRecord) -> Iterator[tuple[str, str]]:
     """(port, digest) of everything a task was given."""
     for port, digests in task.inputs.items():
-        for digest in [digests] if isinstance(digests, str) else digests:
+        for digest in digests:
             yield port, digest
 
 
@@ -231,7 +232,7 @@ def _about(task: TaskRecord) -> dict[str, str]:
     if task.error:
         tags["slmworks.error"] = task.error
     for port, digests in task.inputs.items():
-        joined = digests if isinstance(digests, str) else " ".join(digests)
+        joined = " ".join(digests)
         tags[f"input.{port}"] = joined
         tags[relation(task.stage, port)] = joined  # without a prefix: MLflow's page cuts long names
     return tags
@@ -309,9 +310,7 @@ def _note(run: RunRecord, tasks: Iterable[TaskRecord]) -> str:
     for planned in run.plan:
         task = ended.get(planned["id"])
         made = task.manifest if task else None
-        result = (
-            f"`{made.digest[:12]}`" if made else (task.error.splitlines()[0] if task and task.error else "")
-        )
+        result = f"`{made.digest[:12]}`" if made else (first_line(task.error) if task else "")
         seconds = f"{made.seconds:.1f}" if made else ""
         state = task.state if task else "waits"
         lines.append(

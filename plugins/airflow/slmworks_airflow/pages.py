@@ -8,6 +8,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from slmworks.contract.errors import first_line
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.records import RunRecord, TaskRecord
 from slmworks.lineage.ancestry import relation
@@ -60,7 +61,7 @@ def run_page(asked: Asked, run: RunRecord, tasks: Sequence[TaskRecord]) -> str:
             f"{task.stage} {task.plugin}",
             task.state,
             _seconds(task.started, _end(task)),
-            _first_line(task.error),
+            first_line(task.error),
         )
         for task in sorted(tasks, key=lambda one: one.started)
     )
@@ -119,7 +120,7 @@ def _numbers(task: TaskRecord) -> Iterator[tuple[str, str]]:
 
 
 def _flat(said: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value with its path: `splits/test/accuracy`."""
+    """Every value with its path: `rows/train`."""
     for name, value in said.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}/")
@@ -129,7 +130,7 @@ def _flat(said: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
 
 def _inputs(task: TaskRecord) -> Iterator[tuple[object, ...]]:
     for port, given in task.inputs.items():
-        for digest in [given] if isinstance(given, str) else given:
+        for digest in given:
             yield port, relation(task.stage, port), el("code", digest)
 
 
@@ -172,7 +173,3 @@ def _seconds(started: str, ended: str) -> str:
     except (ValueError, TypeError):
         return ""
     return f"{seconds:,.1f} s"
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]

@@ -11,15 +11,12 @@ from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.engines.airflow.line import ENGINE_FILE, TRACKING
 from slmworks.engines.close_run import page_key
 from slmworks.engines.engine_file import EngineFile
-from slmworks.execution.records import TaskRecord, run_record, task_records
+from slmworks.execution.records import TaskRecord, run_record, task_record, task_records
 from slmworks.execution.run import HAVE
 from slmworks.store import Store
 from slmworks_airflow import tracked
 from slmworks_airflow.asked import Asked
 from slmworks_airflow.pages import run_page, sentence, task_page
-
-JUDGED = frozenset({"gate", "register", "approve"})
-"""Stages whose report is the reviewer's packet."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +57,18 @@ def _report(asked: Asked, engine: EngineFile) -> Reply:
     store = engine.open_store()
     if asked.is_ours:
         return _run(asked, store)
-    record = TaskRecord.read(store, f"runs/{asked.kept_as}/{asked.planned}.json")
+    record = task_record(store, asked.kept_as, asked.planned)
     if record is None:
         said = f"{asked.planned} has left no record in {store.url} yet: a task does when it starts."
         return Reply(404, sentence(said, asked))
-    packet = _packet(asked, store) if record.stage in JUDGED and record.state in HAVE else ""
+    packet = _packet(asked, store) if _is_judged(record) and record.state in HAVE else ""
     return Reply(page=packet or task_page(asked, record))
+
+
+def _is_judged(record: TaskRecord) -> bool:
+    """True for a task whose report is the reviewer's packet."""
+    traits = record.traits
+    return traits.decides or traits.registers or traits.barrier
 
 
 def _run(asked: Asked, store: Store) -> Reply:

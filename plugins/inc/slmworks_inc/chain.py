@@ -1,4 +1,4 @@
-"""torch classifier -> Neural Compressor's int8 program -> ONNX with quantize and dequantize nodes.
+"""torch network -> Neural Compressor's int8 program -> ONNX with quantize and dequantize nodes.
 
 One process does it all. Neural Compressor leaves weights as fp32 with a quantize node behind each; torchao's
 folding turns them into int8 constants, without which the file would not shrink.
@@ -13,31 +13,36 @@ if TYPE_CHECKING:
 
 
 def quantize_to_onnx(
-    module: Any,
+    graph: Any,
     path: Path,
     *,
+    output: str,
     batches: Iterable[Mapping[str, "np.ndarray[Any, Any]"]],
     observer: str,
     keep_fp32: Sequence[str],
     max_length: int,
 ) -> dict[str, str]:
-    """Quantize a Hugging Face classifier's linear layers, calibrated with `batches`; write it to `path`.
+    """Quantize the linear layers of `graph`, calibrated with `batches`; write it to `path`.
 
-    `observer` is Neural Compressor's `act_algo`; `keep_fp32` lists module paths of the classifier.
-    Returns module path -> name of its int8 weight in the file, in the order of computation.
+    `graph` and `output` are a `Network`'s; `observer` is Neural Compressor's `act_algo`; `keep_fp32` lists
+    module paths of the network. Returns module path -> name of its int8 weight in the file, in the order of
+    computation.
     """
     import onnx
     import torch
     from slmworks.machine.quiet import quiet
     from slmworks_inc.transpose import transpose_weights
-    from slmworks_onnx.graph import dynamic_shapes, example, logits_only, to_onnx
+    from slmworks_onnx.graph import dynamic_shapes, example, to_onnx
 
     with quiet(), torch.no_grad():
         from neural_compressor.torch.export import export
         from neural_compressor.torch.quantization import convert, prepare
 
         shapes = dynamic_shapes(max_length)
-        program = export(logits_only(module), example_inputs=example(), dynamic_shapes=shapes)
+        program = export(graph, example_inputs=example(), dynamic_shapes=shapes)
+        # torchao's quantizer doesn't bear a layer that nothing reads (a pooler beside pooled embeddings).
+        program.graph.eliminate_dead_code()
+        program.recompile()
         observed = prepare(program, static_config(observer, keep_fp32))
         for batch in batches:
             observed(torch.from_numpy(batch["input_ids"]), torch.from_numpy(batch["attention_mask"]))
@@ -45,7 +50,7 @@ def quantize_to_onnx(
         _fold_weights(quantized)
         layers = _layers(quantized)
         exported = torch.export.export(quantized, example(), dynamic_shapes=shapes)
-    to_onnx(exported, path, max_length=max_length)
+    to_onnx(exported, path, output=output, max_length=max_length)
     onnx.save(transpose_weights(onnx.load(path)), path)
     return layers
 
@@ -56,7 +61,7 @@ def static_config(observer: str, keep_fp32: Sequence[str]) -> Any:
 
     config = INT8StaticQuantConfig(act_algo=observer)
     for path in keep_fp32:
-        # The exporter's wrapper calls the classifier `model`.
+        # A graph calls its network `model`.
         config.set_local(f"model.{path}", INT8StaticQuantConfig(w_dtype="fp32", act_dtype="fp32"))
     return config
 

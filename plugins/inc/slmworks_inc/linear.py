@@ -1,23 +1,22 @@
-"""What the static quantizers of Neural Compressor share: what they take, how linear layers become int8."""
+"""Shared by the static quantizers of Neural Compressor: traits, options, and the conversion to ONNX."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
+from slmworks.contract.model_task import Row
+from slmworks.contract.runtime import Network
 from slmworks.contract.stage import Task
 from slmworks.quantize import Quantize
 from slmworks_onnx.calibration import Calibration
 
-if TYPE_CHECKING:
-    from slmworks.model_tasks.text_classification.hf import HfClassifier
-
 
 class LinearInt8(Calibration, Quantize):
-    """A classifier's linear layers in int8, with scales fixed on training texts; written as ONNX."""
+    """A network's linear layers in int8, with scales fixed on training texts; written as ONNX."""
 
     accepts: ClassVar = {"model": ("hf",)}
     produces: ClassVar = "onnx"
-    tasks: ClassVar = ("classification",)
+    runs_models: ClassVar = True
     max_threads: ClassVar = 1
     needs: ClassVar = frozenset({"calibration"})
     depends_on: ClassVar = (
@@ -36,21 +35,22 @@ class LinearInt8(Calibration, Quantize):
 
     def quantize_linear(
         self,
-        original: "HfClassifier",
+        original: Network,
         target: Path,
-        texts: Sequence[str],
+        rows: Sequence[Row],
         task: Task,
         *,
         keep_fp32: Sequence[str] = (),
     ) -> dict[str, str]:
-        """Calibrate with `texts` and write ONNX to `target`; gives module path -> name of its int8 weight."""
+        """Calibrate with `rows`, write ONNX to `target`; returns module path -> name of its int8 weight."""
         from slmworks_inc.chain import quantize_to_onnx
         from slmworks_onnx.calibration import encoded_batches
 
         return quantize_to_onnx(
-            original.module,
+            original.graph(),
             target,
-            batches=encoded_batches(original.tokenizer, texts, self.batch_size, task),
+            output=original.output,
+            batches=encoded_batches(original.tokenizer, rows, self.batch_size, task),
             observer=self.observer,
             keep_fp32=keep_fp32,
             max_length=original.max_length,

@@ -3,17 +3,17 @@
 Neural Compressor's own file is as large as the fp32 one and slower in torch, so what ships is ONNX.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.model_task import Row
+from slmworks.contract.runtime import Network
 from slmworks.contract.stage import Task
 from slmworks_inc.linear import LinearInt8
-
-if TYPE_CHECKING:
-    from slmworks.model_tasks.text_classification.hf import HfClassifier
 
 
 class IncStatic(LinearInt8):
@@ -29,36 +29,36 @@ class IncStatic(LinearInt8):
     keep_fp32: tuple[str, ...] = ()
     """Paths of modules that stay in fp32, with all below them: `bert.encoder.layer.0`, `classifier`."""
     agreement: Annotated[float, Field(ge=0, le=1)] = 0.8
-    """Smallest share of the calibration texts that must keep their label; less means that it went wrong."""
+    """Smallest mean agreement with the original's answers to the calibration texts, as the model task defines
+    it (for a classifier: the share of texts that keep their label); less means that it went wrong."""
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Calibrate, convert, write ONNX, and compare with the original on the calibration texts."""
-        from slmworks.model_tasks.text_classification.hf import HfClassifier
-        from slmworks_onnx.calibration import calibration_texts
-        from slmworks_onnx.export import classifier_meta, require_classifier
+        from slmworks_onnx import onnx_folder
+        from slmworks_onnx.calibration import calibration_rows
         from slmworks_onnx.int8 import int8_share
 
-        require_classifier(model)
-        texts = calibration_texts(calibration, self.rows, task.seed, plugin="inc-static")
-        task.progress(0, len(texts), note="load")
-        original = HfClassifier(model.path, model.labels, int(model.meta["max_length"]), task.threads)
+        purpose = onnx_folder.model_task_of(model)
+        rows = calibration_rows(calibration, purpose, self.rows, task.seed, plugin="inc-static")
+        task.progress(0, len(rows), note="load")
+        original = onnx_folder.open_network(model, threads=task.threads)
         self._check_paths(original.module)
-        self._quantize(original, texts, model, task)
+        self._quantize(original, rows, model, task)
         target = task.output / "model.onnx"
         share = int8_share(target, sum(part.numel() for part in original.module.parameters()))
-        task.progress(len(texts), len(texts), note="compare")
+        task.progress(len(rows), len(rows), note="compare")
         return Model(
             path=task.output,
             format="onnx",
             meta={
-                **classifier_meta(model),
+                **onnx_folder.carry_meta(model),
                 "quantized": {"method": "neural-compressor-static", "weights_int8_share": share},
             },
             summary={
                 "bytes": target.stat().st_size,
                 "weights_int8_share": share,
-                "calibration_rows": len(texts),
-                "agreement": self._compare(original, texts, task),
+                "calibration_rows": len(rows),
+                "agreement": self._compare(original, model, rows, task),
             },
         )
 
@@ -76,23 +76,25 @@ class IncStatic(LinearInt8):
                     "anyway; name one that does, or leave it out."
                 )
 
-    def _quantize(self, original: "HfClassifier", texts: list[str], model: Model, task: Task) -> None:
-        from slmworks_onnx.export import write_companions
+    def _quantize(self, original: Network, rows: Sequence[Row], model: Model, task: Task) -> None:
         from slmworks_onnx.int8 import place_linear
+        from slmworks_onnx.onnx_folder import write_companions
 
         linear = task.scratch / "linear.onnx"
-        self.quantize_linear(original, linear, texts, task, keep_fp32=self.keep_fp32)
+        self.quantize_linear(original, linear, rows, task, keep_fp32=self.keep_fp32)
         place_linear(linear, task.output / "model.onnx", embeddings=self.embeddings, scratch=task.scratch)
         write_companions(model, task.output)
 
-    def _compare(self, original: "HfClassifier", texts: list[str], task: Task) -> float:
-        from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
-        from slmworks_onnx.calibration import kept_labels
+    def _compare(self, original: Network, model: Model, rows: Sequence[Row], task: Task) -> float:
+        from slmworks.contract.runtime import open_runtime
+        from slmworks_onnx import onnx_folder
+        from slmworks_onnx.calibration import mean_agreement
 
-        return kept_labels(
+        return mean_agreement(
+            onnx_folder.model_task_of(model),
             original,
-            OnnxClassifier(task.output, task.threads),
-            texts,
+            open_runtime(onnx_folder.in_folder(model, task.output), threads=task.threads),
+            rows,
             least=self.agreement,
             otherwise="keep some layers in fp32 (`keep_fp32`), calibrate with more `rows`",
         )

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from pydantic import PositiveInt
 
 from slmworks.contract.artifact import Deployment, Release
-from slmworks.contract.stage import Task
 from slmworks.deploy import Deploy
+from slmworks.registry.task import ReleaseTask
 from slmworks_kubernetes.cluster import Cluster
 from slmworks_kubernetes.pin import DEPLOYMENT, at
 from slmworks_kubernetes.progress import of_deployment
@@ -36,7 +36,7 @@ class DeployKubernetes(Deploy):
     """Seconds to wait for the roll-out. Longer than the Deployment's progressDeadlineSeconds, so that the
     cluster gets to say what is wrong."""
 
-    def run(self, *, release: Release, task: Task) -> Deployment:
+    def run(self, *, release: Release, task: ReleaseTask) -> Deployment:
         """Verify both digests against the log, then roll out; writes `deployment.json`."""
         entry = approved(release, task)
         rolling = rollout(

@@ -9,9 +9,9 @@ from pydantic import PositiveInt
 
 from slmworks.contract.artifact import Deployment, Release
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.stage import Task
 from slmworks.deploy import Deploy
 from slmworks.registry.state import Entry
+from slmworks.registry.task import ReleaseTask
 from slmworks_kubernetes.cluster import Absent, Cluster
 from slmworks_kubernetes.inference_service import Wanted, inference_service
 from slmworks_kubernetes.pin import DEPLOYMENT, INFERENCE_SERVICE, pinned
@@ -54,7 +54,7 @@ class DeployKserve(Deploy):
     env: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     """Variables of the init step, such as AWS_ENDPOINT_URL; nothing secret."""
 
-    def run(self, *, release: Release, task: Task) -> Deployment:
+    def run(self, *, release: Release, task: ReleaseTask) -> Deployment:
         """Verify both digests against the log, then write or apply; writes `deployment.json`."""
         entry = approved(release, task)
         digest = f"sha256:{entry.model_digest}"
@@ -71,7 +71,7 @@ class DeployKserve(Deploy):
         where = {"namespace": cluster.namespace, "service": name}
         return record(release, entry, task, "kserve", **where, **asdict(rolled))
 
-    def _apply(self, rolling: Rollout, entry: Entry, task: Task, digest: str) -> Rolled:
+    def _apply(self, rolling: Rollout, entry: Entry, task: ReleaseTask, digest: str) -> Rolled:
         began = time.monotonic()
         try:
             rolling.cluster.read(INFERENCE_SERVICE, rolling.name)
@@ -85,7 +85,7 @@ class DeployKserve(Deploy):
             return Rolled("", digest, time.monotonic() - began, progress.replicas, changed=True)
         return rolling.to(digest)
 
-    def _wanted(self, entry: Entry, task: Task, namespace: str) -> Wanted:
+    def _wanted(self, entry: Entry, task: ReleaseTask, namespace: str) -> Wanted:
         store = self.store or task.registry.store.url
         if self.image is None:
             raise BadRequest("kserve: needs `image`, our serving image with a tag, to write a service.")

@@ -4,21 +4,21 @@ import json
 from typing import Any
 
 from slmworks.contract.artifact import Deployment, Release
-from slmworks.contract.stage import Task
 from slmworks.registry.release import require_approved
 from slmworks.registry.state import Entry
+from slmworks.registry.task import ReleaseTask
 
 __all__ = ["approved", "record"]
 
 
-def approved(release: Release, task: Task) -> Entry:
+def approved(release: Release, task: ReleaseTask) -> Entry:
     """The registration of a release, every file hashed and the log asked; BadRequest if it isn't approved."""
     name, version = str(release.meta["name"]), int(release.meta["version"])
     require_approved(task.registry, name, version, release.path)
     return task.registry.state(name).version(version).registered
 
 
-def record(release: Release, entry: Entry, task: Task, target: str, **found: Any) -> Deployment:
+def record(release: Release, entry: Entry, task: ReleaseTask, target: str, **found: Any) -> Deployment:
     """Write `deployment.json` and give the artifact."""
     about = {key: getattr(entry, key) for key in ("name", "version", "model_digest", "wrapper_digest")}
     text = json.dumps({**about, "release": entry.release, "target": target, **found}, indent=1)

@@ -1,7 +1,8 @@
-"""The texts that a static quantizer measures activations with: some of the training split, drawn by seed."""
+"""Calibration of a static quantizer: texts of the training split, drawn by seed, and agreement on them."""
 
 import random
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, PositiveInt
@@ -9,13 +10,13 @@ from pydantic import ConfigDict, PositiveInt
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.model_task import ModelTask, Row, only_text
+from slmworks.contract.runtime import Runtime, answer_all
 from slmworks.contract.stage import Task
 
 if TYPE_CHECKING:
     import numpy as np
     from tokenizers import Tokenizer
-
-    from slmworks.contract.runtime import Classifier
 
 
 class Calibration(Documented):
@@ -31,42 +32,64 @@ class Calibration(Documented):
     """Store the embedding tables in 8 bits too: most of a small model's bytes are there."""
 
 
-def calibration_texts(calibration: Dataset | None, rows: int, seed: int, *, plugin: str) -> list[str]:
-    """Draw up to `rows` texts of the split `train`; BadRequest in the name of `plugin` if it has none."""
+def calibration_rows(
+    calibration: Dataset | None, purpose: ModelTask, rows: int, seed: int, *, plugin: str
+) -> list[Row]:
+    """Draw up to `rows` rows of the split `train`, with the model task's one input, a text.
+
+    BadRequest in the name of `plugin` for another input, or where there is no data or no row.
+    """
     if calibration is None:
         raise BadRequest(
             f"{plugin} needs training texts to calibrate with; add `calibration: <the curate step>` "
             "to its `from`, or use onnx-dynamic, which needs none."
         )
-    (texts,) = calibration.columns("train", "text")
-    if not texts:
+    column = only_text(purpose)
+    if not column:
+        raise BadRequest(
+            f"{plugin} calibrates with one text a row, and {purpose.name} reads "
+            f"{', '.join(purpose.inputs)}; use onnx-dynamic, which needs no texts."
+        )
+    found = calibration.rows("train", column)
+    if not found:
         raise BadRequest(f"the calibration data's split 'train' is empty; {plugin} needs some texts.")
-    return random.Random(seed).sample(texts, min(rows, len(texts)))
+    return list(random.Random(seed).sample(found, min(rows, len(found))))
 
 
 def encoded_batches(
-    tokenizer: "Tokenizer", texts: Sequence[str], batch_size: int, task: Task
+    tokenizer: "Tokenizer", rows: Sequence[Row], batch_size: int, task: Task
 ) -> Iterator[dict[str, "np.ndarray[Any, Any]"]]:
-    """Tokenise the texts batch by batch and say how far calibration is."""
-    from slmworks.model_tasks.text_classification.onnx import encode
+    """Tokenise rows of one text each batch by batch, and report the progress of calibration."""
+    from slmworks.model_tasks.onnx_text import encode
 
+    texts = [text for row in rows for text in row.values()]
     for start in range(0, len(texts), batch_size):
         task.progress(start, len(texts), note="calibrate")
         yield encode(tokenizer, texts[start : start + batch_size])
     task.progress(len(texts), len(texts), note="convert")
 
 
-def kept_labels(
-    original: "Classifier", quantized: "Classifier", texts: list[str], *, least: float, otherwise: str
+def mean_agreement(
+    purpose: ModelTask,
+    original: Runtime,
+    quantized: Runtime,
+    rows: Sequence[Row],
+    *,
+    least: float,
+    otherwise: str,
 ) -> float:
-    """Share of the calibration texts that keep their label; TaskFailed, with a way out, below `least`."""
-    from slmworks.contract.runtime import Runtime
-
-    wanted, found = (Runtime(one).predict(texts).argmax(axis=1) for one in (original, quantized))
-    share = float((found == wanted).mean())
-    if share < least:
+    """Mean agreement, 0 to 1, of two models' answers; TaskFailed, with a way out, below `least`."""
+    each = [
+        purpose.agreement(wanted, found)
+        for wanted, found in zip(answer_all(original, rows), answer_all(quantized, rows), strict=True)
+    ]
+    share = fmean(each)
+    if not share >= least:  # so that a NaN fails too
+        texts = f"the {len(each)} calibration texts"
+        problem = f"answers to {texts} agree with the original's by only {share:.1%} in int8"
+        if set(each) <= {0.0, 1.0}:
+            problem = f"only {share:.1%} of {texts} keep their {purpose.noun} in int8"
         raise TaskFailed(
-            f"quantize: only {share:.1%} of the {len(texts)} calibration texts keep their label in "
-            f"int8, less than `agreement` ({least:.0%}); {otherwise}, or use onnx-dynamic."
+            f"quantize: {problem}, less than `agreement` ({least:.0%}); {otherwise}, or use onnx-dynamic."
         )
     return round(share, 4)

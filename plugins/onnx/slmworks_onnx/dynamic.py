@@ -1,4 +1,4 @@
-"""int8 weights, activations measured on the fly: no calibration data, works on any ONNX classifier."""
+"""int8 weights, activations measured on the fly: no calibration data, works on any ONNX model."""
 
 from typing import ClassVar, Literal
 
@@ -13,7 +13,7 @@ class OnnxDynamic(Quantize):
 
     accepts: ClassVar = {"model": ("hf", "onnx")}
     produces: ClassVar = "onnx"
-    tasks: ClassVar = ("classification",)
+    runs_models: ClassVar = True
     max_threads: ClassVar = 1
     ignores: ClassVar = frozenset({"calibration"})
     deterministic: ClassVar = True
@@ -29,13 +29,13 @@ class OnnxDynamic(Quantize):
     """Store the embedding tables in 8 bits too: most of a small model's bytes are there."""
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
-        """Export to ONNX where needed, quantize, and say what share of the parameters is 8-bit now."""
-        from slmworks_onnx.export import as_onnx, classifier_meta, require_classifier, write_companions
+        """Export to ONNX where needed, quantize, and count the share of the parameters in 8 bits."""
+        from slmworks_onnx import onnx_folder
         from slmworks_onnx.int8 import EMBEDDINGS, LINEAR, count_weights, int8_share, quantize_weights
 
-        require_classifier(model)
+        meta = onnx_folder.carry_meta(model)
         task.progress(0, 2, unit="parts", note="export")
-        source = as_onnx(model, task.scratch)
+        source = onnx_folder.as_onnx(model, task.scratch, threads=task.threads)
         already, parameters = count_weights(source)
         if already:
             raise BadRequest("the model is quantized already; give onnx-dynamic the step before that one.")
@@ -51,12 +51,12 @@ class OnnxDynamic(Quantize):
             reduce_range=self.reduce_range,
         )
         share = int8_share(target, parameters)
-        write_companions(model, task.output)
+        onnx_folder.write_companions(model, task.output)
         task.progress(2, 2, unit="parts")
         quantized = {"method": "onnxruntime-dynamic", "weights_int8_share": share}
         return Model(
             path=task.output,
             format="onnx",
-            meta={**classifier_meta(model), "quantized": quantized},
+            meta={**meta, "quantized": quantized},
             summary={"bytes": target.stat().st_size, "weights_int8_share": share},
         )

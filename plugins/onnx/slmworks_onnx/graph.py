@@ -1,4 +1,4 @@
-"""From a torch classifier to a `model.onnx` that depends on nothing but what it computes.
+"""From a torch module to a `model.onnx` that depends on nothing but what it computes.
 
 The exporter writes source lines and folders of the exporting machine into every node; they are removed,
 so that the same model gives the same bytes everywhere.
@@ -10,32 +10,16 @@ from typing import Any
 from slmworks.machine.quiet import quiet
 
 INPUTS = ("input_ids", "attention_mask")
-"""Inputs of every exported classifier, int64 [batch, tokens]."""
+"""Inputs of every exported graph, int64 [batch, tokens]."""
+OUTPUT = "slmworks_output"
+"""Name of the output while exporting. The exporter names inner values after operators (`embedding`); a file
+whose output has one of those names too is invalid."""
 OPSET = 23
 """The first opset with an Attention operator, which onnxruntime computes in one kernel."""
 
 
-def logits_only(model: Any) -> Any:
-    """Wrap a Hugging Face classifier as `(input_ids, attention_mask) -> logits [batch, labels]`.
-
-    The classifier becomes the wrapper's `model`, so its modules are called `model.<path>`.
-    """
-    import torch
-
-    class Logits(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
-            return found
-
-    return Logits().eval()
-
-
 def example() -> tuple[Any, Any]:
-    """Give two short rows, one of them padded: sizes of 0 and 1 would be frozen into the graph."""
+    """Two short rows, one of them padded: sizes of 0 and 1 would be frozen into the graph."""
     import torch
 
     ids = torch.arange(1, 15).reshape(2, 7)
@@ -53,8 +37,11 @@ def dynamic_shapes(max_length: int) -> dict[str, Any]:
     return dict.fromkeys(INPUTS, axes)
 
 
-def to_onnx(source: Any, path: Path, *, max_length: int, opset: int = OPSET) -> None:
-    """Write a module of `(input_ids, attention_mask) -> logits`, or its ExportedProgram, as one ONNX file."""
+def to_onnx(source: Any, path: Path, *, output: str, max_length: int, opset: int = OPSET) -> None:
+    """Write a module `(input_ids, attention_mask) -> output`, or its ExportedProgram, as one ONNX file.
+
+    `output`: name of the graph's output.
+    """
     import onnx
     import torch
 
@@ -65,13 +52,26 @@ def to_onnx(source: Any, path: Path, *, max_length: int, opset: int = OPSET) -> 
             dynamo=True,
             dynamic_shapes=dynamic_shapes(max_length),
             input_names=list(INPUTS),
-            output_names=["logits"],
+            output_names=[OUTPUT],
             opset_version=opset,
             verbose=False,
         )
         if program is None:
             raise RuntimeError("the exporter returned no program")
-        onnx.save(stripped(program.model_proto), path)
+        onnx.save(_with_output(stripped(program.model_proto), output), path)
+
+
+def _with_output(model: Any, name: str) -> Any:
+    """Call a ModelProto's output `name`, in place, and an inner value of that name another; returns it."""
+    graph, names = model.graph, {name: f"{name}_inner", OUTPUT: name}
+    for node in graph.node:
+        node.name = node.name.replace(OUTPUT, name)
+        for values in (node.input, node.output):
+            for place, value in enumerate(values):
+                values[place] = names.get(value, value)
+    for info in (*graph.initializer, *graph.value_info, *graph.output):
+        info.name = names.get(info.name, info.name)
+    return model
 
 
 def stripped(model: Any) -> Any:

@@ -1,35 +1,33 @@
-"""Does the ONNX file compute what torch computes? Asked at shapes that exporters get wrong."""
+"""Difference between an ONNX file and its torch network, at shapes that exporters get wrong."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.artifact import Model
+from slmworks.contract.runtime import Network
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def largest_difference(model: Model, folder: Path, *, threads: int, seed: int) -> float:
-    """Compare random token ids through `folder/model.onnx` and through the Hugging Face `model`.
+def largest_difference(network: Network, path: Path, *, threads: int, seed: int) -> float:
+    """Compute random token ids by the ONNX file at `path` and by the network it was made of.
 
-    Returns the largest absolute difference of any logit; NaN if either side computes one.
+    Returns the largest absolute difference of any output; NaN if either side computes one.
     """
     import numpy as np
 
     import torch
-    from slmworks.model_tasks.text_classification.hf import load_torch
-    from slmworks.model_tasks.text_classification.onnx import open_session
+    from slmworks.model_tasks.onnx_text import open_session
 
-    torch.set_num_threads(threads)
-    reference = load_torch(model.path)
-    session = open_session(folder / "model.onnx", threads)
+    reference, session = network.graph(), open_session(path, threads)
+    vocabulary = network.tokenizer.get_vocab_size()
     worst = 0.0
-    for ids, mask in _batches(int(model.meta["max_length"]), reference.config.vocab_size, seed):
+    for ids, mask in _batches(network.max_length, vocabulary, seed):
         with torch.inference_mode():
-            wanted = reference(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)).logits
-        (found,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
-        worst = float(np.maximum(worst, np.abs(found - wanted.numpy()).max()))
+            wanted = reference(torch.from_numpy(ids), torch.from_numpy(mask)).numpy()
+        (found,) = session.run([network.output], {"input_ids": ids, "attention_mask": mask})
+        worst = float(np.maximum(worst, np.abs(found - wanted).max()))
     return worst
 
 

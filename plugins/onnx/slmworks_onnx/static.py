@@ -5,7 +5,7 @@ additions, layer norms) made a MiniLM classifier useless: accuracy .16 instead o
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import Row
 from slmworks.contract.stage import Task
 from slmworks.quantize import Quantize
 from slmworks_onnx.calibration import Calibration
@@ -33,7 +34,7 @@ class OnnxStatic(Calibration, Quantize):
 
     accepts: ClassVar = {"model": ("hf", "onnx")}
     produces: ClassVar = "onnx"
-    tasks: ClassVar = ("classification",)
+    runs_models: ClassVar = True
     max_threads: ClassVar = 1
     reads: ClassVar = {"calibration": ("train",)}
     needs: ClassVar = frozenset({"calibration"})
@@ -49,39 +50,40 @@ class OnnxStatic(Calibration, Quantize):
     operators: Annotated[tuple[Literal["MatMul", "Gemm"], ...], Field(min_length=1)] = ("MatMul", "Gemm")
     """Multiplications that are computed in 8 bits, where one factor is a weight."""
     agreement: Annotated[float, Field(ge=0, le=1)] = 0.8
-    """Smallest share of the calibration texts that must keep their label; less means that it went wrong."""
+    """Smallest mean agreement with the original's answers to the calibration texts, as the model task defines
+    it (for a classifier: the share of texts that keep their label); less means that it went wrong."""
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export where needed, calibrate, quantize, and compare with the original on the texts."""
-        from slmworks.model_tasks.text_classification.onnx import open_tokenizer
-        from slmworks_onnx.calibration import calibration_texts, encoded_batches
-        from slmworks_onnx.export import as_onnx, classifier_meta, require_classifier, write_companions
+        from slmworks.model_tasks.onnx_text import open_tokenizer
+        from slmworks_onnx import onnx_folder
+        from slmworks_onnx.calibration import calibration_rows, encoded_batches
         from slmworks_onnx.int8 import count_weights, int8_share
 
-        require_classifier(model)
-        texts = calibration_texts(calibration, self.rows, task.seed, plugin="onnx-static")
-        task.progress(0, len(texts), note="export")
-        source = as_onnx(model, task.scratch)
+        meta, purpose = onnx_folder.carry_meta(model), onnx_folder.model_task_of(model)
+        rows = calibration_rows(calibration, purpose, self.rows, task.seed, plugin="onnx-static")
+        task.progress(0, len(rows), note="export")
+        source = onnx_folder.as_onnx(model, task.scratch, threads=task.threads)
         already, parameters = count_weights(source)
         if already:
             raise BadRequest("the model is quantized already; give onnx-static the step before that one.")
         tokenizer = open_tokenizer(model.path, int(model.meta["max_length"]))
         target = task.output / "model.onnx"
-        batches = encoded_batches(tokenizer, texts, self.batch_size, task)
-        self._quantize(source, target, task.scratch, batches, math.ceil(len(texts) / self.batch_size))
-        write_companions(model, task.output)
+        batches = encoded_batches(tokenizer, rows, self.batch_size, task)
+        self._quantize(source, target, task.scratch, batches, math.ceil(len(rows) / self.batch_size))
+        onnx_folder.write_companions(model, task.output)
         share = int8_share(target, parameters)
-        task.progress(len(texts), len(texts), note="compare")
+        task.progress(len(rows), len(rows), note="compare")
         quantized = {"method": "onnxruntime-static", "weights_int8_share": share}
         return Model(
             path=task.output,
             format="onnx",
-            meta={**classifier_meta(model), "quantized": quantized},
+            meta={**meta, "quantized": quantized},
             summary={
                 "bytes": target.stat().st_size,
                 "weights_int8_share": share,
-                "calibration_rows": len(texts),
-                "agreement": self._compare(source.parent, texts, task),
+                "calibration_rows": len(rows),
+                "agreement": self._compare(onnx_folder.in_folder(model, source.parent), rows, task),
             },
         )
 
@@ -109,14 +111,16 @@ class OnnxStatic(Calibration, Quantize):
         )
         place_linear(linear, target, embeddings=self.embeddings, scratch=scratch)
 
-    def _compare(self, original: Path, texts: list[str], task: Task) -> float:
-        from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
-        from slmworks_onnx.calibration import kept_labels
+    def _compare(self, original: Model, rows: Sequence[Row], task: Task) -> float:
+        from slmworks.contract.runtime import open_runtime
+        from slmworks_onnx import onnx_folder
+        from slmworks_onnx.calibration import mean_agreement
 
-        return kept_labels(
-            OnnxClassifier(original, task.threads),
-            OnnxClassifier(task.output, task.threads),
-            texts,
+        return mean_agreement(
+            onnx_folder.model_task_of(original),
+            open_runtime(original, threads=task.threads),
+            open_runtime(onnx_folder.in_folder(original, task.output), threads=task.threads),
+            rows,
             least=self.agreement,
             otherwise="calibrate with more `rows` or another `observer`",
         )

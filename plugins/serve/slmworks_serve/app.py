@@ -1,20 +1,20 @@
 """The HTTP service: the release that answers now, its queue, its meters, and the pages around them.
 
-Loads ONNX Runtime, tokenizers and numpy; never torch, never MLflow. It checks no digest and asks no
-registry: `run.py` and `follow.py` do that before a release gets here.
+Loads what the release's runtime needs; never MLflow. It checks no digest and asks no registry: `run.py` and
+`follow.py` do that before a release gets here.
 """
 
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from slmworks.registry.release import EXAMPLE
 from slmworks_serve.batches import Batches
-from slmworks_serve.classify import Classify
+from slmworks_serve.endpoint import Endpoint
 from slmworks_serve.limits import Limits
-from slmworks_serve.messages import Ready, openapi
+from slmworks_serve.messages import DialectReader, Reader, RowsReader
 from slmworks_serve.metrics import Metrics
 from slmworks_serve.model import Loaded
+from slmworks_serve.openapi import openapi
 from slmworks_serve.page import page
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def create_app(service: Service) -> "Starlette":
     async def ready(_: "Request") -> "Response":
         model = service.model
         status = "stopping" if service.stopping() else "withdrawn" if service.withdrawn else "ready"
-        found = Ready(status=status, labels=model.classifier.labels, **vars(model.served))
-        return JSONResponse(found.model_dump(), 200 if status == "ready" else 503)
+        found = {"status": status, **vars(model.served), "model_task": model.task.name, **model.shared}
+        return JSONResponse(found, 200 if status == "ready" else 503)
 
     async def metrics(_: "Request") -> "Response":
         return Response(
@@ -81,20 +81,26 @@ def create_app(service: Service) -> "Starlette":
         )
 
     async def document(_: "Request") -> "Response":
-        return JSONResponse(openapi(service.model.served))
+        return JSONResponse(openapi(service.model))
 
     async def docs(request: "Request") -> "Response":
         base = str(request.base_url).rstrip("/")
-        return HTMLResponse(page(openapi(service.model.served), base, EXAMPLE))
+        return HTMLResponse(page(openapi(service.model), base, service.model.task))
 
     async def not_found(request: "Request", error: Exception) -> "JSONResponse":
         assert isinstance(error, HTTPException)
         line = f"{request.method} {request.url.path[:200]}: {error.detail}. See /docs."
         return JSONResponse({"error": line}, error.status_code, headers=error.headers)
 
+    task = service.model.task
+    question = RowsReader(task)
+    readers: dict[str, Reader] = {
+        task.route: question,
+        **{one.route: DialectReader(one, question.one) for one in task.dialects},
+    }
     return Starlette(
         routes=[
-            Route("/classify", Classify(service), methods=["POST"]),
+            *(Route(f"/{path}", Endpoint(service, one), methods=["POST"]) for path, one in readers.items()),
             Route("/health", health),
             Route("/ready", ready),
             Route("/metrics", metrics),

@@ -1,4 +1,4 @@
-"""How many texts to compute together: measured on the machine that serves, with the model it serves.
+"""How many rows to compute together: measured on the machine that serves, with the model it serves.
 
 A larger batch is not a faster one everywhere: what a small model gains in fewer calls it loses again once
 its activations no longer fit a core's cache.
@@ -7,18 +7,17 @@ its activations no longer fit a core's cache.
 import time
 from dataclasses import replace
 
-from slmworks.registry.release import EXAMPLE
 from slmworks_serve.model import Loaded
 
 SECONDS = 0.05
 """For each size."""
 CLOSE = 0.9
-"""Of two sizes the smaller one, if it reaches so much of the larger one's rate: its texts wait less, and are
+"""Of two sizes the smaller one, if it reaches so much of the larger one's rate: its rows wait less, and are
 padded less than these, which are all of one length."""
 
 
 def paced(loaded: Loaded, most: int) -> Loaded:
-    """The model with the size of batch, up to `most`, at which one thread answers most texts a second."""
+    """The model with the size of batch, up to `most`, at which one thread answers most rows a second."""
     sizes = [1 << power for power in range(most.bit_length())]
     rates = {size: _rate(loaded, size) for size in sizes}
     best = max(rates.values())
@@ -26,11 +25,11 @@ def paced(loaded: Loaded, most: int) -> Loaded:
 
 
 def _rate(loaded: Loaded, size: int) -> float:
-    """Texts a second; the first batch of a size is slow and doesn't count."""
-    texts = [EXAMPLE] * size
-    loaded.classify(texts)
+    """Rows a second; the first batch of a size is slow and doesn't count."""
+    rows = [loaded.task.input_sample()] * size
+    loaded.answer(rows)
     begun, done = time.perf_counter(), 0
     while (spent := time.perf_counter() - begun) < SECONDS:
-        loaded.classify(texts)
+        loaded.answer(rows)
         done += size
     return done / spent

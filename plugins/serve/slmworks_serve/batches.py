@@ -1,7 +1,7 @@
 """Batches without waiting: whatever is queued when a thread is free is computed together.
 
-Nothing is delayed in the hope of company. A batch starts with the text that has waited longest and takes
-texts of similar length along, so that one long text doesn't slow twenty short ones.
+Nothing is delayed in the hope of company. A batch starts with the row that has waited longest and takes
+rows of similar length along, so that one long text doesn't slow twenty short ones.
 """
 
 import asyncio
@@ -11,39 +11,42 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
+from slmworks.contract.model_task import Answer, Row
+from slmworks.contract.runtime import length
 from slmworks_serve.limits import Refused
 from slmworks_serve.model import Loaded
 
 PADDED = 16_384
-"""Characters in one batch, each text counted as long as the longest."""
+"""Characters in one batch, each row counted as long as the longest."""
 LOOKED_AT = 256
-"""Waiting texts that are looked at for company."""
+"""Waiting rows that are looked at for company."""
 
-Answers = list[dict[str, Any]]
+Answers = list[Answer]
 
 
 @dataclass(eq=False, slots=True)
 class _Asked:
-    """One request: its texts are answered by one model, in whatever batches they end up."""
+    """One request: its rows are answered by one model, in whatever batches they end up."""
 
     model: Loaded
     answered: "asyncio.Future[Answers]"
     answers: Answers
     missing: int = field(init=False)
     waiting: int = field(init=False)
-    """Its texts that have not started."""
+    """Its rows that have not started."""
 
     def __post_init__(self) -> None:
         self.missing = self.waiting = len(self.answers)
 
 
 @dataclass(eq=False, slots=True)
-class _Text:
+class _Waiting:
     asked: _Asked
     place: int
-    text: str
+    row: Row
+    length: int
+    """Characters."""
 
 
 class Batches:
@@ -51,30 +54,30 @@ class Batches:
 
     def __init__(self, threads: int, *, max_batch: int, max_queue: int, seen: Callable[[int], None]) -> None:
         """`seen` is told the size of every batch."""
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="answer")
         self._threads, self._started = threads, 0
-        self._queue: deque[_Text] = deque()
+        self._queue: deque[_Waiting] = deque()
         self._waiting = 0
         self._max_batch, self._max_queue, self._seen = max_batch, max_queue, seen
 
     def __len__(self) -> int:
-        """Texts that somebody waits for."""
+        """Rows that somebody waits for."""
         return self._waiting
 
-    def answer(self, model: Loaded, texts: Sequence[str]) -> "asyncio.Future[Answers]":
+    def answer(self, model: Loaded, rows: Sequence[Row]) -> "asyncio.Future[Answers]":
         """Answers in order. Cancelling drops what has not started; Refused (503) when too much waits.
 
-        A request is let in when nothing waits, however many texts it has.
+        A request is let in when nothing waits, however many rows it has.
         """
-        if self._waiting and self._waiting + len(texts) > self._max_queue:
+        if self._waiting and self._waiting + len(rows) > self._max_queue:
             raise Refused(503, f"{self._waiting} texts wait already; try again in a second")
         loop = asyncio.get_running_loop()
-        asked = _Asked(model, loop.create_future(), [{}] * len(texts))
-        if not texts:
+        asked = _Asked(model, loop.create_future(), [{}] * len(rows))
+        if not rows:
             asked.answered.set_result([])
         asked.answered.add_done_callback(functools.partial(self._drop, asked))
-        self._queue.extend(_Text(asked, place, text) for place, text in enumerate(texts))
-        self._waiting += len(texts)
+        self._queue.extend(_Waiting(asked, place, row, length(row)) for place, row in enumerate(rows))
+        self._waiting += len(rows)
         self._start(loop)
         return asked.answered
 
@@ -91,11 +94,11 @@ class Batches:
             self._started += 1
             self._seen(len(batch))
             model = batch[0].asked.model
-            running = loop.run_in_executor(self._pool, model.classify, [one.text for one in batch])
+            running = loop.run_in_executor(self._pool, model.answer, [one.row for one in batch])
             running.add_done_callback(functools.partial(self._finish, loop, batch))
 
     def _room(self) -> int:
-        """Texts that the next batch may have; 0 when none is to start.
+        """Rows that the next batch may have; 0 when none is to start.
 
         One full batch a thread is handed over ahead: otherwise a thread stands still until the event loop has
         its next one, a tenth of its time with a small model.
@@ -110,16 +113,16 @@ class Batches:
             return min(most, math.ceil(self._waiting / (self._threads - self._started)))
         return most if self._started < 2 * self._threads and self._waiting >= most else 0
 
-    def _next(self, room: int) -> list[_Text]:
-        """Take the next batch, of at most `room` texts, from the queue; somebody waits for its first."""
+    def _next(self, room: int) -> list[_Waiting]:
+        """Take the next batch, of at most `room` rows, from the queue; somebody waits for its first."""
         queue = self._queue
         batch, left = [queue.popleft()], []
-        shortest = longest = len(batch[0].text)
+        shortest = longest = batch[0].length
         for _ in range(min(LOOKED_AT, len(queue)) if room > 1 else 0):
             one = queue.popleft()
             if one.asked.answered.done():
                 continue
-            low, high = min(shortest, len(one.text)), max(longest, len(one.text))
+            low, high = min(shortest, one.length), max(longest, one.length)
             fits = high <= 1.5 * low + 16 and high * (len(batch) + 1) <= PADDED
             if fits and one.asked.model is batch[0].asked.model:
                 batch.append(one)
@@ -135,13 +138,13 @@ class Batches:
         return batch
 
     def _finish(
-        self, loop: asyncio.AbstractEventLoop, batch: list[_Text], done: "asyncio.Future[Answers]"
+        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], done: "asyncio.Future[Answers]"
     ) -> None:
         self._started -= 1
         error = done.exception()
         for place, one in enumerate(batch):
             asked = one.asked
-            if asked.answered.done():  # nobody waits for it any more, or another of its texts failed
+            if asked.answered.done():  # nobody waits for it any more, or another of its rows failed
                 continue
             if error is not None:
                 asked.answered.set_exception(error)

@@ -6,10 +6,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.model_task import ModelTask, Row, only_text
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, approved_release
 from slmworks_serve.run import listen, server
@@ -17,20 +19,55 @@ from slmworks_serve.run import listen, server
 if TYPE_CHECKING:
     from slmworks.store import Store
 
-__all__ = ["ask", "ask_once", "ask_release", "running"]
+__all__ = ["Exchange", "ask", "ask_once", "ask_release", "running"]
 
 
-def ask_once(store: "Store", name: str, version: int | None, text: str) -> dict[str, Any]:
-    """Serve an approved version just long enough to classify one text; gives the server's answer."""
-    return ask_release(approved_release(Registry(store), name, version), text)
+@dataclass(frozen=True)
+class Exchange:
+    """One question to a server and its answer."""
+
+    task: ModelTask
+    address: str
+    """Of the route that was asked."""
+    ready: Mapping[str, Any]
+    """The reply of `/ready`: the release that is served."""
+    question: Row
+    answer: Mapping[str, Any]
+
+    @property
+    def asked(self) -> str:
+        """The question for people: its text, or its inputs as JSON."""
+        name = only_text(self.task)
+        return str(self.question[name]) if name else json.dumps(dict(self.question), ensure_ascii=False)
 
 
-def ask_release(approved: Approved, text: str) -> dict[str, Any]:
-    """The same for a release that was verified."""
-    _, once = server(approved, threads=1)
+def ask_once(store: "Store", name: str, version: int | None, words: str) -> Exchange:
+    """Serve an approved version just long enough to ask it `words`: a text, or a JSON object of inputs."""
+    return ask_release(approved_release(Registry(store), name, version), words)
+
+
+def ask_release(approved: Approved, words: str | None = None, *, threads: int = 1) -> Exchange:
+    """The same for a release that was verified; None asks the model task's example."""
+    service, once = server(approved, threads=threads)
+    task = service.model.task
+    question = task.input_sample() if words is None else _row(task, words)
     with running(once) as address:
-        ready = ask(f"{address}/ready")
-        return {**ask(f"{address}/classify", {"text": text}), "address": address, "version": ready["version"]}
+        route = f"{address}/{task.route}"
+        return Exchange(task, route, ask(f"{address}/ready"), question, ask(route, dict(question)))
+
+
+def _row(task: ModelTask, words: str) -> Row:
+    if name := only_text(task):
+        return {name: words}
+    try:
+        found = json.loads(words)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise BadRequest(
+            f"a {task.name} model is asked a JSON object with {', '.join(task.inputs)}, not a text."
+        )
+    return found
 
 
 @contextlib.contextmanager

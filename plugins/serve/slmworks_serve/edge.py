@@ -1,63 +1,92 @@
 """Deploy to a folder: an approved model with all it takes to run it where slmworks is not.
 
-    model.onnx, tokenizer.json, labels.json   exactly the files that were approved
-    run.py, requirements.txt                  30 lines; three packages, in the versions that were measured
-    release.json, SHA256SUMS, README.md       what this is, and how to check that it still is
+    model/                            exactly the files that were approved, less the header
+    runtime.py                        the runtime that measured it, with nothing of slmworks
+    run.py, requirements.txt          20 lines; the runtime's packages, in the versions that were measured
+    release.json, SHA256SUMS, README.md   how to identify it, and how to check it
 
-No torch, no server, no registry: once it is copied away, nobody can roll it back from here.
+No server, no registry: once it is copied away, nobody can roll it back from here.
 """
 
 import json
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
-from typing import ClassVar
+from string import Template
+from typing import ClassVar, cast
 
-from slmworks.contract.artifact import Deployment, Release
+from slmworks.contract.artifact import HEADER, Artifact, Deployment, Model, Release
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import file_digest
-from slmworks.contract.stage import Task
+from slmworks.contract.model_task import ModelTask, only_text
+from slmworks.contract.runtime import Runtime
 from slmworks.deploy import Deploy
-from slmworks.registry.release import EXAMPLE, Approved, require_approved
+from slmworks.registry.mlflow_files import standalone_runtime
+from slmworks.registry.release import Approved, require_approved
+from slmworks.registry.standalone import standalone_source
 from slmworks.registry.state import Entry
+from slmworks.registry.task import ReleaseTask
+from slmworks_serve.openapi import title
 
-__all__ = ["DeployEdge", "export", "write"]
+__all__ = ["DeployEdge", "export", "size", "write"]
 
-MODEL = ("labels.json", "model.onnx", "tokenizer.json")
-PACKAGES = ("numpy", "onnxruntime", "tokenizers")
+_README = Template("""# $name v$version
 
-_README = """# {name} v{version}
-
-Text classifier, approved by {who} on {when}. Model sha256:{digest}.
+$what, approved by $who on $when. Model sha256:$digest.
 
     python3 -m venv venv && venv/bin/pip install -r requirements.txt
-    venv/bin/python run.py "{example}"
+    venv/bin/python run.py $example
     sha256sum -c SHA256SUMS
 
-Texts are arguments, or lines of stdin; each answer is a line of JSON.
-From Python: `from run import classify`.
+$rows are arguments, or lines of stdin; each answer is a line of JSON.
+From Python: `from run import answer`.
+""")
+
+_RUN = Template('''"""Answer with the model in this folder.
+
+$rows as arguments, or one a line on stdin; JSON lines out.
 """
+
+import json
+import sys
+from pathlib import Path
+
+from runtime import $runtime
+
+runtime = $runtime(Path(__file__).resolve().parent / "model")
+
+
+def answer($row):
+    """The model's answer to one $row."""
+    return runtime.answer([$inputs])[0]
+
+
+if __name__ == "__main__":
+    for line in sys.argv[1:] or map(str.rstrip, sys.stdin):
+        print(json.dumps(answer($line), ensure_ascii=False))
+''')
 
 
 class DeployEdge(Deploy):
-    """Write a folder that runs the approved model with three packages and nothing of slmworks."""
+    """Write a folder that runs the approved model with its runtime's packages and nothing of slmworks."""
 
     light: ClassVar[bool] = True
 
-    def run(self, *, release: Release, task: Task) -> Deployment:
+    def run(self, *, release: Release, task: ReleaseTask) -> Deployment:
         """Verify both digests against the log, then write the folder and `deployment.json`."""
         name, version = str(release.meta["name"]), int(release.meta["version"])
         require_approved(task.registry, name, version, release.path)
         found = task.registry.state(name).version(version)
-        write(Approved(release.path, found.registered), task.output, found.decided)
+        packages = write(Approved(release.path, found.registered), task.output, found.decided)
         record = {"name": name, "version": version, "release": release.digest, "target": "edge"}
         (task.output / "deployment.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        task.say(f"{name} v{version} is ready to be copied: {', '.join(PACKAGES)} are all it needs")
+        task.say(f"{name} v{version} is ready to be copied: {', '.join(packages)} are all it needs")
         return Deployment(
             path=task.output,
             meta={"name": name, "version": version, "target": "edge"},
             refs={"release": release.digest},
-            summary={"bytes": sum(file.stat().st_size for file in task.output.iterdir())},
+            summary={"bytes": size(task.output)},
         )
 
 
@@ -75,31 +104,68 @@ def export(approved: Approved, decided: Entry | None, folder: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def write(approved: Approved, folder: Path, decided: Entry | None) -> None:
-    """Fill an empty folder with the bundle of a verified release; `decided` is its approval."""
+def write(approved: Approved, folder: Path, decided: Entry | None) -> tuple[str, ...]:
+    """Fill an empty folder with the bundle of a verified release; gives the packages that it needs.
+
+    `decided` is the release's approval.
+    """
     entry = approved.entry
-    for name in MODEL:
-        shutil.copyfile(approved.folder / "model" / name, folder / name)
-    shutil.copyfile(Path(__file__).with_name("edge_run.py"), folder / "run.py")
+    model = cast("Model", Artifact.open(approved.folder / "model", digest=entry.model_digest))
+    task, runtime = standalone_runtime(model)
+    shutil.copytree(
+        model.path,
+        folder / "model",
+        ignore=lambda _, names: [name for name in names if name == HEADER],
+        copy_function=shutil.copyfile,
+    )
+    _text(folder / "runtime.py", standalone_source(runtime))
+    _text(folder / "run.py", _run(task, runtime))
     pinned = (approved.folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    kept = [line for line in pinned if line.split("==")[0] in PACKAGES]
+    kept = [line for line in pinned if line.split("==")[0] in runtime.packages]
     _text(folder / "requirements.txt", "\n".join(kept) + "\n")
     about = {key: getattr(entry, key) for key in ("name", "version", "model_digest", "wrapper_digest")}
     _text(folder / "release.json", json.dumps({**about, "release": entry.release}, indent=1) + "\n")
-    who, when = (decided.who, decided.when[:10]) if decided else (entry.who, entry.when[:10])
-    _text(
-        folder / "README.md",
-        _README.format(
-            name=entry.name,
-            version=entry.version,
-            who=who,
-            when=when,
-            digest=entry.model_digest,
-            example=EXAMPLE,
-        ),
-    )
-    sums = [f"{file_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    _text(folder / "README.md", _readme(task, entry, decided or entry))
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    sums = [f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     _text(folder / "SHA256SUMS", "".join(sums))
+    return runtime.packages
+
+
+def size(folder: Path) -> int:
+    """Bytes of all files in a bundle."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _run(task: ModelTask, runtime: type[Runtime]) -> str:
+    text = only_text(task)
+    return _RUN.substitute(
+        runtime=runtime.__name__,
+        rows=_rows(task),
+        row=text or "row",
+        inputs=f'{{"{text}": {text}}}' if text else "row",
+        line="line" if text else "json.loads(line)",
+    )
+
+
+def _readme(task: ModelTask, entry: Entry, decided: Entry) -> str:
+    text, row = only_text(task), task.input_sample()
+    example = str(row[text]) if text else json.dumps(dict(row), ensure_ascii=False)
+    return _README.substitute(
+        name=entry.name,
+        version=entry.version,
+        what=title(task.name),
+        who=decided.who,
+        when=decided.when[:10],
+        digest=entry.model_digest,
+        example=shlex.quote(example),
+        rows=_rows(task),
+    )
+
+
+def _rows(task: ModelTask) -> str:
+    text = only_text(task)
+    return f"{text}s".capitalize() if text else f"JSON objects with {', '.join(task.inputs)}"
 
 
 def _text(path: Path, text: str) -> None:

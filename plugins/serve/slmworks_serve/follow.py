@@ -1,6 +1,7 @@
 """Follow the approval log: load the next champion beside the one that answers, then switch.
 
-A version that cannot be had (edited, missing) changes nothing: the old one goes on, and why is said once.
+A version that cannot be had (edited, missing, of another model task) changes nothing: the old one goes on,
+and why is said once.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import gc
 import threading
 import time
 
-from slmworks.contract.errors import SlmworksError
+from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.registry.log import ModelState, Registry
 from slmworks.registry.release import approved_release
 from slmworks_serve.app import Service
@@ -71,6 +72,11 @@ class Follow(threading.Thread):
     def _switch(self, version: int) -> None:
         approved = approved_release(self._registry, self._name, version)
         loaded = load(approved.folder, Served.of(approved))
+        ours, theirs = self._service.model.task.name, loaded.task.name
+        if theirs != ours:
+            raise BadRequest(
+                f"v{version} is a model for {theirs}, not for {ours}; register it under its own name."
+            )
         self._service.switch(paced(loaded, self._service.limits.max_batch))
         self._switched = True
         self._service.say(f"v{version} answers now")

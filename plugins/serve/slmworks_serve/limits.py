@@ -13,9 +13,9 @@ class Limits(Documented):
     max_body: PositiveInt = 1 << 20
     """Bytes of one request's body; more is answered 413."""
     max_texts: PositiveInt = 1000
-    """Texts in one request; more is answered 422."""
+    """Texts (or rows of several inputs) in one request; more is answered 422."""
     max_characters: PositiveInt = 20_000
-    """Characters of one text; more is answered 422."""
+    """Characters of one text (or row); more is answered 422."""
     max_batch: PositiveInt = 32
     """Texts that are computed together at most; 1 computes every text alone."""
     max_queue: PositiveInt = 2000

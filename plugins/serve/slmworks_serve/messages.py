@@ -1,154 +1,152 @@
-"""What is asked and answered over HTTP, and the OpenAPI document that says so."""
+"""Requests and replies of one model task over HTTP: bodies to rows, answers to JSON.
 
-from typing import Annotated, Any, Self
+One text: `{"text": …}` or `{"texts": […]}`, by the name of the input. Other inputs: one object of them, or
+`{"rows": [{…}]}`. A dialect's body is the dialect's own.
+"""
 
-from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, model_validator
-from pydantic.json_schema import models_json_schema
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Protocol
 
-from slmworks.contract.documented import Documented
-from slmworks.registry.release import EXAMPLE
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import Answer, Dialect, ModelTask, Row, input_types, only_text
+from slmworks.contract.runtime import length
 from slmworks_serve.limits import Limits, Refused
 from slmworks_serve.model import Served
 
-WAY_OUT = 'Send {"text": "…"} or {"texts": ["…", "…"]} with content-type: application/json.'
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The rows of one request, and how their answers become its reply."""
+
+    rows: list[Row]
+    reply: Callable[[Sequence[Answer], Served], Mapping[str, Any]]
 
 
-class Question(Documented):
-    """One text, or several."""
+class Reader(Protocol):
+    """Reads the bodies of one route."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"text": EXAMPLE}, {"texts": [EXAMPLE, "…"]}]},
-    )
+    way_out: str
+    """What to send instead of what cannot be read."""
 
-    text: str | None = None
-    """One text to classify."""
-    texts: Annotated[list[str] | None, FailFast()] = None
-    """Texts to classify together."""
+    def read(self, body: bytes, limits: Limits) -> Asked:
+        """Read a request's body; Refused with one line for the first thing that is wrong."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_unknown(cls, given: Any) -> Any:
+
+class RowsReader:
+    """Reads the bodies of a model task's own route: one row or several."""
+
+    def __init__(self, task: ModelTask) -> None:
+        types, text = input_types(task), only_text(task)
+        self.one, self.many = (text, f"{text}s") if text else ("row", "rows")
+        """A row's name, and that of several."""
+        self._inputs, self._text = tuple(types), bool(text)
+        several = str if text else _object("Row", {name: (kind, "") for name, kind in types.items()})
+        fields = {name: (kind | None, f"One row's {name}.") for name, kind in types.items()}
+        fields[self.many] = (Annotated[list[several] | None, FailFast()], f"Several {self.many}.")  # type: ignore[valid-type]
+        self.adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(_object("Question", fields, total=False))
+        self.way_out = self._way_out()
+        self._either = f"give either {' and '.join(map(repr, types))} or '{self.many}'. {self.way_out}"
+
+    def read(self, body: bytes, limits: Limits) -> Asked:
+        """Read a request's body; Refused with one line for the first thing that is wrong."""
+        try:
+            found = self.adapter.validate_json(body)
+        except ValidationError as error:
+            raise _refused(error, self.way_out) from None
+        several = found.pop(self.many, None)
+        given = {name: value for name, value in found.items() if value is not None}
+        if len(given) != (len(self._inputs) if several is None else 0):
+            raise Refused(422, self._either)
+        if several is None:
+            return Asked(within(limits, [given], self.one), reply_one)
+        (name, *_) = self._inputs
+        rows = [{name: text} for text in several] if self._text else several
+        return Asked(within(limits, rows, self.one), reply_many)
+
+    def _way_out(self) -> str:
+        row = ", ".join(f'"{name}": "…"' for name in self._inputs)
+        several = '"…", "…"' if self._text else f"{{{row}}}, …"
+        return f'Send {{{row}}} or {{"{self.many}": [{several}]}} with content-type: application/json.'
+
+    def example(self, row: Row) -> dict[str, Any]:
+        """A body that asks for one row."""
+        return {name: row[name] for name in self._inputs}
+
+    def examples(self, row: Row) -> dict[str, Any]:
+        """A body that asks for several rows."""
+        (name, *_) = self._inputs
+        return {self.many: [row[name], "…"] if self._text else [self.example(row)]}
+
+
+class DialectReader:
+    """Reads the bodies of a route in the form of an API that people know."""
+
+    def __init__(self, dialect: Dialect, noun: str) -> None:
+        """`noun`: what a row is called."""
+        self.dialect, self._noun = dialect, noun
+        self.way_out = "Send content-type: application/json; /openapi.json describes the body."
+
+    def read(self, body: bytes, limits: Limits) -> Asked:
+        """Read a request's body; Refused with one line for the first thing that is wrong."""
+        try:
+            asked = self.dialect.request.model_validate_json(body)
+        except ValidationError as error:
+            raise _refused(error, self.way_out) from None
+        try:
+            rows = self.dialect.rows(asked)
+        except (BadRequest, ValueError) as error:
+            raise Refused(422, " ".join(str(error).split())) from None
+        return Asked(within(limits, rows, self._noun), partial(self._reply, asked))
+
+    def _reply(self, asked: Any, answers: Sequence[Answer], served: Served) -> Mapping[str, Any]:
+        return self.dialect.reply(asked, answers, served.name)
+
+
+def reply_one(answers: Sequence[Answer], served: Served) -> Mapping[str, Any]:
+    """The answer to one row, and who gave it."""
+    return {**answers[0], "model": served.name, "version": served.version}
+
+
+def reply_many(answers: Sequence[Answer], served: Served) -> Mapping[str, Any]:
+    """The answers to several rows, in order, and who gave them."""
+    return {"model": served.name, "version": served.version, "answers": answers}
+
+
+def within(limits: Limits, rows: list[Row], noun: str) -> list[Row]:
+    """The rows; Refused where they are too many, or one is too long."""
+    if len(rows) > limits.max_texts:
+        raise Refused(422, f"{len(rows)} {noun}s, at most {limits.max_texts} in one request.")
+    longest = max(map(length, rows), default=0)
+    if longest > limits.max_characters:
+        raise Refused(422, f"a {noun} of {longest} characters; at most {limits.max_characters} are taken.")
+    return rows
+
+
+def _object(title: str, fields: Mapping[str, tuple[Any, str]], *, total: bool = True) -> Any:
+    """An object of these fields (type, description) and no others, as a type for pydantic."""
+    known = {name: Annotated[kind, Field(description=text or None)] for name, (kind, text) in fields.items()}
+    found: Any = TypedDict(title, known, total=total)  # type: ignore[misc]
+    found.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+
+    def nothing_unknown(given: Any) -> Any:
         # Before pydantic does: it would collect an error for each key, and a body has room for 100,000.
         for key in given if isinstance(given, dict) else ():
-            if key not in cls.model_fields:
+            if key not in known:
                 raise ValueError(f"{key[:80]}: Extra inputs are not permitted")
         return given
 
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
-        if (self.text is None) == (self.texts is None):
-            raise ValueError("give either 'text' or 'texts'")
-        return self
+    return Annotated[found, BeforeValidator(nothing_unknown)]
 
 
-class Answer(BaseModel):
-    """What the model says about one text."""
-
-    label: str
-    score: float
-    """Probability of the label, 0 to 1."""
-    scores: dict[str, float]
-    """Probability of every label; they add up to 1."""
-
-
-class One(Answer):
-    """The answer to `{"text": …}`, and who gave it."""
-
-    model: str
-    version: int
-
-
-class Many(BaseModel):
-    """The answers to `{"texts": […]}`, in order, and who gave them."""
-
-    model: str
-    version: int
-    answers: list[Answer]
-
-
-class Ready(BaseModel):
-    """The release that answers."""
-
-    status: str
-    name: str
-    version: int
-    model_digest: str
-    wrapper_digest: str
-    labels: list[str]
-
-
-class Error(BaseModel):
-    """One line: what is wrong, and the way out."""
-
-    error: str
-
-
-def read(body: bytes, limits: Limits) -> Question:
-    """Read a request's body; Refused with one line for the first thing that is wrong."""
-    try:
-        question = Question.model_validate_json(body)
-    except ValidationError as error:
-        raise _refused(error.errors(include_url=False, include_input=False)[0]) from None
-    texts = [question.text] if question.text is not None else question.texts or []
-    if len(texts) > limits.max_texts:
-        raise Refused(422, f"texts: {len(texts)} texts, at most {limits.max_texts} in one request.")
-    longest = max(map(len, texts), default=0)
-    if longest > limits.max_characters:
-        raise Refused(422, f"a text of {longest} characters; at most {limits.max_characters} are taken.")
-    return question
-
-
-def _refused(error: Any) -> Refused:
-    if error["type"] == "json_invalid":
-        return Refused(400, f"the body is not JSON ({error['ctx']['error']}). {WAY_OUT}")
-    place = ".".join(str(part) for part in error["loc"])[:80]
-    what = str(error["msg"]).removeprefix("Value error, ")
-    return Refused(422, f"{place + ': ' if place else ''}{what}. {WAY_OUT}")
-
-
-def openapi(served: Served) -> dict[str, Any]:
-    """The OpenAPI document of a server of this release."""
-    models = (Question, One, Many, Ready, Error)
-    _, schemas = models_json_schema(
-        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
-    )
-    answers = {"oneOf": [_ref("One"), _ref("Many")]}
-    errors = {
-        "4XX": _reply("The question cannot be answered.", _ref("Error")),
-        "5XX": _reply("Not now: too much waits (503, Retry-After), or it took too long.", _ref("Error")),
-    }
-    ask = {
-        "summary": "Classify",
-        "description": "Label one text, or many.",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Question")}}},
-        "responses": {"200": _reply("The answers.", answers), **errors},
-    }
-    status = {"type": "object", "additionalProperties": {"type": "string"}}
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": f"{served.name} v{served.version}",
-            "version": str(served.version),
-            "description": f"Text classifier, model sha256:{served.model_digest}.",
-        },
-        "paths": {
-            "/classify": {"post": ask},
-            "/health": {"get": _get("Say that the process is alive.", status)},
-            "/ready": {"get": _get("Say that the model is loaded, and which one it is.", _ref("Ready"))},
-            "/metrics": {"get": _get("Give Prometheus its numbers.", {"type": "string"}, "text/plain")},
-        },
-        "components": {"schemas": schemas["$defs"]},
-    }
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _reply(what: str, schema: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
-    return {"description": what, "content": {kind: {"schema": schema}}}
-
-
-def _get(what: str, schema: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
-    return {"description": what, "responses": {"200": _reply("So it is.", schema, kind)}}
+def _refused(error: ValidationError, way_out: str) -> Refused:
+    first: Any = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return Refused(400, f"the body is not JSON ({first['ctx']['error']}). {way_out}")
+    place = ".".join(str(part) for part in first["loc"])[:80]
+    what = str(first["msg"]).removeprefix("Value error, ")
+    return Refused(422, f"{place + ': ' if place else ''}{what}. {way_out}")

@@ -24,9 +24,9 @@ class Metrics:
         def meter(kind: Any, name: str, what: str, *labels: str, **more: Any) -> Any:
             return kind(f"slmworks_{name}", what, labels, registry=self._all, **more)
 
-        self._requests = meter(prometheus.Counter, "requests", "Answered POST /classify requests", "status")
+        self._requests = meter(prometheus.Counter, "requests", "Answered requests", "status")
         self._seconds = meter(
-            prometheus.Histogram, "request_seconds", "Time to answer POST /classify", buckets=SECONDS
+            prometheus.Histogram, "request_seconds", "Time to answer a request", buckets=SECONDS
         )
         self._texts = meter(prometheus.Histogram, "batch_texts", "Texts computed together", buckets=TEXTS)
         self._labels = meter(prometheus.Counter, "labels", "Answers given", "label", "version")

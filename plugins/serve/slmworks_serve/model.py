@@ -1,14 +1,15 @@
-"""A release in memory: its identity, its classifier, and the first slow call behind it."""
+"""A release in memory: its identity, its model task and runtime, and the first slow call behind it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, cast
 
-from slmworks.registry.release import EXAMPLE, Approved
-
-if TYPE_CHECKING:
-    from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
+from slmworks.contract import catalog
+from slmworks.contract.artifact import Artifact, Model
+from slmworks.contract.model_task import Answer, ModelTask, Row
+from slmworks.contract.runtime import Runtime, open_runtime
+from slmworks.registry.release import Approved
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,24 @@ class Loaded:
     """A release that can answer, from any thread."""
 
     served: Served
-    classifier: "OnnxClassifier"
+    task: ModelTask
+    runtime: Runtime
+    shared: Mapping[str, Any] = field(default_factory=dict)
+    """Values in the model's header that its model task shares with data: `labels`."""
     batch: int = 32
-    """Texts that are worth computing together; see `pace`."""
+    """Rows that are worth computing together; see `batch_size`."""
 
-    def classify(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Answer all texts as one batch."""
-        return self.classifier.classify(texts, len(texts))
+    def answer(self, rows: Sequence[Row]) -> list[Answer]:
+        """Answer all rows as one batch."""
+        return self.runtime.answer(rows)
 
 
 def load(folder: Path, served: Served) -> Loaded:
     """Load the release in `folder`. It computes a batch on one thread: the server runs several at once."""
-    from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
-
-    loaded = Loaded(served, OnnxClassifier(folder / "model", 1))
-    loaded.classify([EXAMPLE])  # the first call is slow; nobody should wait for it
+    model = cast("Model", Artifact.open(folder / "model", digest=served.model_digest))
+    runtime = open_runtime(model, threads=1)
+    task = catalog.model_task(model.model_task)
+    shared = {key: model.meta[key] for key in task.shared_meta if key in model.meta}
+    loaded = Loaded(served, task, runtime, shared)
+    loaded.answer([task.input_sample()])  # the first call is slow; nobody should wait for it
     return loaded

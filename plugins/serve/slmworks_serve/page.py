@@ -4,9 +4,12 @@ Swagger's own page loads its scripts from another host; this one works where the
 """
 
 import json
+import shlex
 from html import escape
 from string import Template
 from typing import Any
+
+from slmworks.contract.model_task import ModelTask, input_types, only_text
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -23,23 +26,23 @@ _PAGE = Template("""<!doctype html>
 </style></head><body>
 <h1>$title</h1><p class="about">$about</p>
 <h2>Try it</h2>
-<label for="text">Text, or one text a line</label>
-<textarea id="text" rows="3">$example</textarea>
-<button id="ask">Classify</button>
+$fields
+<button id="ask">$verb</button>
 <pre id="answer" aria-live="polite">The answer appears here.</pre>
 <h2>From a shell</h2>
-<pre>curl $base/classify -H 'content-type: application/json' -d '$body'</pre>
+<pre>curl $base/$route -H 'content-type: application/json' -d $body</pre>
 <h2>Operations</h2>
 <table>$rows</table>
 <p>For programs: <a href="openapi.json">openapi.json</a>.</p>
 <script>
+const value = name => document.getElementById("input-" + name).value;
+$question
 document.getElementById("ask").onclick = async () => {
-  const lines = document.getElementById("text").value.split("\\n").filter(line => line.trim());
-  const body = JSON.stringify(lines.length === 1 ? {text: lines[0]} : {texts: lines});
   const answer = document.getElementById("answer");
   try {
+    const body = JSON.stringify(question());
     const headers = {"content-type": "application/json"};
-    const reply = await fetch("classify", {method: "POST", headers, body});
+    const reply = await fetch("$route", {method: "POST", headers, body});
     answer.textContent = JSON.stringify(await reply.json(), null, 1);
   } catch (error) { answer.textContent = "no answer: " + error.message; }
 };
@@ -47,7 +50,17 @@ document.getElementById("ask").onclick = async () => {
 """)
 
 
-def page(openapi: dict[str, Any], base: str, example: str) -> str:
+_ONE_TEXT = Template("""const question = () => {
+  const lines = value($one).split("\\n").filter(line => line.trim());
+  return lines.length === 1 ? {[$one]: lines[0]} : {[$many]: lines};
+};""")
+
+_SEVERAL_INPUTS = Template("""const inputs = $inputs;  // name: true for a text, false for JSON
+const question = () => Object.fromEntries(Object.entries(inputs).map(
+  ([name, text]) => [name, text ? value(name) : JSON.parse(value(name))]));""")
+
+
+def page(openapi: dict[str, Any], base: str, task: ModelTask) -> str:
     """The page as HTML, from the app's OpenAPI document and the address it was asked at."""
     rows = [
         f"<tr><td><b>{method.upper()}</b></td><td><code>{escape(path)}</code></td>"
@@ -55,11 +68,34 @@ def page(openapi: dict[str, Any], base: str, example: str) -> str:
         for path, methods in openapi["paths"].items()
         for method, operation in methods.items()
     ]
+    row = task.input_sample()
+    body = json.dumps(dict(row), ensure_ascii=False)
     return _PAGE.substitute(
         title=escape(openapi["info"]["title"]),
         about=escape(openapi["info"].get("description", "")),
         base=escape(base),
-        example=escape(example),
-        body=escape(json.dumps({"text": example}), quote=False),
+        route=escape(task.route),
+        verb=escape(task.verb),
+        body=escape(shlex.quote(body), quote=False),
+        fields="\n".join(_field(name, value, only_text(task)) for name, value in row.items()),
+        question=_question(task),
         rows="\n".join(rows),
     )
+
+
+def _field(name: str, value: Any, one_text: str) -> str:
+    label = name.replace("_", " ").capitalize()
+    label += f", or one {name} a line" if one_text else "" if isinstance(value, str) else ", as JSON"
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    return (
+        f'<label for="input-{escape(name)}">{escape(label)}</label>\n'
+        f'<textarea id="input-{escape(name)}" rows="3">{escape(shown)}</textarea>'
+    )
+
+
+def _question(task: ModelTask) -> str:
+    """The script's function that makes a request's body of the form."""
+    if name := only_text(task):
+        return _ONE_TEXT.substitute(one=json.dumps(name), many=json.dumps(f"{name}s"))
+    texts = {name: kind is str for name, kind in input_types(task).items()}
+    return _SEVERAL_INPUTS.substitute(inputs=json.dumps(texts))

@@ -68,7 +68,8 @@ def serve_release(
         service.model = paced(service.model, service.limits.max_batch)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{sock.getsockname()[1]}"
-        line = f"{label} answers at {address}/classify · page {address}/docs · Ctrl-C stops it"
+        route = service.model.task.route
+        line = f"{label} answers at {address}/{route} · page {address}/docs · Ctrl-C stops it"
         following = Follow(service, followed) if followed else None
         with _stopped_quietly(running):
             print(line, flush=True)

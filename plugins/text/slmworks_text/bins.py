@@ -14,13 +14,13 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Bin:
-    """One label and the conditions that a rating must all meet; none: whatever no other bin takes."""
+    """One label and the conditions that a rating must all meet."""
 
     label: str
     terms: tuple[tuple[str, float], ...]
 
     def holds(self, rating: float) -> bool:
-        """Whether the rating meets every condition."""
+        """True if the rating meets every condition."""
         return all(COMPARE[sign](rating, bound) for sign, bound in self.terms)
 
 
@@ -34,7 +34,7 @@ class Bins:
 
     @classmethod
     def parse(cls, spec: Mapping[str, str]) -> "Bins":
-        """Read the option; ValueError says which condition is wrong, or which two bins share a rating."""
+        """Read the option; ValueError names a wrong condition, or two bins that share a rating."""
         rest = [label for label, text in spec.items() if text.strip() == "else"]
         if len(rest) > 1:
             raise ValueError(f"only one bin can be 'else', not {' and '.join(rest)}")
@@ -49,7 +49,7 @@ class Bins:
 
 
 def rating_of(value: object) -> float:
-    """The number that a cell holds; ValueError when it is none (also for `nan` and `inf`)."""
+    """The number in a cell; ValueError for anything else (also for `nan` and `inf`)."""
     number = float(str(value).strip())
     if not math.isfinite(number):
         raise ValueError(value)

@@ -5,18 +5,23 @@ from collections.abc import Mapping, Sequence
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.rows import Tally
+from slmworks_text.schema import Stratum
 
-Counts = Mapping[tuple[str, str], int]
-"""(label, source) -> rows."""
+Counts = Mapping[Stratum, int]
+"""Stratum -> rows."""
 
 
-def refuse_hopeless(pool: Counts, tally: Tally, rows_in: int) -> None:
-    """BadRequest for data that no classifier can be trained on."""
-    labels = by_label(pool)
-    if not labels:
+def refuse_unlabelled(pool: Counts, tally: Tally, rows_in: int) -> None:
+    """BadRequest for a pool without rows."""
+    if not pool:
         raise BadRequest(
             f"no labelled rows to train on: {rows_in} rows read {reasons(tally)}; check what was fetched."
         )
+
+
+def refuse_one_class(pool: Counts) -> None:
+    """BadRequest for a pool with a single label."""
+    labels = by_label(pool)
     if len(labels) == 1:
         raise BadRequest(
             f"only one label, '{next(iter(labels))}', in all {labels.total()} rows; a classifier needs two."
@@ -35,7 +40,7 @@ def refuse_rare(pool: Counts, splits: int) -> None:
 
 
 def refuse_empty(counts: Mapping[str, Counts], tally: Tally) -> None:
-    """BadRequest where a split that everything needs would have no row."""
+    """BadRequest where train, validation or test would have no row."""
     rows = sum(sum(found.values()) for found in counts.values())
     for split in ("train", "validation", "test"):
         if not counts[split]:
@@ -63,12 +68,12 @@ def label_order(counts: Mapping[str, Counts], order: Sequence[str], shares: Mapp
 def by_label(counts: Counts) -> Counter[str]:
     """Label -> rows."""
     found: Counter[str] = Counter()
-    for (label, _), count in counts.items():
-        found[label] += count
+    for stratum, count in counts.items():
+        found[stratum.label] += count
     return found
 
 
 def reasons(tally: Tally) -> str:
-    """What was dropped and why, in parentheses."""
+    """Dropped rows by reason, in parentheses."""
     found = ", ".join(f"{count} {reason}" for reason, count in tally.dropped.most_common() if count)
     return f"(dropped: {found})" if found else "(none dropped)"

@@ -1,31 +1,33 @@
-"""`curate/text`: files of labelled texts to clean, split, described rows for a classifier."""
+"""`curate/text`: files of texts to clean, split, described rows of a model task."""
 
-import time
-from array import array
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import ConfigDict, Field, PositiveInt, field_validator
+from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_validator
 
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
 from slmworks.curate import Curate
+from slmworks_text import progress
 from slmworks_text.bins import Bins
-from slmworks_text.checks import label_order, refuse_empty, refuse_hopeless, refuse_rare
-from slmworks_text.data_card import describe, write_card, write_splits
-from slmworks_text.duplicates import Components, Near
+from slmworks_text.checks import label_order, refuse_empty, refuse_one_class, refuse_rare, refuse_unlabelled
+from slmworks_text.data_card import describe, summary, write_card, write_splits
 from slmworks_text.formats import Format, Layout
+from slmworks_text.joins.components import Components
+from slmworks_text.joins.equal import drop_equal
+from slmworks_text.joins.near import drop_near, join_near
+from slmworks_text.joins.splits import assign, draw, units_of
+from slmworks_text.joins.transfer import sample_transfer
 from slmworks_text.ledger import Ledger, survey
-from slmworks_text.operators import Operators
-from slmworks_text.personal import Kind, Redactor
+from slmworks_text.operators import Operator, clean, operators_for
+from slmworks_text.personal import Kind
 from slmworks_text.reading import Reading, paths_of, read_input
-from slmworks_text.repeats import drop_equal, drop_near, units
-from slmworks_text.rows import PLACES, POOL, SPLITS, Tally
-from slmworks_text.rows_on_disk import Shelf
-from slmworks_text.splits import assign, draw
+from slmworks_text.rows import PLACES, POOL, TRANSFER, Tally
+from slmworks_text.rows_on_disk import StoredRows
+from slmworks_text.schema import Schema, schema_of
 from slmworks_text.streams import Encoding, Meter
 from slmworks_text.text_hashes import Hashes
 
@@ -33,7 +35,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class InputOptions(Documented):
-    """What differs for one input; what isn't given is as for all."""
+    """Options of one input, in place of those for all."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +46,7 @@ class InputOptions(Documented):
     text: str | None = None
     """Its text column."""
     label: str | None = None
-    """Its label or rating column."""
+    """Its label or rating column, or that of its target text."""
     group: str | None = None
     """Its group column."""
     encoding: Encoding | None = None
@@ -54,9 +56,10 @@ class InputOptions(Documented):
 
 
 class CurateText(Curate):
-    """Clean, de-duplicate, redact and split labelled texts, and count every row that was dropped or changed.
+    """Clean, de-duplicate, redact and split texts, and count every row that was dropped or changed.
 
-    The inputs `validation`, `test` and `transfer` are those splits. `train` and inputs of any other name are
+    For every model task with one text and one target: a label, or a text that is cleaned like the input. The
+    inputs `validation`, `test` and `transfer` are those splits. `train` and inputs of any other name are
     pooled, and the splits that were not given are taken from the pool: stratified by label and source, with
     near duplicates and groups kept together. Repairs with ftfy; near duplicates by MinHash and exact Jaccard
     (Broder, 1997); personal data by validated patterns and libphonenumber.
@@ -65,10 +68,12 @@ class CurateText(Curate):
     deterministic: ClassVar[bool] = True
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa")
 
-    text: str = "text"
-    """Column of the text."""
-    label: str = "label"
-    """Column of the label, or of the rating when `bins` is given."""
+    model_task: str = "text-classification"
+    """Model task that the rows are for: its input and target become the columns."""
+    text: str | None = None
+    """Column of the text; default: the name of the model task's input, `text`."""
+    label: str | None = None
+    """Column of the target, or of the rating when `bins` is given; default: the target's name, `label`."""
     labels: tuple[str, ...] = ()
     """Order of the labels; rows with another label are dropped and counted. Empty: all, alphabetically."""
     bins: dict[str, str] = Field(default_factory=dict)
@@ -78,15 +83,15 @@ class CurateText(Curate):
     group: str | None = None
     """Column whose equal values (within an input) stay in one split: a document, an author, a customer."""
     group_prefix: str | None = None
-    """Only what comes before this mark counts as the group: `_` makes sentence `12_3` part of `12`."""
+    """Only the part before this mark counts as the group: `_` makes sentence `12_3` part of `12`."""
     format: Format | None = None
-    """Format of the files; default: what their ending says."""
+    """Format of the files; default: by their ending."""
     columns: tuple[str, ...] = ()
     """Names of the columns of files without a header line."""
     encoding: Encoding = "utf-8"
     """How bytes are read; `utf-8-replace` reads bad bytes as U+FFFD and counts the rows."""
     inputs: dict[str, InputOptions] = Field(default_factory=dict)
-    """Input name -> what differs for it."""
+    """Input name -> options that differ for it."""
     transfer: tuple[str, ...] = ()
     """Inputs used as unlabelled text for distillation, besides one that is called `transfer`."""
     transfer_rows: PositiveInt | None = None
@@ -94,9 +99,9 @@ class CurateText(Curate):
     normalise: bool = True
     """Repair mojibake and entities, Unicode NFC, one space between words."""
     min_chars: PositiveInt = 1
-    """Shorter texts are dropped."""
+    """Rows with a shorter text are dropped; a target may be of any length."""
     max_chars: PositiveInt | None = None
-    """Longer texts are dropped."""
+    """Rows with a longer text are dropped."""
     near_duplicates: Annotated[float, Field(gt=0.3, le=1)] | None = None
     """Jaccard similarity of word 3-grams from which texts are near duplicates; default: only equal ones."""
     redact: tuple[Kind, ...] = ()
@@ -114,11 +119,33 @@ class CurateText(Curate):
     licences: dict[str, str] = Field(default_factory=dict)
     """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
 
+    @field_validator("model_task")
+    @classmethod
+    def _model_task_fits(cls, value: str) -> str:
+        try:
+            schema_of(value)
+        except BadRequest as error:
+            raise OptionError(("model_task",), str(error)) from None
+        return value
+
     @field_validator("bins")
     @classmethod
     def _bins_are_readable(cls, value: dict[str, str]) -> dict[str, str]:
         Bins.parse(value)
         return value
+
+    @model_validator(mode="after")
+    def _labels_need_classes(self) -> Self:
+        for option in ("labels", "bins"):
+            if getattr(self, option) and not schema_of(self.model_task).classes:
+                raise OptionError(
+                    (option,), f"the targets of {self.model_task} are no labels; leave {option} out."
+                )
+        return self
+
+    def made_for(self) -> str:
+        """The model task of the rows."""
+        return catalog.canonical(self.model_task)
 
     def run(self, *, data: Files, task: Task) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
@@ -126,28 +153,17 @@ class CurateText(Curate):
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
         self._refuse_unknown_inputs(data)
-        shares, tally = self._shares(data), Tally()
-        shelf = Shelf(task.scratch)
-        rows_in = self._shelve(data, shelf, tally, task)
-        keys = Hashes(task.scratch / "keys", width=2)
-        ledger = survey(shelf, keys)
-        refuse_hopeless(ledger.counts(POOL), tally, rows_in)
-        components = Components(shelf.size)
-        drop_equal(ledger, keys, components, tally)
-        if self.near_duplicates is not None:
-            self._join_near(shelf, ledger, components, task)
-        drop_near(ledger, components, tally)
-        refuse_rare(ledger.counts(POOL), len(shares))
-        assign(ledger, *units(ledger, components), draw(shelf, self.seed), shares)
-        self._spare(ledger, tally)
+        schema, shares, tally = schema_of(self.model_task), self._shares(data), Tally()
+        rows = StoredRows(task.scratch, schema)
+        rows_in = self._store(data, rows, tally, task)
+        ledger = self._join(rows, shares, tally, rows_in, task)
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
-        labels = label_order(counts, self.labels, shares)
-        splits = write_splits(task.output, shelf, ledger, counts)
+        labels = label_order(counts, self.labels, shares) if schema.classes else None
+        splits = write_splits(task.output, rows, ledger, counts)
         card = describe(splits, counts, tally, rows_in=rows_in, labels=labels)
         write_card(task.output, {**card, **self._declared(data)})
-        meta = {"task": "classification", "labels": labels}
-        return Dataset(path=task.output, meta=meta, summary=_summary(card))
+        return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card))
 
     def _refuse_unknown_inputs(self, data: Files) -> None:
         options = {"transfer": self.transfer, "inputs": self.inputs, "licences": self.licences}
@@ -158,53 +174,59 @@ class CurateText(Curate):
                         f"with.{option}: no input named '{name}'. {did_you_mean(name, data.names)}"
                     )
 
-    def _shelve(self, data: Files, shelf: Shelf, tally: Tally, task: Task) -> int:
-        """Read and mend all rows and put them aside; returns how many were read."""
-        redactor = Redactor(self.redact, self.region)
+    def _store(self, data: Files, stored: StoredRows, tally: Tally, task: Task) -> int:
+        """Read, clean and store all rows; returns how many were read."""
         meter = Meter(sum(path.stat().st_size for name in data.names for path in paths_of(data.folder(name))))
         for name in data.names:
-            tick = _every(0.3, partial(_tell_reading, task, meter, name))
-            reading = self._reading(name)
+            tell = progress.reading(task, meter, name)
+            reading = self._reading(name, stored.schema)
             rows = read_input(name, data.folder(name), reading, tally, meter)
-            for row in self._operators(redactor, reading).mended(rows, tally):
-                shelf.add(row)
-                tick(shelf.rows)
-        shelf.flush()
-        # What near duplicates and repeats drop is counted later, so this is all that was not put aside.
-        return shelf.size + tally.dropped.total()
+            for row in clean(rows, self._operators(reading), tally):
+                stored.add(row)
+                tell(stored.rows)
+        stored.flush()
+        # Joins drop rows later, so these are all that were not stored.
+        return stored.size + tally.dropped.total()
 
-    def _operators(self, redactor: Redactor, reading: Reading) -> Operators:
-        return Operators(
-            redactor=redactor,
+    def _operators(self, reading: Reading) -> tuple[Operator, ...]:
+        return operators_for(
+            reading.schema,
+            bad_bytes=reading.layout.encoding == "utf-8-replace",
             normalise=self.normalise,
+            redact=self.redact,
+            region=self.region,
             min_chars=self.min_chars,
             max_chars=self.max_chars,
-            count_replaced=reading.layout.encoding == "utf-8-replace",
         )
 
-    def _join_near(self, shelf: Shelf, ledger: Ledger, components: Components, task: Task) -> None:
-        near, numbers, done = Near(self.near_duplicates or 1, task.scratch), array("I"), 0
-        tick = _every(0.3, lambda done: task.progress(done, shelf.size, note="near duplicates"))
-        for batch in shelf.batches("text"):
-            asked = ledger.asked[done : done + len(batch)].nonzero()[0]
-            near.extend(batch.column(0).take(asked).to_pylist())
-            numbers.extend((asked + done).tolist())
-            tick(done := done + len(batch))
-        near.join(
-            components, numbers,
-            lambda done, total: task.progress(done, total, unit="bands", note="comparing near duplicates"),
-        )  # fmt: skip
-        near.close()
-
-    def _spare(self, ledger: Ledger, tally: Tally) -> None:
-        """Keep `transfer_rows` rows of transfer text: ids are digests, so the first ones are a sample."""
-        spare = (ledger.kept & (ledger.place == PLACES.index("transfer"))).nonzero()[0]
-        if self.transfer_rows is not None and len(spare) > self.transfer_rows:
-            tally.dropped["more than transfer_rows"] += len(spare) - self.transfer_rows
-            ledger.kept[spare[self.transfer_rows :]] = False
+    def _join(
+        self, rows: StoredRows, shares: dict[str, float], tally: Tally, rows_in: int, task: Task
+    ) -> Ledger:
+        """Drop duplicates and split the pool."""
+        classes = rows.schema.classes
+        keys = Hashes(task.scratch / "keys", width=2)
+        ledger = survey(rows, keys)
+        refuse_unlabelled(ledger.counts(POOL), tally, rows_in)
+        if classes:
+            refuse_one_class(ledger.counts(POOL))
+        components = Components(rows.size)
+        drop_equal(ledger, keys, components, tally, classes=classes)
+        if self.near_duplicates is not None:
+            join_near(
+                rows, ledger, components,
+                threshold=self.near_duplicates, scratch=task.scratch, progress=progress.near(task),
+            )  # fmt: skip
+        drop_near(ledger, components, tally)
+        ledger.target = None  # 8 bytes a row, not needed any more
+        if classes:
+            refuse_rare(ledger.counts(POOL), len(shares))
+        assign(ledger, *units_of(ledger, components), draw(rows, self.seed), shares)
+        if self.transfer_rows is not None:
+            sample_transfer(ledger, self.transfer_rows, tally)
+        return ledger
 
     def _declared(self, data: Files) -> dict[str, Any]:
-        """What the card says about the inputs: their files, and licences as declared."""
+        """The card's part about inputs: their files, and licences as declared."""
         paths = {name: (data.folder(name), paths_of(data.folder(name))) for name in data.names}
         files = {
             name: {"files": [path.relative_to(folder).as_posix() for path in found]}
@@ -213,11 +235,11 @@ class CurateText(Curate):
         licences = {name: self.licences.get(name, self.licence) or None for name in data.names}
         return {"inputs": files, "licence": self.licence, "licences": licences}
 
-    def _reading(self, name: str) -> Reading:
+    def _reading(self, name: str, schema: Schema) -> Reading:
         """The options as they hold for one input."""
         own = self.inputs.get(name, InputOptions())
         place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
-        labelled = place != PLACES.index("transfer")
+        labelled = place != TRANSFER
         layout = Layout(
             format=own.format or self.format,
             columns=self.columns if own.columns is None else own.columns,
@@ -226,9 +248,10 @@ class CurateText(Curate):
         )
         return Reading(
             layout=layout,
+            schema=schema,
             place=place,
-            text=own.text or self.text,
-            label=(own.label or self.label) if labelled else None,
+            text=own.text or self.text or schema.input,
+            label=(own.label or self.label or schema.target) if labelled else None,
             group=(own.group or self.group) if labelled else None,
             group_prefix=self.group_prefix,
             source=self.source,
@@ -243,36 +266,3 @@ class CurateText(Curate):
         if sum(shares.values()) >= 1:
             raise BadRequest("with: validation and test together leave nothing for train; lower one of them.")
         return {"train": 1 - sum(shares.values()), **shares}
-
-
-def _tell_reading(task: Task, meter: Meter, name: str, rows: int) -> None:
-    """Progress in rows, of as many as there will be if the rest is like what was read."""
-    done = meter.done
-    total = rows * meter.total / done if done and meter.total else None
-    task.progress(rows, total, note=f"reading and cleaning {name}")
-
-
-def _summary(card: Mapping[str, Any]) -> dict[str, Any]:
-    near = [count for reason, count in card["dropped"].items() if reason.startswith("near")]
-    return {
-        "rows_in": card["rows"]["in"],
-        "rows": card["rows"]["out"],
-        "near_duplicates": sum(near),
-        "redacted": card["changed"].get("personal data redacted", 0),
-        "dropped": {reason: count for reason, count in sorted(card["dropped"].items()) if count},
-        **{split: card["splits"][split]["rows"] for split in SPLITS if split in card["splits"]},
-    }
-
-
-def _every(seconds: float, act: Callable[[int], None]) -> Callable[[int], None]:
-    """`act`, but at most once in so many seconds."""
-    last = time.monotonic()
-
-    def tick(done: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= seconds:
-            last = now
-            act(done)
-
-    return tick

@@ -1,4 +1,4 @@
-"""`card.json`: what a data set is made of, in numbers; and the Parquet files beside it."""
+"""`card.json`, the numbers of a data set, and the Parquet files beside it."""
 
 import json
 from collections import Counter, defaultdict
@@ -9,50 +9,53 @@ from typing import Any
 from slmworks_text.checks import Counts, by_label
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
-from slmworks_text.rows import PLACES, Tally
-from slmworks_text.rows_on_disk import Shelf
+from slmworks_text.rows import PLACES, SPLITS, Tally
+from slmworks_text.rows_on_disk import StoredRows
+from slmworks_text.schema import Schema
 
 ROW_GROUP = 100_000
+"""Rows in a row group, all of which are in memory until it is written."""
+LONG_ROW_GROUP = 2_000
+"""The same where the target is a text too."""
 
 
 class Split:
-    """One `<split>.parquet`: id, text, label, source; and the lengths of its texts."""
+    """One `<split>.parquet`: id, input, target, source; and the lengths of its texts."""
 
-    def __init__(self, path: Path, strata: Sequence[tuple[str, str]], *, unlabelled: bool) -> None:
+    def __init__(self, path: Path, schema: Schema, sources: Any) -> None:
+        """Open the file; `sources` is an Arrow array with the source of each stratum."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self.labels = pa.array([None if unlabelled else label for label, _ in strata], pa.string())
-        self.sources = pa.array([source for _, source in strata], pa.string())
-        names = ("id", "text", "label", "source")
-        self.schema = pa.schema([(name, pa.string()) for name in names])
+        self.sources = sources
+        self.row_group = ROW_GROUP if schema.classes else LONG_ROW_GROUP
+        self.schema = pa.schema([(name, pa.string()) for name in schema.columns])
         self.writer = pq.ParquetWriter(path, self.schema, compression="zstd")
         self.waiting: list[Any] = []
         self.rows = 0
-        self.characters = Lengths()
-        self.words = Lengths()
+        self.text = TextLengths()
+        self.target = None if schema.classes else TextLengths()
 
     def extend(self, table: Any) -> None:
-        """Add rows of id, text and stratum."""
+        """Add rows of id, text, target and stratum."""
         import pyarrow as pa
 
-        texts = table.column("text").to_pylist()
-        self.characters.update(map(len, texts))
-        self.words.update(len(text.split()) for text in texts)
-        stratum = table.column("stratum")
+        self.text.update(table.column("text").to_pylist())
+        if self.target is not None:
+            self.target.update(table.column("target").drop_null().to_pylist())
         columns = [
             table.column("id"),
             table.column("text").cast(pa.string()),
-            self.labels.take(stratum),
-            self.sources.take(stratum),
+            table.column("target").cast(pa.string()),
+            self.sources.take(table.column("stratum")),
         ]
         self.waiting.append(pa.Table.from_arrays(columns, schema=self.schema))
         self.rows += len(table)
-        while self.rows >= ROW_GROUP:
-            self._write(ROW_GROUP)
+        while self.rows >= self.row_group:
+            self._write(self.row_group)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the rows that are left."""
         if self.rows:
             self._write(self.rows)
         self.writer.close()
@@ -62,31 +65,50 @@ class Split:
         import pyarrow as pa
 
         table = pa.concat_tables(self.waiting)
-        self.writer.write_table(table.slice(0, count).combine_chunks(), row_group_size=ROW_GROUP)
+        self.writer.write_table(table.slice(0, count).combine_chunks(), row_group_size=self.row_group)
         self.waiting = [table.slice(count)]
         self.rows -= count
 
 
+class TextLengths:
+    """Lengths of texts, in characters and words."""
+
+    def __init__(self) -> None:
+        self.characters = Lengths()
+        self.words = Lengths()
+
+    def update(self, texts: Sequence[str]) -> None:
+        """Count more."""
+        self.characters.update(map(len, texts))
+        self.words.update(len(text.split()) for text in texts)
+
+    def described(self) -> dict[str, Any]:
+        """Summaries, and the distribution of characters."""
+        return {
+            "characters": self.characters.summary(),
+            "lengths": self.characters.distribution("characters"),
+            "words": self.words.summary(),
+        }
+
+
 def write_splits(
-    folder: Path, shelf: Shelf, ledger: Ledger, counts: Mapping[str, Counts]
+    folder: Path, rows: StoredRows, ledger: Ledger, counts: Mapping[str, Counts]
 ) -> dict[str, Split]:
     """One file for each split that has rows; rows sorted by id."""
     import numpy as np
     import pyarrow as pa
 
-    strata = ledger.strata
+    sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
     splits = {
-        split: Split(folder / f"{split}.parquet", strata, unlabelled=split == "transfer")
-        for split in PLACES
-        if counts[split]
+        split: Split(folder / f"{split}.parquet", rows.schema, sources) for split in PLACES if counts[split]
     }
     done = 0
-    for batch in shelf.batches("id", "text", "stratum"):
+    for batch in rows.batches("id", "text", "target", "stratum"):
         here = slice(done, done := done + len(batch))
         for split, file in splits.items():
-            rows = np.flatnonzero(ledger.kept[here] & (ledger.place[here] == PLACES.index(split)))
-            if len(rows):
-                file.extend(batch.take(pa.array(rows)))
+            found = np.flatnonzero(ledger.kept[here] & (ledger.place[here] == PLACES.index(split)))
+            if len(found):
+                file.extend(batch.take(pa.array(found)))
     for file in splits.values():
         file.close()
     return splits
@@ -104,34 +126,50 @@ def describe(
     tally: Tally,
     *,
     rows_in: int,
-    labels: Sequence[str],
+    labels: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Rows in and out with the reason for each that is missing, and statistics a split."""
-    return {
-        "labels": list(labels),
+    """Rows in and out with the reason for each that is missing, and statistics a split.
+
+    `labels`: None where the target is no class.
+    """
+    card = {
         "rows": {"in": rows_in, "out": sum(sum(counts[split].values()) for split in splits)},
         "dropped": dict(tally.dropped),
         "changed": dict(tally.changed),
         "personal_data": dict(tally.personal),
         "splits": {
-            split: _split(file, counts[split], unlabelled=split == "transfer")
+            split: _split(file, counts[split], labelled=labels is not None and split != "transfer")
             for split, file in splits.items()
         },
     }
+    return card if labels is None else card | {"labels": list(labels)}
 
 
-def _split(file: Split, counts: Counts, *, unlabelled: bool) -> dict[str, Any]:
+def _split(file: Split, counts: Counts, *, labelled: bool) -> dict[str, Any]:
     by_source: dict[str, Counter[str]] = defaultdict(Counter)
-    for (label, source), count in counts.items():
-        by_source[source][label] += count
+    for stratum, count in counts.items():
+        by_source[stratum.source][stratum.label] += count
     found: dict[str, Any] = {
         "rows": sum(counts.values()),
         "sources": {source: labels.total() for source, labels in by_source.items()},
-        "characters": file.characters.summary(),
-        "lengths": file.characters.distribution("characters"),
-        "words": file.words.summary(),
+        **file.text.described(),
     }
-    if unlabelled:
+    if file.target is not None and file.target.characters.counts:
+        found["target"] = file.target.described()
+    if not labelled:
         return found
     by_label_in = {source: dict(labels) for source, labels in by_source.items()}
     return found | {"labels": dict(by_label(counts)), "labels_by_source": by_label_in}
+
+
+def summary(card: Mapping[str, Any]) -> dict[str, Any]:
+    """The card in a few numbers: rows in and out, dropped by reason, rows a split."""
+    near = [count for reason, count in card["dropped"].items() if reason.startswith("near")]
+    return {
+        "rows_in": card["rows"]["in"],
+        "rows": card["rows"]["out"],
+        "near_duplicates": sum(near),
+        "redacted": card["changed"].get("personal data redacted", 0),
+        "dropped": {reason: count for reason, count in sorted(card["dropped"].items()) if count},
+        **{split: card["splits"][split]["rows"] for split in SPLITS if split in card["splits"]},
+    }

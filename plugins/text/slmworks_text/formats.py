@@ -1,7 +1,7 @@
 """Tables in files: csv, tsv, jsonl, json, parquet, plain lines; each but parquet may be gzipped or zstd.
 
-Everything becomes numbered rows of the wanted values, read as a stream (`json` is read whole). Nothing is
-guessed from the content but the line ends.
+Rows are numbered, hold the wanted values and are read as a stream (`json` is read whole). Nothing is guessed
+from the content but the line ends.
 """
 
 import csv
@@ -27,7 +27,7 @@ ENDINGS: dict[str, Format] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How one file is to be read."""
+    """Format, columns and encoding of one file."""
 
     format: Format | None = None
     columns: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Layout:
 def read_rows(path: Path, layout: Layout, wanted: Wanted, meter: Meter, *, shown: str) -> Iterator[Values]:
     """The rows of a file, one after the other; `shown` is its name in errors.
 
-    BadRequest says file, line and way out.
+    BadRequest names file, line and way out.
     """
     format_ = layout.format or format_of(path, shown)
     if format_ == "parquet":
@@ -64,7 +64,7 @@ def read_rows(path: Path, layout: Layout, wanted: Wanted, meter: Meter, *, shown
 
 
 def format_of(path: Path, shown: str) -> Format:
-    """The format that a file's ending means; BadRequest asks for the option."""
+    """The format by a file's ending; BadRequest asks for the option."""
     bare = path.with_suffix("") if path.suffix in COMPRESSED else path
     suffix = bare.suffix.lower()
     if suffix not in ENDINGS:
@@ -135,7 +135,7 @@ def _parsed(text: str, place: str) -> Any:
 def _records(
     records: Iterator[tuple[int, Any]], layout: Layout, wanted: Wanted, shown: str
 ) -> Iterator[Values]:
-    """Objects, or lists of values in the order of `columns`: what the first is, all must be."""
+    """Objects, or lists of values in the order of `columns`; all must be like the first."""
     first = next(records, None)
     if first is None:
         return
@@ -165,7 +165,7 @@ def _objects(
     unseen, columns = set(names), dict[str, None]()
     for number, record in chain((first,), records):
         if not isinstance(record, dict):
-            raise BadRequest(f"{shown}:{number}: expected a JSON object with a text and a label.")
+            raise BadRequest(f"{shown}:{number}: expected a JSON object whose keys are the columns.")
         if unseen:
             unseen.difference_update(record)
             columns.update(dict.fromkeys(record) if len(columns) < 100 else {})

@@ -1,7 +1,7 @@
-"""What is known of every row while its text is on disk: a few numbers, in the order of ids.
+"""Per-row numbers kept in memory, ordered by id; the texts are on disk.
 
-Memory a row: 8 bytes here (16 with groups), 4 while repeats are settled, 8 of the texts that near duplicates
-are looked for among, and 20 of the pool while it is split.
+Memory a row: 8 bytes here (16 with groups), 12 while duplicates are dropped, 8 of the texts among which near
+duplicates are looked for, and 20 of the pool while it is split.
 """
 
 import hashlib
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from slmworks_text.rows import POOL
-from slmworks_text.rows_on_disk import Shelf
+from slmworks_text.rows_on_disk import StoredRows, number_of
+from slmworks_text.schema import Stratum
 from slmworks_text.text_hashes import Hashes
 
 
@@ -22,12 +23,14 @@ class Ledger:
     """Index into `PLACES` (uint8); the pool counts as `train` until it is split."""
     stratum: Any
     """Index into `strata` (uint32)."""
+    target: Any
+    """64 bits of the target's digest (uint64), 0 for none; needed until duplicates are dropped."""
     kept: Any
-    """Whether the row stays (bool)."""
-    asked: Any
-    """Whether near duplicates of its text are looked for (bool): once for each text of which a row stays."""
-    strata: Sequence[tuple[str, str]]
-    """Pairs of label and source."""
+    """False for a dropped row (bool)."""
+    searched: Any
+    """True for one row of each text among which near duplicates are looked for (bool)."""
+    strata: Sequence[Stratum]
+    """Strata by number."""
     group: Any = None
     """Number of the group (uint64), 0 for none; None where no row has one."""
 
@@ -38,26 +41,29 @@ class Ledger:
 
         return np.flatnonzero(self.kept & (self.place == POOL)).astype("uint32")
 
-    def counts(self, place: int) -> dict[tuple[str, str], int]:
-        """(label, source) -> kept rows at a place."""
+    def counts(self, place: int) -> dict[Stratum, int]:
+        """Stratum -> kept rows at a place."""
         import numpy as np
 
         here = self.stratum[self.kept & (self.place == place)]
         found = np.bincount(here, minlength=len(self.strata)).tolist()
-        return {pair: count for pair, count in zip(self.strata, found, strict=True) if count}
+        return {stratum: count for stratum, count in zip(self.strata, found, strict=True) if count}
 
 
-def survey(shelf: Shelf, keys: Hashes) -> Ledger:
-    """Walk over the rows once: their numbers, and the digest of what makes two texts equal (not case)."""
+def survey(rows: StoredRows, keys: Hashes) -> Ledger:
+    """Read the rows once: their numbers, and into `keys` 128 bits of each text's digest, without its case."""
     import numpy as np
 
-    place, stratum, group = (np.empty(shelf.size, kind) for kind in ("uint8", "uint32", "uint64"))
+    place, stratum, target, group = (
+        np.empty(rows.size, kind) for kind in ("uint8", "uint32", "uint64", "uint64")
+    )
     done = 0
-    for batch in shelf.batches("text", "stratum", "place", "group"):
+    for batch in rows.batches("text", "target", "stratum", "place", "group"):
         here = slice(done, done := done + len(batch))
         place[here], stratum[here], group[here] = (
             batch.column(name).to_numpy() for name in ("place", "stratum", "group")
         )
+        target[here] = _numbers(batch.column("target"))
         digests = b"".join(
             hashlib.blake2b(text.casefold().encode(), digest_size=16).digest()
             for text in batch.column("text").to_pylist()
@@ -66,8 +72,18 @@ def survey(shelf: Shelf, keys: Hashes) -> Ledger:
     return Ledger(
         place=place,
         stratum=stratum,
-        kept=np.ones(shelf.size, bool),
-        asked=np.ones(shelf.size, bool),
-        strata=shelf.strata.pairs,
+        target=target,
+        kept=np.ones(rows.size, bool),
+        searched=np.ones(rows.size, bool),
+        strata=rows.strata,
         group=group if group.any() else None,
     )
+
+
+def _numbers(column: Any) -> Any:
+    """A number for each text of a column (uint64), 0 for null; each different text is hashed once."""
+    import numpy as np
+
+    found = column.combine_chunks().dictionary_encode()
+    numbers = np.array([0, *map(number_of, found.dictionary.to_pylist())], "uint64")
+    return numbers[np.asarray(found.indices.fill_null(-1)) + 1]

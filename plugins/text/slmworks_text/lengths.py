@@ -1,4 +1,4 @@
-"""The distribution of lengths, counted as they come: memory grows with the different lengths only."""
+"""Distribution of lengths. Memory grows with the number of different lengths only."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import Any
 
 BARS = 16
-"""Most bars of a histogram, besides the one for what is very long."""
+"""Most bars of a histogram, besides the one for very long texts."""
 
 
 class Lengths:
@@ -40,7 +40,7 @@ class Lengths:
         }
 
     def quantile(self, percent: int) -> int:
-        """The length that so many percent of the rows don't exceed."""
+        """The length that `percent` % of the rows don't exceed."""
         total = self.counts.total()
         return self.at(min(total - 1, total * percent // 100))
 

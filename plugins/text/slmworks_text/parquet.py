@@ -12,7 +12,7 @@ BATCH = 4096
 
 
 def parquet_rows(path: Path, wanted: Wanted, meter: Meter, shown: str) -> Iterator[Values]:
-    """The rows with their number, from 1. BadRequest for a file that is none, and for columns of no text."""
+    """The rows with their number, from 1. BadRequest for a damaged file and for columns of no text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

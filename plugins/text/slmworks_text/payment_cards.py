@@ -1,4 +1,4 @@
-"""Payment cards among the digits of a text: numbers that stand beside a card are no part of it."""
+"""Payment cards among the digits of a text; numbers beside a card are no part of it."""
 
 import re
 from collections.abc import Iterator

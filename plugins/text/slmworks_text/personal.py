@@ -1,4 +1,4 @@
-"""Find personal data by validated patterns and put a tag such as `<EMAIL>` in its place.
+"""Personal data found by validated patterns, with a tag such as `<EMAIL>` in its place.
 
 Cards must satisfy Luhn, IBANs mod 97, addresses parse; telephone numbers are judged by `phonenumbers`
 (libphonenumber's tables) for one region: more regions find more and are wrong more often. Names of people
@@ -8,6 +8,7 @@ and places are not looked for.
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 from slmworks_text.payment_cards import DIGIT_GROUPS, cards
@@ -40,7 +41,7 @@ SIGNS: dict[Kind, str] = {"email": "@", "iban": "A", "card": "7", "ssn": "7", "i
 """Kind -> the sign without which a text has none of it; see `signs_of`."""
 
 Rule = Callable[[str], tuple[str, int]]
-"""Text -> text with tags, and how many were put in."""
+"""Text -> text with tags, and the number of tags."""
 
 
 class Redactor:
@@ -49,12 +50,12 @@ class Redactor:
     def __init__(self, kinds: Sequence[Kind], region: str) -> None:
         rules: dict[Kind, Rule] = {
             "email": _email, "iban": _iban, "card": _card, "ssn": _ssn, "ip": _ip,
-            "phone": lambda text: _phone(text, region),
+            "phone": partial(_phone, region=region),
         }  # fmt: skip
         self.rules = [(kind, rule, SIGNS[kind]) for kind, rule in rules.items() if kind in kinds]
 
     def redact(self, text: str) -> tuple[str, dict[str, int]]:
-        """The text with tags, and how many of each kind."""
+        """The text with tags, and the number of tags a kind."""
         counts: dict[str, int] = {}
         signs = signs_of(text)
         if signs:
@@ -67,7 +68,7 @@ class Redactor:
 
 
 def signs_of(text: str) -> str:
-    """What makes a search worth its while: an @, colons, digits, many digits. Most texts have none.
+    """Signs of personal data in a text, in one pass: an @, colons, digits, many digits. Most texts have none.
 
     A tag brings no digits closer together than they were, so looking once, before anything is replaced, is
     enough.

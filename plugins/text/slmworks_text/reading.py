@@ -9,20 +9,23 @@ from slmworks.contract.errors import BadRequest
 from slmworks_text.bins import Bins, rating_of
 from slmworks_text.formats import Layout, read_rows
 from slmworks_text.rows import Row, Tally
+from slmworks_text.schema import Schema
 from slmworks_text.streams import Meter
 from slmworks_text.values import Values
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How the files of one input are to be read."""
+    """Columns, layout and labels of the files of one input."""
 
     layout: Layout
+    schema: Schema
     place: int
     """The split that the input is for, or the pool: an index into `PLACES`."""
-    text: str = "text"
-    label: str | None = "label"
-    """None: the input is unlabelled."""
+    text: str
+    """Column of the model task's input."""
+    label: str | None
+    """Column of the target; None: the input is unlabelled."""
     group: str | None = None
     group_prefix: str | None = None
     source: str | None = None
@@ -57,12 +60,12 @@ def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tall
         for option, value in zip(options, values, strict=True):
             if type(value) is not str:
                 _refuse_nested(value, option, f"{shown}:{line}")
-        called = "" if label is None else _label(values[label], reading, f"{shown}:{line}", tally)
-        if label is not None and not called:
+        target = "" if label is None else _target(values[label], reading, f"{shown}:{line}", tally)
+        if label is not None and not target:
             continue
         yield Row(
             text=_cell(values[0]),
-            label=called,
+            target=target,
             source=name if source is None else _cell(values[source]) or name,
             origin=f"{shown}#{position}",
             place=reading.place,
@@ -81,19 +84,24 @@ def _cell(value: Any) -> str:
 
 
 def _group(value: Any, name: str, reading: Reading) -> str:
-    """The group that a cell means within its input, or nothing when it means none."""
+    """The group of a row within its input; empty for a blank cell."""
     text = _cell(value).strip()
     if reading.group_prefix:
         text = text.partition(reading.group_prefix)[0]
     return f"{name}\0{text}" if text else ""
 
 
-def _label(value: Any, reading: Reading, place: str, tally: Tally) -> str:
-    """The label that a cell means, or nothing when the row is dropped (and counted)."""
-    text = _cell(value).strip()
-    if not text:
-        tally.dropped["no label"] += 1
+def _target(value: Any, reading: Reading, place: str, tally: Tally) -> str:
+    """The target in a cell; empty when the row is dropped (and counted)."""
+    text = _cell(value)
+    if not text or text.isspace():
+        tally.dropped[f"no {reading.schema.target}"] += 1
         return ""
+    return _label(value, text.strip(), reading, place, tally) if reading.schema.classes else text
+
+
+def _label(value: Any, text: str, reading: Reading, place: str, tally: Tally) -> str:
+    """The class that a cell means; empty when the row is dropped (and counted)."""
     if reading.bins is not None:
         try:
             found = reading.bins.label(rating_of(value))

@@ -1,4 +1,4 @@
-"""What curation carries from operator to operator: rows, and a count of everything done to them."""
+"""A row on its way into the data set, and counts of all that was done to rows."""
 
 import hashlib
 from collections import Counter
@@ -8,36 +8,41 @@ SPLITS = ("train", "validation", "test", "transfer")
 """The splits of a Dataset; `transfer` is unlabelled."""
 
 PLACES = ("test", "validation", "train", "transfer")
-"""Where a row can be, by number: the first of them that has a text keeps it. `train` also means the pool."""
+"""Splits by number; a text belongs to the first of them that has it. `train` also means the pool."""
 
 POOL = PLACES.index("train")
+TRANSFER = PLACES.index("transfer")
 
 
 @dataclass(slots=True)
 class Row:
-    """One text on its way into the data set."""
+    """One text, with its target where it is labelled."""
 
     text: str
-    label: str
-    """Empty: the row is unlabelled."""
+    """The model task's input."""
+    target: str
+    """The model task's target, a label or a text; empty: the row is unlabelled."""
     source: str
-    """Where it comes from, for slices: the input's name, or a column's value."""
+    """Its source, for slices: the input's name, or a column's value."""
     origin: str
-    """`<input>/<file>` and position (`#12`): what tells two equal rows apart."""
+    """`<input>/<file>` and position (`#12`), by which two equal rows differ."""
     place: int
     """Index into `PLACES`: the split it was given for, or the pool."""
     group: str = ""
     """Rows of one group stay in one split; empty: none."""
 
     def identity(self) -> str:
-        """Digest of text, label and origin: 20 hex digits."""
-        content = f"{self.text}\0{self.label}\0{self.source}\0{self.origin}"
+        """Digest of text, target, source and origin: 20 hex digits."""
+        content = f"{self.text}\0{self.target}\0{self.source}\0{self.origin}"
         return hashlib.sha256(content.encode("utf-8")).hexdigest()[:20]
 
 
 @dataclass
 class Tally:
-    """Counts of dropped and changed rows by reason, and of replaced personal data by kind."""
+    """Counts of dropped and changed rows by reason, and of replaced personal data by kind.
+
+    Tallies of shards add up to the tally of all rows.
+    """
 
     dropped: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""Rows put aside on disk and read back in the order of their ids.
+"""Rows stored on disk and read back in the order of their ids.
 
 An external radix sort: whenever enough rows are in memory they become a *run*, an Arrow file sorted by id
 with one batch for each value of the id's first two hex digits. Reading joins the same batches of all runs.
@@ -12,65 +12,59 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.rows import Row
+from slmworks_text.schema import Schema, Stratum
 
 ROWS = 32_768
 CHARACTERS = 16_000_000
-"""A run is written when it has so many rows or characters."""
+"""A run is written when it has so many rows or characters; an eighth of that is read back at a time."""
 SLICES = 256
 """First two hex digits of an id."""
 
 
-class Names:
-    """Numbers for pairs of label and source, by first appearance."""
-
-    def __init__(self) -> None:
-        self.number: dict[tuple[str, str], int] = {}
-
-    def of(self, label: str, source: str) -> int:
-        """The pair's number."""
-        return self.number.setdefault((label, source), len(self.number))
-
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """(label, source) by number."""
-        return list(self.number)
-
-
-class Shelf:
+class StoredRows:
     """Rows on disk. Memory: one run while writing; one slice of all runs while reading."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, schema: Schema) -> None:
         self.folder = folder
-        self.strata = Names()
+        self.schema = schema
         self.size = 0
+        self.characters = 0
         self.runs: list[Path] = []
+        self._numbers: dict[Stratum, int] = {}
         self._clear()
 
+    @property
+    def strata(self) -> list[Stratum]:
+        """The strata of all rows, by number."""
+        return list(self._numbers)
+
+    @property
+    def rows(self) -> int:
+        """Rows added so far."""
+        return self.size + len(self._ids)
+
     def add(self, row: Row) -> None:
-        """Put a row aside; BadRequest for one that no file can hold."""
+        """Store a row; BadRequest for text that no file can hold."""
         try:
             id_, group = row.identity(), number_of(row.group) if row.group else 0
         except UnicodeEncodeError as error:
             raise BadRequest(
-                f"{row.origin}: its text, label, source or group holds half of a surrogate pair "
-                f"({error.object[error.start]!r}), which cannot be written; repair the row."
+                f"{row.origin}: its text, {self.schema.target}, source or group holds half of a surrogate "
+                f"pair ({error.object[error.start]!r}), which cannot be written; repair the row."
             ) from None
+        stratum = self.schema.stratum(row, id_)
         self._ids.append(id_)
         self._texts.append(row.text)
-        self._strata.append(self.strata.of(row.label, row.source))
+        self._targets.append(row.target or None)
+        self._strata.append(self._numbers.setdefault(stratum, len(self._numbers)))
         self._places.append(row.place)
         self._groups.append(group)
-        self._characters += len(row.text)
+        self._characters += len(row.text) + len(row.target)
         if len(self._ids) >= ROWS or self._characters >= CHARACTERS:
             self.flush()
 
-    @property
-    def rows(self) -> int:
-        """How many were added so far."""
-        return self.size + len(self._ids)
-
     def flush(self) -> None:
-        """Write what is in memory as a run."""
+        """Write the rows in memory as a run."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -79,11 +73,13 @@ class Shelf:
         columns = {
             "id": pa.array(self._ids, pa.string()),
             "text": pa.array(self._texts, pa.large_string()),
+            "target": pa.array(self._targets, pa.large_string()),
             "stratum": pa.array(self._strata, pa.uint32()),
             "place": pa.array(self._places, pa.uint8()),
             "group": pa.array(self._groups, pa.uint64()),
         }
         self.size += len(self._ids)
+        self.characters += self._characters
         self._clear()
         run = pa.record_batch(columns)
         run = run.take(pc.sort_indices(run.column("id")))
@@ -96,7 +92,8 @@ class Shelf:
         """Arrow tables of the named columns; together all rows in the order of their ids."""
         import pyarrow as pa
 
-        span = max(1, min(SLICES, SLICES * ROWS // (8 * max(1, self.size))))
+        share = min(ROWS / max(1, self.size), CHARACTERS / max(1, self.characters)) / 8
+        span = max(1, min(SLICES, int(SLICES * share)))
         for start in range(0, SLICES, span):
             parts = range(start, min(start + span, SLICES))
             batches = [batch for path in self.runs for batch in _batches(path, parts)]
@@ -109,6 +106,7 @@ class Shelf:
     def _clear(self) -> None:
         self._ids: list[str] = []
         self._texts: list[str] = []
+        self._targets: list[str | None] = []
         self._strata = array("I")
         self._places = array("B")
         self._groups = array("Q")
@@ -116,7 +114,7 @@ class Shelf:
 
 
 def number_of(text: str) -> int:
-    """64 bits of a digest that stand for a text."""
+    """64 bits of a text's digest, by which texts are compared."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 

@@ -15,17 +15,17 @@ from slmworks.contract.errors import BadRequest
 Encoding = Literal["utf-8", "utf-8-replace", "utf-16", "latin-1", "cp1252"]
 
 COMPRESSED = (".gz", ".zst")
-"""Endings of compressed files; what comes before them names the format."""
+"""Endings of compressed files; the ending before them names the format."""
 
 LONGEST = 1 << 28
-"""Characters in the longest line or cell: what is longer is a file without line ends, not a row."""
+"""Characters in the longest line or cell; a longer one is a file without line ends."""
 
 PIECE = 1 << 20
 
 
 @dataclass
 class Meter:
-    """How many bytes of all files were read, for progress."""
+    """Bytes read of all files, for progress."""
 
     total: int
     before: int = 0
@@ -50,7 +50,7 @@ class Meter:
 def text_of(
     path: Path, encoding: Encoding, meter: Meter, *, shown: str, newline: str = ""
 ) -> Iterator[TextIO]:
-    """The file as text; BadRequest with line and byte for what the encoding cannot read.
+    """The file as text; BadRequest with line and byte for bytes that the encoding cannot read.
 
     Errors surface while the stream is read, so the reading must happen within the context.
     """
@@ -69,7 +69,7 @@ def text_of(
 
 
 def lines(stream: TextIO, shown: str) -> Iterator[str]:
-    """The lines with their ends; BadRequest for one that cannot be a row."""
+    """The lines with their ends; BadRequest for one that is too long for a row."""
     number = 0
     while line := stream.readline(LONGEST):
         number += 1
@@ -102,7 +102,7 @@ def _codec(encoding: Encoding) -> str:
 
 
 def _bad_byte(path: Path, encoding: Encoding, shown: str) -> BadRequest:
-    """Read again up to the byte in question: a stream that failed no longer knows where it was."""
+    """The error about a byte, found by reading again: a stream that failed has lost its position."""
     decoder = codecs.getincrementaldecoder(_codec(encoding))()
     done, line = 0, 1
     with _opened(path, None) as stream:

@@ -1,4 +1,4 @@
-"""Which entries of a long list of numbers are equal, in memory that does not grow with the list."""
+"""Equal entries of a long list of numbers, found in memory that does not grow with the list."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ class Hashes:
         self.size += len(block)
 
     def groups(self) -> Iterator[list[int]]:
-        """The positions, ascending, of each entry that is there more than once."""
+        """The positions, ascending, of each entry that occurs more than once."""
         parts = 1 + self.size // PART
         for part in range(parts):
             yield from self._groups(*self._part(part, parts))

@@ -13,7 +13,7 @@ Values = tuple[int, Sequence[Any] | None]
 
 
 def positions(columns: Sequence[str], wanted: Wanted, shown: str) -> list[int]:
-    """Where the wanted columns are; BadRequest for one that is missing or there twice."""
+    """The wanted columns' positions; BadRequest for one that is missing or there twice."""
     for option, name in wanted.items():
         if columns.count(name) > 1:
             raise BadRequest(
@@ -25,7 +25,7 @@ def positions(columns: Sequence[str], wanted: Wanted, shown: str) -> list[int]:
 
 
 def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> BadRequest:
-    """What to say about a column that is not there."""
+    """The error about a missing column."""
     if any("\0" in column for column in columns):
         return BadRequest(f"{shown}: its header holds NUL bytes; it may be UTF-16: set encoding to utf-16.")
     there = ", ".join(repr(str(column))[1:-1] for column in columns)

@@ -1,6 +1,6 @@
-"""More text for a teacher to label, made from the text there is; no model, no thesaurus, no labels.
+"""Altered copies of training text, for a teacher to label; no model, no thesaurus, no labels.
 
-A copy need not be good English nor keep its label: the teacher says what it means, the student learns that.
+A copy need not be good English nor keep its label: the student learns what the teacher answers to it.
 Every copy is decided by its text, its number and the texts beside it, never by a seed or by how many
 copies are asked for, so students that want different numbers of copies share those they have in common.
 """

@@ -1,15 +1,15 @@
 """A network without layers: the mean of token embeddings, and two matrices over it.
 
-It is deliberately not a transformers model, and it never becomes one: it ships as ONNX (`bag_onnx`).
+It is deliberately not a transformers model: it ships as ONNX (`bag_onnx`).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from slmworks.model_tasks.text_classification.labels import companions
 from slmworks_torch.bag_onnx import LEFT, TINY
 from slmworks_torch.batches import Encoded, encode
 
@@ -34,7 +34,7 @@ class Shape:
 
 
 def network(shape: Shape) -> Any:
-    """A torch module `(input_ids, attention_mask) -> .logits [rows, labels]`, in training's terms.
+    """A torch module `(input_ids, attention_mask) -> .logits [rows, labels]`.
 
     Mean of the embeddings (Iyyer et al., 2015), each token weighted by a learnt number, beside the mean
     of the embeddings of neighbouring pairs in a hashed table (Joulin et al., 2017), normalised,
@@ -45,7 +45,6 @@ def network(shape: Shape) -> Any:
     class Bag(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.config = SimpleNamespace(num_labels=shape.labels)
             self.embeddings = _table(shape.vocabulary, shape.width)
             self.weights = torch.nn.Embedding(shape.vocabulary, 1)
             torch.nn.init.zeros_(self.weights.weight)
@@ -91,28 +90,20 @@ def _mean(vectors: "torch.Tensor", weights: "torch.Tensor") -> "torch.Tensor":
 
 @dataclass(frozen=True)
 class BagClassifier:
-    """A bag, the tokenizer that feeds it, its labels, and how many tokens it reads."""
+    """A bag of embeddings, its tokenizer, its labels, and the number of tokens it reads."""
 
     net: Any
     tokenizer: "Tokenizer"
     labels: list[str]
     max_length: int
+    """Tokens after which a text is cut, special tokens included."""
     pad: int
+    """Id of the token that fills a batch up."""
 
     @property
     def parameters(self) -> int:
-        """How many numbers the network holds."""
+        """Number of weights."""
         return sum(weight.numel() for weight in self.net.parameters())
-
-    @property
-    def meta(self) -> dict[str, Any]:
-        """What a Model artifact says about it."""
-        return {
-            "task": "classification",
-            "labels": self.labels,
-            "max_length": self.max_length,
-            "parameters": self.parameters,
-        }
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Texts as token ids, cut to `max_length`."""
@@ -126,6 +117,5 @@ class BagClassifier:
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
         self.tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-        about = {"labels": self.labels, "max_length": self.max_length}
-        text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-        (folder / "labels.json").write_text(text, encoding="utf-8")
+        for name, text in companions(self.labels, self.max_length).items():
+            (folder / name).write_text(text, encoding="utf-8")

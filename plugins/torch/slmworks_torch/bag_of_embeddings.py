@@ -1,4 +1,4 @@
-"""Distillation into a bag of embeddings: a hundredth of the bytes, for what words alone can decide."""
+"""Distillation into a bag of embeddings: a hundredth of a transformer's bytes, and hardly any word order."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,24 +10,24 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
-from slmworks_torch.from_logits import Imitation
+from slmworks_torch.from_logits import LogitOptions
 
 if TYPE_CHECKING:
     from slmworks_torch.bag import BagClassifier
-    from slmworks_torch.hf_folder import Classifier
+    from slmworks_torch.hf_folder import TextNetwork
 
 
-class BagOfEmbeddings(Imitation, Distill):
-    """Teach a mean of token embeddings with one hidden layer what the teacher says (Iyyer et al., 2015).
+class BagOfEmbeddings(LogitOptions, Distill):
+    """Distil logits into a mean of token embeddings with one hidden layer (Iyyer et al., 2015).
 
-    It reads word order only as far as pairs of neighbours go; altered text (`augment`) is what it lives on.
+    It reads word order only as far as pairs of neighbours go, and needs much altered text (`augment`).
     """
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",)}
     produces: ClassVar[str] = "onnx"
-    tasks: ClassVar[tuple[str, ...]] = ("classification",)
-    makes_task: ClassVar[str] = "classification"
+    model_tasks: ClassVar[tuple[str, ...]] = ("text-classification",)
+    makes_model_task: ClassVar[str] = "text-classification"
 
     epochs: PositiveInt = 8
     """How often every row is seen; the last epoch that is not clearly worse on `validation` is kept."""
@@ -49,32 +49,33 @@ class BagOfEmbeddings(Imitation, Distill):
     """Share of activations that is dropped while training (Srivastava et al., 2014)."""
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
-        """Ask the teacher once, train the bag, choose the epoch on `validation`, write ONNX."""
-        from slmworks_torch import from_logits, training
+        """Compute the teacher's logits, train the bag, choose the epoch on `validation`, write ONNX."""
+        from slmworks.model_tasks.text_classification.labels import labels_of
+        from slmworks_torch import classification, from_logits, training
 
         if student:
             raise BadRequest("student: bag-of-embeddings makes its own; leave it out, or use logit-kd.")
-        make = partial(self._pupil, data.labels)
-        material, pupil = from_logits.gather(teacher, None, data, self, task, make)
-        outcome = training.train(pupil.net, material.lesson(pupil, self), self, task)
-        pupil.save(task.output)
+        make = partial(self._student, labels_of(data))
+        gathered, made = from_logits.gather(teacher, None, data, self, task, make)
+        trained = training.train(made.net, gathered.objective(made, self), self, task)
+        made.save(task.output)
         return Model(
             path=task.output,
             format="onnx",
-            meta=pupil.meta,
+            meta=classification.meta(made.labels, made),
             summary={
-                **material.numbers(outcome),
-                "parameters": pupil.parameters,
-                "vocabulary": pupil.tokenizer.get_vocab_size(),
+                **gathered.summary(trained),
+                "parameters": made.parameters,
+                "vocabulary": made.tokenizer.get_vocab_size(),
             },
         )
 
-    def _pupil(self, labels: list[str], master: "Classifier", texts: Sequence[str]) -> "BagClassifier":
+    def _student(self, labels: list[str], teacher: "TextNetwork", texts: Sequence[str]) -> "BagClassifier":
         """A new bag; the teacher's tokenizer, cut to the training text where asked for."""
         from slmworks_torch import vocabulary
         from slmworks_torch.bag import BagClassifier, Shape, network
 
-        tokenizer = master.tokenizer
+        tokenizer = teacher.tokenizer
         if self.vocabulary == "cut":
             tokenizer = vocabulary.cut(
                 tokenizer, texts, min_count=self.min_count, characters=self.characters
@@ -84,6 +85,6 @@ class BagOfEmbeddings(Imitation, Distill):
             net=network(Shape(size, self.pairs, self.width, self.hidden, len(labels))),
             tokenizer=tokenizer,
             labels=labels,
-            max_length=self.max_length or master.max_length,
+            max_length=self.max_length or teacher.max_length,
             pad=tokenizer.token_to_id("[PAD]") or 0,
         )

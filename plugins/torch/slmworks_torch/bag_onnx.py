@@ -64,7 +64,7 @@ def write(net: Any, path: Path) -> None:
             helper.make_tensor_value_info(name, TensorProto.INT64, axes)
             for name in ("input_ids", "attention_mask")
         ],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", net.config.num_labels])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", net.head.out_features])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)

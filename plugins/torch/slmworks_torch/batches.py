@@ -16,7 +16,7 @@ POOL = 32
 
 @dataclass(frozen=True)
 class Encoded:
-    """Texts as token ids, one list a text, with the id that fills a batch up."""
+    """Texts as token ids, one list a text, and the id that fills a batch up."""
 
     ids: list[list[int]]
     pad: int
@@ -42,12 +42,6 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str], *, max_length: int, pad
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
     return Encoded([row.ids for row in tokenizer.encode_batch(list(texts))], pad)
-
-
-def sorted_batches(encoded: Encoded, size: int) -> list[list[int]]:
-    """Row numbers in batches, longest first (what doesn't fit into memory fails at once)."""
-    order = sorted(range(len(encoded)), key=lambda row: -len(encoded.ids[row]))
-    return _chunks(order, size)
 
 
 def shuffled_batches(encoded: Encoded, size: int, chance: random.Random) -> list[list[int]]:

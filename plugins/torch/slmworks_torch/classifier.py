@@ -8,43 +8,46 @@ from pydantic import Field
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Task
 from slmworks.finetune import Finetune
-from slmworks_torch.training_options import SHORTEST, Course
+from slmworks_torch.training_options import SHORTEST, TrainingOptions
 
 
-class FinetuneClassifier(Course, Finetune):
+class FinetuneClassifier(TrainingOptions, Finetune):
     """Train an encoder and a new head on labelled text (Devlin et al., 2019)."""
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("hf",)}
     produces: ClassVar[str] = "hf"
-    makes_task: ClassVar[str] = "classification"
+    makes_model_task: ClassVar[str] = "text-classification"
 
     max_length: Annotated[int, Field(ge=SHORTEST)] = 64
     """Tokens of a text that are read, special tokens included; the rest is cut off."""
 
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
         """Train on `train`, choose the epoch on `validation`."""
-        from slmworks_torch import hf_folder, rows, training
+        from slmworks.model_tasks.text_classification.labels import labels_of
+        from slmworks_torch import classification, rows, training
+        from slmworks_torch.classification import logits, score
         from slmworks_torch.losses import cross_entropy
-        from slmworks_torch.scoring import logits_of, quality
+        from slmworks_torch.scoring import outputs_of
 
         train, validation = rows.training_rows(data), rows.labelled(data, "validation")
         training.prepare(task)
-        known = hf_folder.labels_of(model, port="model")
-        pupil = hf_folder.load_classifier(model, data.labels, port="model", max_length=self.max_length)
-        if known and known != data.labels:
+        labels, known = labels_of(data), classification.known_labels(model, port="model")
+        made = classification.load_classifier(model, labels, port="model", max_length=self.max_length)
+        if known and known != labels:
             task.say(f"the model knows other labels ({', '.join(known)}): it gets a new head")
-        checks = pupil.encode(validation.texts)
-        lesson = training.Lesson(
-            rows=pupil.encode(train.texts),
+        held_out = made.encode(validation.texts)
+        objective = training.Objective(
+            rows=made.encode(train.texts),
+            forward=logits,
             loss=cross_entropy(train.classes),
-            check=lambda: quality(logits_of(pupil.net, checks), validation.classes),
+            check=lambda: score(outputs_of(made.net, logits, held_out), validation.classes),
         )
-        outcome = training.train(pupil.net, lesson, self, task)
-        pupil.save(task.output)
+        trained = training.train(made.net, objective, self, task)
+        made.save(task.output)
         return Model(
             path=task.output,
             format="hf",
-            meta=pupil.meta,
-            summary={**outcome.numbers, "parameters": pupil.parameters},
+            meta=classification.meta(labels, made),
+            summary={**trained.summary, "parameters": made.parameters},
         )

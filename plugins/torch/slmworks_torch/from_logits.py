@@ -1,28 +1,26 @@
-"""What all students of a teacher's logits have in common: their options, their text, what they imitate."""
+"""Shared by plugins that distil from logits: their options, their training text, the teacher's logits."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Task
 from slmworks_torch.augment import Augmentation
-from slmworks_torch.training_options import SHORTEST, Course
+from slmworks_torch.training_options import SHORTEST, TrainingOptions
 from slmworks_torch.vocabulary import Characters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
-
     import torch
     from slmworks_torch.batches import Encoded
-    from slmworks_torch.hf_folder import Classifier
+    from slmworks_torch.hf_folder import TextNetwork
     from slmworks_torch.rows import Rows
-    from slmworks_torch.training import Lesson, Outcome
+    from slmworks_torch.training import Objective, Training
 
 
-class Imitation(Augmentation, Course):
+class LogitOptions(Augmentation, TrainingOptions):
     """Options of a student that is trained to give its teacher's logits."""
 
     temperature: PositiveFloat = 2.0
@@ -44,26 +42,26 @@ class Imitation(Augmentation, Course):
     """Tokens of a text that the student reads; as many as the teacher when left out."""
 
 
-P = TypeVar("P", bound="Pupil")
-
-
-class Pupil(Protocol):
-    """Who learns: a network with one logit a label, and how it reads."""
+class Student(Protocol):
+    """A network with one logit a label, and its tokenizer."""
 
     @property
-    def net(self) -> "Any":
-        """The network, in training's terms."""
+    def net(self) -> Any:
+        """The network; its output object has `logits`."""
 
-    def encode(self, texts: "Sequence[str]") -> "Encoded":
+    def encode(self, texts: Sequence[str]) -> "Encoded":
         """Texts as the network's token ids."""
 
 
+S = TypeVar("S", bound=Student)
+
+
 @dataclass(frozen=True)
-class Material:
-    """What there is to learn: text, and what the teacher thinks of it."""
+class LogitData:
+    """Training rows with their teacher's logits, and validation rows."""
 
     texts: list[str]
-    """Of `train` and `transfer`, as people wrote it."""
+    """Of `train` and `transfer`, unaltered."""
     rows: "Rows"
     """Those, labelled ones first, then the altered copies."""
     logits: "torch.Tensor"
@@ -72,13 +70,14 @@ class Material:
     best: float
     """The teacher's accuracy on `validation`."""
 
-    def lesson(self, pupil: Pupil, options: Imitation) -> "Lesson":
-        """Learn all rows from the teacher's logits, and be measured on `validation`."""
+    def objective(self, student: Student, options: LogitOptions) -> "Objective":
+        """Train on all rows with the teacher's logits, score on `validation`."""
+        from slmworks_torch.classification import logits, score
         from slmworks_torch.losses import distillation
-        from slmworks_torch.scoring import logits_of, quality
-        from slmworks_torch.training import Lesson
+        from slmworks_torch.scoring import outputs_of
+        from slmworks_torch.training import Objective
 
-        checks = pupil.encode(self.validation.texts)
+        held_out = student.encode(self.validation.texts)
         loss = distillation(
             self.logits,
             self.rows.classes,
@@ -86,18 +85,19 @@ class Material:
             alpha=options.alpha,
             mse=options.mse_weight,
         )
-        return Lesson(
-            rows=pupil.encode(self.rows.texts),
+        return Objective(
+            rows=student.encode(self.rows.texts),
+            forward=logits,
             loss=loss,
-            check=lambda: quality(logits_of(pupil.net, checks), self.validation.classes),
+            check=lambda: score(outputs_of(student.net, logits, held_out), self.validation.classes),
         )
 
-    def numbers(self, outcome: "Outcome") -> dict[str, float]:
-        """What a training came to beside the teacher, for a summary."""
+    def summary(self, training: "Training") -> dict[str, float]:
+        """Numbers of a finished training, beside the teacher's."""
         return {
-            **outcome.numbers,
+            **training.summary,
             "teacher_accuracy": round(self.best, 4),
-            "kept": round(outcome.quality.accuracy / self.best, 4) if self.best else 0.0,
+            "kept": round(training.score.value / self.best, 4) if self.best else 0.0,
             "transfer_rows": len(self.texts) - len(self.rows.classes),
             "altered_rows": len(self.rows) - len(self.texts),
         }
@@ -107,36 +107,39 @@ def gather(
     teacher: Model,
     student: Model | None,
     data: Dataset,
-    options: Imitation,
+    options: LogitOptions,
     task: Task,
-    make: "Callable[[Classifier, Sequence[str]], P]",
-) -> "tuple[Material, P]":
-    """Read and alter the text, make the student, then ask the teacher, or find what it said before.
+    make: "Callable[[TextNetwork, Sequence[str]], S]",
+) -> tuple[LogitData, S]:
+    """Read and alter the text, make the student, then compute the teacher's logits or take shared ones.
 
-    `make(master, texts)` gives the student; what it refuses is refused before the teacher is asked, which
-    can take hours. BadRequest where teacher, student and data don't have the same labels.
+    `make(network, texts)` gives the student from the teacher's network; what it refuses is refused before the
+    teacher runs, which can take hours. BadRequest where teacher, student and data don't have the same labels.
     """
     import torch
-    from slmworks_torch import hf_folder, rows, training
+    from slmworks.model_tasks.text_classification.labels import labels_of
+    from slmworks_torch import classification, rows, training
     from slmworks_torch.augment import copies
-    from slmworks_torch.scoring import quality
-    from slmworks_torch.teacher import ask, ask_more, refuse_strangers
 
-    refuse_strangers(teacher, student, data)
+    classification.require_same_labels(teacher, student, data)
     train, validation = rows.training_rows(data), rows.labelled(data, "validation")
     learnt = train + rows.transfer_rows(data, options.transfer_rows)
     altered = copies(train, options)
     training.prepare(task)
-    master = hf_folder.load_classifier(teacher, data.labels, port="teacher")
+    network = classification.load_classifier(teacher, labels_of(data), port="teacher")
     texts = learnt.texts
-    pupil = make(master, texts)
-    logits = ask(teacher, master, data, learnt + validation, task)
-    more = ask_more(teacher, master, data, altered, task)
-    material = Material(
+    made = make(network, texts)
+    logits = classification.teacher_logits(teacher, network, data, learnt + validation, task)
+    # copy by copy: a student with four of them computes one more than a student with three
+    more = [
+        classification.teacher_logits(teacher, network, data, one, task, copy=number)
+        for number, one in enumerate(altered, start=1)
+    ]
+    gathered = LogitData(
         texts=texts,
         rows=sum(altered, learnt),
         logits=torch.cat([logits[: len(texts)], *more]),
         validation=validation,
-        best=quality(logits[len(texts) :], validation.classes).accuracy,
+        best=classification.score(logits[len(texts) :], validation.classes).value,
     )
-    return material, pupil
+    return gathered, made

@@ -10,20 +10,20 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
-from slmworks_torch.from_logits import Imitation
+from slmworks_torch.from_logits import LogitOptions
 
 if TYPE_CHECKING:
-    from slmworks_torch.hf_folder import Classifier
+    from slmworks_torch.hf_folder import TextNetwork
 
 
-class LogitKD(Imitation, Distill):
+class LogitKD(LogitOptions, Distill):
     """Match the teacher's softened predictions, on unlabelled text too (Hinton et al., 2015)."""
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",), "student": ("hf",)}
     produces: ClassVar[str] = "hf"
-    tasks: ClassVar[tuple[str, ...]] = ("classification",)
-    makes_task: ClassVar[str] = "classification"
+    model_tasks: ClassVar[tuple[str, ...]] = ("text-classification",)
+    makes_model_task: ClassVar[str] = "text-classification"
 
     learning_rate: PositiveFloat = 2e-4
     """Highest step size of AdamW; a small student takes larger steps than its teacher."""
@@ -40,37 +40,38 @@ class LogitKD(Imitation, Distill):
         return layers
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
-        """Ask the teacher once, make or take the student, train it, choose the epoch on `validation`."""
-        from slmworks_torch import from_logits, training
+        """Make or take the student, compute the teacher's logits, train, choose the epoch on `validation`."""
+        from slmworks.model_tasks.text_classification.labels import labels_of
+        from slmworks_torch import classification, from_logits, training
 
         if student and self.layers:
             raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
-        make = partial(self._pupil, student)
-        material, pupil = from_logits.gather(teacher, student, data, self, task, make)
-        outcome = training.train(pupil.net, material.lesson(pupil, self), self, task)
-        pupil.save(task.output)
+        make = partial(self._student, student)
+        gathered, made = from_logits.gather(teacher, student, data, self, task, make)
+        trained = training.train(made.net, gathered.objective(made, self), self, task)
+        made.save(task.output)
         return Model(
             path=task.output,
             format="hf",
-            meta=pupil.meta,
+            meta=classification.meta(labels_of(data), made),
             summary={
-                **material.numbers(outcome),
-                "parameters": pupil.parameters,
-                "vocabulary": int(pupil.net.config.vocab_size),
-                "layers": int(pupil.net.config.num_hidden_layers),
+                **gathered.summary(trained),
+                "parameters": made.parameters,
+                "vocabulary": int(made.net.config.vocab_size),
+                "layers": int(made.net.config.num_hidden_layers),
             },
         )
 
-    def _pupil(self, student: Model | None, master: "Classifier", texts: Sequence[str]) -> "Classifier":
-        """The model that will learn; its vocabulary is cut to `texts` where asked for."""
-        from slmworks_torch import hf_folder, students, vocabulary
+    def _student(self, student: Model | None, teacher: "TextNetwork", texts: Sequence[str]) -> "TextNetwork":
+        """The network to train; its vocabulary is cut to `texts` where asked for."""
+        from slmworks_torch import classification, students, vocabulary
 
         if student:
-            labels = list(master.net.config.label2id)
-            length = self.max_length or master.max_length
-            pupil = hf_folder.load_classifier(student, labels, port="student", max_length=length)
+            labels = list(teacher.net.config.label2id)
+            length = self.max_length or teacher.max_length
+            made = classification.load_classifier(student, labels, port="student", max_length=length)
         else:
-            pupil = students.from_layers(master, self.layers, max_length=self.max_length)
+            made = students.from_layers(teacher, self.layers, max_length=self.max_length)
         if self.vocabulary == "keep":
-            return pupil
-        return vocabulary.shrink(pupil, texts, min_count=self.min_count, characters=self.characters)
+            return made
+        return vocabulary.shrink(made, texts, min_count=self.min_count, characters=self.characters)

@@ -1,4 +1,4 @@
-"""What training makes small: functions of a batch's logits and the numbers of its rows."""
+"""Loss functions over the outputs of one batch and the numbers of its rows."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -7,11 +7,11 @@ if TYPE_CHECKING:
     import torch
 
     Loss = Callable[[torch.Tensor, list[int]], torch.Tensor]
-    """Takes logits [batch, labels] and the numbers of their rows; gives one number to make small."""
+    """Takes a network's outputs [batch, width] and the numbers of their rows; returns what is minimised."""
 
 
 def cross_entropy(classes: Sequence[int]) -> "Loss":
-    """Mean cross-entropy with the right class of each row."""
+    """Mean cross-entropy of logits [batch, labels] with the right class of each row."""
     import torch
 
     wanted = torch.tensor(classes)
@@ -25,7 +25,7 @@ def cross_entropy(classes: Sequence[int]) -> "Loss":
 def distillation(
     teacher: "torch.Tensor", classes: Sequence[int], *, temperature: float, alpha: float, mse: float
 ) -> "Loss":
-    """How far a student is from its teacher, and from the labels where there are any.
+    """Distance of a student's logits from its teacher's, and from the labels where there are any.
 
     `teacher` holds logits [rows, labels]; the first `len(classes)` rows are labelled. Per row:
     T² · KL(teacher ‖ student), both softened by T (Hinton et al., 2015), plus `mse` times the squared

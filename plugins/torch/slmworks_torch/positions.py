@@ -1,10 +1,10 @@
-"""How many tokens a network can tell apart by place, and where it keeps one learnt row for each."""
+"""Positions of a network: their number, and the table that holds one learnt row for each."""
 
 from typing import Any
 
 
 def count(net: Any) -> int:
-    """Tokens that the network has positions for; 0 where there is no limit."""
+    """Number of tokens that the network has positions for; 0 where there is no limit."""
     rows = int(getattr(net.config, "max_position_embeddings", 0) or 0)
     return rows - first(net, place) if rows and (place := table(net)) else rows
 

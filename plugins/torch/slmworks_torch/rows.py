@@ -1,4 +1,4 @@
-"""Rows of a Dataset as training needs them, refused in one line when they can't be learnt from."""
+"""Training rows of a Dataset, refused in one line when they can't be learnt from."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.model_tasks.text_classification.labels import labels_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def labelled(data: Dataset, split: str) -> Rows:
     ids, texts, labels = data.columns(split, "id", "text", "label")
     if not texts:
         raise BadRequest(f"data: the split '{split}' is empty; give the curate step more rows.")
-    place = {label: number for number, label in enumerate(data.labels)}
+    place = {label: number for number, label in enumerate(labels_of(data))}
     for identity, label in zip(ids, labels, strict=True):
         if label is None:
             raise BadRequest(
@@ -48,7 +49,7 @@ def training_rows(data: Dataset) -> Rows:
     """The rows of `train`; BadRequest unless there are two labels to tell apart."""
     rows = labelled(data, "train")
     if len(set(rows.classes)) < 2:
-        only = data.labels[rows.classes[0]]
+        only = labels_of(data)[rows.classes[0]]
         raise BadRequest(
             f"data: every row of the split 'train' has the label '{only}', so there is nothing to tell "
             "apart; a classifier needs at least two labels."

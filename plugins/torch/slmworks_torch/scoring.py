@@ -1,56 +1,67 @@
-"""Logits for many rows, and how good they are."""
+"""Outputs of a network for many rows, and the score by which training compares its epochs."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from slmworks_torch.batches import Encoded, sorted_batches
+from slmworks.contract.runtime import length_batches
+from slmworks_torch.batches import Encoded
 
 if TYPE_CHECKING:
     import torch
+    from slmworks_torch.networks import Forward
 
 
 @dataclass(frozen=True)
-class Quality:
-    """Share of right answers and the mean F1 of the classes, both 0…1, and how many rows they rest on."""
+class Score:
+    """A network's score on validation; higher is better."""
 
-    accuracy: float
-    macro_f1: float
-    rows: int
+    name: str
+    """`accuracy`: the curve is called `validation_accuracy`."""
+    value: float
+    standard_error: float
+    """Of `value`, over the rows it rests on."""
+    further: Mapping[str, float] = field(default_factory=dict)
+    """Other numbers of the same rows, for curves and summaries; they choose no epoch."""
 
-    def clearly_worse(self, best: "Quality") -> bool:
-        """Whether the accuracy is more than a standard error of `best` below it."""
-        error = math.sqrt(best.accuracy * (1 - best.accuracy) / best.rows)
-        return self.accuracy < best.accuracy - error
+    @property
+    def numbers(self) -> dict[str, float]:
+        """All numbers by name, the deciding one first."""
+        return {self.name: self.value, **self.further}
+
+    def clearly_worse(self, best: "Score") -> bool:
+        """True if it is more than a standard error of `best` below it."""
+        return self.value < best.value - best.standard_error
 
 
-def logits_of(
-    model: Any, encoded: Encoded, *, size: int = 64, tell: Callable[[int], None] | None = None
+def share_error(share: float, rows: int) -> float:
+    """The standard error of a share of `rows` rows."""
+    return math.sqrt(share * (1 - share) / rows)
+
+
+def outputs_of(
+    net: Any,
+    forward: "Forward",
+    encoded: Encoded,
+    *,
+    size: int = 64,
+    tell: Callable[[int], None] = lambda _done: None,
 ) -> "torch.Tensor":
-    """The model's logits, float32 [rows, labels], in the order of the rows; `tell(done)` after each batch."""
+    """Run a network on all rows; returns float32 [rows, width] in their order; `tell(done)` after each batch.
+
+    The longest rows come first, so that a batch that doesn't fit into memory fails at once.
+    """
     import torch
 
-    model.eval()
-    found = torch.zeros(len(encoded), model.config.num_labels)
-    done = 0
+    net.eval()
+    found, done = torch.zeros(len(encoded), 0), 0
     with torch.inference_mode():
-        for batch in sorted_batches(encoded, size):
-            found[batch] = model(**encoded.batch(batch, model.device)).logits.float().cpu()
+        for batch in length_batches(list(map(len, encoded.ids)), size, longest_first=True):
+            made = forward(net, encoded.batch(batch, net.device)).float().cpu()
+            if not done:
+                found = torch.zeros(len(encoded), made.shape[1])
+            found[batch] = made
             done += len(batch)
-            if tell:
-                tell(done)
+            tell(done)
     return found
-
-
-def quality(logits: "torch.Tensor", classes: Sequence[int]) -> Quality:
-    """Accuracy and macro-F1 of logits [rows, labels]; classes nobody has or predicts don't count."""
-    import torch
-
-    count = logits.shape[1]
-    wanted, given = torch.tensor(classes), logits.argmax(dim=1)
-    table = torch.bincount(wanted * count + given, minlength=count * count).reshape(count, count).double()
-    right, either = table.diagonal(), table.sum(dim=0) + table.sum(dim=1)
-    present = either > 0
-    f1 = 2 * right[present] / either[present]
-    return Quality(float(right.sum() / table.sum()), float(f1.mean()), len(classes))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
-    from slmworks_torch.hf_folder import Classifier
+    from slmworks_torch.hf_folder import TextNetwork
 
 
 def every_other(count: int) -> tuple[int, ...]:
@@ -17,18 +17,17 @@ def every_other(count: int) -> tuple[int, ...]:
 
 
 def from_layers(
-    teacher: "Classifier", layers: Sequence[int] | None, *, max_length: int | None = None
-) -> "Classifier":
-    """A new classifier with the named layers of the teacher, its embeddings and its head; weights are copies.
+    teacher: "TextNetwork", layers: Sequence[int] | None, *, max_length: int | None = None
+) -> "TextNetwork":
+    """A new network with the named layers of the teacher, its embeddings and its head; weights are copies.
 
     Positions beyond `max_length` (the teacher's where left out), which no text reaches, are left behind.
     BadRequest where the teacher has no such layers or shares one between all depths, or where
     `max_length` is more than it has positions.
     """
-    from transformers import AutoModelForSequenceClassification
-
     from slmworks_torch import positions
     from slmworks_torch.hf_folder import refuse_length
+    from slmworks_torch.networks import new_network
 
     net = teacher.net
     depth = int(net.config.num_hidden_layers)
@@ -46,7 +45,7 @@ def from_layers(
     if table := positions.table(net):
         config.max_position_embeddings = reached = length + positions.first(net, table)
         weights[table] = weights[table][:reached]
-    student = AutoModelForSequenceClassification.from_config(config)
+    student = new_network(config, teacher.head)
     student.load_state_dict(weights)
     return replace(teacher, net=student.eval(), max_length=length)
 

@@ -1,8 +1,8 @@
 """The one training loop: AdamW, warmup and decay, validation after each epoch.
 
-What is kept is the last epoch that validation doesn't show to be worse than the best one, by more than a
-standard error (Breiman et al., 1984). The learning rate has fallen to 0 by the end, so the last epoch is the
-better bet unless there is evidence against it: on some hundred rows the best score is mostly luck.
+The last epoch is kept whose score on validation isn't more than a standard error below the best one's
+(Breiman et al., 1984). The learning rate has fallen to 0 by the end, so the last epoch is the better bet
+unless there is evidence against it: on some hundred rows the best score is mostly luck.
 """
 
 import logging
@@ -16,50 +16,50 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks_torch.batches import Encoded, shuffled_batches
-from slmworks_torch.scoring import Quality
-from slmworks_torch.training_options import Course
+from slmworks_torch.scoring import Score
+from slmworks_torch.training_options import TrainingOptions
 
 if TYPE_CHECKING:
     import torch
     from slmworks_torch.losses import Loss
+    from slmworks_torch.networks import Forward
 
 TELL = 0.3
-"""Seconds between two signs of life."""
+"""Seconds between two progress events."""
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What is learnt: token ids, what to make small, and how to measure the model on validation."""
+class Objective:
+    """Training rows, the loss over a network's outputs for them, and the score on validation."""
 
     rows: Encoded
+    forward: "Forward"
+    """Gives the outputs that `loss` takes."""
     loss: "Loss"
-    check: Callable[[], Quality]
+    check: Callable[[], Score]
+    """Scores the network as it is after an epoch."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a training came to: the epoch that was kept, its quality on validation, training rows a second."""
+class Training:
+    """A finished training: the epoch that was kept, its score on validation, training rows a second."""
 
     epoch: int
-    quality: Quality
+    score: Score
     rows_per_s: float
 
     @property
-    def numbers(self) -> dict[str, float]:
-        """The outcome for a summary."""
-        return {
-            "accuracy": round(self.quality.accuracy, 4),
-            "macro_f1": round(self.quality.macro_f1, 4),
-            "epoch": self.epoch,
-            "rows_per_s": self.rows_per_s,
-        }
+    def summary(self) -> dict[str, float]:
+        """The numbers of the score by name, `epoch` and `rows_per_s`."""
+        numbers = {name: round(value, 4) for name, value in self.score.numbers.items()}
+        return {**numbers, "epoch": self.epoch, "rows_per_s": self.rows_per_s}
 
 
 def prepare(task: Task) -> None:
     """Give torch the task's threads and seed, and keep transformers quiet."""
     import torch
 
-    # transformers imports torchao where it is installed, which reports kernels that nobody asked for
+    # transformers imports torchao where it is installed, which warns of kernels that nobody uses
     for name in ("torchao", "torch.utils._pytree"):
         logging.getLogger(name).setLevel(logging.ERROR)
     from transformers.utils import logging as chatter
@@ -80,45 +80,43 @@ def device() -> "torch.device":
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def train(net: Any, lesson: Lesson, course: Course, task: Task) -> Outcome:
+def train(net: Any, objective: Objective, options: TrainingOptions, task: Task) -> Training:
     """Train in place and leave the network as it was after the epoch that is kept, in evaluation mode.
 
     TaskFailed when the loss is no longer a number.
     """
     net.to(device())
-    _set_dropout(net, course.dropout)
-    if course.freeze_embeddings:
+    _set_dropout(net, options.dropout)
+    if options.freeze_embeddings:
         _freeze(net)
-    loop = _Loop(net, lesson, course, task)
-    best = chosen = Quality(0.0, 0.0, 1)
+    loop = _Loop(net, objective, options, task)
+    scores: list[Score] = []
     at, kept = 0, {}
-    for epoch in range(1, course.epochs + 1):
+    for epoch in range(1, options.epochs + 1):
         loop.epoch(epoch)
-        found = lesson.check()
-        task.log(loop.step, validation_accuracy=found.accuracy, validation_macro_f1=found.macro_f1)
-        if not found.clearly_worse(best):
-            at, chosen = epoch, found
-            kept = {name: weight.detach().clone() for name, weight in _trained(net)}
-        best = max(best, found, key=lambda quality: quality.accuracy)
+        scores.append(objective.check())
+        task.log(loop.step, **{f"validation_{name}": value for name, value in scores[-1].numbers.items()})
+        if not scores[-1].clearly_worse(max(scores, key=lambda score: score.value)):
+            at, kept = epoch, {name: weight.detach().clone() for name, weight in _trained(net)}
     net.load_state_dict(kept, strict=False)
     net.eval()
-    return Outcome(at, chosen, round(loop.done / loop.seconds, 1))
+    return Training(at, scores[at - 1], round(loop.done / loop.seconds, 1))
 
 
 class _Loop:
     """Optimizer, schedule and counters of one training."""
 
-    def __init__(self, net: Any, lesson: Lesson, course: Course, task: Task) -> None:
+    def __init__(self, net: Any, objective: Objective, options: TrainingOptions, task: Task) -> None:
         import torch
 
-        self.net, self.rows, self.loss, self.course, self.task = net, lesson.rows, lesson.loss, course, task
+        self.net, self.objective, self.options, self.task = net, objective, options, task
         self.chance = random.Random(task.seed)
         self.optimizer = torch.optim.AdamW(
-            _groups(net, course.weight_decay), lr=course.learning_rate, fused=True
+            _groups(net, options.weight_decay), lr=options.learning_rate, fused=True
         )
-        steps = course.epochs * -(-len(self.rows) // course.batch_size)
+        steps = options.epochs * -(-len(objective.rows) // options.batch_size)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: _share_of_rate(step, steps, course.warmup)
+            self.optimizer, lambda step: _share_of_rate(step, steps, options.warmup)
         )
         self.every = max(1, steps // 100)
         self.step = self.done = 0
@@ -126,11 +124,11 @@ class _Loop:
         self.recent: list[float] = []
 
     def epoch(self, number: int) -> None:
-        """See every row once."""
+        """Train on every row once."""
         self.net.train()
-        total = self.course.epochs * len(self.rows)
-        note = f"epoch {number}/{self.course.epochs}"
-        for batch in shuffled_batches(self.rows, self.course.batch_size, self.chance):
+        total = self.options.epochs * len(self.objective.rows)
+        note = f"epoch {number}/{self.options.epochs}"
+        for batch in shuffled_batches(self.objective.rows, self.options.batch_size, self.chance):
             started = time.monotonic()
             self._learn(batch)
             now = time.monotonic()
@@ -143,8 +141,8 @@ class _Loop:
     def _learn(self, batch: list[int]) -> None:
         import torch
 
-        logits = self.net(**self.rows.batch(batch, self.net.device)).logits
-        loss = self.loss(logits, batch)
+        given = self.objective.rows.batch(batch, self.net.device)
+        loss = self.objective.loss(self.objective.forward(self.net, given), batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimizer.step()
@@ -157,7 +155,7 @@ class _Loop:
         if not math.isfinite(loss):
             raise TaskFailed(
                 f"the loss is {loss} at step {self.step}: the training diverged; lower learning_rate "
-                f"(it is {self.course.learning_rate:g})."
+                f"(it is {self.options.learning_rate:g})."
             )
         self.recent.append(loss)
         if self.step % self.every == 0:

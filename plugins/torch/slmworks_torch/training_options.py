@@ -1,4 +1,4 @@
-"""The options that every training step has, whatever it trains."""
+"""Options of every training step."""
 
 from typing import Annotated
 
@@ -10,8 +10,8 @@ SHORTEST = 8
 """Fewest tokens that a model can be made to read: special tokens take two, an export's example seven."""
 
 
-class Course(Documented):
-    """How long, how fast and on what part of the model to train."""
+class TrainingOptions(Documented):
+    """Length and speed of a training, and the part of the model that it leaves alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -17,7 +17,7 @@ from slmworks.contract.errors import BadRequest
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from slmworks_torch.hf_folder import Classifier
+    from slmworks_torch.hf_folder import TextNetwork
 
 
 Characters = Literal["all", "seen"]
@@ -66,14 +66,14 @@ def cut(
 
 
 def shrink(
-    classifier: "Classifier", texts: Sequence[str], *, min_count: int, characters: Characters = "all"
-) -> "Classifier":
-    """The classifier with its vocabulary cut to `texts`; its network's embeddings shrink in place."""
+    network: "TextNetwork", texts: Sequence[str], *, min_count: int, characters: Characters = "all"
+) -> "TextNetwork":
+    """The network with its vocabulary cut to `texts`; its embeddings shrink in place."""
     import torch
 
-    vocabulary = cut(classifier.tokenizer, texts, min_count=min_count, characters=characters)
+    vocabulary = cut(network.tokenizer, texts, min_count=min_count, characters=characters)
     new = {old: place for place, old in enumerate(vocabulary.old_ids)}
-    net = classifier.net
+    net = network.net
     before = net.get_input_embeddings().weight.detach()
     after = torch.nn.Embedding(len(new), before.shape[1], padding_idx=new.get(net.config.pad_token_id))
     after.weight = torch.nn.Parameter(before[vocabulary.old_ids].clone())
@@ -82,7 +82,7 @@ def shrink(
     for name, number in net.config.to_dict().items():
         if name.endswith("_token_id") and isinstance(number, int):
             setattr(net.config, name, new.get(number))
-    return replace(classifier, tokenizer=vocabulary.tokenizer)
+    return replace(network, tokenizer=vocabulary.tokenizer)
 
 
 def _counts(tokenizer: "Tokenizer", texts: Sequence[str]) -> Counter[str]:

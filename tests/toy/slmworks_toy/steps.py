@@ -45,7 +45,7 @@ class ToyFinetune(Finetune):
     """Fail in the middle."""
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}
     produces: ClassVar[str] = "hf"
-    makes_task: ClassVar[str] = "classification"
+    makes_model_task: ClassVar[str] = "text-classification"
     deterministic: ClassVar[bool] = True
 
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
@@ -60,7 +60,9 @@ class ToyFinetune(Finetune):
         (task.output / "seen.json").write_text(
             json.dumps({"seen": seen, "word": GREETING, "rate": self.rate})
         )
-        return Model(path=task.output, format="hf", meta={"task": "classification", "labels": data.labels})
+        return Model(
+            path=task.output, format="hf", meta={"task": "classification", "labels": data.meta["labels"]}
+        )
 
 
 class ToyDistill(Distill):

@@ -1,4 +1,4 @@
-"""Airflow 3: a recipe as DAGs, with a person's approval that holds no worker. See docs/airflow.md.
+"""Airflow 3: a recipe as DAGs, with an approval that occupies no worker. See docs/airflow.md.
 
     from slmworks.engines.airflow import deploy, render
 
@@ -6,7 +6,7 @@
     dag = render(RECIPE, schedule="@weekly")
     deploy_dag = deploy(RECIPE)
 
-What a scheduler parses imports no library of machine learning, no MLflow and no Kubeflow.
+Parsing a DAG imports no library of machine learning, no MLflow and no Kubeflow.
 """
 
 from slmworks.engines.airflow.dags import arrived, deploy, render

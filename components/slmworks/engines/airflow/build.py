@@ -1,4 +1,4 @@
-"""Plan -> the tasks of a DAG and their edges, with those of our own that end a run and ask a person."""
+"""Plan -> tasks and edges of a DAG, with our own tasks that end a run and ask for approval."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,10 +30,10 @@ def champion(model: str) -> "Asset":
 
 
 def approvals(line: Line) -> Iterator[tuple[PlannedTask, PlannedTask]]:
-    """Each approve task with the task that registers what it is about."""
+    """Each approve task with the register task of its release."""
     for task in line.plan:
         makers = [line.plan.tasks[need] for need in task.needs]
-        if task.stage == "approve" and makers[0].stage == "register":
+        if task.configured.barrier and makers[0].configured.registers:
             yield task, makers[0]
 
 
@@ -44,19 +44,19 @@ class Build:
     line: Line
     dag: "DAG"
     about: "Approval | None" = None
-    """Of what follows an approval: what was approved."""
+    """In a DAG behind an approval: the approved model."""
     made: dict[str, "BaseOperator"] = field(default_factory=dict)
     groups: dict[str, Any] = field(default_factory=dict)
 
     def first_segment(self, tasks: Sequence[PlannedTask]) -> None:
-        """Up to the approval, and its record."""
+        """The tasks up to the approval, the end of the run, and the approval itself."""
         news = self._tasks(tasks)
         close = self._close(CLOSE, list(self.made.values()), news=NEWS if news else "")
         for approve, register in approvals(self.line):
             self._approval(approve, register, close)
 
     def second_segment(self, tasks: Sequence[PlannedTask]) -> None:
-        """What follows the approval."""
+        """The tasks behind the approval, and the end of the run."""
         self._tasks(tasks)
         self._close(CLOSE, list(self.made.values()), second=True)
 
@@ -75,7 +75,7 @@ class Build:
         return self._news(tasks) if self.line.new_data_only else None
 
     def _news(self, tasks: Sequence[PlannedTask]) -> "BaseOperator | None":
-        """What everything but the fetching waits for."""
+        """The task that all others but the fetches wait for."""
         from slmworks.engines.airflow.operators import NewDataOperator
 
         fetches = [task.id for task in tasks if task.sources and not _is_registered(task)]
@@ -123,16 +123,16 @@ class Build:
         return self.groups[task.step]
 
     def _start(self, job: Any, task: PlannedTask | None, pod: Pod, **said: Any) -> "BaseOperator":
-        """The operator for a job: a process or a pod, as the engine file says."""
+        """The operator for a job: a process or a pod, by the engine file."""
         from slmworks.engines.airflow.operators import ProcessOperator
 
-        told = {"job": job, "dag": self.dag, **self._limits(pod), **said}
+        words = {"job": job, "dag": self.dag, **self._limits(pod), **said}
         if not self.line.in_pods:
-            return ProcessOperator(**told)
+            return ProcessOperator(**words)
         from slmworks.engines.airflow.pods import PodOperator, equipment
 
         image = self.line.engine.image(task) if task else self.line.engine.core_image()
-        return PodOperator(**told, **equipment(self.line, pod, image))
+        return PodOperator(**words, **equipment(self.line, pod, image))
 
     def _limits(self, pod: Pod) -> dict[str, Any]:
         said: dict[str, Any] = {"retries": pod.retries or 0, "retry_delay": FIRST}
@@ -146,10 +146,10 @@ class Build:
         return said
 
     def _close(self, name: str, after: Sequence["BaseOperator"], **said: Any) -> "BaseOperator":
-        """The task that ends the run's record: it runs whatever happened.
+        """The task that ends the run's record, after failures too.
 
-        It is red where the run has failed: so it is cleared with what failed, and nobody is asked. As a
-        teardown it never decides how the DAG's run ends.
+        It fails with a failed run, so that it is cleared with the failed tasks and no approval is asked
+        for. As a teardown it never decides how the DAG's run ends.
         """
         from slmworks.engines.airflow.jobs import CloseJob
 

@@ -1,4 +1,4 @@
-"""Recipe -> Airflow DAGs: one up to the approval and its record, and one for what follows an approval."""
+"""Recipe -> Airflow DAGs: one up to the approval and its record, and one for the steps behind it."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG, AssetAny
 
 SOON = timedelta(minutes=10)
-"""How late a run by the clock may be first seen and is still made."""
+"""A scheduled time that is first seen later than this is left out."""
 
 
 def render(
     recipe: str | Path, *, dag_id: str = "", schedule: Any = None, new_data_only: bool = False
 ) -> "DAG":
-    """The DAG of a recipe, up to the approval of what it registers and its record in the log.
+    """The DAG of a recipe, up to the approval of its release and the record of that in the log.
 
     `schedule` is anything that Airflow takes: a cron line, `@weekly`, assets (`arrived(recipe)`). With
     `new_data_only` a run ends after fetching when an earlier run that ended well fetched the same bytes.
@@ -39,7 +39,7 @@ def render(
 
 
 def deploy(recipe: str | Path, *, dag_id: str = "") -> "DAG":
-    """The DAG of what follows the approval. It runs whenever a version of the recipe's model is approved."""
+    """The DAG of the steps behind the approval. It runs when a version of the recipe's model is approved."""
     from airflow.sdk import Param
     from airflow.sdk.definitions.param import ParamsDict
 
@@ -68,10 +68,10 @@ def deploy(recipe: str | Path, *, dag_id: str = "") -> "DAG":
 
 
 def arrived(recipe: str | Path) -> "AssetAny":
-    """What a recipe fetches from outside and can change, for `schedule`: the DAG runs when some of it is new.
+    """Assets of the recipe's sources that can change, for `schedule`: the DAG runs when one of them is new.
 
-    An event comes from the DAG that writes the data, or from Airflow's API. BadRequest where all that is
-    fetched is pinned, so nothing can arrive.
+    An event comes from the DAG that writes the data, or from Airflow's API. BadRequest if all sources are
+    pinned, so nothing can arrive.
     """
     from airflow.sdk import Asset, AssetAny
 
@@ -83,10 +83,10 @@ def arrived(recipe: str | Path) -> "AssetAny":
 
 
 def _timetable(schedule: Any) -> Any:
-    """A schedule by the clock without the run that Airflow would make up for.
+    """A schedule by the clock without Airflow's first, belated run.
 
-    A cron line that is first seen soon after one of its times (for `@weekly`, within 17 hours) runs at once
-    even without catching up; nobody who starts Airflow on a Sunday expects a training.
+    A cron line that is first seen soon after one of its times (for `@weekly`, within 17 hours) would run at
+    once even without catching up: starting Airflow on a Sunday would start a training.
     """
     from airflow.sdk import CronTriggerTimetable
 

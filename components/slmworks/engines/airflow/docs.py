@@ -1,4 +1,4 @@
-"""What Airflow's pages say of a recipe and of its tasks, as Markdown."""
+"""Pages of a DAG and of its tasks in Airflow, as Markdown."""
 
 import json
 
@@ -6,7 +6,7 @@ from slmworks.recipe.plan import Plan, PlannedTask
 
 
 def dag_page(plan: Plan) -> str:
-    """The recipe: what it is for, its steps, and its text."""
+    """The page of a recipe: its description, steps and text."""
     recipe = plan.recipe
     rows = [f"| {task.id} | {task.stage} | {task.plugin} | {', '.join(task.needs)} |" for task in plan]
     parts = [
@@ -18,7 +18,7 @@ def dag_page(plan: Plan) -> str:
 
 
 def task_page(task: PlannedTask) -> str:
-    """What a task does, and its options."""
+    """The page of a task: its plugin's docstring, and its options."""
     about = (type(task.configured).__doc__ or "").strip()
     options = json.dumps(task.options, indent=1, ensure_ascii=False)
     return f"**{task.stage} {task.plugin}** ({task.family})\n\n{about}\n\n```json\n{options}\n```"

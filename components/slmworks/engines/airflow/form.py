@@ -1,6 +1,6 @@
-"""The form that a DAG is triggered with: one field an option that the recipe sets, and one for all others.
+"""The form of a DAG's trigger: one field for each option that the recipe sets, and one for all others.
 
-Fields are JSON schema. What comes back becomes the recipe's `with` again, and is planned like it.
+Fields are JSON schema. Their values become the recipe's `with` again, and are planned like it.
 """
 
 import json
@@ -18,7 +18,7 @@ OTHERS = "with"
 APPROVE, REJECT, REASON = "Approve", "Reject", "reason"
 """Answers that a reviewer can give, and the field for why."""
 RUN = "run"
-"""The field of what follows an approval, and the word of its event: the run that registered."""
+"""Field of the DAG behind an approval, and key of its event: the run that registered the release."""
 
 _KEPT = ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "pattern", "items")
 
@@ -55,14 +55,14 @@ def fields(plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def _is_settled(task: PlannedTask) -> bool:
-    """Whether its options are the recipe's alone: what is registered, who approves, and what follows."""
-    return task.after_approval or task.stage == "register"
+    """True if its options cannot be changed in a form: register, approve, and the steps behind them."""
+    return task.after_approval or task.configured.registers
 
 
 def filled(plan: Plan, params: Mapping[str, Any]) -> Recipe:
-    """The plan's recipe with the options that were changed in the form; the same object when none was.
+    """The plan's recipe with the options that were changed in the form; the same object if none was.
 
-    Its text says so too, since that is what the lineage keeps.
+    The changes are added to its text, which the lineage keeps.
     """
     recipe, settled = plan.recipe, {task.step for task in plan if _is_settled(task)}
     changes = _changes(recipe, params)
@@ -109,7 +109,7 @@ def _changes(recipe: Recipe, params: Mapping[str, Any]) -> dict[str, dict[str, A
 
 
 def _kind(schema: Mapping[str, Any], defs: Mapping[str, Any], value: Any) -> dict[str, Any]:
-    """The part of an option's schema that a form can show; what it can't, the plan checks."""
+    """The part of an option's schema that a form can check; the plan checks the rest."""
     options = [_resolved(one, defs) for one in schema.get("anyOf", [schema])]
     types = list(dict.fromkeys(one["type"] for one in options if "type" in one))
     if len(types) != len(options):  # a mixture that has no field of its own

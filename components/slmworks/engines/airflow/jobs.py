@@ -1,7 +1,7 @@
-"""What an operator starts, whether as a process or as a pod, and what its end means to Airflow.
+"""Jobs of operators, as processes or pods, and their exit codes as states of Airflow.
 
 Exit codes of a task become Airflow's states: 2 (bad request) fails for good, 99 (refused by a gate) skips
-what follows, anything else is tried again as often as the engine file says.
+the tasks behind it, anything else is retried by the engine file's `retries`.
 """
 
 import logging
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
 REFUSED, RUN_FAILED = 99, 3
 """Exit codes: of a gate that lets nothing through; of `close` for a run that failed."""
 SEEN = "seen"
-"""XCom of the task that looks for new data: the path of the record of the run that had the same."""
+"""XCom key of the task that checks for new data: path of the record of the run that saw the same data."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """What is started: `slmworks <words> <option> <told>`."""
+    """A command line: `slmworks <words> <option> <argument>`."""
 
     words: list[str]
     option: str
-    told: str
+    argument: str
     """Long; a process reads it from standard input."""
     python: Path
     """A process's interpreter."""
     environment: Mapping[str, str]
     wrote: str
-    """The path in the store of what it writes."""
+    """Path in the store of the record that it writes."""
     alone: tuple[str, ...] = ()
-    """Words for a pod, where nothing else runs."""
+    """Further words for a pod, where nothing else runs."""
 
 
 class Job(Protocol):
-    """Something to start."""
+    """A job of an operator."""
 
     def command(self, context: "Context") -> Command:
-        """What is started, now that the run is known."""
+        """The command line of the job in one run."""
 
 
 @dataclass(frozen=True)
 class Approval:
-    """What was approved."""
+    """The approved model."""
 
     model: str
     """The registered name."""
@@ -67,7 +67,7 @@ class TaskJob:
     line: Line
     task: str
     about: Approval | None = None
-    """For what follows an approval."""
+    """For a task behind an approval."""
 
     def command(self, context: "Context") -> Command:
         """`slmworks task …`."""
@@ -85,23 +85,25 @@ class CloseJob:
 
     line: Line
     second: bool = False
-    """Whether it ends what follows an approval."""
+    """True if it ends the run behind an approval."""
     again: bool = False
-    """Whether the run was ended before: only what is known of it since is added."""
+    """True if the run was ended before: only its decided candidate is updated."""
     news: str = ""
-    """The task that looks whether data is new."""
+    """The task that checks for new data."""
 
     def command(self, context: "Context") -> Command:
         """`slmworks close …`."""
         line, run = self.line, run_of(context)
         if self.again:  # the recipe may have been edited since the run was ended
-            told = line.reopening(run)
+            argument = line.reopening(run)
         else:
             line = line.for_run(context["params"])
             news = self._unreached(context)
-            told = line.closing(run, user=user_of(context), unreached=news, second=self.second)
+            argument = line.closing(run, user=user_of(context), unreached=news, second=self.second)
         words = ["close", *ORCHESTRATOR]
-        return Command(words, "--what", told, line.python(None), line.environment(), f"runs/{run}/run.json")
+        return Command(
+            words, "--what", argument, line.python(None), line.environment(), f"runs/{run}/run.json"
+        )
 
     def _unreached(self, context: "Context") -> str:
         seen = context["ti"].xcom_pull(task_ids=self.news, key=SEEN) if self.news else None
@@ -109,8 +111,8 @@ class CloseJob:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Our errors as Airflow's: a bad request is never tried again."""
+def airflow_errors() -> Iterator[None]:
+    """Our errors raised as Airflow's: a bad request is never tried again."""
     try:
         yield
     except SlmworksError as error:
@@ -120,7 +122,7 @@ def told() -> Iterator[None]:
 
 
 def failure(code: int, line: str) -> AirflowException:
-    """The error that a task ends with, by its exit code and the last thing it said."""
+    """The error of a task by its exit code and its last line."""
     said = line.removeprefix("slmworks: ")
     if code in (BadRequest.exit_code, RUN_FAILED):
         return AirflowFailException(said)
@@ -152,8 +154,8 @@ def first_run(line: Line, about: Approval, context: "Context") -> str:
     if named:
         review.require_run_of(store, str(named), about.register, about.model)
         return str(named)
-    told = context.get("triggering_asset_events") or {}
-    events = [event for found in told.values() for event in found if (event.extra or {}).get(RUN)]
+    assets = context.get("triggering_asset_events") or {}
+    events = [event for found in assets.values() for event in found if (event.extra or {}).get(RUN)]
     newest = sorted(events, key=lambda event: event.timestamp, reverse=True)
     runs = [str(event.extra[RUN]) for event in newest]
     return review.run_of_champion(store, about.model, about.register, runs)

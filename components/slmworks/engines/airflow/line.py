@@ -1,7 +1,7 @@
-"""A recipe as Airflow runs it: the plan, the engine file, and what a task is told when its turn comes.
+"""A recipe as Airflow runs it: the plan, the engine file, and the arguments of every task.
 
 Nothing of Airflow is imported here. A task's spec is made when the task starts, in the worker: so parsing a
-DAG costs little, and what a person filled into the form is planned and checked like the recipe itself.
+DAG costs little, and values from the form are planned and checked like the recipe itself.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import filled
-from slmworks.engines.encoded import pack
 from slmworks.engines.engine_file import CORE, EngineFile
+from slmworks.execution.encoded import pack
 from slmworks.recipe.lower import plan
 from slmworks.recipe.plan import Plan, PlannedTask, plan_record
 from slmworks.recipe.recipe import Recipe
@@ -47,7 +47,7 @@ class Line:
         return found
 
     def check(self) -> None:
-        """BadRequest for what Airflow could never run."""
+        """BadRequest for a recipe or engine file that Airflow cannot run."""
         if not self.engine.settings.store:
             raise BadRequest(f"{self.engine.file}: names no store; add  store: s3://bucket/prefix.")
         names = {name_of(task): task.id for task in self.plan}
@@ -70,7 +70,7 @@ class Line:
 
     @property
     def in_pods(self) -> bool:
-        """Whether a task is a pod; otherwise it is a process."""
+        """True if a task is a pod; otherwise it is a process."""
         return self.engine.settings.airflow.tasks == "pod"
 
     def store(self) -> Store:
@@ -82,10 +82,10 @@ class Line:
         recipe = filled(self.plan, params)
         return self if recipe is self.plan.recipe else replace(self, plan=plan(recipe, look=False))
 
-    # --- what is started ---------------------------------------------------------------------------
+    # --- arguments of tasks ------------------------------------------------------------------------
 
     def words(self, task_id: str, run: str, first_run: str = "") -> tuple[list[str], str]:
-        """The words after `slmworks`, and the spec for them; `first_run` made what isn't in this segment."""
+        """Arguments and spec of one task; inputs from before the approval come from `first_run`."""
         task = self.plan.tasks[task_id]
         pod = self.engine.pod(task)
         spec = task.spec(
@@ -98,25 +98,25 @@ class Line:
         )
         given = []
         for port, makers in task.inputs.items():
-            for maker in (makers,) if isinstance(makers, str) else makers:
+            for maker in makers:
                 earlier = task.after_approval and not self.plan.tasks[maker].after_approval
                 given += ["--in", f"{port}=@{first_run}/{maker}" if earlier else f"{port}=@{maker}"]
         return ["task", *ORCHESTRATOR, *given], spec.encode()
 
     def closing(self, run: str, *, user: str = "", unreached: str = "", second: bool = False) -> str:
-        """What the task that ends a run is told, packed."""
+        """The packed argument of the task that ends a run."""
         record = plan_record(self.plan)
         if second:
             record["plan"] = [edge for edge in record["plan"] if edge["after_approval"]]
-        told = {"store": self.store().url, "run": run, "user": user, "unreached": unreached}
-        return pack({**told, **record})
+        about = {"store": self.store().url, "run": run, "user": user, "unreached": unreached}
+        return pack({**about, **record})
 
     def reopening(self, run: str) -> str:
-        """What the task is told that looks again at a run which was ended, packed."""
+        """The packed argument of the task that updates a run which was ended."""
         return pack({"store": self.store().url, "run": run})
 
     def asked(self, reviewers: Sequence[str]) -> list[str]:
-        """Whom a recipe asks, for people: a group with its users; a word that is no group's is a user's."""
+        """The reviewers of a recipe as text: a group with its users; other names are users."""
         groups = self.engine.groups()
         return [
             f"{name} ({', '.join(sorted(groups[name]))})" if name in groups else f"the user {name}"

@@ -1,9 +1,9 @@
-"""Whether a recipe has anything new to work on since a run of it that ended well."""
+"""Check for new data since an earlier run of a recipe that ended well."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from slmworks.execution.records import RunRecord, TaskRecord, run_ids, run_record
+from slmworks.execution.records import RunRecord, run_ids, run_record, task_record
 from slmworks.recipe.plan import Plan
 from slmworks.store import Store
 
@@ -27,12 +27,12 @@ def seen_before(store: Store, run: str, plan: Plan, fetches: Sequence[str]) -> R
 
 
 def _work(edges: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """What is done up to the approval, without what it is done on."""
+    """The tasks up to the approval with their options, without their data."""
     words = ("id", "stage", "plugin", "inputs", "options")
     return [tuple(edge.get(word) for word in words) for edge in edges if not edge.get("after_approval")]
 
 
 def _fetched(store: Store, run: str, fetches: Sequence[str]) -> dict[str, str]:
-    """Fetch task -> digest of what it brought; '' where it brought nothing."""
-    records = {task: TaskRecord.read(store, f"runs/{run}/{task}.json") for task in fetches}
+    """Fetch task -> digest of its result; '' for none."""
+    records = {task: task_record(store, run, task) for task in fetches}
     return {task: one.manifest.digest if one and one.manifest else "" for task, one in records.items()}

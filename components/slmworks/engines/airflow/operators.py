@@ -1,6 +1,6 @@
-"""What Airflow starts: each operator is one kind of task of a line. Imported when a DAG is rendered.
+"""Operators of a line: tasks, the check for new data, review and record. Imported when a DAG is rendered.
 
-A finished task hands on the path of its record in the store, never the result itself.
+A finished task returns the path of its record in the store, never the result itself.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ from slmworks.engines.airflow.jobs import (
     SEEN,
     Command,
     Job,
+    airflow_errors,
     failure,
     nothing_new,
     refused,
     run_of,
-    told,
 )
 from slmworks.engines.airflow.line import Line
 from slmworks.engines.settings import seconds
@@ -47,14 +47,14 @@ class ProcessOperator(BaseOperator):
     shallow_copy_attrs = ("job",)
 
     def __init__(self, *, job: Job, **kwargs: Any) -> None:
-        """`job` is what is started."""
+        """`job` gives the command line."""
         super().__init__(**kwargs)
         self.job = job
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: "Context") -> str:
-        """Run it; the path of what it wrote."""
-        with told():
+        """Run it; returns the path of the record that it wrote."""
+        with airflow_errors():
             command = self.job.command(context)
         code, last = self._run(command)
         if code == REFUSED:
@@ -64,7 +64,7 @@ class ProcessOperator(BaseOperator):
         return command.wrote
 
     def _run(self, command: Command) -> tuple[int, str]:
-        """Start it and hand on its lines; exit code and last line."""
+        """Start it and log its lines; returns exit code and last line."""
         process = self._process = subprocess.Popen(
             [str(command.python), "-m", "slmworks", *command.words, command.option, "-"],
             stdin=subprocess.PIPE,
@@ -76,26 +76,26 @@ class ProcessOperator(BaseOperator):
             env={**inherited(os.environ), **command.environment, PARENT: str(os.getpid())},
         )
         assert process.stdin is not None
-        heard: list[str] = []
+        lines: list[str] = []
         # beside: what it leaves behind when it is killed can hold its output open
-        ear = threading.Thread(target=self._hear, args=(process, heard), daemon=True)
-        ear.start()
+        reader = threading.Thread(target=self._read, args=(process, lines), daemon=True)
+        reader.start()
         try:
             with contextlib.suppress(BrokenPipeError):  # its last line says why
-                process.stdin.write(command.told)
+                process.stdin.write(command.argument)
                 process.stdin.close()
             code = process.wait()
-            ear.join(GRACE)
-            return code, heard[-1] if heard else ""
+            reader.join(GRACE)
+            return code, lines[-1] if lines else ""
         finally:
             self.on_kill()
 
-    def _hear(self, process: "subprocess.Popen[str]", heard: list[str]) -> None:
+    def _read(self, process: "subprocess.Popen[str]", lines: list[str]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             if line.strip():
-                heard[:] = [line.rstrip()]
-                self.log.info("%s", heard[-1])
+                lines[:] = [line.rstrip()]
+                self.log.info("%s", lines[-1])
 
     def on_kill(self) -> None:
         """End the process and all that it started."""
@@ -110,7 +110,7 @@ class ProcessOperator(BaseOperator):
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a process gets of the worker's variables: nothing of Airflow's, which knows its database."""
+    """The worker's variables for a process, without Airflow's, which hold its database's address."""
     return {name: value for name, value in environment.items() if "AIRFLOW" not in name}
 
 
@@ -126,10 +126,10 @@ class NewDataOperator(BaseOperator):
         self.line, self.fetches = line, tuple(fetches)
 
     def execute(self, context: "Context") -> None:
-        """Look, and say what was found."""
+        """Skip the tasks behind it if an earlier run saw the same data."""
         from slmworks.engines.airflow.new_data import seen_before
 
-        with told():
+        with airflow_errors():
             line = self.line.for_run(context["params"])
             earlier = seen_before(line.store(), run_of(context), line.plan, self.fetches)
         if earlier:
@@ -145,15 +145,15 @@ def reason_field() -> dict[str, Param]:
 
 
 class ReviewOperator(HITLOperator):
-    """Asks a person to approve what a run registered. It parks: nothing waits in a worker."""
+    """Asks a person to approve a run's release. It is deferred: nothing waits in a worker."""
 
     ui_color = "#f5ecd7"
     shallow_copy_attrs = ("line",)
 
     def __init__(self, *, line: Line, register: str, reviewers: Sequence[str], **kwargs: Any) -> None:
-        """`register` is the task that registers; `reviewers` are those whom the recipe asks.
+        """`register`: the task that registers the release; `reviewers`: those of the recipe.
 
-        `params`, the fields of the form, are `reason_field()`; Airflow itself puts those of the DAG there.
+        `params`, the fields of the form, are `reason_field()`; by default they would be the DAG's.
         """
         settings = line.engine.settings.airflow
         within = seconds(settings.answer_within)
@@ -173,7 +173,7 @@ class ReviewOperator(HITLOperator):
         """Ask, unless the log has the answer already."""
         from slmworks.engines.airflow import review
 
-        with told():
+        with airflow_errors():
             question = review.Question.of(self.line.store(), run_of(context), self.register)
             status = question.version.status
             if status == "candidate":
@@ -189,7 +189,7 @@ class ReviewOperator(HITLOperator):
         return super().execute(context)
 
     def process_trigger_event_error(self, event: dict[str, Any]) -> None:
-        """Say what it means that nobody answered in time, and what can be done."""
+        """Fail with the way out if the time to answer is over."""
         if event["error_type"] == "timeout":
             within = self.line.engine.settings.airflow.answer_within
             raise AirflowFailException(
@@ -215,7 +215,7 @@ class RecordOperator(BaseOperator):
         from slmworks.engines.airflow import review
 
         run, said = run_of(context), context["ti"].xcom_pull(task_ids=self.ask)
-        with told():
+        with airflow_errors():
             store = self.line.store()
             new = False
             if said is not None:

@@ -4,9 +4,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
-from slmworks.engines.airflow.jobs import REFUSED, Job, failure, refused, told
+from slmworks.engines.airflow.jobs import REFUSED, Job, airflow_errors, failure, refused
 from slmworks.engines.airflow.line import Line
 from slmworks.engines.settings import Pod
+from slmworks.numbers.figures import size
 
 if find_spec("airflow.providers.cncf") is None or find_spec("airflow.providers.cncf.kubernetes") is None:
     raise BadRequest(
@@ -35,7 +36,7 @@ class PodOperator(KubernetesPodOperator):
     shallow_copy_attrs = ("job",)
 
     def __init__(self, *, job: Job, **kwargs: Any) -> None:
-        """`job` is what is started."""
+        """`job` gives the command line."""
         super().__init__(
             cmds=COMMAND,
             get_logs=True,
@@ -49,21 +50,21 @@ class PodOperator(KubernetesPodOperator):
         self.job = job
 
     def execute(self, context: "Context") -> str:
-        """Run it; the path of what it wrote."""
-        with told():
+        """Run it; returns the path of the record that it wrote."""
+        with airflow_errors():
             command = self.job.command(context)
-            if len(command.told) > LONGEST:
+            if len(command.argument) > LONGEST:
                 raise BadRequest(
-                    f"{self.task_id} would be told {len(command.told) / 1000:,.0f} kB, and a pod takes "
-                    f"{LONGEST / 1000:.0f}; shorten the recipe."
+                    f"{self.task_id} would be told {size(len(command.argument))}, and a pod takes "
+                    f"{size(LONGEST)}; shorten the recipe."
                 )
-        self.arguments = [*command.words, *command.alone, command.option, command.told]
+        self.arguments = [*command.words, *command.alone, command.option, command.argument]
         self.env_vars: list[Any] = [*variables(command.environment), *(self.env_vars or ())]
         super().execute(context)
         return command.wrote
 
     def cleanup(self, pod: Any, remote_pod: Any, *args: Any, **kwargs: Any) -> None:
-        """After the pod's end: what its exit code means."""
+        """Turn the exit code of a pod that ended into Airflow's state."""
         try:
             super().cleanup(pod, remote_pod, *args, **kwargs)
         except AirflowException as error:
@@ -76,7 +77,7 @@ class PodOperator(KubernetesPodOperator):
 
 
 def _ended(pod: Any, container: str) -> tuple[int | None, str]:
-    """Exit code of a pod's container, and the last thing that it said."""
+    """Exit code and last line of a pod's container."""
     statuses = (pod.status.container_statuses if pod and pod.status else None) or []
     for status in statuses:
         ended = status.state.terminated if status.name == container and status.state else None
@@ -94,7 +95,7 @@ def _ended(pod: Any, container: str) -> tuple[int | None, str]:
 
 
 def equipment(line: Line, pod: Pod, image: str) -> dict[str, Any]:
-    """What a pod gets: everything that the engine file says, and a root that can't be written to."""
+    """Arguments of a pod's operator: settings of the engine file, and a read-only root."""
     settings = line.engine.settings
     said = settings.airflow
     volumes = [

@@ -1,6 +1,6 @@
-"""What a reviewer is asked in Airflow, and how the answer gets into the approval log.
+"""Question to a reviewer in Airflow, and its answer as an entry of the approval log.
 
-The log is the truth, and whoever writes to it first wins. Nothing of Airflow is imported here.
+The log is the truth, and its first writer wins. Nothing of Airflow is imported here.
 """
 
 import json
@@ -10,10 +10,11 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from slmworks.approve.compared import not_compared
+from slmworks.approve.decide import NOBODY, Decision, answered
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
 from slmworks.engines.close_run import packet_key
-from slmworks.execution.records import TaskRecord, made_by, run_ids, run_record, task_records
+from slmworks.execution.records import made_by, run_ids, run_record, task_record, task_records
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Entry, ModelState, Version, replay
 from slmworks.store import Store
@@ -24,7 +25,7 @@ NO_REASON = "no reason was given"
 
 @dataclass(frozen=True)
 class Question:
-    """A version that waits for a decision, or about which one was taken."""
+    """A version that waits for a decision, or was decided."""
 
     store: Store
     run: str
@@ -33,7 +34,7 @@ class Question:
 
     @classmethod
     def of(cls, store: Store, run: str, register: str) -> "Question":
-        """The version that the task `register` of a run came to."""
+        """The version that the task `register` of a run registered."""
         made = made_by(store, run, register)
         name, number = str(made.meta["name"]), int(made.meta["version"])
         state = Registry(store).state(name)
@@ -46,7 +47,7 @@ class Question:
 
     @property
     def decided(self) -> str:
-        """What was decided, by whom and why, in a sentence; empty while it waits."""
+        """Decision, user and reason in a sentence; empty for a candidate."""
         entry = self.version.decided
         if entry is None:
             return ""
@@ -54,13 +55,13 @@ class Question:
 
     @property
     def is_news(self) -> bool:
-        """Whether it was decided since this run began: an earlier decision has had its consequences."""
+        """True if it was decided since this run began: an earlier decision has had its consequences."""
         run = run_record(self.store, self.run)
         return bool(self.version.decided and run and self.version.decided.when >= run.started)
 
     @property
     def settled(self) -> str:
-        """Why nothing follows and nobody has to be asked, in a sentence; empty where something can."""
+        """The reason, in a sentence, for asking no one and running nothing more; empty if there is none."""
         champion = self.state.champion
         if self.version.status in ("rejected", "rolled-back"):
             return self.decided
@@ -75,7 +76,7 @@ class Question:
         return f"{self.label}: approve it {instead}?"
 
     def body(self, tracking: str, reviewers: Sequence[str] = ()) -> str:
-        """The reviewer's packet as Markdown, whom the recipe asks, and where to look further."""
+        """The reviewer's packet, the recipe's reviewers and links, as Markdown."""
         entry = self.version.registered
         packet = (self.store.read(packet_key(self.run)) or b"").decode()
         problem = not_compared(self.store, self.state, self.version)
@@ -96,7 +97,7 @@ class Question:
         return f"[{self.state.name} in MLflow]({page})"
 
     def keep(self, ask: str, *, assigned: bool) -> None:
-        """Remember what was asked, and of whom: the state of the log is part of what they decide on."""
+        """Write down the question and the state of the log with it, for `record`."""
         seen = {
             "name": self.state.name,
             "version": self.version.number,
@@ -109,16 +110,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a person said in Airflow."""
+    """A person's answer in Airflow."""
 
     action: Literal["approve", "reject"]
     who: str
-    """Airflow's user; empty when nobody answered in time."""
+    """Airflow's user; empty if the time to answer was over."""
     why: str
 
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> "Answer":
-        """Understand what Airflow hands on of the answer."""
+        """The answer from Airflow's event; BadRequest for an unknown option."""
         chosen = list(said.get("chosen_options") or [])
         if chosen not in ([APPROVE], [REJECT]):
             raise BadRequest(f"the answer is {chosen}, which is neither {APPROVE} nor {REJECT}; ask again.")
@@ -127,46 +128,32 @@ class Answer:
         why = str((said.get("params_input") or {}).get(REASON) or "").strip()
         return cls("approve" if chosen == [APPROVE] else "reject", who, why)
 
+    def decision(self, *, assigned: bool) -> Decision:
+        """The decision for the log; `assigned`: only reviewers of the recipe could answer."""
+        if not self.who:
+            how, unanswered = "airflow: the time to answer was over", "nobody answered in time"
+            return Decision(self.action, NOBODY, how, self.why or unanswered)
+        how = "airflow: signed in, a reviewer of the recipe" if assigned else "airflow: signed in"
+        return Decision(self.action, self.who, how, self.why or NO_REASON)
+
 
 def record(store: Store, run: str, ask: str, answer: Answer) -> tuple[Entry, bool]:
-    """Write the answer to the log: the entry, and whether it is a new one.
+    """Write the answer to the log: the entry, and False if the same was decided already.
 
-    BadRequest when somebody decided otherwise meanwhile, or made another version the champion: the first
-    word counts, and this one is told. The same decision again is none.
+    BadRequest if somebody decided otherwise meanwhile, or made another version the champion.
     """
     seen = json.loads(store.read(_asked(run, ask)) or b"{}")
     if not seen:
         raise BadRequest(f"run {run} has no note of what was asked by {ask}; clear that task to ask again.")
-    name, number = seen["name"], int(seen["version"])
-    registry = Registry(store)
-    state = registry.state(name)
-    version = state.version(number)
-    done = version.decided
-    if done is not None and version.status == {"approve": "approved", "reject": "rejected"}[answer.action]:
-        return done, False
-    if done is not None:
-        raise BadRequest(
-            f"{name} v{number} was {version.status} by {done.who} on {done.when[:10]} ({done.why}), before "
-            f"{answer.who or 'anybody'} answered {answer.action} here. The first word counts; see "
-            f"slmworks models {name}."
-        )
-    who, how = answer.who or "nobody", _how(answer, assigned=seen["assigned"])
-    why = answer.why or (NO_REASON if answer.who else "nobody answered in time")
-    if answer.action == "reject":
-        return registry.reject(name, number, who=who, how=how, why=why), True
-    if not seen["compared"]:
-        how += "; not compared with the champion"
-    shown = replay(name, state.entries[: int(seen["entries"])])
+    name, number, registry = seen["name"], int(seen["version"]), Registry(store)
+    shown = replay(name, registry.state(name).entries[: int(seen["entries"])])
+    decision = answer.decision(assigned=seen["assigned"])
     try:
-        return registry.approve(name, number, who=who, how=how, why=why, seen=shown), True
+        return answered(registry, name, number, decision, seen=shown, compared=seen["compared"])
     except BadRequest as error:
+        if registry.state(name).version(number).decided is not None:
+            raise
         raise BadRequest(f"{error} To be asked here again, clear {ask}.") from None
-
-
-def _how(answer: Answer, *, assigned: bool) -> str:
-    if not answer.who:
-        return "airflow: the time to answer was over"
-    return "airflow: signed in, a reviewer of the recipe" if assigned else "airflow: signed in"
 
 
 def sentence(entry: Entry) -> str:
@@ -187,7 +174,7 @@ def run_of_champion(store: Store, name: str, register: str, runs: Sequence[str])
     if champion is None:
         raise BadRequest(f"{name} has no champion; approve a version first. See slmworks models {name}.")
     for run in runs:
-        record = TaskRecord.read(store, f"runs/{run}/{register}.json")
+        record = task_record(store, run, register)
         if record and record.holds(name, champion.number):
             return run
     return _newest_run_of(store, name, champion)
@@ -197,7 +184,7 @@ def _newest_run_of(store: Store, name: str, champion: Version) -> str:
     found = [record for record in (run_record(store, run) for run in run_ids(store)) if record]
     for run in sorted(found, key=lambda one: one.started, reverse=True):
         tasks = task_records(store, run.run)
-        if any(task.stage == "register" and task.holds(name, champion.number) for task in tasks):
+        if any(task.traits.registers and task.holds(name, champion.number) for task in tasks):
             return run.run
     raise BadRequest(f"no run in {store} registered {name} v{champion.number}; name one in the form.")
 

@@ -1,7 +1,7 @@
 """Kubeflow Pipelines' API in the few calls that we make; every error is one line.
 
 `kfp.Client` waits for ever on a cancelled run and takes half a minute to say that a token is wrong, so here
-a first look at the server comes before it, and waiting is our own.
+the server's health is checked first, and waiting is our own.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
+from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed, first_line
 from slmworks.engines.settings import Kubeflow
 from slmworks.fetch.url import refuse_credentials
 
@@ -30,17 +30,17 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class RunState:
-    """How a run is doing."""
+    """State of a run and of its tasks."""
 
     state: str
-    """Kubeflow's word: PENDING, RUNNING, SUCCEEDED, FAILED, CANCELING, CANCELED, …"""
+    """Kubeflow's state: PENDING, RUNNING, SUCCEEDED, FAILED, CANCELING, CANCELED, …"""
     tasks: Mapping[str, str] = field(default_factory=dict)
     """Name of a task, as Kubeflow shows it -> its state; only those that began."""
     error: str = ""
 
     @property
     def over(self) -> bool:
-        """Whether it has ended."""
+        """True if it has ended."""
         return self.state in OVER
 
 
@@ -55,7 +55,7 @@ class Pipelines:
 
     @classmethod
     def connect(cls, settings: Kubeflow, host: str | None = None) -> Self:
-        """Find the server and the token, and look whether they go together. BadRequest says what doesn't."""
+        """Find the server and the token, and check them; BadRequest names the one that is wrong."""
         found = host or settings.host or os.environ.get("KF_PIPELINES_ENDPOINT")
         if not found and "KUBERNETES_SERVICE_HOST" in os.environ:
             found = IN_CLUSTER
@@ -66,10 +66,10 @@ class Pipelines:
         refuse_credentials(found)
         found = found.rstrip("/")
         token, credentials = _token()
-        _look(found, token)
+        _check(found, token)
         import kfp
 
-        with warnings.catch_warnings(), _told(found):
+        with warnings.catch_warnings(), _one_line(found):
             warnings.simplefilter("ignore")
             api = kfp.Client(
                 host=found,
@@ -81,7 +81,7 @@ class Pipelines:
 
     def submit(self, name: str, text: str, parameters: Mapping[str, str], experiment: str = "") -> str:
         """Start a compiled pipeline; returns the run's id."""
-        with _told(self.host), _file(text) as package:
+        with _one_line(self.host), _file(text) as package:
             made = self.api.run_pipeline(
                 experiment_id=self._experiment(experiment),
                 job_name=name,
@@ -93,7 +93,7 @@ class Pipelines:
 
     def schedule(self, name: str, text: str, cron: str, experiment: str = "") -> str:
         """Run a compiled pipeline again and again; returns the schedule's id. `cron` has six fields."""
-        with _told(self.host), _file(text) as package:
+        with _one_line(self.host), _file(text) as package:
             made = self.api.create_recurring_run(
                 experiment_id=self._experiment(experiment),
                 job_name=name,
@@ -105,8 +105,8 @@ class Pipelines:
         return str(made.recurring_run_id)
 
     def state(self, run: str) -> RunState:
-        """How a run is doing; BadRequest when the server doesn't know it."""
-        with _told(self.host, f"run {run}"):
+        """State of a run; BadRequest if the server doesn't know it."""
+        with _one_line(self.host, f"run {run}"):
             found = self.api.get_run(run)
         details = found.run_details.task_details if found.run_details else None
         tasks = {str(one.display_name): str(one.state) for one in details or [] if one.state}
@@ -116,17 +116,17 @@ class Pipelines:
     def cancel(self, name: str) -> str:
         """Stop a run, or end a schedule for good; returns which it was."""
         with contextlib.suppress(_Unknown):
-            with _told(self.host, f"run {name}"):
+            with _one_line(self.host, f"run {name}"):
                 self.api.get_run(name)
                 self.api.terminate_run(name)
             return "run"
-        with _told(self.host, f"run or schedule {name}"):
+        with _one_line(self.host, f"run or schedule {name}"):
             self.api.get_recurring_run(name)
             self.api.delete_recurring_run(name)
         return "schedule"
 
     def page(self, run: str) -> str:
-        """Where a person looks at a run."""
+        """Address of a run's page."""
         return f"{self.host}/#/runs/details/{run}"
 
     def _experiment(self, name: str) -> str:
@@ -150,12 +150,12 @@ def _token() -> tuple[str, Any]:
     return path.read_text(encoding="utf-8").strip(), ServiceAccountTokenVolumeCredentials(path=str(path))
 
 
-def _look(host: str, token: str) -> None:
+def _check(host: str, token: str) -> None:
     """BadRequest or TaskFailed unless Kubeflow's API answers there and lets us in."""
     import urllib3
 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    with _told(host), urllib3.PoolManager() as pool:
+    with _one_line(host), urllib3.PoolManager() as pool:
         found = pool.request(
             "GET", f"{host}/apis/v2beta1/healthz", headers=headers, timeout=PATIENCE, retries=False
         )
@@ -174,7 +174,7 @@ def _refused(host: str, status: int) -> BadRequest:
 
 
 @contextlib.contextmanager
-def _told(host: str, what: str = "") -> Iterator[None]:
+def _one_line(host: str, what: str = "") -> Iterator[None]:
     """Every error of the client as one line."""
     from kfp_server_api import ApiException
     from urllib3.exceptions import HTTPError
@@ -186,7 +186,7 @@ def _told(host: str, what: str = "") -> Iterator[None]:
             raise _refused(host, error.status) from None
         if error.status == 404 or (error.status == 400 and "not found" in str(error.body).lower()):
             raise _Unknown(f"{host}: knows no {what or 'such thing'}; see its page of runs.") from None
-        problem = f"{host}: {what + ': ' if what else ''}{_said(error)}"
+        problem = f"{host}: {what + ': ' if what else ''}{_message(error)}"
         if error.status is not None and 400 <= error.status < 500:
             raise BadRequest(f"{problem}.") from None
         raise TaskFailed(f"{problem}; try again later.") from None
@@ -197,25 +197,25 @@ def _told(host: str, what: str = "") -> Iterator[None]:
     except SlmworksError:
         raise
     except (ValueError, TypeError, TimeoutError) as error:
-        problem = str(error).strip().partition("\n")[0]
+        problem = first_line(error)
         raise TaskFailed(f"{host}: answers what Kubeflow doesn't ({problem}).") from None
 
 
 def _reason(error: Exception) -> str:
-    """The few words at the root of a connection's error."""
+    """The innermost reason of a connection's error."""
     inner = getattr(error, "reason", None) or error
     words = str(inner).rpartition(": ")[2] or type(inner).__name__
     return re.sub(r"^\[Errno -?\d+\] ", "", words)
 
 
-def _said(error: Any) -> str:
-    """What the server said, in one line."""
+def _message(error: Any) -> str:
+    """The server's message in one line."""
     try:
         body = json.loads(error.body)
         text = str(body.get("message") or body.get("error_message") or body.get("error") or "")
     except (ValueError, TypeError, AttributeError):
         text = ""
-    first = text.strip().partition("\n")[0].rstrip(".")
+    first = first_line(text).rstrip(".")
     return f"{first or error.reason} ({error.status})"
 
 

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.stage import output
+from slmworks.contract.stage import output, ports
 from slmworks.recipe.plan import PlannedTask
 
 if TYPE_CHECKING:
     from kfp.dsl.base_component import BaseComponent
 
 MADE, PAGE, CONFUSION = "made", "page", "confusion"
-"""Outputs: the manifest of the result, a gate's page, a classifier's confusion matrix."""
+"""Outputs: the manifest of the result, a gate's page, a report's confusion matrix."""
 
 PASSED = "Output"
-"""Parameter of a gate: whether it let a candidate through. `kfp.local` finds the value of a condition only
+"""Parameter of a gate: True if it accepted a candidate. `kfp.local` finds the value of a condition only
 under this name, which `kfp` itself keeps from being given; hence `_renamed`."""
 
 COMMAND = ("python3", "-m", "slmworks")
@@ -46,12 +46,10 @@ class Slot:
 
 def slots(task: PlannedTask) -> list[Slot]:
     """The input artifacts of a task, in the order of its ports."""
-    found: list[Slot] = []
+    taken, found = ports(type(task.configured)), list[Slot]()
     for port, makers in task.inputs.items():
-        if isinstance(makers, str):
-            found.append(Slot(port, makers))
-        else:
-            found += [Slot(f"{port}_{number}", maker) for number, maker in enumerate(makers, 1)]
+        for number, maker in enumerate(makers, 1):
+            found.append(Slot(f"{port}_{number}" if taken[port].many else port, maker))
     return found
 
 
@@ -68,7 +66,7 @@ def component(
 
     kinds = {name: _type(maker) for name, maker in takes.items()}
     made: dict[str, Any] = {MADE: dsl.Output[_type(task)]}
-    if task.stage == "gate":
+    if task.configured.decides:
         made |= {PAGE: dsl.Output[dsl.HTML], "passed": dsl.OutputPath(bool)}
     if getattr(task.configured, "predicts", False):
         made[CONFUSION] = dsl.Output[dsl.ClassificationMetrics]
@@ -84,7 +82,7 @@ def component(
 def container(
     name: str, description: str, annotations: Mapping[str, Any], image: str, words: tuple[str, ...]
 ) -> "BaseComponent":
-    """A container component that is called with Kubeflow's executor input as its last word."""
+    """A container component whose last argument is Kubeflow's executor input."""
     from kfp import dsl
 
     def run(*_: Any, **__: Any) -> dsl.ContainerSpec:

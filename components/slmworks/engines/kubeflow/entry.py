@@ -1,6 +1,6 @@
-"""Kubeflow's side of one task: what its executor input says, and the executor output that is due.
+"""Executor input and executor output of one task on Kubeflow.
 
-Kubeflow's launcher has downloaded the input artifacts (manifests), and uploads what lies at the outputs'
+Kubeflow's launcher has downloaded the input artifacts (manifests), and uploads the files at the outputs'
 paths.
 """
 
@@ -32,7 +32,7 @@ class ExecutorInput:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read the JSON that stands for `{{$}}`; BadRequest when it isn't that."""
+        """Read the JSON of `{{$}}`; BadRequest for anything else."""
         try:
             said = json.loads(text)
             inputs, outputs = said.get("inputs", {}), said["outputs"]
@@ -72,7 +72,7 @@ class ExecutorInput:
         self._put(self.files[name], json.dumps(value))
 
     def finish(self, metadata: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write `executor_output.json`; `metadata` is what Kubeflow shows of each output artifact."""
+        """Write `executor_output.json`; `metadata`: values that Kubeflow shows of each output artifact."""
         artifacts = {
             name: {"artifacts": [{**described, "metadata": dict(metadata.get(name, {}))}]}
             for name, described in self.outputs.items()

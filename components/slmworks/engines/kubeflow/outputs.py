@@ -1,7 +1,6 @@
-"""What a person finds in Kubeflow's pages: numbers, a confusion matrix, a gate's page."""
+"""Outputs of a task in Kubeflow's pages: numbers, a confusion matrix, a gate's page."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from slmworks.contract.artifact import Artifact, Report
 from slmworks.contract.errors import SlmworksError
 from slmworks.engines.kubeflow.component import CONFUSION, MADE, PAGE, PASSED
 from slmworks.engines.kubeflow.entry import ExecutorInput
+from slmworks.evaluate.quality_report import QualityReport, is_quality
 from slmworks.execution.run import Outcome
 from slmworks.execution.spec import TaskSpec
 from slmworks.packet.gather import packet
@@ -35,7 +35,7 @@ def answer(said: ExecutorInput, spec: TaskSpec, outcome: Outcome, store: Store) 
 
 
 def _about(spec: TaskSpec, outcome: Outcome, store: Store) -> dict[str, Any]:
-    """What stands beside an artifact: numbers first, since Kubeflow shows those of Metrics as a table."""
+    """Metadata of an artifact: numbers first, since Kubeflow shows those of Metrics as a table."""
     manifest = outcome.manifest
     assert manifest is not None
     if manifest.absent:
@@ -67,21 +67,19 @@ def _page(store: Store, verdict: str) -> str:
 
 
 def _confusion(store: Store, digest: str) -> dict[str, Any]:
-    """The confusion matrix of the test split, as Kubeflow draws it: rows are the truth."""
+    """The confusion matrix of the test split, as Kubeflow draws it (rows are the truth); empty for none."""
     if not digest:
         return {}
-    from slmworks.evaluate.predictions import read
-
     report = Artifact.open(store.folder(digest), digest=digest)
-    assert isinstance(report, Report)
-    labels = report.read().get("labels", [])
+    if not isinstance(report, Report) or not is_quality(report):
+        return {}
+    found = QualityReport(report).split("test").get("details", {}).get("confusion", {})
+    labels = found.get("labels", [])
     if not 0 < len(labels) <= MOST_LABELS:
         return {}
-    rows = read(report.path, "test")
-    counted = Counter(zip(rows.truth, rows.predicted, strict=True))
     return {
         "confusionMatrix": {
             "annotationSpecs": [{"displayName": label} for label in labels],
-            "rows": [{"row": [counted[truth, said] for said in labels]} for truth in labels],
+            "rows": [{"row": row} for row in found["matrix"]],
         }
     }

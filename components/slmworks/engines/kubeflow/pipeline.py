@@ -1,6 +1,6 @@
-"""Plan -> Kubeflow pipelines: one up to the approval, and one for what follows it.
+"""Plan -> Kubeflow pipelines: one up to the approval, and one for the steps behind it.
 
-A refused gate is a normal end: it exits 0 and says False, and what follows it is under a condition. Nothing
+A refused gate is a normal end: it exits 0 with the value False, a condition for the steps behind it. Nothing
 waits in a pod for a person: the first pipeline ends at `register`.
 """
 
@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from slmworks.contract.errors import BadRequest
-from slmworks.engines.encoded import pack
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.component import COMMAND, MADE, PASSED, component, container, slots, slug
 from slmworks.engines.kubeflow.pod import equip
 from slmworks.engines.local_files import reads_disk
+from slmworks.execution.encoded import pack
 from slmworks.execution.identity import identify
 from slmworks.fetch import Source
+from slmworks.numbers.figures import size
 from slmworks.recipe.plan import Plan, PlannedTask, plan_record
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 CLOSE = "close"
 """Name of the task that ends every run."""
 ARGUMENT, ARTIFACT = 110_000, 700
-"""Bytes that Kubeflow can pass to a task, in one argument; what an input artifact takes of it."""
+"""Bytes that Kubeflow can pass to a task in one argument, and those of one input artifact among them."""
 
 AFTER = "first_run"
 """Parameter of the second pipeline: the run whose release was approved."""
@@ -41,9 +42,9 @@ class Compiled:
     first: str
     """Up to the approval."""
     second: str = ""
-    """What follows the approval; empty where nothing does."""
+    """The pipeline behind the approval; empty if there is none."""
     record: Mapping[str, Any] = field(default_factory=dict)
-    """What a run of the first pipeline says of its plan."""
+    """The plan as the record of a run of the first pipeline keeps it."""
 
 
 def compile_plan(
@@ -152,7 +153,7 @@ class _Build:
         found: dict[str, list[PlannedTask]] = {"": []}
         for task in tasks:  # each after those that it needs
             needs = [need for need in task.needs if need in ids]
-            gates = {need if self.plan.tasks[need].stage == "gate" else behind[need] for need in needs} - {""}
+            gates = {self._gate(need) or behind[need] for need in needs} - {""}
             if len(gates) > 1:
                 raise BadRequest(
                     f"{self.plan.recipe.at('steps', task.step)}: follows {len(gates)} gates "
@@ -162,8 +163,12 @@ class _Build:
             found.setdefault(behind[task.id], []).append(task)
         return found
 
+    def _gate(self, task_id: str) -> str:
+        """The task itself if it is a gate, else ''."""
+        return task_id if self.plan.tasks[task_id].configured.decides else ""
+
     def _passed(self, gate: str) -> AbstractContextManager[Any]:
-        """What is under the condition that a gate let a candidate through."""
+        """The condition that a gate accepted a candidate."""
         from kfp import dsl
 
         if not gate:
@@ -180,13 +185,13 @@ class _Build:
             raise BadRequest(f"{place}: is called '{name}' on Kubeflow, as is {other}; rename the step.")
 
     def _refuse_long(self, task: PlannedTask, given: Mapping[str, str], artifacts: int) -> None:
-        """What a task is told must fit into one argument of a process: 128 kB."""
+        """Refuse arguments that do not fit into one of a process: 128 kB."""
         length = sum(len(str(value)) for value in given.values()) + artifacts * ARTIFACT
         if length > ARGUMENT:
             place = self.plan.recipe.at("steps", task.step)
             raise BadRequest(
-                f"{place}: {task.id} would be told {length / 1000:,.0f} kB "
-                f"({artifacts} inputs), and Kubeflow takes {ARGUMENT / 1000:.0f}; sweep fewer branches."
+                f"{place}: {task.id} would be told {size(length)} "
+                f"({artifacts} inputs), and Kubeflow takes {size(ARGUMENT)}; sweep fewer branches."
             )
 
     def _closing(self, tasks: list[PlannedTask], second: str) -> "PipelineTask":
@@ -196,11 +201,11 @@ class _Build:
         record = plan_record(self.plan)
         if all(task.after_approval for task in tasks):
             record["plan"] = [task.edge() for task in tasks]
-        told = {"store": self.store, "after_approval": second, **record}
+        about = {"store": self.store, "after_approval": second, **record}
         annotations = {"what": str, "run": str, "status": dsl.PipelineTaskFinalStatus}
         image = self.engine.core_image()
         description = "End the run's record and bring MLflow up to date."
         made = container(CLOSE, description, annotations, image, (*COMMAND, "close", "--executor-input"))
-        closing = made(what=pack(told), run=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
+        closing = made(what=pack(about), run=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
         closing.set_display_name(CLOSE)
         return equip(closing, self.engine, self.engine.settings.defaults, image)

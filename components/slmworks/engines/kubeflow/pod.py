@@ -1,4 +1,4 @@
-"""What the engine file says of a task, told to Kubeflow: resources, secrets by reference, retries."""
+"""Engine file -> a task's pod on Kubeflow: resources, secrets by reference, retries."""
 
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def equip(task: "PipelineTask", engine: EngineFile, pod: Pod, image: str) -> "PipelineTask":
     """The task with everything that the engine file gives it.
 
-    Kubeflow's own cache is off: it would find a pod's outputs again without asking whether they are still
-    there, and the store knows better. The image's root may be read-only, so /tmp is a volume.
+    Kubeflow's own cache is off: it would reuse a pod's outputs even if the store has lost them. The image's
+    root may be read-only, so /tmp is a volume.
     """
     from kfp import kubernetes
 
@@ -41,7 +41,7 @@ def _resources(task: "PipelineTask", pod: Pod) -> None:
 
 
 def _everywhere(task: "PipelineTask", engine: EngineFile, image: str) -> None:
-    """What every pod gets."""
+    """Settings of every pod."""
     from kfp import kubernetes
 
     said = engine.settings

@@ -22,7 +22,7 @@ from slmworks.store import Store, open_store
 
 @dataclass(frozen=True)
 class PodTask:
-    """What a pod was started for."""
+    """The task of a pod."""
 
     said: ExecutorInput
     spec: TaskSpec
@@ -30,7 +30,7 @@ class PodTask:
 
     @classmethod
     def read(cls, executor_input: str) -> "PodTask":
-        """Understand the executor input, and set the environment before anything reads it."""
+        """Read the executor input, and set the environment before any library does."""
         said = ExecutorInput.read(executor_input)
         spec = TaskSpec.decode(said.parameter("spec"))
         threads = spec.threads or usable_cores()
@@ -47,7 +47,7 @@ class PodTask:
         return outcome
 
     def _given(self) -> Given:
-        """Port -> manifest, or several: those that Kubeflow brought, and those of an earlier run."""
+        """Port -> manifests: those that Kubeflow brought, and those of an earlier run."""
         made = {
             name: Manifest.read(path.read_bytes(), where=name) for name, path in self.said.artifacts.items()
         }

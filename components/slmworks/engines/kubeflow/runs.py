@@ -1,7 +1,7 @@
-"""Runs on Kubeflow as records in the store: where they begin, what follows an approval, how they ended.
+"""Records of runs on Kubeflow: their submission, the pipeline behind an approval, their end.
 
-A run's tasks write their own records. What they can't know (who submitted, what follows, that somebody
-stopped the run) is written from here.
+A run's tasks write their own records. Here is written the rest: who submitted the run, the steps behind its
+approval, and its end from outside.
 """
 
 import time
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.close_run import Ending, close
-from slmworks.execution.records import RunRecord, run_ids, run_record, task_records, utc, write_run
+from slmworks.execution.records import RunRecord, run_ids, run_record, task_records, utc
 from slmworks.registry.log import claimed_user
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ ENDINGS: dict[str, Ending] = {
     "CANCELED": "stopped",
     "CANCELLED": "stopped",
 }
-"""Kubeflow's states -> how a run of ours ended. Its last task is told other words than its API says (servers
-that keep states in MLMD say COMPLETE, or still RUNNING); what isn't here, the tasks' records tell."""
+"""Kubeflow's state of a run -> ours. Its last task gets other states than its API gives (servers that keep
+states in MLMD: COMPLETE, or still RUNNING); for a missing one the tasks' records decide."""
 
 
 def note(store: "Store", run: str, plan: dict[str, Any], after_approval: str = "") -> None:
@@ -37,17 +37,18 @@ def note(store: "Store", run: str, plan: dict[str, Any], after_approval: str = "
     if known is not None and known.ended is not None:
         return
     started = known.started if known else utc(time.time())
-    what = {**plan, "engine": "kubeflow", "started": started, "ended": None, "user": claimed_user()[0]}
-    write_run(store, run, known.state if known else "submitted", what)
+    state = known.state if known else "submitted"
+    record = RunRecord.of(run, state, plan, engine="kubeflow", started=started, user=claimed_user()[0])
+    record.write(store)
 
 
 def following(store: "Store", run: str) -> str:
-    """The pipeline that follows the approval of what a run registered; '' where nothing does."""
+    """The pipeline behind the approval of a run's release; '' if there is none."""
     return (store.read(_after(run)) or b"").decode()
 
 
 def keep_following(store: "Store", run: str, pipeline: str) -> None:
-    """Write down what follows the approval of what a run registered."""
+    """Keep the pipeline behind the approval of a run's release."""
     store.write(_after(run), pipeline.encode())
 
 
@@ -57,7 +58,7 @@ def registered_in(store: "Store", name: str, version: int) -> str:
     found = [record for record in records if record and record.engine == "kubeflow"]
     for record in sorted(found, key=lambda one: one.started, reverse=True):
         tasks = task_records(store, record.run)
-        registered = any(task.stage == "register" and task.holds(name, version) for task in tasks)
+        registered = any(task.traits.registers and task.holds(name, version) for task in tasks)
         if registered and following(store, record.run):
             return record.run
     return ""
@@ -82,12 +83,12 @@ def unfinished(store: "Store") -> list[RunRecord]:
 
 def end(store: "Store", known: RunRecord, state: str) -> list[str]:
     """Close a run's record, as its last task would have done; returns lines for people."""
-    told = _recipe_of(known) | {"plan": known.plan}
-    return close(store, known.run, ENDINGS.get(state), told, engine="kubeflow", tracking="")
+    plan = _recipe_of(known) | {"plan": known.plan}
+    return close(store, known.run, ENDINGS.get(state), plan, engine="kubeflow", tracking="")
 
 
 def following_record(known: RunRecord) -> dict[str, Any]:
-    """What the run of a second pipeline says of its plan."""
+    """The plan of a second pipeline, as its run's record keeps it."""
     return _recipe_of(known) | {"plan": [edge for edge in known.plan if edge.get("after_approval")]}
 
 

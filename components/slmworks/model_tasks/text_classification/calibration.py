@@ -1,12 +1,9 @@
 """Calibration: how far a classifier's probabilities can be believed."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from slmworks.evaluate.predictions import Rows
 
     Array = np.ndarray[Any, Any]
 
@@ -14,24 +11,22 @@ BINS = 15
 """Number of bins, as in Guo et al. (2017)."""
 
 
-def calibration(rows: "Rows", labels: Sequence[str]) -> dict[str, Any]:
-    """Calibration error, Brier score, negative log-likelihood, and the bins of a reliability picture.
+def calibration(probabilities: "Array", truth: "Array") -> dict[str, Any]:
+    """Calibration error, Brier score, negative log-likelihood, and the bins of a reliability diagram.
 
-    `ece` has bins of equal width (Naeini et al., 2015; Guo et al., 2017), `ece_equal_mass` bins of equally
-    many rows (Nixon et al., 2019), which does not hang on a few nearly empty bins. `brier` is the sum over
-    labels (Brier, 1950), 0 to 2. `labels` are in the order of the probabilities.
+    `probabilities` [rows, labels], `truth` [rows] (places of the true labels). `ece` has bins of equal width
+    (Naeini et al., 2015; Guo et al., 2017), `ece_equal_mass` bins of equally many rows (Nixon et al., 2019),
+    which does not hang on a few nearly empty bins. `brier` is the sum over labels (Brier, 1950), 0 to 2.
     """
     import numpy as np
 
-    place = {label: i for i, label in enumerate(labels)}
-    shares = rows.probabilities.astype(np.float64)
-    truth = np.array([place[label] for label in rows.truth])
-    right, sure = np.array(rows.right, np.float64), shares.max(axis=1)
+    shares = probabilities.astype(np.float64)
+    right, sure = (shares.argmax(axis=1) == truth).astype(np.float64), shares.max(axis=1)
     wide = _bins(np.minimum((sure * BINS).astype(int), BINS - 1), sure, right)
     order = np.argsort(sure, kind="stable")
     ranks = np.empty(len(order), int)
     ranks[order] = np.arange(len(order)) * BINS // len(order)
-    target = np.eye(len(labels))[truth]
+    target = np.eye(shares.shape[1])[truth]
     likelihood = np.maximum(shares[np.arange(len(truth)), truth], 1e-12)
     return {
         "ece": round(_error(wide, len(truth)), 6),

@@ -1,61 +1,47 @@
-"""A classifier in a Hugging Face folder, computed by torch: the reference that others are compared with."""
+"""A text classifier in a Hugging Face folder, computed by torch."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from slmworks.machine.quiet import quiet
-from slmworks.model_tasks.text_classification.onnx import encode, open_tokenizer
-
-if TYPE_CHECKING:
-    import numpy as np
+from slmworks.contract.artifact import Model
+from slmworks.model_tasks.hf_text import HfTexts
+from slmworks.model_tasks.text_classification.labels import labels_of
+from slmworks.model_tasks.text_classification.onnx import answers
 
 
-class HfClassifier:
-    """Loads the folder once. Torch counts its threads per process, so the last one loaded decides."""
+class HfClassifier(HfTexts):
+    """Answers as the ONNX runtime does, from `AutoModelForSequenceClassification`."""
 
-    def __init__(self, folder: Path, labels: Sequence[str], max_length: int, threads: int) -> None:
-        """Load config.json, model.safetensors and tokenizer.json; never runs code from the folder."""
+    head: ClassVar[str] = "AutoModelForSequenceClassification"
+    output: ClassVar[str] = "logits"
+
+    labels: list[str]
+    """The labels, in the order of the logits."""
+
+    @classmethod
+    def open(cls, model: Model, *, threads: int) -> "HfClassifier":
+        """Load a Model artifact."""
+        opened = cls(model.path, int(model.meta["max_length"]), threads)
+        opened.labels = labels_of(model)
+        return opened
+
+    def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Answer `{"label", "score", "scores": {label: probability}}` for each row of one batch."""
+        return answers(self.outputs(rows), self.labels)
+
+    def graph(self) -> Any:
+        """`(input_ids, attention_mask) -> logits [batch, labels]`; the classifier becomes its `model`."""
         import torch
 
-        torch.set_num_threads(threads)
-        self.labels = list(labels)
-        self.max_length = max_length
-        self.tokenizer = open_tokenizer(folder, max_length)
-        """Cuts and pads as the model was trained."""
-        self.module = load_torch(folder)
-        """The transformers model, for those who transform it."""
+        model = self.module
 
-    def logits(self, texts: Sequence[str]) -> "np.ndarray[Any, Any]":
-        """Compute all texts as one batch; returns float32 [texts, labels]."""
-        import numpy as np
+        class Logits(torch.nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.model = model
 
-        import torch
+            def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+                found: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+                return found
 
-        if not len(texts):
-            return np.zeros((0, len(self.labels)), np.float32)
-        batch = encode(self.tokenizer, texts)
-        with torch.inference_mode():
-            found = self.module(
-                input_ids=torch.from_numpy(batch["input_ids"]),
-                attention_mask=torch.from_numpy(batch["attention_mask"]),
-            )
-        return np.asarray(found.logits.float().numpy())
-
-
-def load_torch(folder: Path) -> Any:
-    """Load the folder as a torch classifier in evaluation mode, float32, without a word on the terminal."""
-    with quiet():
-        from transformers import AutoModelForSequenceClassification
-        from transformers.utils import logging
-
-        import torch
-
-        logging.disable_progress_bar()
-        return AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-        ).eval()
+        return Logits().eval()

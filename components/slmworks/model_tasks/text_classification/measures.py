@@ -1,44 +1,63 @@
-"""Scores of one split: accuracy and macro-F1 with intervals, per class and per slice."""
+"""Numbers of a classifier that need all rows of a split at once: macro-F1 and the scores of each class."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from slmworks.numbers import statistics
+from slmworks.numbers.statistics import Estimate, tails
 
 if TYPE_CHECKING:
-    from slmworks.evaluate.predictions import Rows
-
-
-def scores(
-    truth: Sequence[str], predicted: Sequence[str], labels: Sequence[str], *, resamples: int, seed: int
-) -> dict[str, Any]:
-    """Accuracy (Wilson) and macro-F1 (bootstrap) with 95 % intervals, and each class by itself."""
     import numpy as np
 
-    place = {label: i for i, label in enumerate(labels)}
-    true, said = (np.array([place[label] for label in column]) for column in (truth, predicted))
-    counts = statistics.confusion(true, said, len(labels))
-    f1 = statistics.macro_f1_interval(counts, resamples=resamples, seed=seed)
+    Array = np.ndarray[Any, Any]
+
+
+def confusion(truth: "Array", predicted: "Array", labels: int) -> "Array":
+    """Counts [labels, labels]: rows of true class i that were answered j; int arrays [rows] in."""
+    import numpy as np
+
+    return np.bincount(truth * labels + predicted, minlength=labels * labels).reshape(labels, labels)
+
+
+def class_scores(counts: "Array") -> dict[str, "Array"]:
+    """Per class, from a confusion matrix: `precision`, `recall`, `f1` (0 where undefined), `support`."""
+    import numpy as np
+
+    right, true, said = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     return {
-        "n": len(truth),
-        "accuracy": statistics.wilson(int((true == said).sum()), len(truth)).rounded(),
-        "macro_f1": f1.rounded(),
-        "classes": _classes(counts, labels),
+        "precision": right / np.maximum(said, 1),
+        "recall": right / np.maximum(true, 1),
+        "f1": 2 * right / np.maximum(true + said, 1),
+        "support": true,
     }
 
 
-def slices(rows: "Rows") -> list[dict[str, Any]]:
-    """Accuracy with its interval for every source, in the order of their names."""
-    found = []
-    for source in sorted(set(rows.sources)):
-        right = [ok for ok, own in zip(rows.right, rows.sources, strict=True) if own == source]
-        accuracy = statistics.wilson(sum(right), len(right)).rounded()
-        found.append({"source": source, "n": len(right), "accuracy": accuracy})
-    return found
+def macro_f1(counts: "Array") -> float:
+    """Mean F1 over the classes that occur or are answered."""
+    seen = (counts.sum(axis=0) + counts.sum(axis=1)) > 0
+    return float(class_scores(counts)["f1"][seen].mean())
 
 
-def _classes(counts: Any, labels: Sequence[str]) -> list[dict[str, Any]]:
-    found = statistics.class_scores(counts)
+def macro_f1_interval(
+    counts: "Array", *, resamples: int = 1000, seed: int = 0, confidence: float = 0.95
+) -> Estimate:
+    """Macro-F1 with a percentile bootstrap over rows (Efron & Tibshirani, 1993, ch. 13)."""
+    import numpy as np
+
+    true, said = np.nonzero(counts)  # a cell is a kind of row
+    weights, n = counts[true, said], int(counts.sum())
+    drawn = np.random.default_rng(seed).multinomial(n, weights / n, size=resamples).astype(float)
+    classes = np.arange(len(counts))
+    in_true, in_said = true[:, None] == classes, said[:, None] == classes
+    right = drawn @ (in_true & in_said)
+    total = drawn @ in_true + drawn @ in_said
+    scores = (2 * right / np.maximum(total, 1)).sum(axis=1) / (total > 0).sum(axis=1)
+    low, high = np.quantile(scores, tails(confidence))
+    return Estimate(macro_f1(counts), float(low), float(high))
+
+
+def classes(counts: "Array", labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and rows of each class, as JSON, from a confusion matrix."""
+    found = class_scores(counts)
     return [
         {
             "label": label,

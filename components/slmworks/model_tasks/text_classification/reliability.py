@@ -1,32 +1,31 @@
-"""How far the probabilities can be believed: a picture of the bins, and the numbers beside it."""
+"""Calibration of a classifier, as a part of the reviewer's page: reliability diagrams and errors."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, el, grid, join
-from slmworks.packet.sources import Found
 
 SIDE, EDGE, TOP = 240, 34, 12
-"""Length of an axis, room for what stands beside it, and room for the largest dot; in pixels."""
+"""Length of an axis, room for its labels, and room for the largest dot; in pixels."""
 
 
-def calibration(found: Found) -> Html:
-    """Reliability of candidate and teacher (DeGroot & Fienberg, 1983), and their calibration errors."""
-    judged = {"candidate": found.candidate, "teacher": found.teacher}
+def calibration(candidate: Mapping[str, Any], teacher: Mapping[str, Any] | None) -> Html:
+    """Reliability diagrams of candidate and teacher (DeGroot & Fienberg, 1983), and their errors."""
+    judged = {"candidate": candidate, "teacher": teacher}
     known = {
-        name: said["splits"]["test"]["calibration"]
-        for name, said in judged.items()
-        if said and "calibration" in said["splits"]["test"]
+        name: scores["details"]["calibration"]
+        for name, scores in judged.items()
+        if scores and "calibration" in scores["details"]
     }
     if "candidate" not in known:
         return Html("")
     lines = [
-        [name, *(figures.score(said[key]) for key in ("ece", "ece_equal_mass", "brier", "nll"))]
-        for name, said in known.items()
+        [name, *(figures.score(found[key]) for key in ("ece", "ece_equal_mass", "brier", "nll"))]
+        for name, found in known.items()
     ]
     headings = ("", "calibration error", "with bins of equal mass", "Brier score", "log loss")
-    pictures = [el("figure", _picture(name, said), el("figcaption", name)) for name, said in known.items()]
+    diagrams = [el("figure", _diagram(name, found), el("figcaption", name)) for name, found in known.items()]
     note = (
         "Where dots lie below the diagonal, the model is surer than it is right. A dot is a bin of answers, "
         "the larger the more rows; calibration error: mean gap to the diagonal (Guo et al., 2017)."
@@ -35,15 +34,15 @@ def calibration(found: Found) -> Html:
         [
             el("h2", "Calibration"),
             grid(headings, lines, label="Calibration"),
-            el("div", *pictures, class_="pictures"),
+            el("div", *diagrams, class_="pictures"),
             el("p", note, class_="soft"),
         ]
     )
 
 
-def _picture(name: str, said: Mapping[str, Any]) -> Html:
-    full = max(one["n"] for one in said["bins"])
-    words = f"Reliability of the {name}: calibration error {figures.score(said['ece'])}"
+def _diagram(name: str, found: Mapping[str, Any]) -> Html:
+    full = max(one["n"] for one in found["bins"])
+    words = f"Reliability of the {name}: calibration error {figures.score(found['ece'])}"
     ticks = [piece for share in (0.0, 0.5, 1.0) for piece in _ticks(share)]
     dots = [
         el(
@@ -58,7 +57,7 @@ def _picture(name: str, said: Mapping[str, Any]) -> Html:
             r=f"{2 + 8 * (one['n'] / full) ** 0.5:.1f}",
             class_="strong dot" if name == "candidate" else "weak dot",
         )
-        for one in said["bins"]
+        for one in found["bins"]
     ]
     return el(
         "svg",

@@ -1,17 +1,13 @@
 """What costs nothing: the majority answer, and a linear model on words. A language model must beat both."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from slmworks.contract.artifact import Dataset
+from slmworks.contract.model_task import Answer, Row, Trivial
 
 MAJORITY = "majority"
 LINEAR = "tf-idf + linear"
-
-
-class Trivial(Protocol):
-    """A fitted baseline."""
-
-    def answer(self, texts: Sequence[str]) -> list[str]:
-        """A label for each text."""
 
 
 class Majority:
@@ -49,9 +45,14 @@ class TfidfLinear:
         return [str(label) for label in self.pipeline.predict(list(texts))]
 
 
-def fit(texts: Sequence[str], labels: Sequence[str], *, seed: int) -> Mapping[str, Trivial]:
-    """Every trivial baseline, fitted to the training rows."""
-    return {LINEAR: TfidfLinear(texts, labels, seed=seed), MAJORITY: Majority(labels)}
+def fit(data: Dataset, *, seed: int) -> Mapping[str, Trivial]:
+    """Both baselines, fitted to the training rows."""
+    texts, labels = data.columns("train", "text", "label")
+    linear, majority = TfidfLinear(texts, labels, seed=seed), Majority(labels)
+    return {
+        LINEAR: Trivial(_answering(linear.answer), stored_size(linear)),
+        MAJORITY: Trivial(_answering(majority.answer), stored_size(majority)),
+    }
 
 
 def stored_size(model: Any) -> int:
@@ -59,3 +60,10 @@ def stored_size(model: Any) -> int:
     import pickle
 
     return len(pickle.dumps(model, protocol=5))
+
+
+def _answering(label: Callable[[Sequence[str]], list[str]]) -> Callable[[Sequence[Row]], list[Answer]]:
+    def answer(rows: Sequence[Row]) -> list[Answer]:
+        return [{"label": found} for found in label([row["text"] for row in rows])]
+
+    return answer

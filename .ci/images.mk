@@ -1,0 +1,24 @@
+# The images: what each installs, and what its label says of it. The lineage's client goes wherever MLflow isn't.
+
+install-core := slmworks[run,s3]
+about-core := slmworks: fetches, evaluates, judges, registers
+
+install-text := slmworks[s3,lineage] slmworks-text[run]
+about-text := slmworks: curates text
+
+# It also evaluates what only torch can load.
+install-torch := slmworks[run,s3] slmworks-torch[run]
+about-torch := slmworks: trains and evaluates with PyTorch
+
+install-onnx := slmworks[s3,lineage] slmworks-onnx[run]
+about-onnx := slmworks: exports to ONNX and quantizes there
+
+install-inc := slmworks[s3,lineage] slmworks-onnx[run] slmworks-inc[run]
+about-inc := slmworks: quantizes with Intel Neural Compressor
+
+# It answers: without torch and without MLflow.
+install-serve := slmworks[s3] slmworks-serve[run]
+about-serve := slmworks: serves an approved release
+
+install-kubernetes := slmworks[s3,lineage] slmworks-kubernetes[run]
+about-kubernetes := slmworks: tells a cluster what to serve

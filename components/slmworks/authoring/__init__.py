@@ -1,0 +1,1 @@
+"""For plugin authors: the conformance suite, skeletons of plugins, and the reference of options."""

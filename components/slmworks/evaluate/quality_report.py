@@ -1,0 +1,104 @@
+"""What a quality report says, read in one place: no string keys of `report.json` anywhere else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from slmworks.contract import catalog
+from slmworks.contract.artifact import Report
+from slmworks.contract.model_task import Measure, ModelTask
+from slmworks.evaluate import predictions
+from slmworks.evaluate.comparison import Comparison
+from slmworks.evaluate.predictions import Judged
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """A report of type `quality`, and the rows that were judged."""
+
+    report: Report
+
+    @cached_property
+    def content(self) -> Mapping[str, Any]:
+        """`report.json`."""
+        return self.report.read()
+
+    @property
+    def model(self) -> str:
+        """Digest of the model."""
+        return self.report.refs["model"]
+
+    @cached_property
+    def model_task(self) -> ModelTask:
+        """What the model was measured for."""
+        return catalog.model_task(str(self.report.meta["task"]))
+
+    @property
+    def measure(self) -> Measure:
+        """The measure that decides."""
+        return self.model_task.measures[0]
+
+    @property
+    def name(self) -> str:
+        """The model's short name."""
+        return str(self.content["name"])
+
+    @property
+    def format(self) -> str:
+        """The model's format."""
+        return str(self.content["model"]["format"])
+
+    @property
+    def parameters(self) -> int | None:
+        """The model's parameters; None if unknown."""
+        found = self.content["model"]["parameters"]
+        return None if found is None else int(found)
+
+    @property
+    def bytes(self) -> int:
+        """The model's size on disk."""
+        return int(self.content["model"]["bytes"])
+
+    def split(self, split: str) -> Mapping[str, Any]:
+        """`n`, `measures`, `limits`, `details`, `slices`, `against` of a split."""
+        return dict(self.content["splits"][split])
+
+    def measures(self, split: str = "test") -> Mapping[str, Mapping[str, float]]:
+        """Measure -> value, low and high."""
+        return dict(self.split(split)["measures"])
+
+    def value(self, split: str = "test") -> float:
+        """The deciding measure's value."""
+        return float(self.measures(split)[self.measure.name]["value"])
+
+    def limits(self, split: str = "test") -> Mapping[str, float]:
+        """Name -> number that can be limited."""
+        return dict(self.split(split).get("limits", {}))
+
+    @property
+    def trivial(self) -> Mapping[str, Mapping[str, Any]]:
+        """Trivial baseline -> split -> what `split` gives; empty where none was judged."""
+        return dict(self.content.get("trivial", {}))
+
+    def judged(self, split: str) -> Judged:
+        """Its answers, row by row."""
+        return predictions.read(self.report.path, split)
+
+    def beside(self, other: "QualityReport", split: str) -> Comparison:
+        """Its answers beside those of another model, paired by row."""
+        return Comparison.of(self.judged(split), other.judged(split), self.measure)
+
+
+def is_quality(report: Report) -> bool:
+    """True for a report of type `quality`."""
+    return report.meta.get("type") == "quality"
+
+
+def of_model(reports: Sequence[Report], model: str, *, compared: bool = False) -> QualityReport | None:
+    """The first quality report about a model, by digest; `compared`: one that has a baseline."""
+    for report in reports:
+        fits = is_quality(report) and report.refs.get("model") == model
+        if fits and (not compared or "baseline" in report.refs):
+            return QualityReport(report)
+    return None

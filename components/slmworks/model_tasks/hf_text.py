@@ -1,0 +1,111 @@
+"""Texts through a Hugging Face folder in torch: the reference that every other format is compared with."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from slmworks.contract import catalog
+from slmworks.machine.quiet import quiet
+from slmworks.model_tasks.onnx_text import encode, open_tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class HfTexts:
+    """A network in a Hugging Face folder and its tokenizer; never runs code from the folder.
+
+    A subclass names the network (`head`) and builds its graph. Torch counts its threads per process, so the
+    last one loaded decides.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("numpy", "tokenizers", "torch", "transformers")
+    stands_alone: ClassVar[bool] = False
+    head: ClassVar[str]
+    """Name of the transformers auto class: `AutoModelForSequenceClassification`."""
+    output: ClassVar[str]
+    """Name of the graph's output: `logits`, `embedding`."""
+
+    def __init__(self, folder: Path, max_length: int, threads: int) -> None:
+        """Load config.json, model.safetensors and tokenizer.json to compute with `threads` threads."""
+        import torch
+
+        torch.set_num_threads(threads)
+        self.max_length = max_length
+        self.tokenizer = open_tokenizer(folder, max_length)
+        """Cuts and pads as the model was trained."""
+        self.module = load_network(folder, self.head)
+        """The transformers model, for those who transform it."""
+
+    def graph(self) -> Any:
+        """A torch module `(input_ids, attention_mask) -> output [batch, width]` around `module`."""
+        raise NotImplementedError
+
+    @cached_property
+    def _graph(self) -> Any:
+        return self.graph()
+
+    def outputs(self, rows: Sequence[Mapping[str, Any]]) -> "np.ndarray[Any, Any]":
+        """The network's output for one batch, float32 [rows, width]."""
+        import numpy as np
+
+        import torch
+
+        if not rows:
+            return self.outputs([{"text": ""}])[:0]  # as wide as any other
+        batch = encode(self.tokenizer, [row["text"] for row in rows])
+        with torch.inference_mode():
+            found = self._graph(
+                torch.from_numpy(batch["input_ids"]), torch.from_numpy(batch["attention_mask"])
+            )
+        return np.asarray(found.float().numpy())
+
+
+def load_network(folder: Path, head: str) -> Any:
+    """Load the folder as a torch network in evaluation mode, float32, without a word on the terminal.
+
+    `head`: name of the transformers auto class.
+    """
+    with quiet():
+        import torch
+
+        return (
+            auto_class(head)
+            .from_pretrained(
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+            )
+            .eval()
+        )
+
+
+def auto_class(head: str) -> Any:
+    """A transformers auto class by name (`AutoModel`); it knows the architectures of installed plugins."""
+    import transformers
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    register_architectures()
+    return getattr(transformers, head)
+
+
+@cache
+def register_architectures() -> None:
+    """Call every function of the entry-point group `slmworks.architecture`, once a process.
+
+    Each registers its own configuration and network with transformers (`AutoConfig.register`, …).
+    BrokenPlugin names the one that fails.
+    """
+    for name, offered in catalog.architectures().items():
+        try:
+            offered.load()()
+        except Exception as error:
+            raise catalog.BrokenPlugin(
+                f"the architecture '{name}' of {offered.distribution} cannot be registered with transformers "
+                f"({type(error).__name__}: {error}); install it again: "
+                f"pip install --force-reinstall {offered.distribution}"
+            ) from error

@@ -1,0 +1,139 @@
+"""`slmworks serve` and `slmworks edge`: the commands that this family brings.
+
+Imported to list commands too, so what takes time to import is imported inside.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from slmworks.cli.places import Places, with_places
+from slmworks.numbers import figures
+
+if TYPE_CHECKING:
+    from slmworks_serve.client import Exchange
+
+_AT_LEAST_ONE = click.IntRange(min=1)
+
+
+@click.command(short_help="Serve an approved model over HTTP.")
+@click.argument("name")
+@click.option("--version", type=int, help="An approved version; default: the champion.")
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Serve what `slmworks pull` brought into this folder; no store is asked, no log followed.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option(
+    "--ask",
+    "question",
+    metavar="TEXT",
+    help="Start, ask this one question over HTTP (a text, or inputs as JSON), print the answer, stop.",
+)
+@click.option(
+    "--follow/--no-follow",
+    default=True,
+    show_default=True,
+    help="Switch to the next champion (and back) as the approval log says; not with --version.",
+)
+@click.option("--threads", type=_AT_LEAST_ONE, help="Batches computed side by side; default: the cores.")
+@click.option("--max-batch", type=_AT_LEAST_ONE, help="Texts computed together at most. [default: 32]")
+@click.option("--max-texts", type=_AT_LEAST_ONE, help="Texts in one request. [default: 1000]")
+@click.option("--max-characters", type=_AT_LEAST_ONE, help="Characters of one text. [default: 20000]")
+@click.option("--max-body", type=_AT_LEAST_ONE, help="Bytes of one request. [default: 1048576]")
+@click.option("--max-queue", type=_AT_LEAST_ONE, help="Texts that may wait; then 503. [default: 2000]")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to answer a request in. [default: 10]",
+)
+@click.option("--grace", type=_AT_LEAST_ONE, help="Seconds to finish when told to stop. [default: 10]")
+@with_places()
+def serve(
+    name: str,
+    version: int | None,
+    folder: Path | None,
+    host: str,
+    port: int,
+    question: str | None,
+    follow: bool,  # noqa: FBT001 - a flag of the command line
+    threads: int | None,
+    places: Places,
+    **limits: float | None,
+) -> None:
+    """Serve an approved version of NAME over HTTP. Refuses one that is not approved, or was edited."""
+    from slmworks.machine.process import adopt_environment
+
+    # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
+    adopt_environment(1)
+    from slmworks_serve import client, run
+    from slmworks_serve.limits import Limits
+
+    asked = Limits.model_validate({key: value for key, value in limits.items() if value is not None})
+    if folder is not None:
+        from slmworks.registry.pulled import pulled
+
+        _refuse_beside_from()
+        approved = pulled(folder, name)
+        if question is None:
+            run.serve_release(approved, host=host, port=port, threads=threads, limits=asked)
+        else:
+            _show(name, client.ask_release(approved, question))
+        return
+    store = places.store
+    if question is None:
+        run.serve(store, name, version, host=host, port=port, threads=threads, limits=asked, follow=follow)
+    else:
+        _show(name, client.ask_once(store, name, version, question))
+
+
+def _refuse_beside_from() -> None:
+    """BadRequest when the command line asks for something that only a store can give."""
+    from slmworks.contract.errors import BadRequest
+
+    here = click.get_current_context()
+    options = {"version": "--version", "store_url": "--store", "engine_path": "--engine-file"}
+    if here.params["follow"]:
+        options["follow"] = "--follow"
+    for name, option in options.items():
+        if here.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise BadRequest(
+                f"--from serves a folder that was pulled and asks no store: leave out {option} or --from."
+            )
+
+
+def _show(name: str, said: "Exchange") -> None:
+    confidence = said.task.confidence(said.answer)
+    sure = "" if confidence is None else f" ({confidence:.1%})"
+    click.echo(f"{name} v{said.ready['version']} at {said.address}")
+    click.echo(f"  {said.asked}\n  → {said.task.brief(said.answer)}{sure}")
+
+
+@click.command(short_help="Write an approved model as a folder that runs anywhere.")
+@click.argument("name")
+@click.argument("version", type=int, required=False)
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is made anew."
+)
+@with_places()
+def edge(name: str, version: int | None, folder: Path, places: Places) -> None:
+    """Write an approved VERSION of NAME (default: the champion) as a folder that runs anywhere.
+
+    It needs the packages of the model's runtime; nothing of slmworks. Refuses what is not approved, or was
+    edited.
+    """
+    from slmworks.registry.log import Registry
+    from slmworks.registry.release import approved_release
+    from slmworks_serve.edge import export, size
+
+    registry = Registry(places.store)
+    approved = approved_release(registry, name, version)
+    number = approved.entry.version
+    export(approved, registry.state(name).version(number).decided, folder)
+    click.echo(f"{name} v{number} in {folder} ({figures.size(size(folder))}): see {folder / 'README.md'}")

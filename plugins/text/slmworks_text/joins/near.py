@@ -1,0 +1,65 @@
+"""Rows whose texts are nearly equal."""
+
+from array import array
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from slmworks_text.joins.components import Components
+from slmworks_text.joins.ownership import keep_first_place
+from slmworks_text.ledger import Ledger
+from slmworks_text.minhash import NearDuplicates
+from slmworks_text.rows import POOL, Tally
+from slmworks_text.rows_on_disk import StoredRows
+
+Progress = Callable[[int, int, str], None]
+"""Takes the rows or bands that are done, of how many, and the unit."""
+
+
+def join_near(
+    rows: StoredRows,
+    ledger: Ledger,
+    components: Components,
+    *,
+    threshold: float,
+    scratch: Path,
+    progress: Progress,
+) -> None:
+    """Join near duplicates, of a Jaccard similarity of `threshold` or more, among one row of each text."""
+    near, numbers, done = NearDuplicates(threshold, scratch), array("I"), 0
+    for batch in rows.batches("text"):
+        searched = ledger.searched[done : done + len(batch)].nonzero()[0]
+        near.extend(batch.column(0).take(searched).to_pylist())
+        numbers.extend((searched + done).tolist())
+        progress(done := done + len(batch), rows.size, "rows")
+    near.join(components, numbers, lambda done, total: progress(done, total, "bands"))
+    near.close()
+
+
+def drop_near(ledger: Ledger, components: Components, tally: Tally) -> None:
+    """Drop near duplicates; rows of one text are settled already."""
+    tally.dropped["near duplicate"] += 0
+    for alike in _alike(ledger, components.names()):
+        place, own = keep_first_place(ledger, alike, "near a {} row", tally)
+        if place < POOL:
+            continue
+        seen: set[int] = set()
+        for row, target in zip(own, ledger.target[own].tolist(), strict=True):
+            if target in seen:
+                tally.dropped["near duplicate"] += 1
+                ledger.kept[row] = False
+            seen.add(target)
+
+
+def _alike(ledger: Ledger, names: Any) -> Iterator[list[int]]:
+    """Kept rows of each component that has several."""
+    import numpy as np
+
+    joined = np.zeros(len(names), bool)
+    moved = names != np.arange(len(names), dtype="uint32")
+    joined[names[moved]] = True
+    rows = np.flatnonzero((joined | moved) & ledger.kept)
+    rows = rows[np.argsort(names[rows], kind="stable")]
+    for alike in np.split(rows, np.flatnonzero(np.diff(names[rows])) + 1):
+        if len(alike) > 1:
+            yield alike.tolist()

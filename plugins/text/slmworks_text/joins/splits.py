@@ -1,0 +1,142 @@
+"""Stratified splits that keep units (duplicates, documents) together, the same every time.
+
+Iterative stratification in the manner of Sechidis, Tsoumakas and Vlahavas (2011): the next unit goes to the
+split that relatively lacks its rows most.
+"""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from slmworks_text.joins.components import Components
+from slmworks_text.ledger import Ledger
+from slmworks_text.rows import PLACES
+from slmworks_text.rows_on_disk import StoredRows
+from slmworks_text.schema import Stratum
+
+Group = tuple[str, ...]
+"""Rows that splits are balanced by; see `Stratum.groups`."""
+
+PIECE = 65_536
+
+
+def assign(
+    ledger: Ledger, single: Any, units: Sequence[list[int]], draws: Any, shares: Mapping[str, float]
+) -> None:
+    """Set `place` of every row of the pool to one of `shares` (split -> fraction), unit by unit.
+
+    `single` are rows that are a unit each. Large units go first, equals in the order of `draws` (a number a
+    row).
+    """
+    choice = Choice(shares, _totals(ledger, single, units), ledger.strata)
+    for unit in sorted(units, key=lambda unit: (-len(unit), int(draws[min(unit)]))):
+        ledger.place[unit] = choice.of(ledger.stratum[unit].tolist())
+    for rows in _in_order(single, draws):
+        ledger.place[rows] = [choice.of((number,)) for number in ledger.stratum[rows].tolist()]
+
+
+def units_of(ledger: Ledger, components: Components) -> tuple[Any, list[list[int]]]:
+    """The pool as rows that are a unit each (an array), and units of several rows.
+
+    Near duplicates and the rows of one group are one unit, across both.
+    """
+    import numpy as np
+
+    pool = ledger.pool
+    part = components.names()[pool]
+    if ledger.group is not None:
+        _join_groups(ledger.group[pool], part, components)
+    unit = components.names()[pool] if ledger.group is not None else part
+    several = _several(unit, len(ledger.kept))
+    together = np.flatnonzero(several)
+    order = together[np.lexsort((pool[together], part[together], unit[together]))]
+    edges = np.flatnonzero(np.diff(unit[order])) + 1
+    return pool[~several], [rows.tolist() for rows in np.split(pool[order], edges) if len(rows)]
+
+
+def draw(rows: StoredRows, seed: int) -> Any:
+    """A number for every row, from its id and the seed (uint64)."""
+    import numpy as np
+
+    draws, done, start = np.empty(rows.size, "uint64"), 0, f"{seed}\0"
+    for batch in rows.batches("id"):
+        drawn = (hashlib.sha256((start + id_).encode()).digest()[:8] for id_ in batch.column(0).to_pylist())
+        draws[done : (done := done + len(batch))] = np.frombuffer(b"".join(drawn), ">u8")
+    return draws
+
+
+class Choice:
+    """Chooses the split of the next unit."""
+
+    def __init__(
+        self, shares: Mapping[str, float], total: Mapping[Group, int], strata: Sequence[Stratum]
+    ) -> None:
+        self.groups = [stratum.groups for stratum in strata]
+        self.splits = [
+            (PLACES.index(split), {key: share * total[key] for key in total}, dict.fromkeys(total, 0))
+            for split, share in shares.items()
+        ]
+
+    def of(self, unit: Sequence[int]) -> int:
+        """The place of a unit whose rows have these strata: the first split with the largest gain.
+
+        The gain counts the unit's rows, each weighted by the share of its group that the split still lacks.
+        """
+        content: dict[Group, int] = {}
+        for number in unit:
+            for group in self.groups[number]:
+                content[group] = content.get(group, 0) + 1
+        most, place, filled = -math.inf, 0, {}
+        for split, want, have in self.splits:
+            gain = sum([count * (1 - have[key] / want[key]) for key, count in content.items()])
+            if gain > most:
+                most, place, filled = gain, split, have
+        for key, count in content.items():
+            filled[key] += count
+        return place
+
+
+def _totals(ledger: Ledger, single: Any, units: Sequence[list[int]]) -> dict[Group, int]:
+    import numpy as np
+
+    found = np.bincount(ledger.stratum[single], minlength=len(ledger.strata))
+    for unit in units:
+        np.add.at(found, ledger.stratum[unit], 1)
+    total: Counter[Group] = Counter()
+    for stratum, count in zip(ledger.strata, found.tolist(), strict=True):
+        if count:
+            for group in stratum.groups:
+                total[group] += count
+    return total
+
+
+def _in_order(single: Any, draws: Any) -> Iterator[Any]:
+    import numpy as np
+
+    order = np.argsort(draws[single], kind="stable")
+    for start in range(0, len(order), PIECE):
+        yield single[order[start : start + PIECE]]
+
+
+def _several(unit: Any, size: int) -> Any:
+    """True for each row whose unit has another row."""
+    import numpy as np
+
+    again = np.zeros(size, bool)
+    first = np.unique(unit, return_index=True)[1]
+    later = np.ones(len(unit), bool)
+    later[first] = False
+    again[unit[later]] = True
+    return again[unit]
+
+
+def _join_groups(group: Any, part: Any, components: Components) -> None:
+    import numpy as np
+
+    order = np.argsort(group, kind="stable")
+    group, part = group[order], part[order]
+    linked = np.flatnonzero((group[1:] == group[:-1]) & (group[1:] != 0) & (part[1:] != part[:-1]))
+    for one, other in zip(part[linked].tolist(), part[linked + 1].tolist(), strict=True):
+        components.join(one, other)

@@ -1,0 +1,137 @@
+"""Near duplicates among texts: MinHash bands propose pairs, exact Jaccard on word 3-grams decides.
+
+Broder, "On the resemblance and containment of documents" (1997); banding as in Leskovec, Rajaraman and
+Ullman, "Mining of Massive Datasets", ch. 3. At 0.8 most texts with 5-20 % of their words changed are *not*
+near duplicates: lower the threshold for those.
+
+Texts and band hashes are on disk; pairs are checked as they are proposed, none is kept.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, combinations
+from pathlib import Path
+from typing import Any
+
+from slmworks_text.joins.components import Components
+from slmworks_text.text_hashes import Hashes
+from slmworks_text.texts import Texts
+
+PERMUTATIONS = 128
+SIGNATURE_SEED = 42
+MARGIN = 0.15
+"""Proposes 99.8 % of the pairs at a threshold of 0.8 (six rows in each of 21 bands)."""
+CHUNK = 2_000
+CROWD = 400
+"""A band's bucket with more texts than this is compared with its first text only, not pair by pair."""
+PAIRS = 200_000
+"""Pairs are checked when so many were proposed; those that several bands propose are checked once."""
+REMEMBERED = 4_096
+"""Sets of 3-grams kept while pairs are checked."""
+
+MIX = 0x9E3779B97F4A7C15
+"""An odd 64-bit multiplier (2^64 over the golden ratio)."""
+
+WORD = re.compile(r"\w+")
+
+
+class NearDuplicates:
+    """Finds near duplicates among distinct texts. `threshold` is a Jaccard similarity."""
+
+    def __init__(self, threshold: float, folder: Path) -> None:
+        self.threshold = threshold
+        self.rows = rows_in_a_band(threshold)
+        self.bands = [Hashes(folder / f"band-{i}") for i in range(PERMUTATIONS // self.rows)]
+        self.texts = Texts(folder / "texts")
+
+    def extend(self, texts: Sequence[str]) -> None:
+        """Add texts; they are numbered from 0 in the order in which they come."""
+        for start in range(0, len(texts), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            self.texts.extend(chunk)
+            found = signatures([shingles(text) for text in chunk])
+            for i, band in enumerate(self.bands):
+                band.extend(mixed(found[:, i * self.rows : (i + 1) * self.rows]))
+
+    def join(self, components: Components, numbers: Any, progress: Callable[[int, int], None]) -> None:
+        """Join texts that are near; text i is the component's member `numbers[i]`.
+
+        Calls `progress(bands done, bands)`.
+        """
+        grams = lru_cache(REMEMBERED)(lambda number: shingles(self.texts[number]))
+        for pairs in self._proposed(progress):
+            for a, b in pairs:
+                one, other = components.find(numbers[a]), components.find(numbers[b])
+                if one != other and jaccard(grams(a), grams(b)) >= self.threshold:
+                    components.join(one, other)
+
+    def _proposed(self, progress: Callable[[int, int], None]) -> Iterator[Sequence[tuple[int, int]]]:
+        """Pairs that share a bucket, in blocks; sorted, so that the texts of one follow each other."""
+        self.texts.flush()
+        pairs: set[int] = set()
+        for done, band in enumerate(self.bands):
+            progress(done, len(self.bands))
+            for bucket in band.groups():
+                pairs.update(a << 32 | b for a, b in _pairs(bucket))
+                if len(pairs) >= PAIRS:
+                    yield _sorted(pairs)
+                    pairs.clear()
+        yield _sorted(pairs)
+
+    def close(self) -> None:
+        """Close the file of texts."""
+        self.texts.close()
+
+
+def _pairs(bucket: Sequence[int]) -> Iterator[tuple[int, int]]:
+    if len(bucket) <= CROWD:
+        return combinations(bucket, 2)
+    return ((bucket[0], other) for other in bucket[1:])
+
+
+def _sorted(pairs: set[int]) -> list[tuple[int, int]]:
+    return [(pair >> 32, pair & 0xFFFFFFFF) for pair in sorted(pairs)]
+
+
+def shingles(text: str) -> frozenset[str]:
+    """The set of word 3-grams; a text of one or two words is one gram."""
+    words = WORD.findall(text.casefold())
+    if len(words) < 3:
+        return frozenset((" ".join(words) or text,))
+    return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+
+
+def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    """Size of the intersection over size of the union."""
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared)
+
+
+def rows_in_a_band(threshold: float) -> int:
+    """The longest band whose S-curve, (1/bands)^(1/rows), still rises well before the threshold."""
+    for rows in range(16, 1, -1):
+        if (rows / PERMUTATIONS) ** (1 / rows) <= threshold - MARGIN:
+            return rows
+    return 1
+
+
+def signatures(grams: Sequence[frozenset[str]]) -> Any:
+    """MinHash signatures: an array of `len(grams)` x 128 unsigned 32-bit numbers."""
+    import numpy as np
+    from rensa import RMinHash
+
+    # The smallest hash doesn't depend on the order in which a set is walked.
+    rows = RMinHash.digest_matrix_from_token_sets(grams, PERMUTATIONS, SIGNATURE_SEED).to_rows()
+    flat = np.fromiter(chain.from_iterable(rows), "uint32", len(grams) * PERMUTATIONS)
+    return flat.reshape(-1, PERMUTATIONS)
+
+
+def mixed(columns: Any) -> Any:
+    """One 64-bit hash a row of an array; a collision proposes a pair too many, which the check refuses."""
+    import numpy as np
+
+    found = np.zeros(len(columns), "uint64")
+    for column in columns.T:
+        found = found * np.uint64(MIX) + column
+    return found

@@ -1,0 +1,69 @@
+"""Records in the store: written and read as one thing, whoever writes them."""
+
+import json
+
+import pytest
+
+from slmworks.contract.errors import BadRequest, CorruptObject
+from slmworks.contract.manifest import Manifest
+from slmworks.execution.records import RunRecord, TaskRecord, made_by, run_record, task_record, task_records
+from slmworks.execution.spec import TaskSpec
+from slmworks.store import open_store
+
+NOW = "2026-11-28T00:00:00.000+00:00"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path / "store"))
+
+
+def record(store, state="done", **what) -> TaskRecord:
+    spec = TaskSpec(run="r1", id="a.x=1", step="a", stage="curate", plugin="text", store=store.url)
+    return TaskRecord.of(spec, state, started=NOW, ended=NOW, **what)
+
+
+def test_a_record_comes_back_as_it_was_written(store) -> None:
+    made = Manifest(kind="Dataset", format="parquet", digest="0" * 64, files=())
+    written = record(store, manifest=made, inputs={"data": ("1" * 64,)}, metrics=[{"step": 1, "loss": 0.5}])
+    written.write(store)
+    found = task_record(store, "r1", "a.x=1")
+    assert found.changed(seal="") == written
+    assert found.manifest == made == made_by(store, "r1", "a.x=1")
+    assert found.host
+    assert json.loads(store.read("runs/r1/a.x=1.json"))["manifest"]["kind"] == "Dataset"
+
+
+def test_the_seal_changes_with_the_record_and_is_not_in_it(store) -> None:
+    written = record(store)
+    written.write(store)
+    first = task_record(store, "r1", "a.x=1")
+    first.changed(state="killed").write(store)
+    assert len({written.seal, first.seal, task_record(store, "r1", "a.x=1").seal}) == 3
+    assert "seal" not in json.loads(store.read("runs/r1/a.x=1.json"))
+
+
+def test_an_empty_manifest_is_a_result_and_no_artifact(store) -> None:
+    nothing = Manifest.nothing("Model", "reviews has no champion yet")
+    record(store, "absent", manifest=nothing).write(store)
+    assert task_record(store, "r1", "a.x=1").manifest is None
+    assert made_by(store, "r1", "a.x=1") == nothing
+
+
+def test_a_task_that_made_nothing_is_said(store) -> None:
+    record(store, "failed", error="it broke").write(store)
+    with pytest.raises(BadRequest, match="run r1 left nothing of a"):
+        made_by(store, "r1", "a.x=1")
+
+
+def test_the_first_of_two_that_begin_a_run_counts(store) -> None:
+    assert RunRecord.of("r1", "running", {"recipe": "toy"}, started=NOW).create(store)
+    assert not RunRecord.of("r1", "running", {"recipe": "other"}, started=NOW).create(store)
+    assert run_record(store, "r1").recipe == "toy"
+    assert list(task_records(store, "r1")) == []
+
+
+def test_a_damaged_record_names_its_place(store) -> None:
+    store.write("runs/r1/run.json", b'{"run": "r1"}')
+    with pytest.raises(CorruptObject, match=r"runs/r1/run\.json: state: Field required"):
+        run_record(store, "r1")

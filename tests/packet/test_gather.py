@@ -1,0 +1,60 @@
+"""The reviewer's packet, found in a store by the verdict's digest."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from judged import LABELS, first, quality_report, row
+from slmworks.contract import catalog
+from slmworks.contract.artifact import Dataset
+from slmworks.contract.errors import BadRequest
+from slmworks.gate.paired_bootstrap import PairedBootstrap
+from slmworks.packet.gather import packet
+from slmworks.store import open_store
+from stories import Story
+
+N = {"validation": 90, "test": 120}
+
+
+@pytest.fixture
+def decided(bench, tmp_path):
+    """A store with data, reports and a verdict on a student that loses and gains a few rows."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    pq.write_table(pa.Table.from_pylist([row("test", i) for i in range(N["test"])]), folder / "test.parquet")
+    (folder / "card.json").write_text("{}")
+    data = bench.keep(Dataset(path=folder, meta={"task": "classification", "labels": LABELS}))
+
+    def judge(model, *, but=0, **known):
+        right = {split: first(n, int(0.8 * n) + but, but=but) for split, n in N.items()}
+        return quality_report(bench, model * 64, right, data=data.digest, **known)
+
+    teacher = judge("1")
+    student = judge("2", but=2, baseline=teacher)
+    verdict = PairedBootstrap().run(reports=[student], task=bench.task("gate"))
+    store = open_store(str(tmp_path / "store"))
+    story = Story(store, tmp_path / "story")
+    made = {"curate text": data, "evaluate quality": teacher, "evaluate other": student}
+    for number, (what, artifact) in enumerate(made.items()):
+        story.task(f"step-{number}", what, replace(artifact, digest=""))
+    return store, story.task("gate", "gate paired-bootstrap", verdict).digest
+
+
+def test_examples_show_the_inputs_of_the_data(decided):
+    markdown, page = packet(*decided)
+    assert "2 gained, 2 lost (exact McNemar test: p = 1.000)." in markdown
+    assert "text &lt;b&gt;test-0&lt;/b&gt;" in page
+    assert "(row test-0)" not in page
+
+
+def test_data_of_a_model_task_that_is_not_installed_stop_no_page(decided, monkeypatch):
+    def gone(name):
+        raise BadRequest(f"no such model task '{name}'. There are none.")
+
+    monkeypatch.setattr(catalog, "model_task", gone)
+    markdown, page = packet(*decided)
+    assert markdown.startswith("**")
+    assert "What was required" in page
+    assert "What changed" not in page

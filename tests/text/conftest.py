@@ -1,0 +1,31 @@
+"""Files in, a data set out: for every test of `curate/text`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slmworks.contract.artifact import Dataset, Files
+from slmworks.testing import Bench, sealed
+from slmworks_text.curate import CurateText
+
+
+@pytest.fixture
+def curate(tmp_path: Path) -> Callable[..., Dataset]:
+    """Curate named inputs: each is file name -> content."""
+    bench = Bench(tmp_path / "bench")
+    number = iter(range(100))
+
+    def run(inputs: dict[str, dict[str, str | bytes]], /, **options: Any) -> Dataset:
+        folder = tmp_path / f"raw{(n := next(number))}"
+        for name, files in inputs.items():
+            (folder / name).mkdir(parents=True)
+            for file, content in files.items():
+                (folder / name / file).write_bytes(
+                    content if isinstance(content, bytes) else content.encode()
+                )
+        task = bench.task(f"curate{n}")
+        return sealed(CurateText(**options).run(data=sealed(Files(path=folder)), task=task))
+
+    return run
