@@ -1,0 +1,1 @@
+"""`feature-extraction`: a text as a vector, judged by how well it finds the right document."""

@@ -1,0 +1,90 @@
+"""Distillation by matching a teacher's sentence embeddings, on text without labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
+
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
+from slmworks.distill import Distill
+from slmworks_torch.embeddings import EmbeddingOptions
+
+if TYPE_CHECKING:
+    from slmworks_torch.hf_folder import TextNetwork
+
+
+class EmbeddingKD(EmbeddingOptions, Distill):
+    """Match the teacher's sentence embeddings with some of its layers (Reimers & Gurevych, 2020)."""
+
+    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
+    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",), "student": ("hf",)}
+    produces: ClassVar[str] = "hf"
+    model_tasks: ClassVar[tuple[str, ...]] = ("feature-extraction",)
+    makes_model_task: ClassVar[str] = "feature-extraction"
+
+    learning_rate: PositiveFloat = 2e-4
+    """Highest step size of AdamW; a small student takes larger steps than its teacher."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of activations that is dropped while training; soft targets make it needless as a rule."""
+    layers: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None
+    """Layers of the teacher that make up the student, counted from 0; every other one when left out."""
+
+    @field_validator("layers")
+    @classmethod
+    def _ascending(cls, layers: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if layers is not None and list(layers) != sorted(set(layers)):
+            raise ValueError("layers must ascend and name each layer once, like [0, 2, 5]")
+        return layers
+
+    def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
+        """Compute the teacher's embeddings once, train the student, choose the epoch on `validation`."""
+        from slmworks.model_tasks.feature_extraction.hf import pooling_of
+        from slmworks_torch import embeddings, training
+
+        if student and self.layers:
+            raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
+        training.prepare(task)
+        network = embeddings.load_teacher(teacher, self.max_length)
+        gathered = embeddings.gather(teacher, network, data, self, task)
+        made = self._student(student, network, gathered.texts)
+        width = int(made.net.config.hidden_size)
+        if width != gathered.wanted.shape[1]:
+            raise BadRequest(
+                f"student: its embeddings have {width} numbers, the teacher's {gathered.wanted.shape[1]}; "
+                "give one of the same width, or leave it out."
+            )
+        pooled = student or teacher
+        objective = gathered.objective(made, embeddings.forward_of(pooled))
+        trained = training.train(made.net, objective, self, task)
+        made.save(task.output)
+        return Model(
+            path=task.output,
+            format="hf",
+            meta=embeddings.meta(
+                dimensions=width,
+                max_length=made.max_length,
+                parameters=made.parameters,
+                pooling=pooling_of(pooled),
+            ),
+            summary={
+                **trained.summary,
+                "texts": len(gathered.texts),
+                "parameters": made.parameters,
+                "vocabulary": int(made.net.config.vocab_size),
+                "layers": int(made.net.config.num_hidden_layers),
+            },
+        )
+
+    def _student(self, student: Model | None, network: "TextNetwork", texts: Sequence[str]) -> "TextNetwork":
+        """The network that learns; its vocabulary is cut to `texts` where asked for."""
+        from slmworks_torch import hf_folder, students, vocabulary
+
+        if student:
+            made = hf_folder.load(student, network.head, port="student", max_length=network.max_length)
+        else:
+            made = students.from_layers(network, self.layers, max_length=network.max_length)
+        if self.vocabulary == "keep":
+            return made
+        return vocabulary.shrink(made, texts, min_count=self.min_count, characters=self.characters)

@@ -1,0 +1,178 @@
+"""Shared by plugins that distil sentence embeddings: options, training text, the teacher's embeddings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
+from slmworks.model_tasks.feature_extraction.columns import INPUTS, NAME, TARGETS
+from slmworks.model_tasks.feature_extraction.hf import HfEmbedder, length_of, normalised, pooled, pooling_of
+from slmworks_torch.augment import Augmentation
+from slmworks_torch.rows import Rows, transfer_rows
+from slmworks_torch.scoring import Score
+from slmworks_torch.training_options import SHORTEST, TrainingOptions
+from slmworks_torch.vocabulary import Characters
+
+if TYPE_CHECKING:
+    import torch
+    from slmworks_torch.batches import Encoded
+    from slmworks_torch.hf_folder import TextNetwork
+    from slmworks_torch.losses import Loss
+    from slmworks_torch.networks import Forward
+    from slmworks_torch.training import Objective
+
+
+class EmbeddingOptions(Augmentation, TrainingOptions):
+    """Options of a student that is trained to give its teacher's embeddings. It needs text and no labels."""
+
+    weight_decay: NonNegativeFloat = 0.0
+    """Decoupled weight decay of the matrices; biases and normalisations have none."""
+    transfer_rows: NonNegativeInt | None = None
+    """At most so many rows of the split `transfer` are learnt from; all of them when left out."""
+    vocabulary: Literal["cut", "keep"] = "cut"
+    """`cut` keeps the tokens that the training text uses and spells other words in pieces (WordPiece)."""
+    min_count: PositiveInt = 1
+    """How often the training text must use a token for a `cut` vocabulary to keep it."""
+    characters: Characters = "all"
+    """Single characters that a `cut` vocabulary keeps: `all`, or only ASCII and what the training text has
+    (`seen`), which is smaller and leaves words in other scripts unknown."""
+    max_length: Annotated[int, Field(ge=SHORTEST)] | None = None
+    """Tokens of a text that the student reads; as many as the teacher when left out."""
+
+
+@dataclass(frozen=True)
+class EmbeddingData:
+    """Training texts with their teacher's embeddings, and validation texts with theirs."""
+
+    texts: list[str]
+    """Of `train` and `transfer`, unaltered."""
+    rows: Rows
+    """Those, then the altered copies."""
+    wanted: "torch.Tensor"
+    """The teacher's embeddings of `rows`, float32 [rows, dimensions], each of length 1."""
+    validation: Rows
+    held_out: "torch.Tensor"
+    """The teacher's embeddings of `validation`."""
+
+    def projected(self, matrix: "torch.Tensor") -> "EmbeddingData":
+        """The same in fewer dimensions: embeddings times `matrix` [dimensions, fewer], of length 1 again."""
+        return EmbeddingData(
+            self.texts, self.rows, normalised(self.wanted @ matrix), self.validation,
+            normalised(self.held_out @ matrix),
+        )  # fmt: skip
+
+    def objective(self, student: Any, forward: "Forward") -> "Objective":
+        """Train on all rows for the teacher's embeddings, score by the mean cosine on validation."""
+        from slmworks_torch.scoring import outputs_of
+        from slmworks_torch.training import Objective
+
+        held_out: Encoded = student.encode(self.validation.texts)
+        return Objective(
+            rows=student.encode(self.rows.texts),
+            forward=forward,
+            loss=cosine_distance(self.wanted),
+            check=lambda: score(outputs_of(student.net, forward, held_out), self.held_out),
+        )
+
+
+def cosine_distance(wanted: "torch.Tensor") -> "Loss":
+    """Mean of 1 − cosine with the teacher's embeddings [rows, dimensions]; all are of length 1."""
+
+    def loss(found: "torch.Tensor", batch: list[int]) -> "torch.Tensor":
+        return (1 - (found * wanted[batch].to(found.device)).sum(dim=1)).mean()
+
+    return loss
+
+
+def score(found: "torch.Tensor", wanted: "torch.Tensor") -> Score:
+    """Mean cosine of embeddings with the teacher's, both [rows, dimensions] and of length 1."""
+    cosines = (found * wanted).sum(dim=1).double()
+    error = float(cosines.std()) / len(cosines) ** 0.5 if len(cosines) > 1 else 0.0
+    return Score("cosine", float(cosines.mean()), error)
+
+
+def load_teacher(teacher: Model, max_length: int | None) -> "TextNetwork":
+    """Load the teacher's encoder without a head; it reads `max_length` tokens, or its own length."""
+    from slmworks_torch import hf_folder
+
+    return hf_folder.load(
+        teacher, HfEmbedder.head, port="teacher", max_length=max_length or length_of(teacher)
+    )
+
+
+def forward_of(model: Model) -> "Forward":
+    """An encoder's forward pass, pooled as `model` is: embeddings [rows, dimensions] of length 1."""
+    pooling = pooling_of(model)
+
+    def forward(net: Any, inputs: Any) -> "torch.Tensor":
+        states = net(**inputs).last_hidden_state
+        return normalised(pooled(states, inputs["attention_mask"], pooling))
+
+    return forward
+
+
+def gather(
+    teacher: Model, network: "TextNetwork", data: Dataset, options: EmbeddingOptions, task: Task
+) -> EmbeddingData:
+    """Read and alter the text, and compute the teacher's embeddings or take shared ones.
+
+    BadRequest where a split has no text.
+    """
+    import torch
+    from slmworks_torch.augment import copies
+
+    train, validation = _texts(data, "train"), _texts(data, "validation")
+    learnt = train + transfer_rows(data, options.transfer_rows)
+    altered = copies(train, options)
+    found = teacher_embeddings(teacher, network, data, learnt + validation, task)
+    more = [
+        teacher_embeddings(teacher, network, data, one, task, copy=number)
+        for number, one in enumerate(altered, start=1)
+    ]
+    return EmbeddingData(
+        texts=learnt.texts,
+        rows=sum(altered, learnt),
+        wanted=torch.cat([found[: len(learnt)], *more]),
+        validation=validation,
+        held_out=found[len(learnt) :],
+    )
+
+
+def teacher_embeddings(
+    teacher: Model, network: "TextNetwork", data: Dataset, rows: Rows, task: Task, *, copy: int = 0
+) -> "torch.Tensor":
+    """The teacher's embeddings, float32 [rows, dimensions], shared by its students on that data."""
+    from slmworks_torch import teacher_outputs
+
+    def build(folder: Path) -> None:
+        teacher_outputs.write(folder, network, forward_of(teacher), rows, task)
+
+    name = f"teacher-embeddings-copy-{copy}" if copy else "teacher-embeddings"
+    return teacher_outputs.shared(name, build, teacher, network, data, rows, task)
+
+
+def meta(*, dimensions: int, max_length: int, parameters: int, **more: Any) -> dict[str, Any]:
+    """An embedding model's entries of a Model artifact's `meta`."""
+    return {
+        "task": NAME,
+        "dimensions": dimensions,
+        "max_length": max_length,
+        "parameters": parameters,
+        **more,
+    }
+
+
+def _texts(data: Dataset, split: str) -> Rows:
+    """The distinct questions and documents of a split, in the order of the data."""
+    ids, texts, documents = data.columns(split, "id", *INPUTS, *TARGETS)
+    if not texts:
+        raise BadRequest(f"data: the split '{split}' is empty; give the curate step more rows.")
+    found = dict(zip(texts, ids, strict=True))
+    for identity, document in zip(ids, documents, strict=True):
+        if document is not None:
+            found.setdefault(document, f"{identity}.document")
+    return Rows(list(found.values()), list(found), [])
