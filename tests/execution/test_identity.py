@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from slmworks.contract import catalog
 from slmworks.contract.manifest import File, Manifest, tree_digest
 from slmworks.execution import identity
 from slmworks.execution.identity import code_digest, fingerprint, module_digest, read_files
@@ -91,3 +92,48 @@ def test_a_port_that_is_ignored_does_not_count(toy) -> None:
     assert identify(plugin, one, inputs={"calibration": one}) == identify(
         plugin, one, inputs={"calibration": other}
     )
+
+
+def test_docstrings_comments_and_blank_lines_are_no_code() -> None:
+    written = (
+        b'"""Doc."""\nimport os  # why\n\n\nclass A:\n    """Doc."""\n\n    x = "# text"\n    """Field."""\n'
+    )
+    bare = b'import os\nclass A:\n    x = "# text"\n'
+    assert identity.without_comments(written) == identity.without_comments(bare)
+    other = written.replace(b"# text", b"# other")
+    assert identity.without_comments(other) != identity.without_comments(bare)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (b'x = """a\n\nb"""\n', b'x = """a\nb"""\n'),  # blank lines inside a string are its text
+        (b"x = 'a # b'\n", b"x = 'a # c'\n"),
+        (b'def f():\n    return "a"\n', b'def f():\n    return "b"\n'),
+    ],
+)
+def test_the_text_of_a_string_is_code(one: bytes, other: bytes) -> None:
+    assert identity.without_comments(one) != identity.without_comments(other)
+
+
+def test_a_model_tasks_code_belongs_to_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = catalog.plugin("evaluate", "quality").load()
+    manifest = Manifest(
+        kind="Model", format="onnx", digest="0" * 64, files=(), meta={"task": "classification"}
+    )
+
+    def found() -> str:
+        return identity.fingerprint(
+            plugin,
+            stage="evaluate",
+            name="quality",
+            options={},
+            inputs={"model": manifest},
+            sources={},
+            threads=1,
+        )
+
+    before, real = found(), identity.module_digest
+    edited = "slmworks.model_tasks.text_classification.task"
+    monkeypatch.setattr(identity, "module_digest", lambda name: "edited" if name == edited else real(name))
+    assert found() != before

@@ -167,8 +167,9 @@ def fingerprint(
     sources: Mapping[str, Any],
     threads: int,
     seed: int = 0,
+    made_for: str = "",
 ) -> str:
-    """The identity of a task: 64 hex digits."""
+    """The identity of a task: 64 hex digits. `made_for`: the model task of its result, by its options."""
 
     def digest(port: str, manifest: Manifest) -> str:
         return tree_digest(read_files(plugin, port, manifest))
@@ -183,7 +184,7 @@ def fingerprint(
             "stage": stage,
             "plugin": name,
             "code": code_digest(plugin),
-            "model_tasks": _model_tasks(inputs) if plugin.runs_models else {},
+            "model_tasks": _model_tasks(inputs, made_for) if plugin.runs_models else {},
             "options": dict(options),
             "inputs": read,
             "sources": dict(sources),
@@ -193,13 +194,14 @@ def fingerprint(
     )
 
 
-def _model_tasks(inputs: Mapping[str, Manifest | Sequence[Manifest]]) -> dict[str, str]:
-    """Digests of the code that answers and measures: of the inputs' model tasks and of all their runtimes."""
+def _model_tasks(inputs: Mapping[str, Manifest | Sequence[Manifest]], made_for: str) -> dict[str, str]:
+    """Digests of the code that answers and measures: of the model tasks, and of the inputs' runtimes."""
     given = [one for some in inputs.values() for one in ([some] if isinstance(some, Manifest) else some)]
     named = {catalog.canonical(str(one.meta["task"])) for one in given if one.meta.get("task")}
-    found = {}
-    for name in sorted(named & catalog.model_tasks().keys()):
-        found[name] = module_digest(catalog.model_tasks()[name].module)
+    known = catalog.model_tasks()
+    found = {name: module_digest(known[name].module) for name in {made_for} & known.keys()}
+    for name in sorted(named & known.keys()):
+        found[name] = module_digest(known[name].module)
         for format_, offered in catalog.runtimes(name).items():
             found[f"{name}.{format_}"] = module_digest(offered.module)
     return found
@@ -216,6 +218,7 @@ def identify(spec: TaskSpec, plugin: Stage, given: Given, sources: Mapping[str, 
         sources={name: source.identity() for name, source in sources.items()},
         threads=spec.threads,
         seed=spec.seed,
+        made_for=plugin.made_for(),
     )
 
 

@@ -66,6 +66,7 @@ class CurateText(Curate):
     """
 
     deterministic: ClassVar[bool] = True
+    runs_models: ClassVar[bool] = True  # a model task's strata decide the splits
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa")
 
     model_task: str = "text-classification"
