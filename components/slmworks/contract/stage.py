@@ -80,8 +80,8 @@ class Stage(Documented, ABC):
     cacheable: ClassVar[bool] = True
     """May be skipped when the same task was done before."""
     runs_models: ClassVar[bool] = False
-    """Computes with models through their runtimes, or by a model task's measures or strata: their code is part
-    of its identity, and a plugin of the core runs where they are installed."""
+    """Computes with models through their runtimes, or by a model task's measures or strata. That code is part
+    of its identity, and a plugin of the core runs where it is installed."""
     runs_in: ClassVar[str] = ""
     """The distribution whose environment it runs in, if not the plugin's own (torch, to run a teacher)."""
     depends_on: ClassVar[tuple[str, ...]] = ()
