@@ -141,11 +141,12 @@ def in_batches(
     rows: Sequence[Row],
     batch_size: int,
     *,
+    longest_first: bool = False,
     tell: Callable[[int], None] = lambda _done: None,
 ) -> list[T]:
     """Call `work` on batches of rows of similar length; `tell(done)` after each. In the order of `rows`."""
     found: dict[int, T] = {}
-    for numbers in length_batches(list(map(length, rows)), batch_size):
+    for numbers in length_batches(list(map(length, rows)), batch_size, longest_first=longest_first):
         found.update(zip(numbers, work([rows[number] for number in numbers]), strict=True))
         tell(len(found))
     return [found[number] for number in range(len(rows))]
