@@ -109,7 +109,7 @@ class Quality(Evaluate):
             def tell(done: int) -> None:
                 task.progress(min(before + done, total), total)
 
-            # Which rows share a batch is part of the report: int8 with scales measured on the fly depends on it.
+            # Rows that share a batch share dynamic int8 scales, so the order of batches belongs to the report.
             found = in_batches(
                 runtime.answer, inputs_of(purpose, some), self.batch_size, longest_first=True, tell=tell
             )
