@@ -109,7 +109,7 @@ class Quality(Evaluate):
             def tell(done: int) -> None:
                 task.progress(min(before + done, total), total)
 
-            # Rows that share a batch share dynamic int8 scales, so the order of batches belongs to the report.
+            # Rows of a batch share dynamic int8 scales, so the order of batches belongs to the report.
             found = in_batches(
                 runtime.answer, inputs_of(purpose, some), self.batch_size, longest_first=True, tell=tell
             )
