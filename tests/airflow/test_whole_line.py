@@ -161,7 +161,7 @@ def test_the_command_line_was_first_and_airflow_is_told(line: Line) -> None:
     assert ended.said["state"] == "failed"
     assert ended.states("approve.ask", "approve.record") == ["success", "failed"]
     assert "tiny v3 was rejected by vera" in ended.log
-    assert "The first word counts" in ended.log
+    assert "The first decision counts" in ended.log
     assert Registry(line.store).state("tiny").champion.number == 1
 
 

@@ -106,10 +106,14 @@ def test_a_refused_gate_is_a_normal_end_and_what_follows_is_left_out(works, tmp_
     assert "⊘ gate: refused: refused: 3 points short" in ended.log
 
 
+def specs(text: str) -> list[str]:
+    """The encoded specs in a compiled pipeline."""
+    return re.findall(r"spec:\n +runtimeValue:\n +constant: (\S+)", text)
+
+
 def test_an_image_with_other_code_says_which_one_to_build(works, tmp_path: Path, monkeypatch) -> None:
     text = compiled(works.write(), works.store).first
-    planned = re.findall(r"constant: (eyJ[\w+/=]+)", text)
-    spec = next(one for one in map(TaskSpec.decode, planned) if one.id == "curate")
+    spec = next(one for one in map(TaskSpec.decode, specs(text)) if one.id == "curate")
     other = spec.model_copy(update={"code": "0" * 64})
     text = text.replace(spec.encode(), other.encode())
     monkeypatch.setenv("SLMWORKS_REVISION", "abc1234")
@@ -282,7 +286,7 @@ def test_a_thousand_local_files_are_one_word_to_a_pod(works, tmp_path: Path) -> 
         (works.folder / "many" / f"train-{number}.csv").write_text(str(number))
     works.recipe = works.recipe.replace("train: train.csv", "train: many")
     pipelines = compiled(works.write(), works.store)
-    assert max(map(len, re.findall(r"constant: (eyJ[\w+/=]+)", pipelines.first))) < 5000
+    assert max(map(len, specs(pipelines.first))) < 5000
     ended = run_pipeline(pipelines.first, works.store, tmp_path / "root")
     assert ended.succeeded, ended.log
     assert ended.digests == works.digests(works.run())
@@ -291,13 +295,12 @@ def test_a_thousand_local_files_are_one_word_to_a_pod(works, tmp_path: Path) -> 
 def test_files_that_are_gone_from_the_store_are_said(works, tmp_path: Path) -> None:
     pipelines = compiled(works.write(), works.store)
     empty = open_store(str(tmp_path / "empty"))
-    for one in re.findall(r"constant: (eyJ[\w+/=]+)", pipelines.first):
-        spec = TaskSpec.decode(one)
-        if spec.brought:
-            with pytest.raises(BadRequest, match=r"are no longer in .*empty; compile the recipe again"):
-                Running.prepare(
-                    spec.model_copy(update={"store": empty.url, "run": "r"}), {}, lambda _: None
-                ).run()
+    brought = [spec for spec in map(TaskSpec.decode, specs(pipelines.first)) if spec.brought]
+    assert brought
+    for spec in brought:
+        elsewhere = spec.model_copy(update={"store": empty.url, "run": "r"})
+        with pytest.raises(BadRequest, match=r"are no longer in .*empty; compile the recipe again"):
+            Running.prepare(elsewhere, {}, lambda _: None).run()
 
 
 @pytest.mark.parametrize(
@@ -346,10 +349,7 @@ def test_on_s3_with_a_secret_that_is_found_nowhere(works, s3, secret, tmp_path: 
     texts += [path.read_text("latin-1") for path in (tmp_path / "root").rglob("*") if path.is_file()]
     assert len(texts) > 40
     assert not [text for text in texts if secret in text]
-    unpacked = [
-        TaskSpec.decode(one).model_dump_json()
-        for one in re.findall(r"constant: (eyJ[\w+/=]+)", pipelines.first)
-    ]
+    unpacked = [TaskSpec.decode(one).model_dump_json() for one in specs(pipelines.first)]
     assert len(unpacked) == len(ended.states)
     assert not [text for text in unpacked if secret in text]
 

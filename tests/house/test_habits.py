@@ -14,7 +14,9 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 def test_help_lists_every_target() -> None:
-    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     listed = {line.split()[0] for line in said.splitlines()}
     (declared,) = re.findall(r"^\.PHONY: (help (?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
     assert listed == set(declared.replace("\\", " ").split())

@@ -1,4 +1,4 @@
-"""Where tables are drawn: as wide as the terminal, and wide enough to read where there is none."""
+"""Console for tables: as wide as the terminal, and wide enough to read without one."""
 
 from typing import TYPE_CHECKING, Any
 

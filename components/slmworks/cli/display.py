@@ -1,4 +1,4 @@
-"""What a person sees while a recipe runs: one line a task, alive on a terminal, plain elsewhere."""
+"""Display of a running recipe: a live table on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -40,14 +40,14 @@ def observer() -> "Plain":
 
 
 class Plain:
-    """One line when a task starts, says something or ends."""
+    """One line when a task starts, emits an event or ends."""
 
     def __init__(self) -> None:
         self._lines: dict[str, Lines] = {}
         self._plan: dict[str, PlannedTask] = {}
 
     def began(self, run: "Run") -> None:
-        """Say what is going to happen."""
+        """Print the plan's size and places."""
         self._plan = dict(run.plan.tasks)
         tracking = run.tracking.partition("://")[0].partition(":")[0] or "none"
         click.echo(
@@ -62,7 +62,7 @@ class Plain:
         click.echo(started_line(task_id, self._plan[task_id].stage, self._plan[task_id].plugin))
 
     def event(self, task_id: str, event: dict[str, Any]) -> None:
-        """A running task says something."""
+        """Show an event of a running task."""
         self._lines.setdefault(task_id, Lines(task_id)).event(event)
 
     def ended(self, task_id: str, outcome: Outcome, seconds: float) -> None:
@@ -74,7 +74,7 @@ class Plain:
 
 
 class Live(Plain):
-    """A table that is drawn anew a few times a second."""
+    """A table that is redrawn a few times a second."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -102,7 +102,7 @@ class Live(Plain):
         self._begun[task_id] = time.monotonic()
 
     def event(self, task_id: str, event: dict[str, Any]) -> None:
-        """Keep the latest word of each kind."""
+        """Keep the latest event of each kind."""
         if event["event"] == "metrics":
             self._curves[task_id] = " ".join(
                 f"{name} {value:.3g}" for name, value in event["metrics"].items()

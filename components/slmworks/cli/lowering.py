@@ -1,4 +1,4 @@
-"""From a recipe's file to a plan, and to what Kubeflow takes: what `run`, `compile` and `submit` share."""
+"""From a recipe's file to a plan and to Kubeflow's YAML, for `run`, `compile` and `submit`."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 LARGE = 1_000_000
-"""Characters of YAML from which a person is told."""
+"""Characters of YAML above which a person is warned."""
 
 
 def planned_for(recipe: str, fresh: tuple[str, ...]) -> "Plan":
@@ -30,7 +30,7 @@ def planned_for(recipe: str, fresh: tuple[str, ...]) -> "Plan":
 
 
 def say_if_large(compiled: "Compiled") -> None:
-    """Say when a pipeline comes near what Kubeflow can keep; it is the cluster that decides."""
+    """Warn about a pipeline near the size that Kubeflow can keep; the limit is the cluster's."""
     if len(compiled.first) > LARGE:
         click.echo(
             f"note   {size(len(compiled.first))} of YAML: Kubeflow keeps a pipeline and the states "

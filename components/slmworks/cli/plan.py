@@ -46,7 +46,7 @@ def plan(recipe: str, places: Places, cores: int | None) -> None:
 
 
 def _reads(task: "PlannedTask") -> str:
-    """What a task waits for; the branches of a sweep are counted, not listed."""
+    """The inputs of a task; the branches of a sweep are counted, not listed."""
     if task.sources:
         return ", ".join(dict.fromkeys(source.label for source in task.sources.values()))
     from slmworks.contract.stage import ports

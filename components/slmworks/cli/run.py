@@ -51,7 +51,7 @@ def run(recipe: str, places: Places, fresh: tuple[str, ...], cores: int | None) 
 
 
 def _summary(running: "Run", places: Places) -> None:
-    """The table, the verdict in words, and what to do next."""
+    """Print verdicts, errors and the next command."""
     from slmworks.cli.verdict import show_verdicts, show_waiting
 
     made = {task_id: outcome.manifest for task_id, outcome in running.outcomes.items()}

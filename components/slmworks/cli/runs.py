@@ -49,7 +49,7 @@ def runs(run: str | None, places: Places) -> None:
 
 
 def _ask(places: Places) -> None:
-    """Bring the records of runs on Kubeflow up to date; a server that is down is said, and that is all."""
+    """Bring the records of runs on Kubeflow up to date; a server that is down is only reported."""
     from slmworks.contract.errors import SlmworksError
     from slmworks.engines.kubeflow.client import Pipelines
     from slmworks.engines.kubeflow.pipeline import require_kfp

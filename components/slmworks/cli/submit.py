@@ -82,7 +82,7 @@ def _start(store: "Store", pipelines: "Pipelines", compiled: "Compiled", name: s
 
 
 def submit_after(store: "Store", first: str, pipelines: "Pipelines", experiment: str = "") -> str:
-    """Submit what follows the approval of what a run registered; returns the new run."""
+    """Submit the steps behind the approval of a run's release; returns the new run."""
     from slmworks.engines.kubeflow.runs import following, following_record, note
     from slmworks.execution.records import run_record
 
@@ -98,7 +98,7 @@ def submit_after(store: "Store", first: str, pipelines: "Pipelines", experiment:
 
 
 def follow(store: "Store", pipelines: "Pipelines", run: str, places: Places) -> int:
-    """Wait for a run's end and tell what its tasks do; returns the exit code."""
+    """Wait for a run's end and print the states of its tasks; returns the exit code."""
     from slmworks.cli.verdict import show_verdicts, show_waiting
     from slmworks.cli.watch import watch
     from slmworks.engines.kubeflow.runs import end

@@ -1,4 +1,4 @@
-"""`slmworks task`: what every engine starts."""
+"""`slmworks task`: one task, as every engine starts it."""
 
 import sys
 from pathlib import Path

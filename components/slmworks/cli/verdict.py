@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def show_verdicts(store: "Store", run: str, made: "Mapping[str, Manifest | None]") -> None:
-    """Print every verdict among what a run's tasks made, and write its page beside the run's records."""
+    """Print every verdict among the results of a run, and write its page beside the run's records."""
     for task_id, manifest in made.items():
         if manifest is not None and manifest.kind == "Verdict" and manifest.digest:
             _show(store, run, task_id, manifest.digest)
 
 
 def show_waiting(waiting: tuple[str, int] | None, places: str) -> None:
-    """Say which version a person has to decide about, and how; `places` are the options that say where."""
+    """Print the version that waits for a decision, and the command; `places`: its options for the store."""
     if waiting:
         name, version = waiting
         click.echo(

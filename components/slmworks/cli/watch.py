@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 LOOK = (1.0, 10.0)
-"""Seconds between two looks: at first, and at most."""
+"""Seconds between two polls: at first, and at most."""
 MISSED = 5
-"""Looks in a row that may fail before we give up: servers are restarted under long runs."""
+"""Polls in a row that may fail: servers are restarted under long runs."""
 MARKS = {"SUCCEEDED": "✓", "FAILED": "✗", "RUNNING": "▸", "SKIPPED": "·", "CANCELED": "·"}
 
 
 def watch(store: "Store", pipelines: "Pipelines", run: str) -> "RunState":
-    """Look at a run until it has ended, and tell what changed."""
+    """Poll a run until it has ended, and print changes."""
     from slmworks.execution.records import run_record
 
     known = run_record(store, run)
@@ -55,7 +55,7 @@ def _look(pipelines: "Pipelines", run: str, missed: int) -> "tuple[RunState | No
 
 
 def _tell(store: "Store", run: str, names: dict[str, str], state: "RunState", told: dict[str, str]) -> bool:
-    """Print the tasks whose state is another than before; whether there were any."""
+    """Print the tasks whose state has changed; False if there are none."""
     changed = False
     for shown, now in state.tasks.items():
         task = names.get(slug(shown))
@@ -73,7 +73,7 @@ def _record(store: "Store", run: str, task: str) -> "TaskRecord | None":
 
 
 def _words(record: "TaskRecord | None", state: str) -> str:
-    """What its record says of a task that has ended, else Kubeflow's state."""
+    """The recorded state of a task that has ended, else Kubeflow's state."""
     from slmworks.engines.lines import summary_words
 
     if record is None or state in ("RUNNING", "CANCELED"):

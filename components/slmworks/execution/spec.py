@@ -9,7 +9,7 @@ from slmworks.execution.encoded import pack, unpack
 
 
 class TaskSpec(BaseModel):
-    """What to run, on which store and sources. Inputs are given beside it."""
+    """One task: plugin, options, sources and store. Its inputs are given beside it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

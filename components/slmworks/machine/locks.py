@@ -13,7 +13,7 @@ from typing import TextIO
 from slmworks.machine.cores import usable_cores
 
 OLD = 3600
-"""Seconds after which a file that was being written is no longer being written."""
+"""A partial file older than this (seconds) was left by a dead process."""
 
 
 @contextlib.contextmanager
@@ -79,7 +79,7 @@ def _locked(path: Path, how: int, waiting: Callable[[], None]) -> Iterator[None]
 
 @contextlib.contextmanager
 def scratch_folder(place: Path, task_id: str) -> Iterator[Path]:
-    """A folder for one task, removed afterwards. The lock beside it says that its task lives."""
+    """A folder for one task, removed afterwards. The lock beside it is held while its task runs."""
     folder = place / "scratch" / f"{os.getpid()}-{task_id}-{uuid.uuid4().hex[:8]}"
     lock = _lock_of(folder)
     with _locked(lock, fcntl.LOCK_EX, lambda: None):
@@ -107,9 +107,9 @@ def sweep(place: Path) -> None:
 
 
 def abandoned(locks: Iterable[Path]) -> Iterator[Path]:
-    """Those lock files that nobody holds, each held while its turn lasts and removed after it.
+    """Yield lock files whose process is gone; each is locked while in use, then deleted.
 
-    For what a killed process left behind. Locks that cannot be opened any more are passed over.
+    Locks that cannot be opened any more are left out.
     """
     for lock in locks:
         with contextlib.suppress(OSError), lock.open("a") as handle:

@@ -1,4 +1,4 @@
-"""A process of ours: its environment, its exit with its parent, the processor it runs on."""
+"""Processes of one machine: thread limits, exit with the parent, the processor's name."""
 
 import ctypes
 import os
@@ -29,7 +29,7 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def adopt_environment(threads: int) -> None:
-    """Set those variables in this process, before what reads them is imported; what is set already stays."""
+    """Set those variables in this process, before libraries that read them; variables that are set stay."""
     for name, value in environment(threads).items():
         os.environ.setdefault(name, value)
 
@@ -50,7 +50,7 @@ def stop(_number: int, _frame: FrameType | None) -> None:
 
 @cache
 def cpu_name() -> str:
-    """The processor's model name, as the system tells it."""
+    """The processor's model name, by the operating system."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     named = next((line for line in lines if line.startswith("model name")), "").partition(":")[2].strip()

@@ -1,4 +1,4 @@
-"""Silence for libraries that talk: loaders, exporters and quantizers log dozens of lines that help nobody."""
+"""Silence for the logs of loaders, exporters and quantizers: dozens of lines without use."""
 
 import logging
 import warnings
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drop warnings and log lines below ERROR while the block runs; what is raised still passes."""
+    """Drop warnings and log lines below ERROR while the block runs; exceptions pass."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

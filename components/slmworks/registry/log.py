@@ -66,8 +66,8 @@ class Registry:
         """Enter a release as a candidate; the same (name, model, wrapper) keeps its first entry.
 
         `seal(version)` gives the digest that the release will have in the store under that version, so
-        the entry can name it before it is committed. Whoever gets an entry back that is older than the
-        call must build the release from that entry's `version` and `verdict`: then its bytes agree.
+        the entry can name it before it is committed. If the entry existed before, rebuild the
+        release with its `version` and `verdict`, so that the digests match.
         """
         who, how = claimed_user()
         while True:

@@ -1,6 +1,6 @@
-"""What a log of decisions amounts to: versions, champion, previous, candidate.
+"""The state that the approval log implies: versions, champion, previous, candidate.
 
-Values and one pure function; `registry.py` reads and writes the log. Nobody edits an entry: what was
+Values and one pure function; `registry.log` reads and writes the log. Nobody edits an entry: what was
 wrong is answered by another entry.
 """
 
@@ -26,7 +26,7 @@ class Entry(BaseModel):
     action: Action
     name: str
     version: int
-    """What was registered, approved or rejected; for a rollback, the version that is champion again."""
+    """The registered, approved or rejected version; of a rollback: the one that is champion again."""
     model_digest: str
     """Tree digest of the release's `model/`, which is the model artifact's own digest."""
     wrapper_digest: str
@@ -45,7 +45,7 @@ class Entry(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """One version and what was decided about it."""
+    """One version and its decision."""
 
     number: int
     status: Status
@@ -57,17 +57,17 @@ class Version:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelState:
-    """What the log says about one name."""
+    """The state of one name."""
 
     name: str
     versions: tuple[Version, ...]
     """Oldest first; number n is at index n - 1."""
     champion: Version | None
-    """What is served: the last approval that was not rolled back."""
+    """The version to serve: the last approval that was not rolled back."""
     previous: Version | None
-    """What a rollback would go back to."""
+    """The version that a rollback makes the champion."""
     candidate: Version | None
-    """The newest version that nobody has decided about."""
+    """The newest undecided version."""
     entries: tuple[Entry, ...]
     """The whole log, oldest first."""
 
@@ -91,7 +91,7 @@ class ModelState:
 
 
 def replay(name: str, entries: Sequence[Entry]) -> ModelState:
-    """The state that a log amounts to. Pure: the same entries always give the same answer."""
+    """The state that a log implies. Pure: the same entries give the same state."""
     decided, reign = _follow(entries)
     versions = tuple(
         Version(

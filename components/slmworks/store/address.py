@@ -1,4 +1,4 @@
-"""From the address that a person gives to an open store. Nothing is written and nobody is called yet."""
+"""Open a store by URL. No request is sent yet, and nothing is written."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What an object store answered, in one line: what is wrong, and the way out.
+"""Errors of an object store in one line: the problem, and the way out.
 
 Servers' own texts can hold key names and signatures, so nothing of them is repeated but their code.
 """
@@ -40,9 +40,9 @@ _ANSWERS: tuple[tuple[set[str], str], ...] = (
         "use a server that can (AWS S3, MinIO, …) or a folder."),
     ),
 )  # fmt: skip
-"""Server's error codes -> what a person is told; all of them are the request's fault."""
+"""Server's error codes -> line for people; all of them are bad requests."""
 _NOBODY = re.compile(r"https?://[^/ ]+/latest/(api/token|meta-data)")
-"""It had no keys and asked the cloud's machine that it is not on."""
+"""No keys: the client fell back to the instance-metadata service, which isn't there."""
 _NO_REPLY = ("error sending request", "timed out", "connection")
 
 
