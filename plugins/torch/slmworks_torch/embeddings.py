@@ -2,20 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.model_tasks.feature_extraction.columns import INPUTS, NAME, TARGETS
 from slmworks.model_tasks.feature_extraction.hf import HfEmbedder, length_of, normalised, pooled, pooling_of
-from slmworks_torch.augment import Augmentation
 from slmworks_torch.rows import Rows, transfer_rows
 from slmworks_torch.scoring import Score
-from slmworks_torch.training_options import SHORTEST, TrainingOptions
-from slmworks_torch.vocabulary import Characters
+from slmworks_torch.student_options import StudentOptions
 
 if TYPE_CHECKING:
     import torch
@@ -26,22 +24,11 @@ if TYPE_CHECKING:
     from slmworks_torch.training import Objective
 
 
-class EmbeddingOptions(Augmentation, TrainingOptions):
+class EmbeddingOptions(StudentOptions):
     """Options of a student that is trained to give its teacher's embeddings. It needs text and no labels."""
 
     weight_decay: NonNegativeFloat = 0.0
     """Decoupled weight decay of the matrices; biases and normalisations have none."""
-    transfer_rows: NonNegativeInt | None = None
-    """At most so many rows of the split `transfer` are learnt from; all of them when left out."""
-    vocabulary: Literal["cut", "keep"] = "cut"
-    """`cut` keeps the tokens that the training text uses and spells other words in pieces (WordPiece)."""
-    min_count: PositiveInt = 1
-    """How often the training text must use a token for a `cut` vocabulary to keep it."""
-    characters: Characters = "all"
-    """Single characters that a `cut` vocabulary keeps: `all`, or only ASCII and what the training text has
-    (`seen`), which is smaller and leaves words in other scripts unknown."""
-    max_length: Annotated[int, Field(ge=SHORTEST)] | None = None
-    """Tokens of a text that the student reads; as many as the teacher when left out."""
 
 
 @dataclass(frozen=True)

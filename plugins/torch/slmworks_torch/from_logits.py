@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Task
-from slmworks_torch.augment import Augmentation
-from slmworks_torch.training_options import SHORTEST, TrainingOptions
-from slmworks_torch.vocabulary import Characters
+from slmworks_torch.student_options import StudentOptions
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from slmworks_torch.training import Objective, Training
 
 
-class LogitOptions(Augmentation, TrainingOptions):
+class LogitOptions(StudentOptions):
     """Options of a student that is trained to give its teacher's logits."""
 
     temperature: PositiveFloat = 2.0
@@ -29,17 +27,6 @@ class LogitOptions(Augmentation, TrainingOptions):
     """Weight of the squared difference between the logits (Ba & Caruana, 2014)."""
     alpha: NonNegativeFloat = 0.0
     """Weight of the cross-entropy with the labels, on the rows that have one."""
-    transfer_rows: NonNegativeInt | None = None
-    """At most so many rows of the split `transfer` are learnt from; all of them when left out."""
-    vocabulary: Literal["cut", "keep"] = "cut"
-    """`cut` keeps the tokens that the training text uses and spells other words in pieces (WordPiece)."""
-    min_count: PositiveInt = 1
-    """How often the training text must use a token for a `cut` vocabulary to keep it."""
-    characters: Characters = "all"
-    """Single characters that a `cut` vocabulary keeps: `all`, or only ASCII and what the training text has
-    (`seen`), which is smaller and leaves words in other scripts unknown."""
-    max_length: Annotated[int, Field(ge=SHORTEST)] | None = None
-    """Tokens of a text that the student reads; as many as the teacher when left out."""
 
 
 class Student(Protocol):

@@ -4,19 +4,20 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
+from pydantic import Field, PositiveFloat
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
 from slmworks_torch.from_logits import LogitOptions
+from slmworks_torch.student_options import LayerOptions
 
 if TYPE_CHECKING:
     from slmworks_torch.hf_folder import TextNetwork
 
 
-class LogitKD(LogitOptions, Distill):
+class LogitKD(LayerOptions, LogitOptions, Distill):
     """Match the teacher's softened predictions, on unlabelled text too (Hinton et al., 2015)."""
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
@@ -29,15 +30,6 @@ class LogitKD(LogitOptions, Distill):
     """Highest step size of AdamW; a small student takes larger steps than its teacher."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of activations that is dropped while training; soft targets make it needless as a rule."""
-    layers: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None
-    """Layers of the teacher that make up the student, counted from 0; every other one when left out."""
-
-    @field_validator("layers")
-    @classmethod
-    def _ascending(cls, layers: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if layers is not None and list(layers) != sorted(set(layers)):
-            raise ValueError("layers must ascend and name each layer once, like [0, 2, 5]")
-        return layers
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Make or take the student, compute the teacher's logits, train, choose the epoch on `validation`."""
