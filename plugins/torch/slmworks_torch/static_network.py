@@ -70,7 +70,7 @@ def token_vectors(teacher: Model, network: "TextNetwork", ids: Sequence[int]) ->
     """The teacher's embedding of each token alone between its special tokens, float32 [tokens, width]."""
     from slmworks_torch.scoring import outputs_of
 
-    around = network.tokenizer.encode("").ids
+    around = network.encode([""]).ids[0]  # not the tokenizer itself: its file may pad to a fixed length
     first, last = around[: len(around) // 2], around[len(around) // 2 :]
     rows = Encoded([[*first, token, *last] for token in ids], int(network.net.config.pad_token_id or 0))
     return outputs_of(network.net, embeddings.forward_of(teacher), rows, size=512)
