@@ -20,14 +20,24 @@ def toy(tmp_path: Path, monkeypatch):
     shutil.copytree(Path(__file__).parents[1] / "toy/slmworks_toy", copy)
     monkeypatch.syspath_prepend(str(tmp_path))
 
+    def loaded():
+        return [name for name in sys.modules if name.partition(".")[0] == "slmworks_toy"]
+
+    def forget():
+        for name in loaded():
+            del sys.modules[name]
+
+    before = {name: sys.modules[name] for name in loaded()}
+
     def load():
-        for name in [name for name in sys.modules if name.partition(".")[0] == "slmworks_toy"]:
-            monkeypatch.delitem(sys.modules, name)
+        forget()
         importlib.invalidate_caches()
         module_digest.cache_clear()
         return importlib.import_module("slmworks_toy.steps")
 
     yield copy, load
+    forget()  # or later tests would find the copy, which is gone by then
+    sys.modules.update(before)
     module_digest.cache_clear()
 
 
