@@ -25,11 +25,13 @@ def stranger(tmp_path: Path, monkeypatch):
         monkeypatch.syspath_prepend(str(tmp_path))
         catalog._installed.cache_clear()
         catalog.plugins.cache_clear()
+        catalog._offered.cache_clear()
         catalog._load.cache_clear()
 
     yield install
     catalog._installed.cache_clear()
     catalog.plugins.cache_clear()
+    catalog._offered.cache_clear()
     catalog._load.cache_clear()
 
 

@@ -87,6 +87,7 @@ def sewing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     catalog._installed.cache_clear()
     catalog.plugins.cache_clear()
+    catalog._offered.cache_clear()
     (tmp_path / "base").mkdir()
     for name in ("config.json", "model.safetensors"):
         (tmp_path / "base" / name).write_text("{}")
@@ -96,6 +97,7 @@ def sewing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     yield tmp_path
     catalog._installed.cache_clear()
     catalog.plugins.cache_clear()
+    catalog._offered.cache_clear()
 
 
 def environment(folder: Path, needle: str) -> Path:

@@ -35,7 +35,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _forget() -> None:
-    for found in (catalog.model_tasks, catalog.model_task, catalog.runtimes):
+    for found in (catalog._offered, catalog.model_task):
         found.cache_clear()
 
 

@@ -48,7 +48,7 @@ def register():
 @pytest.fixture
 def architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Install a distribution that offers one architecture."""
-    caches = (catalog._installed, catalog.architectures, hf_text.register_architectures)
+    caches = (catalog._installed, catalog._offered, hf_text.register_architectures)
 
     def install(name: str, text: str) -> None:
         info = tmp_path / f"{name}-1.0.dist-info"

@@ -20,11 +20,7 @@ STAGES = (
 )  # fmt: skip
 """Every stage, in the order in which a line usually has them."""
 CORE = "slmworks"
-"""The distribution that every environment has."""
-
-
-CORE = "slmworks"
-"""The distribution of the core, whose own plugins run where the model task that they measure is at home."""
+"""The distribution of the core, which every environment has."""
 
 
 class BrokenPlugin(SlmworksError):
@@ -159,7 +155,6 @@ class Offered:
         return self.entry.load()
 
 
-@cache
 def model_tasks() -> dict[str, Offered]:
     """Name -> model task. A second name for the same class is what artifacts' headers call it."""
     return _offered("slmworks.model_task")
@@ -180,7 +175,6 @@ def canonical(name: str) -> str:
     return model_task(name).name if name in model_tasks() else name
 
 
-@cache
 def runtimes(name: str) -> dict[str, Offered]:
     """Format -> runtime of one model task, by its name."""
     found = _offered("slmworks.runtime")
@@ -189,41 +183,38 @@ def runtimes(name: str) -> dict[str, Offered]:
     }
 
 
-@cache
 def architectures() -> dict[str, Offered]:
     """Name -> function that registers a network's classes with transformers."""
     return _offered("slmworks.architecture")
 
 
-@cache
 def commands() -> dict[str, Offered]:
     """Name -> command of `slmworks` that a plugin family brings."""
     return _offered("slmworks.command")
 
 
-def runtime_family(name: str, own: str) -> str:
-    """The distribution in whose environment a plugin of the distribution `own` runs a model task's models.
+def runtime_family(name: str) -> str:
+    """The distribution in whose environment the core's own plugins run a model task's models.
 
-    Every environment has the core's plugins, so those run in one that brings a runtime: it has its library
-    and the core's. Other plugins run in their own. Empty `name`: models of any model task.
+    It brings a runtime, so it has the runtime's library and, as every environment, the core's plugins. Empty
+    `name`: models of any model task.
     """
-    if own != CORE:
-        return own
     bring = [
         offered.distribution
         for key, offered in _offered("slmworks.runtime").items()
         if not name or key.rpartition(".")[0] == name
     ]
-    others = [one for one in bring if one != own]
-    return max(sorted(set(others)), key=others.count, default=own)
+    others = [one for one in bring if one != CORE]
+    return max(sorted(set(others)), key=others.count, default=CORE)
 
 
-def measure_family(name: str, own: str) -> str:
-    """The distribution in whose environment a model task's measures can be computed; `own` where unknown."""
+def measure_family(name: str) -> str:
+    """The distribution in whose environment a model task's measures can be computed; the core for unknown."""
     known = model_tasks()
-    return known[name].distribution if name in known else own
+    return known[name].distribution if name in known else CORE
 
 
+@cache
 def _offered(group: str) -> dict[str, Offered]:
     found: dict[str, Offered] = {}
     for entry in _installed().select(group=group):

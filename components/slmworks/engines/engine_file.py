@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
-from slmworks.contract.catalog import STAGES
+from slmworks.contract.catalog import CORE, STAGES
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError
 from slmworks.engines.settings import Pod, Reviewer, Settings
@@ -31,9 +31,6 @@ from slmworks.store import Store, open_store
 
 if typing.TYPE_CHECKING:
     from slmworks.deploy import Deploy
-
-CORE = "slmworks"
-"""The core's distribution."""
 
 
 @dataclass(frozen=True)

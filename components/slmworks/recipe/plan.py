@@ -53,7 +53,7 @@ class PlannedTask:
         if own != CORE or not self.configured.runs_models:
             return self.configured.runs_in or own
         family = measure_family if self.configured.light else runtime_family
-        return family(self.model_task, own)
+        return family(self.model_task)
 
     @property
     def needs(self) -> tuple[str, ...]:

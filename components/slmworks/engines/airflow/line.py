@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from slmworks.contract.catalog import CORE
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import filled
-from slmworks.engines.engine_file import CORE, EngineFile
+from slmworks.engines.engine_file import EngineFile
 from slmworks.execution.encoded import pack
 from slmworks.recipe.lower import plan
 from slmworks.recipe.plan import Plan, PlannedTask, plan_record
