@@ -44,7 +44,7 @@ def evaluated(
     meta: dict[str, Any] | None = None,
 ) -> Report:
     """The report of the plugin `quality` on a model (its digest) that gives these answers to these rows."""
-    header = {"task": task.header or task.name, **(meta or {})}
+    header = {"task": task.in_headers, **(meta or {})}
     folder = Path(tempfile.mkdtemp(dir=bench.folder))
     for split in SPLITS:
         pq.write_table(pa.Table.from_pylist(rows[split]), folder / f"{split}.parquet")

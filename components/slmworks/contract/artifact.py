@@ -41,6 +41,11 @@ class Artifact:
     digest: str = ""
     """Tree digest; empty until committed."""
 
+    @property
+    def model_task(self) -> str:
+        """Model task in its header; empty for bytes from outside, or a bare encoder or decoder."""
+        return str(self.meta.get("task", ""))
+
     def seal(self) -> tuple[File, ...]:
         """Write the header file into the folder and hash everything below it."""
         header = {
@@ -102,11 +107,6 @@ class Dataset(Artifact):
     format: str = "parquet"
 
     @property
-    def model_task(self) -> str:
-        """Model task in its header."""
-        return str(self.meta.get("task", ""))
-
-    @property
     def splits(self) -> tuple[str, ...]:
         """The splits that were handed over (a training step never gets `test`), sorted."""
         return tuple(sorted(path.stem for path in self.path.glob("*.parquet")))
@@ -145,11 +145,6 @@ class Model(Artifact):
 
     kind: ClassVar[str] = "Model"
     format: str = "hf"
-
-    @property
-    def model_task(self) -> str:
-        """Model task in its header; empty for a bare encoder or decoder."""
-        return str(self.meta.get("task", ""))
 
     @classmethod
     def from_files(cls, files: Files) -> "Model":

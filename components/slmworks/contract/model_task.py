@@ -166,6 +166,11 @@ class ModelTask(ABC):
     titles: ClassVar[Mapping[str, str]] = {}
     """Headings of the further measures and limits that `details` gives: {"macro_f1": "macro-F1"}."""
 
+    @property
+    def in_headers(self) -> str:
+        """What `meta["task"]` of its artifacts says."""
+        return self.header or self.name
+
     def measure(self, name: str) -> Measure | None:
         """One of `measures` by name; None for a number that only `details` gives."""
         return next((one for one in self.measures if one.name == name), None)

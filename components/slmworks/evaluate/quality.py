@@ -90,7 +90,7 @@ class Quality(Evaluate):
         refs = {"model": model.digest, "data": data.digest}
         if baseline is not None:
             refs["baseline"] = baseline.digest
-        meta = {"type": "quality", "task": purpose.header or purpose.name}
+        meta = {"type": "quality", "task": purpose.in_headers}
         return Report(path=task.output, meta=meta, refs=refs, summary=_summary(purpose, report["splits"]))
 
     def _answers(
@@ -181,10 +181,11 @@ def model_task_of(model: Model, data: Dataset) -> ModelTask:
     if not named:
         raise BadRequest("neither the model nor the data says what it is for; curate the data first.")
     purpose = catalog.model_task(named)
-    if data.model_task and catalog.model_task(data.model_task).name != purpose.name:
+    theirs = catalog.model_task(data.model_task).name if data.model_task else purpose.name
+    if theirs != purpose.name:
         raise BadRequest(
-            f"the model is for {purpose.name}, the data for {catalog.model_task(data.model_task).name}; "
-            "evaluate it on data of its own model task."
+            f"the model is for {purpose.name}, the data for {theirs}; evaluate it on data of its own model "
+            "task."
         )
     if model.model_task:
         require_same_meta(purpose, model, data)
@@ -199,7 +200,7 @@ def _require_comparable(baseline: Report | None, purpose: ModelTask) -> None:
             f"the baseline is a report of type '{baseline.meta.get('type')}'; "
             "give `baseline` a step that evaluates with quality."
         )
-    other = catalog.canonical(str(baseline.meta["task"]))
+    other = catalog.canonical(baseline.model_task)
     if other != purpose.name:
         raise BadRequest(
             f"the baseline is a report on {other}, this model is for {purpose.name}; compare models of one "

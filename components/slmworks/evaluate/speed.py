@@ -74,7 +74,7 @@ class Speed(Evaluate):
         refs = {"model": model.digest, "data": data.digest}
         if baseline is not None:
             refs["baseline"] = baseline.digest
-        meta = {"type": "speed", "task": purpose.header or purpose.name}
+        meta = {"type": "speed", "task": purpose.in_headers}
         return Report(path=task.output, meta=meta, refs=refs, summary=_summary(report))
 
     def _measure(

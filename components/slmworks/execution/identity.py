@@ -199,9 +199,8 @@ def _model_tasks(inputs: Mapping[str, Manifest | Sequence[Manifest]], made_for: 
     given = [one for some in inputs.values() for one in ([some] if isinstance(some, Manifest) else some)]
     named = {catalog.canonical(str(one.meta["task"])) for one in given if one.meta.get("task")}
     known = catalog.model_tasks()
-    found = {name: module_digest(known[name].module) for name in {made_for} & known.keys()}
+    found = {name: module_digest(known[name].module) for name in (named | {made_for}) & known.keys()}
     for name in sorted(named & known.keys()):
-        found[name] = module_digest(known[name].module)
         for format_, offered in catalog.runtimes(name).items():
             found[f"{name}.{format_}"] = module_digest(offered.module)
     return found

@@ -6,6 +6,7 @@ A record is of one run, and is spooled for the lineage; the cache (`execution.ca
 import hashlib
 import json
 import socket
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,9 +29,9 @@ class _Record(BaseModel):
     """Digest of the record's bytes: it changes whenever the record is written anew."""
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """Key of the record in the store."""
-        raise NotImplementedError
 
     @classmethod
     def read(cls, store: Store, key: str) -> Self | None:

@@ -1,5 +1,6 @@
 """Texts through a Hugging Face folder in torch: the reference that every other format is compared with."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class HfTexts:
+class HfTexts(ABC):
     """A network in a Hugging Face folder and its tokenizer; never runs code from the folder.
 
     A subclass names the network (`head`) and builds its graph. Torch counts its threads per process, so the
@@ -38,9 +39,9 @@ class HfTexts:
         self.module = load_network(folder, self.head)
         """The transformers model, for those who transform it."""
 
+    @abstractmethod
     def graph(self) -> Any:
         """A torch module `(input_ids, attention_mask) -> output [batch, width]` around `module`."""
-        raise NotImplementedError
 
     @cached_property
     def _graph(self) -> Any:

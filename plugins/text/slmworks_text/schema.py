@@ -50,7 +50,7 @@ class Schema:
 
     def meta(self, labels: Sequence[str] | None) -> dict[str, Any]:
         """The header's `meta` of a Dataset with these labels; None where the target is no class."""
-        meta: dict[str, Any] = {"task": self.model_task.header or self.model_task.name}
+        meta: dict[str, Any] = {"task": self.model_task.in_headers}
         if labels is not None and "labels" in self.model_task.shared_meta:
             meta["labels"] = list(labels)
         return meta
