@@ -17,7 +17,6 @@ from math import sqrt
 import numpy as np
 
 from slmworks.contract.model_task import share
-from slmworks.evaluate.predictions import quantity
 from slmworks.gate.checks import check_champion, check_retention
 from slmworks.gate.slices import Slice, check_slices
 from slmworks.numbers import statistics
@@ -33,7 +32,7 @@ THEIRS = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
 def table(both: int, gained: int, lost: int, neither: int) -> Paired:
     """Right and wrong answers of two models, from the number of rows of each kind."""
     rows = np.array([both, gained, lost, neither])
-    return Paired(OURS[rows > 0], THEIRS[rows > 0], rows[rows > 0], quantity(MEASURE))
+    return Paired(OURS[rows > 0], THEIRS[rows > 0], rows[rows > 0], MEASURE)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Scores:
                 self._changed(chance, theirs) if self.alike else self._beta(chance, self.kept * self.mean, n)
             )
             one = np.ones(n)
-            yield Paired.pair(np.stack([ours, one], 1), np.stack([theirs, one], 1), quantity(MEASURE))
+            yield Paired.pair(np.stack([ours, one], 1), np.stack([theirs, one], 1), MEASURE)
 
     @staticmethod
     def _beta(chance: np.random.Generator, mean: float, n: int) -> np.ndarray:

@@ -127,9 +127,7 @@ def peer(python: str, made: dict[str, Manifest], store: Any, folder: Path) -> No
     task = catalog.model_task("feature-extraction")
     found = task.judged(lambda some: [next(answers) for _ in some], {"test": rows}, data)["test"]
     measures = {
-        one.name: statistics.estimate(
-            predictions.counted(one, rows, found), predictions.quantity(one)
-        ).rounded()
+        one.name: statistics.estimate(predictions.counted(one, rows, found), one).rounded()
         for one in task.measures
     }
     size = sum(path.stat().st_size for path in (folder / "model").iterdir())

@@ -5,10 +5,10 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from benchmarks import gate_error_rates as rates
 from benchmarks.gate_error_rates import MEASURE, table
-from slmworks.evaluate.predictions import quantity
+from slmworks.contract.model_task import Measure
 from slmworks.model_tasks.text_classification import measures
 from slmworks.numbers import statistics
-from slmworks.numbers.statistics import Paired, Quantity
+from slmworks.numbers.statistics import Paired
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (1, 3), (1245, 1530), (29_000, 30_000)])
@@ -53,10 +53,7 @@ def test_macro_f1_interval_is_the_one_of_resampled_rows():
     assert found.low < found.value < found.high
 
 
-SCORE = quantity(MEASURE)
-
-
-def paired(ours, theirs, of=SCORE):
+def paired(ours, theirs, of=MEASURE):
     """Rows with these scores."""
     a, b = ([[score, 1] for score in one] for one in (ours, theirs))
     return Paired.pair(np.array(a, float), np.array(b, float), of)
@@ -70,13 +67,19 @@ def test_rows_of_a_kind_are_counted_once():
     with pytest.raises(ValueError, match="differ in shape"):
         paired([1, 0], [1])
     with pytest.raises(ValueError, match="at least one row"):
-        Paired.pair(np.zeros((0, 2)), np.zeros((0, 2)), SCORE)
+        Paired.pair(np.zeros((0, 2)), np.zeros((0, 2)), MEASURE)
 
 
 def test_where_lower_is_better_everything_is_turned_round():
     # negative log-likelihood and tokens of each row, to perplexity
-    of = Quantity(
-        lambda sums: np.exp(sums[..., 0] / sums[..., 1]), (10.0, 1.0), (0.0, 1.0), higher_is_better=False
+    of = Measure(
+        "perplexity",
+        "perplexity",
+        lambda row, answer: (answer["loss"], answer["tokens"]),
+        lambda sums: np.exp(sums[..., 0] / sums[..., 1]),
+        worst=(10.0, 1.0),
+        best=(0.0, 1.0),
+        higher_is_better=False,
     )
     chance = np.random.default_rng(3)
     theirs = chance.gamma(2, 1, 400)
@@ -96,7 +99,7 @@ def test_where_lower_is_better_everything_is_turned_round():
 
 def test_a_mean_of_scores_has_the_interval_of_resampled_rows():
     scores = np.random.default_rng(4).beta(6, 2, 300)
-    found = statistics.estimate(np.stack([scores, np.ones(300)], 1), SCORE)
+    found = statistics.estimate(np.stack([scores, np.ones(300)], 1), MEASURE)
     half = 1.96 * scores.std() / 300**0.5
     assert found.value == pytest.approx(scores.mean())
     assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half), abs=2e-3)

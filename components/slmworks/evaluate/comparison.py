@@ -3,13 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.model_task import Measure
-from slmworks.evaluate import predictions
 from slmworks.evaluate.predictions import Judged, paired
 from slmworks.numbers import statistics
 from slmworks.numbers.statistics import Paired
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 EXAMPLES = 8
 """How many gained and lost rows a report shows."""
@@ -30,10 +34,14 @@ class Comparison:
 
     def pairs(self, places: Sequence[int] | None = None) -> Paired:
         """Both models' counts, of all rows or of those at `places`."""
-        ours, theirs = (one.counts[self.measure.name] for one in (self.ours, self.theirs))
+        ours, theirs = self._counts
         if places is not None:
             ours, theirs = ours[list(places)], theirs[list(places)]
-        return predictions.pairs(self.measure, ours, theirs)
+        return Paired.pair(ours, theirs, self.measure)
+
+    @property
+    def _counts(self) -> "tuple[Array, Array]":
+        return self.ours.counts[self.measure.name], self.theirs.counts[self.measure.name]
 
     def slices(self) -> Iterator[tuple[str, str, list[int]]]:
         """Kind, value and rows of every slice; a kind with a single value is the whole, and no slice."""
@@ -66,22 +74,12 @@ class Comparison:
         """Rows that changed sides, the surest of our answers first; `texts` in the order of our rows."""
         sure = [one or 0.0 for one in self.ours.confidence]
         order = sorted(range(len(texts)), key=lambda i: (-round(sure[i], 4), self.ours.ids[i]))
-        better = self._better()
+        ours, theirs = self._counts
+        better = statistics.better(ours, theirs, self.measure)
         return {
             "gained": [self._example(i, texts[i]) for i in order if better[i] > 0][:EXAMPLES],
             "lost": [self._example(i, texts[i]) for i in order if better[i] < 0][:EXAMPLES],
         }
-
-    def _better(self) -> Any:
-        """For each row how much better we answer it."""
-        import numpy as np
-
-        with np.errstate(all="ignore"):
-            ours, theirs = (
-                np.nan_to_num(self.measure.value(one.counts[self.measure.name]))
-                for one in (self.ours, self.theirs)
-            )
-        return ours - theirs if self.measure.higher_is_better else theirs - ours
 
     def _example(self, i: int, text: str) -> dict[str, Any]:
         sure = self.ours.confidence[i]

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, Measure, ModelTask, Row
-from slmworks.numbers.statistics import Paired, Quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,16 +55,16 @@ class Judged:
         )
 
 
-def quantity(measure: Measure) -> Quantity:
-    """What the statistics have to know of a measure."""
-    return Quantity(measure.value, measure.worst, measure.best, measure.higher_is_better)
-
-
 def counted(measure: Measure, rows: Sequence[Row], answers: Sequence[Answer]) -> "Array":
     """What each row adds to a measure, float64 [rows, counts]."""
     import numpy as np
 
     return np.array([measure.counts(row, answer) for row, answer in zip(rows, answers, strict=True)], float)
+
+
+def counts(task: ModelTask, rows: Sequence[Row], answers: Sequence[Answer]) -> dict[str, "Array"]:
+    """Measure -> what each row adds to it, float64 [rows, counts]."""
+    return {measure.name: counted(measure, rows, answers) for measure in task.measures}
 
 
 def judge(
@@ -85,7 +84,7 @@ def judge(
         brief=[task.brief(answer) for answer in answers],
         confidence=[task.confidence(answer) for answer in answers],
         slices={kind: [part.get(kind, "") for part in parts] for kind in kinds},
-        counts={measure.name: counted(measure, rows, answers) for measure in task.measures},
+        counts=counts(task, rows, answers),
         trivial={name: counted(task.measures[0], rows, said) for name, said in trivial.items()},
     )
 
@@ -101,7 +100,7 @@ def write(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    counts = pa.list_(pa.float64())
+    numbers = pa.list_(pa.float64())
     tables = []
     for one in judged:
         mine = rows[one.split]
@@ -118,8 +117,8 @@ def write(
             ),
         }
         columns |= {f"slice.{kind}": pa.array(values, pa.string()) for kind, values in one.slices.items()}
-        columns |= {f"counts.{name}": pa.array(list(found), counts) for name, found in one.counts.items()}
-        columns |= {f"trivial.{name}": pa.array(list(found), counts) for name, found in one.trivial.items()}
+        columns |= {f"counts.{name}": pa.array(list(found), numbers) for name, found in one.counts.items()}
+        columns |= {f"trivial.{name}": pa.array(list(found), numbers) for name, found in one.trivial.items()}
         tables.append(pa.table(columns))
     whole = pa.concat_tables(tables, promote_options="permissive")
     pq.write_table(whole, folder / FILE, compression="zstd")
@@ -167,8 +166,3 @@ def paired(ours: Judged, theirs: Judged) -> Judged:
             f"the baseline's report has other true answers in '{ours.split}'; evaluate both on the same data."
         )
     return found
-
-
-def pairs(measure: Measure, ours: "Array", theirs: "Array") -> Paired:
-    """Two models' counts of a measure, in the same order of rows."""
-    return Paired.pair(ours, theirs, quantity(measure))

@@ -138,10 +138,9 @@ class Quality(Evaluate):
     ) -> dict[str, Any]:
         """What a report says of one split; slices and details only of a model that was `judged`."""
         details = purpose.details(rows, answers, model, resamples=self.resamples, seed=task.seed)
+        counts = judged.counts if judged else predictions.counts(purpose, rows, answers)
         measured = {
-            measure.name: statistics.estimate(
-                predictions.counted(measure, rows, answers), predictions.quantity(measure), seed=task.seed
-            )
+            measure.name: statistics.estimate(counts[measure.name], measure, seed=task.seed)
             for measure in purpose.measures
         }
         found: dict[str, Any] = {
@@ -221,7 +220,7 @@ def _slices(purpose: ModelTask, judged: Judged) -> Any:
     first = purpose.measures[0]
     both = Comparison(judged, judged, first)
     for kind, value, mine in both.slices():
-        estimate = statistics.estimate(judged.counts[first.name][mine], predictions.quantity(first))
+        estimate = statistics.estimate(judged.counts[first.name][mine], first)
         yield {"kind": kind, "value": value, "n": len(mine), first.name: estimate.rounded()}
 
 

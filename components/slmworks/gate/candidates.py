@@ -7,7 +7,6 @@ from typing import Any
 from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
-from slmworks.evaluate import predictions
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.numbers.statistics import Paired
 
@@ -40,7 +39,7 @@ class Candidate:
     def beside_trivial(self, name: str, split: str) -> Paired:
         """Its answers paired with those of a trivial baseline that was judged beside the baseline."""
         both = self.quality.beside(self.baseline, split)
-        return predictions.pairs(both.measure, both.ours.counts[both.measure.name], both.theirs.trivial[name])
+        return Paired.pair(both.ours.counts[both.measure.name], both.theirs.trivial[name], both.measure)
 
 
 def times_smaller(one: QualityReport, other: QualityReport) -> float:

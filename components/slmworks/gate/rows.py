@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from slmworks.contract.model_task import ModelTask
-from slmworks.evaluate import predictions
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.gate.candidates import Candidate, times_smaller
 from slmworks.numbers import figures
+from slmworks.numbers.statistics import Paired
 
 Row = dict[str, Any]
 
@@ -60,7 +60,7 @@ def trivial_rows(baseline: QualityReport, chosen: Candidate) -> list[Row]:
     rows = []
     for name, splits in baseline.trivial.items():
         speed = speeds.get(name)
-        pairs = predictions.pairs(measure, judged.trivial[name], judged.counts[measure.name])
+        pairs = Paired.pair(judged.trivial[name], judged.counts[measure.name], measure)
         row = _row("trivial", name, baseline.model_task, splits["test"], speed)
         kept = {"value": round(pairs.kept, 6)}
         rows.append(row | {"kept": kept, "bytes": speed["bytes"] if speed else None})

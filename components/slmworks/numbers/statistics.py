@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,35 @@ class Bounded:
         return self.estimate.rounded() | {"bound": round(self.bound, 6)}
 
 
+class Quantity(Protocol):
+    """What `Paired` has to know of a measure."""
+
+    @property
+    def value(self) -> Callable[["Array"], "Array"]:
+        """From sums [..., counts] to numbers [...]."""
+
+    @property
+    def worst(self) -> tuple[float, ...]:
+        """Counts of one unlucky further row for us."""
+
+    @property
+    def best(self) -> tuple[float, ...]:
+        """Counts of one lucky further row for what we are compared with."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """False for a loss."""
+
+
+def better(ours: "Array", theirs: "Array", of: Quantity) -> "Array":
+    """For each row how much better ours is, from what it adds, both [rows, counts]; 0 if it has no value."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        gap = of.value(ours) - of.value(theirs)
+    return np.asarray(np.nan_to_num(gap if of.higher_is_better else -gap))
+
+
 @dataclass(frozen=True)
 class Paired:
     """The same rows judged for two models: what each row adds to the sums of one measure.
@@ -74,10 +103,10 @@ class Paired:
     """float64 [kinds, counts]"""
     rows: "Array"
     """Rows of each kind, int64 [kinds]; the kinds are in descending order."""
-    of: "Quantity"
+    of: Quantity
 
     @classmethod
-    def pair(cls, ours: "Array", theirs: "Array", of: "Quantity") -> "Paired":
+    def pair(cls, ours: "Array", theirs: "Array", of: Quantity) -> "Paired":
         """From what each row adds, both [rows, counts] in the same order of rows."""
         import numpy as np
 
@@ -139,11 +168,7 @@ class Paired:
 
     @property
     def _better(self) -> "Array":
-        import numpy as np
-
-        with np.errstate(all="ignore"):
-            gap = self._sign * (self.of.value(self.ours) - self.of.value(self.theirs))
-        return np.nan_to_num(gap)
+        return better(self.ours, self.theirs, self.of)
 
     def ratio(self, ours: "Array", theirs: "Array", further: Any) -> "Array":
         """Kept shares from sums [..., counts]; where theirs are worth nothing, one further row is best."""
@@ -177,19 +202,6 @@ class Paired:
         import numpy as np
 
         return np.concatenate([of(*block) for block in self._drawn(resamples, seed)])
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What `Paired` has to know of a measure."""
-
-    value: Callable[["Array"], "Array"]
-    """From sums [..., counts] to numbers [...]."""
-    worst: tuple[float, ...]
-    """Counts of one unlucky further row for us …"""
-    best: tuple[float, ...]
-    """… and for what we are compared with."""
-    higher_is_better: bool = True
 
 
 BLOCK = 4_000_000
