@@ -1,6 +1,8 @@
 """Students of sentence embeddings: some layers of the teacher, and a table of token vectors."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import open_runtime, outputs_all
 from slmworks.testing import Bench, sealed
+from slmworks_torch import teacher_outputs
 from slmworks_torch.embedding_kd import EmbeddingKD
 from slmworks_torch.static_embeddings import StaticEmbeddings
 
@@ -40,8 +43,8 @@ def cosine(teacher: Model, student: Model, data: Dataset) -> float:
     return float((a * b).sum(axis=1).mean())
 
 
-def distil(options, teacher: Model, data: Dataset, bench: Bench) -> Model:
-    return sealed(options.run(teacher=teacher, student=None, data=data, task=bench.task("student")))
+def distil(options, teacher: Model, data: Dataset, bench: Bench, student: Model | None = None) -> Model:
+    return sealed(options.run(teacher=teacher, student=student, data=data, task=bench.task("student")))
 
 
 def test_layers_learn_to_embed_as_the_teacher(tiny_encoder: Model, texts: Dataset, bench: Bench) -> None:
@@ -86,9 +89,34 @@ def test_fewer_dimensions_keep_the_order_of_similarities(
         (EmbeddingKD(layers=(0, 99), **FAST), "layers: the teacher has the layers"),
     ],
 )
-def test_what_the_teacher_does_not_have_is_refused(options, line, tiny_encoder, texts, bench) -> None:
+def test_what_the_teacher_does_not_have_is_refused_before_it_is_asked(
+    options, line, tiny_encoder, texts, bench, monkeypatch
+) -> None:
+    monkeypatch.setattr(teacher_outputs, "write", lambda *_: pytest.fail("the teacher was asked"))
     with pytest.raises(BadRequest, match=line):
         distil(options, tiny_encoder, texts, bench)
+
+
+def given(encoder: Model, folder: Path, width: int) -> Model:
+    """An untrained encoder of one layer, with the vocabulary of another."""
+    from transformers import BertConfig, BertModel
+
+    shutil.copytree(encoder.path, folder, ignore=shutil.ignore_patterns("*.safetensors", "slmworks.json"))
+    config = BertConfig.from_pretrained(folder, hidden_size=width, num_hidden_layers=1)
+    BertModel(config).save_pretrained(folder)
+    return sealed(Model(path=folder, format="hf"))
+
+
+def test_a_given_student_learns_where_it_has_the_teachers_width(
+    tiny_encoder: Model, texts: Dataset, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = distil(EmbeddingKD(**FAST), tiny_encoder, texts, bench, given(tiny_encoder, tmp_path / "same", 32))
+    assert made.summary["layers"] == 1
+    assert made.summary["cosine"] > 0.8
+    monkeypatch.setattr(teacher_outputs, "write", lambda *_: pytest.fail("the teacher was asked"))
+    narrow = given(tiny_encoder, tmp_path / "narrow", 16)
+    with pytest.raises(BadRequest, match="student: its embeddings have 16 numbers, the teacher's 32"):
+        distil(EmbeddingKD(**FAST), tiny_encoder, texts, Bench(tmp_path / "other"), narrow)
 
 
 def test_teacher_embeddings_are_computed_once_for_all_students(

@@ -6,19 +6,19 @@ Inputs and output are those of every other classifier here, so it is served, mea
 from pathlib import Path
 from typing import Any
 
+from slmworks_torch import table_onnx
+
 LEFT = 31337
 """A pair of tokens (a, b) has the row (LEFT · a + b) modulo the rows of its table."""
 TINY = 1e-6
 """Least sum of weights that is divided by: a text may have no pair."""
-OPSET, IR = 23, 10
-"""As the other exports have them."""
 
 
 def write(net: Any, path: Path) -> None:
     """Write a trained `bag.network` as one ONNX file; batch and tokens may vary."""
     import numpy as np
 
-    from onnx import TensorProto, checker, helper, numpy_helper, save
+    from onnx import helper
 
     weights = {name: weight.detach().cpu().numpy() for name, weight in net.named_parameters()}
     constants = {
@@ -34,11 +34,7 @@ def write(net: Any, path: Path) -> None:
         **{name: np.array([number]) for name, number in (("zero", 0), ("one", 1), ("two", 2), ("last", -1))},
     }
     nodes = [
-        helper.make_node("Cast", ["attention_mask"], ["real_2d"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["real_2d", "two"], ["real"]),
-        helper.make_node("Gather", ["embeddings", "input_ids"], ["tokens"]),
-        helper.make_node("Gather", ["token_weights", "input_ids"], ["raw_weights"]),
-        helper.make_node("Mul", ["raw_weights", "real"], ["weights"]),
+        *table_onnx.weighted_tokens(),
         *_mean("tokens", "weights", "token_mean"),
     ]
     found = "token_mean"
@@ -56,21 +52,8 @@ def write(net: Any, path: Path) -> None:
         nodes.append(helper.make_node("Add", [f"{name}_product", f"{name}_bias"], [made]))
         if name == "hidden":
             nodes.append(helper.make_node("Gelu", ["inner"], ["active"]))
-    axes = ["batch", "tokens"]
-    graph = helper.make_graph(
-        nodes,
-        "bag-of-embeddings",
-        [
-            helper.make_tensor_value_info(name, TensorProto.INT64, axes)
-            for name in ("input_ids", "attention_mask")
-        ],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", net.head.out_features])],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
-    model.producer_name = "slmworks"
-    checker.check_model(model, full_check=True)
-    save(model, path)
+    output = "logits", int(net.head.out_features)
+    table_onnx.save(path, "bag-of-embeddings", nodes, constants, output)
 
 
 def _mean(vectors: str, weights: str, made: str) -> list[Any]:

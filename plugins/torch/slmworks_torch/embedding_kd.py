@@ -1,6 +1,6 @@
 """Distillation by matching a teacher's sentence embeddings, on text without labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, PositiveFloat
@@ -33,19 +33,23 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Compute the teacher's embeddings once, train the student, choose the epoch on `validation`."""
         from slmworks.model_tasks.feature_extraction.hf import pooling_of
-        from slmworks_torch import embeddings, training
+        from slmworks_torch import embeddings, training, vocabulary
 
         if student and self.layers:
             raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
         training.prepare(task)
         network = embeddings.load_teacher(teacher, self.max_length)
-        gathered = embeddings.gather(teacher, network, data, self, task)
-        made = self._student(student, network, gathered.texts)
+        made = self._student(student, network)
         width = int(made.net.config.hidden_size)
-        if width != gathered.wanted.shape[1]:
+        if width != network.net.config.hidden_size:
             raise BadRequest(
-                f"student: its embeddings have {width} numbers, the teacher's {gathered.wanted.shape[1]}; "
-                "give one of the same width, or leave it out."
+                f"student: its embeddings have {width} numbers, the teacher's "
+                f"{network.net.config.hidden_size}; give one of the same width, or leave it out."
+            )
+        gathered = embeddings.gather(teacher, network, data, self, task)
+        if self.vocabulary == "cut":
+            made = vocabulary.shrink(
+                made, gathered.texts, min_count=self.min_count, characters=self.characters
             )
         pooled = student or teacher
         objective = gathered.objective(made, embeddings.forward_of(pooled))
@@ -69,14 +73,10 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
             },
         )
 
-    def _student(self, student: Model | None, network: "TextNetwork", texts: Sequence[str]) -> "TextNetwork":
-        """The network that learns; its vocabulary is cut to `texts` where asked for."""
-        from slmworks_torch import hf_folder, students, vocabulary
+    def _student(self, student: Model | None, network: "TextNetwork") -> "TextNetwork":
+        """The network that learns, with its whole vocabulary."""
+        from slmworks_torch import hf_folder, students
 
         if student:
-            made = hf_folder.load(student, network.head, port="student", max_length=network.max_length)
-        else:
-            made = students.from_layers(network, self.layers, max_length=network.max_length)
-        if self.vocabulary == "keep":
-            return made
-        return vocabulary.shrink(made, texts, min_count=self.min_count, characters=self.characters)
+            return hf_folder.load(student, network.head, port="student", max_length=network.max_length)
+        return students.from_layers(network, self.layers, max_length=network.max_length)

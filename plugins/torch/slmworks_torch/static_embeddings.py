@@ -51,12 +51,12 @@ class StaticEmbeddings(EmbeddingOptions, Distill):
             raise BadRequest("student: static-embeddings makes its own; leave it out, or use embedding-kd.")
         training.prepare(task)
         network = embeddings.load_teacher(teacher, self.max_length)
-        gathered = embeddings.gather(teacher, network, data, self, task)
-        width = gathered.wanted.shape[1]
+        width = int(network.net.config.hidden_size)
         if self.dimensions > width:
             raise BadRequest(
                 f"dimensions: {self.dimensions} are more than the {width} of the teacher's embeddings."
             )
+        gathered = embeddings.gather(teacher, network, data, self, task)
         axes = static_network.principal_axes(gathered.wanted, self.dimensions)
         made = self._student(teacher, network, gathered, axes)
         objective = gathered.projected(axes).objective(made, static_network.embed)
