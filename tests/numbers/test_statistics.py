@@ -8,7 +8,7 @@ from benchmarks.gate_error_rates import MEASURE, table
 from slmworks.contract.model_task import Measure
 from slmworks.model_tasks.text_classification import measures
 from slmworks.numbers import statistics
-from slmworks.numbers.statistics import Paired
+from slmworks.numbers.paired import Paired
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (1, 3), (1245, 1530), (29_000, 30_000)])
@@ -124,10 +124,62 @@ def test_pairing_makes_the_bound_tighter():
 @pytest.mark.parametrize(("right", "lost"), [(80, 0), (80, 3), (1000, 1)])
 def test_where_nothing_was_gained_the_bound_is_the_exact_one(right, lost):
     # rows the teacher has right: what share of them is kept is a plain binomial question
-    kept = statistics.retention(table(right - lost, 0, lost, 20), resamples=200_000)
+    kept = statistics.retention(table(right - lost, 0, lost, 20))
     known = binomtest(right - lost, right).proportion_ci(0.9, method="exact")
-    assert kept.bound == pytest.approx(known.low, abs=1e-3)
+    assert kept.bound == pytest.approx(known.low, abs=1e-9)
     assert kept.bound < 1
+
+
+@pytest.mark.parametrize(
+    "counts", [(662, 22, 30, 86), (80, 0, 0, 20), (5, 3, 2, 1), (0, 3, 1, 2), (3, 0, 2, 1), (40, 60, 10, 90)]
+)
+@pytest.mark.parametrize("of", [statistics.retention, statistics.difference])
+def test_what_is_computed_for_right_and_wrong_is_what_would_be_drawn(of, counts, monkeypatch):
+    computed = of(table(*counts))
+    monkeypatch.setattr(Paired, "table", None)
+    drawn = of(table(*counts), resamples=400_000)
+    assert computed.bound == computed.surely
+    assert (drawn.estimate.low, drawn.bound) == pytest.approx(
+        (computed.estimate.low, computed.bound), abs=3e-3
+    )
+    assert drawn.estimate.high == pytest.approx(min(computed.estimate.high, drawn.estimate.high), abs=0.02)
+    assert drawn.surely < computed.bound
+
+
+def test_the_chance_of_a_drop_is_what_would_be_drawn(monkeypatch):
+    pairs = table(180, 4, 20, 46)
+    computed = statistics.p_drop(pairs, 0.03)
+    monkeypatch.setattr(Paired, "table", None)
+    assert computed == pytest.approx(statistics.p_drop(pairs, 0.03, resamples=400_000), abs=2e-3)
+
+
+def test_no_seed_turns_a_verdict():
+    pairs = table(both=662, gained=22, lost=30, neither=86)
+    bounds = {statistics.retention(pairs, limit=0.97, seed=seed).bound for seed in range(100)}
+    assert len(bounds) == 1
+    assert bounds.pop() == pytest.approx(0.96985, abs=5e-6)  # a million draws: 0.96981 to 0.96986
+
+
+def test_what_has_to_be_drawn_is_drawn_until_the_limit_is_clearly_passed():
+    chance = np.random.default_rng(2)
+    pairs = paired(chance.beta(6, 2, 40).round(1), chance.beta(6, 2, 40).round(1))
+    far = statistics.retention(pairs, resamples=1000)
+    limit = statistics.retention(pairs, resamples=400_000).bound + 2e-3
+    sides = set()
+    for seed in range(5):
+        kept = statistics.retention(pairs, limit=limit, resamples=1000, seed=seed)
+        assert kept.bound - kept.surely < far.bound - far.surely
+        sides.add(kept.surely >= limit)
+    assert sides == {False}
+
+
+def test_a_bound_that_no_number_of_draws_tells_from_the_limit_is_not_sure(monkeypatch):
+    monkeypatch.setattr(statistics, "MOST_DRAWS", 4000)
+    pairs = paired(np.random.default_rng(2).beta(6, 2, 300), np.random.default_rng(3).beta(6, 2, 300))
+    drawn = statistics.retention(pairs, resamples=4000).bound
+    kept = statistics.retention(pairs, limit=drawn, resamples=1000)
+    assert kept.bound == drawn
+    assert kept.surely < drawn
 
 
 def test_retention_of_a_baseline_that_is_never_right_is_a_number():
@@ -180,7 +232,9 @@ def test_holm_is_the_one_of_statsmodels():
 
 def test_a_drop_has_no_p_value_of_zero():
     certain = table(both=100, gained=0, lost=400, neither=0)
-    assert statistics.p_drop(certain, 0.05, resamples=1000) == pytest.approx(1 / 1001)
+    assert 0 < statistics.p_drop(certain, 0.05) < 1e-9
+    drawn = paired([0.1] * 400, [0.9] * 400)
+    assert statistics.p_drop(drawn, 0.05, resamples=1000) == pytest.approx(1 / 1001)
     assert statistics.p_drop(table(90, 5, 5, 0), 0.05) == 1
 
 

@@ -147,7 +147,7 @@ def test_the_page_has_what_a_reviewer_looks_for(judged):
         "text <b>0</b>",
         "source shop",
         "label neutral",
-        "Accuracy −0.2 (−1.0 to +0.5) points, 95 % interval.",
+        "Accuracy −0.2 (−1.0 to +0.6) points, 95 % interval.",
         "Classes",
         "Calibration",
         "how often right",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.model_task import Measure
 from slmworks.evaluate.predictions import Judged, paired
 from slmworks.numbers import statistics
-from slmworks.numbers.statistics import Paired
+from slmworks.numbers.paired import Paired, better
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,10 +75,10 @@ class Comparison:
         sure = [one or 0.0 for one in self.ours.confidence]
         order = sorted(range(len(texts)), key=lambda i: (-round(sure[i], 4), self.ours.ids[i]))
         ours, theirs = self._counts
-        better = statistics.better(ours, theirs, self.measure)
+        gaps = better(ours, theirs, self.measure)
         return {
-            "gained": [self._example(i, texts[i]) for i in order if better[i] > 0][:EXAMPLES],
-            "lost": [self._example(i, texts[i]) for i in order if better[i] < 0][:EXAMPLES],
+            "gained": [self._example(i, texts[i]) for i in order if gaps[i] > 0][:EXAMPLES],
+            "lost": [self._example(i, texts[i]) for i in order if gaps[i] < 0][:EXAMPLES],
         }
 
     def _example(self, i: int, text: str) -> dict[str, Any]:

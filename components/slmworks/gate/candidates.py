@@ -8,7 +8,7 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.evaluate.quality_report import QualityReport
-from slmworks.numbers.statistics import Paired
+from slmworks.numbers.paired import Paired
 
 
 @dataclass(frozen=True)

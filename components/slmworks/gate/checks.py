@@ -9,7 +9,7 @@ from slmworks.contract.model_task import Measure
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.gate.candidates import Candidate
 from slmworks.numbers import figures, statistics
-from slmworks.numbers.statistics import Paired
+from slmworks.numbers.paired import Paired
 
 Outcome = Literal["passed", "inconclusive", "missed"]
 
@@ -50,7 +50,7 @@ class Check:
 
 
 def outcome(measured: float, bound: float, required: float) -> Outcome:
-    """Passed if even the bound is enough, missed if not even the measured value is."""
+    """Passed if even the bound is surely enough, missed if not even the measured value is."""
     if bound >= required:
         return "passed"
     return "inconclusive" if measured >= required else "missed"
@@ -61,10 +61,11 @@ def check_retention(
 ) -> Check:
     """Is enough of the baseline's value kept? Decided on the one-sided lower bound."""
     value, n = kept.estimate.value, figures.count(pairs.n)
-    how = outcome(value, kept.bound, required)
-    sign = "≥" if how == "passed" else "<"
+    how = outcome(value, kept.surely, required)
+    near = _barely(kept.bound - required)
+    sign = f"{',' if near else ''} {near}{'≥' if kept.bound >= required else '<'}"
     asked, lowest = figures.requirement(required), figures.percent_beside(kept.bound, required)
-    bound = f"{figures.requirement(confidence)} lower bound {lowest} {sign} {asked}, n = {n}"
+    bound = f"{figures.requirement(confidence)} lower bound {lowest}{sign} {asked}, n = {n}"
     keeps = f"keeps {figures.percent(value)} of the teacher"
     if how == "passed":
         words = f"{keeps} ({bound})"
@@ -88,10 +89,11 @@ def check_champion(
     The numbers say how much better it is; the words, how much its value changed.
     """
     value, n = change.estimate.value, figures.count(pairs.n)
-    how = outcome(value, change.bound, -allowed)
+    how = outcome(value, change.surely, -allowed)
     changed, least, limit = _change(measure, value), _change(measure, change.bound), measure.gap(allowed)
+    near = _barely(change.bound + allowed) if measure.is_share else ""
     side, word = ("lower", "less") if measure.higher_is_better else ("upper", "more")
-    bound = f"{figures.requirement(confidence)} {side} bound {least}, n = {n}"
+    bound = f"{figures.requirement(confidence)} {side} bound {near}{least}, n = {n}"
     named = changed if measure.is_share else f"{measure.title} {changed}"
     against = f"{named} against the champion"
     if how == "passed":
@@ -186,6 +188,11 @@ def _counted(
     """A check that is decided on the measured value itself."""
     shown = (written(required), written(value), written(value))
     return Check(name, title, required, value, value, "passed" if passed else "missed", words, shown)
+
+
+def _barely(margin: float) -> str:
+    """A word for a bound that lies less than a tenth of a point from its limit."""
+    return "barely " if abs(margin) < 0.001 else ""
 
 
 def _change(measure: Measure, better: float) -> str:

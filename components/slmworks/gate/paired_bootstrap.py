@@ -64,7 +64,8 @@ class PairedBootstrap(Gate):
     choose: Literal["smallest", "fastest", "best"] = "smallest"
     """Which candidate to take of those that keep enough on validation."""
     resamples: Annotated[int, Field(ge=1000)] = 10_000
-    """Bootstrap resamples for each bound."""
+    """Least number of bootstrap resamples for a bound that has to be drawn: more are drawn where it lies near
+    its limit, and none for right and wrong answers, whose bounds are computed."""
 
     def run(self, *, reports: Sequence[Report], champion: Report | None = None, task: Task) -> Verdict:
         """Write `verdict.json`. A refusal is a verdict too; BadRequest only if reports don't fit together."""
@@ -126,13 +127,17 @@ class PairedBootstrap(Gate):
 
     def _kept(self, one: QualityReport, baseline: QualityReport, split: str, seed: int) -> statistics.Bounded:
         pairs = one.beside(baseline, split).pairs()
-        return statistics.retention(pairs, resamples=self.resamples, seed=seed, confidence=self.confidence)
+        return statistics.retention(
+            pairs, limit=self.retention, resamples=self.resamples, seed=seed, confidence=self.confidence
+        )
 
     def _changed(
         self, one: QualityReport, champion: QualityReport, split: str, seed: int
     ) -> statistics.Bounded:
         pairs = one.beside(champion, split).pairs()
-        return statistics.difference(pairs, resamples=self.resamples, seed=seed, confidence=self.confidence)
+        return statistics.difference(
+            pairs, limit=-self.champion_drop, resamples=self.resamples, seed=seed, confidence=self.confidence
+        )
 
     def _choose(
         self, found: Sequence[Candidate], champion: QualityReport | None, seed: int
@@ -155,11 +160,11 @@ class PairedBootstrap(Gate):
             return best(one)
 
         def enough(one: Candidate) -> bool:
-            if kept[one.name].bound < self.retention:
+            if kept[one.name].surely < self.retention:
                 return False
             if champion is None or champion.model == one.model:
                 return True
-            return self._changed(one.quality, champion, "validation", seed).bound >= -self.champion_drop
+            return self._changed(one.quality, champion, "validation", seed).surely >= -self.champion_drop
 
         keeps = f"keeps {figures.requirement(self.retention)}"
         keeps += "" if champion is None else " and is not worse than the champion"

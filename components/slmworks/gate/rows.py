@@ -7,7 +7,7 @@ from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.gate.candidates import Candidate, times_smaller
 from slmworks.numbers import figures
-from slmworks.numbers.statistics import Paired
+from slmworks.numbers.paired import Paired
 
 Row = dict[str, Any]
 

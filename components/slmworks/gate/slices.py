@@ -7,7 +7,7 @@ from slmworks.contract.model_task import Measure
 from slmworks.evaluate.comparison import Comparison
 from slmworks.gate.checks import Check
 from slmworks.numbers import figures, statistics
-from slmworks.numbers.statistics import Paired
+from slmworks.numbers.paired import Paired
 
 DRAWS = 40
 """Draws beyond the level that the strictest of many tests decides on, so that it can be reached."""

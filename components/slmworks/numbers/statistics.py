@@ -1,16 +1,19 @@
 """Intervals, paired tests, and how many rows a decision would take.
 
-Arrays and counts in, plain numbers out; nothing in here knows a model, a report or a gate. Resampling rows is
-done by *kinds* of rows: how much each weighs in a resample follows a Dirichlet (or multinomial) distribution,
-so a bootstrap of any number of rows costs one draw a kind.
+Arrays and counts in, plain numbers out; nothing in here knows a model, a report or a gate. Right and wrong
+answers are computed exactly (`right_or_wrong`), other measures are resampled (`Paired`).
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+from slmworks.numbers import right_or_wrong
+from slmworks.numbers.paired import Paired, Quantity
+from slmworks.numbers.right_or_wrong import Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +24,12 @@ POWER = 0.8
 """Chance of a conclusive answer that `rows_needed` plans for (the usual choice; Cohen, 1988)."""
 MOST = 10**12
 """More rows than this are never needed."""
+SURE = 4
+"""Simulation errors between a bound and a limit that no other seed can turn."""
+MOST_DRAWS, MOST_NUMBERS = 4_000_000, 400_000_000
+"""Resamples, and numbers that they take, after which a bound stays unsure; seconds."""
+LEAST_P = 1e-12
+"""What a chance that was computed as 1 - x can tell from 0."""
 
 
 @dataclass(frozen=True)
@@ -54,158 +63,12 @@ class Bounded:
     estimate: Estimate
     bound: float
     """One-sided lower bound: the true value lies above it with the confidence asked for."""
+    surely: float
+    """Four simulation errors below the bound; the bound itself where it was computed and not drawn."""
 
     def rounded(self) -> dict[str, float]:
         """As JSON: value, low, high and bound to 6 decimals."""
         return self.estimate.rounded() | {"bound": round(self.bound, 6)}
-
-
-class Quantity(Protocol):
-    """What `Paired` has to know of a measure."""
-
-    @property
-    def value(self) -> Callable[["Array"], "Array"]:
-        """From sums [..., counts] to numbers [...]."""
-
-    @property
-    def worst(self) -> tuple[float, ...]:
-        """Counts of one unlucky further row for us."""
-
-    @property
-    def best(self) -> tuple[float, ...]:
-        """Counts of one lucky further row for what we are compared with."""
-
-    @property
-    def higher_is_better(self) -> bool:
-        """False for a loss."""
-
-
-def better(ours: "Array", theirs: "Array", of: Quantity) -> "Array":
-    """For each row how much better ours is, from what it adds, both [rows, counts]; 0 if it has no value."""
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        gap = of.value(ours) - of.value(theirs)
-    return np.asarray(np.nan_to_num(gap if of.higher_is_better else -gap))
-
-
-@dataclass(frozen=True)
-class Paired:
-    """The same rows judged for two models: what each row adds to the sums of one measure.
-
-    Rows that add the same are counted once, so a bootstrap of any number of rows costs one draw a *kind* of
-    row. For right and wrong answers the kinds are the four cells of a 2×2 table.
-    """
-
-    ours: "Array"
-    """float64 [kinds, counts]"""
-    theirs: "Array"
-    """float64 [kinds, counts]"""
-    rows: "Array"
-    """Rows of each kind, int64 [kinds]; the kinds are in descending order."""
-    of: Quantity
-
-    @classmethod
-    def pair(cls, ours: "Array", theirs: "Array", of: Quantity) -> "Paired":
-        """From what each row adds, both [rows, counts] in the same order of rows."""
-        import numpy as np
-
-        a, b = np.asarray(ours, float), np.asarray(theirs, float)
-        if a.shape != b.shape:
-            raise ValueError(f"paired counts differ in shape: {a.shape} and {b.shape}")
-        if not len(a):
-            raise ValueError("a comparison needs at least one row")
-        kinds, rows = np.unique(np.concatenate([a, b], axis=1), axis=0, return_counts=True)
-        kinds, rows = kinds[::-1], rows[::-1]
-        return cls(kinds[:, : a.shape[1]], kinds[:, a.shape[1] :], rows, of)
-
-    @property
-    def n(self) -> int:
-        """Number of rows."""
-        return int(self.rows.sum())
-
-    @property
-    def value(self) -> float:
-        """Our value."""
-        return float(self.of.value(self.rows @ self.ours))
-
-    @property
-    def other(self) -> float:
-        """Their value."""
-        return float(self.of.value(self.rows @ self.theirs))
-
-    @property
-    def kept(self) -> float:
-        """Our value as a share of theirs (theirs of ours where lower is better); see `ratio`."""
-        return float(self.ratio(self.rows @ self.ours, self.rows @ self.theirs, 1.0))
-
-    @property
-    def difference(self) -> float:
-        """How much better we are: our value minus theirs, or theirs minus ours where lower is better."""
-        return self._sign * (self.value - self.other)
-
-    @property
-    def gained(self) -> int:
-        """Rows that we answer better."""
-        return int(self.rows[self._better > 0].sum())
-
-    @property
-    def lost(self) -> int:
-        """Rows that they answer better."""
-        return int(self.rows[self._better < 0].sum())
-
-    @property
-    def binary(self) -> bool:
-        """Every row is right or wrong: it adds (1, 1) or (0, 1)."""
-        import numpy as np
-
-        both = np.concatenate([self.ours, self.theirs])
-        return both.shape[1] == 2 and bool((both[:, 1] == 1).all() and np.isin(both[:, 0], (0, 1)).all())
-
-    @property
-    def _sign(self) -> float:
-        return 1.0 if self.of.higher_is_better else -1.0
-
-    @property
-    def _better(self) -> "Array":
-        return better(self.ours, self.theirs, self.of)
-
-    def ratio(self, ours: "Array", theirs: "Array", further: Any) -> "Array":
-        """Kept shares from sums [..., counts]; where theirs are worth nothing, one further row is best."""
-        import numpy as np
-
-        a, b = self.of.value(ours), self.of.value(theirs)
-        if not self.of.higher_is_better:
-            a, b = b, a
-        if not self.of.value(self.rows @ self.theirs) and self.of.higher_is_better:
-            b = self.of.value(theirs + np.multiply.outer(further, np.array(self.of.best)))
-        return np.asarray(a / np.maximum(b, 1e-300))
-
-    def _drawn(self, resamples: int, seed: int) -> Iterator[tuple["Array", "Array", "Array"]]:
-        """Sums of ours and theirs [draws, counts] and the weight of one further row [draws], block by block.
-
-        Bayesian bootstrap over paired rows (Rubin, 1981). Resampling alone cannot draw what was not seen:
-        where no row was lost it is sure that none ever will be. With one more row on the side that hurts, a
-        limit where nothing was gained is exactly that of Clopper & Pearson (1934), and the error rate stays
-        at the stated one (benchmark `gate_error_rates`).
-        """
-        import numpy as np
-
-        chance, shape = np.random.default_rng(seed), (*self.rows, 1)
-        block = max(1, BLOCK // len(shape))
-        for start in range(0, resamples, block):
-            weights = chance.standard_gamma(shape, size=(min(block, resamples - start), len(shape)))
-            yield weights[:, :-1] @ self.ours, weights[:, :-1] @ self.theirs, weights[:, -1]
-
-    def each(self, resamples: int, seed: int, of: Callable[["Array", "Array", "Array"], "Array"]) -> "Array":
-        """`of(ours, theirs, further)` over all draws, joined along the draws."""
-        import numpy as np
-
-        return np.concatenate([of(*block) for block in self._drawn(resamples, seed)])
-
-
-BLOCK = 4_000_000
-"""Numbers that are drawn at once: 32 MB."""
 
 
 def estimate(counts: "Array", of: Quantity, *, resamples: int = 10_000, seed: int = 0) -> Estimate:
@@ -223,13 +86,24 @@ def estimate(counts: "Array", of: Quantity, *, resamples: int = 10_000, seed: in
     return Estimate(alone.value, float(low), float(high))
 
 
-def retention(pairs: Paired, *, resamples: int = 10_000, seed: int = 0, confidence: float = 0.95) -> Bounded:
+def retention(
+    pairs: Paired,
+    *,
+    limit: float | None = None,
+    resamples: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Bounded:
     """Our value over theirs, by a paired Bayesian bootstrap (see `Paired`).
 
-    Pairing counts: two models fail on the same hard rows, so their ratio is surer than either value.
+    Pairing counts: two models fail on the same hard rows, so their ratio is surer than either value. What has
+    to be drawn is drawn on until it is clear on which side of `limit` the bound lies (see `_simulated`).
     """
     import numpy as np
 
+    table = pairs.table
+    if table and table.both + table.lost:
+        return _computed(pairs.kept, table, right_or_wrong.ratio_quantile, confidence)
     worst, best = np.array(pairs.of.worst), np.array(pairs.of.best)
 
     def ends(ours: "Array", theirs: "Array", more: "Array") -> "Array":
@@ -237,29 +111,77 @@ def retention(pairs: Paired, *, resamples: int = 10_000, seed: int = 0, confiden
         low = pairs.ratio(ours + unlucky, theirs + lucky, more)
         return np.stack([low, pairs.ratio(ours + lucky, theirs + unlucky, more)], axis=1)
 
-    drawn = pairs.each(resamples, seed, ends)
-    low, bound = np.quantile(drawn[:, 0], (tails(confidence)[0], 1 - confidence))
-    high = np.quantile(drawn[:, 1], tails(confidence)[1])
-    return Bounded(Estimate(pairs.kept, float(low), float(high)), float(bound))
+    return _simulated(pairs, pairs.kept, ends, limit, resamples, seed, confidence)
 
 
-def difference(pairs: Paired, *, resamples: int = 10_000, seed: int = 0, confidence: float = 0.95) -> Bounded:
-    """How much better we are than they, by a paired Bayesian bootstrap (see `Paired`)."""
+def difference(
+    pairs: Paired,
+    *,
+    limit: float | None = None,
+    resamples: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Bounded:
+    """How much better we are than they, by a paired Bayesian bootstrap; for `limit` see `retention`."""
     import numpy as np
 
-    drawn = pairs.each(resamples, seed, lambda *block: np.stack(_changes(pairs, *block), axis=1))
-    low, bound = np.quantile(drawn[:, 0], (tails(confidence)[0], 1 - confidence))
+    if table := pairs.table:
+        return _computed(pairs.difference, table, right_or_wrong.difference_quantile, confidence)
+
+    def ends(*block: "Array") -> "Array":
+        return np.stack(_changes(pairs, *block), axis=1)
+
+    return _simulated(pairs, pairs.difference, ends, limit, resamples, seed, confidence)
+
+
+def _computed(
+    value: float, table: Table, quantile: Callable[[Table, float], float], confidence: float
+) -> Bounded:
+    """Interval and bound of a function of right and wrong answers, from its quantiles."""
+    unlucky, lucky = table.against_us(), table.for_us()
+    low, high = tails(confidence)
+    bound = quantile(unlucky, 1 - confidence)
+    return Bounded(Estimate(value, quantile(unlucky, low), quantile(lucky, high)), bound, bound)
+
+
+def _simulated(
+    pairs: Paired,
+    value: float,
+    ends: Callable[["Array", "Array", "Array"], "Array"],
+    limit: float | None,
+    resamples: int,
+    seed: int,
+    confidence: float,
+) -> Bounded:
+    """Quantiles of resampled lower and upper ends [draws, 2].
+
+    With a `limit`, four times as many are drawn again and again until the bound is four simulation errors
+    away from it, so that no other seed turns a decision; or until `MOST_DRAWS` or `MOST_NUMBERS`.
+    """
+    import numpy as np
+
+    level, most = 1 - confidence, min(MOST_DRAWS, MOST_NUMBERS // len(pairs.rows))
+    while True:
+        drawn = pairs.each(resamples, seed, ends)
+        error = SURE * sqrt(level * (1 - level) / resamples)  # of the share of draws below the bound
+        around = np.quantile(drawn[:, 0], (max(level - error, 0.0), min(level + error, 1.0)))
+        if limit is None or not around[0] < limit <= around[1] or resamples >= most:
+            break
+        resamples = min(4 * resamples, most)
+    low, bound = np.quantile(drawn[:, 0], (tails(confidence)[0], level))
     high = np.quantile(drawn[:, 1], tails(confidence)[1])
-    return Bounded(Estimate(pairs.difference, float(low), float(high)), float(bound))
+    return Bounded(Estimate(value, float(low), float(high)), float(bound), float(around[0]))
 
 
 def p_drop(pairs: Paired, allowed: float, *, resamples: int = 10_000, seed: int = 0) -> float:
     """One-sided p-value that we are more than `allowed` worse than they (see `Paired`).
 
-    Never 0: one is added to the draws that contradict, and to all (Phipson & Smyth, 2010).
+    Never 0. Where it is drawn, one is added to the draws that contradict, and to all (Phipson & Smyth, 2010).
     """
     if -pairs.difference <= allowed:
-        return 1.0  # nothing to prove, whatever the draws say
+        return 1.0  # nothing to prove
+    if table := pairs.table:
+        return max(1 - right_or_wrong.difference_below(table.for_us(), -allowed), LEAST_P)
     change = pairs.each(resamples, seed, lambda *block: _changes(pairs, *block)[1])
     return float((1 + (change >= -allowed).sum()) / (1 + resamples))
 

@@ -6,7 +6,7 @@ from slmworks.contract.model_task import Measure, ModelTask
 from slmworks.evaluate.comparison import Comparison
 from slmworks.gate.slices import Slice, slices
 from slmworks.numbers import figures, statistics
-from slmworks.numbers.statistics import Paired
+from slmworks.numbers.paired import Paired
 from slmworks.packet.markup import Html, details, el, grid, interval, join
 from slmworks.packet.sources import RESAMPLES, Content, Found, changed
 

@@ -11,7 +11,7 @@ from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate.comparison import Comparison
 from slmworks.evaluate.quality_report import QualityReport, of_model
 from slmworks.numbers import figures, statistics
-from slmworks.numbers.statistics import Paired
+from slmworks.numbers.paired import Paired
 
 if TYPE_CHECKING:
     from slmworks.lineage.ancestry import Lineage
