@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from judged import first, quality_report, speed_report
 from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.options import OptionError, configure
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 
 TEACHER, SMALL, LARGE, CHAMPION = (digit * 64 for digit in "1234")
@@ -60,6 +61,11 @@ def test_a_good_student_passes_and_the_sentence_says_why(bench, decide, teacher,
     assert verdict.refs["baseline_model"] == TEACHER
     assert {verdict.refs[f"report.{i}"] for i in range(3)} >= {report.digest, teacher.digest}
     assert verdict.summary["sentence"] == said["sentence"]
+
+
+def test_a_percentage_is_no_share():
+    with pytest.raises(OptionError, match="retention: must be a share .* 97 % is 0.97, got 97"):
+        configure(PairedBootstrap, "paired-bootstrap", {"retention": 97})
 
 
 def test_an_impossible_retention_is_refused_by_how_much(decide, student):

@@ -136,6 +136,16 @@ def test_what_follows_approval_is_another_segment(lower) -> None:
         ("  evaluate: {uses: toy, from: {model: teacher, data: curate}}\n"
          "  gate: {uses: toy, from: {reports: evaluate}, sweep: [{with: {allow: true}}, {with: {allow: false}}]}\n"
          "  register: {from: {verdict: gate}, with: {name: x}}", "register happens once, but a sweep reaches it (gate)"),
+        ("  champion: {stage: evaluate, uses: toy, from: {model: 'models:/other@champion', data: curate}}\n"
+         "  gate: {uses: toy, from: {reports: champion, champion: champion}}\n"
+         "  register: {from: {verdict: gate}, with: {name: toy}}",
+         "steps.gate.from.champion: it is the champion of 'other', but 'register' registers 'toy'; "
+         "write models:/toy@champion."),
+        ("  t2: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {num_train_epochs: 2}}",
+         "Did you mean 'epochs'?"),
+        ("  t2: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {early_stopping: true}}",
+         "no such option of toy. The best epoch on `validation` is kept already."),
+        ("  t2: {stage: finetune, plugin: toy}", "no such word in a step. Did you mean 'uses'?"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_with_its_place(lower, tail: str, said: str) -> None:

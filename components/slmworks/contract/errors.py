@@ -8,6 +8,8 @@ import errno
 from collections.abc import Iterable
 from typing import ClassVar
 
+from slmworks.contract.synonyms import synonym
+
 
 class SlmworksError(Exception):
     """An error with a message for people: printed without a traceback."""
@@ -46,15 +48,15 @@ def first_line(said: object) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A sentence that offers the nearest known word, or lists the known ones.
+    """A sentence that offers another tool's word for it or the nearest known word, or lists the known ones.
 
     >>> did_you_mean("temprature", ["alpha", "temperature"])
     "Did you mean 'temperature'?"
     """
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    near = synonym(word, names) or next(iter(difflib.get_close_matches(word, names, n=1, cutoff=0.6)), None)
     if near:
-        return f"Did you mean '{near[0]}'?"
+        return f"Did you mean '{near}'?"
     if not names:
         return "There are none."
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

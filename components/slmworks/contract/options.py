@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from slmworks.contract.documented import docstrings
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.stage import Stage
+from slmworks.contract.synonyms import needless
 
 
 class OptionError(BadRequest):
@@ -39,7 +40,8 @@ def plain(configured: Stage) -> dict[str, Any]:
 
 def _problem(plugin: type[Stage], name: str, error: Any) -> str:
     if error["type"] == "extra_forbidden":
-        return f"no such option of {name}. {did_you_mean(str(error['loc'][0]), plugin.model_fields)}"
+        word, known = str(error["loc"][0]), list(plugin.model_fields)
+        return f"no such option of {name}. {needless(word, known) or did_you_mean(word, known)}"
     if error["type"] == "missing":
         doc = docstrings(plugin).get(str(error["loc"][0]), "")
         return f"{name} needs this option. {doc}".rstrip()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from slmworks.contract.artifact import Report, Verdict
 from slmworks.contract.errors import BadRequest
@@ -28,6 +28,9 @@ from slmworks.gate.slices import check_slices, slices
 from slmworks.numbers import figures, statistics
 
 __all__ = ["PairedBootstrap"]
+
+MOST_KEPT = 1.5
+"""A larger `retention` is a percentage by mistake."""
 
 
 class PairedBootstrap(Gate):
@@ -66,6 +69,13 @@ class PairedBootstrap(Gate):
     resamples: Annotated[int, Field(ge=1000)] = 10_000
     """Least number of bootstrap resamples for a bound that has to be drawn: more are drawn where it lies near
     its limit, and none for right and wrong answers, whose bounds are computed."""
+
+    @field_validator("retention")
+    @classmethod
+    def _is_share(cls, share: float) -> float:
+        if share > MOST_KEPT:
+            raise ValueError(f"must be a share of the teacher's measure, at most {MOST_KEPT:g}; 97 % is 0.97")
+        return share
 
     def run(self, *, reports: Sequence[Report], champion: Report | None = None, task: Task) -> Verdict:
         """Write `verdict.json`. A refusal is a verdict too; BadRequest only if reports don't fit together."""

@@ -1,12 +1,12 @@
-"""Formats and model tasks along a plan, checked before anything runs."""
+"""Formats, model tasks and models' names along a plan, checked before anything runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import output
-from slmworks.recipe.plan import PlannedTask
+from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe
 
 
@@ -89,3 +89,31 @@ def _check_purpose(
                     f"{place}: {whose}, but '{tasks[maker].step}' makes data for {found}; give it data of "
                     "its own model task."
                 )
+
+
+def check_champions(plan: Plan) -> None:
+    """BadRequest where a gate compares with the champion of another name than what passes it is given."""
+    for gate in (task for task in plan if task.configured.decides):
+        later = plan.after(gate.id)
+        given = {
+            str(task.options.get("name")): task.step
+            for task in plan
+            if task.id in later and task.configured.registers
+        }
+        for maker in gate.inputs.get("champion", ()):
+            for name in _champions(plan, maker):
+                if given and name not in given:
+                    wanted, step = next(iter(given.items()))
+                    place = plan.recipe.at("steps", gate.step, "from", "champion")
+                    raise BadRequest(
+                        f"{place}: it is the champion of '{name}', but '{step}' registers '{wanted}'; write "
+                        f"models:/{wanted}@champion."
+                    )
+
+
+def _champions(plan: Plan, task_id: str) -> Iterator[str]:
+    """Names of the champions among the models that a task is given; a baseline's are not looked at."""
+    for maker in plan.tasks[task_id].inputs.get("model", ()):
+        for source in plan.tasks[maker].sources.values():
+            if source.kind == "registry" and source.version == "champion":
+                yield source.location

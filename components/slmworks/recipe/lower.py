@@ -8,7 +8,7 @@ import graphlib
 from collections.abc import Mapping
 
 from slmworks.contract.errors import BadRequest
-from slmworks.recipe.compatibility import check_formats
+from slmworks.recipe.compatibility import check_champions, check_formats
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe
 from slmworks.recipe.step import Draft
@@ -35,7 +35,9 @@ def plan(recipe: Recipe, *, look: bool = True) -> Plan:
                     f"{recipe.at('steps', name)}: two tasks would be called '{task.id}'; rename the step."
                 )
             tasks[task.id] = task
-    return Plan(recipe, check_formats(recipe, tasks))
+    lowered = Plan(recipe, check_formats(recipe, tasks))
+    check_champions(lowered)
+    return lowered
 
 
 def _sorted(recipe: Recipe, drafts: Mapping[str, Draft]) -> list[str]:
