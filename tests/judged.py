@@ -129,6 +129,7 @@ def speed_report(
     *,
     speedup: tuple[float, float, float] = (6.1, 5.8, 6.4),
     data: str = "e" * 64,
+    busy: str = "",
 ) -> Report:
     """A speed report with the given ratio (value, low, high) at batch 1."""
     folder = Path(tempfile.mkdtemp(dir=bench.folder))
@@ -140,6 +141,7 @@ def speed_report(
         "machine": {"cpu": "A & B", "threads": 1, "versions": {"onnxruntime": "1.32.0"}},
         "batch_size": 32,
         "rounds": 12,
+        "surroundings": {"cores": 2, "busy": busy, "rounds": []},
         "model": one,
         "trivial": {"majority": one | {"bytes": 120}, "tf-idf + linear": one},
     }

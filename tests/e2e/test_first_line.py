@@ -26,7 +26,7 @@ steps:
   int8: {stage: quantize, from: {model: student, calibration: curate}, uses: onnx-dynamic, sweep: [{with: {per_channel: true}}, {with: {per_channel: false}}]}
   baseline: {stage: evaluate, uses: quality, from: {model: teacher, data: curate}}
   evaluate: {uses: quality, from: {model: int8, baseline: baseline, data: curate}}
-  speed: {stage: evaluate, uses: speed, from: {model: int8, baseline: baseline, data: curate}, with: {seconds: 2}}
+  speed: {stage: evaluate, uses: speed, from: {model: int8, baseline: baseline, data: curate}, with: {seconds: 2, busy: keep}}
   gate: {from: {reports: [evaluate, speed]}, with: {retention: RETENTION}}
   register: {from: {verdict: gate}, with: {name: tiny}}
   approve: {from: {release: register}}

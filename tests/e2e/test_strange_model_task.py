@@ -23,7 +23,7 @@ steps:
   small: {stage: finetune, uses: spans, from: {model: ./base, data: curate}, sweep: [{with: {words: 60}}, {with: {words: 5}}]}
   baseline: {stage: evaluate, from: {model: large, data: curate}}
   evaluate: {from: {model: small, baseline: baseline, data: curate}}
-  speed: {stage: evaluate, uses: speed, from: {model: small, baseline: baseline, data: curate}, with: {seconds: 1}}
+  speed: {stage: evaluate, uses: speed, from: {model: small, baseline: baseline, data: curate}, with: {seconds: 1, busy: keep}}
   gate: {from: {reports: [evaluate, speed]}, with: {retention: 0.8, minimum: {f1: 0.5}}}
   register: {from: {verdict: gate}, with: {name: spans}}
   approve: {from: {release: register}}

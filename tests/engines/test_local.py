@@ -59,6 +59,18 @@ def test_fresh_runs_a_step_again(works) -> None:
     assert states["teacher"] == states["quantize.bits=4"] == "cached"  # the same bytes came out
 
 
+def test_what_holds_for_a_moment_only_is_made_again(works, monkeypatch) -> None:
+    monkeypatch.setenv("TOY_MOMENT", "1")
+    works.run()
+    monkeypatch.delenv("TOY_MOMENT")
+    again, third = works.states(works.run()), works.states(works.run())
+    assert {task for task, state in again.items() if state == "done"} == {
+        "evaluate.bits=4",
+        "evaluate.bits=8",
+    }
+    assert set(third.values()) == {"cached"}
+
+
 def test_a_refusal_is_a_normal_end(works) -> None:
     works.recipe = works.recipe.replace(
         "from: {reports: evaluate}", "from: {reports: evaluate}, with: {allow: false}"

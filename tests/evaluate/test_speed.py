@@ -88,6 +88,30 @@ def test_without_a_baseline_there_are_no_ratios(bench, counter, tiny_reviews):
     assert not {"baseline", "speedup", "smaller", "trivial"} & report.read().keys()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the counters of /proc/stat")
+def test_beside_a_process_that_eats_a_core_it_says_so_and_does_not_last(bench, counter, tiny_reviews):
+    eater = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        task = replace(bench.task("busy"), threads=os.cpu_count() or 1)
+        plugin = Speed(seconds=1, rounds=4, trivial=False)
+        report = plugin.run(model=counter, baseline=None, data=tiny_reviews, task=task)
+        kept = Speed(seconds=1, rounds=4, trivial=False, busy="keep").run(
+            model=counter,
+            baseline=None,
+            data=tiny_reviews,
+            task=replace(bench.task("kept"), threads=task.threads),
+        )
+    finally:
+        eater.kill()
+        eater.wait()
+    around = report.read()["surroundings"]
+    assert around["busy"]
+    assert len(around["rounds"]) == 4
+    assert not report.lasting
+    assert kept.lasting
+    assert any(event.get("line", "").startswith("measured on a busy machine: ") for event in bench.events)
+
+
 def test_ratios_come_with_intervals_over_rounds():
     ours = Timings(singles=[[1.0, 1.2, 1.1]] * 5, batches=[(64, 0.1)] * 5)
     theirs = Timings(

@@ -56,7 +56,7 @@ def test_a_good_student_passes_and_the_sentence_says_why(bench, decide, teacher,
     assert said["sentence"].startswith(
         "passed: keeps 98.8 % of the teacher (95 % lower bound 98.1 % ≥ 95 %, n = 1,500)"
     )
-    assert said["sentence"].endswith("; 6.1× faster; 14.2× smaller")
+    assert said["sentence"].endswith("; 6.1× faster (5.8× to 6.4×); 14.2× smaller")
     assert verdict.refs["model"] == SMALL
     assert verdict.refs["baseline_model"] == TEACHER
     assert {verdict.refs[f"report.{i}"] for i in range(3)} >= {report.digest, teacher.digest}
@@ -107,7 +107,7 @@ def test_speed_and_size_that_miss_are_named_first(bench, decide, teacher, studen
     speed = speed_report(bench, SMALL, teacher, speedup=(1.4, 1.3, 1.5))
     said, _ = decide(student(size=80_000_000), speed, speedup=3, smaller=6)
     assert said["sentence"].startswith(
-        "refused: only 1.4× faster, 3× faster required; only 1.1× smaller, 6× smaller"
+        "refused: only 1.4× faster (1.3× to 1.5×), 3× faster required; only 1.1× smaller, 6× smaller"
     )
     assert [check["passed"] for check in said["checks"]] == [True, False, False]
 
@@ -117,9 +117,32 @@ def test_a_speedup_that_is_not_sure_is_inconclusive(bench, decide, teacher, stud
     said, verdict = decide(student(), speed, speedup=3)
     assert not verdict.passed
     assert (
-        "inconclusive: 3.2× faster, but not for sure (95 % interval 2.7×–3.9×, 3× required)"
+        "inconclusive: 3.2× faster, but not for sure (95 % interval 2.7× to 3.9×, 3× required)"
         in said["sentence"]
     )
+
+
+def test_a_busy_machine_is_said(bench, decide, teacher, student):
+    busy = "other processes used 1.0 of 2 cores"
+    said, verdict = decide(student(), speed_report(bench, SMALL, teacher, busy=busy), speedup=3)
+    assert verdict.passed
+    assert "6.1× faster (5.8× to 6.4×) on a busy machine;" in said["sentence"]
+
+
+def test_the_teacher_has_one_row_whatever_was_chosen(bench, decide, teacher, student):
+    reports = [student(SMALL), student(LARGE, size=20_000_000)]
+    speeds = [
+        speed_report(bench, model, teacher, speedup=(ratio, ratio - 0.1, ratio + 0.1))
+        for model, ratio in ((SMALL, 4.0), (LARGE, 6.0))
+    ]
+    both = [decide(*reports, *speeds, choose=how)[0] for how in ("smallest", "fastest")]
+    assert both[0]["chosen"] != both[1]["chosen"]
+    assert {one["rows"][0]["p50_ms"] for one in both} == {1.25 * 5.0}
+    for one in both:
+        assert one["warnings"] == [
+            "warning: the teacher took 5.0 to 7.5 ms beside the candidates; "
+            "compare their ratios, not their times"
+        ]
 
 
 def test_an_accuracy_can_be_required(decide, student):

@@ -40,6 +40,9 @@ class Artifact:
     """Numbers for people; not part of the bytes."""
     digest: str = ""
     """Tree digest; empty until committed."""
+    lasting: bool = True
+    """False: true of this moment only (a time on a busy machine), so the task is done again in the next run.
+    Not part of its bytes."""
 
     @property
     def model_task(self) -> str:

@@ -64,6 +64,11 @@ class Probe:
         """Seconds for all rows, `batch_size` at a time in the given order."""
         return float(self.ask(do="batches", rows=list(rows), batch_size=batch_size))
 
+    def spent(self) -> tuple[float, float]:
+        """CPU seconds of the process and seconds of the clock, while it answered rows since the last call."""
+        cpu, clock = self.ask(do="spent")
+        return float(cpu), float(clock)
+
     def memory(self) -> int:
         """Peak resident memory of the process so far, bytes."""
         return int(self.ask(do="memory"))
@@ -121,18 +126,33 @@ def time_batches(answer: Callable[[Sequence[Row]], object], rows: Sequence[Row],
 class _Side:
     """The child's side: answers requests about one loaded model."""
 
+    def __init__(self) -> None:
+        self.spent = [0.0, 0.0]
+
     def answer(self, request: dict[str, Any]) -> Any:
         match request["do"]:
             case "load":
                 return self._load(request)
             case "single":
-                return time_singles(self.runtime.answer, request["rows"])
+                with self._counted():
+                    return time_singles(self.runtime.answer, request["rows"])
             case "batches":
-                return time_batches(self.runtime.answer, request["rows"], request["batch_size"])
+                with self._counted():
+                    return time_batches(self.runtime.answer, request["rows"], request["batch_size"])
+            case "spent":
+                spent, self.spent = self.spent, [0.0, 0.0]
+                return spent
             case "memory":
                 return peak_memory()
             case unknown:
                 raise ValueError(f"a probe can't do '{unknown}'")
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        cpu, clock = time.process_time(), time.perf_counter()
+        yield
+        self.spent[0] += time.process_time() - cpu
+        self.spent[1] += time.perf_counter() - clock
 
     def _load(self, request: dict[str, Any]) -> float:
         from slmworks.contract.runtime import open_runtime

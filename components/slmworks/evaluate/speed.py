@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -22,6 +22,7 @@ from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
 from slmworks.evaluate.quality import model_task_of
 from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup
 from slmworks.machine.process import cpu_name
+from slmworks.machine.surroundings import Moment, Round, surroundings
 
 __all__ = ["Speed"]
 
@@ -43,6 +44,9 @@ class Speed(Evaluate):
     """Turns for each model; they are what the intervals resample."""
     batch_size: PositiveInt = 32
     """Rows of a batch when throughput is measured."""
+    busy: Literal["again", "keep"] = "again"
+    """What becomes of a measurement on a busy machine: it is made again in the next run, or kept. Report,
+    verdict and packet say that the machine was busy."""
     trivial: bool = True
     """Also measure the model task's trivial baselines, fitted anew to the training rows."""
 
@@ -53,7 +57,10 @@ class Speed(Evaluate):
         models = {"model": model}
         if baseline is not None:
             models["baseline"] = task.fetch(baseline, "model", Model)
-        timings, loads, memory = self._measure(models, purpose, rows, task)
+        timings, loads, memory, rounds = self._measure(models, purpose, rows, task)
+        around = surroundings(rounds, threads=task.threads)
+        if around["busy"]:
+            task.say(f"measured on a busy machine: {around['busy']}")
         report: dict[str, Any] = {
             "type": "speed",
             "model_task": purpose.name,
@@ -61,6 +68,7 @@ class Speed(Evaluate):
             "machine": _machine(task.threads),
             "batch_size": self.batch_size,
             "rounds": self.rounds,
+            "surroundings": around,
         }
         for role, one in models.items():
             own = {"load_s": round(loads[role], 3), "memory": memory[role]}
@@ -69,17 +77,18 @@ class Speed(Evaluate):
             report["baseline"]["digest"] = models["baseline"].digest
             report |= _ratios(report, timings, task.seed)
         if self.trivial:
-            report["trivial"] = self._trivial(purpose, rows, data, task)
+            report["trivial"] = self._trivial(purpose, rows, data, task, lasting=not around["busy"])
         (task.output / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         refs = {"model": model.digest, "data": data.digest}
         if baseline is not None:
             refs["baseline"] = baseline.digest
         meta = {"type": "speed", "task": purpose.in_headers}
-        return Report(path=task.output, meta=meta, refs=refs, summary=_summary(report))
+        lasting = self.busy == "keep" or not around["busy"]
+        return Report(path=task.output, meta=meta, refs=refs, summary=_summary(report), lasting=lasting)
 
     def _measure(
         self, models: Mapping[str, Model], purpose: ModelTask, rows: Sequence[Row], task: Task
-    ) -> tuple[dict[str, Timings], dict[str, float], dict[str, int]]:
+    ) -> tuple[dict[str, Timings], dict[str, float], dict[str, int], list[Round]]:
         with contextlib.ExitStack() as stack:
             probes: dict[str, Probe] = {}
             loads: dict[str, float] = {}
@@ -89,19 +98,29 @@ class Speed(Evaluate):
                 loads[role] = probes[role].load(model, threads=task.threads, model_task=purpose.name)
             pace = _pace(list(probes.values()), rows, self)
             timings = {role: Timings() for role in models}
+            rounds: list[Round] = []
+            for one in probes.values():
+                one.spent()  # on getting warm
             for turn in range(self.rounds):
                 order = list(probes) if turn % 2 == 0 else list(reversed(probes))
                 singles, batch = pace.rows(rows, turn)
+                start = Moment.now()
                 for role in order:
                     timings[role].singles.append(probes[role].latencies(singles))
                 for role in order:
                     taken = probes[role].seconds(batch, self.batch_size)
                     timings[role].batches.append((len(batch), taken))
+                rounds.append(_round(start, [one.spent() for one in probes.values()]))
                 task.progress(turn + 1, self.rounds, unit="rounds", note="in turns" if len(order) > 1 else "")
-            return timings, loads, {role: one.memory() for role, one in probes.items()}
+            return timings, loads, {role: one.memory() for role, one in probes.items()}, rounds
 
-    def _trivial(self, purpose: ModelTask, rows: Sequence[Row], data: Dataset, task: Task) -> dict[str, Any]:
-        """Measured once a data set and machine: every candidate's report shares the same numbers."""
+    def _trivial(
+        self, purpose: ModelTask, rows: Sequence[Row], data: Dataset, task: Task, *, lasting: bool
+    ) -> dict[str, Any]:
+        """Measured once a data set and machine: every candidate's report shares the same numbers.
+
+        On a busy machine they are measured for this report alone.
+        """
 
         def build(folder: Path) -> None:
             task.progress(0, 1, unit="fits", note="trivial baselines")
@@ -111,8 +130,12 @@ class Speed(Evaluate):
 
         where = {"machine": _machine(task.threads), "batch_size": self.batch_size, "seed": task.seed}
         where["model_task"] = purpose.name
-        shared = task.share("trivial-speed", inputs={"data": data}, options=where, build=build)
-        return dict(json.loads((shared.path / "trivial.json").read_text(encoding="utf-8")))
+        if lasting:
+            folder = task.share("trivial-speed", inputs={"data": data}, options=where, build=build).path
+        else:
+            folder = task.scratch
+            build(folder)
+        return dict(json.loads((folder / "trivial.json").read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -142,6 +165,12 @@ def _pace(probes: Sequence[Probe], rows: Sequence[Row], speed: Speed) -> _Pace:
         singles=int(min(max(share / single_s, 5), 500)),
         batch_rows=speed.batch_size * int(min(max(share / batch_s, 1), 50)),
     )
+
+
+def _round(start: Moment, spent: Sequence[tuple[float, float]]) -> Round:
+    """From the CPU and clock seconds of each model's process in that round."""
+    own = min(cpu / max(clock, 1e-9) for cpu, clock in spent)
+    return Round.between(start, Moment.now(), used=sum(cpu for cpu, _ in spent), own=own)
 
 
 def _slice(rows: Sequence[Row], start: int, length: int) -> list[Row]:

@@ -287,7 +287,9 @@ class Running:
             created=utc(time.time()),
             seconds=round(seconds, 3),
         )
-        return adopt(self.store, manifest, replace_old=self.spec.fresh) if self.plugin.cacheable else manifest
+        if not self.plugin.cacheable or not made.lasting:
+            return manifest
+        return adopt(self.store, manifest, replace_old=self.spec.fresh)
 
     def record(
         self,

@@ -149,16 +149,25 @@ def check_limit(quality: QualityReport, name: str, allowed: float) -> Check:
     return _counted(name, f"{title}, at most", allowed, value, words, figures.score, passed=value <= allowed)
 
 
-def check_speedup(speedup: Mapping[str, float], required: float) -> Check:
-    """Is it fast enough at batch 1? Decided on the lower end of the 95 % interval over rounds."""
-    value, low = speedup["value"], speedup["low"]
+def check_speedup(speed: Mapping[str, Any], required: float) -> Check:
+    """Is it fast enough at batch 1? Decided on the lower end of the 95 % interval over rounds.
+
+    `speed`: the content of a speed report with a baseline.
+    """
+    value, low, high = (speed["speedup"][key] for key in ("value", "low", "high"))
     how = outcome(value, low, required)
     words = figures.compared(value, "faster", "slower")
-    if how == "inconclusive":
-        interval = f"{figures.times(low)}–{figures.times(speedup['high'])}"
-        words += f", but not for sure (95 % interval {interval}, {required:g}× required): measure longer"
-    elif how == "missed":
-        words = f"only {words}, {required:g}× faster required"
+    ends = (low, high) if value >= 1 else (1 / max(high, 1e-9), 1 / max(low, 1e-9))
+    interval = f"{figures.times(ends[0])} to {figures.times(ends[1])}"
+    busy = " on a busy machine" if speed.get("surroundings", {}).get("busy") else ""
+    if how == "passed":
+        words += f" ({interval}){busy}"
+    elif how == "inconclusive":
+        words += (
+            f"{busy}, but not for sure (95 % interval {interval}, {required:g}× required): measure longer"
+        )
+    else:
+        words = f"only {words} ({interval}){busy}, {required:g}× faster required"
     written = (figures.times(required), figures.times(value), figures.times(low))
     return Check(
         "speedup", "times faster than the teacher, at least", required, value, low, how, words, written

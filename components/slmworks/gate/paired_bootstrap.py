@@ -23,7 +23,14 @@ from slmworks.gate.checks import (
     check_speedup,
     is_champion,
 )
-from slmworks.gate.rows import candidate_row, champion_row, shown_measures, teacher_row, trivial_rows
+from slmworks.gate.rows import (
+    candidate_row,
+    champion_row,
+    shown_measures,
+    speed_warnings,
+    teacher_row,
+    trivial_rows,
+)
 from slmworks.gate.slices import check_slices, slices
 from slmworks.numbers import figures, statistics
 
@@ -87,13 +94,13 @@ class PairedBootstrap(Gate):
         kept = {one.name: self._kept(one.quality, chosen.baseline, "test", task.seed) for one in found}
         checks = self._checks(chosen, kept[chosen.name], today, task.seed)
         passed = all(check.passed for check in checks)
-        rows = [teacher_row(chosen.baseline, chosen)]
+        rows = [teacher_row(chosen.baseline, found)]
         if today is not None and today.model not in {one.model for one in found}:
             held = self._kept(today, chosen.baseline, "test", task.seed)
             rows.append(champion_row(today, chosen.baseline, held.rounded()))
         rows += [candidate_row(one, kept[one.name].rounded(), chosen=one is chosen) for one in found]
         rows += trivial_rows(chosen.baseline, chosen)
-        warnings = self._warnings(chosen, task.seed)
+        warnings = self._warnings(chosen, task.seed) + speed_warnings(found)
         verdict = {
             "passed": passed,
             "sentence": _sentence(checks, warnings),
@@ -196,7 +203,7 @@ class PairedBootstrap(Gate):
         checks += [check_limit(one.quality, name, most) for name, most in self.limits.items()]
         if one.speed is not None and "speedup" in one.speed:
             # not required, it is still said: any measured speed-up is at least 0
-            checks.append(check_speedup(one.speed["speedup"], self.speedup or 0.0))
+            checks.append(check_speedup(one.speed, self.speedup or 0.0))
         checks.append(check_smaller(one, self.smaller or 0.0))
         return checks
 

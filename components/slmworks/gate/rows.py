@@ -1,6 +1,7 @@
 """The rows of the final table: the teacher, every candidate, and what a trivial baseline would do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from slmworks.contract.model_task import ModelTask
@@ -13,6 +14,8 @@ Row = dict[str, Any]
 
 SPEED = ("p50_ms", "p95_ms", "rows_s", "memory", "load_s")
 RATIOS = ("speedup", "throughput")
+UNLIKE = 1.25
+"""How many times longer the teacher may take beside one candidate than beside another."""
 SHOWN = 2
 """Measures that the table has a column for."""
 
@@ -24,10 +27,24 @@ def shown_measures(quality: QualityReport) -> list[dict[str, str]]:
     return [{"name": name, "title": task.title(name)} for name in list(dict.fromkeys(names))[:SHOWN]]
 
 
-def teacher_row(baseline: QualityReport, chosen: Candidate) -> Row:
-    """The baseline itself; its speed is what was measured in turns with the chosen candidate."""
-    speed = (chosen.speed or {}).get("baseline")
+def teacher_row(baseline: QualityReport, found: Sequence[Candidate]) -> Row:
+    """The baseline itself; each speed is the median of what was measured in turns with the candidates."""
+    told = _teacher_speeds(found)
+    speed = {key: median(one[key] for one in told) for key in SPEED} if told else None
     return _row("teacher", "teacher", baseline.model_task, baseline.split("test"), speed) | _model(baseline)
+
+
+def speed_warnings(found: Sequence[Candidate]) -> list[str]:
+    """A sentence where the same teacher was much slower beside one candidate than beside another."""
+    times = [one["p50_ms"] for one in _teacher_speeds(found)]
+    if not times or max(times) <= UNLIKE * min(times):
+        return []
+    both = f"{figures.milliseconds(min(times))} to {figures.milliseconds(max(times))} ms"
+    return [f"warning: the teacher took {both} beside the candidates; compare their ratios, not their times"]
+
+
+def _teacher_speeds(found: Sequence[Candidate]) -> list[Mapping[str, float]]:
+    return [one.speed["baseline"] for one in found if one.speed and "baseline" in one.speed]
 
 
 def candidate_row(one: Candidate, kept: Mapping[str, float], *, chosen: bool) -> Row:

@@ -97,6 +97,11 @@ def speed(found: Found) -> Html:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     threads = f"{machine['threads']} thread" + ("s" if machine["threads"] != 1 else "")
     note = f"{machine['cpu']}, {threads}; {versions}. Measured in turns, {found.speed['rounds']} rounds."
+    if "speedup" in found.speed:
+        low, high = (figures.times(found.speed["speedup"][end]) for end in ("low", "high"))
+        note += f" Latency against the teacher: {low} to {high} faster (95 %)."
+    if busy := found.speed.get("surroundings", {}).get("busy"):
+        note += f" The machine was busy: {busy}."
     named = ("", "p50 ms", "p95 ms", f"rows/s at batch {found.speed['batch_size']}", "on disk")
     return join(
         [

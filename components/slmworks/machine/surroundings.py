@@ -1,0 +1,105 @@
+"""What else a machine did while something was measured on it."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+STAT = Path("/proc/stat")
+BUSY_ROUNDS = 0.25
+"""Share of disturbed rounds from which on a machine counts as busy."""
+LEAST_OWN = 0.8
+"""A process that always computes and has less CPU time than this share of the clock's was kept waiting."""
+MOST_STOLEN = 0.05
+"""Share of a virtual machine's time that its host may give to others."""
+TOLERANCE = 0.2
+"""Cores that others (a desktop, monitoring) may use although the task's threads need all of them."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Counters of the whole machine at one time; None where the operating system doesn't tell."""
+
+    clock: float
+    """Seconds of the wall clock."""
+    busy: float | None
+    """CPU seconds of all processes since the machine was started."""
+    stolen: float | None
+    """CPU seconds that the host of a virtual machine gave to others."""
+
+    @classmethod
+    def now(cls, stat: Path = STAT) -> "Moment":
+        """Read the counters (Linux: /proc/stat)."""
+        clock = time.perf_counter()
+        try:
+            words = stat.read_text(encoding="ascii").split("\n", 1)[0].split()
+            user, nice, system, _idle, _waiting, irq, softirq, steal = map(int, words[1:9])
+        except (OSError, ValueError):
+            return cls(clock, None, None)
+        tick = os.sysconf("SC_CLK_TCK")
+        return cls(clock, (user + nice + system + irq + softirq) / tick, steal / tick)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of a measurement."""
+
+    others: float | None
+    """Cores that other processes used."""
+    stolen: float | None
+    """Share of the machine's time that its host gave to others."""
+    own: float
+    """Least share of the clock's time that a measured process had on a core; more than 1 with threads."""
+    load: float
+    """The machine's load average over the last minute."""
+
+    @classmethod
+    def between(cls, start: Moment, end: Moment, *, used: float, own: float) -> "Round":
+        """What happened between two moments; `used`: CPU seconds of the measured processes together."""
+        seconds, cores = max(end.clock - start.clock, 1e-9), os.cpu_count() or 1
+        others = stolen = None
+        if start.busy is not None and end.busy is not None:
+            others = max(0.0, (end.busy - start.busy - used) / seconds)
+        if start.stolen is not None and end.stolen is not None:
+            stolen = max(0.0, (end.stolen - start.stolen) / seconds / cores)
+        return cls(others, stolen, own, os.getloadavg()[0])
+
+    def as_json(self) -> dict[str, float | None]:
+        """Rounded, for a report."""
+        return {
+            name: None if value is None else round(value, 3)
+            for name, value in (
+                ("others", self.others), ("stolen", self.stolen), ("own", self.own), ("load", self.load)
+            )
+        }  # fmt: skip
+
+
+def surroundings(rounds: Sequence[Round], *, threads: int) -> dict[str, Any]:
+    """For a report: cores, rounds, and in words why the machine counts as busy, empty if it does not.
+
+    Others disturb where they leave less than the threads and half a core, beyond a tolerance.
+    """
+    cores = os.cpu_count() or 1
+    free = max(TOLERANCE, cores - threads - 0.5)
+    crowded = [one.others for one in rounds if one.others is not None and one.others > free]
+    robbed = [one.stolen for one in rounds if one.stolen is not None and one.stolen > MOST_STOLEN]
+    waited = [one.own for one in rounds if one.own < LEAST_OWN]
+    limit = BUSY_ROUNDS * len(rounds)
+    reasons = []
+    if len(crowded) >= max(limit, 1):
+        reasons.append(f"other processes used {_middle(crowded):.1f} of {cores} cores")
+    if len(robbed) >= max(limit, 1):
+        reasons.append(f"the host gave {_middle(robbed):.0%} of the machine to others")
+    if len(waited) >= max(limit, 1):
+        reasons.append(f"the model had a core for {_middle(waited):.0%} of the time")
+    return {
+        "cores": cores,
+        "busy": ", ".join(reasons),
+        "rounds": [one.as_json() for one in rounds],
+    }
+
+
+def _middle(values: Sequence[float]) -> float:
+    return sorted(values)[len(values) // 2]
