@@ -107,6 +107,16 @@ def test_check_then_plan_then_run_then_runs(slmworks) -> None:
     assert "curate toy" in slmworks("runs", run).stdout
 
 
+def test_before_the_first_approval_the_plan_counts_the_champion_as_left_out(slmworks) -> None:
+    with (slmworks.folder / "toy.yaml").open("a") as recipe:
+        recipe.write(
+            '  champion: {stage: evaluate, uses: toy, from: {model: "models:/toy@champion", data: curate}}\n'
+        )
+    said = slmworks("plan", "toy.yaml").stdout
+    assert "4 tasks, 0 cached, 2 left out." in said
+    assert said.count("left out: no model is registered as toy yet") == 2
+
+
 def test_a_task_is_started_with_a_spec_and_manifests(slmworks) -> None:
     slmworks("run", "toy.yaml")
     store = slmworks.folder / ".slmworks"

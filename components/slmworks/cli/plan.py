@@ -34,15 +34,18 @@ def plan(recipe: str, places: Places, cores: int | None) -> None:
         reads = _reads(task)
         guess = f"about {clock(row.seconds)}" if row.seconds is not None else "not run yet"
         words = f"cached · {summary_words(row.manifest)}" if row.manifest else guess
-        if row.manifest and row.manifest.absent:
+        if row.manifest and row.absent:
             words = f"left out: {row.manifest.absent}"
         if task.after_approval:
             words = "waits for a person: slmworks approve" if task.configured.barrier else "after approval"
-        table.add_row("=" if row.manifest else "·", task.id, f"{task.stage} {task.plugin}", reads, words)
+        table.add_row("=" if row.cached else "·", task.id, f"{task.stage} {task.plugin}", reads, words)
     console().print(table)
-    cached = sum(row.manifest is not None for row in rows)
-    left = sum(row.seconds or 0.0 for row in rows)
-    click.echo(f"{len(rows)} tasks, {cached} cached{f', about {clock(left)} of work left' if left else ''}.")
+    counts = [f"{sum(row.cached for row in rows)} cached"]
+    if absent := sum(row.absent for row in rows):
+        counts.append(f"{absent} left out")
+    if seconds := sum(row.seconds or 0.0 for row in rows):
+        counts.append(f"about {clock(seconds)} of work left")
+    click.echo(f"{len(rows)} tasks, {', '.join(counts)}.")
 
 
 def _reads(task: "PlannedTask") -> str:

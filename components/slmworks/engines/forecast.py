@@ -25,6 +25,16 @@ class Forecast:
     seconds: float | None
     """How long the same plugin took last time; None: never seen, or cached."""
 
+    @property
+    def absent(self) -> bool:
+        """It will be left out: an input does not exist yet."""
+        return self.manifest is not None and bool(self.manifest.absent)
+
+    @property
+    def cached(self) -> bool:
+        """Its result is in the store."""
+        return self.manifest is not None and not self.absent
+
 
 def forecast(plan: Plan, store: Store, *, cores: int) -> list[Forecast]:
     """A forecast for every task. Reads local sources and the store; writes nothing."""
@@ -49,12 +59,15 @@ def _cached(
     store: Store,
     cores: int,
 ) -> Manifest | None:
+    sure = {
+        port: [known[one] for one in ids] for port, ids in task.inputs.items() if known.keys() >= set(ids)
+    }
+    nothing = absence(task.configured, sure, sources.values())
+    if nothing is not None or not task.configured.cacheable:
+        return nothing
     if any(need not in known for need in task.needs):
         return None
     given = task.given(known)
-    nothing = absence(task.configured, given, sources.values())
-    if nothing is not None or not task.configured.cacheable:
-        return nothing
     spec = TaskSpec(
         run="",
         id=task.id,
