@@ -87,6 +87,37 @@ def test_duplicates_and_conflicting_labels(curate: Curated) -> None:
     assert dropped(data) == {"duplicate": 1, "conflicting labels": 2}
 
 
+COPIED = [
+    "hello the fridge that I bought in your shop last week has not been shipped so my order number is",
+    "您好我上周在贵店购买的冰箱到现在还没有发货请尽快处理订单号",
+    "先週お店で買った冷蔵庫がまだ届いていません早く送ってください注文番号は",
+    "ตู้เย็นที่ฉันซื้อจากร้านของคุณเมื่อสัปดาห์ที่แล้วยังไม่ได้จัดส่งหมายเลขคำสั่งซื้อ",
+    "मैंने पिछले सप्ताह आपकी दुकान से जो फ्रिज खरीदा वह अब तक नहीं आया कृपया जल्दी भेजें ऑर्डर नंबर",
+    "המקרר שקניתי בחנות שלכם בשבוע שעבר עדיין לא נשלח בבקשה טפלו בזה מהר מספר ההזמנה",
+    "الثلاجة التي اشتريتها من متجركم الأسبوع الماضي لم تصل بعد أرجو إرسالها بسرعة رقم الطلب",
+]
+
+
+@pytest.mark.parametrize("stem", COPIED)
+def test_copies_that_differ_in_a_number_are_found_in_every_script(stem: str, curate: Curated) -> None:
+    rows = [*many(20, "yes", "no"), *((f"{stem} {1000 + i}", "yes") for i in range(40))]
+    exam = [(f"{stem} {2000 + i}", "no") for i in range(20)]
+    assert dropped(curate({"all": {"a.csv": csv(rows)}}, near_duplicates=0.8)) == {"near duplicate": 39}
+    given = curate({"train": {"a.csv": csv(rows)}, "test": {"b.csv": csv(exam)}}, near_duplicates=0.8)
+    assert dropped(given) == {"near a test row": 40}
+
+
+def test_texts_that_differ_in_vowel_signs_all_stay(curate: Curated) -> None:
+    signs = ["", *"ािीुूेैोौ"]
+    rows = [
+        (f"क{a}ल म{b}ल का बिल कब आएगा", ("yes", "no")[(i + j) % 2])
+        for i, a in enumerate(signs) for j, b in enumerate(signs)
+    ]  # fmt: skip
+    data = curate({"all": {"a.csv": csv(rows)}}, near_duplicates=0.8)
+    assert dropped(data) == {}
+    assert data.summary["rows"] == 100
+
+
 def test_near_duplicates_of_two_labels_stay_in_one_split(curate: Curated) -> None:
     pairs = []
     for i in range(30):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from slmworks_text.joins.components import Components
-from slmworks_text.minhash import CROWD, NearDuplicates, jaccard, rows_in_a_band, shingles
+from slmworks_text.minhash import CROWD, NearDuplicates, jaccard, rows_in_a_band
+from slmworks_text.shingles import shingles
 
 
 def corpus(size: int) -> list[str]:

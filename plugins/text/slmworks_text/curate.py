@@ -104,7 +104,7 @@ class CurateText(Curate):
     max_chars: PositiveInt | None = None
     """Rows with a longer text are dropped."""
     near_duplicates: Annotated[float, Field(gt=0.3, le=1)] | None = None
-    """Jaccard similarity of word 3-grams from which texts are near duplicates; default: only equal ones."""
+    """Jaccard similarity of near duplicates: of word 3-grams or, without blanks, of as many characters."""
     redact: tuple[Kind, ...] = ()
     """Personal data to replace by a tag: email, phone, card, iban, ip, ssn."""
     region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"

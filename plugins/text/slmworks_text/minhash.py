@@ -1,4 +1,4 @@
-"""Near duplicates among texts: MinHash bands propose pairs, exact Jaccard on word 3-grams decides.
+"""Near duplicates among texts: MinHash bands propose pairs, exact Jaccard of shingles decides.
 
 Broder, "On the resemblance and containment of documents" (1997); banding as in Leskovec, Rajaraman and
 Ullman, "Mining of Massive Datasets", ch. 3. At 0.8 most texts with 5-20 % of their words changed are *not*
@@ -7,7 +7,6 @@ near duplicates: lower the threshold for those.
 Texts and band hashes are on disk; pairs are checked as they are proposed, none is kept.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, combinations
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from slmworks_text.joins.components import Components
+from slmworks_text.shingles import shingles
 from slmworks_text.text_hashes import Hashes
 from slmworks_text.texts import Texts
 
@@ -28,12 +28,10 @@ CROWD = 400
 PAIRS = 200_000
 """Pairs are checked when so many were proposed; those that several bands propose are checked once."""
 REMEMBERED = 4_096
-"""Sets of 3-grams kept while pairs are checked."""
+"""Sets of shingles kept while pairs are checked."""
 
 MIX = 0x9E3779B97F4A7C15
 """An odd 64-bit multiplier (2^64 over the golden ratio)."""
-
-WORD = re.compile(r"\w+")
 
 
 class NearDuplicates:
@@ -92,14 +90,6 @@ def _pairs(bucket: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def _sorted(pairs: set[int]) -> list[tuple[int, int]]:
     return [(pair >> 32, pair & 0xFFFFFFFF) for pair in sorted(pairs)]
-
-
-def shingles(text: str) -> frozenset[str]:
-    """The set of word 3-grams; a text of one or two words is one gram."""
-    words = WORD.findall(text.casefold())
-    if len(words) < 3:
-        return frozenset((" ".join(words) or text,))
-    return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:

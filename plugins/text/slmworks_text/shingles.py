@@ -1,0 +1,134 @@
+"""Shingles of a text, by script: what near duplicates have in common.
+
+A shingle spans three words (Broder, "On the resemblance and containment of documents", 1997). Chinese,
+Japanese, Thai and their like put no blanks between words; there a shingle starts at each character and spans
+the characters of three words of usual length, so that a changed word costs the same share of the shingles
+in every script. Combining marks belong to their letter. Signs count where another one would say something
+else: `-5`, `5%`, `> 5`, `C++`, `C#`, currencies, emoji; punctuation does not.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+WORD = re.compile(r"\w+")
+RARE = "-+%#<>=*/:;"
+"""ASCII signs that may count."""
+SIGN = re.compile(r"[+%#<>=*]|-\$?\.?\d|\d [-/] \d|[:;]-?\(")
+"""Where they do."""
+
+SPAN = 60
+"""Three words."""
+WEIGHTS = {"word": 20, "sign": 20, "han": 15, "kana": 12, "thai": 8, "khmer": 10}
+"""What a word or a character adds to a span. Where words have m characters, a changed one costs the same
+share of the shingles as among words if a shingle has 2m + 1: 4 in Chinese, 5 in kana, 8 in Thai, 6 in
+Khmer."""
+
+HAN = "\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+KANA = "\u3031-\u3035\u3041-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\uff66-\uff9f\U0001aff0-\U0001b16f"
+THAI = "\u0e00-\u0eff\u1950-\u19df\u1a20-\u1aaf\uaa80-\uaadf"
+"""Thai, Lao, and the scripts of other Tai languages."""
+KHMER = "\u1000-\u109f\u1780-\u17ff\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaa7f"
+"""Khmer, Myanmar, Balinese, Javanese: vowels and second consonants are mostly marks."""
+IGNORED = "\u00ad\u0640\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff"
+"""Soft hyphen, Arabic tatweel, joiners, directions, variation selectors: a word is the same without them."""
+SILENT = "\u00a9\u00ae\u2122\u2500-\u257f"
+"""Symbols that say nothing: copyright and trade marks, lines of tables."""
+SKIN = "\U0001f3fb-\U0001f3ff"
+
+
+def shingles(text: str) -> frozenset[str]:
+    """The set of shingles; a text that is shorter than one is one."""
+    text = text.casefold()
+    if _plain(text):
+        words = WORD.findall(text)
+        if len(words) < 3:
+            return frozenset((" ".join(words) or text,))
+        return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+    text = _ignored().sub("", unicodedata.normalize("NFC", text))
+    units, weights = [], []
+    for found in _unit().finditer(text):
+        units.append(found[0])
+        weights.append(WEIGHTS[str(found.lastgroup)])
+    return frozenset(_spans(units, weights)) or frozenset((" ".join(units) or text,))
+
+
+def _plain(text: str) -> bool:
+    """Words between blanks and punctuation, and nothing else that counts."""
+    if not _unusual(ascii_only=text.isascii()).search(
+        text
+    ):  # one class of letters is searched several times as fast
+        return True
+    return text.isascii() and not SIGN.search(text)
+
+
+def _spans(units: Sequence[str], weights: Sequence[int]) -> Iterator[str]:
+    """From each unit on, as few as weigh three words; at both ends also those that lack less than a word.
+
+    So the first character is in as many as a first word's letters are: one that differs is seen.
+    """
+    end = weight = 0
+    for start, first in enumerate(weights):
+        while weight < SPAN and end < len(units):
+            weight += weights[end]
+            end += 1
+            if not start and SPAN - WEIGHTS["word"] < weight < SPAN:
+                yield " ".join(units[:end])
+        if weight <= SPAN - WEIGHTS["word"]:
+            return
+        yield " ".join(units[start:end])
+        weight -= first
+
+
+@cache
+def _unit() -> re.Pattern[str]:
+    """Words, characters of scripts without blanks, and signs, each a group of its name."""
+    marks, symbols, money = _of("Mn", "Mc", "Me"), _of("Sm", "So"), _of("Sc")
+    letters = rf"(?:[^\W{HAN}{KANA}{THAI}{KHMER}]|\d|[{marks}])"
+    number = rf"[{money}$]?\.?\d"
+    before = rf"(?:(?<![\w-])[-+\u2212\u00b1]?(?:[{money}]|(?<=[-+\u2212\u00b1])\$)?\.?(?=\d))?"
+    after = rf"(?:\++|(?<=[^\W\d_])\#(?!\w)|(?<=\d)[%\u2030\u00b0{money}])?"
+    return re.compile(
+        rf"""
+        (?P<han>(?=[^\W\d])[{HAN}][{marks}]*)
+        | (?P<kana>(?=[^\W\d])[{KANA}][{marks}]*)
+        | (?P<thai>(?=[^\W\d])[{THAI}][{marks}]*)
+        | (?P<khmer>(?=[^\W\d])[{KHMER}][{marks}]*)
+        | (?P<word>{before}{letters}+{after})
+        | (?P<sign>
+            (?!<3\b)[<>=]+(?=[ ]?[-+]?{number})  # <3 is a heart
+            | (?<=\d[ ])[-*/](?=[ ]\d) | (?<=\d)\*(?=\d)
+            | (?<!\S)\+(?!\S) | [:;]-?\((?!\w)
+            | (?![{SILENT}])[{symbols}{money}{SKIN}][{marks}]*
+        )
+        """,
+        re.VERBOSE,
+    )
+
+
+@cache
+def _unusual(*, ascii_only: bool) -> re.Pattern[str]:
+    """A letter that may make a text more than words between blanks and punctuation."""
+    if ascii_only:
+        return re.compile(f"[{RARE}]")
+    classes = _of("Mn", "Mc", "Me", "Sm", "Sc", "So")
+    return re.compile(f"[{RARE}{HAN}{KANA}{THAI}{KHMER}{IGNORED}{SKIN}{classes}]")
+
+
+@cache
+def _ignored() -> re.Pattern[str]:
+    return re.compile(f"[{IGNORED}]")
+
+
+@cache
+def _of(*categories: str) -> str:
+    """Letters of a character class: those of the first two planes beyond ASCII with these categories."""
+    found, start = [], 0
+    for code in range(0x80, 0x20001):
+        if unicodedata.category(chr(code)) in categories:
+            start = start or code
+        elif start:
+            found.append(f"{chr(start)}-{chr(code - 1)}")
+            start = 0
+    return "".join(found)
