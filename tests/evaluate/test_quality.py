@@ -9,9 +9,12 @@ from sklearn.metrics import log_loss
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import LeftOut
 from slmworks.contract.runtime import answer_all, open_runtime
+from slmworks.contract.stage import Task
 from slmworks.evaluate import predictions
 from slmworks.evaluate.quality import Quality
+from slmworks.model_tasks.text_classification import trivial
 from slmworks.model_tasks.text_classification.calibration import calibration
 from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import sealed
@@ -90,6 +93,16 @@ def test_the_reference_is_judged_beside_trivial_baselines(judge, tiny_classifier
     assert found["majority"] == pytest.approx(1 / 3, abs=1e-6)
     assert found["tf-idf + linear"] > 0.9
     assert "trivial" not in judge("without", tiny_classifier, trivial=False).read()
+
+
+def test_a_baseline_that_cannot_be_fitted_is_left_out_with_a_word(judge, tiny_classifier, monkeypatch):
+    monkeypatch.setattr(trivial, "_linear", lambda *_: LeftOut("empty vocabulary"))
+    said: list[str] = []
+    monkeypatch.setattr(Task, "say", lambda _, line: said.append(line))
+    found = judge("quality", tiny_classifier).read()
+    assert set(found["trivial"]) == {"majority"}
+    assert found["trivial_left_out"] == {"tf-idf + linear": "empty vocabulary"}
+    assert said == ["the trivial baseline 'tf-idf + linear' is left out: empty vocabulary"]
 
 
 def test_the_same_model_gives_the_same_bytes(judge, tiny_classifier):

@@ -122,6 +122,13 @@ class Trivial:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """In place of a trivial baseline: why it cannot be fitted to these data. It stops no evaluation."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Dialect:
     """Another route by which the server takes the same rows, in the form of an API that people know."""
 
@@ -206,7 +213,7 @@ class ModelTask(ABC):
         """The judged answers by split: the model's own, or what follows from many of them (a ranking)."""
         return {split: answer(rows) for split, rows in splits.items()}
 
-    def trivial(self, data: Dataset, *, seed: int) -> Mapping[str, Trivial]:
+    def trivial(self, data: Dataset, *, seed: int) -> Mapping[str, Trivial | LeftOut]:
         """Name -> baseline, fitted to `train`: what a language model must beat to be worth its cost."""
         return {}
 

@@ -12,7 +12,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, ModelTask, Row, require_same_meta
 from slmworks.contract.runtime import in_batches, inputs_of, open_runtime
 from slmworks.contract.stage import Task
-from slmworks.evaluate import Evaluate, predictions
+from slmworks.evaluate import Evaluate, predictions, trivial
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.comparison import Comparison
 from slmworks.evaluate.predictions import Judged
@@ -58,10 +58,12 @@ class Quality(Evaluate):
         _require_comparable(baseline, purpose)
         answers = self._answers(open_runtime(model, threads=task.threads, model_task=purpose.name), purpose,
                                 rows, data, task)  # fmt: skip
-        trivial = self._trivial(purpose, rows, data, task) if baseline is None and self.trivial else {}
+        free, left_out = (
+            self._trivial(purpose, rows, data, task) if baseline is None and self.trivial else ({}, {})
+        )
         judged = [
             predictions.judge(purpose, split, rows[split], answers[split],
-                              {name: said[split] for name, said in trivial.items()})
+                              {name: said[split] for name, said in free.items()})
             for split in SPLITS
         ]  # fmt: skip
         predictions.write(task.output, purpose, judged, rows, answers)
@@ -75,14 +77,16 @@ class Quality(Evaluate):
                 for one in judged
             },
         }
-        if trivial:
+        if free:
             report["trivial"] = {
                 name: {
                     one.split: self._scores(purpose, None, rows[one.split], said[one.split], model, task)
                     for one in judged
                 }
-                for name, said in trivial.items()
+                for name, said in free.items()
             }
+        if left_out:
+            report["trivial_left_out"] = dict(left_out)
         if baseline is not None:
             report |= self._against(report, purpose, judged, rows, baseline, task)
         text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
@@ -120,12 +124,13 @@ class Quality(Evaluate):
 
     def _trivial(
         self, purpose: ModelTask, rows: Mapping[str, Sequence[Row]], data: Dataset, task: Task
-    ) -> dict[str, dict[str, list[Answer]]]:
+    ) -> tuple[dict[str, dict[str, list[Answer]]], Mapping[str, str]]:
+        """Answers by baseline and split, and why a baseline is left out."""
         task.progress(0, 1, unit="fits", note="trivial baselines")
-        fitted = purpose.trivial(data, seed=task.seed)
+        fitted, left_out = trivial.fit(purpose, data, task)
         found = {name: purpose.judged(one.answer, rows, data) for name, one in fitted.items()}
         task.progress(1, 1, unit="fits", note="trivial baselines")
-        return found
+        return found, left_out
 
     def _scores(
         self,

@@ -16,7 +16,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import ModelTask, Row, Trivial
 from slmworks.contract.runtime import inputs_of
 from slmworks.contract.stage import Task
-from slmworks.evaluate import Evaluate
+from slmworks.evaluate import Evaluate, trivial
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
 from slmworks.evaluate.quality import model_task_of
@@ -124,7 +124,7 @@ class Speed(Evaluate):
 
         def build(folder: Path) -> None:
             task.progress(0, 1, unit="fits", note="trivial baselines")
-            fitted = purpose.trivial(data, seed=task.seed)
+            fitted, _ = trivial.fit(purpose, data, task)
             found = {name: _timed(one, rows, self.batch_size) for name, one in fitted.items()}
             (folder / "trivial.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 

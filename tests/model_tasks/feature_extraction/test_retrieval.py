@@ -1,12 +1,17 @@
 """Measures of a ranking, and documents ranked by cosine."""
 
 import math
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset
-from slmworks.model_tasks.feature_extraction import retrieval
+from slmworks.contract.model_task import LeftOut, Trivial
+from slmworks.model_tasks.feature_extraction import retrieval, trivial
+from slmworks.testing import sealed
 
 DOCUMENTS = ["a", "b", "c"]
 
@@ -59,3 +64,25 @@ def test_the_scale_of_an_embedding_does_not_change_a_ranking(tiny_search: Datase
 
     one, other = (task.judged(answering(scale), {"test": rows}, tiny_search)["test"] for scale in (1, 250))
     assert [answer["ranked"] for answer in one] == [answer["ranked"] for answer in other]
+
+
+@pytest.mark.parametrize("letters", ["😀😍🎉👍💖😡👎💔", "ABCDEFGH", "12345678", "好棒赞美佳坏差烂"])
+def test_texts_without_words_are_found_by_their_letters(letters: str, tmp_path: Path) -> None:
+    rows = [{"text": letter, "document": f"{letter} {letter}"} for letter in letters]
+    fitted = trivial.fit(searched(tmp_path / "data", rows))[trivial.WORDS]
+    assert isinstance(fitted, Trivial)
+    answers = catalog.model_task("feature-extraction").judged(
+        fitted.answer, {"test": rows}, searched(tmp_path / "again", rows)
+    )
+    assert [retrieval.rank_of(row, one) for row, one in zip(rows, answers["test"], strict=True)] == [1] * 8
+
+
+def test_blank_texts_leave_the_baseline_out(tmp_path: Path) -> None:
+    rows = [{"text": "", "document": ""}]
+    assert isinstance(trivial.fit(searched(tmp_path / "data", rows))[trivial.WORDS], LeftOut)
+
+
+def searched(folder: Path, rows: list[dict[str, str]]) -> Dataset:
+    folder.mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), folder / "train.parquet")
+    return sealed(Dataset(path=folder, meta={}))

@@ -13,6 +13,7 @@ from slmworks.contract.model_task import (
     Answering,
     Details,
     Dialect,
+    LeftOut,
     ModelTask,
     Row,
     Trivial,
@@ -71,7 +72,7 @@ class FeatureExtraction(ModelTask):
         """The ten nearest documents of each question."""
         return retrieval.rankings(answer, splits, data)
 
-    def trivial(self, data: Dataset, *, seed: int) -> Mapping[str, Trivial]:
+    def trivial(self, data: Dataset, *, seed: int) -> Mapping[str, Trivial | LeftOut]:
         """Retrieval by words."""
         from slmworks.model_tasks.feature_extraction import trivial
 

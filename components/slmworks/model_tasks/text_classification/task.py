@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.model_task import Answer, Details, ModelTask, Row, Trivial, share
+from slmworks.contract.model_task import Answer, Details, LeftOut, ModelTask, Row, Trivial, share
 from slmworks.model_tasks.text_classification.labels import HEADER, companions, labels_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class TextClassification(ModelTask):
         """By source and by true label."""
         return {**super().slices(row), "label": str(row["label"])}
 
-    def trivial(self, data: Dataset, *, seed: int) -> Mapping[str, Trivial]:
+    def trivial(self, data: Dataset, *, seed: int) -> Mapping[str, Trivial | LeftOut]:
         """The majority label, and a linear model on words."""
         from slmworks.model_tasks.text_classification import trivial
 
