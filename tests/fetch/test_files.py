@@ -16,6 +16,7 @@ from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.fetch import Source
 from slmworks.fetch.files import FetchFiles
+from slmworks.machine.process import OFFLINE, adopt_environment, environment
 from slmworks.testing import Bench
 
 Fetched = Callable[..., Files]
@@ -80,7 +81,8 @@ def serve() -> Iterator[Callable[[dict[str, bytes]], tuple[str, list[str]]]]:
                 path = self.path.partition("?")[0]
                 seen.append(f"{self.command} {path}")
                 body = pages.get(path)
-                self.send_response(404 if body is None else 200)
+                said = (headers or {}).get(path, {}).get("Status")
+                self.send_response(int(said) if said else 404 if body is None else 200)
                 for key, value in (headers or {}).get(path, {}).items():
                     self.send_header(key, value)
                 self.send_header("Content-Length", str(len(body or b"")))
@@ -316,6 +318,7 @@ def test_hub_works_though_steps_run_offline(
     }  # fmt: skip
     address, _ = serve(*hub_pages(content))
     monkeypatch.setenv("HF_ENDPOINT", address)
+    monkeypatch.setenv(OFFLINE, "0")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     files = fetch(model="hf://org/tiny@main", part=f"hf://org/tiny@{COMMIT}/sub")
     assert written(files) == [
@@ -334,9 +337,165 @@ def test_hub_model_of_pickles_is_refused_without_downloading(
 ) -> None:
     address, seen = serve(*hub_pages({"config.json": b"{}", "pytorch_model.bin": b"\x80"}))
     monkeypatch.setenv("HF_ENDPOINT", address)
+    monkeypatch.setenv(OFFLINE, "0")
     with pytest.raises(BadRequest, match="is a pickle"):
         fetch(model="hf://org/tiny@main")
     assert not any("/resolve/" in request for request in seen)
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache of a user who is offline, with `org/tiny` at `main`; the hub's address leads nowhere."""
+    from huggingface_hub import constants
+
+    cache = tmp_path / "cache"
+    repository = cache / "models--org--tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(COMMIT)
+    snapshot = repository / "snapshots" / COMMIT
+    (snapshot / "sub").mkdir(parents=True)
+    (repository / "blobs").mkdir()
+    (repository / "blobs" / "weights").write_bytes(b"weights")
+    (snapshot / "model.safetensors").symlink_to("../../blobs/weights")
+    for name in ("config.json", "pytorch_model.bin", ".gitattributes", "sub/vocab.txt"):
+        (snapshot / name).write_bytes(b"{}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv(OFFLINE, raising=False)
+    return snapshot
+
+
+def test_offline_the_cache_is_read_and_left_as_it_is(fetch: Fetched, offline: Path) -> None:
+    files = fetch(model="hf://org/tiny@main", part=f"hf://org/tiny@{COMMIT}/sub")
+    assert written(files) == [
+        "model/config.json",
+        "model/model.safetensors",
+        "model/sub/vocab.txt",
+        "part/vocab.txt",
+    ]
+    copied = files.path / "model" / "model.safetensors"
+    assert copied.read_bytes() == b"weights"
+    assert not copied.is_symlink()
+    assert (offline / "model.safetensors").is_symlink()
+
+
+@pytest.mark.parametrize(
+    "source", ["hf://org/other@main", f"hf://org/tiny@{'f' * 40}", "hf://datasets/org/tiny@main"]
+)
+def test_offline_what_the_cache_lacks_is_refused(fetch: Fetched, offline: Path, source: str) -> None:
+    with pytest.raises(BadRequest, match=r"cache \(HF_HOME\) does not hold it; fill the cache"):
+        fetch(model=source)
+
+
+def test_offline_a_cache_of_a_part_is_no_model(fetch: Fetched, offline: Path) -> None:
+    from huggingface_hub._snapshot_download import TreeCacheEntry, write_tree_cache
+
+    listed = {
+        name: TreeCacheEntry(size=2, blob_id="b", lfs_sha256=None, lfs_size=None, xet_hash=None)
+        for name in ("config.json", "model-00002.safetensors")
+    }
+    write_tree_cache(str(offline.parents[1]), COMMIT, listed)
+    with pytest.raises(BadRequest, match=r"holds only a part of it"):
+        fetch(model="hf://org/tiny@main")
+
+
+@pytest.mark.parametrize(("switch", "kept"), [("1", "1"), ("TRUE", "1"), ("0", "0"), (None, "0")])
+def test_a_step_knows_whether_the_switch_is_the_users(
+    switch: str | None, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (OFFLINE, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    if switch is not None:
+        monkeypatch.setenv("HF_HUB_OFFLINE", switch)
+    for name, value in environment(1).items():  # as the engine gives it to a step's process
+        monkeypatch.setenv(name, value)
+    adopt_environment(1)
+    assert environment(1)[OFFLINE] == kept
+    assert environment(1)["HF_HUB_OFFLINE"] == "1"
+
+
+def online(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    monkeypatch.setenv(OFFLINE, "0")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://user:secret@no-such-host.invalid"])
+def test_a_hub_that_cannot_be_reached_may_be_asked_again(
+    fetch: Fetched, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    online(monkeypatch, address)
+    with pytest.raises(TaskFailed, match=r"did not answer \(ConnectError\); check HF_ENDPOINT") as said:
+        fetch(model="hf://org/tiny@main")
+    assert address.rpartition("/")[2].rpartition("@")[2] in str(said.value)
+    assert "secret" not in str(said.value)
+    assert "\n" not in str(said.value)
+
+
+def test_a_hub_that_is_no_address_is_refused(fetch: Fetched, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    online(monkeypatch, "hub.example.org")
+    with pytest.raises(BadRequest, match=r"HF_ENDPOINT \(hub.example.org\) is no address"):
+        fetch(model="hf://org/tiny@main")
+    huggingface_hub.close_session()  # it read the proxy's address before
+    online(monkeypatch, "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "bogus://user:secret@127.0.0.1:9")
+    with pytest.raises(BadRequest, match="the proxy in the environment") as said:
+        fetch(again="hf://org/tiny@main")
+    assert "secret" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "error", "says"),
+    [
+        (
+            {"Status": "401", "X-Error-Message": "Invalid credentials in Authorization header"},
+            BadRequest,
+            "says 401: HF_TOKEN is missing, expired",
+        ),
+        ({"Status": "403"}, BadRequest, "says 403: HF_TOKEN"),
+        ({"Status": "401"}, BadRequest, "says 401: HF_TOKEN"),
+        ({"Status": "401", "X-Error-Code": "RepoNotFound"}, BadRequest, "no such repository"),
+        ({"Status": "403", "X-Error-Code": "GatedRepo"}, BadRequest, "the repository is gated"),
+        ({"Status": "404", "X-Error-Code": "RevisionNotFound"}, BadRequest, "no such revision"),
+        ({"Status": "500"}, TaskFailed, r"did not answer \(HfHubHTTPError 500\)"),
+    ],
+)
+def test_what_a_hub_answers_is_said(
+    fetch: Fetched, serve: Callable, monkeypatch: pytest.MonkeyPatch, headers: dict, error: type, says: str
+) -> None:
+    path = "/api/models/org/tiny/revision/main"
+    address, _ = serve({path: b"{}"}, {path: headers})
+    online(monkeypatch, address)
+    with pytest.raises(error, match=says):
+        fetch(model="hf://org/tiny@main")
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "says"),
+    [
+        ("401", BadRequest, r"a.csv: refused \(401\); check the credentials"),
+        ("403", BadRequest, r"refused \(403\)"),
+        ("503", TaskFailed, r"could not be read \(ClientResponseError 503\)"),
+    ],
+)
+def test_what_a_web_server_answers_is_said(
+    fetch: Fetched, serve: Callable, status: str, error: type, says: str
+) -> None:
+    address, _ = serve({"/a.csv": b""}, {"/a.csv": {"Status": status}})
+    with pytest.raises(error, match=says):
+        fetch(data=f"{address}/a.csv")
+
+
+def test_a_web_server_that_cannot_be_reached_may_be_asked_again(fetch: Fetched) -> None:
+    with pytest.raises(TaskFailed, match=r"127.0.0.1:9/a.csv: could not be read \(ClientConnectorError\)"):
+        fetch(data="http://127.0.0.1:9/a.csv")
+    with pytest.raises(TaskFailed, match=r"no-such-host.invalid/a.csv: could not be read"):
+        fetch(other="http://no-such-host.invalid/a.csv")
+    with pytest.raises(BadRequest, match="not an address"):
+        fetch(bad="http:///a.csv")
 
 
 def test_a_folder_that_may_not_be_read_is_no_empty_folder(

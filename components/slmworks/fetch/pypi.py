@@ -52,7 +52,8 @@ def _download(source: Source, folder: Path, advance: Callable[[int, int | None],
     matches = list(finder.find_matches(f"{source.location}=={source.version}", allow_prereleases=True))
     if not matches:
         raise BadRequest(
-            f"{source.label}: pip's indexes have no such package and version, or did not answer."
+            f"{source.label}: pip's indexes have no such package and version, or did not answer "
+            "(plain http needs trusted-host)."
         )
     links = [package.link for package in matches]
     if source.sha256:

@@ -35,10 +35,21 @@ def download(source: Source, folder: Path, advance: Callable[[int, int | None], 
     except FileNotFoundError:
         raise BadRequest(f"{place}: no such file.") from None
     except (OSError, TimeoutError, _client_error()) as error:
-        raise TaskFailed(
-            f"{place}: could not be read ({type(error).__name__}); check the network and the credentials "
-            "in the environment, and run again."
-        ) from None
+        raise _unread(place, error) from None
+
+
+def _unread(place: str, error: Exception) -> BadRequest | TaskFailed:
+    """A refusal and an address that is none are the user's to mend; anything else may pass."""
+    status = getattr(error, "status", None)
+    if status in (401, 403):
+        return BadRequest(f"{place}: refused ({status}); check the credentials in the environment.")
+    if isinstance(error, ValueError):  # aiohttp's InvalidURL
+        return BadRequest(f"{place}: not an address; write scheme://host/path.")
+    problem = f"{type(error).__name__} {status}" if status else type(error).__name__
+    return TaskFailed(
+        f"{place}: could not be read ({problem}); check the network and the credentials in the environment, "
+        "and run again."
+    )
 
 
 def _open(location: str) -> tuple[Any, str]:

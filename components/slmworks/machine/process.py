@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
+OFFLINE = "SLMWORKS_HUB_OFFLINE"
+"""Variable that keeps, for steps, whether the user had switched the hub off: 0 or 1."""
 PARENT = "SLMWORKS_PARENT"
 """Variable with the number of the process that a task must not outlive."""
 
@@ -20,12 +22,19 @@ def environment(threads: int) -> dict[str, str]:
     return {
         **{f"{name}_NUM_THREADS": count for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "RAYON")},
         "TOKENIZERS_PARALLELISM": "false",
+        OFFLINE: str(int(hub_offline())),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def hub_offline() -> bool:
+    """True if the user, and not only the environment of a step, keeps the hub's client off the network."""
+    switches = (os.environ.get(name) for name in (OFFLINE, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return next(filter(None, switches), "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 def adopt_environment(threads: int) -> None:
