@@ -184,3 +184,79 @@ def test_a_model_that_fails_fails_its_own_requests_only():
         model.batches.insert(0, ["a"])
 
     run(scenario)
+
+
+class Fussy(Recorder):
+    """Fails a batch that has a text it cannot read."""
+
+    def answer(self, rows):
+        super().answer(rows)
+        if any("<USER>" in row["text"] for row in rows):
+            raise IndexError("index out of range")
+        return [{"label": row["text"]} for row in rows]
+
+
+def test_a_text_that_cannot_be_answered_costs_no_neighbour_an_answer():
+    async def scenario(batches, _):
+        model = Fussy()
+        waiting = await ask(batches, model, "warm up")
+        asked = [
+            await ask(batches, model, *texts)
+            for texts in (["one"], ["<USER> hi"], ["two", "three"], ["four", "<USER>", "five"], ["six"])
+        ]
+        model.may.set()
+        await waiting
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert [one if isinstance(one, IndexError) else [row["label"] for row in one] for one in found] == [
+            ["one"], found[1], ["two", "three"], found[3], ["six"]
+        ]  # fmt: skip
+        assert isinstance(found[1], IndexError)
+        assert isinstance(found[3], IndexError)
+        alone = [["one"], ["<USER> hi"], ["two"], ["three"], ["four"], ["<USER>"], ["six"]]
+        assert model.batches[2:] == alone  # "five" belongs to a request that fails anyway
+        assert len(batches) == 0
+        again = await batches.answer(model, rows("seven"))
+        assert again == [{"label": "seven"}]
+
+    model = Recorder()
+
+    async def main():
+        await scenario(Batches(1, max_batch=8, max_queue=100, seen=lambda _: None), model)
+
+    asyncio.run(main())
+
+
+def test_a_batch_of_one_request_is_not_computed_again():
+    async def scenario(batches, model):
+        fussy = Fussy()
+        fussy.may.set()
+        with pytest.raises(IndexError):
+            await batches.answer(fussy, rows("a", "<USER>", "b"))
+        assert len(fussy.batches) == 1
+        model.batches.append(["", "", ""])
+
+    run(scenario)
+
+
+def test_a_panic_is_an_error_like_any_other_and_the_queue_goes_on():
+    class Panic(BaseException):
+        pass
+
+    class Rust:
+        batch = 1000
+
+        def answer(self, rows):
+            if any(row["text"] == "x" for row in rows):
+                raise Panic("index out of bounds")
+            return [{"label": row["text"]} for row in rows]
+
+    async def scenario(batches, model):
+        rust = Rust()
+        asked = [batches.answer(rust, rows(text)) for text in ("a", "x", "b")]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert str(found[1]) == "Panic: index out of bounds"
+        assert isinstance(found[1], RuntimeError)
+        assert [found[0], found[2]] == [[{"label": "a"}], [{"label": "b"}]]
+        model.batches += [["a"], ["x", "b"]]
+
+    run(scenario)

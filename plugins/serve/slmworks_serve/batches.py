@@ -1,7 +1,8 @@
 """Batches without waiting: whatever is queued when a thread is free is computed together.
 
 Nothing is delayed in the hope of company. A batch starts with the row that has waited longest and takes
-rows of similar length along, so that one long text doesn't slow twenty short ones.
+rows of similar length along, so that one long text doesn't slow twenty short ones. When a batch fails, its
+rows are computed one by one: nobody loses an answer to a neighbour's text.
 """
 
 import asyncio
@@ -35,6 +36,8 @@ class _Asked:
     missing: int = field(init=False)
     waiting: int = field(init=False)
     """Its rows that have not started."""
+    failed: bool = False
+    """One of its rows failed: no other needs an answer. Set by a computing thread."""
 
     def __post_init__(self) -> None:
         self.missing = self.waiting = len(self.answers)
@@ -93,8 +96,7 @@ class Batches:
             batch = self._next(room)
             self._started += 1
             self._seen(len(batch))
-            model = batch[0].asked.model
-            running = loop.run_in_executor(self._pool, model.answer, [one.row for one in batch])
+            running = loop.run_in_executor(self._pool, _computed, batch)
             running.add_done_callback(functools.partial(self._finish, loop, batch))
 
     def _room(self) -> int:
@@ -138,19 +140,51 @@ class Batches:
         return batch
 
     def _finish(
-        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], done: "asyncio.Future[Answers]"
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[_Waiting],
+        done: "asyncio.Future[list[Answer | Exception]]",
     ) -> None:
         self._started -= 1
-        error = done.exception()
-        for place, one in enumerate(batch):
+        for one, answer in zip(batch, done.result(), strict=True):
             asked = one.asked
             if asked.answered.done():  # nobody waits for it any more, or another of its rows failed
                 continue
-            if error is not None:
-                asked.answered.set_exception(error)
+            if isinstance(answer, Exception):
+                asked.answered.set_exception(answer)
                 continue
-            asked.answers[one.place] = done.result()[place]
+            asked.answers[one.place] = answer
             asked.missing -= 1
             if not asked.missing:
                 asked.answered.set_result(asked.answers)
         self._start(loop)
+
+
+def _computed(batch: Sequence[_Waiting]) -> list[Answer | Exception]:
+    """An answer or an error for each row of a batch, in a computing thread."""
+    model, requests = batch[0].asked.model, {one.asked for one in batch}
+    if all(asked.failed for asked in requests):
+        return [{}] * len(batch)
+    try:
+        return list(model.answer([one.row for one in batch]))
+    except BaseException as error:  # noqa: BLE001 - handed to whoever asked
+        if len(requests) > 1:
+            return [_alone(one) for one in batch]
+        batch[0].asked.failed = True
+        return [_fault(error)] * len(batch)
+
+
+def _alone(one: _Waiting) -> Answer | Exception:
+    """The answer to one row by itself; any for a request that fails anyway or that nobody waits for."""
+    if one.asked.failed or one.asked.answered.done():
+        return {}
+    try:
+        return one.asked.model.answer([one.row])[0]
+    except BaseException as error:  # noqa: BLE001 - handed to whoever asked
+        one.asked.failed = True
+        return _fault(error)
+
+
+def _fault(error: BaseException) -> Exception:
+    """The error as one that a request can end with: a panic in a tokenizer's Rust is no Exception."""
+    return error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")
