@@ -16,6 +16,7 @@ from slmworks_serve.metrics import Metrics
 from slmworks_serve.model import Loaded
 from slmworks_serve.openapi import openapi
 from slmworks_serve.page import page
+from slmworks_serve.prefix import HEADER, prefix_of
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 class Service:
     """One server's state. `model` is replaced whole: a request keeps the one it started with."""
 
-    def __init__(self, model: Loaded, threads: int, limits: Limits | None = None) -> None:
-        """`threads` batches are computed side by side, each on one thread."""
-        self.model = model
+    def __init__(self, model: Loaded, threads: int, limits: Limits | None = None, prefix: str = "") -> None:
+        """`threads` batches are computed side by side, each on one thread.
+
+        `prefix`: the path under which a gateway shows the server; "": what the gateway says.
+        """
+        self.model, self.prefix = model, prefix
         self.limits = limits or Limits()
         self.metrics = Metrics()
         self.metrics.serves(model.served)
@@ -64,7 +68,9 @@ def create_app(service: Service) -> "Starlette":
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
     from starlette.responses import HTMLResponse, JSONResponse, Response
-    from starlette.routing import Route
+    from starlette.routing import Mount, Route
+
+    varies = {"vary": HEADER}
 
     async def health(_: "Request") -> "Response":
         return JSONResponse({"status": "ok"})
@@ -80,16 +86,20 @@ def create_app(service: Service) -> "Starlette":
             service.metrics.text(len(service.batches)), headers={"content-type": service.metrics.content_type}
         )
 
-    async def document(_: "Request") -> "Response":
-        return JSONResponse(openapi(service.model))
+    async def document(request: "Request") -> "Response":
+        prefix = prefix_of(request, service.prefix)
+        return JSONResponse(openapi(service.model, prefix), headers=varies)
 
     async def docs(request: "Request") -> "Response":
-        base = str(request.base_url).rstrip("/")
-        return HTMLResponse(page(openapi(service.model), base, service.model.task))
+        prefix, url = prefix_of(request, service.prefix), request.url
+        document = openapi(service.model, prefix)
+        origin = f"{url.scheme}://{url.netloc}"
+        return HTMLResponse(page(document, origin, prefix, service.model.task), headers=varies)
 
     async def not_found(request: "Request", error: Exception) -> "JSONResponse":
         assert isinstance(error, HTTPException)
-        line = f"{request.method} {request.url.path[:200]}: {error.detail}. See /docs."
+        there = f"{prefix_of(request, service.prefix)}/docs"
+        line = f"{request.method} {request.url.path[:200]}: {error.detail}. See {there}."
         return JSONResponse({"error": line}, error.status_code, headers=error.headers)
 
     task = service.model.task
@@ -98,15 +108,15 @@ def create_app(service: Service) -> "Starlette":
         task.route: question,
         **{one.route: DialectReader(one, question.one) for one in task.dialects},
     }
-    return Starlette(
-        routes=[
-            *(Route(f"/{path}", Endpoint(service, one), methods=["POST"]) for path, one in readers.items()),
-            Route("/health", health),
-            Route("/ready", ready),
-            Route("/metrics", metrics),
-            Route("/openapi.json", document),
-            Route("/docs", docs),
-            Route("/", docs),
-        ],
-        exception_handlers={HTTPException: not_found},
-    )
+    routes = [
+        *(Route(f"/{path}", Endpoint(service, one), methods=["POST"]) for path, one in readers.items()),
+        Route("/health", health),
+        Route("/ready", ready),
+        Route("/metrics", metrics),
+        Route("/openapi.json", document),
+        Route("/docs", docs),
+        Route("/", docs),
+    ]
+    # A gateway may take the prefix away or leave it.
+    behind = [Mount(service.prefix, routes=routes)] if service.prefix else []
+    return Starlette(routes=[*behind, *routes], exception_handlers={HTTPException: not_found})

@@ -4,7 +4,7 @@ Imported to list commands too, so what takes time to import is imported inside.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -53,6 +53,12 @@ _AT_LEAST_ONE = click.IntRange(min=1)
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds to answer a request in. [default: 10]",
 )
+@click.option(
+    "--prefix",
+    default="",
+    metavar="PATH",
+    help="Path under which a gateway shows the server; default: as its X-Forwarded-Prefix says.",
+)
 @click.option("--grace", type=_AT_LEAST_ONE, help="Seconds to finish when told to stop. [default: 10]")
 @with_places()
 def serve(
@@ -64,6 +70,7 @@ def serve(
     question: str | None,
     follow: bool,  # noqa: FBT001 - a flag of the command line
     threads: int | None,
+    prefix: str,
     places: Places,
     **limits: float | None,
 ) -> None:
@@ -73,22 +80,24 @@ def serve(
     # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
     adopt_environment(1)
     from slmworks_serve import client, run
+    from slmworks_serve import prefix as prefixes
     from slmworks_serve.limits import Limits
 
     asked = Limits.model_validate({key: value for key, value in limits.items() if value is not None})
+    shown: dict[str, Any] = {"host": host, "port": port, "threads": threads, "prefix": prefixes.given(prefix)}
     if folder is not None:
         from slmworks.registry.pulled import pulled
 
         _refuse_beside_from()
         approved = pulled(folder, name)
         if question is None:
-            run.serve_release(approved, host=host, port=port, threads=threads, limits=asked)
+            run.serve_release(approved, **shown, limits=asked)
         else:
             _show(name, client.ask_release(approved, question))
         return
     store = places.store
     if question is None:
-        run.serve(store, name, version, host=host, port=port, threads=threads, limits=asked, follow=follow)
+        run.serve(store, name, version, **shown, limits=asked, follow=follow)
     else:
         _show(name, client.ask_once(store, name, version, question))
 

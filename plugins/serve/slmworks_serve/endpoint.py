@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
+from slmworks_serve import bodies
 from slmworks_serve.batches import Answers
+from slmworks_serve.bodies import Gone, Receive, Scope
 from slmworks_serve.limits import Refused
 from slmworks_serve.messages import Asked, Reader
 from slmworks_serve.model import Loaded
@@ -18,18 +20,12 @@ from slmworks_serve.model import Loaded
 if TYPE_CHECKING:
     from slmworks_serve.app import Service
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATIENCE = 0.1
 """Seconds before it pays to listen whether a client that waits has hung up."""
 
 _JSON = (b"content-type", b"application/json")
-
-
-class _Gone(Exception):
-    """The client hung up before it had its answer."""
 
 
 class Endpoint:
@@ -44,7 +40,7 @@ class Endpoint:
         metrics.in_flight.inc()
         try:
             status, body, headers = await self._answer(scope, receive)
-        except _Gone:
+        except Gone:
             return
         finally:
             metrics.in_flight.dec()
@@ -57,7 +53,7 @@ class Endpoint:
         seconds, complete = self.service.limits.deadline, False
         try:
             async with asyncio.timeout(seconds):
-                body = await _body(scope, receive, self.service.limits.max_body, self.reader.way_out)
+                body = await bodies.read(scope, receive, self.service.limits.max_body, self.reader.way_out)
                 complete = True
                 return 200, await self._replied(body, receive), []
         except TimeoutError:
@@ -68,7 +64,7 @@ class Endpoint:
             return _said(refused)
         except asyncio.CancelledError:  # only by uvicorn, when `grace` is over
             return _said(Refused(503, "the server is stopping", close=True))
-        except _Gone:
+        except Gone:
             raise
         except Exception as error:  # noqa: BLE001 - one question must not bring a traceback to its asker
             self.service.say(f"a question failed: {type(error).__name__}: {error}")
@@ -107,35 +103,13 @@ async def _answered_or_gone(answered: "asyncio.Future[Answers]", receive: Receiv
     finally:
         listening.cancel()
     if not answered.done():
-        raise _Gone
-
-
-async def _body(scope: Scope, receive: Receive, most: int, way_out: str) -> bytes:
-    """The body; Refused when it is too long, whatever its header claims, or when it is no JSON."""
-    headers = dict(scope["headers"])
-    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
-    too_long = Refused(413, f"the body is longer than {most} bytes; send fewer texts at a time.", close=True)
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > most:
-        raise too_long
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            raise too_long
-        if not message.get("more_body", False):
-            break
-    if kind != b"application/json":
-        raise Refused(415, f"the content-type is '{kind.decode('latin-1')[:80]}'. {way_out}")
-    return b"".join(parts)
+        raise Gone
 
 
 def _said(refused: Refused) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     headers = [(b"connection", b"close")] if refused.close else []
+    if refused.status == 415:
+        headers.append((b"accept-encoding", b"gzip, identity"))
     if refused.status == 503:
         headers.append((b"retry-after", b"1"))
     return refused.status, to_json({"error": refused.line}), headers

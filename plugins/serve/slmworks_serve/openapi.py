@@ -18,8 +18,8 @@ class Error(BaseModel):
 _NOT_NOW = "Not now: too much waits (503, Retry-After), or it took too long."
 
 
-def openapi(model: Loaded) -> dict[str, Any]:
-    """The OpenAPI document of a server of this release."""
+def openapi(model: Loaded, prefix: str = "") -> dict[str, Any]:
+    """The OpenAPI document of a server of this release, that is shown under the path `prefix`."""
     served, task, question = model.served, model.task, RowsReader(model.task)
     refs, components = _schemas(model, question)
     answers = {"oneOf": [refs["one"], refs["many"]]}
@@ -40,6 +40,7 @@ def openapi(model: Loaded) -> dict[str, Any]:
             "version": str(served.version),
             "description": f"{title(task.name)}, model sha256:{served.model_digest}.",
         },
+        "servers": [{"url": prefix or "/"}],
         "paths": {
             f"/{task.route}": {"post": _post(task.verb, about, asked, answers, refs["error"])},
             **{f"/{one.route}": {"post": _dialect(one, refs)} for one in task.dialects},

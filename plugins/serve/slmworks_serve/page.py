@@ -33,7 +33,7 @@ $fields
 <pre>curl $base/$route -H 'content-type: application/json' -d $body</pre>
 <h2>Operations</h2>
 <table>$rows</table>
-<p>For programs: <a href="openapi.json">openapi.json</a>.</p>
+<p>For programs: <a href="${root}openapi.json">openapi.json</a>.</p>
 <script>
 const value = name => document.getElementById("input-" + name).value;
 $question
@@ -42,7 +42,7 @@ document.getElementById("ask").onclick = async () => {
   try {
     const body = JSON.stringify(question());
     const headers = {"content-type": "application/json"};
-    const reply = await fetch("$route", {method: "POST", headers, body});
+    const reply = await fetch("$root$route", {method: "POST", headers, body});
     answer.textContent = JSON.stringify(await reply.json(), null, 1);
   } catch (error) { answer.textContent = "no answer: " + error.message; }
 };
@@ -60,8 +60,11 @@ const question = () => Object.fromEntries(Object.entries(inputs).map(
   ([name, text]) => [name, text ? value(name) : JSON.parse(value(name))]));""")
 
 
-def page(openapi: dict[str, Any], base: str, task: ModelTask) -> str:
-    """The page as HTML, from the app's OpenAPI document and the address it was asked at."""
+def page(openapi: dict[str, Any], origin: str, prefix: str, task: ModelTask) -> str:
+    """The page as HTML, from the app's OpenAPI document and the address it was asked at.
+
+    `prefix`: the path under which the server is shown. Without one the page's links are relative.
+    """
     rows = [
         f"<tr><td><b>{method.upper()}</b></td><td><code>{escape(path)}</code></td>"
         f"<td>{escape(operation.get('description', ''))}</td></tr>"
@@ -73,7 +76,8 @@ def page(openapi: dict[str, Any], base: str, task: ModelTask) -> str:
     return _PAGE.substitute(
         title=escape(openapi["info"]["title"]),
         about=escape(openapi["info"].get("description", "")),
-        base=escape(base),
+        base=escape(origin + prefix),
+        root=escape(f"{prefix}/" if prefix else ""),
         route=escape(task.route),
         verb=escape(task.verb),
         body=escape(shlex.quote(body), quote=False),

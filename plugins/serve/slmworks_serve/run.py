@@ -38,17 +38,19 @@ def serve(
     port: int = 8000,
     threads: int | None = None,
     limits: Limits | None = None,
+    prefix: str = "",
     follow: bool = True,
 ) -> None:
     """Answer until SIGTERM or SIGINT; prints where. `port` 0 takes a free one.
 
     Without a version it serves the champion and follows the log to the next one and back, unless
     `follow` is off. `threads` batches are computed side by side; None: as many as there are cores.
+    `prefix` is the path under which a gateway shows the server.
     """
     registry = Registry(store)
     approved = approved_release(registry, name, version)
     followed = registry if follow and version is None else None
-    serve_release(approved, followed, host=host, port=port, threads=threads, limits=limits)
+    serve_release(approved, followed, host=host, port=port, threads=threads, limits=limits, prefix=prefix)
 
 
 def serve_release(
@@ -59,12 +61,14 @@ def serve_release(
     port: int = 8000,
     threads: int | None = None,
     limits: Limits | None = None,
+    prefix: str = "",
 ) -> None:
     """The same for a release that was verified. It stays the one that answers where no log is `followed`."""
     name = approved.entry.name
     label = f"{name} v{approved.entry.version}"
     with listen(host, port) as sock:
-        service, running = server(approved, threads=threads or usable_cores(), limits=limits)
+        count = threads or usable_cores()
+        service, running = server(approved, threads=count, limits=limits, prefix=prefix)
         service.model = paced(service.model, service.limits.max_batch)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{sock.getsockname()[1]}"
@@ -81,14 +85,16 @@ def serve_release(
     print(f"{name} v{service.model.served.version} stopped", flush=True)
 
 
-def server(approved: Approved, *, threads: int, limits: Limits | None = None) -> tuple[Service, Any]:
+def server(
+    approved: Approved, *, threads: int, limits: Limits | None = None, prefix: str = ""
+) -> tuple[Service, Any]:
     """The service of a verified release and a uvicorn server around it, not yet running."""
     try:
         import uvicorn
 
         from slmworks_serve.http_protocol import HeadWithin
 
-        service = Service(load(approved.folder, Served.of(approved)), threads, limits)
+        service = Service(load(approved.folder, Served.of(approved)), threads, limits, prefix)
         app = create_app(service)
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from error
