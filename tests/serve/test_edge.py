@@ -80,6 +80,50 @@ def test_the_folder_answers_as_the_server_does(store, tmp_path):
     assert wanted == ["numpy", "onnxruntime", "tokenizers"]
 
 
+ECHO = """
+class Echo:
+    def __init__(self, folder):
+        pass
+
+    def answer(self, rows):
+        return [{"label": row["text"], "points": [ord(letter) for letter in row["text"]]} for row in rows]
+"""
+
+
+@pytest.mark.parametrize("streams", ["cp1252", "latin-1", "ascii", "shift-jis", "utf-16", "utf-8"])
+def test_both_streams_are_utf_8_whatever_the_locale(streams, store, tmp_path):
+    approve(store)
+    folder = tmp_path / "edge"
+    export(approved_release(Registry(store), "reviews"), None, folder)
+    (folder / "runtime.py").write_text(ECHO)
+    text = (folder / "run.py").read_text(encoding="utf-8")
+    (runtime,) = [line.split()[-1] for line in text.splitlines() if line.startswith("from runtime import")]
+    (folder / "run.py").write_text(text.replace(runtime, "Echo"), encoding="utf-8")
+    texts = ["café", "退款 😀", "İ", "plain"]
+    done = subprocess.run(
+        [sys.executable, folder / "run.py"], input=("\ufeff" + "\n".join(texts) + "\n").encode(),
+        env={**os.environ, "PYTHONIOENCODING": streams, "PYTHONUTF8": "0"}, capture_output=True, check=True,
+    )  # fmt: skip
+    answers = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert [one["label"] for one in answers] == texts
+    assert [one["points"] for one in answers] == [list(map(ord, text)) for text in texts]
+
+
+def test_a_line_that_is_not_utf_8_is_no_other_text(store, tmp_path):
+    approve(store)
+    folder = tmp_path / "edge"
+    export(approved_release(Registry(store), "reviews"), None, folder)
+    done = subprocess.run(
+        [sys.executable, folder / "run.py"], input="café\n".encode("latin-1"),
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr.decode().splitlines() == [
+        "run.py: stdin is not UTF-8 (invalid continuation byte); convert it first."
+    ]
+
+
 def test_what_is_not_approved_or_in_the_way_is_refused_and_nothing_is_written(store, tmp_path):
     done = command(store, tmp_path / "edge", "1")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -2,7 +2,7 @@
 
     model/                            exactly the files that were approved, less the header
     runtime.py                        the runtime that measured it, with nothing of slmworks
-    run.py, requirements.txt          20 lines; the runtime's packages, in the versions that were measured
+    run.py, requirements.txt          30 lines; the runtime's packages, in the versions that were measured
     release.json, SHA256SUMS, README.md   how to identify it, and how to check it
 
 No server, no registry: once it is copied away, nobody can roll it back from here.
@@ -39,13 +39,13 @@ $what, approved by $who on $when. Model sha256:$digest.
     venv/bin/python run.py $example
     sha256sum -c SHA256SUMS
 
-$rows are arguments, or lines of stdin; each answer is a line of JSON.
+$rows are arguments, or lines of stdin; each answer is a line of JSON, all in UTF-8.
 From Python: `from run import answer`.
 """)
 
 _RUN = Template('''"""Answer with the model in this folder.
 
-$rows as arguments, or one a line on stdin; JSON lines out.
+$rows as arguments, or one a line on stdin; JSON lines out. Both are UTF-8, whatever the locale.
 """
 
 import json
@@ -63,8 +63,16 @@ def answer($row):
 
 
 if __name__ == "__main__":
-    for line in sys.argv[1:] or map(str.rstrip, sys.stdin):
-        print(json.dumps(answer($line), ensure_ascii=False))
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    lines = sys.argv[1:]
+    if not lines:
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
+        lines = map(str.rstrip, sys.stdin)
+    try:
+        for line in lines:
+            print(json.dumps(answer($line), ensure_ascii=False), flush=True)
+    except UnicodeDecodeError as error:
+        sys.exit(f"run.py: stdin is not UTF-8 ({error.reason}); convert it first.")
 ''')
 
 
