@@ -56,9 +56,8 @@ def shingles(text: str) -> frozenset[str]:
 
 def _plain(text: str) -> bool:
     """Words between blanks and punctuation, and nothing else that counts."""
-    if not _unusual(ascii_only=text.isascii()).search(
-        text
-    ):  # one class of letters is searched several times as fast
+    # one class of letters is searched several times as fast as an expression with alternatives
+    if not _unusual(ascii_only=text.isascii()).search(text):
         return True
     return text.isascii() and not SIGN.search(text)
 
