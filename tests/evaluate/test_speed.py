@@ -88,7 +88,6 @@ def test_without_a_baseline_there_are_no_ratios(bench, counter, tiny_reviews):
     assert not {"baseline", "speedup", "smaller", "trivial"} & report.read().keys()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the counters of /proc/stat")
 def test_beside_a_process_that_eats_a_core_it_says_so_and_does_not_last(bench, counter, tiny_reviews):
     eater = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:

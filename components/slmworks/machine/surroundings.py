@@ -4,10 +4,10 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-STAT = Path("/proc/stat")
+WORK = ("user", "nice", "system", "irq", "softirq")
+"""Counters of CPU time that something ran in; what a system does not count is missing."""
 BUSY_ROUNDS = 0.25
 """Share of disturbed rounds from which on a machine counts as busy."""
 LEAST_OWN = 0.8
@@ -20,33 +20,30 @@ TOLERANCE = 0.2
 
 @dataclass(frozen=True)
 class Moment:
-    """Counters of the whole machine at one time; None where the operating system doesn't tell."""
+    """Counters of the whole machine at one time."""
 
     clock: float
     """Seconds of the wall clock."""
-    busy: float | None
+    busy: float
     """CPU seconds of all processes since the machine was started."""
     stolen: float | None
-    """CPU seconds that the host of a virtual machine gave to others."""
+    """CPU seconds that the host of a virtual machine gave to others; None where nobody tells."""
 
     @classmethod
-    def now(cls, stat: Path = STAT) -> "Moment":
-        """Read the counters (Linux: /proc/stat)."""
-        clock = time.perf_counter()
-        try:
-            words = stat.read_text(encoding="ascii").split("\n", 1)[0].split()
-            user, nice, system, _idle, _waiting, irq, softirq, steal = map(int, words[1:9])
-        except (OSError, ValueError):
-            return cls(clock, None, None)
-        tick = os.sysconf("SC_CLK_TCK")
-        return cls(clock, (user + nice + system + irq + softirq) / tick, steal / tick)
+    def now(cls) -> "Moment":
+        """Read the counters."""
+        import psutil
+
+        said = psutil.cpu_times()
+        busy = sum(getattr(said, name, 0.0) for name in WORK)
+        return cls(time.perf_counter(), busy, getattr(said, "steal", None))
 
 
 @dataclass(frozen=True)
 class Round:
     """One round of a measurement."""
 
-    others: float | None
+    others: float
     """Cores that other processes used."""
     stolen: float | None
     """Share of the machine's time that its host gave to others."""
@@ -59,9 +56,7 @@ class Round:
     def between(cls, start: Moment, end: Moment, *, used: float, own: float) -> "Round":
         """What happened between two moments; `used`: CPU seconds of the measured processes together."""
         seconds, cores = max(end.clock - start.clock, 1e-9), os.cpu_count() or 1
-        others = stolen = None
-        if start.busy is not None and end.busy is not None:
-            others = max(0.0, (end.busy - start.busy - used) / seconds)
+        others, stolen = max(0.0, (end.busy - start.busy - used) / seconds), None
         if start.stolen is not None and end.stolen is not None:
             stolen = max(0.0, (end.stolen - start.stolen) / seconds / cores)
         return cls(others, stolen, own, os.getloadavg()[0])
@@ -83,7 +78,7 @@ def surroundings(rounds: Sequence[Round], *, threads: int) -> dict[str, Any]:
     """
     cores = os.cpu_count() or 1
     free = max(TOLERANCE, cores - threads - 0.5)
-    crowded = [one.others for one in rounds if one.others is not None and one.others > free]
+    crowded = [one.others for one in rounds if one.others > free]
     robbed = [one.stolen for one in rounds if one.stolen is not None and one.stolen > MOST_STOLEN]
     waited = [one.own for one in rounds if one.own < LEAST_OWN]
     limit = BUSY_ROUNDS * len(rounds)
