@@ -154,6 +154,8 @@ def test_the_page_has_what_a_reviewer_looks_for(judged):
         "A & B, 1 thread",
         "23,703 rows in, 22,918 rows out.",
         "near duplicate 612",
+        "Personal data: email 173",
+        "kinds that are not listed, such as names and postal addresses, was left in",
         "Licence: MIT",
         "Licences as declared: shop: not declared; web: CC BY 4.0",
         "412",

@@ -247,6 +247,20 @@ def test_normalise_redact_and_length(curate: Curated) -> None:
     assert card(data)["rows"] == {"in": 26, "out": 22}
 
 
+@pytest.mark.parametrize("normalise", [True, False])
+def test_capitals_of_other_alphabets_stop_no_redaction(normalise: bool, curate: Curated) -> None:
+    rows = [
+        *many(10, "yes", "no"),
+        ("KD20 İNDİRİMLİ FİYAT", "yes"),
+        ("卡号４１１１１１１１１１１１１１１１谢谢", "no"),
+    ]
+    data = curate({"all": {"a.csv": csv(rows)}}, redact=["iban", "card"], normalise=normalise)
+    everything = [text for split in data.splits for text in texts(data, split)]
+    assert "KD20 İNDİRİMLİ FİYAT" in everything
+    assert "卡号<CARD>谢谢" in everything
+    assert card(data)["personal_data"] == {"card": 1}
+
+
 def test_bad_bytes_are_refused_with_place_and_way_out(curate: Curated) -> None:
     content = csv(many(10, "yes", "no")).encode() + b"caf\xe9 bar,yes\n"
     with pytest.raises(BadRequest, match=r"all/a\.csv:22: byte \d+ \(0xe9\) is not utf-8; .*utf-8-replace"):

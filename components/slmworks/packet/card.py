@@ -9,6 +9,8 @@ from slmworks.packet.sources import Content
 FEW = 6
 """So many labels are listed in a cell; more are counted, and listed below."""
 
+OTHER_KINDS = "Personal data of kinds that are not listed, such as names and postal addresses, was left in."
+
 
 def data(card: Content | None) -> Html:
     """The content of `card.json`, as far as there is any."""
@@ -18,6 +20,8 @@ def data(card: Content | None) -> Html:
     for title, key in (("Dropped", "dropped"), ("Changed", "changed"), ("Personal data", "personal_data")):
         if counts := card.get(key):
             parts.append(_reasons(title, counts))
+    if card.get("personal_data"):
+        parts.append(el("p", OTHER_KINDS))
     splits = {name: one for name, one in card.get("splits", {}).items() if isinstance(one, Mapping)}
     if splits:
         counted = [key for key in ("labels", "sources") if any(one.get(key) for one in splits.values())]

@@ -3,22 +3,50 @@
 import re
 from collections.abc import Iterator
 
-DIGIT_GROUPS = re.compile(r"(?<![\w.+-])(?=\d(?:[ -]?\d){11})\d++(?:[ -]\d++)*(?![\w-])")
+from slmworks_text.written_forms import AFTER, LATIN
+
+BETWEEN = "(?: ?[./_-] ?| {1,2})"
+"""What separates the groups of a card."""
+DIGIT_GROUPS = re.compile(
+    rf"[0-9](?<![0-9{LATIN}+].)(?<![0-9],.)(?=(?:{BETWEEN}?[0-9]){{11}})[0-9]*+(?:{BETWEEN}[0-9]++)*{AFTER}"
+)
 """Groups of digits, at least twelve digits together."""
-GROUP = re.compile(r"\d+")
-PRINTED = re.compile(r"\d{12,19}|(?:\d{4}[ -]?){4}\d{0,3}|\d{4}[ -]?\d{6}[ -]?\d{4,5}")
-"""A card as it is printed: in one piece, in fours, or 4-6-5."""
+GROUP = re.compile("[0-9]+")
+PLAIN = re.compile("[0-9 -]+")
+PRINTED = re.compile(
+    r"\d{12,19}|(?:\d{4}[ -]{0,3}){4}\d{0,3}|\d{4}[ -]{0,3}\d{6}[ -]{0,3}\d{4,5}"
+    r"|\d{4}( ?[./_] ?)(?:\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{6}\1\d{4,5})",
+    re.ASCII,
+)
+"""A card as it is printed: in one piece, in fours, or 4-6-5; dots, slashes and underscores all alike."""
 MOST_GROUPS = 5
 """Of a printed card."""
+SCHEMES = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
+    r"|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"  # Mastercard
+    r"|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11,16}"  # American Express, Diners Club
+    r"|35\d{14,17}|(?:1800|2131)\d{11}"  # JCB
+    r"|(?:50|5[6-9]|6\d)\d{10,17}"  # Maestro, Discover, UnionPay, Elo, Verve
+    r"|220[0-4]\d{12,15}|8[12]\d{14}|9792\d{12}",  # Mir, RuPay, Troy
+    re.ASCII,
+)
+"""Beginnings of numbers that card schemes use, with their lengths; a telephone's IMEI has neither."""
 
 
-def cards(digits: str) -> list[tuple[int, int]]:
+def cards(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each card of a text in ASCII forms."""
+    for match in DIGIT_GROUPS.finditer(text):
+        for start, end in cards_among(match[0]):
+            yield match.start() + start, match.start() + end
+
+
+def cards_among(digits: str) -> list[tuple[int, int]]:
     """Start and end of each card among groups of digits.
 
     All of them may be one card, however grouped. A part must be grouped as cards are, because one in ten
     stretches of any digits satisfies Luhn; parts that overlap are taken together, so that none is left half.
     """
-    if is_card(digits):
+    if PLAIN.fullmatch(digits) and is_card(digits):
         return [(0, len(digits))]
     found: list[tuple[int, int]] = []
     for start, end in _printed(digits):
@@ -30,23 +58,20 @@ def cards(digits: str) -> list[tuple[int, int]]:
 
 
 def is_card(text: str) -> bool:
-    """12 to 19 digits, Luhn's check, and a beginning that card schemes use.
-
-    1800 is an old one of JCB; 20 is nobody's, and how years in a row begin.
-    """
-    digits = [int(char) for char in text if char.isdigit()]
-    if not 12 <= len(digits) <= 19:
+    """12 to 19 digits as a card scheme gives them out, Luhn's check, and not all alike."""
+    bare = "".join(GROUP.findall(text))
+    if not SCHEMES.fullmatch(bare) or len(set(bare)) == 1:
         return False
-    doubled = [d if i % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for i, d in enumerate(reversed(digits))]
-    first = (5, 6) if len(digits) == 12 else (2, 3, 4, 5, 6)
-    known = (digits[0] in first and digits[:2] != [2, 0]) or digits[:4] == [1, 8, 0, 0]
-    return known and sum(doubled) % 10 == 0 and len(set(digits)) > 1
+    digits = [int(char) for char in reversed(bare)]
+    return sum(d if i % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for i, d in enumerate(digits)) % 10 == 0
 
 
 def _printed(digits: str) -> Iterator[tuple[int, int]]:
     """Start and end of the stretches of whole groups that are valid and grouped as cards are."""
     groups = [match.span() for match in GROUP.finditer(digits)]
-    for first, (start, _) in enumerate(groups):
+    for first, (start, own_end) in enumerate(groups):
+        if digits[start - 1 : start] == "." and own_end - start >= 12:
+            continue  # decimals
         for _, end in groups[first : first + MOST_GROUPS]:
             if PRINTED.fullmatch(digits, start, end) and is_card(digits[start:end]):
                 yield start, end
