@@ -8,7 +8,7 @@ from slmworks_text.written_forms import AFTER, LATIN
 BETWEEN = "(?: ?[./_-] ?| {1,2})"
 """What separates the groups of a card."""
 DIGIT_GROUPS = re.compile(
-    rf"[0-9](?<![0-9{LATIN}+].)(?<![0-9],.)(?=(?:{BETWEEN}?[0-9]){{11}})[0-9]*+(?:{BETWEEN}[0-9]++)*{AFTER}"
+    rf"[0-9](?<![0-9{LATIN}+].)(?=(?:{BETWEEN}?[0-9]){{11}})[0-9]*+(?:{BETWEEN}[0-9]++)*{AFTER}"
 )
 """Groups of digits, at least twelve digits together."""
 GROUP = re.compile("[0-9]+")
