@@ -112,6 +112,7 @@ CARD = {
     "rows": {"in": 23_703, "out": 22_918},
     "dropped": {"near duplicate": 612},
     "personal_data": {"email": 173},
+    "warnings": ["train has fewer than 10 rows of 'x|y' (3): hardly enough to be learnt"],
     "licence": "MIT",
     "licences": {"web": "CC BY 4.0", "shop": None},
     "splits": {
@@ -156,6 +157,7 @@ def test_the_page_has_what_a_reviewer_looks_for(judged):
         "near duplicate 612",
         "Personal data: email 173",
         "kinds that are not listed, such as names and postal addresses, was left in",
+        "Warning: train has fewer than 10 rows of 'x|y' (3): hardly enough to be learnt.",
         "Licence: MIT",
         "Licences as declared: shop: not declared; web: CC BY 4.0",
         "412",

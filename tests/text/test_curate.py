@@ -356,3 +356,43 @@ def test_banking77(curate: Curated) -> None:
         text.casefold() for text in texts(data, "test")
     }
     assert set(data.columns("validation", "label")[0]) == set(labels_of(data))
+
+
+def test_options_of_a_recipe(tmp_path: Path) -> None:
+    from slmworks.recipe.lower import plan
+    from slmworks.recipe.recipe import Recipe
+
+    recipe = """\
+name: news
+steps:
+  raw: {stage: fetch, from: {train: train.csv}}
+  curate:
+    uses: text
+    from: {data: raw}
+    with:
+      columns: [class, title, body]
+      text: [title, body]
+      label: class
+      labels: {1: World, 2: Sports}
+      delimiter: "\\t"
+      quotes: on
+      rows: 500
+      inputs: {train: {INPUT}}
+"""
+    (tmp_path / "train.csv").write_text("x")
+
+    def options(given: str) -> Any:
+        parsed = Recipe.parse(recipe.replace("INPUT", given), file="r.yaml", folder=tmp_path)
+        return plan(parsed).tasks["curate"].options
+
+    found = options("encoding: gb18030")
+    assert found["labels"] == {"1": "World", "2": "Sports"}
+    assert (found["text"], found["delimiter"], found["quotes"]) == (["title", "body"], "\t", "on")
+    with pytest.raises(
+        BadRequest, match=r"r\.yaml:15 .*inputs: train\.lable: no such key\. Did you mean 'label'\?"
+    ):
+        options("lable: x")
+    with pytest.raises(
+        BadRequest, match=r"r\.yaml:15 .*train\.encoding: not an encoding of text that Python knows"
+    ):
+        options("encoding: gkb")

@@ -1,10 +1,11 @@
 """A plugin's options: from a recipe's `with` to a validated, frozen plugin, and back to plain values."""
 
 import json
+import typing
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from slmworks.contract.documented import docstrings
 from slmworks.contract.errors import BadRequest, did_you_mean
@@ -40,8 +41,10 @@ def plain(configured: Stage) -> dict[str, Any]:
 
 def _problem(plugin: type[Stage], name: str, error: Any) -> str:
     if error["type"] == "extra_forbidden":
-        word, known = str(error["loc"][0]), list(plugin.model_fields)
-        return f"no such option of {name}. {needless(word, known) or did_you_mean(word, known)}"
+        *above, word = map(str, error["loc"])
+        known = _fields(plugin, above[0]) if above else list(plugin.model_fields)
+        head = f"{'.'.join([*above[1:], word])}: no such key" if above else f"no such option of {name}"
+        return f"{head}. {needless(word, known) or did_you_mean(word, known)}"
     if error["type"] == "missing":
         doc = docstrings(plugin).get(str(error["loc"][0]), "")
         return f"{name} needs this option. {doc}".rstrip()
@@ -50,3 +53,13 @@ def _problem(plugin: type[Stage], name: str, error: Any) -> str:
     shown = repr(error["input"])
     got = f", got {shown[:60]}" if not isinstance(error["input"], dict) else ""
     return f"{deeper + ': ' if deeper else ''}{message[0].lower()}{message[1:]}{got}."
+
+
+def _fields(plugin: type[Stage], option: str) -> list[str]:
+    """Fields of the model that an option's values are."""
+    found: list[Any] = [plugin.model_fields[option].annotation]
+    for hint in found:  # grows while it is walked
+        if isinstance(hint, type) and issubclass(hint, BaseModel):
+            return list(hint.model_fields)
+        found += typing.get_args(hint)
+    return []

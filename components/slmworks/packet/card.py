@@ -22,6 +22,7 @@ def data(card: Content | None) -> Html:
             parts.append(_reasons(title, counts))
     if card.get("personal_data"):
         parts.append(el("p", OTHER_KINDS))
+    parts += [el("p", f"Warning: {sentence}.", class_="warning") for sentence in card.get("warnings", [])]
     splits = {name: one for name, one in card.get("splits", {}).items() if isinstance(one, Mapping)}
     if splits:
         counted = [key for key in ("labels", "sources") if any(one.get(key) for one in splits.values())]

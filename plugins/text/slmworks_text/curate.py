@@ -1,58 +1,64 @@
 """`curate/text`: files of texts to clean, split, described rows of a model task."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Files
-from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
 from slmworks.curate import Curate
 from slmworks_text import progress
 from slmworks_text.bins import Bins
-from slmworks_text.checks import label_order, refuse_empty, refuse_one_class, refuse_rare, refuse_unlabelled
+from slmworks_text.checks import (
+    Loss,
+    by_label,
+    label_order,
+    refuse_empty,
+    refuse_losses,
+    refuse_one_class,
+    refuse_rare,
+    refuse_unlabelled,
+)
 from slmworks_text.data_card import describe, summary, write_card, write_splits
-from slmworks_text.formats import Format, Layout
+from slmworks_text.encodings import REPLACE, Encoding
+from slmworks_text.input_options import InputOptions, TextColumns
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.equal import drop_equal
 from slmworks_text.joins.near import drop_near, join_near
 from slmworks_text.joins.splits import assign, draw, units_of
 from slmworks_text.joins.transfer import sample_transfer
+from slmworks_text.label_warnings import label_warnings
+from slmworks_text.labels import Labels, equal_numbers
+from slmworks_text.layout import Delimiter, Format, Layout, Quotes
 from slmworks_text.ledger import Ledger, survey
 from slmworks_text.operators import Operator, clean, operators_for
 from slmworks_text.personal import Kind
 from slmworks_text.reading import Reading, paths_of, read_input
-from slmworks_text.rows import PLACES, POOL, TRANSFER, Tally
+from slmworks_text.rows import PLACES, POOL, TRANSFER, WRONG_WIDTH, Tally
 from slmworks_text.rows_on_disk import StoredRows
+from slmworks_text.sampling import sample_pool
 from slmworks_text.schema import Schema, schema_of
-from slmworks_text.streams import Encoding, Meter
+from slmworks_text.streams import Meter
 from slmworks_text.text_hashes import Hashes
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class InputOptions(Documented):
-    """Options of one input, in place of those for all."""
+def _kept(value: Any) -> Any:
+    """The labels that are asked for."""
+    if isinstance(value, Mapping) and all(isinstance(name, str) and name.strip() for name in value.values()):
+        return dict(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise ValueError("expected a list of labels, or a mapping of values in the files to labels")
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Format | None = None
-    """Format of its files."""
-    columns: tuple[str, ...] | None = None
-    """Column names of its files, which have no header line."""
-    text: str | None = None
-    """Its text column."""
-    label: str | None = None
-    """Its label or rating column, or that of its target text."""
-    group: str | None = None
-    """Its group column."""
-    encoding: Encoding | None = None
-    """Encoding of its files."""
-    key: str | None = None
-    """`json`: the entry of the object that holds its rows."""
+LabelNames = Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_kept)]
 
 
 class CurateText(Curate):
@@ -71,12 +77,14 @@ class CurateText(Curate):
 
     model_task: str = "text-classification"
     """Model task that the rows are for: its input and target become the columns."""
-    text: str | None = None
-    """Column of the text; default: the name of the model task's input, `text`."""
+    text: TextColumns = None
+    """Column of the text, or a list of columns that are joined by a blank, as a model is then to be asked;
+    default: the name of the model task's input, `text`."""
     label: str | None = None
     """Column of the target, or of the rating when `bins` is given; default: the target's name, `label`."""
-    labels: tuple[str, ...] = ()
-    """Order of the labels; rows with another label are dropped and counted. Empty: all, alphabetically."""
+    labels: LabelNames = ()
+    """Order of the labels, or a mapping of values in the files to them: `{1: World, 2: Sports}`; rows with
+    another label are dropped and counted. Empty: all, alphabetically."""
     bins: dict[str, str] = Field(default_factory=dict)
     """Label for each range of ratings: `{negative: "<= 2", neutral: "else", positive: ">= 4"}`."""
     source: str | None = None
@@ -90,9 +98,16 @@ class CurateText(Curate):
     columns: tuple[str, ...] = ()
     """Names of the columns of files without a header line."""
     encoding: Encoding = "utf-8"
-    """How bytes are read; `utf-8-replace` reads bad bytes as U+FFFD and counts the rows."""
+    """Encoding of the files, any that Python knows (`cp1252`, `gb18030`, `shift_jis`, …); `utf-8-replace`
+    reads bad bytes as U+FFFD and counts the rows."""
+    delimiter: Delimiter | None = None
+    """`csv`, `tsv`: the sign between values; default: that of Excel's `sep=` line, else a comma or a tab."""
+    quotes: Quotes = "auto"
+    """`csv`, `tsv`: `on` where quotation marks enclose values, `off` where they are text. `auto`: on for csv,
+    and for a tsv that is written so throughout, as pandas and Excel do."""
     inputs: dict[str, InputOptions] = Field(default_factory=dict)
-    """Input name -> options that differ for it."""
+    """Input name -> options that differ for it: format, columns, text, label, group, encoding, delimiter,
+    quotes, key."""
     transfer: tuple[str, ...] = ()
     """Inputs used as unlabelled text for distillation, besides one that is called `transfer`."""
     transfer_rows: PositiveInt | None = None
@@ -117,6 +132,12 @@ class CurateText(Curate):
     """Share of the pool for validation, where no `validation` input is given."""
     test: Fraction = 0.2
     """Share of the pool for the test, where no `test` input is given."""
+    rows: PositiveInt | None = None
+    """Keep at most this many rows of the pool, for a first try: drawn by the seed, with about the shares that
+    labels have, before splits are taken from it. Given `validation` and `test` inputs stay whole."""
+    max_unusable: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Share of an input's rows that may have a wrong number of columns or no target; above it, curation is
+    refused."""
     seed: int = 0
     """Chooses which rows go to which split."""
     licence: str = ""
@@ -160,13 +181,16 @@ class CurateText(Curate):
         self._refuse_unknown_inputs(data)
         schema, shares, tally = schema_of(self.model_task), self._shares(data), Tally()
         rows = StoredRows(task.scratch, schema)
-        rows_in = self._store(data, rows, tally, task)
-        ledger = self._join(rows, shares, tally, rows_in, task)
+        losses = self._store(data, rows, tally, task)
+        ledger = self._join(rows, shares, tally, losses, task)
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
-        labels = label_order(counts, self.labels, shares) if schema.classes else None
+        labels = label_order(counts, self._order(), shares) if schema.classes else None
         splits = write_splits(task.output, rows, ledger, counts)
+        rows_in = sum(loss.rows for loss in losses)
         card = describe(splits, counts, tally, rows_in=rows_in, labels=labels)
+        if warnings := self._warnings(counts, tally, schema, task):
+            card["warnings"] = warnings
         write_card(task.output, {**card, **self._declared(data)})
         return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card))
 
@@ -179,24 +203,52 @@ class CurateText(Curate):
                         f"with.{option}: no input named '{name}'. {did_you_mean(name, data.names)}"
                     )
 
-    def _store(self, data: Files, stored: StoredRows, tally: Tally, task: Task) -> int:
-        """Read, clean and store all rows; returns how many were read."""
+    def _order(self) -> tuple[str, ...]:
+        """Labels in the order of the option."""
+        stated = self.labels.values() if isinstance(self.labels, dict) else self.labels
+        return tuple(dict.fromkeys(stated))
+
+    def _store(self, data: Files, stored: StoredRows, tally: Tally, task: Task) -> list[Loss]:
+        """Read, clean and store all rows; returns what each input had and lost."""
         meter = Meter(sum(path.stat().st_size for name in data.names for path in paths_of(data.folder(name))))
+        losses = []
         for name in data.names:
             tell = progress.reading(task, meter, name)
             reading = self._reading(name, stored.schema)
+            had, dropped = stored.rows, tally.dropped.copy()
             rows = read_input(name, data.folder(name), reading, tally, meter)
             for row in clean(rows, self._operators(reading), tally):
                 stored.add(row)
                 tell(stored.rows)
+            lost = tally.dropped - dropped
+            unusable = Counter({reason: lost[reason] for reason in reading.unusable if lost[reason]})
+            losses.append(Loss(name, stored.rows - had + lost.total(), unusable))
         stored.flush()
-        # Joins drop rows later, so these are all that were not stored.
-        return stored.size + tally.dropped.total()
+        if stored.schema.classes and not self.labels and not self.bins:
+            self._join_numbers(stored, tally)
+        return losses
+
+    def _join_numbers(self, stored: StoredRows, tally: Tally) -> None:
+        """Make labels that are one whole number one label."""
+        if names := equal_numbers({stratum.label for stratum in stored.strata}):
+            tally.changed["label is another's number"] += stored.rename(names)
+
+    def _warnings(self, counts: Mapping[str, Any], tally: Tally, schema: Schema, task: Task) -> list[str]:
+        """What may not be meant as it is; each is also said as a line of the task."""
+        found = list(tally.warnings)
+        if tally.ragged:
+            wrong = tally.dropped[WRONG_WIDTH]
+            found.append(f"{wrong:,} rows with a {WRONG_WIDTH} were dropped; the first: {tally.ragged}")
+        if schema.classes:
+            found += label_warnings({split: by_label(counts[split]) for split in PLACES[:TRANSFER]})
+        for sentence in found:
+            task.say(f"warning: {sentence}.")
+        return found
 
     def _operators(self, reading: Reading) -> tuple[Operator, ...]:
         return operators_for(
             reading.schema,
-            bad_bytes=reading.layout.encoding == "utf-8-replace",
+            bad_bytes=reading.layout.encoding == REPLACE,
             normalise=self.normalise,
             redact=self.redact,
             region=self.region,
@@ -205,13 +257,14 @@ class CurateText(Curate):
         )
 
     def _join(
-        self, rows: StoredRows, shares: dict[str, float], tally: Tally, rows_in: int, task: Task
+        self, rows: StoredRows, shares: dict[str, float], tally: Tally, losses: list[Loss], task: Task
     ) -> Ledger:
         """Drop duplicates and split the pool."""
         classes = rows.schema.classes
         keys = Hashes(task.scratch / "keys", width=2)
         ledger = survey(rows, keys)
-        refuse_unlabelled(ledger.counts(POOL), tally, rows_in)
+        refuse_unlabelled(ledger.counts(POOL), tally, sum(loss.rows for loss in losses))
+        refuse_losses(losses, self.max_unusable, tally)
         if classes:
             refuse_one_class(ledger.counts(POOL))
         components = Components(rows.size)
@@ -223,9 +276,12 @@ class CurateText(Curate):
             )  # fmt: skip
         drop_near(ledger, components, tally)
         ledger.target = None  # 8 bytes a row, not needed any more
+        draws = draw(rows, self.seed)
+        if self.rows is not None:
+            sample_pool(ledger, self.rows, draws, tally, each=len(shares))
         if classes:
             refuse_rare(ledger.counts(POOL), len(shares))
-        assign(ledger, *units_of(ledger, components), draw(rows, self.seed), shares)
+        assign(ledger, *units_of(ledger, components), draws, shares)
         if self.transfer_rows is not None:
             sample_transfer(ledger, self.transfer_rows, tally)
         return ledger
@@ -250,18 +306,21 @@ class CurateText(Curate):
             columns=self.columns if own.columns is None else own.columns,
             encoding=own.encoding or self.encoding,
             key=own.key or "",
+            delimiter=own.delimiter or self.delimiter or "",
+            quotes=own.quotes or self.quotes,
         )
+        text = own.text or self.text or schema.input
         return Reading(
             layout=layout,
             schema=schema,
             place=place,
-            text=own.text or self.text or schema.input,
+            texts=(text,) if isinstance(text, str) else text,
             label=(own.label or self.label or schema.target) if labelled else None,
             group=(own.group or self.group) if labelled else None,
             group_prefix=self.group_prefix,
             source=self.source,
             bins=Bins.parse(self.bins) if self.bins else None,
-            wanted=frozenset(self.labels),
+            labels=Labels.of(self.labels, normalise=self.normalise),
         )
 
     def _shares(self, data: Files) -> dict[str, float]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slmworks_text.checks import Counts, by_label
+from slmworks_text.checks import Counts, by_label, listed
+from slmworks_text.labels import spelt
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
 from slmworks_text.rows import PLACES, SPLITS, Tally
@@ -17,6 +18,10 @@ ROW_GROUP = 100_000
 """Rows in a row group, all of which are in memory until it is written."""
 LONG_ROW_GROUP = 2_000
 """The same where the target is a text too."""
+FEW = 4
+"""So many labels are named in the summary; of more, the most and the least frequent."""
+SHORT = 24
+"""Characters of a label in the summary."""
 
 
 class Split:
@@ -163,13 +168,36 @@ def _split(file: Split, counts: Counts, *, labelled: bool) -> dict[str, Any]:
 
 
 def summary(card: Mapping[str, Any]) -> dict[str, Any]:
-    """The card in a few numbers: rows in and out, dropped by reason, rows a split."""
+    """The card in a few numbers: rows in and out, balance of labels, dropped by reason, rows a split."""
     near = [count for reason, count in card["dropped"].items() if reason.startswith("near")]
-    return {
+    found = {
         "rows_in": card["rows"]["in"],
         "rows": card["rows"]["out"],
-        "near_duplicates": sum(near),
+        "labels": balance(card["splits"]["train"].get("labels", {})),
+        "left_out": listed(card["dropped"]),
         "redacted": card["changed"].get("personal data redacted", 0),
+        "near_duplicates": sum(near),
         "dropped": {reason: count for reason, count in sorted(card["dropped"].items()) if count},
         **{split: card["splits"][split]["rows"] for split in SPLITS if split in card["splits"]},
+        "warnings": card.get("warnings", []),
     }
+    return {name: value for name, value in found.items() if value not in ("", [])}
+
+
+def balance(labels: Mapping[str, int]) -> str:
+    """Labels with their share of the rows: `3 (no 50 %, yes 40 %, maybe 10 %)`; of many, the ends."""
+    if not labels:
+        return ""
+    total, ordered = sum(labels.values()), sorted(labels, key=lambda label: (-labels[label], label))
+    shares = [f"{_short(label)} {_percent(labels[label] / total)}" for label in ordered]
+    words = ", ".join(shares) if len(shares) <= FEW else f"{shares[0]} to {shares[-1]}"
+    return f"{len(labels)} ({words})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1g} %"
+
+
+def _short(label: str) -> str:
+    text = spelt(label)
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"

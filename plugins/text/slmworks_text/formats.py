@@ -1,23 +1,20 @@
 """Tables in files: csv, tsv, jsonl, json, parquet, plain lines; each but parquet may be gzipped or zstd.
 
-Rows are numbered, hold the wanted values and are read as a stream (`json` is read whole). Nothing is guessed
-from the content but the line ends.
+Rows are numbered, hold the wanted values and are read as a stream (`json` is read whole). From the content
+come the line ends, Excel's `sep=` line, a delimiter at every row's end, and whether a tsv is quoted.
 """
 
-import csv
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from slmworks.contract.errors import BadRequest, did_you_mean
-from slmworks_text import streams
-from slmworks_text.streams import COMPRESSED, Encoding, Meter, lines, text_of
-from slmworks_text.values import Values, Wanted, no_column, positions
-
-Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "lines"]
+from slmworks_text.layout import Format, Layout
+from slmworks_text.separated import separated_rows
+from slmworks_text.streams import COMPRESSED, MARK, Meter, lines, text_of
+from slmworks_text.values import Ragged, Values, Wanted, no_column, positions
 
 ENDINGS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
@@ -25,20 +22,10 @@ ENDINGS: dict[str, Format] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """Format, columns and encoding of one file."""
-
-    format: Format | None = None
-    columns: tuple[str, ...] = ()
-    """Names of the columns of a file without a header line."""
-    encoding: Encoding = "utf-8"
-    key: str = ""
-    """`json`: the entry that holds the rows."""
-
-
-def read_rows(path: Path, layout: Layout, wanted: Wanted, meter: Meter, *, shown: str) -> Iterator[Values]:
-    """The rows of a file, one after the other; `shown` is its name in errors.
+def read_rows(
+    path: Path, layout: Layout, wanted: Wanted, meter: Meter, *, shown: str, warn: Callable[[str], None]
+) -> Iterator[Values]:
+    """The rows of a file, one after the other; `shown` is its name in errors, `warn` takes what is doubtful.
 
     BadRequest names file, line and way out.
     """
@@ -47,20 +34,19 @@ def read_rows(path: Path, layout: Layout, wanted: Wanted, meter: Meter, *, shown
         from slmworks_text.parquet import parquet_rows
 
         yield from parquet_rows(path, wanted, meter, shown)
-        return
-    ends = "\n" if format_ == "jsonl" else ""  # U+2028 and bare \r are legal inside a line of JSON
-    with text_of(path, layout.encoding, meter, shown=shown, newline=ends) as stream:
-        if format_ in ("csv", "tsv"):
-            yield from _separated(lines(stream, shown), layout, wanted, tab=format_ == "tsv", shown=shown)
-        elif format_ == "lines":
-            columns = layout.columns or ("text",)
-            count = len(positions(columns, wanted, shown)) if len(columns) == 1 else 0
-            found = (line for piece in lines(stream, shown) for line in piece.splitlines())
-            yield from ((number, [line] * count or None) for number, line in enumerate(found, 1))
-        elif format_ == "jsonl":
-            yield from _records(_json_lines(lines(stream, shown), shown), layout, wanted, shown)
-        else:
-            yield from _records(_json_rows(stream.read(), layout, shown), layout, wanted, shown)
+    elif format_ in ("csv", "tsv"):
+        tab = format_ == "tsv"
+        yield from separated_rows(path, layout, wanted, meter, tab=tab, shown=shown, warn=warn)
+    else:
+        ends = "\n" if format_ == "jsonl" else ""  # U+2028 and bare \r are legal inside a line of JSON
+        with text_of(path, layout.encoding, meter, shown=shown, newline=ends) as stream:
+            if format_ == "lines":
+                yield from _plain(lines(stream, shown), layout, wanted, shown)
+            elif format_ == "jsonl":
+                yield from _records(_json_lines(lines(stream, shown), shown), layout, wanted, shown)
+            else:
+                content = stream.read().removeprefix(MARK)
+                yield from _records(_json_rows(content, layout, shown), layout, wanted, shown)
 
 
 def format_of(path: Path, shown: str) -> Format:
@@ -72,37 +58,13 @@ def format_of(path: Path, shown: str) -> Format:
     return ENDINGS[suffix]
 
 
-def _separated(
-    found: Iterator[str], layout: Layout, wanted: Wanted, *, tab: bool, shown: str
-) -> Iterator[Values]:
-    # Tab-separated files in the wild hold bare quotation marks; they are text there.
-    dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tab else {"strict": True}
-    csv.field_size_limit(streams.LONGEST)
-    reader = csv.reader(found, **dialect)
-    rows = _numbered(reader, shown)
-    columns = layout.columns or tuple(name.strip() for name in next(rows, (0, []))[1])
-    if not columns:
-        raise BadRequest(f"{shown}: the file is empty; it has not even a header line.")
-    spot: list[int] | None = None
-    for line, values in rows:
-        if spot is None:
-            spot = positions(columns, wanted, shown)
-        yield line, [values[i] for i in spot] if len(values) == len(columns) else None
-
-
-def _numbered(reader: Any, shown: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the line they begin on, without empty lines."""
-    line = 1
-    try:
-        for values in reader:
-            if values:
-                yield line, values
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise BadRequest(
-            f"{shown}:{line}: the row that begins here is not readable as csv ({error}); "
-            "double quotes within quotes, and close them."
-        ) from None
+def _plain(found: Iterator[str], layout: Layout, wanted: Wanted, shown: str) -> Iterator[Values]:
+    """Every line is the value of the only column."""
+    columns = layout.columns or ("text",)
+    count = len(positions(columns, wanted, shown)) if len(columns) == 1 else 0
+    single = (line for piece in found for line in piece.splitlines())
+    for number, line in enumerate(single, 1):
+        yield number, [line] * count if count else Ragged(1, len(columns))
 
 
 def _json_lines(found: Iterator[str], shown: str) -> Iterator[tuple[int, Any]]:
@@ -154,14 +116,17 @@ def _listed(
     for number, record in chain((first,), records):
         if not isinstance(record, list):
             raise BadRequest(f"{shown}:{number}: expected a JSON list like the rows before it.")
-        yield number, [record[i] for i in spot] if len(record) == len(layout.columns) else None
+        if len(record) == len(layout.columns):
+            yield number, [record[i] for i in spot]
+        else:
+            yield number, Ragged(len(record), len(layout.columns))
 
 
 def _objects(
     first: tuple[int, Any], records: Iterator[tuple[int, Any]], wanted: Wanted, shown: str
 ) -> Iterator[Values]:
     """A value that an object lacks is None; a column that no object has is an error."""
-    names = tuple(wanted.values())
+    names = [name for _, name in wanted]
     unseen, columns = set(names), dict[str, None]()
     for number, record in chain((first,), records):
         if not isinstance(record, dict):
@@ -170,6 +135,6 @@ def _objects(
             unseen.difference_update(record)
             columns.update(dict.fromkeys(record) if len(columns) < 100 else {})
         yield number, [record.get(name) for name in names]
-    for option, name in wanted.items():
+    for option, name in wanted:
         if name in unseen:
             raise no_column(tuple(columns), option, name, shown)

@@ -40,7 +40,7 @@ def parquet_rows(path: Path, wanted: Wanted, meter: Meter, shown: str) -> Iterat
 def _refuse_other_than_text(schema: Any, wanted: Wanted, shown: str) -> None:
     import pyarrow as pa
 
-    for option, name in wanted.items():
+    for option, name in wanted:
         kind = schema.field(name).type
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)

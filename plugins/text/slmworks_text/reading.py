@@ -1,17 +1,21 @@
 """From the files of one input to rows: columns found by name, ratings binned, nothing repaired yet."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.bins import Bins, rating_of
-from slmworks_text.formats import Layout, read_rows
-from slmworks_text.rows import Row, Tally
+from slmworks_text.formats import read_rows
+from slmworks_text.labels import WHOLE, Labels
+from slmworks_text.layout import Layout
+from slmworks_text.rows import WRONG_WIDTH, Row, Tally
 from slmworks_text.schema import Schema
 from slmworks_text.streams import Meter
-from slmworks_text.values import Values
+from slmworks_text.values import Ragged, Values, Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,40 +26,49 @@ class Reading:
     schema: Schema
     place: int
     """The split that the input is for, or the pool: an index into `PLACES`."""
-    text: str
-    """Column of the model task's input."""
+    texts: tuple[str, ...]
+    """Columns that make the model task's input."""
     label: str | None
     """Column of the target; None: the input is unlabelled."""
     group: str | None = None
     group_prefix: str | None = None
     source: str | None = None
     bins: Bins | None = None
-    wanted: frozenset[str] = field(default_factory=frozenset)
-    """Labels to keep; empty: all."""
+    labels: Labels
 
     @property
-    def columns(self) -> dict[str, str]:
-        """Option -> column, for those that are set."""
-        named = {"text": self.text, "label": self.label, "group": self.group, "source": self.source}
-        return {option: name for option, name in named.items() if name is not None}
+    def columns(self) -> Wanted:
+        """Pairs of option and column, for those that are set; the texts come first."""
+        named = (("label", self.label), ("group", self.group), ("source", self.source))
+        texts = [("text", name) for name in self.texts]
+        return [*texts, *((option, name) for option, name in named if name is not None)]
+
+    @property
+    def unusable(self) -> tuple[str, str]:
+        """Reasons for which a row cannot be used, whatever is asked for."""
+        return WRONG_WIDTH, f"no {self.schema.target}"
 
 
 def read_input(name: str, folder: Path, reading: Reading, tally: Tally, meter: Meter) -> Iterator[Row]:
     """All usable rows of an input, file by file in the order of their names."""
     for path in paths_of(folder):
         shown = f"{name}/{path.relative_to(folder).as_posix()}"
-        found = read_rows(path, reading.layout, reading.columns, meter, shown=shown)
+        found = read_rows(
+            path, reading.layout, reading.columns, meter, shown=shown, warn=tally.warnings.append
+        )
         yield from _rows(name, shown, found, reading, tally)
         meter.next_file(path.stat().st_size)
 
 
 def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tally: Tally) -> Iterator[Row]:
-    options = tuple(reading.columns)
+    options = [option for option, _ in reading.columns]
     spot = {option: options.index(option) for option in options}
     label, group, source = (spot.get(option) for option in ("label", "group", "source"))
+    several = len(reading.texts) if len(reading.texts) > 1 else 0
     for position, (line, values) in enumerate(found):
-        if values is None:
-            tally.dropped["wrong number of columns"] += 1
+        if isinstance(values, Ragged):
+            tally.dropped[WRONG_WIDTH] += 1
+            tally.ragged = tally.ragged or f"{shown}:{line} has {values}"
             continue
         for option, value in zip(options, values, strict=True):
             if type(value) is not str:
@@ -64,9 +77,9 @@ def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tall
         if label is not None and not target:
             continue
         yield Row(
-            text=_cell(values[0]),
+            text=_joined(values[:several]) if several else _cell(values[0]),
             target=target,
-            source=name if source is None else _cell(values[source]) or name,
+            source=name if source is None else _source(values[source], name),
             origin=f"{shown}#{position}",
             place=reading.place,
             group="" if group is None else _group(values[group], name, reading),
@@ -76,19 +89,41 @@ def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tall
 def _refuse_nested(value: Any, option: str, place: str) -> None:
     if isinstance(value, (dict, list, bytes)):
         kind = {dict: "an object", list: "a list", bytes: "bytes"}[type(value)]
-        raise BadRequest(f"{place}: the {option} is {kind}, not text; set {option} to a column of strings.")
+        several = " (several labels a row are not offered)" if (option, kind) == ("label", "a list") else ""
+        raise BadRequest(
+            f"{place}: the {option} is {kind}, not text{several}; set {option} to a column of strings."
+        )
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
+    """A cell as text; empty for what is missing: null, and a number that is none (NaN)."""
+    if type(value) is str:
+        return value
+    missing = value is None or (isinstance(value, Real) and math.isnan(value))
+    return "" if missing else str(value)
+
+
+def _joined(values: Sequence[Any]) -> str:
+    """Several texts as one, a blank between them; without those that are missing."""
+    return " ".join(text for text in map(_cell, values) if text and not text.isspace())
+
+
+def _source(value: Any, name: str) -> str:
+    """The source in a cell, or else the input's name."""
+    text = _cell(value)
+    return name if not text or text.isspace() else text
 
 
 def _group(value: Any, name: str, reading: Reading) -> str:
-    """The group of a row within its input; empty for a blank cell."""
+    """The group of a row within its input; empty for a blank cell.
+
+    `12.0` is `12`: one missing value makes all numbers of a column decimals.
+    """
     text = _cell(value).strip()
     if reading.group_prefix:
         text = text.partition(reading.group_prefix)[0]
-    return f"{name}\0{text}" if text else ""
+    whole = WHOLE.fullmatch(text)
+    return f"{name}\0{whole[1] if whole else text}" if text else ""
 
 
 def _target(value: Any, reading: Reading, place: str, tally: Tally) -> str:
@@ -97,26 +132,35 @@ def _target(value: Any, reading: Reading, place: str, tally: Tally) -> str:
     if not text or text.isspace():
         tally.dropped[f"no {reading.schema.target}"] += 1
         return ""
-    return _label(value, text.strip(), reading, place, tally) if reading.schema.classes else text
+    if not reading.schema.classes:
+        return text
+    return _label(value, reading, tally) if reading.bins is None else _rated(value, reading, place, tally)
 
 
-def _label(value: Any, text: str, reading: Reading, place: str, tally: Tally) -> str:
-    """The class that a cell means; empty when the row is dropped (and counted)."""
-    if reading.bins is not None:
-        try:
-            found = reading.bins.label(rating_of(value))
-        except ValueError:
-            raise BadRequest(
-                f"{place}: the rating '{text[:40]}' is not a number; leave out bins or name its column."
-            ) from None
-        if found is None:
-            tally.dropped["rating outside the bins"] += 1
-            return ""
-        text = found
-    if reading.wanted and text not in reading.wanted:
-        tally.dropped["label not listed"] += 1
+def _label(value: Any, reading: Reading, tally: Tally) -> str:
+    """The class in a cell; empty when the row is dropped (and counted)."""
+    label, changed = reading.labels.read(value)
+    if not label:
+        tally.dropped["label not listed" if label is None else f"no {reading.schema.target}"] += 1
         return ""
-    return text
+    tally.changed.update(["label normalised"] if changed else [])
+    return label
+
+
+def _rated(value: Any, reading: Reading, place: str, tally: Tally) -> str:
+    """The class of a rating; empty when the row is dropped (and counted)."""
+    assert reading.bins is not None
+    try:
+        found = reading.bins.label(rating_of(value))
+    except ValueError:
+        raise BadRequest(
+            f"{place}: the rating '{str(value).strip()[:40]}' is not a number; "
+            "leave out bins or name its column."
+        ) from None
+    label = None if found is None else reading.labels.named(found)
+    if label is None:
+        tally.dropped["rating outside the bins" if found is None else "label not listed"] += 1
+    return label or ""
 
 
 def paths_of(folder: Path) -> Sequence[Path]:

@@ -13,6 +13,9 @@ PLACES = ("test", "validation", "train", "transfer")
 POOL = PLACES.index("train")
 TRANSFER = PLACES.index("transfer")
 
+WRONG_WIDTH = "wrong number of columns"
+"""Reason for which a row is dropped."""
+
 
 @dataclass(slots=True)
 class Row:
@@ -41,9 +44,13 @@ class Row:
 class Tally:
     """Counts of dropped and changed rows by reason, and of replaced personal data by kind.
 
-    Tallies of shards add up to the tally of all rows.
+    Counts of shards add up to those of all rows.
     """
 
     dropped: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
     personal: Counter[str] = field(default_factory=Counter)
+    ragged: str = ""
+    """The first row of a wrong width: its place, and how many values it has; empty: none."""
+    warnings: list[str] = field(default_factory=list)
+    """Sentences about files that may be read in another way than they were meant."""

@@ -6,7 +6,7 @@ with one batch for each value of the id's first two hex digits. Reading joins th
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,43 @@ class StoredRows:
         with pa.OSFile(str(self.runs[-1]), "wb") as file, pa.ipc.new_file(file, run.schema) as writer:
             for start, end in _slices(run.column("id")):
                 writer.write_batch(run.slice(start, end - start))
+
+    def rename(self, names: Mapping[str, str]) -> int:
+        """Give the targets of rows on disk other names (old -> new); returns how many rows that changed."""
+        import pyarrow as pa
+
+        changed = 0
+        for path in self.runs:
+            new = path.with_suffix(".new")
+            with (
+                pa.OSFile(str(path)) as file,
+                pa.ipc.open_file(file) as run,
+                pa.OSFile(str(new), "wb") as sink,
+                pa.ipc.new_file(sink, run.schema) as writer,
+            ):
+                for number in range(run.num_record_batches):
+                    batch, renamed = self._renamed(run.get_batch(number), names)
+                    writer.write_batch(batch)
+                    changed += renamed
+            new.replace(path)
+        return changed
+
+    def _renamed(self, batch: Any, names: Mapping[str, str]) -> tuple[Any, int]:
+        """A batch with new targets and strata, and the number of rows that changed."""
+        import pyarrow as pa
+
+        ids, texts, targets, numbers = (
+            batch.column(name).to_pylist() for name in ("id", "text", "target", "stratum")
+        )
+        found = [i for i, target in enumerate(targets) if target in names]
+        strata = self.strata
+        for i in found:
+            targets[i] = names[targets[i]]
+            row = Row(texts[i], targets[i], strata[numbers[i]].source, "", batch.column("place")[i].as_py())
+            numbers[i] = self._numbers.setdefault(self.schema.stratum(row, ids[i]), len(self._numbers))
+        new = {"target": pa.array(targets, pa.large_string()), "stratum": pa.array(numbers, pa.uint32())}
+        columns = [new.get(field.name, batch.column(field.name)) for field in batch.schema]
+        return pa.record_batch(columns, schema=batch.schema), len(found)
 
     def batches(self, *columns: str) -> Iterator[Any]:
         """Arrow tables of the named columns; together all rows in the order of their ids."""

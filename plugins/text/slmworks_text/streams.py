@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, TextIO
+from typing import IO, Any, TextIO
 
 from slmworks.contract.errors import BadRequest
-
-Encoding = Literal["utf-8", "utf-8-replace", "utf-16", "latin-1", "cp1252"]
+from slmworks_text.encodings import REPLACE, Encoding, codec_of
 
 COMPRESSED = (".gz", ".zst")
 """Endings of compressed files; the ending before them names the format."""
@@ -21,6 +20,10 @@ LONGEST = 1 << 28
 """Characters in the longest line or cell; a longer one is a file without line ends."""
 
 PIECE = 1 << 20
+
+MARK = "\ufeff"
+"""Byte order mark; of the codecs, only those of utf-8, utf-16 and utf-32 skip their own."""
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 @dataclass
@@ -48,18 +51,18 @@ class Meter:
 
 @contextmanager
 def text_of(
-    path: Path, encoding: Encoding, meter: Meter, *, shown: str, newline: str = ""
+    path: Path, encoding: Encoding, meter: Meter | None, *, shown: str, newline: str = ""
 ) -> Iterator[TextIO]:
     """The file as text; BadRequest with line and byte for bytes that the encoding cannot read.
 
     Errors surface while the stream is read, so the reading must happen within the context.
     """
-    errors = "replace" if encoding == "utf-8-replace" else "strict"
+    errors = "replace" if encoding == REPLACE else "strict"
     try:
         with _opened(path, meter) as stream:
-            yield io.TextIOWrapper(stream, _codec(encoding), errors, newline)
-    except UnicodeDecodeError:
-        raise _bad_byte(path, encoding, shown) from None
+            yield io.TextIOWrapper(stream, codec_of(encoding), errors, newline)
+    except UnicodeError as error:
+        raise _bad_byte(path, encoding, shown, str(error)) from None
     except (EOFError, zlib.error, OSError) as error:
         if path.suffix not in COMPRESSED:
             raise
@@ -69,10 +72,12 @@ def text_of(
 
 
 def lines(stream: TextIO, shown: str) -> Iterator[str]:
-    """The lines with their ends; BadRequest for one that is too long for a row."""
+    """The lines with their ends, without a byte order mark; BadRequest for one too long for a row."""
     number = 0
     while line := stream.readline(LONGEST):
         number += 1
+        if number == 1:
+            line = line.removeprefix(MARK)
         if len(line) >= LONGEST:
             raise BadRequest(
                 f"{shown}:{number}: a line of more than {LONGEST:,} characters; one row a line is expected."
@@ -97,26 +102,47 @@ def _opened(path: Path, meter: Meter | None) -> Iterator[Any]:
             yield raw
 
 
-def _codec(encoding: Encoding) -> str:
-    return "utf-8-sig" if encoding.startswith("utf-8") else encoding
-
-
-def _bad_byte(path: Path, encoding: Encoding, shown: str) -> BadRequest:
+def _bad_byte(path: Path, encoding: Encoding, shown: str, problem: str) -> BadRequest:
     """The error about a byte, found by reading again: a stream that failed has lost its position."""
-    decoder = codecs.getincrementaldecoder(_codec(encoding))()
-    done, line = 0, 1
+    new_decoder = codecs.getincrementaldecoder(codec_of(encoding))
+    decoder, done, line, known, piece = new_decoder(), 0, 1, "", b"?"
     with _opened(path, None) as stream:
-        while True:
+        while piece:
             piece = stream.read(PIECE)
-            waiting = decoder.getstate()[0]
+            known = known if done else _by_mark(piece, encoding)
+            state = decoder.getstate()
             try:
-                decoder.decode(piece, final=not piece)
+                line += decoder.decode(piece, not piece).count("\n")
             except UnicodeDecodeError as error:
-                line += error.object.count(b"\n", len(waiting), max(error.start, len(waiting)))
-                byte = f"byte {done - len(waiting) + error.start} (0x{error.object[error.start]:02x})"
-                return BadRequest(
-                    f"{shown}:{line}: {byte} is not {encoding}; set encoding to the file's own "
-                    "(latin-1, utf-16, …), or to utf-8-replace to read bad bytes as '\ufffd'."
-                )
+                line += _line_ends(new_decoder("ignore"), state, error.object[len(state[0]) : error.start])
+                byte = f"byte {done - len(state[0]) + error.start} (0x{error.object[error.start]:02x})"
+                return _not_encoded(f"{shown}:{line}: {byte} is not {encoding}", encoding, known)
+            except UnicodeError:
+                break
             done += len(piece)
-            line += piece.count(b"\n")
+    return _not_encoded(f"{shown}: not {encoding} ({problem})", encoding, known)
+
+
+def _line_ends(decoder: codecs.IncrementalDecoder, state: tuple[bytes, int], good: bytes) -> int:
+    decoder.setstate(state)
+    try:
+        return decoder.decode(good).count("\n")
+    except UnicodeError:  # of utf-16 without its mark
+        return 0
+
+
+def _by_mark(start: bytes, encoding: Encoding) -> str:
+    """Another encoding that a byte order mark names; empty if there is none."""
+    found = next((name for mark, name in MARKS.items() if start.startswith(mark)), "")
+    return "" if codec_of(found or encoding) == codec_of(encoding) else found
+
+
+def _not_encoded(problem: str, encoding: Encoding, known: str) -> BadRequest:
+    if known:
+        return BadRequest(f"{problem}; the file begins with the mark of {known}: set encoding: {known}.")
+    usual = "cp1252 (Western Europe), cp1251 (Cyrillic), gb18030, shift_jis, cp949, utf-16-le, …"
+    replace = ", or utf-8-replace to read bad bytes as '\ufffd'" if encoding.startswith("utf-8") else ""
+    return BadRequest(
+        f"{problem}; set encoding to the one that the file was saved in: {usual}{replace}. "
+        "Another one may be read without an error and be wrong, so look at the texts."
+    )

@@ -1,27 +1,48 @@
 """The wanted columns of a table, found by name, and the values of one row."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, did_you_mean
 
-Wanted = Mapping[str, str]
-"""Option -> the column it names."""
+DELIMITERS = ";|\t,"
+"""Signs that may stand between values."""
 
-Values = tuple[int, Sequence[Any] | None]
-"""Line (or record) number, and the wanted values; None for a row with a wrong number of values."""
+Wanted = Sequence[tuple[str, str]]
+"""Pairs of an option and a column it names; an option of several columns has a pair for each."""
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """A row with a wrong number of values."""
+
+    found: int
+    expected: int
+    hint: str = ""
+    """Cause or way out, where one can be seen."""
+
+    def __str__(self) -> str:
+        """`3 values, not 2 (…)`."""
+        noun = "value" if self.found == 1 else "values"
+        return f"{self.found} {noun}, not {self.expected}" + (f" ({self.hint})" if self.hint else "")
+
+
+Values = tuple[int, Sequence[Any] | Ragged]
+"""Line (or record) number, and the wanted values."""
 
 
 def positions(columns: Sequence[str], wanted: Wanted, shown: str) -> list[int]:
     """The wanted columns' positions; BadRequest for one that is missing or there twice."""
-    for option, name in wanted.items():
+    for option, name in wanted:
         if columns.count(name) > 1:
             raise BadRequest(
                 f"{shown}: {columns.count(name)} columns are called '{name}'; rename all but one."
             )
         if name not in columns:
             raise no_column(columns, option, name, shown)
-    return [columns.index(name) for name in wanted.values()]
+    return [columns.index(name) for _, name in wanted]
 
 
 def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> BadRequest:
@@ -29,9 +50,17 @@ def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> Bad
     if any("\0" in column for column in columns):
         return BadRequest(f"{shown}: its header holds NUL bytes; it may be UTF-16: set encoding to utf-16.")
     there = ", ".join(repr(str(column))[1:-1] for column in columns)
+    head = f"{shown}: no column '{name}' (there are: {there})."
+    if len(columns) == 1 and (sign := other_delimiter(columns[0])):
+        return BadRequest(f"{head} The header is one value; set delimiter: {sign}.")
     hint = did_you_mean(name, columns)
     hint = f" {hint}" if hint.startswith("Did") else ""
     return BadRequest(
-        f"{shown}: no column '{name}' (there are: {there}).{hint} Set {option} to the {option} column, "
-        "or columns when the file has no header line."
+        f"{head}{hint} Set {option} to the {option} column, or columns when the file has no header line."
     )
+
+
+def other_delimiter(value: str, signs: Iterable[str] = DELIMITERS) -> str:
+    """The sign that seems to delimit values within one value, as YAML; empty if there is none."""
+    found = max(signs, key=value.count)
+    return json.dumps(found) if found in value else ""

@@ -1,0 +1,108 @@
+"""Rows of csv and tsv files: delimiter, quotation marks, header line, rows of a wrong width."""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from slmworks.contract.errors import BadRequest
+from slmworks_text import streams
+from slmworks_text.layout import Layout
+from slmworks_text.quoting import Quoting
+from slmworks_text.streams import Meter, lines, text_of
+from slmworks_text.values import Ragged, Values, Wanted, other_delimiter, positions
+
+SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+"""Excel's first line, which names the delimiter."""
+LOOKED_AT = 100
+"""Rows by which a delimiter at the end of every row is noticed."""
+
+
+def separated_rows(
+    path: Path,
+    layout: Layout,
+    wanted: Wanted,
+    meter: Meter,
+    *,
+    tab: bool,
+    shown: str,
+    warn: Callable[[str], None],
+) -> Iterator[Values]:
+    """The rows of a file; BadRequest names file, line and way out. `tab`: the file is a tsv."""
+    delimiter = layout.delimiter or ("\t" if tab else ",")
+    quoted = layout.quotes == "on" or (layout.quotes == "auto" and not tab)
+    if tab and layout.quotes == "auto":
+        quoted = _looks_quoted(path, layout, delimiter, shown, warn)
+    with text_of(path, layout.encoding, meter, shown=shown) as stream:
+        found = lines(stream, shown)
+        first = next(found, "")
+        said = None if tab else SEP.fullmatch(first)
+        if said:
+            delimiter = layout.delimiter or said[1]
+        else:
+            found = chain([first] if first else [], found)
+        # Quotation marks in the cells of an unquoted file are text.
+        dialect: dict[str, Any] = {"strict": True} if quoted else {"quoting": csv.QUOTE_NONE}
+        csv.field_size_limit(streams.LONGEST)
+        rows = _numbered(csv.reader(found, delimiter=delimiter, **dialect), shown, first=2 if said else 1)
+        yield from _wanted(rows, layout, wanted, shown, delimiter)
+
+
+def _looks_quoted(
+    path: Path, layout: Layout, delimiter: str, shown: str, warn: Callable[[str], None]
+) -> bool:
+    """Whether a tsv is written with quoted values; reads the whole file, since one cell can refute it."""
+    quoting = Quoting(delimiter, width=len(layout.columns))
+    with text_of(path, layout.encoding, None, shown=shown) as stream:
+        quoting.read(lines(stream, shown))
+    if quoting.doubtful:
+        warn(
+            f"{shown}: some values are written in quotation marks and others hold bare ones (line "
+            f"{quoting.refuted}); all are read as they stand; set quotes to on or off"
+        )
+    return quoting.quoted
+
+
+def _wanted(
+    rows: Iterator[tuple[int, list[str]]], layout: Layout, wanted: Wanted, shown: str, delimiter: str
+) -> Iterator[Values]:
+    columns = layout.columns or tuple(name.strip() for name in next(rows, (0, []))[1])
+    if not columns:
+        raise BadRequest(f"{shown}: the file is empty; it has not even a header line.")
+    first = list(islice(rows, LOOKED_AT))
+    if not first:
+        return
+    spot, width = positions(columns, wanted, shown), len(columns)
+    trailing = all(len(values) == width + 1 and not values[-1].strip() for _, values in first)
+    for line, values in chain(first, rows):
+        if trailing and not values[-1].strip():
+            values.pop()
+        if len(values) == width:
+            yield line, [values[i] for i in spot]
+        else:
+            yield line, Ragged(len(values), width, _hint(values, width, delimiter))
+
+
+def _hint(values: Sequence[str], width: int, delimiter: str) -> str:
+    if len(values) == 1 and (sign := other_delimiter(values[0])):
+        return f"set delimiter: {sign}"
+    if any(value.startswith(' "') for value in values):
+        return "a blank stands before a quotation mark"
+    return f"put values that hold {delimiter!r} in quotation marks" if len(values) > width else ""
+
+
+def _numbered(reader: Any, shown: str, *, first: int) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the line they begin on, without empty lines; `first`: number of the reader's first line."""
+    line = first
+    try:
+        for values in reader:
+            if values:
+                yield line, values
+            line = reader.line_num + first
+    except csv.Error as error:
+        raise BadRequest(
+            f"{shown}:{line}: the row that begins here is not readable as csv ({error}); "
+            "double quotes within quotes, and close them; where they enclose no values, set quotes: off."
+        ) from None

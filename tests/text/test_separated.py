@@ -1,0 +1,121 @@
+"""csv files as spreadsheets write them: delimiters, `sep=`, rows of a wrong width."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from slmworks.contract.artifact import Dataset
+from slmworks.contract.errors import BadRequest
+
+Curated = Callable[..., Dataset]
+
+
+def table(sign: str = ",", *, end: str = "", head: str = "text,label", count: int = 40) -> str:
+    lines = [head.replace(",", sign), *(f"item number {i}{sign}{'ab'[i % 2]}{end}" for i in range(count))]
+    return "\n".join(lines) + "\n"
+
+
+def texts(data: Dataset) -> list[str]:
+    return sorted(text for split in data.splits for text in data.columns(split, "text")[0])
+
+
+def card(data: Dataset) -> dict[str, Any]:
+    return dict(json.loads((data.path / "card.json").read_text()))
+
+
+PLAIN = sorted(f"item number {i}" for i in range(40))
+
+
+@pytest.mark.parametrize("sign", [";", "|", "\t", "^", ":"])
+def test_any_delimiter(curate: Curated, sign: str) -> None:
+    assert texts(curate({"all": {"a.csv": table(sign)}}, delimiter=sign)) == PLAIN
+    own = {"all": {"delimiter": sign}}
+    assert texts(curate({"all": {"a.tsv": table(sign)}}, inputs=own)) == PLAIN
+
+
+@pytest.mark.parametrize(("file", "sign"), [("a.csv", ";"), ("a.csv", "|"), ("a.csv", "\t"), ("a.tsv", ",")])
+def test_another_delimiter_is_named_in_the_error(curate: Curated, file: str, sign: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        curate({"all": {file: table(sign)}})
+    assert str(caught.value).endswith(f"The header is one value; set delimiter: {json.dumps(sign)}.")
+    with pytest.raises(BadRequest) as caught:
+        curate({"all": {file: table(sign)}}, columns=["text", "label"])
+    assert f":1 has 1 value, not 2 (set delimiter: {json.dumps(sign)})" in str(caught.value)
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "\ufeffsep=;\r\n", "SEP=;\n"])
+def test_the_first_line_of_excel_names_the_delimiter(curate: Curated, first: str) -> None:
+    assert texts(curate({"all": {"a.csv": first + table(";")}})) == PLAIN
+
+
+def test_lines_are_counted_from_the_first_line_of_excel(curate: Curated) -> None:
+    content = "sep=;\n" + table(";", count=3) + "one;two;three\n"
+    with pytest.raises(
+        BadRequest, match=r"all/a\.csv:6 has 3 values, not 2 \(put values that hold ';' in quot"
+    ):
+        curate({"all": {"a.csv": content}}, max_unusable=0)
+
+
+def test_an_empty_value_at_the_end_of_every_row(curate: Curated) -> None:
+    data = curate({"all": {"a.csv": table(end=",")}})
+    assert texts(data) == PLAIN
+    # Where only some rows have it, it may be a comma of the text.
+    some = table() + "ends here,a,\n"
+    assert "ends here" not in texts(curate({"all": {"a.csv": some}}))
+
+
+def test_the_first_row_of_a_wrong_width_is_named(curate: Curated) -> None:
+    content = table() + "well, yes,a\nalone\n"
+    data = curate({"all": {"a.csv": content}})
+    (sentence,) = data.summary["warnings"][:1]
+    assert sentence == (
+        "2 rows with a wrong number of columns were dropped; the first: all/a.csv:42 has 3 values, not 2 "
+        "(put values that hold ',' in quotation marks)"
+    )
+    assert card(data)["warnings"][0] == sentence
+    assert data.summary["left_out"] == "wrong number of columns 2"
+
+
+def test_rows_that_all_have_a_wrong_width_say_why(curate: Curated) -> None:
+    content = "label, text\n" + "".join(f'{"ab"[i % 2]}, "item {i}, or more"\n' for i in range(20))
+    with pytest.raises(
+        BadRequest, match=r"a\.csv:2 has 3 values, not 2 \(a blank stands before a quotation mark\)"
+    ):
+        curate({"all": {"a.csv": content}})
+    lists = "[[1, 2, 3]]"
+    with pytest.raises(BadRequest, match=r"a\.json:1 has 3 values, not 2\."):
+        curate({"all": {"a.json": lists}}, columns=["text", "label"])
+
+
+def torn(share: int) -> str:
+    """A table of which so many of a hundred rows have an unquoted comma."""
+    return "text,label\n" + "".join(
+        f"item {i}{', and more' if i < share else ''},{'ab'[i % 2]}\n" for i in range(100)
+    )
+
+
+def test_too_many_unusable_rows_are_refused(curate: Curated) -> None:
+    assert curate({"all": {"a.csv": torn(30)}}).summary["rows"] == 70
+    with pytest.raises(BadRequest) as caught:
+        curate({"all": {"a.csv": torn(31)}})
+    assert str(caught.value) == (
+        "all: 31 of 100 rows can't be used (wrong number of columns 31), more than 30 %. The first of a wrong "
+        "width: all/a.csv:2 has 3 values, not 2 (put values that hold ',' in quotation marks). Mend the file or "
+        "the options, or allow it with max_unusable."
+    )
+    assert curate({"all": {"a.csv": torn(60)}}, max_unusable=1).summary["rows"] == 40
+
+
+def test_unusable_rows_are_counted_for_each_input(curate: Curated) -> None:
+    few = "text,label\n" + "".join(f"exam {i},{'ab'[i % 2] if i < 5 else ''}\n" for i in range(10))
+    with pytest.raises(
+        BadRequest, match=r"^test: 5 of 10 rows can't be used \(no label 5\), more than 30 %\."
+    ):
+        curate({"train": {"a.csv": table()}, "test": {"b.csv": few}})
+    # What is asked for, or there twice, is no loss.
+    data = curate({"all": {"a.csv": table() + table()}}, labels=["a", "b"], min_chars=14)
+    assert data.summary["dropped"] == {"duplicate": 30, "label not listed": 1, "too short": 20}
+    news = {"news": {"n.csv": "text,label\n" + "".join(f"news {i},\n" for i in range(9))}}
+    assert curate({"all": {"a.csv": table()}, **news}, transfer=["news"]).summary["transfer"] == 9
