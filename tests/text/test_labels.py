@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from slmworks.contract.artifact import Dataset
+from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError, configure
 from slmworks.model_tasks.text_classification.labels import labels_of
+from slmworks.testing import Bench
 from slmworks_text.curate import CurateText
 from slmworks_text.labels import equal_numbers, spelt
 
@@ -182,7 +184,7 @@ def test_equal_numbers_are_one_label(curate: Curated, labels: list[Any], expecte
 def test_numbers_of_two_inputs_are_one_label(curate: Curated) -> None:
     data = curate({"train": jsonl(["0.0", "1.0"], 20), "test": jsonl([0, 1], word="exam")})
     assert labels_of(data) == ["0", "1"]
-    assert card(data)["changed"] == {"label is another's number": 40}
+    assert card(data)["changed"] == {"label number shortened": 40}
     assert counts(data, "test") == {"0": 10, "1": 10}
     ids = [id_ for split in data.splits for id_ in data.columns(split, "id")[0]]
     assert len(set(ids)) == 60
@@ -334,6 +336,7 @@ def test_a_list_as_label_is_refused_with_the_reason(curate: Curated) -> None:
         (["no", "yes", "yes", "yes"], "2 (yes 75 %, no 25 %)"),
         (["a"] * 200 + ["b"], "2 (a 100 %, b 0.5 %)"),
         ([f"label {i}" for i in range(6)], "6 (label 0 17 % to label 5 17 %)"),
+        (["\U0001f469\u200d\U0001f52c", "a\ufffe"], "2 (a\\ufffe 50 %, \U0001f469\u200d\U0001f52c 50 %)"),
         (["x" * 40, "y"], f"2 ({'x' * 23}… 50 %, y 50 %)"),
     ],
 )
@@ -352,3 +355,14 @@ def test_the_line_of_the_terminal(curate: Curated) -> None:
     assert summary_words(manifest).startswith(
         "rows in 120 · rows 48 · labels 2 (no 50 %, yes 50 %) · left out duplicate 48, no label 24 · redacted 0"
     )
+
+
+def test_warnings_are_lines_of_the_task(tmp_path: Path) -> None:
+    (tmp_path / "raw" / "all").mkdir(parents=True)
+    (tmp_path / "raw" / "all" / "a.jsonl").write_text(jsonl(["cat", "cat", "CAT", "dog"], 20)["a.jsonl"])
+    said: list[dict[str, Any]] = []
+    task = replace(Bench(tmp_path / "bench").task("curate"), emit=said.append)
+    made = CurateText().run(data=Files(path=tmp_path / "raw"), task=task)
+    lines = [event["line"] for event in said if event["event"] == "line"]
+    assert lines == [f"warning: {sentence}." for sentence in made.summary["warnings"]]
+    assert len(lines) == 1

@@ -67,15 +67,18 @@ def test_a_file_without_quoting_is_read_as_it_stands(curate: Curated) -> None:
         (HEAD + '"never closed\tb\nx\ta\n', False),
         (HEAD + '"closed too early" she said\tb\n', False),
         ('text\n"a"\n"b"\n', False),
-        (HEAD + '"a, b"\tx\n"c, d"\ty\n"e, f"\ty\nun, quoted\tz\n', False),
-        (HEAD + '"a, b"\tx\n"c, d"\ty\n', False),
+        (HEAD + '"I went\tpos\nthere, torn\nIt was great."\tneg\n', False),
+        (HEAD + '"a, b"\tx\n' * 10 + "un, quoted\tz\n", False),
+        (HEAD + '"a, b"\tx\n' * 10 + '"a literal quotation"\tz\n', False),
+        (HEAD + '"a, b"\tx\n' * 9, False),
         ("", False),
         (HEAD + '"he said ""hi"" to"\ta\nplain\tb\n', True),
         (HEAD + '"first line\nsecond"\ta\nplain\tb\n', True),
         (HEAD + '"first line\n\n""third""\tx"\ta\nplain\tb\n', True),
         (HEAD + 'plain\tb\n"a\tb"\ta\n', True),
         ('"text"\t"label"\n"Great movie"\t1\n', True),
-        (HEAD + '"a, b"\tx\n"c, d"\ty\n"e, f"\ty\nplain\tz\n', True),
+        (HEAD + '"a, b"\tx\n' * 10 + "plain\tz\n", True),
+        (HEAD + '"a tab\tand\na line end"\tx\n"said ""so"""\tx\n', True),
     ],
 )
 def test_what_a_file_shows(content: str, quoted: bool) -> None:
@@ -117,3 +120,14 @@ def test_quotes_on_and_off(curate: Curated) -> None:
     torn = 'text,label\n"he said "hi" now",a\n'
     with pytest.raises(BadRequest, match=r"a\.csv:2: .*where they enclose no values, set quotes: off"):
         curate({"all": {"a.csv": torn}})
+
+
+def test_a_row_that_quoting_would_explain_names_the_option(curate: Curated) -> None:
+    content = written(rows())
+    with pytest.raises(
+        BadRequest, match=r"a\.tsv:3 has 1 value, not 2 \(where .* enclose values, set quotes: on\)"
+    ):
+        curate({"all": {"a.tsv": content}}, quotes="off")
+    assert pairs(curate({"all": {"a.tsv": content}}, quotes="on")) == pairs(
+        curate({"all": {"a.tsv": content}})
+    )

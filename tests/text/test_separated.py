@@ -39,10 +39,18 @@ def test_any_delimiter(curate: Curated, sign: str) -> None:
 def test_another_delimiter_is_named_in_the_error(curate: Curated, file: str, sign: str) -> None:
     with pytest.raises(BadRequest) as caught:
         curate({"all": {file: table(sign)}})
-    assert str(caught.value).endswith(f"The header is one value; set delimiter: {json.dumps(sign)}.")
+    assert str(caught.value).endswith(f"by another sign; set delimiter: {json.dumps(sign)}.")
     with pytest.raises(BadRequest) as caught:
         curate({"all": {file: table(sign)}}, columns=["text", "label"])
     assert f":1 has 1 value, not 2 (set delimiter: {json.dumps(sign)})" in str(caught.value)
+
+
+def test_a_header_that_also_holds_commas_names_its_delimiter(curate: Curated) -> None:
+    content = table(";").replace("text;label", "text;price, net;label")
+    with pytest.raises(
+        BadRequest, match=r'no column \'text\' \(there are: text;price, net;label\).* delimiter: ";"'
+    ):
+        curate({"all": {"a.csv": content}})
 
 
 @pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "\ufeffsep=;\r\n", "SEP=;\n"])
@@ -71,7 +79,7 @@ def test_the_first_row_of_a_wrong_width_is_named(curate: Curated) -> None:
     data = curate({"all": {"a.csv": content}})
     (sentence,) = data.summary["warnings"][:1]
     assert sentence == (
-        "2 rows with a wrong number of columns were dropped; the first: all/a.csv:42 has 3 values, not 2 "
+        "rows dropped for a wrong number of columns: 2; the first: all/a.csv:42 has 3 values, not 2 "
         "(put values that hold ',' in quotation marks)"
     )
     assert card(data)["warnings"][0] == sentence

@@ -231,14 +231,14 @@ class CurateText(Curate):
     def _join_numbers(self, stored: StoredRows, tally: Tally) -> None:
         """Make labels that are one whole number one label."""
         if names := equal_numbers({stratum.label for stratum in stored.strata}):
-            tally.changed["label is another's number"] += stored.rename(names)
+            tally.changed["label number shortened"] += stored.rename(names)
 
     def _warnings(self, counts: Mapping[str, Any], tally: Tally, schema: Schema, task: Task) -> list[str]:
         """What may not be meant as it is; each is also said as a line of the task."""
         found = list(tally.warnings)
         if tally.ragged:
             wrong = tally.dropped[WRONG_WIDTH]
-            found.append(f"{wrong:,} rows with a {WRONG_WIDTH} were dropped; the first: {tally.ragged}")
+            found.append(f"rows dropped for a {WRONG_WIDTH}: {wrong:,}; the first: {tally.ragged}")
         if schema.classes:
             found += label_warnings({split: by_label(counts[split]) for split in PLACES[:TRANSFER]})
         for sentence in found:

@@ -199,5 +199,5 @@ def _percent(share: float) -> str:
 
 
 def _short(label: str) -> str:
-    text = spelt(label)
+    text = spelt(label, joiners=False)
     return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"

@@ -8,8 +8,10 @@ from functools import lru_cache
 
 from slmworks_text.operators.normalise import normalise
 
-# Zero width space, soft hyphen, word joiner, marks of direction. Emoji and some scripts need the joiners.
+# Zero width space, soft hyphen, word joiner, marks of direction; but not the joiners.
 INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+JOINERS = "\u200c\u200d"
+"""Emoji and some scripts are written with them."""
 WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))(?:\.0)?")
 ALIKE = frozenset({"LATIN", "CYRILLIC"})
 """Scripts with letters that look alike."""
@@ -77,13 +79,17 @@ def equal_numbers(labels: Iterable[str]) -> dict[str, str]:
     }
 
 
-def spelt(label: str) -> str:
-    """A label as a person can tell it from others: signs that can't be seen, and look-alikes, are escaped."""
+def spelt(label: str, *, joiners: bool = True) -> str:
+    """A label as a person can tell it from others: signs that can't be seen, and look-alikes, are escaped.
+
+    `joiners`: those that emoji and some scripts are written with too.
+    """
+    shown = "" if joiners else JOINERS
     composed = unicodedata.is_normalized("NFC", label)
     mixed = len({script for sign in label if (script := _script(sign))}) > 1
     return "".join(
         _escaped(sign)
-        if not sign.isprintable()
+        if (not sign.isprintable() and sign not in shown)
         or (unicodedata.combining(sign) and not composed)
         or (mixed and _script(sign) == "CYRILLIC")
         else sign

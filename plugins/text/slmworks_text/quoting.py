@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 LONGEST = 1000
 """Lines of one row; a longer one is an unclosed quotation mark of a text."""
-FEW = 3
+FEW = 10
 """Values that Excel's rule (quote what holds a comma) must fit to prove anything."""
 
 
@@ -26,14 +26,14 @@ class Quoting:
         self.proven = False
         """True if something shows that values are quoted."""
         self._values = 0
-        self._all, self._by_comma = True, delimiter != ","
+        self._by_rule, self._all, self._by_comma = True, True, delimiter != ","
         self._patterns(re.escape(delimiter))
 
     @property
     def quoted(self) -> bool:
         """True if every row is written with quoted values, and something proves it."""
         by_rule = (self._all and self.width > 1) or (self._by_comma and self._values >= FEW)
-        return not self.refuted and bool(self._values) and (self.proven or by_rule)
+        return not self.refuted and (self.proven or (self._by_rule and by_rule and bool(self._values)))
 
     @property
     def doubtful(self) -> bool:
@@ -43,10 +43,8 @@ class Quoting:
     def read(self, found: Iterable[str]) -> None:
         """Look at all lines of a file."""
         stream = iter(found)
-        for line, part in self._rows(stream):
-            self._weigh(line, part)
-            if self.refuted:
-                break
+        for part in self._rows(stream):
+            self._weigh(part)
         if not self.proven:
             self.proven = any('""' in line and self._one.search(line) for line in stream)
 
@@ -61,14 +59,14 @@ class Quoting:
         self._quoted = re.compile(rf'(?:\A|(?<={sign}))"({inner})"')
         self._one = re.compile(rf'(?:\A|{sign})"[^"{sign}]*""[^{sign}]*"(?=\Z|[{sign}\r\n])')
 
-    def _rows(self, stream: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-        """Rows with the number of their first line; sets `refuted` at a line that belongs to none."""
+    def _rows(self, stream: Iterator[str]) -> Iterator[list[str]]:
+        """Rows as lists of lines; sets `refuted` at a line that belongs to none."""
         part: list[str] = []
         number = 0
         for number, line in enumerate(stream, 1):
             part.append(line.rstrip("\r\n"))
             if self._ends(part):
-                yield number - len(part) + 1, part
+                yield part
                 part = []
             elif len(part) > LONGEST or not self._goes_on(part):
                 self.refuted = number
@@ -88,7 +86,7 @@ class Quoting:
             return bool(self._opening.fullmatch(part[0]))
         return bool(self._inside.fullmatch(part[-1]) or self._reopening.fullmatch(part[-1]))
 
-    def _weigh(self, line: int, part: Sequence[str]) -> None:
+    def _weigh(self, part: Sequence[str]) -> None:
         """Take one row as evidence."""
         text = "\n".join(part)
         if not text:
@@ -99,7 +97,7 @@ class Quoting:
         if not self.width:
             self.width, self.proven = width, bool(inner)
         elif inner:
-            self._compare(line, part, width)
+            self._compare(part, width)
         self._values += len(inner)
         self._all = self._all and len(bare) == width - 1
         self._by_comma = self._by_comma and "," not in bare and all(map(self._needs_quotes, inner))
@@ -109,12 +107,12 @@ class Quoting:
         """True if a writer must quote this value; Excel also quotes what holds a comma."""
         return any(sign in value for sign in (",", '"', "\n", self.delimiter))
 
-    def _compare(self, line: int, part: Sequence[str], width: int) -> None:
+    def _compare(self, part: Sequence[str], width: int) -> None:
         """Compare a row's width with the widths of its lines without quoting."""
         widths = [body.count(self.delimiter) + 1 for body in part]
-        if widths == [width]:
-            return
-        if all(found == self.width for found in widths):
-            self.refuted = line
-        elif width == self.width:
+        if len(part) == 1:
+            self.proven = self.proven or widths[0] > width == self.width
+        elif all(found == self.width for found in widths):
+            self._by_rule = False  # each line is a row too, as in a quotation over several
+        elif sum(widths) - len(part) + 1 == width == self.width:
             self.proven = True

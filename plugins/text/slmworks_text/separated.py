@@ -47,7 +47,7 @@ def separated_rows(
         dialect: dict[str, Any] = {"strict": True} if quoted else {"quoting": csv.QUOTE_NONE}
         csv.field_size_limit(streams.LONGEST)
         rows = _numbered(csv.reader(found, delimiter=delimiter, **dialect), shown, first=2 if said else 1)
-        yield from _wanted(rows, layout, wanted, shown, delimiter)
+        yield from _wanted(rows, layout, wanted, shown, delimiter, quoted=quoted)
 
 
 def _looks_quoted(
@@ -66,7 +66,13 @@ def _looks_quoted(
 
 
 def _wanted(
-    rows: Iterator[tuple[int, list[str]]], layout: Layout, wanted: Wanted, shown: str, delimiter: str
+    rows: Iterator[tuple[int, list[str]]],
+    layout: Layout,
+    wanted: Wanted,
+    shown: str,
+    delimiter: str,
+    *,
+    quoted: bool,
 ) -> Iterator[Values]:
     columns = layout.columns or tuple(name.strip() for name in next(rows, (0, []))[1])
     if not columns:
@@ -82,15 +88,19 @@ def _wanted(
         if len(values) == width:
             yield line, [values[i] for i in spot]
         else:
-            yield line, Ragged(len(values), width, _hint(values, width, delimiter))
+            yield line, Ragged(len(values), width, _hint(values, width, delimiter, quoted=quoted))
 
 
-def _hint(values: Sequence[str], width: int, delimiter: str) -> str:
+def _hint(values: Sequence[str], width: int, delimiter: str, *, quoted: bool) -> str:
+    """The probable cause of a wrong width, or the way out; empty if none can be seen."""
+    if not quoted and any(value.startswith('"') for value in values):
+        return "where quotation marks enclose values, set quotes: on"
     if len(values) == 1 and (sign := other_delimiter(values[0])):
         return f"set delimiter: {sign}"
     if any(value.startswith(' "') for value in values):
         return "a blank stands before a quotation mark"
-    return f"put values that hold {delimiter!r} in quotation marks" if len(values) > width else ""
+    several = quoted and len(values) > width
+    return f"put values that hold {delimiter!r} in quotation marks" if several else ""
 
 
 def _numbered(reader: Any, shown: str, *, first: int) -> Iterator[tuple[int, list[str]]]:

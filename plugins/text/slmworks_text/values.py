@@ -1,7 +1,7 @@
 """The wanted columns of a table, found by name, and the values of one row."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,8 +51,8 @@ def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> Bad
         return BadRequest(f"{shown}: its header holds NUL bytes; it may be UTF-16: set encoding to utf-16.")
     there = ", ".join(repr(str(column))[1:-1] for column in columns)
     head = f"{shown}: no column '{name}' (there are: {there})."
-    if len(columns) == 1 and (sign := other_delimiter(columns[0])):
-        return BadRequest(f"{head} The header is one value; set delimiter: {sign}.")
+    if sign := _delimiter_of(columns, name):
+        return BadRequest(f"{head} It seems to be delimited by another sign; set delimiter: {sign}.")
     hint = did_you_mean(name, columns)
     hint = f" {hint}" if hint.startswith("Did") else ""
     return BadRequest(
@@ -60,7 +60,15 @@ def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> Bad
     )
 
 
-def other_delimiter(value: str, signs: Iterable[str] = DELIMITERS) -> str:
+def _delimiter_of(columns: Sequence[str], name: str) -> str:
+    """The sign at which a header falls into columns with this name, or into more than one; as YAML."""
+    for sign in DELIMITERS:
+        if any(name in (part.strip(' "') for part in column.split(sign)) for column in columns):
+            return json.dumps(sign)
+    return other_delimiter(columns[0]) if len(columns) == 1 else ""
+
+
+def other_delimiter(value: str) -> str:
     """The sign that seems to delimit values within one value, as YAML; empty if there is none."""
-    found = max(signs, key=value.count)
+    found = max(DELIMITERS, key=value.count)
     return json.dumps(found) if found in value else ""
