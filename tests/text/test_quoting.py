@@ -110,6 +110,18 @@ def test_quoted_and_bare_marks_in_one_file_are_told(curate: Curated) -> None:
     )
 
 
+def test_of_many_doubtful_files_some_are_named(curate: Curated) -> None:
+    files = {f"{i}.tsv": MIXED.replace("no", f"no {i}") for i in range(5)}
+    found = [one for one in curate({"all": files}).summary["warnings"] if "quot" in one or "files" in one]
+    assert [one.partition(":")[0] for one in found] == [
+        "all/0.tsv",
+        "all/1.tsv",
+        "all/2.tsv",
+        "files like these",
+    ]
+    assert found[-1] == "files like these: 2 more"
+
+
 def test_quotes_on_and_off(curate: Curated) -> None:
     literal = HEAD + "".join(f'"text number {i}"\t{"ab"[i % 2]}\n' for i in range(20))
     assert ('"text number 3"', "b") in pairs(curate({"all": {"a.tsv": literal}}))

@@ -67,8 +67,9 @@ def test_lines_are_counted_from_the_first_line_of_excel(curate: Curated) -> None
 
 
 def test_an_empty_value_at_the_end_of_every_row(curate: Curated) -> None:
-    data = curate({"all": {"a.csv": table(end=",")}})
+    data = curate({"all": {"a.csv": table(end=",") + "without a label,\n"}})
     assert texts(data) == PLAIN
+    assert data.summary["dropped"] == {"no label": 1}
     # Where only some rows have it, it may be a comma of the text.
     some = table() + "ends here,a,\n"
     assert "ends here" not in texts(curate({"all": {"a.csv": some}}))

@@ -46,6 +46,9 @@ from slmworks_text.schema import Schema, schema_of
 from slmworks_text.streams import Meter
 from slmworks_text.text_hashes import Hashes
 
+FILES = 3
+"""So many files are named in warnings."""
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -235,7 +238,9 @@ class CurateText(Curate):
 
     def _warnings(self, counts: Mapping[str, Any], tally: Tally, schema: Schema, task: Task) -> list[str]:
         """What may not be meant as it is; each is also said as a line of the task."""
-        found = list(tally.warnings)
+        found = tally.warnings[:FILES]
+        if len(tally.warnings) > FILES:
+            found.append(f"files like these: {len(tally.warnings) - FILES} more")
         if tally.ragged:
             wrong = tally.dropped[WRONG_WIDTH]
             found.append(f"rows dropped for a {WRONG_WIDTH}: {wrong:,}; the first: {tally.ragged}")

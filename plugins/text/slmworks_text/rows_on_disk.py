@@ -112,10 +112,11 @@ class StoredRows:
         """A batch with new targets and strata, and the number of rows that changed."""
         import pyarrow as pa
 
-        ids, texts, targets, numbers = (
-            batch.column(name).to_pylist() for name in ("id", "text", "target", "stratum")
-        )
+        targets = batch.column("target").to_pylist()
         found = [i for i, target in enumerate(targets) if target in names]
+        if not found:
+            return batch, 0
+        ids, texts, numbers = (batch.column(name).to_pylist() for name in ("id", "text", "stratum"))
         strata = self.strata
         for i in found:
             targets[i] = names[targets[i]]

@@ -17,7 +17,7 @@ from slmworks_text.values import Ragged, Values, Wanted, other_delimiter, positi
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 """Excel's first line, which names the delimiter."""
 LOOKED_AT = 100
-"""Rows by which a delimiter at the end of every row is noticed."""
+"""Rows of which most show that a delimiter stands at the end of each."""
 
 
 def separated_rows(
@@ -81,14 +81,19 @@ def _wanted(
     if not first:
         return
     spot, width = positions(columns, wanted, shown), len(columns)
-    trailing = all(len(values) == width + 1 and not values[-1].strip() for _, values in first)
+    trailing = 2 * sum(_ends_empty(values, width) for _, values in first) > len(first)
     for line, values in chain(first, rows):
-        if trailing and not values[-1].strip():
+        if trailing and _ends_empty(values, width):
             values.pop()
         if len(values) == width:
             yield line, [values[i] for i in spot]
         else:
             yield line, Ragged(len(values), width, _hint(values, width, delimiter, quoted=quoted))
+
+
+def _ends_empty(values: Sequence[str], width: int) -> bool:
+    """True for a row with one value too many, which is empty: a delimiter stands at its end."""
+    return len(values) == width + 1 and not values[-1].strip()
 
 
 def _hint(values: Sequence[str], width: int, delimiter: str, *, quoted: bool) -> str:
