@@ -87,10 +87,31 @@ def test_the_first_row_of_a_wrong_width_is_named(curate: Curated) -> None:
     assert data.summary["left_out"] == "wrong number of columns 2"
 
 
+@pytest.mark.parametrize("head", ["label, text\n", 'label, "text"\n', "label,text\n"])
+def test_blanks_before_quotation_marks(curate: Curated, head: str) -> None:
+    content = head + "".join(f'{"ab"[i % 2]}, "item {i}, or more\nsaid ""so"""\n' for i in range(120))
+    expected = sorted(f'item {i}, or more said "so"' for i in range(120))
+    assert texts(curate({"all": {"a.csv": content}})) == expected
+    bare = content.removeprefix(head)
+    assert texts(curate({"all": {"a.csv": bare}}, columns=["label", "text"])) == expected
+
+
+def test_blanks_and_marks_that_are_text_stay(curate: Curated) -> None:
+    content = "text,label\n" + "".join(
+        f'she said, "no {i}",a\n' if i < 4 else f"item {i},b\n" for i in range(30)
+    )
+    data = curate({"all": {"a.csv": content + "other,a\n" * 9 + "some,a\nmore,a\nand,a\n"}}, min_chars=1)
+    assert data.summary["dropped"] == {"duplicate": 8, "wrong number of columns": 4}
+    (sentence, *_) = data.summary["warnings"]
+    assert sentence.endswith("a.csv:2 has 3 values, not 2 (a blank stands before a quotation mark)")
+    literal = "label,text\n" + "".join(f'{"ab"[i % 2]}, "item {i}"\n' for i in range(30))
+    assert '"item 3"' in texts(curate({"all": {"a.csv": literal}}))
+
+
 def test_rows_that_all_have_a_wrong_width_say_why(curate: Curated) -> None:
-    content = "label, text\n" + "".join(f'{"ab"[i % 2]}, "item {i}, or more"\n' for i in range(20))
+    content = "text,label\n" + "".join(f"item {i}, or more,{'ab'[i % 2]}\n" for i in range(20))
     with pytest.raises(
-        BadRequest, match=r"a\.csv:2 has 3 values, not 2 \(a blank stands before a quotation mark\)"
+        BadRequest, match=r"no labelled .* wrong width: all/a\.csv:2 has 3 values, not 2 \(put values"
     ):
         curate({"all": {"a.csv": content}})
     lists = "[[1, 2, 3]]"

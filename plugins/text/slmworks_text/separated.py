@@ -44,8 +44,15 @@ def separated_rows(
         else:
             found = chain([first] if first else [], found)
         # Quotation marks in the cells of an unquoted file are text.
-        dialect: dict[str, Any] = {"strict": True} if quoted else {"quoting": csv.QUOTE_NONE}
+        dialect: dict[str, Any] = {"quoting": csv.QUOTE_NONE}
         csv.field_size_limit(streams.LONGEST)
+        if quoted:
+            start = list(islice(found, LOOKED_AT))
+            found = chain(start, found)
+            dialect = {
+                "strict": True,
+                "skipinitialspace": _blank_before_quotes(start, delimiter, layout.columns),
+            }
         rows = _numbered(csv.reader(found, delimiter=delimiter, **dialect), shown, first=2 if said else 1)
         yield from _wanted(rows, layout, wanted, shown, delimiter, quoted=quoted)
 
@@ -63,6 +70,29 @@ def _looks_quoted(
             f"{quoting.refuted}); all are read as they stand; set quotes to on or off"
         )
     return quoting.quoted
+
+
+def _blank_before_quotes(start: Sequence[str], delimiter: str, columns: Sequence[str]) -> bool:
+    """Whether blanks stand before quotation marks: only without them do the first rows have one width."""
+    mark = f'{delimiter} "'
+    if not any(mark in line for line in start):
+        return False
+    plain, skipped = (_widths(start, delimiter, skip=skip) for skip in (False, True))
+    width = len(columns) or (plain or [0])[0]
+    if set(skipped) != {width}:
+        return False
+    return 2 * sum(found != width for found in plain) > len(plain) or (not columns and mark in start[0])
+
+
+def _widths(start: Sequence[str], delimiter: str, *, skip: bool) -> list[int]:
+    """Values of each row that the lines hold whole; empty where they are not readable so."""
+    found: list[int] = []
+    try:
+        for values in csv.reader(start, delimiter=delimiter, strict=True, skipinitialspace=skip):
+            found += [len(values)] if values else []
+    except csv.Error as error:
+        return found if "end of data" in str(error) else []
+    return found
 
 
 def _wanted(
