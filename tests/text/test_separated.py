@@ -119,6 +119,17 @@ def test_rows_that_all_have_a_wrong_width_say_why(curate: Curated) -> None:
         curate({"all": {"a.json": lists}}, columns=["text", "label"])
 
 
+def test_ratings_with_decimal_commas(curate: Curated) -> None:
+    content = "text;label\n" + "".join(
+        f"item, {i};{('0,5', '-1,25', '3,75', '0,125')[i % 4]}\n" for i in range(40)
+    )
+    bins = {"low": "<= 0.5", "high": "else"}
+    data = curate({"all": {"a.csv": content}}, delimiter=";", bins=bins)
+    assert data.summary["labels"] == "2 (low 75 %, high 25 %)"
+    with pytest.raises(BadRequest, match=r"a\.csv:2: the rating '1,234' is not a number"):
+        curate({"all": {"a.csv": "text;label\nitem;1,234\n"}}, delimiter=";", bins=bins)
+
+
 def torn(share: int) -> str:
     """A table of which so many of a hundred rows have an unquoted comma."""
     return "text,label\n" + "".join(

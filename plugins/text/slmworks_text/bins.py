@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 TERM = re.compile(r"(<=|>=|==|<|>)\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+# A comma and three digits may also be thousands, unless no thousands can be meant.
+DECIMAL_COMMA = re.compile(r"([+-]?0|[+-]?[0-9]{4,}|[+-]?[0-9]+(?=,(?![0-9]{3}$))),([0-9]+)")
 COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le, ">=": operator.ge, "==": operator.eq, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
@@ -49,8 +51,13 @@ class Bins:
 
 
 def rating_of(value: object) -> float:
-    """The number in a cell; ValueError for anything else (also for `nan` and `inf`)."""
-    number = float(str(value).strip())
+    """The number in a cell, also `0,5`; ValueError for anything else.
+
+    Neither `nan` nor `inf` is one, nor is `1,234`, which may be meant as more than a thousand.
+    """
+    text = str(value).strip()
+    comma = DECIMAL_COMMA.fullmatch(text)
+    number = float(f"{comma[1]}.{comma[2]}" if comma else text)
     if not math.isfinite(number):
         raise ValueError(value)
     return number
