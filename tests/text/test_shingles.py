@@ -91,13 +91,14 @@ def test_characters_of_scripts_without_blanks_and_words_beside_them() -> None:
     }
     assert shingles("เด็กมา") == {"เ ด็ ก ม า"}
     assert shingles("ខ្ញុំ") == {"ខ្ ញុំ"}
+    assert shingles("ကခဂဃင") == {"က ခ ဂ ဃ", "က ခ ဂ ဃ င", "ခ ဂ ဃ င"}
     assert shingles("订单号码") == {"订 单 号", "订 单 号 码", "单 号 码"}
     assert shingles("订单") == {"订 单"}
     assert shingles("ｱｲ 5kg") == {"ｱ ｲ 5kg"}
 
 
 @pytest.mark.parametrize(
-    "letters", ["你我他订单包裹账户银行价格退款", "กขคงจฉชซ", "កខគឃងច", "アイウエオカキク"]
+    "letters", ["你我他订单包裹账户银行价格退款", "กขคงจฉชซ", "កខគឃងច", "ကခဂဃင", "アイウエオカキク"]
 )
 def test_a_changed_number_leaves_a_copy(letters: str) -> None:
     draw = random.Random(1)

@@ -20,17 +20,18 @@ SIGN = re.compile(r"[+%#<>=*]|-\$?\.?\d|\d [-/] \d|[:;]-?\(")
 
 SPAN = 60
 """Three words."""
-WEIGHTS = {"word": 20, "sign": 20, "han": 15, "kana": 12, "thai": 8, "khmer": 10}
+WEIGHTS = {"word": 20, "sign": 20, "han": 15, "kana": 12, "thai": 8, "khmer": 10, "burmese": 12}
 """What a word or a character adds to a span. Where words have m characters, a changed one costs the same
-share of the shingles as among words if a shingle has 2m + 1: 4 in Chinese, 5 in kana, 8 in Thai, 6 in
-Khmer."""
+share of the shingles as among words if a shingle has 2m + 1: 4 in Chinese, 5 in kana and
+Burmese, 8 in Thai, 6 in Khmer."""
 
 HAN = "\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 KANA = "\u3031-\u3035\u3041-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\uff66-\uff9f\U0001aff0-\U0001b16f"
 THAI = "\u0e00-\u0eff\u1950-\u19df\u1a20-\u1aaf\uaa80-\uaadf"
 """Thai, Lao, and the scripts of other Tai languages."""
-KHMER = "\u1000-\u109f\u1780-\u17ff\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaa7f"
-"""Khmer, Myanmar, Balinese, Javanese: vowels and second consonants are mostly marks."""
+BURMESE = "\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f"
+KHMER = "\u1780-\u17ff\u1b00-\u1b7f\ua980-\ua9df"
+"""Khmer, Balinese, Javanese: vowels and second consonants are mostly marks."""
 IGNORED = "\u00ad\u0640\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff"
 """Soft hyphen, Arabic tatweel, joiners, directions, variation selectors: a word is the same without them."""
 SILENT = "\u00a9\u00ae\u2122\u2500-\u257f"
@@ -84,7 +85,7 @@ def _spans(units: Sequence[str], weights: Sequence[int]) -> Iterator[str]:
 def _unit() -> re.Pattern[str]:
     """Words, characters of scripts without blanks, and signs, each a group of its name."""
     marks, symbols, money = _of("Mn", "Mc", "Me"), _of("Sm", "So"), _of("Sc")
-    letters = rf"(?:[^\W{HAN}{KANA}{THAI}{KHMER}]|\d|[{marks}])"
+    letters = rf"(?:[^\W{HAN}{KANA}{THAI}{KHMER}{BURMESE}]|\d|[{marks}])"
     number = rf"[{money}$]?\.?\d"
     before = rf"(?:(?<![\w-])[-+\u2212\u00b1]?(?:[{money}]|(?<=[-+\u2212\u00b1])\$)?\.?(?=\d))?"
     after = rf"(?:\++|(?<=[^\W\d_])\#(?!\w)|(?<=\d)[%\u2030\u00b0{money}])?"
@@ -94,6 +95,7 @@ def _unit() -> re.Pattern[str]:
         | (?P<kana>(?=[^\W\d])[{KANA}][{marks}]*)
         | (?P<thai>(?=[^\W\d])[{THAI}][{marks}]*)
         | (?P<khmer>(?=[^\W\d])[{KHMER}][{marks}]*)
+        | (?P<burmese>(?=[^\W\d])[{BURMESE}][{marks}]*)
         | (?P<word>{before}{letters}+{after})
         | (?P<sign>
             (?!<3\b)[<>=]+(?=[ ]?[-+]?{number})  # <3 is a heart
@@ -112,7 +114,7 @@ def _unusual(*, ascii_only: bool) -> re.Pattern[str]:
     if ascii_only:
         return re.compile(f"[{RARE}]")
     classes = _of("Mn", "Mc", "Me", "Sm", "Sc", "So")
-    return re.compile(f"[{RARE}{HAN}{KANA}{THAI}{KHMER}{IGNORED}{SKIN}{classes}]")
+    return re.compile(f"[{RARE}{HAN}{KANA}{THAI}{KHMER}{BURMESE}{IGNORED}{SKIN}{classes}]")
 
 
 @cache
