@@ -27,6 +27,7 @@ DIFFERENT = [
     ("blood type A+", "blood type A"),
     ("5% more", "$5 more"),
     ("it costs £5", "it costs €5"),
+    ("5‰ more – ja", "5% more – ja"),
     ("great 😀", "great 😡"),
     ("nice work 👍🏻", "nice work 👍🏿"),
     ("great :)", "great :("),
@@ -72,6 +73,7 @@ def test_words_are_grouped_by_three() -> None:
     [
         "Please send my parcel to the new address; it's late!",
         "Größe und Farbe, naïve façade – „schön“ … élève",
+        "Größe: S-M; siehe https://example.org/größe-2",
         "я хочу вернуть новый телефон сегодня",
         "나는 오늘 새 전화를 사고 싶어요",
         "أريد أن أفتح حسابا جديدا اليوم",
