@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
-from slmworks_torch import networks, positions
+from slmworks_torch import networks, positions, soundness
 from slmworks_torch.batches import Encoded, encode
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class TextNetwork:
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Texts as token ids, cut to `max_length`; the attention mask hides the padding."""
-        pad = int(self.net.config.pad_token_id or 0)
+        pad = int(getattr(self.net.config, "pad_token_id", None) or 0)
         return encode(self.tokenizer, texts, max_length=self.max_length, pad=pad)
 
     def save(self, folder: Path) -> None:
@@ -64,7 +64,7 @@ def load(
     """Load a model with a head, float32, in evaluation mode.
 
     Without `max_length` it is the model's own, else all its positions; `settings` as in `networks.network`.
-    BadRequest when the folder is unusable, or `max_length` is more than it has positions.
+    BadRequest when the folder is unusable (`soundness`), or `max_length` is more than it has positions.
     """
     tokenizer = _tokenizer(model, port=port)
     net = networks.network(model, head, port=port, **settings)
@@ -74,7 +74,9 @@ def load(
     said = {"tokenizer_class": "PreTrainedTokenizerFast"}
     if beside.exists():
         said = json.loads(beside.read_text(encoding="utf-8"))
-    return TextNetwork(net, head, tokenizer, wanted, said)
+    loaded = TextNetwork(net, head, tokenizer, wanted, said)
+    soundness.check(loaded, port=port)
+    return loaded
 
 
 def read_config(folder: Path, *, port: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 def count(net: Any) -> int:
     """Number of tokens that the network has positions for; 0 where there is no limit."""
-    rows = int(getattr(net.config, "max_position_embeddings", 0) or 0)
+    rows = max(0, int(getattr(net.config, "max_position_embeddings", 0) or 0))  # XLNet says -1
     return rows - first(net, place) if rows and (place := table(net)) else rows
 
 
