@@ -3,10 +3,13 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+import families
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import Bench, sealed
 from slmworks_torch.classifier import FinetuneClassifier
@@ -111,3 +114,37 @@ def test_weights_of_another_model_are_refused(bench, tiny_encoder, tiny_reviews,
     (other / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 6}))
     with pytest.raises(BadRequest, match="doesn't hold bert.encoder.layer.4"):
         finetune(bench, Model(path=other), tiny_reviews)
+
+
+FAMILIES_BY_PADDING = {"bert": None, "roberta": None, "albert": None, "llama": 2, "mistral": 2, "qwen2": 2}
+
+
+@pytest.mark.parametrize(("family", "written"), FAMILIES_BY_PADDING.items())
+def test_texts_are_padded_in_service_as_in_training(family, written, bench, tiny_reviews, tmp_path):
+    """Llama's kin take the last token that is not padding for the text's end: another id is another answer."""
+    base = families.write(family, tmp_path)
+    made = finetune(bench, base, tiny_reviews, epochs=1)
+    padding = json.loads((made.path / "tokenizer.json").read_text())["padding"]
+    assert (padding and padding["pad_id"]) == written
+    runtime = open_runtime(made, threads=1)
+    assert (
+        runtime.tokenizer.padding["pad_id"]
+        == json.loads((made.path / "config.json").read_text())["pad_token_id"]
+    )
+    rows = tiny_reviews.rows("validation", "text", "label")
+    answers = answer_all(runtime, [{"text": row["text"]} for row in rows])
+    right = sum(answer["label"] == row["label"] for answer, row in zip(answers, rows, strict=True))
+    assert right / len(rows) == pytest.approx(made.summary["accuracy"], abs=1e-4)
+    texts = [{"text": text} for text in ("great", "the camera is great and lovely and fast and good", "")]
+    alone = np.concatenate([runtime.outputs([text]) for text in texts])
+    np.testing.assert_allclose(runtime.outputs(texts), alone, atol=1e-4)
+
+
+def test_a_student_keeps_its_teachers_padding(bench, tiny_reviews, tmp_path):
+    from slmworks_torch.logit_kd import LogitKD
+
+    teacher = finetune(bench, families.write("llama", tmp_path), tiny_reviews, epochs=1)
+    student = LogitKD(epochs=1, vocabulary="keep").run(
+        teacher=teacher, student=None, data=tiny_reviews, task=bench.task("student")
+    )
+    assert json.loads((student.path / "tokenizer.json").read_text())["padding"]["pad_id"] == 2

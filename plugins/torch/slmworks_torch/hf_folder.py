@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
+from slmworks.model_tasks.onnx_text import open_tokenizer
 from slmworks_torch import networks, positions, soundness
 from slmworks_torch.batches import Encoded, encode
 
@@ -32,30 +33,45 @@ class TextNetwork:
     """Content of tokenizer_config.json."""
 
     @property
+    def pad(self) -> int:
+        """Id of the token that fills a batch up."""
+        return int(getattr(self.net.config, "pad_token_id", None) or 0)
+
+    @property
     def parameters(self) -> int:
         """Number of weights."""
         return sum(weight.numel() for weight in self.net.parameters())
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Texts as token ids, cut to `max_length`; the attention mask hides the padding."""
-        pad = int(getattr(self.net.config, "pad_token_id", None) or 0)
-        return encode(self.tokenizer, texts, max_length=self.max_length, pad=pad)
+        return encode(self.tokenizer, texts, max_length=self.max_length, pad=self.pad)
 
     def save(self, folder: Path) -> None:
         """Write config.json, model.safetensors, tokenizer.json and tokenizer_config.json into `folder`.
 
-        The tokenizer neither pads nor cuts by itself: a runtime sets both, from `max_length`.
+        The tokenizer neither pads nor cuts by itself: a runtime sets both, from `max_length`. Only where a
+        runtime would take another padding token than the network was trained with is it written down.
         """
         self.net.eval().save_pretrained(folder)
-        self.tokenizer.no_padding()
-        self.tokenizer.no_truncation()
-        self.tokenizer.save(str(folder / "tokenizer.json"))
+        self._save_tokenizer(folder)
         # ids and paths of another vocabulary or machine: tokenizer.json says what holds
         stale = ("added_tokens_decoder", "name_or_path", "tokenizer_file", "vocab_file")
         settings = {name: value for name, value in self.settings.items() if name not in stale}
         settings["model_max_length"] = self.max_length
         text = json.dumps(settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
         (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
+
+    def _save_tokenizer(self, folder: Path) -> None:
+        path = folder / "tokenizer.json"
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        self.tokenizer.save(str(path))
+        served = open_tokenizer(folder, self.max_length).padding or {}
+        if served.get("pad_id") != self.pad:
+            token = self.tokenizer.id_to_token(self.pad) or "[PAD]"
+            self.tokenizer.enable_padding(pad_id=self.pad, pad_token=token)
+            self.tokenizer.save(str(path))
+            self.tokenizer.no_padding()
 
 
 def load(

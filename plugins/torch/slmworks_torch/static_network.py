@@ -72,7 +72,7 @@ def token_vectors(teacher: Model, network: "TextNetwork", ids: Sequence[int]) ->
 
     around = network.encode([""]).ids[0]  # not the tokenizer itself: its file may pad to a fixed length
     first, last = around[: len(around) // 2], around[len(around) // 2 :]
-    rows = Encoded([[*first, token, *last] for token in ids], int(network.net.config.pad_token_id or 0))
+    rows = Encoded([[*first, token, *last] for token in ids], network.pad)
     return outputs_of(network.net, embeddings.forward_of(teacher), rows, size=512)
 
 
