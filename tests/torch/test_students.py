@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+import families
+import torch
+from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
 from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks_torch import hf_folder, positions
@@ -32,8 +35,6 @@ def test_layers_are_taken_and_renumbered(teacher):
 
 
 def test_an_encoder_without_a_head_gives_layers_too(tiny_encoder):
-    import torch
-
     whole = hf_folder.load(tiny_encoder, "AutoModel", port="teacher", max_length=16)
     student = from_layers(whole, [0, 1, 2, 3])
     ids = torch.tensor([[1, 5, 6, 2]])
@@ -43,8 +44,6 @@ def test_an_encoder_without_a_head_gives_layers_too(tiny_encoder):
 
 
 def test_training_the_student_leaves_the_teacher_alone(teacher):
-    import torch
-
     before = teacher.net.classifier.weight.detach().clone()
     with torch.no_grad():
         from_layers(teacher, [0]).net.classifier.weight.zero_()
@@ -52,8 +51,6 @@ def test_training_the_student_leaves_the_teacher_alone(teacher):
 
 
 def test_positions_that_no_text_reaches_are_left_behind(teacher):
-    import torch
-
     everything = [0, 1, 2, 3]
     student = from_layers(teacher, everything, max_length=8)
     assert student.net.config.max_position_embeddings == 8 < teacher.net.config.max_position_embeddings
@@ -64,8 +61,6 @@ def test_positions_that_no_text_reaches_are_left_behind(teacher):
 
 def test_positions_behind_the_padding(teacher):
     from transformers import RobertaConfig, RobertaForSequenceClassification
-
-    import torch
 
     config = RobertaConfig(
         vocab_size=30,
@@ -134,6 +129,57 @@ def test_shared_layers_cannot_be_chosen_from(teacher):
 
 
 def _ids():
-    import torch
-
     return torch.tensor([[1, 5, 6, 2]])
+
+
+def teacher_of(family, folder, **changes):
+    base = families.write(family, folder, **changes)
+    return load_classifier(base, ["a", "b"], port="teacher", max_length=16)
+
+
+@pytest.mark.parametrize(
+    "family", ["longformer", "mistral", "modernbert", "deberta-v3", "bart", "opt", "gpt2"]
+)
+@pytest.mark.parametrize("layers", [None, [0, 1]])
+def test_a_student_of_any_family_is_loaded_again_as_it_was(family, layers, tmp_path):
+    teacher = teacher_of(family, tmp_path / "base")
+    student = from_layers(teacher, layers)
+    (tmp_path / "student").mkdir()
+    student.save(tmp_path / "student")
+    again = load_classifier(Model(path=tmp_path / "student"), ["a", "b"], port="student", max_length=16)
+    batch = student.encode(["the camera is great", ""])
+    given = batch.batch([0, 1], student.net.device)
+    with torch.inference_mode():
+        torch.testing.assert_close(again.net(**given).logits, student.net(**given).logits)
+
+
+def test_attention_windows_go_with_their_layers(tmp_path):
+    teacher = teacher_of("longformer", tmp_path, attention_window=[4, 8, 16])
+    assert from_layers(teacher, [0, 2]).net.config.attention_window == [4, 16]
+    assert from_layers(teacher, None).net.config.attention_window == [4, 16]
+
+
+@pytest.mark.parametrize(
+    ("family", "layers", "changes", "reason"),
+    [
+        (
+            "modernbert",
+            [1, 2],
+            {},
+            r"the layers 1, 2 \(there is no place for model.layers.0.attn_norm.weight\)",
+        ),
+        ("albert", [0, 1], {"num_hidden_groups": 3}, r"the layers 0, 1 \(they lack albert.encoder"),
+    ],
+)
+def test_layers_that_no_student_can_be_made_of_are_refused(family, layers, changes, reason, tmp_path):
+    with pytest.raises(BadRequest, match=reason):
+        from_layers(teacher_of(family, tmp_path, **changes), layers)
+
+
+def test_a_network_that_counts_blocks_is_refused(teacher):
+    from transformers import FunnelConfig, FunnelForSequenceClassification
+
+    config = FunnelConfig(vocab_size=30, d_model=16, n_head=2, d_head=8, d_inner=16, block_sizes=[1, 1, 1])
+    funnel = replace(teacher, net=FunnelForSequenceClassification(config))
+    with pytest.raises(BadRequest, match="a funnel student cannot be made of the layers 0, 2"):
+        from_layers(funnel, None)

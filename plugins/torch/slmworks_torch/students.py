@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, first_line
 
 if TYPE_CHECKING:
     from slmworks_torch.hf_folder import TextNetwork
+
+PER_LAYER = ("layer_types", "attention_layers", "attention_window", "mlp_layer_types", "no_rope_layers")
+"""Entries of configurations that list one value a layer."""
 
 
 def every_other(count: int) -> tuple[int, ...]:
@@ -22,12 +25,11 @@ def from_layers(
     """A new network with the named layers of the teacher, its embeddings and its head; weights are copies.
 
     Positions beyond `max_length` (the teacher's where left out), which no text reaches, are left behind.
-    BadRequest where the teacher has no such layers or shares one between all depths, or where
-    `max_length` is more than it has positions.
+    BadRequest where the teacher has no such layers, shares one between all depths or has one that another
+    cannot stand in for, or where `max_length` is more than it has positions.
     """
     from slmworks_torch import positions
     from slmworks_torch.hf_folder import refuse_length
-    from slmworks_torch.networks import new_network
 
     net = teacher.net
     depth = int(net.config.num_hidden_layers)
@@ -35,19 +37,54 @@ def from_layers(
     if beyond := [layer for layer in chosen if layer >= depth]:
         raise BadRequest(f"layers: the teacher has the layers 0 to {depth - 1}, not {beyond[0]}.")
     stack = _stack(net, depth)
-    config = copy.deepcopy(net.config)
-    config.num_hidden_layers = len(chosen)
-    if kinds := getattr(config, "layer_types", None):
-        config.layer_types = [kinds[layer] for layer in chosen]
+    config = _config(net.config, chosen)
     length = max_length or teacher.max_length
     refuse_length(net, length, port="teacher")
     weights = _renamed(net.state_dict(), stack, chosen)
     if table := positions.table(net):
         config.max_position_embeddings = reached = length + positions.first(net, table)
         weights[table] = weights[table][:reached]
-    student = new_network(config, teacher.head)
-    student.load_state_dict(weights)
-    return replace(teacher, net=student.eval(), max_length=length)
+    return replace(teacher, net=_built(config, teacher.head, weights, chosen), max_length=length)
+
+
+def _config(whole: Any, chosen: Sequence[int]) -> Any:
+    """The teacher's configuration with as many layers; lists of one entry a layer are cut too."""
+    config = copy.deepcopy(whole)
+    try:
+        config.num_hidden_layers = len(chosen)
+    except NotImplementedError as error:  # Funnel counts blocks of layers
+        raise _refusal(whole, chosen, f"{first_line(error)[:100]}") from error
+    for name in PER_LAYER:
+        entries = getattr(whole, name, None)
+        if isinstance(entries, list) and len(entries) > max(chosen):
+            setattr(config, name, [entries[layer] for layer in chosen])
+    return config
+
+
+def _built(config: Any, head: str, weights: dict[str, Any], chosen: Sequence[int]) -> Any:
+    """A network of the configuration with exactly these weights, in evaluation mode."""
+    from slmworks_torch.networks import new_network
+
+    try:
+        student = new_network(config, head)
+        gaps = student.load_state_dict(weights, strict=False)
+        type(config).from_dict(config.to_dict())  # as it is read again
+    except Exception as error:
+        # configurations check their lists, networks their shapes, with errors of their own
+        raise _refusal(config, chosen, f"{type(error).__name__}: {first_line(error)[:100]}") from error
+    if gaps.missing_keys:
+        raise _refusal(config, chosen, f"they lack {gaps.missing_keys[0]}")
+    if gaps.unexpected_keys:
+        raise _refusal(config, chosen, f"there is no place for {gaps.unexpected_keys[0]}")
+    return student.eval()
+
+
+def _refusal(config: Any, chosen: Sequence[int], reason: str) -> BadRequest:
+    return BadRequest(
+        f"layers: a {config.model_type} student cannot be made of the layers "
+        f"{', '.join(map(str, chosen))} ({reason}); choose others, the first one (0) among them, or give "
+        "distill a smaller model as its student."
+    )
 
 
 def _stack(model: Any, depth: int) -> str:
