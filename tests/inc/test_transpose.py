@@ -55,3 +55,24 @@ def test_a_turned_weight_gives_the_same_answers() -> None:
 def test_what_would_become_slower_or_wrong_is_left_alone(model: onnx.ModelProto) -> None:
     before = model.SerializeToString()
     assert transpose_weights(model).SerializeToString() == before
+
+
+def test_a_weight_that_several_multiplications_share_is_turned_once_for_all() -> None:
+    model = _model(["batch", "tokens", 4])
+    model.graph.node.extend(
+        [
+            helper.make_node("Neg", ["data"], ["other"]),
+            helper.make_node("MatMul", ["other", "columns"], ["z"]),
+        ]
+    )
+    model.graph.value_info.append(
+        helper.make_tensor_value_info("other", TensorProto.FLOAT, ["batch", "tokens", 4])
+    )
+    model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", "tokens", 3]))
+    transpose_weights(model)
+    onnx.checker.check_model(model, full_check=True)
+    assert "Transpose" not in _operators(model)
+    x = CHANCE.normal(size=(2, 5, 4)).astype(np.float32)
+    wanted = x @ (WEIGHT * SCALES[:, None]).T
+    for found, sign in zip(ReferenceEvaluator(model).run(None, {"x": x}), (1, -1), strict=True):
+        np.testing.assert_allclose(found, sign * wanted, atol=1e-4)

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Drop warnings and log lines below ERROR while the block runs; exceptions pass."""
+def quiet(level: int = logging.WARNING) -> Iterator[None]:
+    """Drop warnings and log lines up to `level` while the block runs; exceptions pass."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(level)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -47,7 +47,7 @@ class IncAutotune(LinearInt8):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Calibrate once, try mixtures until one meets the goal, and write that one."""
-        from slmworks_onnx import onnx_folder
+        from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.calibration import calibration_rows
         from slmworks_onnx.int8 import int8_share
 
@@ -60,6 +60,7 @@ class IncAutotune(LinearInt8):
         target = task.output / "model.onnx"
         int8.write(best.kept, target)
         onnx_folder.write_companions(model, task.output)
+        trial.require_answers(model, task.output, threads=task.threads)
         share = int8_share(target, sum(part.numel() for part in int8.module.parameters()))
         quantized = {
             "method": "neural-compressor-autotune",

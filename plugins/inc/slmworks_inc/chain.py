@@ -4,9 +4,13 @@ One process does it all. Neural Compressor leaves weights as fp32 with a quantiz
 folding turns them into int8 constants, without which the file would not shrink.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from slmworks.contract.errors import BadRequest, first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +43,8 @@ def quantize_to_onnx(
         from neural_compressor.torch.quantization import convert, prepare
 
         shapes = dynamic_shapes(max_length)
-        program = export(graph, example_inputs=example(), dynamic_shapes=shapes)
+        with _traced():
+            program = export(graph, example_inputs=example(), dynamic_shapes=shapes)
         # torchao's quantizer doesn't bear a layer that nothing reads (a pooler beside pooled embeddings).
         program.graph.eliminate_dead_code()
         program.recompile()
@@ -49,10 +54,26 @@ def quantize_to_onnx(
         quantized = convert(observed)
         _fold_weights(quantized)
         layers = _layers(quantized)
-        exported = torch.export.export(quantized, example(), dynamic_shapes=shapes)
+        with _traced():
+            exported = torch.export.export(quantized, example(), dynamic_shapes=shapes)
     to_onnx(exported, path, output=output, max_length=max_length)
     onnx.save(transpose_weights(onnx.load(path)), path)
     return layers
+
+
+@contextmanager
+def _traced() -> Iterator[None]:
+    """BadRequest for a network that torch cannot trace for every number and length of texts."""
+    from slmworks.machine.quiet import quiet
+
+    try:
+        with quiet(logging.ERROR):  # torch logs the stack before it raises
+            yield
+    except RuntimeError as error:
+        raise BadRequest(
+            "Neural Compressor cannot trace this network for texts of every length "
+            f"({type(error).__name__}: {first_line(error)[:100]}); use onnx-static."
+        ) from error
 
 
 def static_config(observer: str, keep_fp32: Sequence[str]) -> Any:

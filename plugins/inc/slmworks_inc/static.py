@@ -34,7 +34,7 @@ class IncStatic(LinearInt8):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Calibrate, convert, write ONNX, and compare with the original on the calibration texts."""
-        from slmworks_onnx import onnx_folder
+        from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.calibration import calibration_rows
         from slmworks_onnx.int8 import int8_share
 
@@ -44,6 +44,7 @@ class IncStatic(LinearInt8):
         original = onnx_folder.open_network(model, threads=task.threads)
         self._check_paths(original.module)
         self._quantize(original, rows, model, task)
+        trial.require_answers(model, task.output, threads=task.threads)
         target = task.output / "model.onnx"
         share = int8_share(target, sum(part.numel() for part in original.module.parameters()))
         task.progress(len(rows), len(rows), note="compare")

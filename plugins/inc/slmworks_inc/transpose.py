@@ -12,7 +12,8 @@ def transpose_weights(model: Any) -> Any:
     """Replace `Transpose(DequantizeLinear(W))` by `DequantizeLinear(Wᵀ)` in a ModelProto; returns it.
 
     Only where batches of sequences are multiplied: onnxruntime fuses the others (pooler, head) into Gemm,
-    and dequantizing along the other axis in front of a Gemm is slower.
+    and dequantizing along the other axis in front of a Gemm is slower. Several multiplications may share the
+    weight (ALBERT's layers, DeBERTa's keys of texts and positions): all of them read it turned.
     """
     graph = model.graph
     weights = {tensor.name: tensor for tensor in graph.initializer}
@@ -33,6 +34,7 @@ def transpose_weights(model: Any) -> Any:
         changed |= {source.input[0], source.output[0]}
         source.output[0] = turn.output[0]
         graph.node.remove(turn)
+        makers[turn.output[0]] = source
     # The shapes that are left must stay: onnxruntime fuses layer normalisation only where it knows them.
     kept = [info for info in graph.value_info if info.name not in changed]
     del graph.value_info[:]

@@ -30,7 +30,7 @@ class OnnxDynamic(Quantize):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export to ONNX where needed, quantize, and count the share of the parameters in 8 bits."""
-        from slmworks_onnx import onnx_folder
+        from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.int8 import EMBEDDINGS, LINEAR, count_weights, int8_share, quantize_weights
 
         meta = onnx_folder.carry_meta(model)
@@ -52,6 +52,7 @@ class OnnxDynamic(Quantize):
         )
         share = int8_share(target, parameters)
         onnx_folder.write_companions(model, task.output)
+        trial.require_answers(model, task.output, threads=task.threads)
         task.progress(2, 2, unit="parts")
         quantized = {"method": "onnxruntime-dynamic", "weights_int8_share": share}
         return Model(

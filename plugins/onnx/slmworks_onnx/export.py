@@ -28,13 +28,14 @@ class ExportOnnx(Export):
 
     def run(self, *, model: Model, task: Task) -> Model:
         """Export, compare at several batch and length shapes, and report the largest difference."""
-        from slmworks_onnx import onnx_folder
+        from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.parity import largest_difference
 
         network = onnx_folder.open_network(model, threads=task.threads)
         task.progress(0, 2, unit="parts", note="export")
         path = onnx_folder.export(network, model, task.output, opset=self.opset)
         task.progress(1, 2, unit="parts", note="compare with torch")
+        trial.require_answers(model, task.output, threads=task.threads)
         difference = largest_difference(network, path, threads=task.threads, seed=task.seed)
         # Written so that a NaN fails too.
         if not difference <= self.tolerance:

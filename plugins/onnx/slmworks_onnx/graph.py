@@ -7,7 +7,9 @@ so that the same model gives the same bytes everywhere.
 from pathlib import Path
 from typing import Any
 
+from slmworks.contract.errors import BadRequest, first_line
 from slmworks.machine.quiet import quiet
+from slmworks_onnx.rotary import widen_caches
 
 INPUTS = ("input_ids", "attention_mask")
 """Inputs of every exported graph, int64 [batch, tokens]."""
@@ -40,25 +42,33 @@ def dynamic_shapes(max_length: int) -> dict[str, Any]:
 def to_onnx(source: Any, path: Path, *, output: str, max_length: int, opset: int = OPSET) -> None:
     """Write a module `(input_ids, attention_mask) -> output`, or its ExportedProgram, as one ONNX file.
 
-    `output`: name of the graph's output.
+    `output`: name of the graph's output. BadRequest for a network that torch cannot export.
     """
     import onnx
     import torch
 
     with quiet():
-        program = torch.onnx.export(
-            source,
-            example(),
-            dynamo=True,
-            dynamic_shapes=dynamic_shapes(max_length),
-            input_names=list(INPUTS),
-            output_names=[OUTPUT],
-            opset_version=opset,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                source,
+                example(),
+                dynamo=True,
+                dynamic_shapes=dynamic_shapes(max_length),
+                input_names=list(INPUTS),
+                output_names=[OUTPUT],
+                opset_version=opset,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            reason = error.__cause__ or error
+            raise BadRequest(
+                f"the network cannot be written as ONNX ({type(reason).__name__}: "
+                f"{first_line(reason)[:120]}); take another family, or distil it with bag-of-embeddings, "
+                "which makes ONNX of any teacher."
+            ) from error
         if program is None:
             raise RuntimeError("the exporter returned no program")
-        onnx.save(_with_output(stripped(program.model_proto), output), path)
+        onnx.save(_with_output(widen_caches(stripped(program.model_proto)), output), path)
 
 
 def _with_output(model: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def largest_difference(network: Network, path: Path, *, threads: int, seed: int) -> float:
-    """Compute random token ids by the ONNX file at `path` and by the network it was made of.
+    """Compute texts of random tokens by the ONNX file at `path` and by the network it was made of.
 
     Returns the largest absolute difference of any output; NaN if either side computes one.
     """
@@ -21,9 +21,8 @@ def largest_difference(network: Network, path: Path, *, threads: int, seed: int)
     from slmworks.model_tasks.onnx_text import open_session
 
     reference, session = network.graph(), open_session(path, threads)
-    vocabulary = network.tokenizer.get_vocab_size()
     worst = 0.0
-    for ids, mask in _batches(network.max_length, vocabulary, seed):
+    for ids, mask in _batches(network, seed):
         with torch.inference_mode():
             wanted = reference(torch.from_numpy(ids), torch.from_numpy(mask)).numpy()
         (found,) = session.run([network.output], {"input_ids": ids, "attention_mask": mask})
@@ -31,15 +30,21 @@ def largest_difference(network: Network, path: Path, *, threads: int, seed: int)
     return worst
 
 
-def _batches(
-    longest: int, vocabulary: int, seed: int
-) -> Iterator[tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]]:
+def _batches(network: Network, seed: int) -> Iterator[tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]]:
+    """Token ids and masks; each row has its special tokens, which some networks look for (BART)."""
     import numpy as np
 
-    chance = np.random.default_rng(seed)
+    chance, longest = np.random.default_rng(seed), network.max_length
+    added = set(network.tokenizer.get_added_tokens_decoder())
+    words = sorted(set(network.tokenizer.get_vocab().values()) - added)
+    around = network.tokenizer.encode("").ids
+    first, last = around[: (len(around) + 1) // 2], around[(len(around) + 1) // 2 :]
+    least = max(1, len(around))
     for rows, tokens in ((1, 2), (1, 3), (2, 7), (3, longest // 2), (1, longest), (5, longest)):
-        width = max(2, min(tokens, longest))
-        ids = chance.integers(0, vocabulary, (rows, width))
-        lengths = chance.integers(1, width + 1, (rows, 1))
+        width = max(2, least, min(tokens, longest))
+        ids = chance.choice(words, (rows, width))
+        lengths = chance.integers(least, width + 1, rows)
         lengths[0] = width
-        yield ids, (np.arange(width) < lengths).astype(np.int64)
+        for row, length in enumerate(lengths):
+            ids[row, : len(first)], ids[row, length - len(last) : length] = first, last
+        yield ids, (np.arange(width) < lengths[:, None]).astype(np.int64)

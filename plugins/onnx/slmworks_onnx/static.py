@@ -56,7 +56,7 @@ class OnnxStatic(Calibration, Quantize):
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export where needed, calibrate, quantize, and compare with the original on the texts."""
         from slmworks.model_tasks.onnx_text import open_tokenizer
-        from slmworks_onnx import onnx_folder
+        from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.calibration import calibration_rows, encoded_batches
         from slmworks_onnx.int8 import count_weights, int8_share
 
@@ -64,6 +64,7 @@ class OnnxStatic(Calibration, Quantize):
         rows = calibration_rows(calibration, purpose, self.rows, task.seed, plugin="onnx-static")
         task.progress(0, len(rows), note="export")
         source = onnx_folder.as_onnx(model, task.scratch, threads=task.threads)
+        trial.require_answers(model, source.parent, threads=task.threads)
         already, parameters = count_weights(source)
         if already:
             raise BadRequest("the model is quantized already; give onnx-static the step before that one.")
@@ -72,6 +73,7 @@ class OnnxStatic(Calibration, Quantize):
         batches = encoded_batches(tokenizer, rows, self.batch_size, task)
         self._quantize(source, target, task.scratch, batches, math.ceil(len(rows) / self.batch_size))
         onnx_folder.write_companions(model, task.output)
+        trial.require_answers(model, task.output, threads=task.threads)
         share = int8_share(target, parameters)
         task.progress(len(rows), len(rows), note="compare")
         quantized = {"method": "onnxruntime-static", "weights_int8_share": share}
