@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.truncation import NONE, Truncation
 from slmworks.numbers import figures
 
 if TYPE_CHECKING:
@@ -222,6 +223,10 @@ class ModelTask(ABC):
     ) -> Details:
         """What is reported of a split beside the measures."""
         return Details()
+
+    def truncation(self, rows: Sequence[Row], model: Model) -> Truncation:
+        """How much of the rows' texts the model doesn't read, where that can be said."""
+        return NONE
 
     def agreement(self, wanted: Answer, found: Answer) -> float:
         """How far two answers to a row agree, 0 to 1: a quantized model's with the original's."""

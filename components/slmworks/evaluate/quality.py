@@ -155,9 +155,19 @@ class Quality(Evaluate):
         if judged is None:
             return found
         found |= {"limits": dict(details.limits), "details": dict(details.content)}
+        found["details"] |= self._truncation(purpose, judged.split, rows, model, task)
         if self.slices:
             found["slices"] = list(_slices(purpose, judged))
         return found
+
+    def _truncation(
+        self, purpose: ModelTask, split: str, rows: Sequence[Row], model: Model, task: Task
+    ) -> dict[str, Any]:
+        """What the model doesn't read of a split's texts: nothing where it reads all."""
+        cut = purpose.truncation(rows, model)
+        if warning := cut.warning(split):
+            task.say(warning)
+        return {"truncation": cut.shares} if cut.shares else {}
 
     def _against(
         self,
@@ -236,6 +246,7 @@ def _summary(purpose: ModelTask, splits: Mapping[str, Any]) -> dict[str, Any]:
         "n": test["n"],
         f"validation_{first}": round(splits["validation"]["measures"][first]["value"], 4),
     }
+    found |= test["details"].get("truncation", {})
     if against := test.get("against"):
         found["kept"] = round(against["retention"]["value"], 4)
         found["kept_at_least"] = round(against["retention"]["bound"], 4)

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from slmworks.contract.truncation import NONE, Truncation
+from slmworks.model_tasks import truncation
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -20,6 +23,8 @@ class Encoded:
 
     ids: list[list[int]]
     pad: int
+    truncation: Truncation = NONE
+    """What was cut off."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -41,7 +46,8 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str], *, max_length: int, pad
     """Tokenise texts, special tokens included, cut to `max_length` tokens."""
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
-    return Encoded([row.ids for row in tokenizer.encode_batch(list(texts))], pad)
+    rows = tokenizer.encode_batch(list(texts))
+    return Encoded([row.ids for row in rows], pad, truncation.count(rows))
 
 
 def shuffled_batches(encoded: Encoded, size: int, chance: random.Random) -> list[list[int]]:

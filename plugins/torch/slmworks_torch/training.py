@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
+from slmworks.contract.truncation import NONE, Truncation
 from slmworks_torch.batches import Encoded, shuffled_batches
 from slmworks_torch.scoring import Score
 from slmworks_torch.training_options import TrainingOptions
@@ -47,12 +48,14 @@ class Training:
     epoch: int
     score: Score
     rows_per_s: float
+    truncation: Truncation = NONE
+    """What was cut off the training texts."""
 
     @property
     def summary(self) -> dict[str, float]:
-        """The numbers of the score by name, `epoch` and `rows_per_s`."""
+        """The numbers of the score by name, `epoch`, `rows_per_s`, and the shares that were cut off."""
         numbers = {name: round(value, 4) for name, value in self.score.numbers.items()}
-        return {**numbers, "epoch": self.epoch, "rows_per_s": self.rows_per_s}
+        return {**numbers, "epoch": self.epoch, "rows_per_s": self.rows_per_s, **self.truncation.shares}
 
 
 def prepare(task: Task) -> None:
@@ -89,6 +92,9 @@ def train(net: Any, objective: Objective, options: TrainingOptions, task: Task) 
     _set_dropout(net, options.dropout)
     if options.freeze_embeddings:
         _freeze(net)
+    cut = objective.rows.truncation
+    if warning := cut.warning("training"):
+        task.say(warning)
     loop = _Loop(net, objective, options, task)
     scores: list[Score] = []
     at, kept = 0, {}
@@ -100,7 +106,7 @@ def train(net: Any, objective: Objective, options: TrainingOptions, task: Task) 
             at, kept = epoch, {name: weight.detach().clone() for name, weight in _trained(net)}
     net.load_state_dict(kept, strict=False)
     net.eval()
-    return Training(at, scores[at - 1], round(loop.done / loop.seconds, 1))
+    return Training(at, scores[at - 1], round(loop.done / loop.seconds, 1), cut)
 
 
 class _Loop:

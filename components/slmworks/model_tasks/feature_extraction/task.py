@@ -19,8 +19,10 @@ from slmworks.contract.model_task import (
     Trivial,
     share,
 )
+from slmworks.contract.truncation import Truncation
 from slmworks.model_tasks.feature_extraction import columns, retrieval
 from slmworks.model_tasks.feature_extraction.openai import EMBEDDINGS
+from slmworks.model_tasks.truncation import note, of_model
 
 RANKS = {"1": range(1, 2), "2–3": range(2, 4), "4–10": range(4, 11)}
 """Groups of ranks on the reviewer's page."""
@@ -87,6 +89,10 @@ class FeatureExtraction(ModelTask):
         searched = answers[0]["documents"] if answers else 0
         return Details(content={"ranks": counts | {"beyond": ranks.count(0)}, "documents": searched})
 
+    def truncation(self, rows: Sequence[Row], model: Model) -> Truncation:
+        """Texts and tokens beyond the model's `max_length`."""
+        return of_model(model, [row["text"] for row in rows])
+
     def agreement(self, wanted: Answer, found: Answer) -> float:
         """The cosine of the two embeddings, 0 where it is negative."""
         import numpy as np
@@ -113,7 +119,7 @@ class FeatureExtraction(ModelTask):
         """Ranks of the right document."""
         from slmworks.model_tasks.feature_extraction import page
 
-        return (page.ranks(candidate, teacher),)
+        return (page.ranks(candidate, teacher), note(candidate))
 
     def companions(self, model: Model) -> Mapping[str, str]:
         """`embedding.json`: the vector's dimensions and the length in tokens."""

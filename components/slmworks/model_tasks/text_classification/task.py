@@ -9,7 +9,9 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, Details, LeftOut, ModelTask, Row, Trivial, share
+from slmworks.contract.truncation import Truncation
 from slmworks.model_tasks.text_classification.labels import HEADER, companions, labels_of
+from slmworks.model_tasks.truncation import note, of_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,6 +96,10 @@ class TextClassification(ModelTask):
         f1 = measures.macro_f1_interval(counts, resamples=resamples, seed=seed)
         return Details(measures={"macro_f1": f1}, limits=limits, content=content)
 
+    def truncation(self, rows: Sequence[Row], model: Model) -> Truncation:
+        """Texts and tokens beyond the model's `max_length`."""
+        return of_model(model, [row["text"] for row in rows])
+
     def agreement(self, wanted: Answer, found: Answer) -> float:
         """1 for the same label."""
         return float(wanted["label"] == found["label"])
@@ -110,7 +116,11 @@ class TextClassification(ModelTask):
         """Classes, and how far probabilities can be believed."""
         from slmworks.model_tasks.text_classification import page, reliability
 
-        return (page.classes(candidate, teacher), reliability.calibration(candidate, teacher))
+        return (
+            page.classes(candidate, teacher),
+            reliability.calibration(candidate, teacher),
+            note(candidate),
+        )
 
     def headline(self, limits: Mapping[str, float]) -> str:
         """The calibration error."""
