@@ -117,7 +117,7 @@ def test_a_line_that_is_not_utf_8_is_no_other_text(store, tmp_path):
         [sys.executable, folder / "run.py"], input="café\n".encode("latin-1"),
         env={**os.environ, "PYTHONIOENCODING": "latin-1"}, capture_output=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == b""
     assert done.stderr.decode().splitlines() == [
         "run.py: stdin is not UTF-8 (invalid continuation byte); convert it first."

@@ -2,7 +2,7 @@
 
     model/                            exactly the files that were approved, less the header
     runtime.py                        the runtime that measured it, with nothing of slmworks
-    run.py, requirements.txt          30 lines; the runtime's packages, in the versions that were measured
+    run.py, requirements.txt          31 lines; the runtime's packages, in the versions that were measured
     release.json, SHA256SUMS, README.md   how to identify it, and how to check it
 
 No server, no registry: once it is copied away, nobody can roll it back from here.
@@ -72,7 +72,8 @@ if __name__ == "__main__":
         for line in lines:
             print(json.dumps(answer($line), ensure_ascii=False), flush=True)
     except UnicodeDecodeError as error:
-        sys.exit(f"run.py: stdin is not UTF-8 ({error.reason}); convert it first.")
+        print(f"run.py: stdin is not UTF-8 ({error.reason}); convert it first.", file=sys.stderr)
+        sys.exit(2)
 ''')
 
 
