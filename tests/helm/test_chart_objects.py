@@ -192,7 +192,7 @@ def test_the_server_is_asked_where_it_answers():
     from slmworks_serve.app import Service, create_app
 
     service = Service.__new__(Service)
-    service.model = SimpleNamespace(task=catalog.model_task("text-classification"))
+    service.model, service.prefix = SimpleNamespace(task=catalog.model_task("text-classification")), ""
     there = {route.path for route in create_app(service).routes}
     (pod,) = pods(objects("deployment"))
     (server,) = pod["containers"]
