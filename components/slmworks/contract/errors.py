@@ -47,6 +47,11 @@ def first_line(said: object) -> str:
     return lines[0] if lines else type(said).__name__ if isinstance(said, BaseException) else ""
 
 
+def in_a_line(error: BaseException, most: int) -> str:
+    """A library's error in a line of ours: its class, and up to `most` characters of its message."""
+    return f"{type(error).__name__}: {first_line(error)[:most]}"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A sentence that offers another tool's word for it or the nearest known word, or lists the known ones.
 

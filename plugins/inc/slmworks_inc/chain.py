@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import BadRequest, first_line
+from slmworks.contract.errors import BadRequest, in_a_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +72,7 @@ def _traced() -> Iterator[None]:
     except RuntimeError as error:
         raise BadRequest(
             "Neural Compressor cannot trace this network for texts of every length "
-            f"({type(error).__name__}: {first_line(error)[:100]}); use onnx-static."
+            f"({in_a_line(error, 100)}); use onnx-static."
         ) from error
 
 

@@ -7,7 +7,7 @@ so that the same model gives the same bytes everywhere.
 from pathlib import Path
 from typing import Any
 
-from slmworks.contract.errors import BadRequest, first_line
+from slmworks.contract.errors import BadRequest, in_a_line
 from slmworks.machine.quiet import quiet
 from slmworks_onnx.rotary import widen_caches
 
@@ -62,9 +62,8 @@ def to_onnx(source: Any, path: Path, *, output: str, max_length: int, opset: int
         except torch.onnx.OnnxExporterError as error:
             reason = error.__cause__ or error
             raise BadRequest(
-                f"the network cannot be written as ONNX ({type(reason).__name__}: "
-                f"{first_line(reason)[:120]}); take another family, or distil it with bag-of-embeddings, "
-                "which makes ONNX of any teacher."
+                f"the network cannot be written as ONNX ({in_a_line(reason, 120)}); take another family, or "
+                "distil it with bag-of-embeddings, which makes ONNX of any teacher."
             ) from error
         if program is None:
             raise RuntimeError("the exporter returned no program")

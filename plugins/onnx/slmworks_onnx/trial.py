@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slmworks.contract.artifact import Model
-from slmworks.contract.errors import BadRequest, TaskFailed, first_line
+from slmworks.contract.errors import BadRequest, TaskFailed, in_a_line
 from slmworks.contract.model_task import ModelTask, Row, only_text
 from slmworks.contract.runtime import Outputs, Runtime, open_runtime
 from slmworks_onnx import onnx_folder
@@ -25,8 +25,8 @@ def require_answers(model: Model, folder: Path, *, threads: int) -> None:
         raise
     except Exception as error:
         raise TaskFailed(
-            f"the ONNX file does not answer one row and {len(rows)} at once ({type(error).__name__}: "
-            f"{first_line(error)[:200]}); export the model with another `opset` and quantize that file, or "
+            f"the ONNX file does not answer one row and {len(rows)} at once "
+            f"({in_a_line(error, 200)}); export the model with another `opset` and quantize that file, or "
             "take another family."
         ) from error
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.catalog import BrokenPlugin
-from slmworks.contract.errors import BadRequest, first_line
+from slmworks.contract.errors import BadRequest, in_a_line
 from slmworks.model_tasks.hf_text import auto_class
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def network(model: Model, head: str, *, port: str, **settings: Any) -> Any:
     except Exception as error:
         # transformers raises some ten kinds of errors here, from KeyError to SafetensorError
         raise BadRequest(
-            f"{port}: cannot be loaded by {head} ({type(error).__name__}: {first_line(error)[:200]}); "
+            f"{port}: cannot be loaded by {head} ({in_a_line(error, 200)}); "
             "it takes a Hugging Face encoder with safetensors that transformers knows."
         ) from error
     _refuse_gaps(loaded, gaps, port=port)

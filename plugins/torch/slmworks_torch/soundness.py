@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import BadRequest, first_line
+from slmworks.contract.errors import BadRequest, in_a_line
 from slmworks_torch import positions
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def _alone(network: "TextNetwork", encoded: "Encoded", port: str) -> "torch.Tens
         except Exception as error:
             # whatever a network raises: shapes of its layers are its own affair
             raise BadRequest(
-                f"{port}: the network cannot compute a text of {len(ids)} tokens ({_named(error)}); take one "
-                "that reads texts of any length (BERT, RoBERTa, DeBERTa, ModernBERT, …)."
+                f"{port}: the network cannot compute a text of {len(ids)} tokens ({in_a_line(error, 120)}); "
+                "take one that reads texts of any length (BERT, RoBERTa, DeBERTa, ModernBERT, …)."
             ) from error
     return torch.cat(found)
 
@@ -122,8 +122,8 @@ def _together(network: "TextNetwork", encoded: "Encoded", port: str) -> "torch.T
                 f"{_set_padding(network)}."
             ) from error
         raise BadRequest(
-            f"{port}: the network computes texts one by one and not together ({_named(error)}); take another "
-            "family (BERT, RoBERTa, DeBERTa, ModernBERT, …)."
+            f"{port}: the network computes texts one by one and not together ({in_a_line(error, 120)}); "
+            "take another family (BERT, RoBERTa, DeBERTa, ModernBERT, …)."
         ) from error
 
 
@@ -158,7 +158,3 @@ def _set_padding(network: "TextNetwork") -> str:
     end = getattr(network.net.config, "eos_token_id", None)
     example = f" (eos_token_id, {end}, will do)" if isinstance(end, int) else ""
     return f"set pad_token_id in config.json to the id of a token that texts do not hold{example}"
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {first_line(error)[:120]}"

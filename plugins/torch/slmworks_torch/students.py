@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import BadRequest, first_line
+from slmworks.contract.errors import BadRequest, first_line, in_a_line
 
 if TYPE_CHECKING:
     from slmworks_torch.hf_folder import TextNetwork
@@ -53,7 +53,7 @@ def _config(whole: Any, chosen: Sequence[int]) -> Any:
     try:
         config.num_hidden_layers = len(chosen)
     except NotImplementedError as error:  # Funnel counts blocks of layers
-        raise _refusal(whole, chosen, f"{first_line(error)[:100]}") from error
+        raise _refusal(whole, chosen, first_line(error)[:100]) from error
     for name in PER_LAYER:
         entries = getattr(whole, name, None)
         if isinstance(entries, list) and len(entries) > max(chosen):
@@ -71,7 +71,7 @@ def _built(config: Any, head: str, weights: dict[str, Any], chosen: Sequence[int
         type(config).from_dict(config.to_dict())  # as it is read again
     except Exception as error:
         # configurations check their lists, networks their shapes, with errors of their own
-        raise _refusal(config, chosen, f"{type(error).__name__}: {first_line(error)[:100]}") from error
+        raise _refusal(config, chosen, in_a_line(error, 100)) from error
     if gaps.missing_keys:
         raise _refusal(config, chosen, f"they lack {gaps.missing_keys[0]}")
     if gaps.unexpected_keys:
