@@ -59,15 +59,14 @@ def _cached(
     store: Store,
     cores: int,
 ) -> Manifest | None:
-    sure = {
+    given = {
         port: [known[one] for one in ids] for port, ids in task.inputs.items() if known.keys() >= set(ids)
     }
-    nothing = absence(task.configured, sure, sources.values())
+    nothing = absence(task.configured, given, sources.values())
     if nothing is not None or not task.configured.cacheable:
         return nothing
-    if any(need not in known for need in task.needs):
+    if given.keys() != task.inputs.keys():
         return None
-    given = task.given(known)
     spec = TaskSpec(
         run="",
         id=task.id,
