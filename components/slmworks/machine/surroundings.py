@@ -3,7 +3,8 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from statistics import median_high
 from typing import Any
 
 WORK = ("user", "nice", "system", "irq", "softirq")
@@ -63,12 +64,7 @@ class Round:
 
     def as_json(self) -> dict[str, float | None]:
         """Rounded, for a report."""
-        return {
-            name: None if value is None else round(value, 3)
-            for name, value in (
-                ("others", self.others), ("stolen", self.stolen), ("own", self.own), ("load", self.load)
-            )
-        }  # fmt: skip
+        return {name: None if value is None else round(value, 3) for name, value in asdict(self).items()}
 
 
 def surroundings(rounds: Sequence[Round], *, threads: int) -> dict[str, Any]:
@@ -78,23 +74,15 @@ def surroundings(rounds: Sequence[Round], *, threads: int) -> dict[str, Any]:
     """
     cores = os.cpu_count() or 1
     free = max(TOLERANCE, cores - threads - 0.5)
-    crowded = [one.others for one in rounds if one.others > free]
-    robbed = [one.stolen for one in rounds if one.stolen is not None and one.stolen > MOST_STOLEN]
-    waited = [one.own for one in rounds if one.own < LEAST_OWN]
-    limit = BUSY_ROUNDS * len(rounds)
-    reasons = []
-    if len(crowded) >= max(limit, 1):
-        reasons.append(f"other processes used {_middle(crowded):.1f} of {cores} cores")
-    if len(robbed) >= max(limit, 1):
-        reasons.append(f"the host gave {_middle(robbed):.0%} of the machine to others")
-    if len(waited) >= max(limit, 1):
-        reasons.append(f"the model had a core for {_middle(waited):.0%} of the time")
-    return {
-        "cores": cores,
-        "busy": ", ".join(reasons),
-        "rounds": [one.as_json() for one in rounds],
+    causes = {
+        f"other processes used {{:.1f}} of {cores} cores": [
+            one.others for one in rounds if one.others > free
+        ],
+        "the host gave {:.0%} of the machine to others": [
+            one.stolen for one in rounds if one.stolen is not None and one.stolen > MOST_STOLEN
+        ],
+        "the model had a core for {:.0%} of the time": [one.own for one in rounds if one.own < LEAST_OWN],
     }
-
-
-def _middle(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
+    enough = max(BUSY_ROUNDS * len(rounds), 1)
+    busy = [words.format(median_high(found)) for words, found in causes.items() if len(found) >= enough]
+    return {"cores": cores, "busy": ", ".join(busy), "rounds": [one.as_json() for one in rounds]}
