@@ -1,13 +1,11 @@
 """Counts of what a tokenizer cuts off."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.truncation import NONE, Truncation
 from slmworks.model_tasks.onnx_text import open_tokenizer
-from slmworks.numbers import figures
-from slmworks.packet.markup import Html, el
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -31,16 +29,6 @@ def of_model(model: Model, texts: Sequence[str]) -> Truncation:
     tokenizer.no_padding()
     well_formed = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
     return count(tokenizer.encode_batch(well_formed))
-
-
-def note(report: Mapping[str, Any]) -> Html:
-    """What a report of one split says of cut texts, for the reviewer's page; empty where none is cut."""
-    cut = report["details"].get("truncation")
-    if not cut:
-        return Html("")
-    texts, tokens = (figures.percent(cut[name]) for name in ("cut_texts", "cut_tokens"))
-    said = f"{texts} of the texts are longer than the model reads; {tokens} of all tokens are cut off."
-    return el("p", said, class_="soft")
 
 
 def _words(encoding: "Encoding") -> int:

@@ -1,5 +1,7 @@
 """Parts of the reviewer's page, top to bottom; each is empty when nothing is known about it."""
 
+from collections.abc import Mapping
+
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, el, grid, interval, join, span_of
 from slmworks.packet.sources import Content, Found
@@ -71,8 +73,19 @@ def of_model_task(found: Found) -> list[Html]:
     """The parts that only the candidate's model task has; none where it is not installed any more."""
     if found.candidate is None or found.model_task is None:
         return []
+    candidate = found.candidate.split("test")
     teacher = found.teacher.split("test") if found.teacher else None
-    return [Html(part) for part in found.model_task.sections(found.candidate.split("test"), teacher)]
+    parts = [Html(part) for part in found.model_task.sections(candidate, teacher)]
+    return [*parts, _cut_texts(candidate["details"].get("truncation"))]
+
+
+def _cut_texts(cut: Mapping[str, float] | None) -> Html:
+    """How much of the texts the candidate does not read."""
+    if not cut:
+        return NOTHING
+    texts, tokens = (figures.percent(cut[name]) for name in ("cut_texts", "cut_tokens"))
+    said = f"{texts} of the texts are longer than the model reads; {tokens} of all tokens are cut off."
+    return el("p", said, class_="soft")
 
 
 def speed(found: Found) -> Html:

@@ -22,7 +22,7 @@ from slmworks.contract.model_task import (
 from slmworks.contract.truncation import Truncation
 from slmworks.model_tasks.feature_extraction import columns, retrieval
 from slmworks.model_tasks.feature_extraction.openai import EMBEDDINGS
-from slmworks.model_tasks.truncation import note, of_model
+from slmworks.model_tasks.truncation import of_model
 
 RANKS = {"1": range(1, 2), "2–3": range(2, 4), "4–10": range(4, 11)}
 """Groups of ranks on the reviewer's page."""
@@ -119,7 +119,7 @@ class FeatureExtraction(ModelTask):
         """Ranks of the right document."""
         from slmworks.model_tasks.feature_extraction import page
 
-        return (page.ranks(candidate, teacher), note(candidate))
+        return (page.ranks(candidate, teacher),)
 
     def companions(self, model: Model) -> Mapping[str, str]:
         """`embedding.json`: the vector's dimensions and the length in tokens."""

@@ -11,7 +11,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, Details, LeftOut, ModelTask, Row, Trivial, share
 from slmworks.contract.truncation import Truncation
 from slmworks.model_tasks.text_classification.labels import HEADER, companions, labels_of
-from slmworks.model_tasks.truncation import note, of_model
+from slmworks.model_tasks.truncation import of_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,11 +116,7 @@ class TextClassification(ModelTask):
         """Classes, and how far probabilities can be believed."""
         from slmworks.model_tasks.text_classification import page, reliability
 
-        return (
-            page.classes(candidate, teacher),
-            reliability.calibration(candidate, teacher),
-            note(candidate),
-        )
+        return (page.classes(candidate, teacher), reliability.calibration(candidate, teacher))
 
     def headline(self, limits: Mapping[str, float]) -> str:
         """The calibration error."""
