@@ -284,6 +284,7 @@ def test_a_digest_is_of_one_file_not_of_a_folder(bench: Bench) -> None:
 
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+FROM_THE_HUB = ["model/config.json", "model/model.safetensors", "model/sub/vocab.txt", "part/vocab.txt"]
 
 
 def hub_pages(files: dict[str, bytes]) -> tuple[dict[str, bytes], dict[str, dict[str, str]]]:
@@ -321,12 +322,7 @@ def test_hub_works_though_steps_run_offline(
     monkeypatch.setenv(OFFLINE, "0")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     files = fetch(model="hf://org/tiny@main", part=f"hf://org/tiny@{COMMIT}/sub")
-    assert written(files) == [
-        "model/config.json",
-        "model/model.safetensors",
-        "model/sub/vocab.txt",
-        "part/vocab.txt",
-    ]
+    assert written(files) == FROM_THE_HUB
     assert constants.HF_HUB_OFFLINE
     with pytest.raises(BadRequest, match="the hub has no such repository"):
         fetch(model="hf://org/other@main")
@@ -369,12 +365,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_offline_the_cache_is_read_and_left_as_it_is(fetch: Fetched, offline: Path) -> None:
     files = fetch(model="hf://org/tiny@main", part=f"hf://org/tiny@{COMMIT}/sub")
-    assert written(files) == [
-        "model/config.json",
-        "model/model.safetensors",
-        "model/sub/vocab.txt",
-        "part/vocab.txt",
-    ]
+    assert written(files) == FROM_THE_HUB
     copied = files.path / "model" / "model.safetensors"
     assert copied.read_bytes() == b"weights"
     assert not copied.is_symlink()
