@@ -32,6 +32,11 @@ ASKED = ["my {} is broken", "the {} arrived slow", "a bad {}", "this {} looks te
 ROWS = {"train": 240, "validation": 60, "test": 60, "transfer": 90}
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes give a test no name: packed ones hold the second they were made in, and no two workers agree on it."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     """A fresh folder in which plugins are run one after the other."""
