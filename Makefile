@@ -19,7 +19,7 @@ PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 AIRFLOW_VENV := .venv-airflow
 
 .PHONY: help install install-airflow first-run airflow check test test-slow test-airflow test-docker lint types format \
-	schema docs goldens chart conformance wheels images clean
+	schema docs goldens chart conformance families wheels images clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -72,6 +72,9 @@ test-airflow: install install-airflow ## tests that start Airflow's components
 
 test-docker: install ## tests that run the images in a Docker Engine
 	IMAGE="$(call tag,{})" DOCKER="$(DOCKER)" $(BIN)/python -m pytest $(PATIENT) -m docker tests/docker $(PYTEST_ARGS)
+
+families: install ## every step on a small model of each family, and the table for the docs: 15 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python tests/e2e/family_table.py --work build/families --to docs/families.md
 
 RECIPE ?= pipelines/first-run.yaml
 TO ?= docs/conformance.md

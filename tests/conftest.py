@@ -45,11 +45,15 @@ def bench(tmp_path: Path) -> Bench:
 
 @pytest.fixture(scope="session")
 def tiny_reviews(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """`reviews`, once."""
+    return reviews(tmp_path_factory.mktemp("tiny-reviews"))
+
+
+def reviews(folder: Path) -> Dataset:
     """Three classes, easy to learn; train 240, validation 60, test 60 and unlabelled transfer 90 rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    folder = tmp_path_factory.mktemp("tiny-reviews")
     chance = random.Random(7)
     schema = pa.schema([(name, pa.string()) for name in ("id", "text", "label", "source")])
     for split, count in ROWS.items():

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict
 
-from slmworks.contract.artifact import Artifact, Files
+from slmworks.contract.artifact import Artifact, Files, Model
 from slmworks.contract.documented import Documented
 
 A = TypeVar("A", bound=Artifact)
@@ -64,6 +64,8 @@ class Stage(Documented, ABC):
     """Same inputs and options give the same bytes on any machine."""
     relations: ClassVar[Mapping[str, str]] = {}
     """*Stage*: port -> relation of the result to that input, for the lineage (`distilled-from`)."""
+    same_network: ClassVar[str] = ""
+    """*Stage*: model port whose network the result has, trained further (finetune)."""
     decides: ClassVar[bool] = False
     """*Stage*: makes a Verdict; if it refuses, the steps behind it do not run (gate)."""
     registers: ClassVar[bool] = False
@@ -96,6 +98,12 @@ class Stage(Documented, ABC):
     def made_for(self) -> str:
         """Model task of this plugin's result with its options; empty: that of its model input."""
         return self.makes_model_task
+
+    def check_origin(self, port: str, model: Model) -> None:
+        """BadRequest where nothing that is trained from `model`, a pretrained one, can be taken at `port`.
+
+        Called as soon as that model is there, before anything is trained from it; the default takes any.
+        """
 
 
 @dataclass(frozen=True)

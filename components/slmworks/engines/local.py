@@ -29,6 +29,7 @@ from slmworks.fetch import Source
 from slmworks.lineage import alive
 from slmworks.machine.locks import sweep
 from slmworks.recipe.lower import Plan, PlannedTask
+from slmworks.recipe.origins import fetched_model, refusals
 from slmworks.recipe.plan import plan_record
 from slmworks.registry.log import Registry, claimed_user
 from slmworks.store import Store
@@ -84,6 +85,8 @@ class Run:
     _since: dict[str, float] = field(default_factory=dict)
     _started: float = field(default_factory=time.time)
     _uploader: Uploader | None = None
+    _hopeless: str = ""
+    """The task that a pretrained model rules out: nothing more is started."""
 
     def execute(self) -> int:
         """Run to the end or to the barrier. Returns the exit code of DESIGN's table."""
@@ -133,9 +136,8 @@ class Run:
 
     def _settle(self, task: PlannedTask) -> bool:
         """End a task without running it, where that is possible."""
-        upstream = [self.outcomes[need].state for need in task.needs]
-        if any(state not in HAVE for state in upstream):
-            return self._end(task, Outcome("skipped", error=self._why_skipped(task)))
+        if why := self._why_skipped(task):
+            return self._end(task, Outcome("skipped", error=why))
         sources = self._sources[task.id]
         nothing = absence(task.configured, self._given(task), sources.values())
         if nothing is not None:
@@ -158,7 +160,9 @@ class Run:
         return self._end(task, outcome)
 
     def _why_skipped(self, task: PlannedTask) -> str:
-        blocking = next(n for n in task.needs if self.outcomes[n].state not in HAVE)
+        blocking = next((n for n in task.needs if self.outcomes[n].state not in HAVE), None)
+        if blocking is None:
+            return self._hopeless
         how = self.outcomes[blocking]
         return how.error if how.state == "skipped" else f"{blocking} {how.state}"
 
@@ -213,7 +217,19 @@ class Run:
         if outcome.manifest is None and outcome.state != "failed":
             self._record(task, outcome)
         self.observer.ended(task.id, outcome, time.time() - self._since.get(task.id, time.time()))
+        if outcome.manifest is not None and task.sources:
+            self._look_ahead(task, outcome.manifest)
         return True
+
+    def _look_ahead(self, fetch: PlannedTask, brought: Manifest) -> None:
+        """Fail the tasks that a pretrained model rules out, before anything is trained from it."""
+        model = fetched_model(self.store.folder(brought.digest), brought)
+        for task, problem in refusals(self.plan, fetch.id, model) if model else ():
+            if task.id not in self.outcomes:
+                failed = Outcome("failed", error=problem, code=2)
+                self._record(task, failed)
+                self._hopeless = f"{task.id} failed"
+                self._end(task, failed)
 
     # --- what a task is given ----------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ class Finetune(Stage):
     """Teach a pretrained model a task from labelled data."""
 
     relations: ClassVar[Mapping[str, str]] = {"model": "tuned-from", "data": "trained-on"}
+    same_network: ClassVar[str] = "model"
 
     @abstractmethod
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from slmworks.contract.errors import BadRequest
 from slmworks.recipe.compatibility import check_champions, check_formats
+from slmworks.recipe.origins import check_origins
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe
 from slmworks.recipe.step import Draft
@@ -37,6 +38,8 @@ def plan(recipe: Recipe, *, look: bool = True) -> Plan:
             tasks[task.id] = task
     lowered = Plan(recipe, check_formats(recipe, tasks))
     check_champions(lowered)
+    if look:
+        check_origins(lowered)
     return lowered
 
 

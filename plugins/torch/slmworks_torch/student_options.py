@@ -1,10 +1,14 @@
 """Options of students of every kind: what they read, and the teacher's layers that make them up."""
 
+import json
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
 
+from slmworks.contract.artifact import Model
 from slmworks.contract.documented import Documented
+from slmworks.contract.errors import BadRequest
 from slmworks_torch.augment import Augmentation
 from slmworks_torch.training_options import SHORTEST, TrainingOptions
 from slmworks_torch.vocabulary import Characters
@@ -26,6 +30,10 @@ class StudentOptions(Augmentation, TrainingOptions):
     """Tokens of a text that the student reads; as many as the teacher when left out."""
 
 
+DEPTHS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+"""Entries of config.json that hold the number of layers, one of them in most families."""
+
+
 class LayerOptions(Documented):
     """Option of a student that is made of some of its teacher's layers."""
 
@@ -40,3 +48,21 @@ class LayerOptions(Documented):
         if layers is not None and list(layers) != sorted(set(layers)):
             raise ValueError("layers must ascend and name each layer once, like [0, 2, 5]")
         return layers
+
+    def check_origin(self, port: str, model: Model) -> None:
+        """BadRequest for a layer that a teacher trained from `model` won't have."""
+        if port != "teacher" or not self.layers:
+            return
+        try:
+            config = json.loads((model.path / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return  # whoever loads it says what is wrong
+        depth = next((config[name] for name in DEPTHS if isinstance(config.get(name), int)), None)
+        if depth is not None:
+            refuse_beyond(self.layers, depth)
+
+
+def refuse_beyond(layers: Sequence[int], depth: int) -> None:
+    """BadRequest where `layers` names one that a teacher of `depth` layers doesn't have."""
+    if beyond := [layer for layer in layers if layer >= depth]:
+        raise BadRequest(f"layers: the teacher has the layers 0 to {depth - 1}, not {beyond[0]}.")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest, first_line, in_a_line
+from slmworks_torch.student_options import refuse_beyond
 
 if TYPE_CHECKING:
     from slmworks_torch.hf_folder import TextNetwork
@@ -34,8 +35,7 @@ def from_layers(
     net = teacher.net
     depth = int(net.config.num_hidden_layers)
     chosen = every_other(depth) if layers is None else tuple(layers)
-    if beyond := [layer for layer in chosen if layer >= depth]:
-        raise BadRequest(f"layers: the teacher has the layers 0 to {depth - 1}, not {beyond[0]}.")
+    refuse_beyond(chosen, depth)
     stack = _stack(net, depth)
     config = _config(net.config, chosen)
     length = max_length or teacher.max_length
