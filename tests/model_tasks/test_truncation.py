@@ -41,7 +41,7 @@ def test_words_beyond_the_length_are_counted_without_special_tokens(tiny_classif
     short = replace(tiny_classifier, meta={**tiny_classifier.meta, "max_length": 8})
     found = truncation.of_model(short, ["the camera is great", "the camera is great the camera is bad", ""])
     assert found == Truncation(texts=3, cut_texts=1, tokens=12, cut_tokens=2)
-    assert found.shares == {"cut_texts": 0.3333, "cut_tokens": 0.1667}
+    assert found.shares == {"share_of_texts_cut": 0.3333, "share_of_tokens_cut": 0.1667}
     assert truncation.of_model(tiny_classifier, ["half \ud83d a pair"]).shares == {}
     assert truncation.of_model(replace(short, meta={}), ["the camera " * 9]).shares == {}
 
@@ -60,15 +60,15 @@ def test_people_are_warned_from_a_twentieth_on(cut, warned):
 def test_training_says_what_it_cuts(bench, tiny_encoder, tiny_classifier, long_reviews):
     quick = {"epochs": 1, "max_length": 16}
     tuned = FinetuneClassifier(**quick).run(model=tiny_encoder, data=long_reviews, task=bench.task("tune"))
-    assert tuned.summary["cut_texts"] == 0.5
-    assert 0.1 < tuned.summary["cut_tokens"] < 0.5
+    assert tuned.summary["share_of_texts_cut"] == 0.5
+    assert 0.1 < tuned.summary["share_of_tokens_cut"] < 0.5
     (said,) = lines(bench)
     assert said.startswith("warning: 50.0 % of the training texts are longer than the model reads")
     for plugin in (LogitKD(**quick), BagOfEmbeddings(augment=0, **quick)):
         made = plugin.run(
             teacher=tiny_classifier, student=None, data=long_reviews, task=bench.task(type(plugin).__name__)
         )
-        assert made.summary["cut_texts"] > 0.3
+        assert made.summary["share_of_texts_cut"] > 0.3
     assert len(lines(bench)) == 3
 
 
@@ -76,7 +76,7 @@ def test_training_on_texts_that_are_read_whole_says_nothing(bench, tiny_encoder,
     made = FinetuneClassifier(epochs=1, max_length=24).run(
         model=tiny_encoder, data=tiny_reviews, task=bench.task("tune")
     )
-    assert not {"cut_texts", "cut_tokens"} & set(made.summary)
+    assert not {"share_of_texts_cut", "share_of_tokens_cut"} & set(made.summary)
     assert lines(bench) == []
 
 
@@ -91,7 +91,7 @@ def test_evaluation_says_what_is_cut_and_the_page_shows_it(bench, tiny_classifie
     plugin = Quality(resamples=50, trivial=False)
     report = plugin.run(model=short, baseline=None, data=long_reviews, task=bench.task("quality"))
     test = report.read()["splits"]["test"]
-    assert test["details"]["truncation"] == {"cut_texts": 0.5, "cut_tokens": report.summary["cut_tokens"]}
+    assert test["details"]["truncation"] == {"share_of_texts_cut": 0.5, "share_of_tokens_cut": report.summary["share_of_tokens_cut"]}
     assert [line.partition(" are")[0] for line in lines(bench)] == [
         "warning: 50.0 % of the validation texts",
         "warning: 50.0 % of the test texts",

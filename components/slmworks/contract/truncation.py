@@ -19,12 +19,12 @@ class Truncation:
 
     @property
     def shares(self) -> dict[str, float]:
-        """`cut_texts` and `cut_tokens`, 0 to 1; nothing where no text is cut."""
+        """`share_of_texts_cut` and `share_of_tokens_cut`, 0 to 1; nothing where no text is cut."""
         if not self.cut_texts:
             return {}
         return {
-            "cut_texts": round(self.cut_texts / self.texts, 4),
-            "cut_tokens": round(self.cut_tokens / self.tokens, 4),
+            "share_of_texts_cut": round(self.cut_texts / self.texts, 4),
+            "share_of_tokens_cut": round(self.cut_tokens / self.tokens, 4),
         }
 
     def warning(self, which: str) -> str:

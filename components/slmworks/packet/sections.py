@@ -83,7 +83,7 @@ def _cut_texts(cut: Mapping[str, float] | None) -> Html:
     """How much of the texts the candidate does not read."""
     if not cut:
         return NOTHING
-    texts, tokens = (figures.percent(cut[name]) for name in ("cut_texts", "cut_tokens"))
+    texts, tokens = (figures.percent(cut[name]) for name in ("share_of_texts_cut", "share_of_tokens_cut"))
     said = f"{texts} of the texts are longer than the model reads; {tokens} of all tokens are cut off."
     return el("p", said, class_="soft")
 
