@@ -51,6 +51,22 @@ def test_a_digest_cannot_name_another_place(digest: str) -> None:
     assert read({**GOOD, "digest": digest}) is None
 
 
+def refusal(**changes: Any) -> str:
+    """Why a manifest with these changes is refused."""
+    with pytest.raises(BadRequest) as refused:
+        Manifest.read(json.dumps({**GOOD, **changes}), where="m.json")
+    return str(refused.value)
+
+
+def test_a_digest_is_that_of_the_files_beside_it() -> None:
+    model, header = GOOD["files"]
+    for files in ([header], [model, {**header, "sha256": "2" * 64}], [model, {**header, "size": 2}], []):
+        assert "its digest is not that of its files" in refusal(files=files)
+    assert "its digest is not that of its files" in refusal(digest="")
+    assert "names a file twice" in refusal(files=[model, header, header])
+    assert read({**GOOD, "files": [header, model]}) is not None  # their order is nothing
+
+
 @pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN"])
 def test_what_json_cannot_say_is_not_read(number: str) -> None:
     assert read(json.dumps({**GOOD, "summary": {"loss": 7}}).replace("7", number)) is None

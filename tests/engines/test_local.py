@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import file_digest
 from slmworks.execution.records import RunRecord, TaskRecord
 from slmworks.execution.run import Running
 from slmworks.execution.spec import TaskSpec
@@ -170,6 +171,37 @@ def test_a_damaged_manifest_is_made_anew(works) -> None:
     again = works.run()
     assert works.states(again)["student"] == "done"
     assert works.states(works.run())["student"] == "cached"
+
+
+def test_an_edited_object_whose_manifest_was_edited_too_is_made_anew(works) -> None:
+    run = works.run()
+    digest, identity = (
+        works.digests(run)["quantize.bits=4"],
+        works.record(run.id, "quantize.bits=4")["fingerprint"],
+    )
+    edited, told = works.store.folder(digest) / "model.onnx", works.store.root / f"tasks/{identity}.json"
+    edited.chmod(0o644)
+    edited.write_text("5")
+    said = json.loads(told.read_text())
+    (file,) = [one for one in said["files"] if one["path"] == "model.onnx"]
+    file["sha256"] = file_digest(edited)
+    told.write_text(json.dumps(said))
+    again = works.run()
+    assert works.states(again)["quantize.bits=4"] == "done"
+    assert (works.digests(again)["quantize.bits=4"], edited.read_text()) == (digest, "4")
+
+
+def test_a_manifest_that_was_copied_under_another_identity_is_made_anew(works) -> None:
+    run = works.run()
+    four, eight = (works.record(run.id, f"quantize.bits={bits}")["fingerprint"] for bits in (4, 8))
+    place = works.store.root / "tasks"
+    (place / f"{eight}.json").write_bytes((place / f"{four}.json").read_bytes())
+    again = works.run()
+    assert (works.states(again)["quantize.bits=8"], works.states(again)["quantize.bits=4"]) == (
+        "done",
+        "cached",
+    )
+    assert works.digests(again) == works.digests(run)
 
 
 def test_damage_that_hides_its_time_is_found_before_it_is_used(works) -> None:

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from slmworks.contract.errors import BadRequest, CorruptObject
-from slmworks.contract.manifest import Manifest
+from slmworks.contract.manifest import File, Manifest, tree_digest
 from slmworks.execution.records import RunRecord, TaskRecord, made_by, run_record, task_record, task_records
 from slmworks.execution.spec import TaskSpec
 from slmworks.store import open_store
 
+FILES = (File(path="slmworks.json", size=1, sha256="1" * 64),)
 NOW = "2026-11-28T00:00:00.000+00:00"
 
 
@@ -24,7 +25,7 @@ def record(store, state="done", **what) -> TaskRecord:
 
 
 def test_a_record_comes_back_as_it_was_written(store) -> None:
-    made = Manifest(kind="Dataset", format="parquet", digest="0" * 64, files=())
+    made = Manifest(kind="Dataset", format="parquet", digest=tree_digest(FILES), files=FILES)
     written = record(store, manifest=made, inputs={"data": ("1" * 64,)}, metrics=[{"step": 1, "loss": 0.5}])
     written.write(store)
     found = task_record(store, "r1", "a.x=1")

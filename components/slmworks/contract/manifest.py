@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import from_json
 
 from slmworks.contract.errors import BadRequest
@@ -98,6 +106,15 @@ class Manifest(BaseModel):
     """How long the task took."""
     absent: str = ""
     """Reason for a manifest without files: `reviews has no champion yet`."""
+
+    @model_validator(mode="after")
+    def _speaks_of_its_files(self) -> Self:
+        # What trusts a manifest trusts its digest, so the two must be of the same bytes.
+        if len({f.path for f in self.files}) < len(self.files):
+            raise ValueError("names a file twice")
+        if self.digest != (tree_digest(self.files) if self.files else ""):
+            raise ValueError("its digest is not that of its files")
+        return self
 
     @classmethod
     def nothing(cls, kind: str, why: str) -> Self:

@@ -6,13 +6,18 @@ from slmworks.store import Store
 
 
 def find(store: Store, identity: str) -> Manifest | None:
-    """The cached manifest of an identity, if its bytes are in the store and undamaged; else None."""
+    """The cached manifest of an identity, if its bytes are in the store and undamaged; else None.
+
+    One that says it is of another task is none. What an edited or copied manifest claims is made anew.
+    """
     data = store.read(f"tasks/{identity}.json")
     if data is None:
         return None
     try:
         manifest = Manifest.read(data, where=f"tasks/{identity[:12]}….json")
     except BadRequest:  # damaged, or of another version: made anew and then replaced
+        return None
+    if manifest.fingerprint != identity:
         return None
     return None if store.damage(manifest.digest, manifest.files) else manifest
 
