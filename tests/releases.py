@@ -10,6 +10,8 @@ import numpy as np
 from slmworks.contract.artifact import Model, Release, Verdict
 from slmworks.register.release import MlflowRelease
 from slmworks.registry.log import Registry
+from slmworks.registry.release import Approved, build
+from slmworks.registry.state import Entry
 from slmworks.store import Store
 from slmworks.testing import Bench, sealed
 
@@ -67,6 +69,16 @@ def verdict_on(model: Model, folder: Path, *, passed: bool = True) -> Verdict:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "verdict.json").write_text(json.dumps({"passed": passed}))
     return sealed(Verdict(path=folder, meta={"passed": passed}, refs={"model": model.digest}))
+
+
+def built(model: Model, folder: Path, *, name: str = "reviews", version: int = 3) -> Approved:
+    """A release of `model` in a new folder, with the entry that names it; no store, no log."""
+    folder.mkdir()
+    made = build(folder, model)
+    digests = {"model_digest": made.model, "wrapper_digest": made.wrapper, "release": made.whole}
+    place = {"seq": version, "action": "register", "name": name, "version": version, "verdict": "0" * 64}
+    when = "2026-11-28T00:00:00.000+00:00"
+    return Approved(folder, Entry.model_validate({**place, **digests, **BY, "when": when}))
 
 
 def register(store: Store, model: Model, verdict: Verdict | None = None, *, name: str = "reviews") -> Release:

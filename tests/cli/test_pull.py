@@ -241,6 +241,82 @@ def test_an_edited_folder_is_not_served(pull, said, to, name, what, monkeypatch)
     assert (code, f"{to}: {what} is not what was approved as reviews v1" in line) == (2, True), line
 
 
+def _link_to_a_folder(release):
+    (release.parents[1] / "elsewhere").mkdir()
+    (release / "numpy").symlink_to(release.parents[1] / "elsewhere")
+
+
+def _link_to_the_same(release):
+    (release / "model/model.onnx").rename(release.parents[1] / "the-same")
+    (release / "model/model.onnx").symlink_to(release.parents[1] / "the-same")
+
+
+def _link_to_the_whole(release):
+    release.rename(release.parents[1] / "the-same")
+    release.symlink_to(release.parents[1] / "the-same")
+
+
+STRANGE = {
+    "link-to-a-folder": (_link_to_a_folder, "/numpy: is a link"),
+    "link-to-the-same": (_link_to_the_same, "/model/model.onnx: is a link"),
+    "link-to-the-whole": (_link_to_the_whole, ": is a link"),
+    "pipe": (lambda release: os.mkfifo(release / "pipe"), "/pipe: is a pipe"),
+    "empty-folder": (lambda release: (release / "model/more").mkdir(), "/model/more: is an empty folder"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(STRANGE))
+def test_what_is_no_plain_file_is_not_served(pull, said, to, name, monkeypatch):
+    monkeypatch.setattr("slmworks_serve.run.listen", lambda *_: pytest.fail("a port was opened"))
+    change, told = STRANGE[name]
+    assert pull()[0] == 0
+    change(to / "release")
+    code, line = said("serve", "reviews", "--from", to)
+    assert (code, f"reviews v1: {to}/release{told}" in line) == (2, True), line
+    assert pull()[0] == 2
+
+
+@pytest.mark.parametrize("name", sorted(STRANGE))
+def test_what_is_no_plain_file_in_the_store_is_neither_served_nor_pulled(store, pull, said, to, name):
+    change, told = STRANGE[name]
+    release = store.folder(Registry(store).state("reviews").champion.registered.release)
+    change(release)
+    code, line = said("serve", "reviews", "--store", store.root)
+    assert (code, f"reviews v1: {release}{told}" in line) == (2, True), line
+    code, line = pull()
+    assert (code, f"reviews v1: {release}{told}" in line, to.exists()) == (2, True, False), line
+
+
+BYTECODE = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("runtime", sys.argv[1])
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+"""
+
+
+@pytest.mark.parametrize("place", ["from", "store"])
+def test_what_python_compiled_beside_a_release_is_refused_with_the_way_out(store, pull, said, to, place):
+    assert pull()[0] == 0
+    served = ["--from", to] if place == "from" else ["--store", store.root]
+    entry = Registry(store).state("reviews").champion.registered
+    release = to / "release" if place == "from" else store.folder(entry.release)
+
+    def load(**environment):
+        words = [sys.executable, "-c", BYTECODE, release / "runtime.py"]  # as MLflow loads it
+        subprocess.run(words, env={**os.environ, **environment}, check=True)
+
+    load(PYTHONDONTWRITEBYTECODE="")
+    (left,) = release.glob("__pycache__/*.pyc")
+    code, line = said("serve", "reviews", *served, "--ask", "good")
+    assert (code, f"reviews v1: {left} is what Python compiled" in line) == (2, True), line
+    assert f"Delete {left.parent}, and set PYTHONDONTWRITEBYTECODE=1" in line
+    left.unlink()
+    left.parent.rmdir()
+    load(PYTHONDONTWRITEBYTECODE="1")
+    code, line = said("serve", "reviews", *served, "--ask", "good")
+    assert (code, "→ positive" in line) == (0, True), line
+
+
 def test_a_folder_that_nobody_pulled_is_not_served(store, pull, said, to):
     code, line = said("serve", "reviews", "--from", to)
     assert (code, "holds no release that was pulled (no approval.json)" in line) == (2, True)

@@ -7,28 +7,25 @@ import time
 import pytest
 from starlette.testclient import TestClient
 
-from releases import word_counter
+from releases import built, word_counter
 from slmworks.contract import catalog
-from slmworks.registry.release import build
 from slmworks_serve.app import Service, create_app
 from slmworks_serve.limits import Limits
-from slmworks_serve.model import Served, load
+from slmworks_serve.model import load
 
 EXAMPLE = catalog.model_task("text-classification").example["text"]
 JSON = {"content-type": "application/json"}
-SERVED = Served(name="reviews", version=3, model_digest="a" * 64, wrapper_digest="b" * 64)
 
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("release")
-    build(folder, word_counter(tmp_path_factory.mktemp("model")))
-    return folder
+    folder = tmp_path_factory.mktemp("served")
+    return built(word_counter(folder / "model"), folder / "release")
 
 
 @pytest.fixture(scope="module")
 def client(release):
-    with TestClient(create_app(Service(load(release, SERVED), 2))) as client:
+    with TestClient(create_app(Service(load(release), 2))) as client:
         yield client
 
 
@@ -48,10 +45,14 @@ def test_many_texts_are_answered_in_order(client):
     assert client.post("/classify", json={"texts": []}).json()["answers"] == []
 
 
-def test_ready_names_the_release(client):
+def test_ready_names_the_release(client, release):
     assert client.get("/health").json() == {"status": "ok"}
     ready = client.get("/ready").json()
-    assert (ready["name"], ready["version"], ready["model_digest"]) == ("reviews", 3, "a" * 64)
+    assert (ready["name"], ready["version"], ready["model_digest"]) == (
+        "reviews",
+        3,
+        release.entry.model_digest,
+    )
     assert ready["model_task"] == "text-classification"
     assert ready["labels"] == ["negative", "neutral", "positive"]
 
@@ -127,19 +128,22 @@ def test_the_page_needs_no_other_host(client):
 def test_the_process_that_serves_has_neither_torch_nor_mlflow(release):
     code = (
         "import sys, pathlib; from slmworks_serve.app import Service, create_app;"
-        "from slmworks_serve.model import Served, load;"
+        "from slmworks.registry.release import Approved; from slmworks.registry.state import Entry;"
+        "from slmworks_serve.model import load;"
         "import slmworks_serve.run, slmworks_serve.deploy, slmworks_serve.edge;"
-        "create_app(Service(load(pathlib.Path(sys.argv[1]), Served('a', 1, 'b', 'c')), 1));"
+        "found = Approved(pathlib.Path(sys.argv[1]), Entry.model_validate_json(sys.argv[2]));"
+        "create_app(Service(load(found), 1));"
         "print([m for m in ('torch', 'mlflow', 'transformers', 'pandas', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(release)], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", code, str(release.folder), release.entry.model_dump_json()],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
     assert done.stdout.strip() == "[]"
 
 
 def test_prometheus_reads_what_happened(release):
-    with TestClient(create_app(Service(load(release, SERVED), 1))) as client:
+    with TestClient(create_app(Service(load(release), 1))) as client:
         client.post("/classify", json={"texts": ["good", "awful"]})
         client.post("/classify", content=b"{", headers=JSON)
         lines = client.get("/metrics").text.splitlines()
@@ -153,18 +157,20 @@ def test_prometheus_reads_what_happened(release):
         "slmworks_requests_in_flight 0.0",
     ):
         assert line in lines
-    assert any(f'model_digest="{"a" * 64}",name="reviews",version="3"' in line for line in lines)
+    assert any(
+        f'model_digest="{release.entry.model_digest}",name="reviews",version="3"' in line for line in lines
+    )
 
 
 def test_ready_says_when_the_server_is_stopping(release):
-    service = Service(load(release, SERVED), 1)
+    service = Service(load(release), 1)
     service.stopping = lambda: True
     reply = TestClient(create_app(service)).get("/ready")
     assert (reply.status_code, reply.json()["status"]) == (503, "stopping")
 
 
 def test_too_late_is_said_and_the_server_goes_on(release):
-    service = Service(load(release, SERVED), 1, Limits(deadline=0.2))
+    service = Service(load(release), 1, Limits(deadline=0.2))
     model = Slow(service.model, seconds=0.6)
     with TestClient(create_app(service)) as client:
         service.model = model

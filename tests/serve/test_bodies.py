@@ -7,12 +7,11 @@ import zlib
 import pytest
 from starlette.testclient import TestClient
 
-from releases import word_counter
-from slmworks.registry.release import build
+from releases import built, word_counter
 from slmworks_serve import bodies
 from slmworks_serve.app import Service, create_app
 from slmworks_serve.limits import Limits, Refused
-from slmworks_serve.model import Served, load
+from slmworks_serve.model import load
 
 JSON = {"content-type": "application/json"}
 GZIP = {**JSON, "content-encoding": "gzip"}
@@ -21,9 +20,9 @@ BODY = b'{"text": "good"}'
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("release")
-    build(folder, word_counter(tmp_path_factory.mktemp("model")))
-    service = Service(load(folder, Served("reviews", 3, "a", "b")), 1, Limits(max_body=10_000))
+    folder = tmp_path_factory.mktemp("served")
+    approved = built(word_counter(folder / "model"), folder / "release")
+    service = Service(load(approved), 1, Limits(max_body=10_000))
     with TestClient(create_app(service)) as client:
         yield client
 

@@ -3,14 +3,17 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import venv
+from pathlib import Path
 
 import pytest
 
 from reading import reading, span_finder  # noqa: F401 - a fixture
 from releases import approve, edit, register, word_counter
+from slmworks.contract.errors import BadRequest
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
 from slmworks.store import open_store
@@ -139,6 +142,38 @@ def test_what_is_not_approved_or_in_the_way_is_refused_and_nothing_is_written(st
     done = command(store, tmp_path / "edge")
     assert (done.returncode, "the approval names" in done.stderr) == (2, True)
     assert not (tmp_path / "edge").exists()
+
+
+@pytest.mark.parametrize("as_a_step", [False, True], ids=["command", "step"])
+@pytest.mark.parametrize("name", ["model/labels.json", "requirements.txt", "slmworks.json"])
+def test_what_is_written_is_what_was_approved_or_nothing(store, tmp_path, monkeypatch, as_a_step, name):
+    approve(store)
+    approved = approved_release(Registry(store), "reviews")
+    copy = shutil.copyfile
+
+    def copied(source, target):  # by somebody who writes where we write
+        copy(source, target)
+        if str(target).endswith(name) and "/model/" + name not in str(target):
+            Path(target).write_text('{"labels": ["positive", "neutral", "negative"], "max_length": 32}')
+
+    task = Bench(tmp_path).release_task("deploy", store)
+    release = register(store, word_counter(tmp_path / "again"))
+    monkeypatch.setattr("slmworks.registry.release.shutil.copyfile", copied)
+    with pytest.raises(BadRequest, match="reviews v1: .* was changed while it was read"):
+        DeployEdge().run(release=release, task=task) if as_a_step else export(
+            approved, None, tmp_path / "out"
+        )
+    assert not (tmp_path / "out").exists()
+    assert not list(task.output.glob("*.json"))
+
+
+def test_an_edit_between_the_check_and_the_copy_is_found(store, tmp_path):
+    approve(store)
+    approved = approved_release(Registry(store), "reviews")
+    edit(approved.folder / "model/labels.json", "{}")
+    with pytest.raises(BadRequest, match="was changed while it was read"):
+        export(approved, None, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
 
 
 def test_as_a_deploy_step(store, tmp_path):

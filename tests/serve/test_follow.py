@@ -8,13 +8,13 @@ from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
 from slmworks_serve.app import Service, create_app
 from slmworks_serve.follow import Follow
-from slmworks_serve.model import Served, load
+from slmworks_serve.model import load
 
 
 @pytest.fixture
 def service(store):
     approved = approved_release(Registry(store), "reviews")
-    return Service(load(approved.folder, Served.of(approved)), 1)
+    return Service(load(approved), 1)
 
 
 def metrics(service):

@@ -4,10 +4,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from reading import reading, span_finder  # noqa: F401 - a fixture
-from releases import approve, register
+from releases import approve, built, register
 from slmworks.contract.errors import BadRequest
 from slmworks.registry.log import Registry
-from slmworks.registry.release import approved_release, build
+from slmworks.registry.release import approved_release
 from slmworks.store import open_store
 from slmworks.testing import Bench
 from slmworks_serve.app import Service, create_app
@@ -15,18 +15,16 @@ from slmworks_serve.client import ask_once
 from slmworks_serve.deploy import DeployServer
 from slmworks_serve.follow import Follow
 from slmworks_serve.limits import Limits
-from slmworks_serve.model import Served, load
+from slmworks_serve.model import load
 
 JSON = {"content-type": "application/json"}
-SERVED = Served(name="spans", version=3, model_digest="a" * 64, wrapper_digest="b" * 64)
 ROW = {"question": "Where?", "context": "She is in Oslo today"}
 
 
 @pytest.fixture
 def service(reading, tmp_path):
-    (tmp_path / "release").mkdir()
-    build(tmp_path / "release", span_finder(tmp_path / "finder"))
-    return Service(load(tmp_path / "release", SERVED), 1, Limits(max_characters=100, max_texts=10))
+    approved = built(span_finder(tmp_path / "finder"), tmp_path / "release", name="spans")
+    return Service(load(approved), 1, Limits(max_characters=100, max_texts=10))
 
 
 @pytest.fixture
@@ -140,7 +138,7 @@ def test_a_deployment_records_the_model_tasks_example(reading, tmp_path):
 
 def test_a_champion_of_another_model_task_is_not_switched_to(reading, store, tmp_path, capsys):
     approved = approved_release(Registry(store), "reviews")
-    service = Service(load(approved.folder, Served.of(approved)), 1)
+    service = Service(load(approved), 1)
     register(store, span_finder(tmp_path / "finder"), name="reviews")
     approve(store, 3)
     Follow(service, Registry(store)).look()

@@ -3,21 +3,19 @@
 import pytest
 from starlette.testclient import TestClient
 
-from releases import word_counter
+from releases import built, word_counter
 from slmworks.contract.errors import BadRequest
-from slmworks.registry.release import build
 from slmworks_serve import prefix
 from slmworks_serve.app import Service, create_app
-from slmworks_serve.model import Served, load
+from slmworks_serve.model import load
 
 ODD = "/models/odd-1.2_x~"
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("release")
-    build(folder, word_counter(tmp_path_factory.mktemp("model")))
-    return load(folder, Served("reviews", 3, "a", "b"))
+    folder = tmp_path_factory.mktemp("served")
+    return load(built(word_counter(folder / "model"), folder / "release"))
 
 
 @pytest.fixture

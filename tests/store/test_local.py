@@ -1,6 +1,7 @@
 """The store: committed once, found again, never torn, never silently changed."""
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,49 @@ def test_a_file_added_or_lost_is_damage(store: Store, tmp_path: Path) -> None:
     (store.folder(digest) / "extra").unlink()
     (store.folder(digest) / "deep/file.txt").unlink()
     assert store.damage(digest, files) == "deep/file.txt"
+
+
+def _instead_of_the_file(path: Path) -> None:
+    path.rename(path.parents[3] / "aside")
+    path.symlink_to(path.parents[3] / "aside")
+
+
+def _instead_of_the_folder(path: Path) -> None:
+    path.parent.rename(path.parents[3] / "aside")
+    path.parent.symlink_to(path.parents[3] / "aside")
+
+
+def _instead_of_the_object(path: Path) -> None:
+    path.parents[1].rename(path.parents[3] / "aside")
+    path.parents[1].symlink_to(path.parents[3] / "aside")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_instead_of_the_file, "deep/file.txt"),
+        (_instead_of_the_folder, "deep"),
+        (_instead_of_the_object, ""),
+        (lambda path: (path.parent / "odd").symlink_to("/"), "deep/odd"),
+        (lambda path: os.mkfifo(path.parent / "odd"), "deep/odd"),
+        (lambda path: (path.parent / "odd" / "inside").mkdir(parents=True), "deep/odd/inside"),
+    ],
+    ids=["file", "folder", "object", "link", "pipe", "empty"],
+)
+def test_what_is_no_plain_file_is_damage_although_the_bytes_are_right(
+    store: Store, tmp_path: Path, change, named: str
+) -> None:
+    made = folder(tmp_path)
+    files = scan(made)
+    digest = store.put(made, files)
+    change(store.folder(digest) / "deep" / "file.txt")
+    assert store.damage(digest, files) == (named or "deep/file.txt")
+    with pytest.raises(CorruptObject, match=f"/{named}.*: not the bytes that were committed"):
+        store.verify(manifest(digest, files))
+    again = folder(tmp_path, name="again")
+    assert store.put(again, scan(again)) == digest
+    store.verify(manifest(digest, files))
+    assert not store.folder(digest).is_symlink()
 
 
 def test_a_store_that_was_moved_still_holds(store: Store, tmp_path: Path) -> None:

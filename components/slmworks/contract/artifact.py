@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.manifest import File, scan
+from slmworks.contract.manifest import File, drop_empty_folders, scan
 
 HEADER = "slmworks.json"
 """Name of the header file in every artifact's folder."""
@@ -50,7 +50,7 @@ class Artifact:
         return str(self.meta.get("task", ""))
 
     def seal(self) -> tuple[File, ...]:
-        """Write the header file into the folder and hash everything below it."""
+        """Write the header file into the folder and hash everything below it; empty folders are dropped."""
         header = {
             "kind": self.kind,
             "format": self.format,
@@ -59,19 +59,24 @@ class Artifact:
         }
         text = json.dumps(header, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
         (self.path / HEADER).write_text(text, encoding="utf-8")
+        drop_empty_folders(self.path)
         return scan(self.path)
 
     @classmethod
-    def open(cls, folder: Path, *, digest: str = "") -> "Artifact":
-        """A sealed folder as the artifact that its header names; BadRequest without a valid header."""
+    def open(cls, folder: Path, *, digest: str = "", header: bytes | None = None) -> "Artifact":
+        """A sealed folder as the artifact that its header names; BadRequest without a valid header.
+
+        `header`: the bytes of its header, where they were read already.
+        """
         try:
-            header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
-            noun = KINDS[header["kind"]]
+            read = (folder / HEADER).read_bytes() if header is None else header
+            said = json.loads(read.decode("utf-8"))
+            noun = KINDS[said["kind"]]
             return noun(
                 path=folder,
-                format=header["format"],
-                meta=header["meta"],
-                refs=header["refs"],
+                format=said["format"],
+                meta=said["meta"],
+                refs=said["refs"],
                 digest=digest,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -3,8 +3,11 @@
 Engines move manifests; the bytes stay in the store.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Iterable
+import os
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, CorruptObject
 
 
 def _inside(path: str) -> str:
@@ -55,22 +58,85 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def leaves(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Whatever lies below `folder`, as it is: path relative to it, and its status. No link is followed.
+
+    Plain files, and what is none: a link (the folder itself may be one), a pipe, an empty folder.
+    """
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        yield "", status
+        return
+    todo = [(entry.name, entry) for entry in _entries(folder)]
+    while todo:
+        path, entry = todo.pop()
+        inner = _entries(entry.path) if entry.is_dir(follow_symlinks=False) else []
+        if inner:
+            todo += [(f"{path}/{one.name}", one) for one in inner]
+        else:
+            yield path, entry.stat(follow_symlinks=False)
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as found:
+        return list(found)
+
+
+def strangeness(status: os.stat_result) -> str:
+    """What a leaf is that is no plain file: `a link`, `an empty folder`, …; empty for a plain file."""
+    kind = stat.S_IFMT(status.st_mode)
+    return "" if kind == stat.S_IFREG else _KINDS.get(kind, "a device")
+
+
+_KINDS = {
+    stat.S_IFLNK: "a link",
+    stat.S_IFDIR: "an empty folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def stranger(folder: Path) -> str:
+    """What lies below `folder` and is neither file nor folder: `a link (model/weights)`, or nothing."""
+    for path, status in sorted(leaves(folder)):
+        if (what := strangeness(status)) and not stat.S_ISDIR(status.st_mode):
+            return f"{what} ({path})"
+    return ""
+
+
+def plain_files(folder: Path) -> list[tuple[str, os.stat_result]]:
+    """Path and status of every file below `folder`, sorted; CorruptObject names what is no plain file."""
+    found = sorted(leaves(folder))
+    for path, status in found:
+        if what := strangeness(status):
+            raise CorruptObject(
+                f"{folder / path}: is {what}, and only plain files are ever committed; remove it."
+            )
+    return found
+
+
+def drop_empty_folders(folder: Path) -> None:
+    """Remove the folders below `folder` that hold no file."""
+    for inner, _, _ in os.walk(folder, topdown=False):
+        if Path(inner) != folder:
+            with contextlib.suppress(OSError):  # it holds something
+                Path(inner).rmdir()
+
+
 def scan(folder: Path) -> tuple[File, ...]:
-    """Every file below `folder`, hashed, sorted by path. Links are followed, folders don't count."""
-    found = (path for path in folder.rglob("*") if path.is_file())
+    """Every file below `folder`, hashed, sorted by path; CorruptObject names what is no plain file."""
     return tuple(
-        sorted(
-            (
-                File(
-                    path=path.relative_to(folder).as_posix(),
-                    size=path.stat().st_size,
-                    sha256=file_digest(path),
-                )
-                for path in found
-            ),
-            key=lambda f: f.path,
-        )
+        File(path=path, size=status.st_size, sha256=file_digest(folder / path))
+        for path, status in plain_files(folder)
     )
+
+
+def is_tree(folder: Path, digest: str) -> bool:
+    """Whether a folder holds, to the last byte, what has this tree digest, and nothing else."""
+    try:
+        return tree_digest(scan(folder)) == digest
+    except CorruptObject:
+        return False
 
 
 class Manifest(BaseModel):

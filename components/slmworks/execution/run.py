@@ -18,7 +18,7 @@ from typing import Any, Literal
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Files
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed, first_line
-from slmworks.contract.manifest import File, Manifest, scan, tree_digest
+from slmworks.contract.manifest import File, Manifest, is_tree, scan, stranger, tree_digest
 from slmworks.contract.options import configure, plain
 from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports, task_class
 from slmworks.execution.cache import adopt, find
@@ -186,7 +186,7 @@ class Running:
 
     def _resolve(self, digest: str) -> Artifact:
         folder = self.store.folder(digest)
-        if tree_digest(scan(folder)) != digest:
+        if not is_tree(folder, digest):
             self.store.discard(digest)
             raise CorruptObject(
                 f"objects/{digest[:12]}… is not what was committed. Run the recipe again to make it anew."
@@ -248,9 +248,9 @@ class Running:
     def _keep(
         self, made: Artifact, identity: str, *, inputs: Mapping[str, tuple[str, ...]], seconds: float
     ) -> Manifest:
-        if any(path.is_symlink() for path in made.path.rglob("*")):
+        if left := stranger(made.path):
             raise TaskFailed(
-                f"{self.spec.stage} {self.spec.plugin} left a link in its output; copy the file instead."
+                f"{self.spec.stage} {self.spec.plugin} left {left} in its output; copy the file instead."
             )
         files = made.seal()
         self.store.put(made.path, files)

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from slmworks.contract.artifact import HEADER
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
 from slmworks.registry.log import Registry
-from slmworks.registry.release import Approved, chosen, digests, require_approved
+from slmworks.registry.release import Approved, chosen, copy_files, hashed, require_approved
 from slmworks.registry.state import Entry
 
 APPROVAL = "approval.json"
@@ -61,7 +61,7 @@ def pulled(folder: Path, name: str) -> Approved:
     entry = _approval(folder, name).registered
     if entry.name != name:
         raise BadRequest(f"{folder}: holds {entry.name} v{entry.version}, not {name}.")
-    found = digests(folder / RELEASE)
+    found = hashed(folder / RELEASE, entry)
     parts = {
         f"{RELEASE}/model/": (found.model, entry.model_digest),
         f"what is beside {RELEASE}/model/": (found.wrapper, entry.wrapper_digest),
@@ -161,7 +161,7 @@ def _fetch(registry: Registry, entry: Entry, folder: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     try:
-        _copy(registry.store.folder(entry.release), part / RELEASE)
+        copy_files(registry.store.folder(entry.release), part / RELEASE)
     except CorruptObject as error:
         raise BadRequest(f"{entry.name} v{entry.version}: {error}") from None
     require_approved(registry, entry.name, entry.version, part / RELEASE)
@@ -171,14 +171,6 @@ def _fetch(registry: Registry, entry: Entry, folder: Path) -> None:
     (part / APPROVAL).write_text(text + "\n", encoding="utf-8")
     for name in (APPROVAL, RELEASE):  # the release last: without it nothing is there yet
         (part / name).replace(folder / name)
-
-
-def _copy(source: Path, target: Path) -> None:
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
 
 
 def _unwritable(folder: Path, error: OSError) -> SlmworksError:

@@ -11,21 +11,27 @@ Nothing here imports MLflow: the format is its own, and a test loads the result 
 decides: what may be served is asked of the registry's log.
 """
 
+import contextlib
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmworks.contract.artifact import HEADER, Model
 from slmworks.contract.errors import BadRequest, CorruptObject
-from slmworks.contract.manifest import File, scan, tree_digest
+from slmworks.contract.manifest import File, plain_files, scan, tree_digest
 from slmworks.registry.log import Entry, Registry
 from slmworks.registry.mlflow_files import wrapper
 
 if TYPE_CHECKING:
     from slmworks.registry.state import ModelState, Version
+
+MODEL = "model/"
+"""Where a release keeps the model that was judged."""
+COMPILED = "__pycache__"
+"""Where Python keeps, and looks for, what it compiled."""
 
 
 @dataclass(frozen=True)
@@ -66,27 +72,57 @@ def build(folder: Path, model: Model) -> Digests:
 
 def wrapper_digest(model: Model) -> str:
     """The digest that `build` would give as `wrapper` here and now for a model; builds nothing."""
-    texts = {name: text.encode() for name, text in wrapper(model).items()}
-    return tree_digest(
-        File(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
-        for name, data in texts.items()
-    )
+    return tree_digest(_file(name, text.encode()) for name, text in wrapper(model).items())
+
+
+def _file(path: str, data: bytes) -> File:
+    return File(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def is_whole(folder: Path, entry: Entry) -> bool:
     """Whether a folder's files, all of them hashed, are the release that an entry of the log names."""
-    return digests(folder) == Digests(entry.model_digest, entry.wrapper_digest, entry.release)
+    try:
+        return digests(folder) == registered_as(entry)
+    except CorruptObject:
+        return False
+
+
+def registered_as(entry: Entry) -> Digests:
+    """The digests that an entry of the log names."""
+    return Digests(entry.model_digest, entry.wrapper_digest, entry.release)
 
 
 def digests(folder: Path) -> Digests:
-    """Hash every file of a release."""
+    """Hash every file of a release; CorruptObject names what is no plain file."""
     return digests_of(scan(folder))
+
+
+def hashed(folder: Path, entry: Entry) -> Digests:
+    """What identifies the files in a folder that should be a registered release.
+
+    BadRequest names what no release holds: a link, or what Python compiled when the release was loaded from
+    there. That isn't left out of the comparison, since Python would run it without a look at the source.
+    """
+    which = f"{entry.name} v{entry.version}"
+    try:
+        files = scan(folder)
+    except CorruptObject as error:
+        raise BadRequest(f"{which}: {error}") from None
+    compiled = [f for f in files if COMPILED in Path(f.path).parts[:-1]]
+    if compiled and digests_of([f for f in files if f not in compiled]) == registered_as(entry):
+        where = folder / compiled[0].path
+        raise BadRequest(
+            f"{which}: {where} is what Python compiled when the release was loaded from there: nobody "
+            f"approved it, and Python would run it. Delete {where.parent}, and set PYTHONDONTWRITEBYTECODE=1 "
+            "(or load a copy)."
+        )
+    return digests_of(files)
 
 
 def digests_of(files: Sequence[File]) -> Digests:
     """What identifies a release that consists of these files."""
-    inside = [f for f in files if f.path.startswith("model/")]
-    model = [f.model_copy(update={"path": f.path.removeprefix("model/")}) for f in inside]
+    inside = [f for f in files if f.path.startswith(MODEL)]
+    model = [f.model_copy(update={"path": f.path.removeprefix(MODEL)}) for f in inside]
     wrapper = [f for f in files if f not in inside and f.path != HEADER]
     return Digests(tree_digest(model), tree_digest(wrapper), tree_digest(files))
 
@@ -105,13 +141,60 @@ def approved_release(registry: Registry, name: str, version: int | None = None) 
 
 def require_approved(registry: Registry, name: str, version: int, folder: Path) -> None:
     """Hash a release's files and ask the log whether exactly these were approved; BadRequest if not."""
-    found = digests(folder)
+    entry = registry.state(name).version(version).registered
+    found = hashed(folder, entry)
     registry.approved(name, version, found.model, found.wrapper)
-    if found.whole != registry.state(name).version(version).registered.release:
+    if found.whole != entry.release:
         raise BadRequest(
             f"{name} v{version}: its {HEADER} was changed after the release was made. "
             "Run the recipe again to restore it."
         )
+
+
+def contents(approved: Approved) -> dict[str, bytes]:
+    """The files of a release's model by their paths in `model/`, each read once: what is hashed is returned.
+
+    BadRequest when they are no longer what was approved.
+    """
+    found: dict[str, bytes] = {}
+    files = []
+    with _as_approved(approved):
+        for path, _ in plain_files(approved.folder):
+            data = (approved.folder / path).read_bytes()
+            files.append(_file(path, data))
+            if path.startswith(MODEL):
+                found[path.removeprefix(MODEL)] = data
+        if digests_of(files) != registered_as(approved.entry):
+            raise CorruptObject("other bytes than a moment ago")
+    return found
+
+
+def verified_copy(approved: Approved, target: Path) -> None:
+    """Copy a release; BadRequest when the copy is not what was approved."""
+    with _as_approved(approved):
+        copy_files(approved.folder, target)
+        if not is_whole(target, approved.entry):
+            raise CorruptObject("other bytes than a moment ago")
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy every file of a release; CorruptObject names what is no plain file."""
+    for path, _ in plain_files(source):
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / path, target / path)
+
+
+@contextlib.contextmanager
+def _as_approved(approved: Approved) -> Iterator[None]:
+    """BadRequest when a release that was verified turns out to be another one while it is read again."""
+    try:
+        yield
+    except (CorruptObject, FileNotFoundError) as error:
+        entry = approved.entry
+        raise BadRequest(
+            f"{entry.name} v{entry.version}: {approved.folder} was changed while it was read ({error}), so "
+            "nothing of it is used. Restore it, and find out who writes there."
+        ) from None
 
 
 def chosen(state: "ModelState", version: int | None = None, model_digest: str = "") -> "Version":

@@ -6,12 +6,21 @@ Everything is flushed before it is named, so that a power cut leaves no name wit
 import contextlib
 import errno
 import os
+import stat
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
-from slmworks.contract.manifest import File, Manifest, file_digest, tree_digest
+from slmworks.contract.manifest import (
+    File,
+    Manifest,
+    file_digest,
+    leaves,
+    plain_files,
+    strangeness,
+    tree_digest,
+)
 
 SEALED_AT = 1_000_000_000
 """Modification time (s) given to every committed file: an edit shows without hashing anything."""
@@ -79,7 +88,7 @@ class LocalStore:
             return digest
         _make_durable(folder)
         self._make_folder(target.parent)
-        if target.exists():
+        if os.path.lexists(target):
             if not self.damage(digest, files):  # a simultaneous task made the same bytes
                 return digest
             self.discard(digest)  # somebody's edit, or a copy that was cut short: what we hold is right
@@ -108,19 +117,27 @@ class LocalStore:
             )
 
     def damage(self, digest: str, files: Iterable[File], *, deep: bool = False) -> str:
-        """Path of the first file that is not what was committed, or ''. Hashes only what looks touched."""
+        """Path of the first thing that is not what was committed, or ''. Hashes only what looks touched."""
         base = self.root / "objects" / digest
         expected = {f.path: f for f in files}
-        for path in base.rglob("*"):
-            if path.is_file() and path.relative_to(base).as_posix() not in expected:
-                return path.relative_to(base).as_posix()
-        return next((f.path for f in expected.values() if _differs(base / f.path, f, deep=deep)), "")
+        try:
+            found = dict(leaves(base))
+        except FileNotFoundError:
+            found = {}
+        added = (path for path in found.keys() - expected.keys() if not _emptied(path, found[path], expected))
+        differing = (
+            path
+            for path, file in expected.items()
+            if path not in found or _differs(base / path, found[path], file, deep=deep)
+        )
+        return min(added, default="") or next(differing, "")
 
     def discard(self, digest: str) -> None:
         """Lay a damaged object aside (`local/damaged/`), so that the next run makes it anew."""
         aside = self.cache / "damaged" / f"{digest}-{uuid.uuid4().hex[:8]}"
         self._make_folder(aside.parent)
-        self.folder(digest).rename(aside)
+        path = self.root / "objects" / digest
+        (path if path.is_symlink() else self.folder(digest)).rename(aside)
 
     def _make_folder(self, folder: Path) -> None:
         try:
@@ -153,25 +170,26 @@ class LocalStore:
         return part
 
 
-def _differs(path: Path, file: File, *, deep: bool) -> bool:
-    try:
-        stat = path.stat()
-    except OSError:
+def _emptied(path: str, status: os.stat_result, expected: Iterable[str]) -> bool:
+    """A folder that held files which are missing: it is they that are named."""
+    return stat.S_ISDIR(status.st_mode) and any(name.startswith(f"{path}/") for name in expected)
+
+
+def _differs(path: Path, status: os.stat_result, file: File, *, deep: bool) -> bool:
+    if strangeness(status) or status.st_size != file.size:
         return True
-    if stat.st_size != file.size:
-        return True
-    untouched = int(stat.st_mtime) == SEALED_AT
+    untouched = int(status.st_mtime) == SEALED_AT
     return (deep or not untouched) and file_digest(path) != file.sha256
 
 
 def _make_durable(folder: Path) -> None:
     """Flush every file, make it read-only, and give it the time by which an edit shows."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
-            os.utime(path, (SEALED_AT, SEALED_AT))
-            path.chmod(0o444)
+    for name, _ in plain_files(folder):
+        path = folder / name
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.utime(path, (SEALED_AT, SEALED_AT))
+        path.chmod(0o444)
 
 
 def _sync_folder(folder: Path) -> None:

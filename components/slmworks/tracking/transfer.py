@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import SlmworksError
-from slmworks.contract.manifest import File, scan
+from slmworks.contract.errors import CorruptObject, SlmworksError
+from slmworks.contract.manifest import File, drop_empty_folders, plain_files, scan
 from slmworks.machine.locks import scratch_folder
-from slmworks.registry.release import Digests, digests_of
+from slmworks.registry.release import Digests, digests_of, registered_as
 from slmworks.store.contract import folder_or_none
 from slmworks.tracking.connection import Tracking
 
@@ -40,23 +40,23 @@ class Held:
     @property
     def same(self) -> bool:
         """Whether these are, to the last byte, the files that the log speaks of."""
-        entry = self.entry
-        return self.found == Digests(entry.model_digest, entry.wrapper_digest, entry.release)
+        return self.found == registered_as(self.entry)
 
 
 def upload(client: Any, run_id: str, folder: Path, *, again: bool = False) -> None:
     """Carry a release into a run's artifacts; goes on where an earlier try broke off.
 
-    `again` sends every file, also those that seem to be there. SlmworksError if MLflow lists less after it.
+    `again` sends every file, also those that seem to be there. SlmworksError if MLflow lists less after it,
+    CorruptObject for a folder that holds more than plain files.
     """
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    files = {name: status.st_size for name, status in plain_files(folder)}
     there = {} if again else dict(_listed(client, run_id, PLACE))
-    for name, path in sorted(files.items()):
-        if there.get(name) != path.stat().st_size:
+    for name, size in files.items():
+        if there.get(name) != size:
             parent = Path(PLACE, name).parent.as_posix()
-            client.log_artifact(run_id, str(path), parent)
+            client.log_artifact(run_id, str(folder / name), parent)
     there = dict(_listed(client, run_id, PLACE))
-    missing = [name for name, path in files.items() if there.get(name) != path.stat().st_size]
+    missing = [name for name, size in files.items() if there.get(name) != size]
     if missing:
         raise SlmworksError(
             f"MLflow does not hold {missing[0]} of a release in full ({len(missing)} of {len(files)} files); "
@@ -73,7 +73,7 @@ def download(tracking: Tracking, store: "Store", entry: "Entry", version: str) -
     if any(_listed(tracking.client, run, PLACE)):
         files = _fetched(tracking, store, uri)
     ours = folder_or_none(store, entry.release)
-    differing = "" if ours is None else _differing(scan(ours), files)
+    differing = "" if ours is None else _differing(ours, files)
     return Held(entry, digests_of(files), len(files), sum(f.size for f in files), differing)
 
 
@@ -84,10 +84,15 @@ def _fetched(tracking: Tracking, store: "Store", uri: str) -> tuple[File, ...]:
         got = mlflow.artifacts.download_artifacts(
             artifact_uri=uri, dst_path=str(scratch), tracking_uri=tracking.client.tracking_uri
         )
+        drop_empty_folders(Path(got))  # some stores list them; they hold no byte of a release
         return scan(Path(got))
 
 
-def _differing(wanted: tuple[File, ...], found: tuple[File, ...]) -> str:
+def _differing(ours: Path, found: tuple[File, ...]) -> str:
+    try:
+        wanted = scan(ours)
+    except CorruptObject:  # nothing to compare with
+        return ""
     return min((file.path for file in set(wanted) ^ set(found)), default="")
 
 

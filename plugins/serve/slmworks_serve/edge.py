@@ -18,12 +18,12 @@ from typing import ClassVar, cast
 
 from slmworks.contract.artifact import HEADER, Artifact, Deployment, Model, Release
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.manifest import file_digest
+from slmworks.contract.manifest import plain_files, scan
 from slmworks.contract.model_task import ModelTask, only_text
 from slmworks.contract.runtime import Runtime
 from slmworks.deploy import Deploy
 from slmworks.registry.mlflow_files import standalone_runtime
-from slmworks.registry.release import Approved, require_approved
+from slmworks.registry.release import Approved, require_approved, verified_copy
 from slmworks.registry.standalone import standalone_source
 from slmworks.registry.state import Entry
 from slmworks.registry.task import ReleaseTask
@@ -116,34 +116,31 @@ def export(approved: Approved, decided: Entry | None, folder: Path) -> None:
 def write(approved: Approved, folder: Path, decided: Entry | None) -> tuple[str, ...]:
     """Fill an empty folder with the bundle of a verified release; gives the packages that it needs.
 
-    `decided` is the release's approval.
+    `decided` is the release's approval. BadRequest when what was copied is not what was approved.
     """
-    entry = approved.entry
-    model = cast("Model", Artifact.open(approved.folder / "model", digest=entry.model_digest))
+    entry, copied = approved.entry, folder / ".release"
+    verified_copy(approved, copied)
+    model = cast("Model", Artifact.open(copied / "model", digest=entry.model_digest))
     task, runtime = standalone_runtime(model)
-    shutil.copytree(
-        model.path,
-        folder / "model",
-        ignore=lambda _, names: [name for name in names if name == HEADER],
-        copy_function=shutil.copyfile,
-    )
+    pinned = (copied / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    (copied / "model" / HEADER).unlink()
+    (copied / "model").rename(folder / "model")
+    shutil.rmtree(copied)
     _text(folder / "runtime.py", standalone_source(runtime))
     _text(folder / "run.py", _run(task, runtime))
-    pinned = (approved.folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
     kept = [line for line in pinned if line.split("==")[0] in runtime.packages]
     _text(folder / "requirements.txt", "\n".join(kept) + "\n")
     about = {key: getattr(entry, key) for key in ("name", "version", "model_digest", "wrapper_digest")}
     _text(folder / "release.json", json.dumps({**about, "release": entry.release}, indent=1) + "\n")
     _text(folder / "README.md", _readme(task, entry, decided or entry))
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    sums = [f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    sums = [f"{file.sha256}  {file.path}\n" for file in scan(folder)]
     _text(folder / "SHA256SUMS", "".join(sums))
     return runtime.packages
 
 
 def size(folder: Path) -> int:
     """Bytes of all files in a bundle."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return sum(status.st_size for _, status in plain_files(folder))
 
 
 def _run(task: ModelTask, runtime: type[Runtime]) -> str:

@@ -15,7 +15,7 @@ from slmworks.registry.log import ModelState, Registry
 from slmworks.registry.release import approved_release
 from slmworks_serve.app import Service
 from slmworks_serve.batch_size import paced
-from slmworks_serve.model import Served, load
+from slmworks_serve.model import load
 
 EVERY = 2.0
 """Seconds between two looks at the log."""
@@ -71,7 +71,7 @@ class Follow(threading.Thread):
 
     def _switch(self, version: int) -> None:
         approved = approved_release(self._registry, self._name, version)
-        loaded = load(approved.folder, Served.of(approved))
+        loaded = load(approved)
         ours, theirs = self._service.model.task.name, loaded.task.name
         if theirs != ours:
             raise BadRequest(

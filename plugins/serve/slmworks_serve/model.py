@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self, cast
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Artifact, Model
+from slmworks.contract.artifact import HEADER, Artifact, Model
 from slmworks.contract.model_task import Answer, ModelTask, Row
 from slmworks.contract.runtime import Runtime, open_runtime
-from slmworks.registry.release import Approved
+from slmworks.registry.release import Approved, contents
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,16 @@ class Loaded:
         return self.runtime.answer(rows)
 
 
-def load(folder: Path, served: Served) -> Loaded:
-    """Load the release in `folder`. It computes a batch on one thread: the server runs several at once."""
-    model = cast("Model", Artifact.open(folder / "model", digest=served.model_digest))
-    runtime = open_runtime(model, threads=1)
+def load(approved: Approved) -> Loaded:
+    """Load an approved release. It computes a batch on one thread: the server runs several at once.
+
+    Its files are read once, hashed and loaded from memory: what answers is what was approved, whatever
+    happens to the folder. BadRequest when that was changed.
+    """
+    served, files = Served.of(approved), contents(approved)
+    folder = approved.folder / "model"
+    model = cast("Model", Artifact.open(folder, digest=served.model_digest, header=files.get(HEADER, b"")))
+    runtime = open_runtime(model, threads=1, files=files)
     task = catalog.model_task(model.model_task)
     shared = {key: model.meta[key] for key in task.shared_meta if key in model.meta}
     loaded = Loaded(served, task, runtime, shared)

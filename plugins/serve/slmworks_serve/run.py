@@ -21,7 +21,7 @@ from slmworks_serve.app import Service, create_app
 from slmworks_serve.batch_size import paced
 from slmworks_serve.follow import Follow
 from slmworks_serve.limits import Limits
-from slmworks_serve.model import Served, load
+from slmworks_serve.model import load
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -94,7 +94,7 @@ def server(
 
         from slmworks_serve.http_protocol import HeadWithin
 
-        service = Service(load(approved.folder, Served.of(approved)), threads, limits, prefix)
+        service = Service(load(approved), threads, limits, prefix)
         app = create_app(service)
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from error
