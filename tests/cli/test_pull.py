@@ -1,5 +1,6 @@
 """`slmworks pull` and `slmworks serve --from`: what was approved travels, everything else stays where it is."""
 
+import errno
 import json
 import os
 import signal
@@ -8,10 +9,12 @@ import sys
 
 import pytest
 
+from disks import nfs  # noqa: F401 - a fixture
 from releases import BY, approve, edit, register, word_counter
 from s3 import s3, s3_server  # noqa: F401 - fixtures
 from slmworks.cli.main import main
 from slmworks.contract.manifest import scan
+from slmworks.machine.locks import locked
 from slmworks.registry import pulled
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
@@ -187,6 +190,42 @@ def test_an_edit_in_the_folder_is_found_by_a_second_pull(pull, to):
     edit(to / pulled.RELEASE / "model/labels.json", "{}")
     code, line = pull()
     assert (code, "release/model/ is not what was approved as reviews v1" in line) == (2, True)
+
+
+def test_to_and_from_nfs(store, to, said, nfs):
+    words = [sys.executable, "-m", "slmworks", "pull", "reviews", "--to", to, "--store", store.root]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, nfs()) == (0, "", {"exclusive"})
+    assert sorted(path.name for path in to.iterdir()) == [pulled.APPROVAL, pulled.RELEASE]
+    code, line = said("serve", "reviews", "--from", to, "--ask", "good")
+    assert (code, "→ positive" in line) == (0, True)
+
+
+def test_two_do_not_fill_a_folder_at_once(pull, to):
+    with locked(to / pulled.LOCK):
+        code, line = pull()
+    assert (code, f"{to}: another `slmworks pull` is filling it" in line) == (2, True)
+    assert files(to) == [pulled.LOCK]
+    assert pull()[0] == 0  # a killed one leaves the file, but nobody holds it
+    assert pulled.LOCK not in files(to)
+
+
+def test_what_is_there_already_is_found_in_a_folder_to_read_from(pull, to, monkeypatch):
+    assert pull()[0] == 0
+    monkeypatch.setattr(os, "access", lambda path, mode: not (path == to and mode == os.W_OK))
+    monkeypatch.setattr(pulled, "locked", lambda *_, **__: pytest.fail("a file was made"))
+    code, line = pull()
+    assert (code, f"is in {to} already" in line) == (0, True)
+
+
+def test_a_folder_without_locks_is_one_line(pull, to, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    code, line = pull()
+    assert (code, "its file system has no locks (No locks available)" in line) == (2, True), line
+    assert not to.exists()
 
 
 @pytest.mark.parametrize("left", [[pulled.APPROVAL], []])

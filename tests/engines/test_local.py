@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from disks import nfs, no_links  # noqa: F401 - fixtures
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import file_digest
 from slmworks.execution.records import RunRecord, TaskRecord
@@ -150,6 +151,21 @@ def test_two_runs_at_once_do_the_work_once(works) -> None:
     outputs = [first.communicate(timeout=120)[0], second.communicate(timeout=120)[0]]
     assert (first.returncode, second.returncode) == (0, 0), outputs
     assert "\n".join(outputs).count("teacher: done") == 1, outputs
+
+
+def test_a_run_on_nfs(works, nfs) -> None:
+    process = works.start()
+    output, _ = process.communicate(timeout=120)
+    assert (process.returncode, "Bad file descriptor" in output) == (0, False), output
+    assert nfs() == {"shared", "exclusive"}
+
+
+def test_a_run_where_files_cannot_be_linked(works, no_links) -> None:
+    process = works.start()
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert no_links() == {"link"}
+    assert set(works.states(works.run()).values()) == {"cached"}
 
 
 def test_an_edited_object_is_made_anew(works) -> None:

@@ -1,11 +1,13 @@
 """The store: committed once, found again, never torn, never silently changed."""
 
+import errno
 import multiprocessing
 import os
 from pathlib import Path
 
 import pytest
 
+from disks import Asked, no_links  # noqa: F401 - a fixture
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import Manifest, scan, tree_digest
 from slmworks.store import Store, local, open_store
@@ -50,6 +52,34 @@ def test_of_many_writers_one_wins(store: Store, tmp_path: Path) -> None:
         writer.join()
     assert sorted(won) == [False, False, False, True]
     assert store.list("registry") == ["registry/x/000001.json"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK])
+def test_without_hard_links_a_key_is_created_once_too(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_links: Asked, number: int
+) -> None:
+    monkeypatch.setenv("DISK_LINK_ERROR", str(number))
+    test_a_key_is_created_once(store)
+    assert no_links() == {"link"}
+    assert list((store.cache / "parts").iterdir()) == []
+
+
+def test_without_hard_links_one_of_many_writers_wins(store: Store, tmp_path: Path, no_links: Asked) -> None:
+    test_of_many_writers_one_wins(store, tmp_path)
+    assert no_links() == {"link"}
+
+
+def test_a_disk_that_can_neither_is_one_line(
+    store: Store, monkeypatch: pytest.MonkeyPatch, no_links: Asked
+) -> None:
+    def rename(_source: Path, target: Path) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(target))
+
+    monkeypatch.setattr(local, "rename_new", rename)
+    with pytest.raises(BadRequest, match="can neither link files nor rename without replacing") as told:
+        store.create("tasks/a.json", b"x")
+    assert "\n" not in str(told.value)
+    assert (store.read("tasks/a.json"), list((store.cache / "parts").iterdir())) == (None, [])
 
 
 def test_a_folder_is_moved_in_under_its_digest(store: Store, tmp_path: Path) -> None:

@@ -31,12 +31,18 @@ class CorruptObject(SlmworksError):
     """Bytes in the store are not the bytes that were committed."""
 
 
+_MENDED = frozenset(
+    (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK)
+)
+"""What a disk refuses until a person changes something; other errors may pass."""
+
+
 def exit_of(error: SlmworksError | OSError | KeyboardInterrupt) -> tuple[str, int]:
     """The line that a person reads of an error that ends a command, and its exit code."""
     if isinstance(error, SlmworksError):
         return f"slmworks: {error}", error.exit_code
     if isinstance(error, OSError):
-        code = 2 if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else 1
+        code = 2 if error.errno in _MENDED else 1
         return f"slmworks: {error.filename or 'system'}: {error.strerror or error}", code
     return "\nslmworks: stopped. What was finished is kept; run it again to go on from there.", 130
 

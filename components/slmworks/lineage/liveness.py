@@ -1,18 +1,17 @@
 """Locks of running engines, and the closing of runs whose engine was killed.
 
 An engine holds its run's lock as long as it lives; the kernel frees the lock whatever ends the process. Locks
-are of this machine, so runs of another one are never closed here.
+lie beside the store's folder: runs of a machine that cannot be seen there are never closed here.
 """
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmworks.execution.records import run_record, task_records
-from slmworks.machine.locks import abandoned
+from slmworks.machine.locks import abandoned, locked
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 def alive(store: "Store", run: str) -> Iterator[None]:
     """Hold the run's lock so that other processes see it is running. Wraps all that an engine does."""
     path = _locks(store) / f"{run}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path):
         yield
         path.unlink(missing_ok=True)  # not in a `finally`: who broke off may not have said so in the record
 

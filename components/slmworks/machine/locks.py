@@ -1,4 +1,8 @@
-"""Locks between the processes of a machine: leases on names and cores, scratch folders with an owner."""
+"""Locks between the processes of a machine: leases on names and cores, scratch folders with an owner.
+
+All of them are `flock` on a file that is opened to read and to write: NFS makes byte-range locks of them, and
+of these a shared one must be readable, an exclusive one writable. A folder can't be locked there.
+"""
 
 import contextlib
 import fcntl
@@ -19,7 +23,7 @@ OLD = 3600
 @contextlib.contextmanager
 def lease(place: Path, name: str, *, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold `name` alone among the processes of this machine; the kernel gives it back if we die."""
-    with _locked(place / "leases" / f"{name}.lock", fcntl.LOCK_EX, waiting):
+    with locked(place / "leases" / f"{name}.lock", waiting=waiting):
         yield
 
 
@@ -33,7 +37,7 @@ def cores(
     each be many times slower than one after the other.
     """
     how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-    with _locked(place / "cores.lock", how, waiting), contextlib.ExitStack() as held:
+    with locked(place / "cores.lock", how, waiting=waiting), contextlib.ExitStack() as held:
         if threads and not alone:
             _take_cores(place / "cores", min(threads, usable_cores()), held, waiting)
         yield
@@ -41,9 +45,8 @@ def cores(
 
 def _take_cores(place: Path, count: int, held: contextlib.ExitStack, waiting: Callable[[], None]) -> None:
     """Lock `count` of the files that stand for the cores; one process collects at a time."""
-    place.mkdir(parents=True, exist_ok=True)
-    with _locked(place / "collecting.lock", fcntl.LOCK_EX, waiting):
-        wanted = [(place / f"{number}.lock").open("a") for number in range(usable_cores())]
+    with locked(place / "collecting.lock", waiting=waiting):
+        wanted = [_opened(place / f"{number}.lock") for number in range(usable_cores())]
         for handle in wanted:
             held.enter_context(handle)  # closing it gives it back
         taken = _lock_some(wanted, count)
@@ -60,21 +63,54 @@ def _lock_some(handles: Iterable[TextIO], count: int) -> set[TextIO]:
         if len(taken) == count:
             break
         with contextlib.suppress(BlockingIOError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken.add(handle)
     return taken
 
 
 @contextlib.contextmanager
-def _locked(path: Path, how: int, waiting: Callable[[], None]) -> Iterator[None]:
+def locked(
+    path: Path, how: int = fcntl.LOCK_EX, *, waiting: Callable[[], None] | None = lambda: None
+) -> Iterator[None]:
+    """Hold a lock on the file `path`, which is made; whoever holds it may delete it.
+
+    `waiting` is called if another process has it; None: BlockingIOError then. OSError where the file system
+    has no locks.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
-        try:
-            fcntl.flock(handle, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(handle, how)
-        yield
+    while True:
+        with _opened(path) as handle:
+            try:
+                _flock(handle, how | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waiting is None:
+                    raise
+                waiting()
+                _flock(handle, how)
+            if _is_at(handle, path):  # else its holder deleted it: what is locked is a file that nobody finds
+                yield
+                return
+
+
+def _opened(path: Path) -> TextIO:
+    return path.open("a+")
+
+
+def _flock(handle: TextIO, how: int) -> None:
+    try:
+        fcntl.flock(handle, how)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        why = f"its file system has no locks ({error.strerror}); take one that has, or mount it with locks"
+        raise OSError(error.errno, why, handle.name) from None
+
+
+def _is_at(handle: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager
@@ -82,7 +118,7 @@ def scratch_folder(place: Path, task_id: str) -> Iterator[Path]:
     """A folder for one task, removed afterwards. The lock beside it is held while its task runs."""
     folder = place / "scratch" / f"{os.getpid()}-{task_id}-{uuid.uuid4().hex[:8]}"
     lock = _lock_of(folder)
-    with _locked(lock, fcntl.LOCK_EX, lambda: None):
+    with locked(lock):
         folder.mkdir()
         try:
             yield folder
@@ -112,10 +148,11 @@ def abandoned(locks: Iterable[Path]) -> Iterator[Path]:
     Locks that cannot be opened any more are left out.
     """
     for lock in locks:
-        with contextlib.suppress(OSError), lock.open("a") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield lock
-            lock.unlink(missing_ok=True)
+        with contextlib.suppress(OSError), _opened(lock) as handle:
+            _flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(handle, lock):  # else it ended by itself just now
+                yield lock
+                lock.unlink(missing_ok=True)
 
 
 def _lock_of(folder: Path) -> Path:

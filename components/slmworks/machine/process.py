@@ -1,6 +1,7 @@
 """Processes of one machine: thread limits, exit with the parent, the processor's name."""
 
 import ctypes
+import errno
 import os
 import platform
 import signal
@@ -10,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
+AT_FDCWD = -100
+RENAME_NOREPLACE = 1
 OFFLINE = "SLMWORKS_HUB_OFFLINE"
 """Variable that keeps, for steps, whether the user had switched the hub off: 0 or 1."""
 PARENT = "SLMWORKS_PARENT"
@@ -50,6 +53,19 @@ def die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was gone before we asked
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename a file, but never over another: FileExistsError. OSError (EINVAL, ENOSYS) where that can't be.
+
+    Linux; Python has no name for it (`renameat2`, RENAME_NOREPLACE).
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), str(target))
+    if rename(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), RENAME_NOREPLACE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(target))
 
 
 def stop(_number: int, _frame: FrameType | None) -> None:

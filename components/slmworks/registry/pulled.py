@@ -10,7 +10,6 @@ read-only for the one that serves.
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slmworks.contract.artifact import HEADER
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
+from slmworks.machine.locks import locked
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, chosen, copy_files, hashed, require_approved
 from slmworks.registry.state import Entry
@@ -28,6 +28,8 @@ APPROVAL = "approval.json"
 RELEASE = "release"
 PART = ".slmworks-pull"
 """Where a release lies until it is whole and found to be approved; what a kill left is swept."""
+LOCK = ".slmworks-pull.lock"
+"""Held while the folder is filled."""
 
 
 class Approval(BaseModel):
@@ -49,11 +51,14 @@ def pull(
     """
     entry = chosen(registry.state(name), version, model_digest).registered
     registry.approved(name, entry.version, entry.model_digest, entry.wrapper_digest)
+    found = Approved(folder / RELEASE, entry)
+    if folder.is_dir() and not os.access(folder, os.W_OK) and _holds(folder, entry):  # no lock is possible
+        return found, False
     with _filling(folder):
         if _holds(folder, entry):
-            return Approved(folder / RELEASE, entry), False
+            return found, False
         _fetch(registry, entry, folder)
-    return Approved(folder / RELEASE, entry), True
+    return found, True
 
 
 def pulled(folder: Path, name: str) -> Approved:
@@ -116,6 +121,8 @@ def _filling(folder: Path) -> Iterator[None]:
     except BaseException as error:
         if made:
             with contextlib.suppress(OSError):
+                if isinstance(error, OSError):  # a file that couldn't be locked; else it is another's
+                    (folder / LOCK).unlink(missing_ok=True)
                 folder.rmdir()
         if isinstance(error, OSError):
             raise _unwritable(folder, error) from None
@@ -124,19 +131,20 @@ def _filling(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
+    # a file, since NFS locks no folders
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        with locked(folder / LOCK, waiting=None):
+            try:
+                yield
+            finally:
+                (folder / LOCK).unlink(missing_ok=True)
     except BlockingIOError:
         raise BadRequest(f"{folder}: another `slmworks pull` is filling it; wait for that one.") from None
-    finally:
-        os.close(handle)
 
 
 def _holds(folder: Path, entry: Entry) -> bool:
     """Whether exactly this release is there; BadRequest when anything else is."""
-    there = {path.name for path in folder.iterdir()} - {PART}
+    there = {path.name for path in folder.iterdir()} - {PART, LOCK}
     if not there:
         return False
     if not there <= {APPROVAL, RELEASE} or APPROVAL not in there:

@@ -1,5 +1,6 @@
 """A store on a local disk: exclusive creation by `os.link`, objects moved in by rename.
 
+Where a file system has no hard links (exFAT, SMB, some of FUSE), a rename that replaces nothing creates keys.
 Everything is flushed before it is named, so that a power cut leaves no name with half the bytes.
 """
 
@@ -21,6 +22,10 @@ from slmworks.contract.manifest import (
     strangeness,
     tree_digest,
 )
+from slmworks.machine.process import rename_new
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""What `link` says on file systems without hard links."""
 
 SEALED_AT = 1_000_000_000
 """Modification time (s) given to every committed file: an edit shows without hashing anything."""
@@ -51,11 +56,13 @@ class LocalStore:
         path = self.root / key
         part = self._write_part(path, data)
         try:
-            os.link(part, path)
+            _name(part, path)
         except FileExistsError:
             return False
+        except OSError as error:
+            raise self.unwritable(error) from None
         finally:
-            part.unlink()
+            part.unlink(missing_ok=True)
         _sync_folder(path.parent)
         return True
 
@@ -170,6 +177,26 @@ class LocalStore:
         return part
 
 
+def _name(part: Path, path: Path) -> None:
+    """Give a written file the name `path`, whole or not at all; FileExistsError if something has it.
+
+    OSError where the file system can't do that at all: creating the name first and writing then would leave,
+    after a kill, half an entry that nobody may replace.
+    """
+    try:
+        os.link(part, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        try:
+            rename_new(part, path)
+        except OSError as failed:
+            if failed.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+                raise
+            why = "its file system can neither link files nor rename without replacing"
+            raise OSError(errno.ENOTSUP, why) from None
+
+
 def _emptied(path: str, status: os.stat_result, expected: Iterable[str]) -> bool:
     """A folder that held files which are missing: it is they that are named."""
     return stat.S_ISDIR(status.st_mode) and any(name.startswith(f"{path}/") for name in expected)
@@ -196,5 +223,8 @@ def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that flushes no folders
+            raise
     finally:
         os.close(handle)
