@@ -37,6 +37,19 @@ def test_a_key_is_created_once(store: Store) -> None:
     assert store.list("tasks") == ["tasks/a.json"]
 
 
+def test_an_answer_of_nfs_that_got_lost_is_recognised(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def asked_twice(source: Path, target: Path) -> None:
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", asked_twice)
+    assert store.create("tasks/a.json", b"first")
+    assert not store.create("tasks/a.json", b"second")
+    assert store.read("tasks/a.json") == b"first"
+
+
 def _race(root: str, number: int, queue) -> None:
     queue.put(open_store(root).create("registry/x/000001.json", str(number).encode()))
 

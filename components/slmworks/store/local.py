@@ -185,6 +185,9 @@ def _name(part: Path, path: Path) -> None:
     """
     try:
         os.link(part, path)
+    except FileExistsError:
+        if not path.samefile(part):  # else NFS asked twice, since its server's first answer got lost
+            raise
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
