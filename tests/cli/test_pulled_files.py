@@ -99,6 +99,13 @@ def test_what_is_no_plain_file_in_the_store_is_neither_served_nor_pulled(store, 
     assert (code, f"reviews v1: {release}{told}" in line, to.exists()) == (2, True, False), line
 
 
+def test_a_pulled_folder_that_lost_its_release_is_one_line(pull, said, to):
+    assert pull()[0] == 0
+    (to / "release").rename(to / "aside")
+    code, line = said("serve", "reviews", "--from", to)
+    assert (code, f"{to}: release/model/ is not what was approved as reviews v1" in line) == (2, True), line
+
+
 BYTECODE = """
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("runtime", sys.argv[1])

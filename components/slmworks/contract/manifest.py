@@ -61,8 +61,11 @@ def file_digest(path: Path) -> str:
 def leaves(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Whatever lies below `folder`, as it is: path relative to it, and its status. No link is followed.
 
-    Plain files, and what is none: a link (the folder itself may be one), a pipe, an empty folder.
+    Plain files, and what is none: a link (the folder itself may be one), a pipe, an empty folder. Of a folder
+    that isn't there nothing.
     """
+    if not os.path.lexists(folder):
+        return
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode):
         yield "", status
