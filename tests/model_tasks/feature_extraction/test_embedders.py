@@ -107,3 +107,15 @@ def test_openais_form_of_a_request_and_its_reply() -> None:
     reply = openai.reply(several, [{"embedding": numbers}] * 2, "search")
     assert [one["index"] for one in reply["data"]] == [0, 1]
     assert reply["model"] == "search"
+
+
+def test_the_bytes_of_its_files_embed_as_the_folder_does(tiny_embedder: Model, bench: Bench) -> None:
+    from slmworks_onnx.export import ExportOnnx
+
+    made = ExportOnnx().run(model=tiny_embedder, task=bench.task("export"))
+    rows = [{"text": text} for text in ("the camera is great", "", "terrible")]
+    wanted = open_runtime(made, threads=1).answer(rows)
+    files = {path.name: path.read_bytes() for path in made.path.iterdir()}
+    for path in made.path.iterdir():
+        path.unlink()
+    assert open_runtime(made, threads=1, files=files).answer(rows) == wanted
