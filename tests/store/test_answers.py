@@ -5,10 +5,13 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from s3 import Server
 from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.manifest import scan
 from slmworks.store import open_store
 
 
@@ -28,6 +31,44 @@ def test_no_such_bucket(s3: str) -> None:
     assert said.startswith("s3://nowhere-here/x: ")
     with pytest.raises(BadRequest, match="has no such bucket"):
         open_store("s3://nowhere-here/x").read("runs/a")
+
+
+def put_with_another_tool(s3: str, server: Server, key: str) -> None:
+    server.send(f"/{s3.removeprefix('s3://')}/{quote(key).replace('.', '%2E')}", b"hello")
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("runs//t.json", "runs//t.json"),
+        ("runs/./t.json", "runs/./t.json"),
+        ("runs/a/../t.json", "runs/a/../t.json"),
+        ("runs/a\\t.json", "runs/a\\t.json"),
+        ("runs/\x1b[2J.json", r"runs/\x1b[2J.json"),
+        ("runs/\u202egnp.json", r"runs/\u202egnp.json"),
+    ],
+    ids=["empty", "dot", "up", "backslash", "escape", "direction"],
+)
+def test_a_stray_key_is_named(s3: str, s3_server: Server, key: str, shown: str) -> None:
+    put_with_another_tool(s3, s3_server, key)
+    with pytest.raises(BadRequest) as error:
+        open_store(s3).list("runs")
+    assert f"{s3}: holds the key '{shown}', which no store writes" in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def test_a_stray_key_of_an_object_is_named_before_it_is_copied(
+    s3: str, s3_server: Server, tmp_path: Path, monkeypatch
+) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "a").write_text("a")
+    files = scan(tmp_path / "made")
+    digest = open_store(s3).put(tmp_path / "made", files)
+    put_with_another_tool(s3, s3_server, f"objects/{digest}/a\\b")
+    monkeypatch.setenv("SLMWORKS_CACHE", str(tmp_path / "there"))
+    for ask in (lambda: open_store(s3).damage(digest, files), lambda: open_store(s3).folder(digest)):
+        with pytest.raises(BadRequest, match=r"holds the key 'objects/.*/a\\b', which no store writes"):
+            ask()
 
 
 def test_nobody_answers(s3: str, monkeypatch) -> None:

@@ -23,12 +23,12 @@ from pydantic import (
 from pydantic_core import from_json
 
 from slmworks.contract.errors import BadRequest, CorruptObject
+from slmworks.contract.file_names import MOST_FILES, refuse, wrong_with
 
 
-def _inside(path: str) -> str:
-    parts = path.split("/")
-    if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
-        raise ValueError("must be a path below the artifact's folder")
+def _proper(path: str) -> str:
+    if problem := wrong_with(path):
+        raise ValueError(problem)
     return path
 
 
@@ -41,7 +41,7 @@ class File(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Annotated[str, AfterValidator(_inside)]
+    path: Annotated[str, AfterValidator(_proper)]
     size: NonNegativeInt
     sha256: Sha256
 
@@ -127,10 +127,16 @@ def drop_empty_folders(folder: Path) -> None:
 
 
 def scan(folder: Path) -> tuple[File, ...]:
-    """Every file below `folder`, hashed, sorted by path; CorruptObject names what is no plain file."""
+    """Every file below `folder`, hashed, sorted by path.
+
+    CorruptObject names what is no plain file; BadRequest for more files than a manifest holds, and for names
+    that not every place can hold.
+    """
+    found = plain_files(folder)
+    refuse(path for path, _ in found)
     return tuple(
         File(path=path, size=status.st_size, sha256=file_digest(folder / path))
-        for path, status in plain_files(folder)
+        for path, status in found
     )
 
 
@@ -153,7 +159,7 @@ class Manifest(BaseModel):
     """How the bytes are laid out: `parquet`, `hf`, `onnx`, `json`, …"""
     digest: Sha256 | Literal[""]
     """Tree digest of the artifact's folder; empty for a manifest without files."""
-    files: tuple[File, ...]
+    files: Annotated[tuple[File, ...], Field(max_length=MOST_FILES)]
     """Files of the folder."""
     meta: dict[str, Any] = {}
     """Metadata that is part of the artifact's bytes."""

@@ -7,6 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
+from slmworks.contract.file_names import written_out
 
 _ANSWERS: tuple[tuple[set[str], str], ...] = (
     (
@@ -43,6 +44,8 @@ _ANSWERS: tuple[tuple[set[str], str], ...] = (
 """Server's error codes -> line for people; all of them are bad requests."""
 _NOBODY = re.compile(r"https?://[^/ ]+/latest/(api/token|meta-data)")
 """No keys: the client fell back to the instance-metadata service, which isn't there."""
+_BAD_KEY = re.compile(r'Path "(.*?)"(?: contained|: Encountered)', re.DOTALL)
+"""Of the client, which lists nothing beside a key that is no path."""
 _NO_REPLY = ("error sending request", "timed out", "connection")
 
 
@@ -56,6 +59,8 @@ def code_of(error: Exception) -> str:
 def told(error: Exception, *, url: str, endpoint: str, reached: bool) -> SlmworksError:
     """The error a person reads. `reached`: the server answered this process before."""
     code, text = code_of(error), str(error)
+    if found := _BAD_KEY.search(text):
+        return stray_key(url, found[1].removeprefix(f"{urlsplit(url).path.lstrip('/')}/"))
     if _NOBODY.search(text) or (not code and "redentials" in re.sub(r"https?://\S+", "", text)):
         return BadRequest(
             f"{url}: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE)."
@@ -74,6 +79,14 @@ def told(error: Exception, *, url: str, endpoint: str, reached: bool) -> Slmwork
             f"{url}: {server} does not answer any more; run it again when it does: what is done is kept."
         )
     return BadRequest(f"{url}: {server} does not answer; check the network, AWS_ENDPOINT_URL and AWS_REGION.")
+
+
+def stray_key(url: str, key: str) -> BadRequest:
+    """What a key that is none of a store's is told as: somebody put it there with another tool."""
+    return BadRequest(
+        f"{url}: holds the key '{written_out(key)}', which no store writes and not every disk can hold; "
+        "delete it there."
+    )
 
 
 def no_exclusive_create(url: str, endpoint: str) -> BadRequest:

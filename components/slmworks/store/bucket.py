@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed
-from slmworks.store.answers import code_of, no_exclusive_create, told
+from slmworks.contract.file_names import wrong_with
+from slmworks.store.answers import code_of, no_exclusive_create, stray_key, told
 from slmworks.store.credentials import from_profile
 
 PART = 8 * 2**20
@@ -31,6 +32,8 @@ PATIENCE = 60
 """Seconds after which a request is not repeated any more."""
 REQUEST = 60
 """Seconds that one request may take, body included: 8 MiB at 140 kB/s."""
+LONGEST_KEY = 1024
+"""Bytes of a key, as S3 has it."""
 PROOF = "exclusive-create"
 """Key that `prove` creates; it stays."""
 
@@ -158,9 +161,13 @@ class Bucket:
             raise no_exclusive_create(self.url, self.endpoint)
 
     def list(self, prefix: str) -> dict[str, int]:
-        """Key -> size (bytes) of everything below the folder `prefix`."""
+        """Key -> size (bytes) of all below the folder `prefix`; BadRequest for a key that is no path."""
         with self._told():
-            return {meta["path"]: meta["size"] for meta in self.remote.list(prefix.strip("/")).collect()}
+            found = {meta["path"]: meta["size"] for meta in self.remote.list(prefix.strip("/")).collect()}
+        for key in found:
+            if wrong_with(key, longest=LONGEST_KEY):
+                raise stray_key(self.url, key)
+        return found
 
     def fetch(self, key: str, size: int, path: Path) -> None:
         """Write the bytes of `key` to a file, part by part."""
