@@ -39,6 +39,17 @@ def plain(configured: Stage) -> dict[str, Any]:
     return configured.model_dump(mode="json")
 
 
+def list_hint(error: Any) -> str:
+    """How one value is written where a list is wanted, of pydantic's error; empty for other errors.
+
+    >>> list_hint({"type": "tuple_type", "input": "class"})
+    '; a list is written in brackets: [class]'
+    """
+    one = isinstance(error["input"], str | int | float)
+    wants = error["type"] in ("list_type", "tuple_type", "set_type", "frozen_set_type")
+    return f"; a list is written in brackets: [{str(error['input'])[:60]}]" if wants and one else ""
+
+
 def _problem(plugin: type[Stage], name: str, error: Any) -> str:
     if error["type"] == "extra_forbidden":
         *above, word = map(str, error["loc"])
@@ -52,7 +63,7 @@ def _problem(plugin: type[Stage], name: str, error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     shown = repr(error["input"])
     got = f", got {shown[:60]}" if not isinstance(error["input"], dict) else ""
-    return f"{deeper + ': ' if deeper else ''}{message[0].lower()}{message[1:]}{got}."
+    return f"{deeper + ': ' if deeper else ''}{message[0].lower()}{message[1:]}{got}{list_hint(error)}."
 
 
 def _fields(plugin: type[Stage], option: str) -> list[str]:

@@ -10,7 +10,6 @@ secret, only references to a cluster's.
 """
 
 import os
-import re
 import sys
 import typing
 from collections.abc import Iterable, Mapping
@@ -22,8 +21,9 @@ from pydantic import BaseModel, ValidationError
 
 from slmworks.contract.catalog import CORE, STAGES
 from slmworks.contract.errors import BadRequest, did_you_mean
-from slmworks.contract.options import OptionError
+from slmworks.contract.options import OptionError, list_hint
 from slmworks.engines.settings import Pod, Reviewer, Settings
+from slmworks.fetch.secrets import is_secret_variable
 from slmworks.fetch.url import refuse_credentials
 from slmworks.recipe.plan import PlannedTask
 from slmworks.recipe.yaml_file import Where, load, place, read_text
@@ -82,7 +82,7 @@ class EngineFile:
             self._refuse_credentials(value, "env", variable)
             if variable in self.settings.secrets:
                 raise BadRequest(f"{self.at('env', variable)}: is among `secrets` too; keep one.")
-            if is_secret(variable, value):
+            if is_secret_variable(variable, value):
                 raise BadRequest(
                     f"{self.at('env', variable)}: looks like a secret, which this file is no place for; put "
                     f"it into a Secret of the cluster: secrets: {{{variable}: {{secret: …, key: …}}}}."
@@ -200,25 +200,6 @@ class EngineFile:
         return list(found.values())
 
 
-SECRET = frozenset(
-    {"token", "secret", "password", "passwd", "pass", "pwd", "credential", "credentials", "pgpass"}
-    | {"pgpassword", "apikey", "accesskey", "secretkey", "key", "auth", "authorization", "cookie", "sas"}
-)
-"""Parts of a variable's name that mark its value as a secret."""
-_HIDDEN = re.compile(r"\S+:\S+@\S|(?i:key|secret|token|password|passwd|pwd|sig|signature)=\S")
-"""A user with a password, or a pair that names its value a secret, anywhere in a text."""
-
-
-def is_secret(variable: str, value: str) -> bool:
-    """True if a variable seems to hold a secret. A path to one (a mounted file) is none."""
-    if _HIDDEN.search(value):
-        return True
-    if value.startswith("/") or variable.upper().endswith(("_FILE", "_PATH", "_URL", "_URI")):
-        return False
-    low = variable.lower()
-    return bool(SECRET & set(low.split("_"))) or "connection_string" in low
-
-
 def version_of(distribution: str) -> str:
     """The installed version of a distribution; BadRequest when it isn't installed."""
     from importlib.metadata import PackageNotFoundError, version
@@ -261,7 +242,7 @@ def _problem(error: Any, where: Where) -> str:
     private = where[:1] in (("secrets",), ("env",))  # where people put what must not be repeated
     shown = "" if private or isinstance(got, dict | tuple) else f", got {str(got)[:60]!r}"
     quotes = error["type"] == "string_type" and isinstance(got, int | float)
-    hint = "; write it in quotes" + ("" if private else f": '{got}'") if quotes else ""
+    hint = "; write it in quotes" + ("" if private else f": '{got}'") if quotes else list_hint(error)
     return f"{message[0].lower()}{message[1:]}{shown}{hint}."
 
 

@@ -1,21 +1,10 @@
 """What a URL in a recipe may hold: a known scheme and no credentials."""
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.fetch.secrets import has_token, is_secret_query
 
-SECRET_WORDS = (
-    "signature",
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "credential",
-    "accesskey",
-    "accessid",
-    "apikey",
-)
-SECRET_NAMES = frozenset({"sig", "key", "auth", "pwd", "user", "authorization", "code"})
 CONTAINER_SCHEMES = frozenset({"az", "abfs", "abfss"})
 """Azure writes `abfs://container@account…`: a name before the @ is not a user there."""
 WRAPPERS = frozenset(
@@ -38,8 +27,7 @@ def refuse_credentials(link: str) -> None:
     else:
         user, _, _ = parts.netloc.rpartition("@")
     plain_container = parts.scheme in CONTAINER_SCHEMES and ":" not in user
-    asked = any(_is_secret(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True))
-    if (user and not plain_container) or asked or _broken_port(parts.netloc, parts.path):
+    if (user and not plain_container) or _hides_secret(parts) or _broken_port(parts.netloc, parts.path):
         raise BadRequest(
             f"{redacted(link)}: credentials don't belong in a recipe's URL; "
             "give them to the process through its environment or configuration files."
@@ -47,12 +35,13 @@ def refuse_credentials(link: str) -> None:
 
 
 def redacted(link: str) -> str:
-    """The URL without user, query and fragment."""
+    """The URL without user, query, parameters and fragment, and without a token in its path."""
     parts = urlsplit(link)
     host = parts.netloc.rpartition("@")[2]
     if _broken_port(parts.netloc, parts.path):
         return f"{parts.scheme}://…"
-    return f"{parts.scheme}://{host}{parts.path}"
+    path = "/".join(part.partition(";")[0] for part in parts.path.split("/"))
+    return f"{parts.scheme}://…" if has_token(unquote(host + path)) else f"{parts.scheme}://{host}{path}"
 
 
 def refuse_unknown_scheme(scheme: str, address: str) -> None:
@@ -66,9 +55,15 @@ def refuse_unknown_scheme(scheme: str, address: str) -> None:
         raise BadRequest(f"{redacted(address)}: no such kind of source '{scheme}://'. {hint}")
 
 
-def _is_secret(name: str) -> bool:
-    bare = name.lower().replace("-", "").replace("_", "")
-    return bare in SECRET_NAMES or any(word in bare for word in SECRET_WORDS)
+def _hides_secret(parts: SplitResult) -> bool:
+    """Whether a parameter of the query or the path (`;token=…`) is named a secret, or a part is shaped so."""
+    matrix = "&".join(part for step in parts.path.split("/") for part in step.split(";")[1:])
+    pairs = parse_qsl(parts.query.replace(";", "&"), keep_blank_values=True)
+    pairs += parse_qsl(matrix, keep_blank_values=True)
+    named = any(is_secret_query(name) for name, _ in pairs)
+    return (
+        named or has_token(unquote(parts.netloc + parts.path)) or any(has_token(value) for _, value in pairs)
+    )
 
 
 def _broken_port(netloc: str, path: str) -> bool:
