@@ -107,6 +107,19 @@ def test_check_then_plan_then_run_then_runs(slmworks) -> None:
     assert "curate toy" in slmworks("runs", run).stdout
 
 
+def test_check_warns_of_what_anybody_on_the_way_can_change(slmworks) -> None:
+    url = "http://example.org/a.csv"
+    for given, warned in ((url, True), (f"{url}#sha256={'0' * 64}", False)):
+        text = RECIPE.replace("test: test.csv", f'test: "{given}"')
+        (slmworks.folder / "toy.yaml").write_text(text)
+        ended = slmworks("check", "toy.yaml")
+        assert ended.returncode == 0
+        assert "fine. 2 steps, 2 tasks." in ended.stdout
+        line = f"warning: toy.yaml:3 steps.raw.from.test: {url} is read without encryption or digest"
+        assert (line in ended.stderr) is warned
+        assert len(ended.stderr.splitlines()) == warned
+
+
 def test_before_the_first_approval_the_plan_counts_the_champion_as_left_out(slmworks) -> None:
     with (slmworks.folder / "toy.yaml").open("a") as recipe:
         recipe.write(

@@ -1,17 +1,13 @@
 """Fetching for real: local files, archives, a web server, a package folder and index, a small hub."""
 
 import hashlib
-import io
 import json
-import tarfile
-import threading
-import zipfile
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from archives import digest, tar_of, written, zip_of
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.fetch import Source
@@ -20,90 +16,6 @@ from slmworks.machine.process import OFFLINE, adopt_environment, environment
 from slmworks.testing import Bench
 
 Fetched = Callable[..., Files]
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "bench")
-
-
-@pytest.fixture
-def fetch(bench: Bench, tmp_path: Path) -> Fetched:
-    """Fetch named sources, relative to `tmp_path`."""
-
-    def run(**texts: str) -> Files:
-        sources = {name: Source.parse(text, folder=tmp_path).pin() for name, text in texts.items()}
-        return FetchFiles().run(
-            sources=sources, task=bench.task(f"fetch{len(list(tmp_path.glob('bench/*')))}")
-        )
-
-    return run
-
-
-def written(files: Files) -> list[str]:
-    return sorted(path.relative_to(files.path).as_posix() for path in files.path.rglob("*") if path.is_file())
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def tar_of(members: dict[str, bytes], mode: str = "w:gz") -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def zip_of(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[dict[str, bytes]], tuple[str, list[str]]]]:
-    """Serve paths from memory on 127.0.0.1; gives the address and the list of requests seen."""
-    servers: list[ThreadingHTTPServer] = []
-
-    def start(
-        pages: dict[str, bytes], headers: dict[str, dict[str, str]] | None = None
-    ) -> tuple[str, list[str]]:
-        seen: list[str] = []
-
-        class Pages(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                path = self.path.partition("?")[0]
-                seen.append(f"{self.command} {path}")
-                body = pages.get(path)
-                said = (headers or {}).get(path, {}).get("Status")
-                self.send_response(int(said) if said else 404 if body is None else 200)
-                for key, value in (headers or {}).get(path, {}).items():
-                    self.send_header(key, value)
-                self.send_header("Content-Length", str(len(body or b"")))
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(body or b"")
-
-            do_HEAD = do_GET  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}", seen
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 def test_local_file_folder_and_archive(fetch: Fetched, tmp_path: Path) -> None:
@@ -173,34 +85,6 @@ def test_missing_file_system_package_gives_the_install_line(fetch: Fetched) -> N
     assert "pip install gcsfs" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "/abs/evil.txt", "a/../../evil.txt"])
-@pytest.mark.parametrize("kind", ["tar", "zip"])
-def test_path_traversal_is_refused(fetch: Fetched, tmp_path: Path, kind: str, name: str) -> None:
-    members = {"ok.txt": b"", name: b"evil"}
-    (tmp_path / "bad").write_bytes(tar_of(members) if kind == "tar" else zip_of(members))
-    with pytest.raises(BadRequest, match="outside its folder"):
-        fetch(x=f"{kind}://*::bad")
-    assert not list(tmp_path.rglob("evil.txt"))
-
-
-def test_links_are_refused(fetch: Fetched, tmp_path: Path) -> None:
-    with tarfile.open(tmp_path / "bad.tar", "w") as tar:
-        info = tarfile.TarInfo("passwd")
-        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        tar.addfile(info)
-    with pytest.raises(BadRequest, match="is a link"):
-        fetch(x="tar://passwd::bad.tar")
-
-
-def test_unreadable_archive_and_missing_member(fetch: Fetched, tmp_path: Path) -> None:
-    (tmp_path / "bad.tar").write_bytes(b"no tar at all")
-    with pytest.raises(BadRequest, match=r"bad\.tar: not a readable tar archive"):
-        fetch(x="tar://a::bad.tar")
-    (tmp_path / "x.zip").write_bytes(zip_of({"train.csv": b""}))
-    with pytest.raises(BadRequest, match=r"no file 'trian\.csv' in it\. Did you mean 'train\.csv'"):
-        fetch(x="zip://trian.csv::x.zip")
-
-
 def test_pickled_model_inside_an_archive(fetch: Fetched, tmp_path: Path) -> None:
     (tmp_path / "m.tar").write_bytes(tar_of({"m/config.json": b"{}", "m/pytorch_model.bin": b"\x80"}))
     with pytest.raises(BadRequest, match="is a pickle"):
@@ -263,6 +147,49 @@ def test_package_index_that_does_not_answer_is_not_named(
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("given", ["", "someone:secret@"], ids=["nobody", "somebody"])
+def test_package_index_that_wants_credentials_says_so(
+    fetch: Fetched, serve: Callable, monkeypatch: pytest.MonkeyPatch, status: int, given: str
+) -> None:
+    address, _ = serve({}, {"/simple/six/": {"Status": str(status), "WWW-Authenticate": "Basic"}})
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", address.replace("//", f"//{given}") + "/simple")
+    with pytest.raises(BadRequest, match=f"the package index says {status}: it wants credentials") as caught:
+        fetch(x="pypi://six==1.17.0/six.py")
+    assert "127.0.0.1" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_package_index_without_the_package_is_no_refusal(
+    fetch: Fetched, serve: Callable, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    pages = {"/simple/six/": b"<html></html>"} if status == 200 else {}
+    address, _ = serve(pages, {"/simple/six/": {"Content-Type": "text/html"}})
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", f"{address}/simple")
+    with pytest.raises(BadRequest, match="pip's indexes have no such package and version"):
+        fetch(x="pypi://six==1.17.0/six.py")
+
+
+def test_package_whose_file_is_refused_or_too_large(
+    fetch: Fetched, serve: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = zip_of({"six.py": bytes(3000)})
+    page = b'<a href="/files/six-1.17.0-py3-none-any.whl">six</a>'
+    status: dict[str, dict[str, str]] = {"/simple/six/": {"Content-Type": "text/html"}}
+    address, _ = serve({"/simple/six/": page, "/files/six-1.17.0-py3-none-any.whl": wheel}, status)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", f"{address}/simple")
+    assert written(fetch(x="pypi://six==1.17.0/six.py")) == ["x/six.py"]
+    with pytest.raises(BadRequest, match=r"pypi six==1\.17\.0: is more than 1e-06 GB"):
+        fetch({"max_gb": 1e-6}, x="pypi://six==1.17.0/six.py")
+    status["/files/six-1.17.0-py3-none-any.whl"] = {"Status": "403"}
+    with pytest.raises(BadRequest, match="the package index says 403: it wants credentials"):
+        fetch(x="pypi://six==1.17.0/six.py")
+
+
 def test_package_from_the_real_index(fetch: Fetched) -> None:
     try:
         files = fetch(x="pypi://six==1.17.0/six.py")
@@ -289,7 +216,7 @@ FROM_THE_HUB = ["model/config.json", "model/model.safetensors", "model/sub/vocab
 
 def hub_pages(files: dict[str, bytes]) -> tuple[dict[str, bytes], dict[str, dict[str, str]]]:
     """The endpoints of a hub that a snapshot needs, for one repository `org/tiny` at `main`."""
-    siblings = [{"rfilename": name} for name in files]
+    siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
     info = json.dumps({"id": "org/tiny", "modelId": "org/tiny", "sha": COMMIT, "siblings": siblings}).encode()
     tree = json.dumps(
         [
@@ -336,6 +263,22 @@ def test_hub_model_of_pickles_is_refused_without_downloading(
     monkeypatch.setenv(OFFLINE, "0")
     with pytest.raises(BadRequest, match="is a pickle"):
         fetch(model="hf://org/tiny@main")
+    assert not any("/resolve/" in request for request in seen)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"max_gb": 1e-6}, "is more than 1e-06 GB"), ({"max_files": 1}, "holds more than 1 files")],
+    ids=["bytes", "files"],
+)
+def test_hub_repository_above_the_limits_is_not_downloaded(
+    fetch: Fetched, serve: Callable, monkeypatch: pytest.MonkeyPatch, options: dict[str, float], said: str
+) -> None:
+    address, seen = serve(*hub_pages({"config.json": b"{}", "model.safetensors": bytes(5000)}))
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    monkeypatch.setenv(OFFLINE, "0")
+    with pytest.raises(BadRequest, match=said):
+        fetch(options, model="hf://org/tiny@main")
     assert not any("/resolve/" in request for request in seen)
 
 

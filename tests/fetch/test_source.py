@@ -105,6 +105,20 @@ def test_mistakes(folder: Path, text: str, message: str) -> None:
         Source.parse(text, folder=folder)
 
 
+QUERIES = (
+    "pass",
+    "bearer",
+    "jwt",
+    "session",
+    "pat",
+    "session_token",
+    "Sig",
+    "sas",
+    "my-pat",
+    "AWSAccessKeyId",
+)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -116,6 +130,10 @@ def test_mistakes(folder: Path, text: str, message: str) -> None:
         "https://example.org/x.csv?api_key=hunter2",
         "tar://a::https://example.org/x.tar?token=hunter2",
         "abfs://container:hunter2@account/x",
+        *(f"https://example.org/x.csv?{word}=hunter2" for word in QUERIES),
+        "https://example.org/x.csv?page=1;token=hunter2",
+        "https://example.org/a;token=hunter2/x.csv",
+        "https://example.org/a;jsessionid=hunter2",
     ],
 )
 def test_credentials_are_refused_and_not_repeated(folder: Path, url: str) -> None:
@@ -139,3 +157,40 @@ def test_pickled_model_is_refused_before_anything_runs(tmp_path: Path) -> None:
 def test_a_registered_model_is_named_as_mlflow_names_it(text: str, tmp_path) -> None:
     with pytest.raises(BadRequest, match=r"write models:/NAME@champion .* or models:/NAME/VERSION"):
         Source.parse(text, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/x.csv?partition=key&page=2",
+        "https://example.org/passages/tokens/x.csv?compass=n",
+        "https://example.org/a;v=1.0/risk-assessment-of-something-that-is-long.csv",
+        "hf://owner/hf_models@main/sk-learn",
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_none(folder: Path, url: str) -> None:
+    assert Source.parse(url, folder=folder).text == url
+
+
+def test_names_that_not_every_disk_can_hold(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a\nb.csv").write_text("")
+    with pytest.raises(
+        BadRequest, match=r"data: the name of its file 'a\\x0ab\.csv' holds a control character"
+    ):
+        Source.parse("data", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "unprotected"),
+    [
+        ("http://example.org/a.csv", True),
+        (f"http://example.org/a.csv#sha256={DIGEST}", False),
+        ("https://example.org/a.csv", False),
+        ("http://localhost:8000/a.csv", False),
+        ("http://127.0.0.1/a.csv", False),
+        ("s3://http/a.csv", False),
+    ],
+)
+def test_plain_http_without_a_digest_is_unprotected(tmp_path: Path, text: str, unprotected: bool) -> None:
+    assert Source.parse(text, folder=tmp_path).unprotected is unprotected

@@ -11,4 +11,6 @@ def check(recipe: str) -> None:
     from slmworks.recipe.recipe import Recipe
 
     planned = plan(Recipe.read(recipe))
+    for warning in planned.warnings():
+        click.echo(f"slmworks: warning: {warning}", err=True)
     click.echo(f"{recipe}: fine. {len(planned.recipe.steps)} steps, {len(planned)} tasks.")

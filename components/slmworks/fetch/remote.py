@@ -1,6 +1,7 @@
 """Files behind any fsspec URL: https, s3, gs, az, memory and more.
 
-Credentials come from the environment or the service's own configuration, never from the URL.
+Credentials come from the environment or the service's own configuration, never from the URL. A redirect from
+a public host to a private one is not followed.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.fetch.limits import Limits, check_names
 from slmworks.fetch.local import fixed_part, hidden
+from slmworks.fetch.redirects import redirects_watched
 from slmworks.fetch.source import Source
 from slmworks.fetch.url import redacted
 
@@ -20,8 +23,14 @@ PACKAGES = {
 """The package that fsspec needs for a scheme."""
 
 
-def download(source: Source, folder: Path, advance: Callable[[int, int | None], None]) -> list[Path]:
-    """Write the file, folder or glob that the URL names below `folder`; returns the files, sorted."""
+def download(
+    source: Source, folder: Path, advance: Callable[[int, int | None], None], limits: Limits
+) -> list[Path]:
+    """Write the file, folder or glob that the URL names below `folder`; returns the files, sorted.
+
+    BadRequest for what isn't there, for refused credentials and redirects, and above the limits; TaskFailed
+    when it cannot be read now.
+    """
     place = redacted(source.location)
     try:
         files, root = _open(source.location)
@@ -29,8 +38,16 @@ def download(source: Source, folder: Path, advance: Callable[[int, int | None], 
         if not names:
             raise BadRequest(f"{place}: no such file.")
         total = sum(size for _, size in names.values()) or None
+        limits.check_count(place, len(names))
+        limits.check_size(place, total)
+        check_names(place, names)
+
+        def counted(done: int, of: int | None) -> None:
+            limits.check_size(place, max(done, of or 0))
+            advance(done, of)
+
         return [
-            _get(files, remote, folder / name, total, advance) for name, (remote, _) in sorted(names.items())
+            _get(files, remote, folder / name, total, counted) for name, (remote, _) in sorted(names.items())
         ]
     except FileNotFoundError:
         raise BadRequest(f"{place}: no such file.") from None
@@ -64,7 +81,8 @@ def _open(location: str) -> tuple[Any, str]:
 
             # aiohttp gives up after five minutes in total, which a large file can take.
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
-            options = {"client_kwargs": {"trust_env": True, "timeout": timeout}}
+            watch = [redirects_watched()]
+            options = {"client_kwargs": {"trust_env": True, "timeout": timeout, "trace_configs": watch}}
         return fsspec.url_to_fs(location, **options)  # type: ignore[no-any-return]
     except ImportError as error:
         package = PACKAGES.get(scheme, "")

@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass, replace
 from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import file_digest
 from slmworks.fetch import local
+from slmworks.fetch.limits import check_names
 from slmworks.fetch.url import refuse_credentials, refuse_unknown_scheme
 
 if TYPE_CHECKING:
@@ -145,6 +147,13 @@ class Source:
         return self.kind in ("local", "url") and not self.sha256
 
     @property
+    def unprotected(self) -> bool:
+        """Whether somebody on the way could change the bytes unnoticed: plain http from another machine."""
+        host = urlsplit(self.location).hostname if self.kind == "url" else None
+        plain = self.location.startswith("http://") and host not in ("localhost", "127.0.0.1", "::1")
+        return self.kind == "url" and plain and not self.sha256
+
+    @property
     def uri(self) -> str:
         """Where it lies, as other tools write it."""
         inside = f"/{self.inside}" if self.inside else ""
@@ -232,8 +241,11 @@ def _origin(address: str, folder: Path, *, look: bool) -> Source:
 
 def _local(path: str, folder: Path, *, look: bool) -> Source:
     location = os.path.normpath(folder.absolute() / path)
-    if look and not local.listing(location):
-        raise BadRequest(_nothing_at(path, location))
+    if look:
+        files = local.listing(location)
+        if not files:
+            raise BadRequest(_nothing_at(path, location))
+        check_names(path, files)
     return Source(kind="local", location=location)
 
 

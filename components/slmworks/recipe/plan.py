@@ -13,6 +13,7 @@ from slmworks.contract.stage import Stage
 from slmworks.execution.identity import code_digest
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
+from slmworks.fetch.url import redacted
 from slmworks.recipe.recipe import Recipe
 from slmworks.registry.log import Registry
 
@@ -116,6 +117,17 @@ class Plan:
 
     def __len__(self) -> int:
         return len(self.tasks)
+
+    def warnings(self) -> list[str]:
+        """What is allowed and mostly not meant, a line each with its place."""
+        return [
+            f"{self.recipe.at('steps', task.step, 'from', name)}: {redacted(source.location)} is read "
+            "without encryption or digest, so whoever is on the way can change it; use https, or add "
+            "#sha256=…."
+            for task in self
+            for name, source in task.sources.items()
+            if source.unprotected
+        ]
 
     def pinned(self, registry: Registry | None) -> dict[str, dict[str, Source]]:
         """Task -> input name -> source, with the content of local files and models made part of its identity.

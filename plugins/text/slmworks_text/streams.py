@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, TextIO
 
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.swelling import RATIO, Counted, swollen
 from slmworks_text.encodings import REPLACE, Encoding, codec_of
 
 COMPRESSED = (".gz", ".zst")
@@ -24,6 +25,10 @@ PIECE = 1 << 20
 MARK = "\ufeff"
 """Byte order mark; of the codecs, only those of utf-8, utf-16 and utf-32 skip their own."""
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+class Swollen(Exception):
+    """Far more comes out of a compressed file than out of one that holds text."""
 
 
 @dataclass
@@ -63,6 +68,11 @@ def text_of(
             yield io.TextIOWrapper(stream, codec_of(encoding), errors, newline)
     except UnicodeError as error:
         raise _bad_byte(path, encoding, shown, str(error)) from None
+    except Swollen:
+        raise BadRequest(
+            f"{shown}: decompresses to more than {RATIO} times its own size, as a file does that is made to "
+            "fill a disk. If that is meant, decompress it before."
+        ) from None
     except (EOFError, zlib.error, OSError) as error:
         if path.suffix not in COMPRESSED:
             raise
@@ -92,14 +102,25 @@ def _opened(path: Path, meter: Meter | None) -> Iterator[Any]:
             meter.stream = raw
         if path.suffix == ".gz":
             with gzip.open(raw) as stream:
-                yield stream
+                yield _watched(stream, path)
         elif path.suffix == ".zst":
             import pyarrow as pa
 
             with pa.CompressedInputStream(pa.PythonFile(raw), "zstd") as stream:
-                yield io.BufferedReader(stream)
+                yield _watched(stream, path)
         else:
             yield raw
+
+
+def _watched(stream: Any, path: Path) -> io.BufferedReader:
+    """A decompressed stream that ends where the file turns out to be made to fill memory or disk."""
+    packed = path.stat().st_size
+
+    def count(size: int) -> None:
+        if swollen(size, packed):
+            raise Swollen
+
+    return io.BufferedReader(Counted(stream, count), PIECE)
 
 
 def _bad_byte(path: Path, encoding: Encoding, shown: str, problem: str) -> BadRequest:
