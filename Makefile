@@ -2,12 +2,19 @@
 #
 # PIP_ARGS passes extra arguments to pip, for another build of torch for example:
 #   make install PIP_ARGS="--extra-index-url <index with CPU builds>"
+# An index with builds that the locks don't list is refused; install such a build over the environment afterwards.
 
 PYTHON ?= python3
 PIP_ARGS ?=
-PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint .ci/constraints.txt
-AIRFLOW_PIP = $(AIRFLOW_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
-	--constraint .ci/airflow-constraints.txt
+# What is installed is in a lock with its sha256 (`make lock`), dependencies of dependencies too, and what builds those
+# that are sources only. Our own distributions follow from their folders. $1: the environment, $2: its lock.
+PIP = bin/python -m pip --disable-pip-version-check --quiet
+locked = $1/$(PIP) install --require-hashes --no-deps --no-build-isolation $(PIP_ARGS)
+define install_locked
+	$(call locked,$1) --requirement .ci/build-lock.txt
+	$(call locked,$1) --requirement $2
+endef
+ours = $1/$(PIP) install --no-deps --no-build-isolation
 PYTEST_ARGS ?=
 PATIENT := -o faulthandler_timeout=7200
 VENV := .venv
@@ -17,9 +24,10 @@ FAMILIES := text torch onnx inc serve kubernetes
 PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 
 AIRFLOW_VENV := .venv-airflow
+TOOLS_VENV := .venv-tools
 
 .PHONY: help install install-airflow first-run airflow check test test-slow test-airflow test-docker lint types format \
-	schema docs goldens chart conformance families wheels images clean
+	schema docs goldens chart conformance families wheels images lock sbom clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -28,22 +36,26 @@ help: ## this list
 
 install: $(VENV)/installed ## .venv/ with slmworks, every family and the tools
 
-$(VENV)/installed: $(PROJECTS) .ci/constraints.txt
+# PyPI's torch for Linux needs CUDA's libraries; builds of its CPU index don't, and get none.
+NEEDS_CUDA = import sys, importlib.metadata as m; sys.exit(not any("nvidia" in r for r in m.requires("torch")))
+
+$(VENV)/installed: $(PROJECTS) .ci/build-lock.txt .ci/lock.txt .ci/cuda-lock.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) $(PIP_ARGS) pip setuptools wheel
-	$(PIP) $(PIP_ARGS) --no-build-isolation \
-		--editable '.[run,dev,kubeflow]' $(FAMILIES:%=--editable 'plugins/%[run]')
+	$(call install_locked,$(VENV),.ci/lock.txt)
+	if $(BIN)/python -c '$(NEEDS_CUDA)'; then $(call locked,$(VENV)) --requirement .ci/cuda-lock.txt; fi
+	$(call ours,$(VENV)) --editable . $(FAMILIES:%=--editable plugins/%)
+	$(VENV)/$(PIP) check
 	touch $@
 
 # Airflow has an environment of its own: the light forms of the families, and its Kubernetes provider, which
 # excludes kfp's version of the same client.
 install-airflow: $(AIRFLOW_VENV)/installed ## .venv-airflow/ with Airflow
 
-$(AIRFLOW_VENV)/installed: $(PROJECTS) plugins/airflow/pyproject.toml .ci/airflow-constraints.txt
+$(AIRFLOW_VENV)/installed: $(PROJECTS) plugins/airflow/pyproject.toml .ci/build-lock.txt .ci/airflow-lock.txt
 	test -x $(AIRFLOW_VENV)/bin/python || $(PYTHON) -m venv $(AIRFLOW_VENV)
-	$(AIRFLOW_PIP) $(PIP_ARGS) pip setuptools wheel
-	$(AIRFLOW_PIP) $(PIP_ARGS) --no-build-isolation \
-		--editable '.[s3]' $(FAMILIES:%=--editable plugins/%) --editable 'plugins/airflow[run,pods]'
+	$(call install_locked,$(AIRFLOW_VENV),.ci/airflow-lock.txt)
+	$(call ours,$(AIRFLOW_VENV)) --editable . $(FAMILIES:%=--editable plugins/%) --editable plugins/airflow
+	$(AIRFLOW_VENV)/$(PIP) check
 	touch $@
 
 first-run: install ## the first recipe, to an approved and answering model
@@ -136,12 +148,13 @@ $(WHEELS)/ours/complete: $(VENV)/installed $(SOURCES) pyproject.toml README.md L
 
 # What several images need is there once: links to one folder. Our own wheels come with every change, in the next rule.
 $(IMAGES:%=$(WHEELS)/%/resolved): $(WHEELS)/%/resolved: .ci/images.mk $(PROJECTS) .ci/constraints.txt \
-		| $(WHEELS)/ours/complete
+		.ci/lock.txt .ci/cuda-lock.txt | $(WHEELS)/ours/complete
 	rm -rf $(@D)
 	mkdir -p $(@D) $(WHEELS)/all
 	$(BIN)/python -m pip --disable-pip-version-check --quiet download --only-binary :all: \
 		--constraint .ci/constraints.txt $(PIP_ARGS) --dest $(@D)/dependencies $(WHEELS)/ours/*.whl $(install-$*)
 	rm $(@D)/dependencies/slmworks*.whl
+	$(BIN)/python .ci/wheelhouse.py $(@D)/dependencies > $(@D)/requirements.txt
 	cd $(@D)/dependencies && for wheel in *.whl; do \
 		ln $$wheel ../../all/$$wheel 2>/dev/null || ln -f ../../all/$$wheel $$wheel; done
 	touch $@
@@ -160,5 +173,32 @@ $(IMAGES:%=image-%): image-%: $(WHEELS)/%/complete
 		--build-arg INSTALL="$(install-$*)" --build-arg TITLE=slmworks-$* --build-arg DESCRIPTION="$(about-$*)" \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(WHEELS)/$*
 
+# Tools of releases have an environment of their own, so that they are no part of what they describe.
+$(TOOLS_VENV)/installed: .ci/tools-lock.txt
+	test -x $(TOOLS_VENV)/bin/python || $(PYTHON) -m venv $(TOOLS_VENV)
+	$(call locked,$(TOOLS_VENV)) --requirement .ci/tools-lock.txt
+	touch $@
+
+lock: $(TOOLS_VENV)/installed ## the locks, from constraints and what our distributions ask for
+	$(TOOLS_VENV)/bin/python .ci/lock.py $(TOOLS_VENV)/bin/uv
+
+SBOM := build/sbom
+CYCLONEDX = $(TOOLS_VENV)/bin/cyclonedx-py
+SBOM_ARGS := --output-reproducible --output-format JSON
+
+sbom: $(SBOM)/environment.json $(SBOM)/airflow-environment.json ## CycloneDX: what both environments hold, and each wheelhouse
+	for image in $(notdir $(patsubst %/requirements.txt,%,$(wildcard $(WHEELS)/*/requirements.txt))); do \
+		$(CYCLONEDX) requirements $(SBOM_ARGS) --output-file $(SBOM)/image-$$image.json \
+			$(WHEELS)/$$image/requirements.txt || exit 1; done
+
+$(SBOM)/environment.json: $(VENV)/installed $(TOOLS_VENV)/installed
+	mkdir -p $(@D)
+	$(CYCLONEDX) environment $(SBOM_ARGS) --pyproject pyproject.toml --output-file $@ $(BIN)/python
+
+$(SBOM)/airflow-environment.json: $(AIRFLOW_VENV)/installed $(TOOLS_VENV)/installed
+	mkdir -p $(@D)
+	$(CYCLONEDX) environment $(SBOM_ARGS) --pyproject plugins/airflow/pyproject.toml --output-file $@ \
+		$(AIRFLOW_VENV)/bin/python
+
 clean: ## all that make made
-	rm -rf $(VENV) $(AIRFLOW_VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(AIRFLOW_VENV) $(TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache
