@@ -179,14 +179,14 @@ $(TOOLS_VENV)/installed: .ci/tools-lock.txt
 	$(call locked,$(TOOLS_VENV)) --requirement .ci/tools-lock.txt
 	touch $@
 
-lock: $(TOOLS_VENV)/installed ## the locks, from constraints and what our distributions ask for
+lock: $(TOOLS_VENV)/installed ## the locks: every file with its sha256, from the constraints
 	$(TOOLS_VENV)/bin/python .ci/lock.py $(TOOLS_VENV)/bin/uv
 
 SBOM := build/sbom
 CYCLONEDX = $(TOOLS_VENV)/bin/cyclonedx-py
 SBOM_ARGS := --output-reproducible --output-format JSON
 
-sbom: $(SBOM)/environment.json $(SBOM)/airflow-environment.json ## CycloneDX: what both environments hold, and each wheelhouse
+sbom: $(SBOM)/environment.json $(SBOM)/airflow-environment.json ## CycloneDX: both environments and each wheelhouse
 	for image in $(notdir $(patsubst %/requirements.txt,%,$(wildcard $(WHEELS)/*/requirements.txt))); do \
 		$(CYCLONEDX) requirements $(SBOM_ARGS) --output-file $(SBOM)/image-$$image.json \
 			$(WHEELS)/$$image/requirements.txt || exit 1; done

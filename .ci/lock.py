@@ -1,8 +1,8 @@
 """The locks: every file that `make install`, `make install-airflow` and the tools may install, by its sha256.
 
 `uv pip compile` resolves what our distributions ask for, at the versions of the constraints, for every Python
-and platform. Written here is only what it cannot know: that torch's own CPU index has builds of torch too, and
-that what PyPI's builds need of CUDA is no part of an environment without them (`cuda-lock.txt`).
+and platform. Written here is only what it cannot know: torch's own CPU index has builds of torch too, and
+what PyPI's builds need of CUDA is no part of an environment without them (`cuda-lock.txt`).
 """
 
 import re
