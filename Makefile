@@ -36,11 +36,13 @@ help: ## this list
 
 install: $(VENV)/installed ## .venv/ with slmworks, every family and the tools
 
-# PyPI's torch for Linux needs CUDA's libraries; builds of its CPU index don't, and get none.
+# torch's CPU build where an index offers it, else PyPI's, which needs CUDA's libraries on Linux.
+TORCH_LOCKS := .ci/torch-cpu-lock.txt .ci/cuda-lock.txt
 NEEDS_CUDA = import sys, importlib.metadata as m; sys.exit(not any("nvidia" in r for r in m.requires("torch")))
 
-$(VENV)/installed: $(PROJECTS) .ci/build-lock.txt .ci/lock.txt .ci/cuda-lock.txt
+$(VENV)/installed: $(PROJECTS) .ci/build-lock.txt .ci/lock.txt $(TORCH_LOCKS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(call locked,$(VENV)) --requirement .ci/torch-cpu-lock.txt 2>/dev/null || true
 	$(call install_locked,$(VENV),.ci/lock.txt)
 	if $(BIN)/python -c '$(NEEDS_CUDA)'; then $(call locked,$(VENV)) --requirement .ci/cuda-lock.txt; fi
 	$(call ours,$(VENV)) --editable . $(FAMILIES:%=--editable plugins/%)
@@ -148,7 +150,7 @@ $(WHEELS)/ours/complete: $(VENV)/installed $(SOURCES) pyproject.toml README.md L
 
 # What several images need is there once: links to one folder. Our own wheels come with every change, in the next rule.
 $(IMAGES:%=$(WHEELS)/%/resolved): $(WHEELS)/%/resolved: .ci/images.mk $(PROJECTS) .ci/constraints.txt \
-		.ci/lock.txt .ci/cuda-lock.txt | $(WHEELS)/ours/complete
+		.ci/lock.txt $(TORCH_LOCKS) | $(WHEELS)/ours/complete
 	rm -rf $(@D)
 	mkdir -p $(@D) $(WHEELS)/all
 	$(BIN)/python -m pip --disable-pip-version-check --quiet download --only-binary :all: \

@@ -36,7 +36,8 @@ def main() -> None:
     cuda = {name: entry for name, entry in locked.items() if CUDA.match(name)}
     rest = {name: entry for name, entry in locked.items() if name not in cuda}
     torch = next(name for name in rest if name.startswith("torch=="))
-    rest[torch] += "".join(f" \\\n    --hash=sha256:{digest}" for digest in cpu_builds(torch))
+    cpu = "".join(f" \\\n    --hash=sha256:{digest}" for digest in cpu_builds(torch))
+    write("torch-cpu-lock.txt", {torch: f"{torch}+cpu{cpu}"}, "torch-cpu.txt")
     write("lock.txt", rest, "constraints.txt")
     write("build-lock.txt", {name: rest[name] for name in rest if BUILD.match(name)}, "constraints.txt")
     write("cuda-lock.txt", cuda, "what PyPI's build of torch needs on Linux")

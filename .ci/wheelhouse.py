@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LOCKS = ("lock.txt", "cuda-lock.txt")
+LOCKS = ("lock.txt", "cuda-lock.txt", "torch-cpu-lock.txt")
 
 
 def listed() -> set[tuple[str, str]]:

@@ -30,7 +30,15 @@ def pinned(constraints: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "lock", ["lock.txt", "cuda-lock.txt", "build-lock.txt", "airflow-lock.txt", "tools-lock.txt"]
+    "lock",
+    [
+        "lock.txt",
+        "cuda-lock.txt",
+        "torch-cpu-lock.txt",
+        "build-lock.txt",
+        "airflow-lock.txt",
+        "tools-lock.txt",
+    ],
 )
 def test_every_entry_is_one_version_with_hashes(lock: str) -> None:
     for name, entry in entries(lock).items():
@@ -94,7 +102,8 @@ def test_torch_may_come_from_its_own_index() -> None:
     builds = [line.split() for line in (CI / "torch-cpu.txt").read_text().splitlines() if line[0] != "#"]
     for digest, file in builds:
         assert file.startswith(f"torch-{version}+cpu-")
-        assert f"sha256:{digest}" in entries("lock.txt")["torch"]
+        assert f"sha256:{digest}" in entries("torch-cpu-lock.txt")["torch"]
+    assert entries("torch-cpu-lock.txt")["torch"].startswith(f"torch=={version}+cpu ")
 
 
 def test_a_wheelhouse_holds_only_what_a_lock_lists(tmp_path: Path) -> None:
@@ -106,7 +115,8 @@ def test_a_wheelhouse_holds_only_what_a_lock_lists(tmp_path: Path) -> None:
 
     def verify(lock: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "lock.txt").write_text(lock)
-        (tmp_path / "cuda-lock.txt").write_text("")
+        for other in ("cuda-lock.txt", "torch-cpu-lock.txt"):
+            (tmp_path / other).write_text("")
         command = [sys.executable, tmp_path / "wheelhouse.py", wheels]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
