@@ -151,6 +151,11 @@ def test_a_name_that_is_not_utf_8(fetch: Fetched, tmp_path: Path) -> None:
     refused(fetch, "tar://d::x.tar", r"the name of its file 'caf\udce9' is not UTF-8")
 
 
+def test_a_name_that_is_proposed_is_written_out(fetch: Fetched, tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(zip_of({"train\x1b.csv": b""}))
+    refused(fetch, "zip://train.csv::x.zip", r"Did you mean 'train\x1b.csv'")
+
+
 def test_twins_that_are_not_wanted_do_no_harm(fetch: Fetched, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(zip_of({"d/A": b"", "d/a": b"", "e/b": b"B"}))
     assert written(fetch(x="zip://e::x.zip")) == ["x/b"]

@@ -72,7 +72,7 @@ def extract(
         found = _named(archive, members, allowed.limits, strip=strip)
         chosen = select(list(found), pattern)
         if not chosen:
-            hint = did_you_mean(pattern, islice(found, 5000))
+            hint = did_you_mean(pattern, map(written_out, islice(found, 5000)))
             raise BadRequest(f"{archive.name}: no file '{pattern}' in it. {hint}")
         check_names(archive.name, chosen.values())
         return sorted(_write(archive, found[name], target / path, allowed) for name, path in chosen.items())
