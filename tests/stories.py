@@ -115,11 +115,11 @@ class Story:
         }  # fmt: skip
         self.store.write(f"runs/{self.run}/{name}.json", json.dumps(record).encode())
 
-    def write_run(self, state: str) -> None:
+    def write_run(self, state: str, *, user: str = "ada") -> None:
         """Write the run's record."""
         record = {
             "run": self.run, "recipe": "reviews", "file": "pipelines/reviews.yaml", "text": RECIPE,
-            "state": state, "started": "2026-11-22T09:59:59.000+00:00", "user": "ada", "version": "0.1.0",
+            "state": state, "started": "2026-11-22T09:59:59.000+00:00", "user": user, "version": "0.1.0",
             "plan": self.plan,
             "ended": None if state == "running" else "2026-11-22T10:01:00.000+00:00",
         }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Literal
 from slmworks.approve.compared import not_compared
 from slmworks.approve.reviewers import how_established, reviewers_of
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.plain_text import one_line
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Entry, ModelState
 
@@ -87,8 +88,9 @@ def answered(
         return done, False
     who = decision.who if decision.who != NOBODY else "anybody"
     raise BadRequest(
-        f"{name} v{version} was {found.status} by {done.who} on {done.when[:10]} ({done.why}), before "
-        f"{who} answered {decision.action} here. The first decision counts; see slmworks models {name}."
+        f"{name} v{version} was {found.status} by {one_line(done.who)} on {done.when[:10]} "
+        f"({one_line(done.why)}), before {one_line(who)} answered {decision.action} here. "
+        f"The first decision counts; see slmworks models {name}."
     )
 
 

@@ -2,6 +2,7 @@
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 
 
@@ -16,4 +17,4 @@ def cancel(name: str, places: Places) -> None:
     require_kfp()
     pipelines = Pipelines.connect(places.engine.settings.kubeflow, places.host)
     what = pipelines.cancel(name)
-    click.echo(f"{what} {name} {'is being stopped' if what == 'run' else 'is ended'}")
+    say(f"{what} {name} {'is being stopped' if what == 'run' else 'is ended'}")

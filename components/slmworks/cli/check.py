@@ -2,6 +2,8 @@
 
 import click
 
+from slmworks.cli.console import say
+
 
 @click.command()
 @click.argument("recipe")
@@ -12,5 +14,5 @@ def check(recipe: str) -> None:
 
     planned = plan(Recipe.read(recipe))
     for warning in planned.warnings():
-        click.echo(f"slmworks: warning: {warning}", err=True)
-    click.echo(f"{recipe}: fine. {len(planned.recipe.steps)} steps, {len(planned)} tasks.")
+        say(f"slmworks: warning: {warning}", err=True)
+    say(f"{recipe}: fine. {len(planned.recipe.steps)} steps, {len(planned)} tasks.")

@@ -5,8 +5,10 @@ import sys
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import orchestrator_option
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.plain_text import one_line
 
 FAILED = 3
 """Exit code for a run that has failed, where the orchestrator is to see it."""
@@ -42,7 +44,8 @@ def close(what: str | None, orchestrator: str, executor_input: str | None) -> in
         lines = end(store, run, ending, told, engine=orchestrator, tracking=tracking, unreached=unreached)
     else:
         lines = reopen(store, run, tracking=tracking)
-    click.echo("\n".join(lines))
+    for line in lines:
+        say(one_line(line))
     ended = run_record(store, run)
     return FAILED if ended and ended.state == "failed" else 0
 
@@ -63,5 +66,5 @@ def _in_a_pod(executor_input: str) -> None:
     ending = ENDINGS.get(said.status)
     tracking = os.environ.get("SLMWORKS_TRACKING", "")
     for line in end(store, run, ending, what, engine="kubeflow", tracking=tracking):
-        click.echo(line)
+        say(one_line(line))
     said.finish({})

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.lowering import lower, planned_for, say_if_large
 from slmworks.cli.places import Places, with_places
 from slmworks.numbers.figures import size
@@ -33,7 +34,7 @@ def compile(  # noqa: A001 - the command's name
     if str(output) == "-":
         click.echo(compiled.first, nl=False)
         if compiled.second:
-            click.echo("note   what follows the approval is not in it; write to a file to get both", err=True)
+            say("note   what follows the approval is not in it; write to a file to get both", err=True)
         return
     written = [output]
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -42,4 +43,4 @@ def compile(  # noqa: A001 - the command's name
         written.append(output.with_suffix(f".after-approval{output.suffix}"))
         written[-1].write_text(compiled.second, encoding="utf-8")
     sizes = ", ".join(f"{path} ({size(path.stat().st_size)})" for path in written)
-    click.echo(f"{planned.recipe.name} · {len(planned)} tasks · store {store} · wrote {sizes}")
+    say(f"{planned.recipe.name} · {len(planned)} tasks · store {store} · wrote {sizes}")

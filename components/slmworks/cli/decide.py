@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
+from slmworks.contract.plain_text import one_line
 
 if TYPE_CHECKING:
     from slmworks.deploy import Deploy
@@ -136,8 +138,9 @@ def _show(action: str, registry: "Registry", entry: "Entry", places: Places) -> 
     """Print the decision, and bring MLflow's aliases up to date."""
     state = registry.state(entry.name)
     champion = f"v{state.champion.number}" if state.champion else "none"
-    click.echo(
-        f"{action} {entry.name} v{entry.version} · model sha256:{entry.model_digest[:12]} · by {entry.who} · "
+    say(
+        f"{action} {entry.name} v{entry.version} · model sha256:{entry.model_digest[:12]} · by "
+        f"{one_line(entry.who)} · "
         f"champion: {champion}"
     )
     _project(places)
@@ -152,7 +155,7 @@ def _submit_after(places: Places, name: str, version: int) -> None:
 
     run = registered_in(places.store, name, version)
     if not run:
-        click.echo(f"submit nothing: no run on Kubeflow registered {name} v{version} with steps that follow")
+        say(f"submit nothing: no run on Kubeflow registered {name} v{version} with steps that follow")
         return
     try:
         submit_after(places.store, run, Pipelines.connect(places.engine.settings.kubeflow))
@@ -185,4 +188,4 @@ def _project(places: Places) -> None:
     try:
         sync(places.store, places.tracking_uri)
     except (SlmworksError, ModuleNotFoundError) as error:
-        click.echo(f"MLflow does not show it yet ({error}); later: slmworks lineage sync", err=True)
+        say(f"MLflow does not show it yet ({one_line(error)}); later: slmworks lineage sync", err=True)

@@ -4,8 +4,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from slmworks.cli.console import console, say
+from slmworks.contract.plain_text import one_line
 from slmworks.engines.lines import (
     MARKS,
     Lines,
@@ -50,16 +50,16 @@ class Plain:
         """Print the plan's size and places."""
         self._plan = dict(run.plan.tasks)
         tracking = run.tracking.partition("://")[0].partition(":")[0] or "none"
-        click.echo(
+        say(
             f"{run.plan.recipe.name} · {len(run.plan)} tasks · store {run.store} · "
             f"tracking {tracking} · run {run.id}"
         )
         if str(run.store) != str(run.store.root):
-            click.echo(f"here   {run.store.root}: logs, pages, copies{', MLflow' * (tracking == 'sqlite')}")
+            say(f"here   {run.store.root}: logs, pages, copies{', MLflow' * (tracking == 'sqlite')}")
 
     def started(self, task_id: str) -> None:
         """A task starts."""
-        click.echo(started_line(task_id, self._plan[task_id].stage, self._plan[task_id].plugin))
+        say(started_line(task_id, self._plan[task_id].stage, self._plan[task_id].plugin))
 
     def event(self, task_id: str, event: dict[str, Any]) -> None:
         """Show an event of a running task."""
@@ -67,7 +67,7 @@ class Plain:
 
     def ended(self, task_id: str, outcome: Outcome, seconds: float) -> None:
         """A task is over."""
-        click.echo(ended_line(task_id, outcome, seconds))
+        say(ended_line(task_id, outcome, seconds))
 
     def close(self) -> None:
         """Let go of the terminal."""
@@ -77,11 +77,10 @@ class Live(Plain):
     """A table that is redrawn a few times a second."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.live import Live as Screen
 
         super().__init__()
-        self._console = Console()
+        self._console = console()
         self._screen = Screen(console=self._console, refresh_per_second=5, get_renderable=self._table)
         self._states: dict[str, str] = {}
         self._words: dict[str, str] = {}
@@ -144,7 +143,7 @@ class Live(Plain):
             ) or self._idle(task)
             table.add_row(
                 *(
-                    Text(cell, style=STYLES.get(state, ""))
+                    Text(one_line(cell), style=STYLES.get(state, ""))
                     for cell in (
                         MARKS[state],
                         task_id,

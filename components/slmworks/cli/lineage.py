@@ -2,6 +2,7 @@
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 
 
@@ -32,18 +33,18 @@ def lineage(
     if what != "sync":
         from slmworks.lineage import lineage_of, render
 
-        click.echo(render(lineage_of(store, what)))
+        say(render(lineage_of(store, what)))
         return
     uri = places.tracking_uri
     if not uri:
         raise BadRequest("tracking is 'none', so there is nowhere to upload to; give --tracking.")
     from slmworks.tracking.sync import sync
 
-    click.echo(str(sync(store, uri, run)))
+    say(str(sync(store, uri, run)))
     if checked:
         from slmworks.tracking.check import heal
 
         found = heal(store, uri)
         for held in found:
             state = "as registered" if held.same else f"differed ({held.differing}); uploaded again"
-            click.echo(f"{held.entry.name} v{held.entry.version} in MLflow: {state}")
+            say(f"{held.entry.name} v{held.entry.version} in MLflow: {state}")

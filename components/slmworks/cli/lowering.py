@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import click
-
+from slmworks.cli.console import say
 from slmworks.numbers.figures import size
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def planned_for(recipe: str, fresh: tuple[str, ...]) -> "Plan":
 def say_if_large(compiled: "Compiled") -> None:
     """Warn about a pipeline near the size that Kubeflow can keep; the limit is the cluster's."""
     if len(compiled.first) > LARGE:
-        click.echo(
+        say(
             f"note   {size(len(compiled.first))} of YAML: Kubeflow keeps a pipeline and the states "
             "of its tasks in one object of 1.5 MB at most; fewer branches, or several recipes, are safer.",
             err=True,
@@ -47,5 +46,5 @@ def lower(planned: "Plan", settings: "EngineFile", store: "Store", fresh: frozen
 
     sources = planned.pinned(None)
     compiled = compile_plan(planned, settings, store.url, sources, fresh)
-    bring(planned, sources, store, Lines("store", lambda line: click.echo(line, err=True)).event)
+    bring(planned, sources, store, Lines("store", lambda line: say(line, err=True)).event)
     return compiled

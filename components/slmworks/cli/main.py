@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from slmworks import __version__
+from slmworks.cli.console import say
 from slmworks.contract.errors import SlmworksError, exit_of
+from slmworks.contract.plain_text import one_line
 from slmworks.machine.process import stop
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ def _help_line(name: str) -> str:
     try:
         return _load(name).get_short_help_str(limit=80)
     except SlmworksError as error:
-        return f"broken: {error}"
+        return one_line(f"broken: {error}")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -125,13 +127,13 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     try:
         code = cli(words, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        say(error.format_message())
         code = 2
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "slmworks"
-        click.echo(f"{path}: {error.format_message()} See: {path} --help", err=True)
+        say(f"{path}: {error.format_message()} See: {path} --help", err=True)
         code = 2
     except (SlmworksError, OSError, KeyboardInterrupt, click.Abort) as error:
         line, code = exit_of(KeyboardInterrupt() if isinstance(error, click.Abort) else error)
-        click.echo(line, err=True)
+        say(line, err=True)
     sys.exit(code if isinstance(code, int) else 0)

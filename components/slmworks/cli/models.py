@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 from slmworks.numbers.figures import size
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @with_places(tracking=True)
 def models(name: str | None, verify: str | None, places: Places) -> None:
     """List every registered model: champion, candidate, previous, and who decided what and why."""
-    from slmworks.cli.console import columns, console
+    from slmworks.cli.console import Columns
     from slmworks.registry.log import Registry
 
     if verify is not None:
@@ -31,15 +32,16 @@ def models(name: str | None, verify: str | None, places: Places) -> None:
     registry = Registry(places.store)
     names = [name] if name else registry.names()
     if not names:
-        click.echo(f"no model is registered in {registry.store} yet; a recipe's register step does that.")
+        say(f"no model is registered in {registry.store} yet; a recipe's register step does that.")
         return
-    table = columns("model", "version", "status", "alias", "digest", "decided", "because", wrap="because")
+    named = ("model", "version", "status", "alias", "digest", "decided", "because")
+    table = Columns(named, wrap=("decided", "because"))
     for one in names:
         state = registry.state(one)
         aliases = {number: alias for alias, number in state.aliases.items()}
         for version in reversed(state.versions):
             decided, why = _decision(version)
-            table.add_row(
+            table.add(
                 one,
                 f"v{version.number}",
                 version.status,
@@ -48,12 +50,12 @@ def models(name: str | None, verify: str | None, places: Places) -> None:
                 decided,
                 why,
             )
-    console().print(table)
+    table.show()
     if name:  # whole: what the chart pins, and what `pull --digest` takes
         state = registry.state(name)
         for alias, number in state.aliases.items():
             digest = state.version(number).registered.model_digest
-            click.echo(f"{alias} v{number}  sha256:{digest}")
+            say(f"{alias} v{number}  sha256:{digest}")
 
 
 def _verify(store: "Store", name: str | None, which: str, uri: str) -> None:
@@ -77,7 +79,7 @@ def _verify(store: "Store", name: str | None, which: str, uri: str) -> None:
             f"{held.entry.wrapper_digest[:12]}{f' ({held.differing} differs)' if held.differing else ''}. "
             "Upload it again: slmworks lineage sync --check"
         )
-    click.echo(
+    say(
         f"{name} v{number} in MLflow is what was registered: {held.files} files, {size(held.size)} "
         f"downloaded and hashed · model sha256:{held.found.model[:12]} · "
         f"wrapper sha256:{held.found.wrapper[:12]} · {version.status}"

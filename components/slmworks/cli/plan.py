@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 )
 def plan(recipe: str, places: Places, cores: int | None) -> None:
     """Show the tasks of a recipe: which are cached, which would be run, and what each waits for."""
-    from slmworks.cli.console import columns, console
+    from slmworks.cli.console import Columns
     from slmworks.engines.forecast import forecast
     from slmworks.engines.lines import clock, summary_words
     from slmworks.machine.cores import usable_cores
@@ -28,7 +29,7 @@ def plan(recipe: str, places: Places, cores: int | None) -> None:
 
     planned = lower(Recipe.read(recipe))
     rows = forecast(planned, places.store, cores=cores or usable_cores())
-    table = columns("", "task", "plugin", "reads", "what is known", wrap="what is known")
+    table = Columns(("", "task", "plugin", "reads", "what is known"), wrap=("reads", "what is known"))
     for row in rows:
         task = row.task
         reads = _reads(task)
@@ -38,14 +39,14 @@ def plan(recipe: str, places: Places, cores: int | None) -> None:
             words = f"left out: {row.manifest.absent}"
         if task.after_approval:
             words = "waits for a person: slmworks approve" if task.configured.barrier else "after approval"
-        table.add_row("=" if row.cached else "·", task.id, f"{task.stage} {task.plugin}", reads, words)
-    console().print(table)
+        table.add("=" if row.cached else "·", task.id, f"{task.stage} {task.plugin}", reads, words)
+    table.show()
     counts = [f"{sum(row.cached for row in rows)} cached"]
     if absent := sum(row.absent for row in rows):
         counts.append(f"{absent} left out")
     if seconds := sum(row.seconds or 0.0 for row in rows):
         counts.append(f"about {clock(seconds)} of work left")
-    click.echo(f"{len(rows)} tasks, {', '.join(counts)}.")
+    say(f"{len(rows)} tasks, {', '.join(counts)}.")
 
 
 def _reads(task: "PlannedTask") -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slmworks.cli.console import say
+
 if TYPE_CHECKING:
     from slmworks.authoring.conformance import Result
     from slmworks.authoring.reference import Option
@@ -22,23 +24,23 @@ def plugins(ctx: click.Context) -> None:
 
 def _list() -> None:
     from slmworks.authoring.reference import summary
-    from slmworks.cli.console import columns, console
+    from slmworks.cli.console import Columns
     from slmworks.contract import catalog
-    from slmworks.contract.errors import SlmworksError
+    from slmworks.contract.errors import SlmworksError, first_line
 
-    table = columns("stage", "plugin", "from", "what it does", wrap="what it does")
+    table = Columns(("stage", "plugin", "from", "what it does"), wrap=("what it does",))
     for stage in catalog.STAGES:
         found = catalog.plugins(stage)
         if not found:
             line = f"(none installed) {summary(catalog.stage_class(stage))}"
-            table.add_row(stage, "–", "", line, style="dim")
+            table.add(stage, "–", "", line, style="dim")
         for name, plugin in found.items():
             try:
                 line = summary(plugin.load())
             except SlmworksError as error:
-                line = f"broken: {str(error).splitlines()[0]}"
-            table.add_row(stage, name, f"{plugin.distribution} {plugin.version}", line)
-    console().print(table)
+                line = f"broken: {first_line(error)}"
+            table.add(stage, name, f"{plugin.distribution} {plugin.version}", line)
+    table.show()
 
 
 @plugins.command()
@@ -60,7 +62,7 @@ def check(name: str) -> int:
 
     broken = 0
     for plugin in _named(name):
-        click.echo(_title(plugin))
+        say(_title(plugin))
         results = conformance.check(plugin)
         _report(results)
         broken += sum(1 for result in results if result.breaches)
@@ -82,10 +84,10 @@ def new(name: str, stage: str, to: Path) -> None:
 
     root = skeleton.write(name, stage, to)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
-        click.echo(path)
-    click.echo(f"\nnext:  pip install --editable '{root}[run]'")
-    click.echo(f"       slmworks plugins check {stage}/{name}")
-    click.echo(f"       pytest {root}")
+        say(path)
+    say(f"\nnext:  pip install --editable '{root}[run]'")
+    say(f"       slmworks plugins check {stage}/{name}")
+    say(f"       pytest {root}")
 
 
 def _named(name: str) -> "list[Plugin]":
@@ -110,9 +112,9 @@ def _title(plugin: "Plugin") -> str:
 def _report(results: "Iterable[Result]") -> None:
     for result in results:
         if not result.breaches:
-            click.echo(f"✓ {result.rule}")
+            say(f"✓ {result.rule}")
         for breach in result.breaches:
-            click.echo(f"✗ {result.rule}: {breach}")
+            say(f"✗ {result.rule}: {breach}")
 
 
 def _show(plugin: "Plugin") -> None:
@@ -121,20 +123,20 @@ def _show(plugin: "Plugin") -> None:
     from slmworks.authoring import reference
 
     loaded = plugin.load()
-    click.echo(f"{_title(plugin)}\n")
-    click.echo(inspect.cleandoc(loaded.__doc__ or "").rstrip())
-    click.echo(f"\nmakes  {reference.makes(plugin)}\nfrom")
+    say(f"{_title(plugin)}\n")
+    say(inspect.cleandoc(loaded.__doc__ or "").rstrip())
+    say(f"\nmakes  {reference.makes(plugin)}\nfrom")
     for name, notes in reference.inputs(plugin):
-        click.echo(f"  {name}: {' · '.join(notes)}")
-    click.echo("with" if loaded.model_fields else "with   (no options)")
+        say(f"  {name}: {' · '.join(notes)}")
+    say("with" if loaded.model_fields else "with   (no options)")
     for option in reference.options(loaded):
         _option(option)
-    click.echo()
+    say()
 
 
 def _option(option: "Option") -> None:
     import textwrap
 
     default = " (required)" if option.default is None else f" = {option.default}"
-    click.echo(f"  {option.name}: {option.type}{default}")
-    click.echo(textwrap.fill(option.meaning, 96, initial_indent="      ", subsequent_indent="      "))
+    say(f"  {option.name}: {option.type}{default}")
+    say(textwrap.fill(option.meaning, 96, initial_indent="      ", subsequent_indent="      "))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 
 
@@ -35,9 +36,9 @@ def pull(name: str, version: int | None, digest: str | None, folder: Path, place
     entry = approved.entry
     what = f"{name} v{entry.version} · model sha256:{entry.model_digest}"
     if fresh:
-        click.echo(f"{what} in {folder}: serve it with  slmworks serve {name} --from {folder}")
+        say(f"{what} in {folder}: serve it with  slmworks serve {name} --from {folder}")
     else:
-        click.echo(f"{what} is in {folder} already, approved and whole")
+        say(f"{what} is in {folder} already, approved and whole")
 
 
 def _hex(digest: str | None) -> str:

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.lowering import planned_for
 from slmworks.cli.places import Places, with_places
+from slmworks.contract.plain_text import one_line
 
 if TYPE_CHECKING:
     from slmworks.engines.local import Run
@@ -60,11 +62,11 @@ def _summary(running: "Run", places: Places) -> None:
         if outcome.state != "failed":
             continue
         place = running.plan.recipe.at("steps", running.plan.tasks[task_id].step)
-        click.echo(f"slmworks: {place}: {outcome.error}", err=True)
+        say(f"slmworks: {place}: {one_line(outcome.error)}", err=True)
         if outcome.code == 1:
-            click.echo(f"log    {running.store.root / 'runs' / running.id / f'{task_id}.log'}", err=True)
+            say(f"log    {running.store.root / 'runs' / running.id / f'{task_id}.log'}", err=True)
     show_waiting(running.waiting, places.again())
     if not running.worked:
-        click.echo("cached nothing had to be made again")
+        say("cached nothing had to be made again")
     elif problem := running.wait_for_lineage(30):
-        click.echo(f"lineage {problem}")
+        say(f"lineage {problem}")

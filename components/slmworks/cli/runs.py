@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
+from slmworks.contract.plain_text import one_line
 
 if TYPE_CHECKING:
     from slmworks.execution.records import RunRecord, TaskRecord
@@ -18,7 +20,7 @@ def runs(run: str | None, places: Places) -> None:
 
     Where --host or the engine file names a Kubeflow, it is asked about the runs there that go on.
     """
-    from slmworks.cli.console import columns, console
+    from slmworks.cli.console import Columns
     from slmworks.contract.errors import BadRequest, did_you_mean
     from slmworks.execution.records import run_ids, run_record, task_records
 
@@ -30,22 +32,22 @@ def runs(run: str | None, places: Places) -> None:
     if run is not None and run not in records:
         raise BadRequest(f"no run '{run}' in {store}. {did_you_mean(run, records)}")
     if not records:
-        click.echo(f"no runs in {store} yet: slmworks run RECIPE")
+        say(f"no runs in {store} yet: slmworks run RECIPE")
         return
     if run is None:
-        table = columns("run", "engine", "recipe", "state", "started", "by")
+        table = Columns(("run", "engine", "recipe", "state", "started", "by"), wrap=("recipe", "by"))
         for name, record in sorted(records.items(), key=lambda item: item[1].started, reverse=True):
-            table.add_row(
-                name, record.engine, record.recipe, _state(record), record.started[:19], record.user
-            )
+            table.add(name, record.engine, record.recipe, _state(record), record.started[:19], record.user)
     else:
-        table = columns("task", "plugin", "state", "seconds", "digest", "what came out", wrap="what came out")
+        table = Columns(
+            ("task", "plugin", "state", "seconds", "digest", "what came out"), wrap=("what came out",)
+        )
         ended = {task.task: task for task in task_records(store, run)}
         plan = records[run].plan or [task.model_dump() | {"id": task.task} for task in ended.values()]
         for task in plan:
             words = _task(ended.get(task["id"]))
-            table.add_row(task["id"], f"{task['stage']} {task['plugin']}", *words)
-    console().print(table)
+            table.add(task["id"], f"{task['stage']} {task['plugin']}", *words)
+    table.show()
 
 
 def _ask(places: Places) -> None:
@@ -61,7 +63,7 @@ def _ask(places: Places) -> None:
         require_kfp()
         refresh(places.store, Pipelines.connect(places.engine.settings.kubeflow, places.host))
     except SlmworksError as error:
-        click.echo(f"slmworks: {error} States of runs on Kubeflow are as of their last word.", err=True)
+        say(f"slmworks: {one_line(error)} States of runs on Kubeflow are as of their last word.", err=True)
 
 
 def _state(record: "RunRecord") -> str:

@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.lowering import lower, planned_for, say_if_large
 from slmworks.cli.places import Places, with_places
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.plain_text import one_line
 
 if TYPE_CHECKING:
     from slmworks.engines.kubeflow.client import Pipelines
@@ -64,8 +66,8 @@ def submit(
     name = planned.recipe.name
     if cron:
         made = pipelines.schedule(name, compiled.first, cron, experiment)
-        click.echo(f"{name} · schedule {made} · {cron} (seconds first) · local files as they are now")
-        click.echo(f"ends   slmworks cancel {made}{places.again()}")
+        say(f"{name} · schedule {made} · {cron} (seconds first) · local files as they are now")
+        say(f"ends   slmworks cancel {made}{places.again()}")
         return 0
     run = _start(store, pipelines, compiled, name, experiment)
     return follow(store, pipelines, run, places) if wait else 0
@@ -76,8 +78,8 @@ def _start(store: "Store", pipelines: "Pipelines", compiled: "Compiled", name: s
 
     run = pipelines.submit(name, compiled.first, {}, experiment)
     note(store, run, dict(compiled.record), compiled.second)
-    click.echo(f"{name} · run {run} · store {store}")
-    click.echo(f"page   {pipelines.page(run)}")
+    say(f"{name} · run {run} · store {store}")
+    say(f"page   {pipelines.page(run)}")
     return run
 
 
@@ -92,8 +94,8 @@ def submit_after(store: "Store", first: str, pipelines: "Pipelines", experiment:
         raise BadRequest(f"run {first}: nothing is known in {store} that follows its approval.")
     run = pipelines.submit(f"{known.recipe} after approval", text, {"first_run": first}, experiment)
     note(store, run, following_record(known))
-    click.echo(f"{known.recipe} · after the approval of run {first} · run {run}")
-    click.echo(f"page   {pipelines.page(run)}")
+    say(f"{known.recipe} · after the approval of run {first} · run {run}")
+    say(f"page   {pipelines.page(run)}")
     return run
 
 
@@ -107,7 +109,7 @@ def follow(store: "Store", pipelines: "Pipelines", run: str, places: Places) -> 
     try:
         state = watch(store, pipelines, run)
     except KeyboardInterrupt:
-        click.echo(f"\nstill running; stop it:  slmworks cancel {run}{places.again()}", err=True)
+        say(f"\nstill running; stop it:  slmworks cancel {run}{places.again()}", err=True)
         return 130
     known = run_record(store, run)
     if known is not None and known.ended is None:  # its last task could not say so
@@ -118,8 +120,8 @@ def follow(store: "Store", pipelines: "Pipelines", run: str, places: Places) -> 
     if state.state == "SUCCEEDED":
         return 99 if known and known.state == "refused" else 0
     words = {"FAILED": "failed", "CANCELED": "was cancelled"}.get(state.state, state.state.lower())
-    why = f": {state.error}" if state.error else ""
-    click.echo(f"slmworks: run {run} {words}{why}; see {pipelines.page(run)}", err=True)
+    why = f": {one_line(state.error)}" if state.error else ""
+    say(f"slmworks: run {run} {words}{why}; see {pipelines.page(run)}", err=True)
     return 1
 
 

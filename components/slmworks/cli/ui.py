@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 
 
@@ -21,13 +22,11 @@ def ui(places: Places, port: int) -> int:
 
     uri = places.tracking_uri
     if uri.startswith(("http://", "https://")):
-        click.echo(f"MLflow runs at {without_credentials(uri)}: open it in a browser.")
+        say(f"MLflow runs at {without_credentials(uri)}: open it in a browser.")
         return 0
     if not uri:
         raise BadRequest("tracking is 'none', so there is nothing to show; give --tracking.")
-    click.echo(
-        f"MLflow: http://127.0.0.1:{port} · runs /#/experiments · registry /#/models · Ctrl-C stops it"
-    )
+    say(f"MLflow: http://127.0.0.1:{port} · runs /#/experiments · registry /#/models · Ctrl-C stops it")
     command = [
         sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1",
         f"--artifacts-destination={places.store.root / 'mlartifacts'}",

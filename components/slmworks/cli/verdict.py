@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import click
-
+from slmworks.cli.console import say
 from slmworks.contract.artifact import Verdict
+from slmworks.contract.plain_text import one_line
 
 if TYPE_CHECKING:
     from slmworks.contract.manifest import Manifest
@@ -23,7 +23,7 @@ def show_waiting(waiting: tuple[str, int] | None, places: str) -> None:
     """Print the version that waits for a decision, and the command; `places`: its options for the store."""
     if waiting:
         name, version = waiting
-        click.echo(
+        say(
             f"waits  {name} v{version} is candidate. Approve it:  "
             f'slmworks approve {name} {version} --because "…"{places}'
         )
@@ -35,10 +35,11 @@ def _show(store: "Store", run: str, task_id: str, digest: str) -> None:
     from slmworks.packet.gather import packet
 
     verdict = Verdict(path=store.folder(digest)).read()
-    click.echo()
+    say()
     if verdict.get("rows"):  # a gate of a stranger may say only what it decided
         console().print(table(verdict))
-    click.echo(f"gate   {verdict.get('sentence') or ('passed' if verdict.get('passed') else 'refused')}")
+    sentence = verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused")
+    say(f"gate   {one_line(sentence)}")
     page = f"runs/{run}/{task_id}.html"
     store.write(page, packet(store, digest)[1].encode())
-    click.echo(f"page   {store.root / page}")
+    say(f"page   {store.root / page}")

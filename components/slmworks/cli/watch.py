@@ -3,8 +3,8 @@
 import time
 from typing import TYPE_CHECKING
 
-import click
-
+from slmworks.cli.console import say
+from slmworks.contract.plain_text import one_line
 from slmworks.engines.kubeflow.component import slug
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def watch(store: "Store", pipelines: "Pipelines", run: str) -> "RunState":
             continue
         if state.state != shown:
             shown = state.state
-            click.echo(f"run    {shown.lower()}")
+            say(f"run    {shown.lower()}")
         if _tell(store, run, names, state, told):
             pause = LOOK[0]
         if state.over:
@@ -62,7 +62,8 @@ def _tell(store: "Store", run: str, names: dict[str, str], state: "RunState", to
         if task is None or told.get(task) == now or now in ("PENDING", ""):
             continue
         told[task], changed = now, True
-        click.echo(f"{MARKS.get(now, '·')} {task}: {_words(_record(store, run, task), now)}")
+        said = _words(_record(store, run, task), now)
+        say(one_line(f"{MARKS.get(now, '·')} {task}: {said}"))
     return changed
 
 

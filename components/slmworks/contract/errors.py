@@ -8,6 +8,7 @@ import errno
 from collections.abc import Iterable
 from typing import ClassVar
 
+from slmworks.contract.plain_text import visible
 from slmworks.contract.synonyms import synonym
 
 
@@ -40,10 +41,10 @@ _MENDED = frozenset(
 def exit_of(error: SlmworksError | OSError | KeyboardInterrupt) -> tuple[str, int]:
     """The line that a person reads of an error that ends a command, and its exit code."""
     if isinstance(error, SlmworksError):
-        return f"slmworks: {error}", error.exit_code
+        return visible(f"slmworks: {error}"), error.exit_code
     if isinstance(error, OSError):
         code = 2 if error.errno in _MENDED else 1
-        return f"slmworks: {error.filename or 'system'}: {error.strerror or error}", code
+        return visible(f"slmworks: {error.filename or 'system'}: {error.strerror or error}"), code
     return "\nslmworks: stopped. What was finished is kept; run it again to go on from there.", 130
 
 

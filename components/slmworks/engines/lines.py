@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from slmworks.contract.manifest import Manifest
+from slmworks.contract.plain_text import one_line
 from slmworks.execution.run import Outcome
 from slmworks.numbers import figures
 
@@ -100,19 +101,19 @@ class Lines:
                 return
             self._next = now + EVERY
             words = " ".join([words, *(f"{name} {value:.4g}" for name, value in self._curves.items())])
-        self.write(f"{self.name}: {words}")
+        self.write(one_line(f"{self.name}: {words}"))
 
 
 def started_line(task_id: str, stage: str, plugin: str) -> str:
     """The line for a task that starts."""
-    return f"{task_id}: starts ({stage} {plugin})"
+    return one_line(f"{task_id}: starts ({stage} {plugin})")
 
 
 def ended_line(task_id: str, outcome: Outcome, seconds: float) -> str:
     """The line for a task that is over."""
-    words = result_words(outcome)
+    words = one_line(result_words(outcome))
     took = f"  {clock(seconds)}" if outcome.state in ("done", "failed", "refused") and seconds else ""
-    return f"{MARKS[outcome.state]} {task_id}: {outcome.state}{': ' + words if words else ''}{took}"
+    return f"{MARKS[outcome.state]} {one_line(task_id)}: {outcome.state}{': ' + words if words else ''}{took}"
 
 
 def result_words(outcome: Outcome) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.catalog import traits
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.manifest import Manifest
+from slmworks.contract.plain_text import one_line
 from slmworks.execution.records import run_ids, task_records
 from slmworks.numbers import figures
 from slmworks.registry.log import Registry
@@ -73,7 +74,7 @@ def lineage_of(store: "Store", what: str, known: Mapping[str, Manifest] | None =
 
 def render(lineage: Lineage) -> str:
     """The tree as text, one artifact a line; a repeated one is not unfolded again."""
-    return "\n".join([lineage.title, *_lines(lineage.root, "", "", set())])
+    return "\n".join([one_line(lineage.title), *_lines(lineage.root, "", "", set())])
 
 
 def _version(registry: Registry, name: str, which: str | None) -> Version:
@@ -181,7 +182,7 @@ def _detail(manifest: Manifest) -> str:
 def _lines(node: Node, indent: str, how: str, shown: set[str]) -> Iterator[str]:
     words = [how, node.kind or "?", node.digest[:12], node.made_by, node.detail]
     above = node.digest in shown and bool(node.edges)
-    yield indent + "  ".join(filter(None, [*words, "(unfolded above)" if above else ""]))
+    yield indent + "  ".join(filter(None, [*map(one_line, words), "(unfolded above)" if above else ""]))
     if above:
         return
     shown.add(node.digest)

@@ -1,7 +1,12 @@
-"""HTML that cannot forget to escape: text is escaped unless an element was made of it here."""
+"""HTML that cannot forget to escape: text is escaped unless an element was made of it here.
+
+What can't be seen in a text (control characters, marks of direction) is made visible.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from html import escape
+
+from slmworks.contract.plain_text import visible
 
 
 class Html(str):
@@ -13,14 +18,14 @@ class Html(str):
 def el(name: str, *children: object, **attributes: object) -> Html:
     """An element. Children that are not `Html` are escaped; `class_` and `stroke_width` lose their `_`."""
     head = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"' for key, value in attributes.items()
+        f' {key.rstrip("_").replace("_", "-")}="{_escaped(value)}"' for key, value in attributes.items()
     )
     return Html(f"<{name}{head}>{join(children)}</{name}>")
 
 
 def join(children: Iterable[object]) -> Html:
     """Several pieces behind one another."""
-    return Html("".join(one if isinstance(one, Html) else escape(str(one)) for one in children))
+    return Html("".join(one if isinstance(one, Html) else _escaped(one) for one in children))
 
 
 def grid(
@@ -91,3 +96,7 @@ def span_of(estimates: Iterable[Mapping[str, float]]) -> tuple[float, float]:
     if low < 0 or high > 1:
         return low - room, high + room
     return max(low - room, 0.0), min(high + room, 1.0)
+
+
+def _escaped(text: object) -> str:
+    return escape(visible(text))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.plain_text import one_line
 from slmworks.numbers import figures
 
 if TYPE_CHECKING:
@@ -69,20 +70,23 @@ class Drawing:
         else:
             quality = columns - len(COST)
             yield from (self._part(range(quality)), "", self._part([0, *range(quality, columns)]))
-        yield Text(caption(self.verdict), style="dim")
+        yield Text(one_line(caption(self.verdict)), style="dim")
 
     def _part(self, places: Sequence[int]) -> "Table":
         from rich import box
         from rich.table import Table
+        from rich.text import Text
 
         drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1), show_edge=False)
         named = headings(self.verdict)
         for place in places:
-            drawn.add_column(named[place], justify="left" if place < 2 else "right", no_wrap=True)
+            drawn.add_column(
+                Text(one_line(named[place])), justify="left" if place < 2 else "right", no_wrap=True
+            )
         for row in self.verdict["rows"]:
             style = "bold" if row["chosen"] else "dim" if row["role"] == "trivial" else None
             written = cells(self.verdict, row)
-            drawn.add_row(*(written[place] for place in places), style=style)
+            drawn.add_row(*(Text(one_line(written[place])) for place in places), style=style)
         return drawn
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from slmworks.contract.errors import BadRequest, CorruptObject, did_you_mean
+from slmworks.contract.plain_text import one_line
 from slmworks.registry.state import Action, Entry, ModelState, Version, replay
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def _require_same_champion(seen: ModelState, now: ModelState, done: str) -> None
         f"made v{now.champion.number} the champion" if now.champion else "took the champion out of service"
     )
     raise BadRequest(
-        f"{now.name}: {last.who} just {became} ({last.why}); nothing was {done}. "
+        f"{now.name}: {one_line(last.who)} just {became} ({one_line(last.why)}); nothing was {done}. "
         "Look at `slmworks models` and decide again."
     )
 
@@ -266,7 +267,7 @@ def _require_same(what: str, have: str, approved: str) -> None:
 def _decision(entry: Entry) -> str:
     """What was decided, by whom, when and why, for a sentence."""
     done = {"approve": "approved", "reject": "rejected", "rollback": "rolled back"}[entry.action]
-    return f"{done} by {entry.who} on {entry.when[:10]} ({entry.why})"
+    return one_line(f"{done} by {entry.who} on {entry.when[:10]} ({entry.why})")
 
 
 def _nothing_before(state: ModelState) -> str:

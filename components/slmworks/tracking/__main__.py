@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from slmworks.contract.errors import SlmworksError
+from slmworks.contract.errors import SlmworksError, exit_of
 from slmworks.store import open_store
 from slmworks.tracking.sync import POLL, sync, watch
 
@@ -32,8 +32,9 @@ def main() -> int:
         else:
             print(sync(open_store(given.store), given.tracking, run=given.run))
     except SlmworksError as error:
-        print(f"slmworks: {error}", file=sys.stderr)
-        return error.exit_code
+        line, code = exit_of(error)
+        print(line, file=sys.stderr)
+        return code
     return 0
 
 

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.plain_text import one_line
 from slmworks.registry.state import ModelState, replay
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def refuse_moved_champion(registry: "Registry", tracking: str, name: str) -> Non
     champion = state.champion
     decided = champion.decided if champion else None
     right = (
-        f"v{champion.number} (approved by {decided.who} on {decided.when[:10]}: {decided.why})"
+        one_line(f"v{champion.number} (approved by {decided.who} on {decided.when[:10]}: {decided.why})")
         if champion and decided
         else "no champion"
     )

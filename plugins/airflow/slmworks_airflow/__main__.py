@@ -9,7 +9,9 @@ from types import FrameType
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.contract.errors import BadRequest, SlmworksError
+from slmworks.contract.plain_text import one_line
 from slmworks.engines.airflow.line import ENGINE_FILE, TRACKING
 from slmworks.tracking.connection import without_credentials
 from slmworks_airflow.api import Found
@@ -69,7 +71,7 @@ def cli(
         None if tracking else _interpreter(mlflow_python, engine_file),
         mlflow_port,
     )
-    click.echo(f"Airflow starts, in half a minute; the logs of its parts: {home / LOGS}/")
+    say(f"Airflow starts, in half a minute; the logs of its parts: {home / LOGS}/")
     with works:
         try:
             _say(works, tracking or works.tracking, works.wait_ready())
@@ -77,7 +79,7 @@ def cli(
                 works.check()
                 time.sleep(1)
         except KeyboardInterrupt:
-            click.echo(
+            say(
                 f"\nAirflow stops; what runs gets {GRACE:.0f} s to end, or none at a second Ctrl-C.", err=True
             )
             raise
@@ -114,20 +116,20 @@ def _interpreter(mlflow_python: Path | None, engine_file: Path | None) -> Path |
 
 def _say(works: Works, tracking: str, found: Found) -> None:
     """Where it is, who may sign in, and what was found."""
-    click.echo(f"Airflow  {works.url}")
+    say(f"Airflow  {works.url}")
     for name, role in works.roles.items():
-        click.echo(f"user     {name} ({role}), password {works.passwords[name]}")
+        say(f"user     {name} ({role}), password {works.passwords[name]}")
     if tracking:
-        click.echo(f"MLflow   {without_credentials(tracking)}")
+        say(f"MLflow   {without_credentials(tracking)}")
     for dag in found.dags:
         when = f" · {dag['timetable_summary']}" if dag["timetable_summary"] else ""
         paused = " · paused" if dag["is_paused"] else ""
-        click.echo(f"DAG      {dag['dag_id']}{when}{paused}")
+        say(f"DAG      {dag['dag_id']}{when}{paused}")
     for file, line in found.errors.items():
-        click.echo(f"problem  {file}: {line}")
+        say(f"problem  {file}: {one_line(line)}")
     for file in found.empty:
-        click.echo(f"no DAG   {file}")
-    click.echo("Ctrl-C stops it.")
+        say(f"no DAG   {file}")
+    say("Ctrl-C stops it.")
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -141,15 +143,13 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Airflow stopped.", err=True)
+        say("Airflow stopped.", err=True)
         sys.exit(0)
     except click.UsageError as error:
-        click.echo(
-            f"slmworks_airflow: {error.format_message()} See: python -m slmworks_airflow --help", err=True
-        )
+        say(f"slmworks_airflow: {error.format_message()} See: python -m slmworks_airflow --help", err=True)
         sys.exit(2)
     except SlmworksError as error:
-        click.echo(f"slmworks_airflow: {error}", err=True)
+        say(f"slmworks_airflow: {error}", err=True)
         sys.exit(error.exit_code)
 
 

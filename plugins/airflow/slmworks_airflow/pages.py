@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -75,7 +74,7 @@ def run_page(asked: Asked, run: RunRecord, tasks: Sequence[TaskRecord]) -> str:
 def _page(title: str, *sections: Iterable[Html]) -> str:
     body = join(el("section", *parts) for parts in map(list, sections) if parts)
     template = Template(files("slmworks.packet").joinpath("page.html").read_text(encoding="utf-8"))
-    return template.substitute(title=escape(title), body=body)
+    return template.substitute(title=join([title]), body=body)
 
 
 def _ways(asked: Asked | None) -> Html:

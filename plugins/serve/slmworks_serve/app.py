@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from slmworks.contract.plain_text import one_line
 from slmworks_serve.batches import Batches
 from slmworks_serve.endpoint import Endpoint
 from slmworks_serve.limits import Limits
@@ -60,7 +61,7 @@ class Service:
 
     def say(self, line: str) -> None:
         """One line for whoever runs the server."""
-        print(f"slmworks: {self.model.served.name}: {line}", file=sys.stderr, flush=True)
+        print(f"slmworks: {self.model.served.name}: {one_line(line)}", file=sys.stderr, flush=True)
 
 
 def create_app(service: Service) -> "Starlette":

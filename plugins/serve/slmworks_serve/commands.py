@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
+from slmworks.contract.plain_text import one_line
 from slmworks.numbers import figures
 
 if TYPE_CHECKING:
@@ -120,8 +122,8 @@ def _refuse_beside_from() -> None:
 def _show(name: str, said: "Exchange") -> None:
     confidence = said.task.confidence(said.answer)
     sure = "" if confidence is None else f" ({confidence:.1%})"
-    click.echo(f"{name} v{said.ready['version']} at {said.address}")
-    click.echo(f"  {said.asked}\n  → {said.task.brief(said.answer)}{sure}")
+    say(f"{name} v{said.ready['version']} at {said.address}")
+    say(f"  {one_line(said.asked)}\n  → {one_line(said.task.brief(said.answer))}{sure}")
 
 
 @click.command(short_help="Write an approved model as a folder that runs anywhere.")
@@ -145,4 +147,4 @@ def edge(name: str, version: int | None, folder: Path, places: Places) -> None:
     approved = approved_release(registry, name, version)
     number = approved.entry.version
     export(approved, registry.state(name).version(number).decided, folder)
-    click.echo(f"{name} v{number} in {folder} ({figures.size(size(folder))}): see {folder / 'README.md'}")
+    say(f"{name} v{number} in {folder} ({figures.size(size(folder))}): see {folder / 'README.md'}")

@@ -11,6 +11,7 @@ import threading
 import time
 
 from slmworks.contract.errors import BadRequest, SlmworksError
+from slmworks.contract.plain_text import one_line
 from slmworks.registry.log import ModelState, Registry
 from slmworks.registry.release import approved_release
 from slmworks_serve.app import Service
@@ -85,10 +86,10 @@ class Follow(threading.Thread):
         if self._service.withdrawn:
             return
         served = state.version(self._service.model.served.version)
-        who = f" by {served.decided.who} ({served.decided.why})" if served.decided else ""
-        self._service.withdraw(
-            f"{state.name} v{served.number} was taken out of service{who}, and no other version is approved"
-        )
+        said = f"{state.name} v{served.number} was taken out of service"
+        if decided := served.decided:
+            said += f" by {one_line(decided.who)} ({one_line(decided.why)})"
+        self._service.withdraw(f"{said}, and no other version is approved")
 
     def _keep(self, version: int, why: str) -> None:
         self._retry_at = time.monotonic() + AGAIN

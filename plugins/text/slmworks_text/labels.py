@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from slmworks.contract.plain_text import escape
 from slmworks_text.operators.normalise import normalise
 
 # Zero width space, soft hyphen, word joiner, marks of direction; but not the joiners.
@@ -88,7 +89,7 @@ def spelt(label: str, *, joiners: bool = True) -> str:
     composed = unicodedata.is_normalized("NFC", label)
     mixed = len({script for sign in label if (script := _script(sign))}) > 1
     return "".join(
-        _escaped(sign)
+        escape(sign)
         if (not sign.isprintable() and sign not in shown)
         or (unicodedata.combining(sign) and not composed)
         or (mixed and _script(sign) == "CYRILLIC")
@@ -100,7 +101,3 @@ def spelt(label: str, *, joiners: bool = True) -> str:
 def _script(sign: str) -> str:
     name = unicodedata.name(sign, "").partition(" ")[0]
     return name if name in ALIKE else ""
-
-
-def _escaped(sign: str) -> str:
-    return sign.encode("unicode_escape").decode()
