@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from releases import LABELS, commit, word_counter
@@ -13,6 +15,23 @@ from slmworks.testing import Bench
 
 CURVE = [{"step": n, "time": 1_790_000_000.5 + n, "loss": 1 / (n + 1), "val/f1": n / 10} for n in range(6)]
 RECIPE = "name: reviews\nsteps:\n  raw: {stage: fetch, from: {all: data.csv}}\n"
+
+ENGINE = """
+import sys, time
+from slmworks.lineage import alive
+from slmworks.store import open_store
+with alive(open_store(sys.argv[1]), "run-1"):
+    print("up", flush=True)
+    time.sleep(60)
+"""
+
+
+def engine(store: Store) -> "subprocess.Popen[str]":
+    """A process that holds the lock of run-1, as an engine does."""
+    process = subprocess.Popen([sys.executable, "-c", ENGINE, store.url], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    return process
 
 
 class Story:

@@ -2,29 +2,11 @@
 
 import json
 import signal
-import subprocess
-import sys
 
 from slmworks.lineage import alive, close_dead
 from slmworks.tracking.connection import connect
 from slmworks.tracking.sync import sync
-from stories import Story
-
-ENGINE = """
-import sys, time
-from slmworks.lineage import alive
-from slmworks.store import open_store
-with alive(open_store(sys.argv[1]), "run-1"):
-    print("up", flush=True)
-    time.sleep(60)
-"""
-
-
-def engine(store):
-    process = subprocess.Popen([sys.executable, "-c", ENGINE, store.url], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "up\n"
-    return process
-
+from stories import Story, engine
 
 def record(store):
     return json.loads(store.read("runs/run-1/run.json"))

@@ -1,5 +1,6 @@
 """`slmworks runs`."""
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 def runs(run: str | None, places: Places) -> None:
     """List the runs in this store, newest first; or show the tasks of one.
 
+    A run of this machine whose engine was killed is closed first: its state is then `killed`.
     Where --host or the engine file names a Kubeflow, it is asked about the runs there that go on.
     """
     from slmworks.cli.console import Columns
-    from slmworks.contract.errors import BadRequest, did_you_mean
+    from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
     from slmworks.execution.records import run_ids, run_record, task_records
+    from slmworks.lineage.liveness import close_dead
 
     store = places.store
+    with contextlib.suppress(SlmworksError, OSError):  # who may only read sees runs as they were left
+        close_dead(store)
     if places.host or places.engine.settings.kubeflow.host:
         _ask(places)
     found = ((name, run_record(store, name)) for name in run_ids(store))
