@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from releases import LABELS, commit, word_counter
@@ -15,6 +16,7 @@ from slmworks.testing import Bench
 
 CURVE = [{"step": n, "time": 1_790_000_000.5 + n, "loss": 1 / (n + 1), "val/f1": n / 10} for n in range(6)]
 RECIPE = "name: reviews\nsteps:\n  raw: {stage: fetch, from: {all: data.csv}}\n"
+PASSED = {"sentence": "passed"}
 
 ENGINE = """
 import sys, time
@@ -43,12 +45,18 @@ class Story:
         self.plan: list[dict[str, object]] = []
         self.write_run("running")
 
-    def tell(self, strength: float = 2.0, champion: str = "") -> "Story":
+    def tell(
+        self,
+        strength: float = 2.0,
+        champion: str = "",
+        verdict: Mapping[str, object] = PASSED,
+        file: str = "data.csv",
+    ) -> "Story":
         """The whole story: from a csv to a registered version, judged against `champion` if that is given."""
         self.task(
             "raw",
             "fetch files",
-            Files(path=self.text("all/data.csv"), summary={"sources": {"all": "data.csv"}}),
+            Files(path=self.text("all/data.csv"), summary={"sources": {"all": file}}),
         )
         data = Dataset(
             path=self.text("train.parquet"),
@@ -62,13 +70,13 @@ class Story:
         self.task("int8", "export onnx", dataclasses.replace(onnx, digest=""), model="student")
         report = Report(path=self.text("report.json", "{}"), refs={"model": self.made["int8"].digest})
         self.task("quality", "evaluate quality", report, model="int8", data="curate")
-        verdict = Verdict(
-            path=self.text("verdict.json", json.dumps({"sentence": "passed"})),
+        judged = Verdict(
+            path=self.text("verdict.json", json.dumps(verdict)),
             meta={"passed": True},
             refs={"model": self.made["int8"].digest, "report.0": self.made["quality"].digest}
             | ({"champion_model": champion} if champion else {}),
         )
-        self.task("gate", "gate paired-bootstrap", verdict, reports=["quality"])
+        self.task("gate", "gate paired-bootstrap", judged, reports=["quality"])
         self.register()
         return self
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rendered import Page
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.review import Answer, Question, record, require_run_of, run_of_champion
 from slmworks.engines.close_run import keep_packet
@@ -46,6 +47,20 @@ def test_the_question_shows_packet_digest_and_where_to_look(asked) -> None:
     assert "[reviews in MLflow](http://mlflow:5000/#/models/reviews)" in body
     assert "The recipe asks anna, ben." in body
     assert "MLflow" not in asked.body("sqlite:///mlflow.db")
+
+
+def test_nothing_that_others_wrote_is_live_in_the_question(asked) -> None:
+    said = asked.body(
+        "http://mlflow:5000", ["[a](http://e.example)", "<script>x</script>", "ben\n\n# Approved"]
+    )
+    page = Page(said)
+    assert (page.tags.count("a"), {"script", "h1"} & set(page.tags)) == (1, set())
+    assert "The recipe asks [a](http://e.example), <script>x</script>, ben # Approved." in page.text
+
+
+def test_a_decision_in_a_sentence_is_one_line(store, asked) -> None:
+    decide(store, {**YES, "params_input": {"reason": "first\n\nDONE\x1b[2J"}})
+    assert Question.of(store, "run-1", "register").decided.endswith(": first DONE\\x1b[2J")
 
 
 def test_an_approval_says_who_how_and_why(store, asked) -> None:

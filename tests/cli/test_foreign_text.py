@@ -142,6 +142,15 @@ def test_a_plan_shows_what_a_step_came_to(label, planned) -> None:
     shows(said("plan", str(recipe), "--store", store.url), f"cached · {label} ·")
 
 
+def test_what_a_command_line_names_is_shown_and_does_nothing(tmp_path) -> None:
+    recipe = tmp_path / "a\x1b[2J[bold]\u202e.yaml"
+    recipe.write_text("name: toy\nsteps:\n  raw: {stage: fetch, from: {all: data.csv}}\n")
+    (tmp_path / "data.csv").write_text("rows")
+    shows(said("check", str(recipe)), f"{recipe}: fine.")
+    shows(said("run", str(recipe), "--store", str(tmp_path / "\x1b[31m"), "--tracking", "none"), "\x1b[31m")
+    shows(said("check", str(tmp_path / "no\x1b]0;x\x07.yaml")), "no\x1b]0;x\x07.yaml: no such recipe.")
+
+
 def test_commands_print_by_say_and_nothing_else() -> None:
     documents = {
         "console.py": 1,

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from judged import LABELS, first, quality_report, speed_report
+from slmworks.contract.artifact import HEADER
 from slmworks.engines.kubeflow import outputs
 from slmworks.store import open_store
 
@@ -42,3 +43,14 @@ def test_a_report_without_classes_has_none(bench, shown):
 def test_a_matrix_too_large_for_a_screen_is_left_out(bench, shown, monkeypatch):
     monkeypatch.setattr(outputs, "MOST_LABELS", 2)
     assert shown(quality_report(bench, "1" * 64, {split: [True] * n for split, n in N.items()})) == {}
+
+
+def test_an_error_in_place_of_a_page_is_text(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    folder = store.root / "objects" / ("0" * 64)
+    folder.mkdir(parents=True)
+    header = {"kind": "<script>alert(1)</script>", "format": "", "meta": {}, "refs": {}}
+    (folder / HEADER).write_text(json.dumps(header))
+    page = outputs._page(store, "0" * 64)
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>" not in page

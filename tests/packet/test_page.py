@@ -3,9 +3,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 from rich.console import Console
 
+from foreign import active, reasons, squeezed, without_space
 from judged import first, quality_report, speed_report
+from rendered import Page
 from slmworks import packet
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.lineage.ancestry import Edge, Lineage, Node
@@ -98,6 +101,25 @@ def test_markdown_is_one_table_that_names_cannot_break(judged):
     assert "Against the teacher on 1,500 rows: 15 gained, 20 lost (exact McNemar test: p = 0.5" in text
     assert "Against the champion on 1,500 rows: 12 gained, 15 lost" in text
     assert "Calibration error (15 bins): 0.097." in text
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=reasons)
+def test_a_packet_shows_names_as_they_are_written(judged, name):
+    verdict, reports = judged
+    given_name = {**verdict["rows"][2], "name": name}
+    said = {
+        **verdict,
+        "sentence": f"passed: {name}",
+        "because": name,
+        "rows": [*verdict["rows"][:2], given_name],
+    }
+    text, page = packet.markdown(said, reports), packet.page(said, reports)
+    reader, shown = Reader(page), Page(text)
+    assert (reader.open, reader.loads, {"a", "img", "script"} & set(shown.tags)) == ([], [], set())
+    assert active(page) == active(text) == set()
+    assert without_space("".join(reader.text)).count(squeezed(name)) >= 3
+    assert without_space(shown.text).count(squeezed(name)) >= 3
 
 
 def test_the_page_is_well_formed_and_loads_nothing(judged):

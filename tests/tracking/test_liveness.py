@@ -8,6 +8,7 @@ from slmworks.tracking.connection import connect
 from slmworks.tracking.sync import sync
 from stories import Story, engine
 
+
 def record(store):
     return json.loads(store.read("runs/run-1/run.json"))
 

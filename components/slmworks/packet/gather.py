@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 def packet(store: "Store", digest: str) -> tuple[str, str]:
     """The verdict as markdown and as an HTML page; that of a gate with a form of its own as its JSON."""
     from slmworks.packet import markdown, page
+    from slmworks.packet.markdown_text import fenced
+    from slmworks.packet.markup import el
 
     verdict = Verdict.open(store.folder(digest), digest=digest)
     if not isinstance(verdict, Verdict):
@@ -32,7 +33,7 @@ def packet(store: "Store", digest: str) -> tuple[str, str]:
         return markdown(content, reports), page(content, reports, behind, digest=digest[:12])
     except (KeyError, TypeError, ValueError):
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        return f"```json\n{text}\n```", f"<!doctype html><meta charset=utf-8><pre>{escape(text)}</pre>"
+        return fenced(text, "json"), f"<!doctype html><meta charset=utf-8>{el('pre', text)}"
 
 
 def _reports(store: "Store", verdict: Verdict) -> list[Report]:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import first_line
 from slmworks.contract.manifest import Manifest
+from slmworks.contract.plain_text import visible
 from slmworks.execution.records import RunRecord, TaskRecord
 from slmworks.lineage.ancestry import relation
 from slmworks.packet.gather import packet
+from slmworks.packet.markdown_text import code, cut, escaped, table
 from slmworks.store.contract import folder_or_none
 from slmworks.tracking.connection import Tracking
 from slmworks.tracking.transfer import upload
@@ -46,7 +48,10 @@ STATUS = {
 }
 """State in our records -> MLflow's; a run that goes on has no state in here."""
 
-_TAG_LENGTH, _PARAM_LENGTH, _BATCH = 5000, 6000, 900
+LONGEST = 5000
+"""Characters of a tag or a description: MLflow's columns hold no more, and Postgres refuses a longer one."""
+
+_PARAM_LENGTH, _BATCH = 6000, 900
 
 
 @dataclass
@@ -151,13 +156,18 @@ class RunUpload:
     def _task_note(self, task: TaskRecord) -> str:
         """The description on a task's page: what came out, and what it was made from."""
         made = {other.manifest.digest: other.task for other in self.tasks if other.manifest}
-        result = f"{task.manifest.kind} `{task.manifest.digest[:12]}`" if task.manifest else task.error
+        said = (
+            f"{task.manifest.kind} {code(task.manifest.digest[:12])}"
+            if task.manifest
+            else escaped(task.error, 2000)
+        )
         rows = [
-            f"| {relation(task.stage, port)} | {made.get(digest, '')} | `{digest[:12]}` |"
+            (relation(task.stage, port), made.get(digest, ""), code(digest[:12]))
             for port, digest in _pairs(task)
         ]
-        head = ["", "| | task | digest |", "|---|---|---|"] if rows else []
-        return "\n".join([f"{task.stage} {task.plugin} · {task.state} · {result}", *head, *rows])
+        line = f"{escaped(f'{task.stage} {task.plugin} · {task.state}')} · {said}"
+        parts = [line, table(("", "task", "digest"), rows) if rows else ""]
+        return cut("\n\n".join(filter(None, parts)), LONGEST, "… All of it: the tags of this run.")
 
     def _log_metrics(self, run_id: str, metrics: Sequence[Any]) -> None:
         for start in range(0, len(metrics), _BATCH):
@@ -198,7 +208,9 @@ class RunUpload:
         if task.manifest.kind == "Verdict":
             markdown, page = packet(self.store, task.manifest.digest)
             self._client.log_text(run_id, page, PAGE)
-            return {"mlflow.note.content": markdown}
+            return {
+                "mlflow.note.content": cut(markdown, LONGEST, f"… All of it: {PAGE} among the artifacts.")
+            }
         if task.traits.registers and not self.tracking.runs({RELEASE: task.manifest.digest}):
             upload(self._client, run_id, folder)
             return {RELEASE: task.manifest.digest}
@@ -241,7 +253,7 @@ def _about(task: TaskRecord) -> dict[str, str]:
 def _tags(values: Mapping[str, str]) -> list[Any]:
     from mlflow.entities import RunTag
 
-    return [RunTag(key, value[:_TAG_LENGTH]) for key, value in values.items() if value]
+    return [RunTag(key, visible(value)[:LONGEST]) for key, value in values.items() if value]
 
 
 def _params(options: Mapping[str, Any], known: Any) -> list[Any]:
@@ -251,7 +263,10 @@ def _params(options: Mapping[str, Any], known: Any) -> list[Any]:
     there = known.data.params if known else {}
     return [
         Param(
-            name, (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:_PARAM_LENGTH]
+            name,
+            visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[
+                :_PARAM_LENGTH
+            ],
         )
         for name, value in options.items()
         if name not in there
@@ -301,22 +316,17 @@ def metric_name(name: str) -> str:
 def _note(run: RunRecord, tasks: Iterable[TaskRecord]) -> str:
     """The description on the run's page: every task in the order of the plan."""
     ended = {task.task: task for task in tasks}
-    lines = [
-        f"Recipe **{run.recipe}** · {run.state}",
-        "",
-        "| task | plugin | state | seconds | result |",
-        "|---|---|---|---:|---|",
-    ]
+    rows = []
     for planned in run.plan:
         task = ended.get(planned["id"])
         made = task.manifest if task else None
-        result = f"`{made.digest[:12]}`" if made else (first_line(task.error) if task else "")
+        result = code(made.digest[:12]) if made else escaped(first_line(task.error) if task else "", 300)
         seconds = f"{made.seconds:.1f}" if made else ""
-        state = task.state if task else "waits"
-        lines.append(
-            f"| {planned['id']} | {planned['stage']} {planned['plugin']} | {state} | {seconds} | {result} |"
-        )
-    return "\n".join(lines)
+        named = f"{planned['stage']} {planned['plugin']}"
+        rows.append((planned["id"], named, task.state if task else "waits", seconds, result))
+    drawn = table(("task", "plugin", "state", "seconds", "result"), rows)
+    rest = f"… All of it: {code(f'slmworks runs {run.run}')}"
+    return cut(f"Recipe **{escaped(run.recipe)}** · {escaped(run.state)}\n\n{drawn}", LONGEST, rest)
 
 
 def milliseconds(when: str) -> int:

@@ -3,23 +3,29 @@
 A picture: whatever somebody changed in MLflow by hand is put right from the log, never the other way.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.plain_text import visible
 from slmworks.lineage.ancestry import lineage_of, render
 from slmworks.packet.gather import packet
+from slmworks.packet.markdown_text import code, cut, escaped, fenced
 from slmworks.registry.state import ModelState, Version
 from slmworks.store.contract import folder_or_none
 from slmworks.tracking.aliases import SHOWN, VERSION, Shown, moved
 from slmworks.tracking.connection import Tracking
-from slmworks.tracking.runs import DIGEST, PAGE, RELEASE
+from slmworks.tracking.runs import DIGEST, LONGEST, PAGE, RELEASE
 
 if TYPE_CHECKING:
     from slmworks.store import Store
 
 ALIASES = ("candidate", "champion", "previous")
 _MARK = "**Approval:**"
+_DECISION = re.compile(rf"^{re.escape(_MARK)}.*$", re.MULTILINE)
+_ROOM = 1000
+"""Characters that are kept free for a decision, so that a later one never pushes out what follows it."""
 
 
 @dataclass
@@ -124,14 +130,20 @@ def _description(tracking: Tracking, store: "Store", version: Version) -> str:
     """What a reviewer reads: the decision, the packet, and the way back to the source files."""
     entry = version.registered
     said = packet(store, entry.verdict)[0] if folder_or_none(store, entry.verdict) else ""
-    way = render(lineage_of(store, f"{entry.name}@{version.number}")).partition("\n")[2]
-    parts = (
-        _decision(version),
-        said.strip(),
-        _page(tracking, entry.verdict),
-        f"### Where it comes from\n\n```\n{way}\n```\n",
-    )
-    return "\n\n".join(part for part in parts if part)
+    way = render(lineage_of(store, _called(version))).partition("\n")[2]
+    whole = "\n\n".join(filter(None, [said.strip(), f"### Where it comes from\n\n{fenced(way)}"]))
+    page = _page(tracking, entry.verdict)
+    shown = cut(whole, LONGEST - _ROOM - len(page) - 4, "…" if page else _all_of(version))
+    return "\n\n".join(filter(None, [_decision(version), shown, page]))
+
+
+def _called(version: Version) -> str:
+    return f"{version.registered.name}@{version.number}"
+
+
+def _all_of(version: Version) -> str:
+    """Where to read what was cut off."""
+    return f"… All of it: {code(f'slmworks lineage {_called(version)}')}"
 
 
 def _page(tracking: Tracking, verdict: str) -> str:
@@ -145,13 +157,14 @@ def _page(tracking: Tracking, verdict: str) -> str:
 
 
 def _decision(version: Version) -> str:
-    """The first line of a description; the only one that is put right when the log goes on."""
+    """The line of a description that is put right when the log goes on; at most `_ROOM` characters."""
     entry, decided = version.registered, version.decided
+    when = escaped((decided or entry).when[:16].replace("T", " "))
     if decided is None:
-        way_out = f"`slmworks approve {entry.name} {entry.version} --because '…'`"
-        return f"{_MARK} waits for a decision since {entry.when[:16].replace('T', ' ')} UTC. {way_out}"
-    when = decided.when[:16].replace("T", " ")
-    return f"{_MARK} **{version.status}** by {decided.who} ({decided.how}) on {when} UTC: {decided.why}"
+        way_out = code(f"slmworks approve {entry.name} {entry.version} --because '…'")
+        return f"{_MARK} waits for a decision since {when} UTC. {way_out}"
+    who, how, why = escaped(decided.who, 80), escaped(decided.how, 160), escaped(decided.why, 600)
+    return f"{_MARK} **{version.status}** by {who} ({how}) on {when} UTC: {why}"
 
 
 def _wanted_tags(version: Version) -> dict[str, str]:
@@ -166,12 +179,12 @@ def _wanted_tags(version: Version) -> dict[str, str]:
         "slmworks.release": entry.release,
         "slmworks.verdict": entry.verdict,
         "approval": version.status,
-        **{f"approval.{key}": value[:5000] for key, value in said.items()},
+        **{f"approval.{key}": visible(value)[:LONGEST] for key, value in said.items()},
     }
 
 
 def _tag(client: Any, shown: Any, version: Version) -> int:
-    """Put tags and the first line of the description right; notes that people added there stay."""
+    """Put tags and the decision in the description right; notes that people added there stay."""
     wanted = _wanted_tags(version)
     stale = {key: value for key, value in wanted.items() if shown.tags.get(key) != value}
     for key, value in stale.items():
@@ -180,9 +193,10 @@ def _tag(client: Any, shown: Any, version: Version) -> int:
         if key.startswith("approval") and key not in wanted:
             client.delete_model_version_tag(shown.name, shown.version, key)
             stale[key] = ""
-    head, cut, rest = (shown.description or "").partition("\n\n")
-    if head.startswith(_MARK) and head != _decision(version):
-        client.update_model_version(shown.name, shown.version, _decision(version) + cut + rest)
+    have = shown.description or ""
+    right = _DECISION.sub(lambda _: _decision(version), have, count=1)
+    if right != have:
+        client.update_model_version(shown.name, shown.version, cut(right, LONGEST, _all_of(version)))
     return len(stale)
 
 

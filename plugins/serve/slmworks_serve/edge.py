@@ -22,6 +22,7 @@ from slmworks.contract.manifest import plain_files, scan
 from slmworks.contract.model_task import ModelTask, only_text
 from slmworks.contract.runtime import Runtime
 from slmworks.deploy import Deploy
+from slmworks.packet.markdown_text import escaped
 from slmworks.registry.mlflow_files import standalone_runtime
 from slmworks.registry.release import Approved, require_approved, verified_copy
 from slmworks.registry.standalone import standalone_source
@@ -161,8 +162,8 @@ def _readme(task: ModelTask, entry: Entry, decided: Entry) -> str:
         name=entry.name,
         version=entry.version,
         what=title(task.name),
-        who=decided.who,
-        when=decided.when[:10],
+        who=escaped(decided.who),
+        when=escaped(decided.when[:10]),
         digest=entry.model_digest,
         example=shlex.quote(example),
         rows=_rows(task),

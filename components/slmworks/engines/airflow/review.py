@@ -12,9 +12,11 @@ from urllib.parse import quote
 from slmworks.approve.compared import not_compared
 from slmworks.approve.decide import NOBODY, Decision, answered
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.plain_text import one_line
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
 from slmworks.engines.close_run import packet_key
 from slmworks.execution.records import made_by, run_ids, run_record, task_record, task_records
+from slmworks.packet.markdown_text import code, escaped
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Entry, ModelState, Version, replay
 from slmworks.store import Store
@@ -51,7 +53,8 @@ class Question:
         entry = self.version.decided
         if entry is None:
             return ""
-        return f"{self.label} was {self.version.status} by {entry.who} on {entry.when[:10]}: {entry.why}"
+        said = f"{self.label} was {self.version.status} by {entry.who} on {entry.when[:10]}: {entry.why}"
+        return one_line(said)
 
     @property
     def is_news(self) -> bool:
@@ -81,11 +84,11 @@ class Question:
         packet = (self.store.read(packet_key(self.run)) or b"").decode()
         problem = not_compared(self.store, self.state, self.version)
         parts = [
-            f"**Attention: {problem}**" if problem else "",
+            f"**Attention: {escaped(problem)}**" if problem else "",
             packet or "There is no packet for this version; see the log of the task `close`.",
-            f"Model `sha256:{entry.model_digest}` · run `{self.run}`",
+            f"Model {code(f'sha256:{entry.model_digest}')} · run {code(self.run)}",
             self._links(tracking),
-            f"The recipe asks {', '.join(reviewers)}." if reviewers else "",
+            f"The recipe asks {escaped(', '.join(reviewers))}." if reviewers else "",
             "Approval makes it the champion. A rejection is for good: the same bytes stay rejected.",
         ]
         return "\n\n".join(part for part in parts if part)
@@ -94,7 +97,7 @@ class Question:
         if not tracking.startswith(("http://", "https://")):
             return ""
         page = f"{without_credentials(tracking).rstrip('/')}/#/models/{quote(self.state.name, safe='')}"
-        return f"[{self.state.name} in MLflow]({page})"
+        return f"[{escaped(self.state.name)} in MLflow]({page})"
 
     def keep(self, ask: str, *, assigned: bool) -> None:
         """Write down the question and the state of the log with it, for `record`."""
@@ -158,7 +161,7 @@ def record(store: Store, run: str, ask: str, answer: Answer) -> tuple[Entry, boo
 
 def sentence(entry: Entry) -> str:
     """An entry of the log for people."""
-    return f"{entry.name} v{entry.version} {entry.action}: {entry.who} ({entry.how}), {entry.why}"
+    return one_line(f"{entry.name} v{entry.version} {entry.action}: {entry.who} ({entry.how}), {entry.why}")
 
 
 def require_run_of(store: Store, run: str, register: str, name: str) -> None:

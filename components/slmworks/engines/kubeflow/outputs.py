@@ -12,6 +12,7 @@ from slmworks.evaluate.quality_report import QualityReport, is_quality
 from slmworks.execution.run import Outcome
 from slmworks.execution.spec import TaskSpec
 from slmworks.packet.gather import packet
+from slmworks.packet.markup import el
 from slmworks.store import Store
 
 MOST_LABELS = 60
@@ -63,7 +64,7 @@ def _page(store: Store, verdict: str) -> str:
     try:
         return packet(store, verdict)[1] if verdict else ""
     except SlmworksError as error:  # a page never fails a gate
-        return f"<!doctype html><meta charset=utf-8><p>{error}</p>"
+        return f"<!doctype html><meta charset=utf-8>{el('p', error)}"
 
 
 def _confusion(store: Store, digest: str) -> dict[str, Any]:
