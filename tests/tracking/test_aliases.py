@@ -26,7 +26,8 @@ def registry(store, story, tmp_path, uri):
 
 
 def test_what_mlflow_shows_is_read_without_mlflow(registry, uri):
-    assert glance(uri, "reviews") == Shown(4, {"champion": 2, "previous": 1})
+    head = registry.state("reviews").head
+    assert glance(uri, "reviews") == Shown(4, {"champion": 2, "previous": 1}, head)
     assert glance(uri, "unknown") == Shown(0, {})
     assert glance("sqlite:////nowhere/at/all.db", "reviews") is None
     refuse_moved_champion(registry, uri, "reviews")

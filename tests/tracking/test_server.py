@@ -62,7 +62,7 @@ def test_what_arrived_can_be_checked_and_put_right(server, store, story):
     assert sync(store, server.uri).versions == 0
     Registry(store).approve("reviews", 1, **BY, why="good")
     sync(store, server.uri)
-    assert glance(server.uri, "reviews") == Shown(2, {"champion": 1})
+    assert glance(server.uri, "reviews") == Shown(2, {"champion": 1}, Registry(store).state("reviews").head)
     version = connect(server.uri).client.get_model_version_by_alias("reviews", "champion")
     assert version.source.startswith("mlflow-artifacts:/")
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from slmworks.cli.console import say
+from slmworks.cli.keys import signing_key_option
 from slmworks.cli.places import Places, with_places
 from slmworks.contract.plain_text import one_line
 
@@ -35,6 +36,7 @@ as_option = click.option(
 @click.option(
     "--uncompared", is_flag=True, help="Approve although it was not judged against today's champion."
 )
+@signing_key_option
 @with_places(tracking=True)
 def approve(
     name: str,
@@ -67,6 +69,7 @@ def approve(
 @because_option
 @user_option
 @as_option
+@signing_key_option
 @with_places(tracking=True)
 def reject(name: str, version: int | None, why: str, user: str | None, role: str, places: Places) -> None:
     """Turn VERSION of NAME (default: the candidate) down, or take an approved one out of service for good.
@@ -80,6 +83,7 @@ def reject(name: str, version: int | None, why: str, user: str | None, role: str
 @click.argument("name")
 @because_option
 @user_option
+@signing_key_option
 @with_places(tracking=True)
 def rollback(name: str, why: str, user: str | None, places: Places) -> None:
     """Make the previous champion of NAME the champion again. Anybody may: it is for emergencies.

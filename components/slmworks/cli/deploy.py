@@ -2,12 +2,14 @@
 
 import click
 
+from slmworks.cli.keys import trusted_keys_option
 from slmworks.cli.places import Places, with_places
 
 
 @click.command()
 @click.argument("name")
 @click.argument("version", type=int, required=False)
+@trusted_keys_option
 @with_places()
 def deploy(name: str, version: int | None, places: Places) -> None:
     """Put an approved VERSION of NAME (default: the champion) where the engine file says it is served.

@@ -1,11 +1,14 @@
 """`slmworks models`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from slmworks.cli.console import say
+from slmworks.cli.keys import trusted_keys_option
 from slmworks.cli.places import Places, with_places
+from slmworks.contract.errors import BadRequest
 from slmworks.numbers.figures import size
 
 if TYPE_CHECKING:
@@ -20,11 +23,40 @@ if TYPE_CHECKING:
     metavar="VERSION",
     help="Download this version of NAME (a number or an alias) from MLflow and compare both digests.",
 )
+@click.option(
+    "--audit",
+    "audited",
+    is_flag=True,
+    help="Check every log (or NAME's): what was altered, deleted or forged; exit 1 if anything was.",
+)
+@click.option(
+    "--heads",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --audit: what earlier audits printed, kept where nobody rewrites it.",
+)
+@trusted_keys_option
 @with_places(tracking=True)
-def models(name: str | None, verify: str | None, places: Places) -> None:
+def models(
+    name: str | None,
+    verify: str | None,
+    audited: bool,  # noqa: FBT001 - a flag of the command line
+    heads: Path | None,
+    places: Places,
+) -> None:
     """List every registered model: champion, candidate, previous, and who decided what and why."""
     from slmworks.cli.console import Columns
     from slmworks.registry.log import Registry
+
+    if audited:
+        from slmworks.cli.audit import audit_logs
+
+        audit_logs(places.store, name or "", heads, places.tracking_uri)
+        return
+    if heads:
+        raise BadRequest(
+            "--heads is what --audit holds the logs against: slmworks models --audit --heads FILE"
+        )
 
     if verify is not None:
         _verify(places.store, name, verify, places.tracking_uri)
@@ -59,7 +91,7 @@ def models(name: str | None, verify: str | None, places: Places) -> None:
 
 
 def _verify(store: "Store", name: str | None, which: str, uri: str) -> None:
-    from slmworks.contract.errors import BadRequest, CorruptObject, did_you_mean
+    from slmworks.contract.errors import CorruptObject, did_you_mean
     from slmworks.registry.log import Registry
 
     if name is None or not uri:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from slmworks.cli.console import say
+from slmworks.cli.keys import trusted_keys_option
 from slmworks.cli.places import Places, with_places
 
 
@@ -20,6 +21,7 @@ from slmworks.cli.places import Places, with_places
 @click.option(
     "--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is new or empty."
 )
+@trusted_keys_option
 @with_places()
 def pull(name: str, version: int | None, digest: str | None, folder: Path, places: Places) -> None:
     """Bring an approved VERSION of NAME (default: the champion) into a folder, for `slmworks serve --from`.

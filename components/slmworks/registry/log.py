@@ -6,16 +6,15 @@ aliases are a picture of them. This module moves no model and knows no MLflow.
 """
 
 import getpass
-import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import ValidationError
-
 from slmworks.contract.errors import BadRequest, CorruptObject, did_you_mean
 from slmworks.contract.plain_text import one_line
+from slmworks.registry import files, signatures
 from slmworks.registry.state import Action, Entry, ModelState, Version, replay
 
 if TYPE_CHECKING:
@@ -24,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "ModelState", "Registry", "Version", "check_name", "claimed_user"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_ENTRY = re.compile(r"registry/([^/]+)/(\d{6})\.json")
+
+
+_ABOUT = {"name", "version", "model_digest", "wrapper_digest", "release", "verdict"}
+"""Fields that a decision repeats from the registration."""
 
 
 class _Words(NamedTuple):
@@ -43,8 +45,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """Every name that has a log, sorted."""
-        found = (_ENTRY.fullmatch(key) for key in self.store.list("registry/"))
-        return sorted({match.group(1) for match in found if match})
+        return files.names(self.store)
 
     def state(self, name: str) -> ModelState:
         """What the log says about `name`; BadRequest when nothing was ever registered under it."""
@@ -88,7 +89,9 @@ class Registry:
                 who=who,
                 how=how,
                 when=_now(),
+                previous=state.head,
             )
+            entry = signatures.signed(entry)
             if self._append(entry):
                 return entry
 
@@ -132,8 +135,12 @@ class Registry:
             state = self.state(name)
 
     def approved(self, name: str, version: int, model_digest: str, wrapper_digest: str) -> None:
-        """Return if exactly these digests are approved as this version; otherwise BadRequest says why not."""
-        found = self.state(name).version(version)
+        """Return if exactly these digests are approved as this version; otherwise BadRequest says why not.
+
+        Where trusted keys are set, one of them must have signed what makes it so (`vouching`).
+        """
+        state = self.state(name)
+        found = state.version(version)
         label, decided = f"{name} v{version}", found.decided
         if decided is None:
             raise BadRequest(
@@ -143,6 +150,7 @@ class Registry:
             raise BadRequest(f"{label} was {_decision(decided)}; it is not served. See `slmworks models`.")
         _require_same(f"{label}'s model", model_digest, decided.model_digest)
         _require_same(f"{label}'s wrapper", wrapper_digest, decided.wrapper_digest)
+        signatures.require(vouching(state, found), signatures.trusted())
 
     def _decide(
         self, action: Action, name: str, number: int, words: "_Words", seen: ModelState | None = None
@@ -162,33 +170,34 @@ class Registry:
     def _try(self, state: ModelState, action: Action, version: Version, words: "_Words") -> Entry | None:
         """Append the next entry, or None when someone else was faster."""
         said = {"who": words.who, "how": words.how, "why": words.why.strip(), "when": _now()}
-        place = {"seq": len(state.entries) + 1, "action": action}
-        entry = version.registered.model_copy(update={**place, **said})
+        place = {"seq": len(state.entries) + 1, "action": action, "previous": state.head}
+        about = version.registered.model_dump(include=_ABOUT)
+        entry = signatures.signed(Entry.model_validate({**about, **place, **said}))
         return entry if self._append(entry) else None
 
     def _append(self, entry: Entry) -> bool:
-        text = json.dumps(entry.model_dump(), indent=1, ensure_ascii=False) + "\n"
-        return self.store.create(f"registry/{entry.name}/{entry.seq:06d}.json", text.encode())
+        return files.append(self.store, entry)
 
     def _read(self, name: str) -> ModelState:
         check_name(name)
-        keys = [key for key in self.store.list(f"registry/{name}/") if _ENTRY.fullmatch(key)]
-        return replay(name, [self._entry(key, seq) for seq, key in enumerate(sorted(keys), start=1)])
+        found = files.read(self.store, name)
+        if found.problems:
+            raise CorruptObject(f"{self.store.url}/{found.problems[0]}. Restore it.")
+        return replace(replay(name, [one.entry for one in found.written]), head=found.head)
 
-    def _entry(self, key: str, seq: int) -> Entry:
-        if not key.endswith(f"/{seq:06d}.json"):
-            raise CorruptObject(f"{self.store.url}/{key}: entry {seq:06d} before it is missing. Restore it.")
-        try:
-            entry = Entry.model_validate_json(self.store.read(key) or b"")
-        except ValidationError as error:
-            raise CorruptObject(
-                f"{self.store.url}/{key}: not an entry of the log ({error.errors()[0]['msg']}). Restore it."
-            ) from None
-        if f"registry/{entry.name}/{entry.seq:06d}.json" != key:
-            raise CorruptObject(
-                f"{self.store.url}/{key}: speaks of {entry.name} {entry.seq:06d}. Restore it."
-            )
-        return entry
+
+def vouching(state: ModelState, version: Version) -> dict[str, Entry]:
+    """What each is -> the entries that an approved version rests on.
+
+    Its approval; and of the champion what made it the champion, if that was another one's rollback or
+    rejection: else a forged one could bring an old version back.
+    """
+    assert version.decided is not None
+    found = {"its approval": version.decided}
+    if state.champion == version and state.crowned not in (None, version.decided):
+        assert state.crowned is not None
+        found[f"the {state.crowned.action} that made it champion"] = state.crowned
+    return found
 
 
 def check_name(name: str) -> None:
@@ -236,10 +245,13 @@ def _require_same_champion(seen: ModelState, now: ModelState, done: str) -> None
 def _require_open(state: ModelState, version: Version, action: str) -> None:
     """BadRequest if the version was decided already.
 
-    One that was rolled back may be approved again, and an approved one rejected.
+    One that was rolled back may be approved again, and an approved one rejected. Who has a key may approve
+    the champion again where its approval bears no signature that is trusted.
     """
     decided = version.decided
     if decided is None or (version.status == "rolled-back" and action == "approve"):
+        return
+    if action == "approve" and state.champion == version and signatures.wanting(vouching(state, version)):
         return
     if version.status == "approved" and action == "reject":
         if state.champion == version and state.previous is not None:

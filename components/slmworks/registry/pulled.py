@@ -4,8 +4,8 @@
     release/        the release, file by file
 
 Written by `slmworks pull`, which asks the log; read by `slmworks serve --from`, which hashes every file and
-asks nobody. It bears no signature: whoever may write to the folder can write both halves of it, so mount it
-read-only for the one that serves.
+asks nobody. Without trusted keys (`registry.signatures`) whoever may write to the folder can write both
+halves of it, so mount it read-only for the one that serves.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from slmworks.contract.artifact import HEADER
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
 from slmworks.machine.locks import locked
+from slmworks.registry import signatures
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, chosen, copy_files, hashed, require_approved
 from slmworks.registry.state import Entry
@@ -63,9 +64,11 @@ def pull(
 
 def pulled(folder: Path, name: str) -> Approved:
     """The release of `name` in a folder that `pull` filled, every file hashed; BadRequest if any differs."""
-    entry = _approval(folder, name).registered
+    said = _approval(folder, name)
+    entry = said.registered
     if entry.name != name:
         raise BadRequest(f"{folder}: holds {entry.name} v{entry.version}, not {name}.")
+    signatures.require({"its approval": said.approved}, signatures.trusted())
     found = hashed(folder / RELEASE, entry)
     parts = {
         f"{RELEASE}/model/": (found.model, entry.model_digest),

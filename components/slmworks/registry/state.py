@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, CorruptObject
 
 Action = Literal["register", "approve", "reject", "rollback"]
 Status = Literal["candidate", "approved", "rejected", "rolled-back"]
@@ -41,6 +41,16 @@ class Entry(BaseModel):
     when: str
     """UTC, ISO 8601 with milliseconds."""
     why: str = ""
+    started_by: str = ""
+    """Of a registration: who started the run; empty where nobody did, or nobody knows."""
+    started_how: str = ""
+    """How it was established who that is."""
+    previous: str = ""
+    """SHA-256 of the bytes of the entry before (of nothing, for the first); empty in old logs."""
+    key: str = ""
+    """SHA-256 of the public key (its DER form) that `signature` is checked with; empty: unsigned."""
+    signature: str = ""
+    """Ed25519 signature of all the rest, in base64 (`registry.signatures`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +78,12 @@ class ModelState:
     """The version that a rollback makes the champion."""
     candidate: Version | None
     """The newest undecided version."""
+    crowned: Entry | None
+    """The entry that made the champion champion: its approval, or what ended another one's time."""
     entries: tuple[Entry, ...]
     """The whole log, oldest first."""
+    head: str = ""
+    """SHA-256 of the bytes of the last entry; empty where it was not read from a store."""
 
     @property
     def aliases(self) -> dict[str, int]:
@@ -91,25 +105,32 @@ class ModelState:
 
 
 def replay(name: str, entries: Sequence[Entry]) -> ModelState:
-    """The state that a log implies. Pure: the same entries give the same state."""
-    decided, reign = _follow(entries)
+    """The state that a log implies. Pure: the same entries give the same state.
+
+    CorruptObject for an entry that cannot follow those before it, which this module never writes.
+    """
+    line = _Line()
+    for entry in entries:
+        line.follow(entry)
     versions = tuple(
         Version(
             number=entry.version,
-            status=_STATUS[decided[entry.version].action] if entry.version in decided else "candidate",
+            status=_STATUS[line.decided[entry.version].action]
+            if entry.version in line.decided
+            else "candidate",
             registered=entry,
-            decided=decided.get(entry.version),
+            decided=line.decided.get(entry.version),
         )
-        for entry in entries
-        if entry.action == "register"
+        for entry in line.registered
     )
     undecided = [version for version in versions if version.status == "candidate"]
     return ModelState(
         name=name,
         versions=versions,
-        champion=versions[reign[-1] - 1] if reign else None,
-        previous=versions[reign[-2] - 1] if len(reign) > 1 else None,
+        champion=versions[line.reign[-1] - 1] if line.reign else None,
+        previous=versions[line.reign[-2] - 1] if len(line.reign) > 1 else None,
         candidate=undecided[-1] if undecided else None,
+        crowned=line.crowned if line.reign else None,
         entries=tuple(entries),
     )
 
@@ -117,17 +138,53 @@ def replay(name: str, entries: Sequence[Entry]) -> ModelState:
 _STATUS: dict[Action, Status] = {"approve": "approved", "reject": "rejected", "rollback": "rolled-back"}
 
 
-def _follow(entries: Sequence[Entry]) -> tuple[dict[int, Entry], list[int]]:
-    """Version -> the entry that gave it its status, and the line of champions (the last one reigns)."""
-    decided: dict[int, Entry] = {}
-    reign: list[int] = []
-    for entry in entries:
+class _Line:
+    """The line of champions, entry by entry."""
+
+    def __init__(self) -> None:
+        self.registered: list[Entry] = []
+        self.decided: dict[int, Entry] = {}
+        """Version -> the entry that gave it its status."""
+        self.reign: list[int] = []
+        """Versions; the last one reigns, a rollback goes to the one before."""
+        self.crowned: Entry | None = None
+
+    def follow(self, entry: Entry) -> None:
+        """Go on by one entry."""
+        if problem := self._problem(entry):
+            raise CorruptObject(
+                f"{entry.name} {entry.seq:06d}: {problem}; slmworks did not write this. "
+                "Restore the log; slmworks models --audit says what else is wrong with it."
+            )
+        if entry.action == "register":
+            self.registered.append(entry)
+            return
+        before = self.reign[-1:]
         if entry.action == "rollback":
-            decided[reign.pop()] = entry
-        elif entry.action != "register":
-            decided[entry.version] = entry
+            self.decided[self.reign.pop()] = entry
+        else:
+            self.decided[entry.version] = entry
+            # a rejected version is nothing to go back to
+            self.reign = [number for number in self.reign if number != entry.version]
             if entry.action == "approve":
-                reign.append(entry.version)
-            else:  # a rejected version is nothing to go back to
-                reign = [number for number in reign if number != entry.version]
-    return decided, reign
+                self.reign.append(entry.version)
+        if self.reign[-1:] != before or entry.action == "approve":
+            self.crowned = entry
+
+    def _problem(self, entry: Entry) -> str:
+        """Why an entry cannot come here; empty if it can."""
+        count = len(self.registered)
+        if entry.action == "register":
+            return "" if entry.version == count + 1 else f"registers v{entry.version} after v{count}"
+        if not 1 <= entry.version <= count:
+            return f"speaks of v{entry.version}, which was never registered"
+        if _subject(entry) != _subject(self.registered[entry.version - 1]):
+            return f"speaks of v{entry.version} with other digests than it was registered with"
+        if entry.action == "rollback" and self.reign[-2:-1] != [entry.version]:
+            back = f"v{self.reign[-2]}" if len(self.reign) > 1 else "none"
+            return f"a rollback to v{entry.version} where the champion before is {back}"
+        return ""
+
+
+def _subject(entry: Entry) -> tuple[str, str, str, str]:
+    return entry.model_digest, entry.wrapper_digest, entry.release, entry.verdict

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 
 SHOWN = "slmworks.shown"
 """Tag of a registered model: how many entries of the log its aliases were drawn from."""
+HEAD = "slmworks.head"
+"""Tag of a registered model: the SHA-256 of the last of those entries."""
 VERSION = "slmworks.version"
 """Tag of an MLflow version: its number in the log."""
 
 _SECONDS = 5
+_TAGS = "SELECT key, value FROM registered_model_tags WHERE name = ?"
 _ALIASES = """
     SELECT a.alias, t.value FROM registered_model_aliases a LEFT JOIN model_version_tags t
     ON t.name = a.name AND t.version = a.version AND t.key = ? WHERE a.name = ?"""
@@ -45,6 +48,8 @@ class Shown:
     """Entries of the log that it was drawn from; 0 for a name that was never drawn."""
     aliases: Mapping[str, int]
     """Alias -> number of the version in the log; 0 for a version that isn't from there."""
+    head: str = ""
+    """SHA-256 of the last of the entries; empty where that is not known."""
 
 
 def refuse_moved_champion(registry: "Registry", tracking: str, name: str) -> None:
@@ -80,6 +85,14 @@ def moved(state: ModelState, shown: Shown) -> bool:
     return all(then.aliases.get("champion") != shown.aliases.get("champion") for then in since)
 
 
+def rewritten(state: ModelState, shown: Shown) -> bool:
+    """Whether the log no longer holds the entries that the picture was drawn from."""
+    if shown.upto > len(state.entries):
+        return True
+    now = state.entries[shown.upto].previous if shown.upto < len(state.entries) else state.head
+    return bool(shown.upto and shown.head and now and shown.head != now)
+
+
 def glance(uri: str, name: str) -> Shown | None:
     """What MLflow shows of a name; None when it can't be asked in a few seconds."""
     with contextlib.suppress(OSError, HTTPException, ValueError, KeyError, TypeError, sqlite3.Error):
@@ -93,11 +106,10 @@ def glance(uri: str, name: str) -> Shown | None:
 def _from_database(path: Path, name: str) -> Shown:
     address = f"file:{quote(str(path.absolute()))}?mode=ro"
     with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_SECONDS)) as database:
-        tag = database.execute(
-            "SELECT value FROM registered_model_tags WHERE name = ? AND key = ?", (name, SHOWN)
-        ).fetchone()
+        tags = dict(database.execute(_TAGS, (name,)).fetchall())
         rows = database.execute(_ALIASES, (VERSION, name)).fetchall()
-    return Shown(int(tag[0]) if tag else 0, {alias: int(number or 0) for alias, number in rows})
+    aliases = {alias: int(number or 0) for alias, number in rows}
+    return Shown(int(tags.get(SHOWN, 0)), aliases, tags.get(HEAD, ""))
 
 
 def _from_server(uri: str, name: str) -> Shown:
@@ -111,7 +123,8 @@ def _from_server(uri: str, name: str) -> Shown:
     for one in model.get("aliases", []):
         version = _get(uri, "model-versions/get", name=name, version=one["version"])["model_version"]
         aliases[str(one["alias"])] = int(_tags(version).get(VERSION, 0))
-    return Shown(int(_tags(model).get(SHOWN, 0)), aliases)
+    tags = _tags(model)
+    return Shown(int(tags.get(SHOWN, 0)), aliases, tags.get(HEAD, ""))
 
 
 def _tags(thing: Mapping[str, Any]) -> dict[str, str]:

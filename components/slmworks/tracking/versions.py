@@ -14,7 +14,7 @@ from slmworks.packet.gather import packet
 from slmworks.packet.markdown_text import code, cut, escaped, fenced
 from slmworks.registry.state import ModelState, Version
 from slmworks.store.contract import folder_or_none
-from slmworks.tracking.aliases import SHOWN, VERSION, Shown, moved
+from slmworks.tracking.aliases import HEAD, SHOWN, VERSION, Shown, moved, rewritten
 from slmworks.tracking.connection import Tracking
 from slmworks.tracking.runs import DIGEST, LONGEST, PAGE, RELEASE
 
@@ -66,12 +66,15 @@ def project(tracking: Tracking, store: "Store", state: ModelState, *, overrule: 
         alias: str(shown[str(number)].version) if str(number) in shown else have.get(alias)
         for alias, number in state.aliases.items()
     }
-    if not overrule and moved(state, _picture(model, have, shown)):
+    picture = _picture(model, have, shown)
+    if not overrule and moved(state, picture):
         done.moved = 1
         return done
     done.aliases += _alias(client, state.name, have, wanted)
-    if model.tags.get(SHOWN) != str(len(state.entries)) and not done.waiting:
-        client.set_registered_model_tag(state.name, SHOWN, str(len(state.entries)))
+    if not done.waiting and not rewritten(state, picture):  # else they say what the log once was
+        for tag, value in ((SHOWN, str(len(state.entries))), (HEAD, state.head)):
+            if model.tags.get(tag) != value:
+                client.set_registered_model_tag(state.name, tag, value)
     return done
 
 
@@ -91,7 +94,8 @@ def shown_versions(client: Any, name: str) -> dict[str, Any]:
 def _picture(model: Any, have: dict[str, str], shown: dict[str, Any]) -> Shown:
     ours = {str(version.version): int(number) for number, version in shown.items()}
     upto = int(model.tags.get(SHOWN, 0))
-    return Shown(upto, {alias: ours.get(version, 0) for alias, version in have.items()})
+    aliases = {alias: ours.get(version, 0) for alias, version in have.items()}
+    return Shown(upto, aliases, model.tags.get(HEAD, ""))
 
 
 def _registered_model(client: Any, name: str) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slmworks.cli.console import say
+from slmworks.cli.keys import trusted_keys_option
 from slmworks.cli.places import Places, with_places
 from slmworks.contract.plain_text import one_line
 from slmworks.numbers import figures
@@ -62,6 +63,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
     help="Path under which a gateway shows the server; default: as its X-Forwarded-Prefix says.",
 )
 @click.option("--grace", type=_AT_LEAST_ONE, help="Seconds to finish when told to stop. [default: 10]")
+@trusted_keys_option
 @with_places()
 def serve(
     name: str,
@@ -132,6 +134,7 @@ def _show(name: str, said: "Exchange") -> None:
 @click.option(
     "--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is made anew."
 )
+@trusted_keys_option
 @with_places()
 def edge(name: str, version: int | None, folder: Path, places: Places) -> None:
     """Write an approved VERSION of NAME (default: the champion) as a folder that runs anywhere.

@@ -4,7 +4,7 @@ The log is the truth, and its first writer wins. Nothing of Airflow is imported 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
@@ -190,6 +190,13 @@ def _newest_run_of(store: Store, name: str, champion: Version) -> str:
         if any(task.traits.registers and task.holds(name, champion.number) for task in tasks):
             return run.run
     raise BadRequest(f"no run in {store} registered {name} v{champion.number}; name one in the form.")
+
+
+def questions(store: Store) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every question that was asked: where it is kept, and what is kept of it."""
+    for key in store.list("runs/"):
+        if key.count("/") == 3 and key.split("/")[2] == "asked":
+            yield key, json.loads(store.read(key) or b"{}")
 
 
 def _asked(run: str, ask: str) -> str:
