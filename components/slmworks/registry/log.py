@@ -150,7 +150,7 @@ class Registry:
             raise BadRequest(f"{label} was {_decision(decided)}; it is not served. See `slmworks models`.")
         _require_same(f"{label}'s model", model_digest, decided.model_digest)
         _require_same(f"{label}'s wrapper", wrapper_digest, decided.wrapper_digest)
-        signatures.require(vouching(state, found), signatures.trusted())
+        signatures.require(version, vouching(state, found))
 
     def _decide(
         self, action: Action, name: str, number: int, words: "_Words", seen: ModelState | None = None

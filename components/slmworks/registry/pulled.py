@@ -68,7 +68,7 @@ def pulled(folder: Path, name: str) -> Approved:
     entry = said.registered
     if entry.name != name:
         raise BadRequest(f"{folder}: holds {entry.name} v{entry.version}, not {name}.")
-    signatures.require({"its approval": said.approved}, signatures.trusted())
+    signatures.require(entry.version, {"its approval": said.approved})
     found = hashed(folder / RELEASE, entry)
     parts = {
         f"{RELEASE}/model/": (found.model, entry.model_digest),

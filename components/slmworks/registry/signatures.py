@@ -74,14 +74,18 @@ def flaw(entry: Entry, keys: "Mapping[str, Ed25519PublicKey]") -> str:
     return ""
 
 
-def require(entries: "Mapping[str, Entry]", keys: "Mapping[str, Ed25519PublicKey] | None") -> None:
-    """BadRequest for the first entry that no trusted key vouches for. `entries`: what each is -> itself."""
+def require(version: int, entries: Mapping[str, Entry]) -> None:
+    """BadRequest where a signature is demanded, and no trusted key vouches for what a version rests on.
+
+    `entries`: what each is -> itself.
+    """
+    keys = trusted()
     for what, entry in entries.items() if keys is not None else ():
         if problem := flaw(entry, keys or {}):
             raise BadRequest(
-                f"{entry.name} v{entry.version}: {what} (entry {entry.seq:06d}, by {entry.who}) {problem}, "
+                f"{entry.name} v{version}: {what} (entry {entry.seq:06d}, by {entry.who}) {problem}, "
                 f"and {TRUSTED} demands a signature. Whoever has a key approves it: "
-                f"slmworks approve {entry.name} {entry.version} --because '…' --signing-key key.pem"
+                f"slmworks approve {entry.name} {version} --because '…' --signing-key key.pem"
             )
 
 
