@@ -1,6 +1,6 @@
 # The images: what each installs, and what its label says of it. The lineage's client goes wherever MLflow isn't.
 
-install-core := slmworks[run,s3]
+install-core := slmworks[run,s3,sign]
 about-core := slmworks: fetches, evaluates, judges, registers
 
 install-text := slmworks[s3,lineage] slmworks-text[run]
@@ -17,8 +17,8 @@ install-inc := slmworks[s3,lineage] slmworks-onnx[run] slmworks-inc[run]
 about-inc := slmworks: quantizes with Intel Neural Compressor
 
 # It answers: without torch and without MLflow.
-install-serve := slmworks[s3] slmworks-serve[run]
+install-serve := slmworks[s3,sign] slmworks-serve[run]
 about-serve := slmworks: serves an approved release
 
-install-kubernetes := slmworks[s3,lineage] slmworks-kubernetes[run]
+install-kubernetes := slmworks[s3,lineage,sign] slmworks-kubernetes[run]
 about-kubernetes := slmworks: tells a cluster what to serve

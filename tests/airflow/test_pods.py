@@ -120,3 +120,75 @@ def test_a_local_file_is_refused_since_no_pod_sees_it(new_home, tmp_path) -> Non
     home.dag("toy", f'from slmworks.engines.airflow import render\ndag = render("{tmp_path}/toy.yaml")\n')
     (error,) = home.drive().said["import_errors"].values()
     assert "toy.yaml:3 steps.raw.from: a pod doesn't see this machine's files" in error
+
+
+WHOLE = """\
+name: toy
+steps:
+  raw: {stage: fetch, from: {train: "https://example.org/train.csv"}}
+  curate: {uses: toy, from: {data: raw}}
+  teacher: {stage: finetune, uses: toy, from: {model: "hf://a/b@main", data: curate}}
+  evaluate: {uses: toy, from: {model: teacher, data: curate}}
+  gate: {uses: toy, from: {reports: evaluate}}
+  register: {from: {verdict: gate}, with: {name: toy}}
+  approve: {from: {release: register}}
+  live: {stage: deploy, uses: kubernetes, from: {release: approve}}
+"""
+PENS = """\
+stages:
+  finetune: {cpu: "2"}
+  register:
+    secrets: {AWS_SECRET_ACCESS_KEY: {secret: registrar, key: secret-key}, SLMWORKS_SIGNING_KEY: {secret: signing, key: pem}}
+    service_account: registrar
+  deploy: {service_account: deployer}
+"""
+BUILT = """\
+import json
+from kubernetes.client import ApiClient
+from slmworks.engines.airflow import deploy, render
+from slmworks.engines.airflow.pods import PodOperator
+made = {}
+for dag in (render("RECIPE"), deploy("RECIPE")):
+    for task in dag.tasks:
+        if isinstance(task, PodOperator):
+            pod = task.build_pod_request_obj(dry_run=True)
+            made[f"{dag.dag_id}/{task.task_id}"] = ApiClient().sanitize_for_serialization(pod)["spec"]
+print(json.dumps(made))
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(new_home, tmp_path_factory):
+    """`dag/task` -> the pod of every task of a recipe that ends in a deployment."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "toy.yaml").write_text(WHOLE)
+    kept = [line for line in ENGINE.splitlines() if not line.startswith(("stages", "  tolerations"))]
+    engine = "\n".join(kept) + "\n" + PENS
+    return new_home(folder / "home", engine).says(BUILT.replace("RECIPE", str(folder / "toy.yaml")))
+
+
+def test_only_the_pod_that_deploys_gets_the_token_of_its_account(whole) -> None:
+    given = {name for name, pod in whole.items() if pod["automountServiceAccountToken"]}
+    assert given == {"deploy-toy/live"}
+    assert len(whole) == 12
+    accounts = {name: pod["serviceAccountName"] for name, pod in whole.items()}
+    assert accounts.pop("deploy-toy/live") == "deployer"
+    assert accounts.pop("toy/register") == "registrar"
+    assert set(accounts.values()) == {"runner"}
+
+
+def test_only_the_stage_that_is_named_gets_its_secrets(whole) -> None:
+    def secrets(pod):
+        (container,) = pod["containers"]
+        return {
+            one["name"]: one["valueFrom"]["secretKeyRef"]["name"]
+            for one in container["env"]
+            if "valueFrom" in one
+        }
+
+    held = {name: secrets(pod) for name, pod in whole.items()}
+    assert held.pop("toy/register") == {
+        "AWS_SECRET_ACCESS_KEY": "registrar",
+        "SLMWORKS_SIGNING_KEY": "signing",
+    }
+    assert all(one == {"AWS_SECRET_ACCESS_KEY": "store"} for one in held.values())

@@ -32,7 +32,7 @@ def test_every_image_says_what_it_is_and_installs_its_own_family() -> None:
     assert installs.keys() == about.keys() == {"core", *families.split()}
     for family in families.split():
         assert f"slmworks-{family}[run]" in installs[family].split()
-    assert "slmworks[run,s3]" in installs["core"]
+    assert "slmworks[run,s3,sign]" in installs["core"]
 
 
 @pytest.mark.docker

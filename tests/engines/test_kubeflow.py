@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytest.importorskip("kfp")
 
@@ -352,6 +353,39 @@ def test_on_s3_with_a_secret_that_is_found_nowhere(works, s3, secret, tmp_path: 
     unpacked = [TaskSpec.decode(one).model_dump_json() for one in specs(pipelines.first)]
     assert len(unpacked) == len(ended.states)
     assert not [text for text in unpacked if secret in text]
+
+
+def secrets_of(text: str) -> dict[str, dict[str, str]]:
+    """Task -> variable -> the Secret that its value comes from, as the compiled pipeline says."""
+    first, platform = yaml.safe_load_all(text)
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert first["deploymentSpec"]["executors"].keys() == executors.keys()
+    return {
+        name.removeprefix("exec-"): {
+            pair["envVar"]: one["secretName"]
+            for one in said.get("secretAsEnv", [])
+            for pair in one["keyToEnv"]
+        }
+        for name, said in executors.items()
+    }
+
+
+def test_a_stages_secrets_are_its_pods_alone(works) -> None:
+    stage = "stages: {quantize: {secrets: {AWS_SECRET_ACCESS_KEY: {secret: registrar, key: secret-key}}}}\n"
+    held = secrets_of(compiled(works.write(), works.store, SECRETS + stage).first)
+    both = {"AWS_SECRET_ACCESS_KEY": "store-credentials", "AWS_ACCESS_KEY_ID": "store-credentials"}
+    mine = {name for name, secrets in held.items() if secrets != both}
+    assert mine == {name for name in held if name.startswith("quantize")}
+    assert held[min(mine)] == both | {"AWS_SECRET_ACCESS_KEY": "registrar"}
+    assert "close" in held
+
+
+def test_an_account_of_a_stage_is_refused_since_kubeflow_has_one_a_run(works) -> None:
+    stage = "stages: {quantize: {service_account: registrar}}\n"
+    with pytest.raises(
+        BadRequest, match=r"stages\.quantize\.service_account: Kubeflow starts all pods of a run"
+    ):
+        compiled(works.write(), works.store, IMAGES + stage)
 
 
 def test_many_branches_are_tasks_side_by_side(works) -> None:

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 from chart import objects, pods
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from releases import approve, register, word_counter
 from slmworks.registry.log import Registry
@@ -68,6 +70,36 @@ def test_the_init_step_fetches_and_the_server_answers_and_ends_well(node):
             assert server.wait(30) == 0
         finally:
             server.kill()
+
+
+def test_with_trusted_keys_only_what_was_signed_gets_past_the_init_step(node, monkeypatch):
+    key = ed25519.Ed25519PrivateKey.generate()
+    said = {
+        "trustedKeys": key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    }
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    monkeypatch.setenv("SLMWORKS_SIGNING_KEY", secret.decode())
+    approve(open_store(str(node / "store")), 2)
+    unsigned, signed = (
+        next(pods(objects("claim", {"model": {**said, "digest": digest(node, version)}})))
+        for version in (1, 2)
+    )
+    with started(node, unsigned["initContainers"][0]) as pull:
+        assert pull.wait(60) == 2
+        (line,) = pull.stderr.read().splitlines()
+    assert "reviews v1: its approval (entry 000003, by ada) is not signed" in line
+    with started(node, signed["initContainers"][0]) as pull:
+        assert (pull.wait(60), pull.stderr.read()) == (0, "")
+    # the server asks again: somebody else's words in the folder are not served
+    path = node / "release" / "approval.json"
+    path.write_text(path.read_text().replace('"who": "ada"', '"who": "eve"'))
+    with started(node, signed["containers"][0]) as server:
+        assert server.wait(60) == 2
+        assert "was changed after it was signed" in server.stderr.read()
 
 
 def test_a_version_that_nobody_approved_stops_at_the_init_step(node):

@@ -11,6 +11,14 @@ WRONG = [
     ({"model": {"digest": "sha256:abc"}}, "at '/model/digest'"),
     ({"model": {"digest": "0" * 64}}, "at '/model/digest'"),
     ({"model": {"name": "two words"}}, "at '/model/name'"),
+    (
+        {
+            "model": {
+                "trustedKeys": "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQ==\n-----END PRIVATE KEY-----\n"
+            }
+        },
+        "at '/model/trustedKeys'",
+    ),
     ({"image": {"tag": "latest"}}, "at '/image/tag'"),
     ({"image": {"repository": "slmworks-serve:latest"}}, "at '/image/repository'"),
     ({"image": {"repository": "https://registry.example/x"}}, "at '/image/repository'"),

@@ -108,10 +108,19 @@ def test_a_missing_right_is_one_line(store, service, deploy, digests, verb, plur
 
 def test_it_is_written_without_a_cluster(deploy, digests, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", "/nowhere")
-    folder = deploy(1, how="write", namespace=NAMESPACE, replicas=3, env={"AWS_REGION": "x"}, **NEW)
+    folder = deploy(
+        1,
+        how="write",
+        namespace=NAMESPACE,
+        replicas=3,
+        env={"AWS_REGION": "x", "SLMWORKS_TRUSTED_KEYS": "PEM"},
+        **NEW,
+    )
     written = json.loads((folder / "inferenceservice.json").read_text())
     FakeCluster().check(written)
     assert written["spec"]["predictor"]["minReplicas"] == 3
+    (server,) = written["spec"]["predictor"]["containers"]
+    assert server["env"] == [{"name": "SLMWORKS_TRUSTED_KEYS", "value": "PEM"}]  # and nothing of the store
     assert digest(written["spec"]["predictor"]) == record(folder)["after"] == digests[0]
     text = json.dumps(written)
     assert "privileged" not in text

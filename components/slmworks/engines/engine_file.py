@@ -22,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 from slmworks.contract.catalog import CORE, STAGES
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError, list_hint
-from slmworks.engines.settings import Pod, Reviewer, Settings
+from slmworks.engines.settings import Pod, Reviewer, SecretKey, Settings
 from slmworks.fetch.secrets import is_secret_variable
 from slmworks.fetch.url import refuse_credentials
 from slmworks.recipe.plan import PlannedTask
@@ -78,9 +78,10 @@ class EngineFile:
         for word in ("store", "tracking", "images"):
             self._refuse_credentials(getattr(self.settings, word) or "", word)
         self._refuse_credentials(self.settings.kubeflow.host or "", "kubeflow", "host")
+        secrets = set(self.settings.secrets).union(*(one.secrets for one in self.settings.stages.values()))
         for variable, value in self.settings.env.items():
             self._refuse_credentials(value, "env", variable)
-            if variable in self.settings.secrets:
+            if variable in secrets:
                 raise BadRequest(f"{self.at('env', variable)}: is among `secrets` too; keep one.")
             if is_secret_variable(variable, value):
                 raise BadRequest(
@@ -122,12 +123,17 @@ class EngineFile:
         """A task's resources: its step's settings, else its stage's, its family's, the defaults."""
         said = self.settings
         found = said.defaults
-        wide = [said.families.get(task.family), said.stages.get(task.stage)]
+        wide: list[Pod | None] = [said.families.get(task.family), said.stages.get(task.stage)]
         if not task.brings:
             wide.append(said.steps.get(task.step))
         for narrower in wide:
             found = narrower.over(found) if narrower else found
         return found
+
+    def secrets(self, task: PlannedTask | None) -> dict[str, SecretKey]:
+        """Variables of a task's pod whose value a Secret holds; None: of the core's own steps."""
+        stage = self.settings.stages.get(task.stage) if task else None
+        return {**self.settings.secrets, **(stage.secrets if stage else {})}
 
     def image(self, task: PlannedTask) -> str:
         """The image that holds a task's family; BadRequest where none is named."""
@@ -239,7 +245,7 @@ def _problem(error: Any, where: Where) -> str:
         return "is needed."
     message = error["msg"].removeprefix("Value error, ").replace("String should match pattern", "must match")
     got = error["input"]
-    private = where[:1] in (("secrets",), ("env",))  # where people put what must not be repeated
+    private = {"secrets", "env"} & set(where)  # where people put what must not be repeated
     shown = "" if private or isinstance(got, dict | tuple) else f", got {str(got)[:60]!r}"
     quotes = error["type"] == "string_type" and isinstance(got, int | float)
     hint = "; write it in quotes" + ("" if private else f": '{got}'") if quotes else list_hint(error)

@@ -129,6 +129,16 @@ class Pod(_Part):
         return seconds(self.timeout)
 
 
+class StagePod(Pod):
+    """Resources of a stage's tasks, and what only their pods may do."""
+
+    secrets: dict[Variable, SecretKey] = {}
+    """Variables of these pods alone whose value a cluster's Secret holds; outweigh those of every pod. A key
+    that may write the store's `registry/` belongs to `register`."""
+    service_account: Name | None = None
+    """Airflow, pods: the account that these pods run as; outweighs `airflow.service_account`."""
+
+
 class Family(Pod):
     """Image, interpreter and resources of a family of plugins (a distribution)."""
 
@@ -213,8 +223,8 @@ class Settings(_Part):
     """Distribution of a family -> where it runs."""
     defaults: Pod = Pod()
     """For every task."""
-    stages: dict[str, Pod] = {}
-    """Stage -> resources of its tasks; outweighs the family's."""
+    stages: dict[str, StagePod] = {}
+    """Stage -> resources, secrets and account of its tasks; resources outweigh the family's."""
     steps: dict[str, Pod] = {}
     """A recipe's step -> resources of its tasks; outweighs the stage's."""
     env: dict[Variable, str] = {}

@@ -30,6 +30,9 @@ initContainers:
       # slmworks.dev/model-digest; both roll the pods.
       - name: MODEL_DIGEST
         value: {{ include "slmworks.digest" $root | quote }}
+      {{- with include "slmworks.trustedKeys" $root | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
       {{- with include "slmworks.storeEnv" $root | trim }}
       {{- . | nindent 6 }}
       {{- end }}
@@ -62,6 +65,10 @@ containers:
       {{- range $limit, $value := $serving.limits }}
       - --{{ kebabcase $limit }}={{ toJson $value }}
       {{- end }}
+    {{- with include "slmworks.trustedKeys" $root | trim }}
+    env:
+      {{- . | nindent 6 }}
+    {{- end }}
     ports:
       - {name: http, containerPort: 8000, protocol: TCP}
     startupProbe:
@@ -122,6 +129,13 @@ affinity:
 {{- end }}
 {{- with $serving.priorityClassName }}
 priorityClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* Whose signature an approval needs. Asked by both containers: the server hashes and checks again. */}}
+{{- define "slmworks.trustedKeys" -}}
+{{- with .Values.model.trustedKeys }}
+- {name: SLMWORKS_TRUSTED_KEYS, value: {{ . | quote }}}
 {{- end }}
 {{- end }}
 

@@ -7,6 +7,7 @@ never applied.
 from dataclasses import dataclass, field
 from typing import Any
 
+from slmworks.registry.signatures import TRUSTED
 from slmworks_kubernetes.pin import ANNOTATION, CONTAINER, INFERENCE_SERVICE, VARIABLE
 
 _LOCKED = {
@@ -103,6 +104,7 @@ def _server(wanted: Wanted) -> dict[str, Any]:
     def asked(path: str) -> dict[str, Any]:
         return {"httpGet": {"path": path, "port": 8000}}
 
+    demanded = [{"name": TRUSTED, "value": wanted.env[TRUSTED]}] if TRUSTED in wanted.env else []
     return {
         "name": "kserve-container",
         "image": wanted.image,
@@ -112,6 +114,7 @@ def _server(wanted: Wanted) -> dict[str, Any]:
         "startupProbe": {**asked("/ready"), "periodSeconds": 2, "failureThreshold": 60},
         "readinessProbe": asked("/ready"),
         "livenessProbe": asked("/health"),
+        **({"env": demanded} if demanded else {}),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": _LOCKED,
         "resources": _RESOURCES,

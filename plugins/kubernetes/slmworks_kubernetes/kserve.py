@@ -52,7 +52,8 @@ class DeployKserve(Deploy):
     secret: str | None = None
     """Name of a Secret whose entries (AWS_ACCESS_KEY_ID, …) become variables of the init step."""
     env: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
-    """Variables of the init step, such as AWS_ENDPOINT_URL; nothing secret."""
+    """Variables of the init step, such as AWS_ENDPOINT_URL; nothing secret. SLMWORKS_TRUSTED_KEYS is also
+    the server's."""
 
     def run(self, *, release: Release, task: ReleaseTask) -> Deployment:
         """Verify both digests against the log, then write or apply; writes `deployment.json`."""

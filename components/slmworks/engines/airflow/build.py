@@ -132,7 +132,7 @@ class Build:
         from slmworks.engines.airflow.pods import PodOperator, equipment
 
         image = self.line.engine.image(task) if task else self.line.engine.core_image()
-        return PodOperator(**words, **equipment(self.line, pod, image))
+        return PodOperator(**words, **equipment(self.line, task, pod, image))
 
     def _limits(self, pod: Pod) -> dict[str, Any]:
         said: dict[str, Any] = {"retries": pod.retries or 0, "retry_delay": FIRST}

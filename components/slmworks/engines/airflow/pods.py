@@ -1,13 +1,16 @@
 """A job as a pod: the same image and command as on Kubeflow. Imported where the engine file asks for pods."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
+from slmworks.deploy import Deploy
 from slmworks.engines.airflow.jobs import REFUSED, Job, airflow_errors, failure, refused
 from slmworks.engines.airflow.line import Line
-from slmworks.engines.settings import Pod
+from slmworks.engines.settings import Pod, SecretKey
 from slmworks.numbers.figures import size
+from slmworks.recipe.plan import PlannedTask
 
 if find_spec("airflow.providers.cncf") is None or find_spec("airflow.providers.cncf.kubernetes") is None:
     raise BadRequest(
@@ -94,10 +97,14 @@ def _ended(pod: Any, container: str) -> tuple[int | None, str]:
     return None, ""
 
 
-def equipment(line: Line, pod: Pod, image: str) -> dict[str, Any]:
-    """Arguments of a pod's operator: settings of the engine file, and a read-only root."""
+def equipment(line: Line, task: PlannedTask | None, pod: Pod, image: str) -> dict[str, Any]:
+    """Arguments of a pod's operator: settings of the engine file, and a read-only root.
+
+    Only a pod that deploys talks to its cluster, and gets the token of its account. `task` None: a step of
+    our own.
+    """
     settings = line.engine.settings
-    said = settings.airflow
+    said, stage = settings.airflow, settings.stages.get(task.stage) if task else None
     volumes = [
         k8s.V1Volume(
             name=f"volume-{number}",
@@ -115,12 +122,12 @@ def equipment(line: Line, pod: Pod, image: str) -> dict[str, Any]:
     return {
         "image": image,
         "namespace": said.namespace,
-        "service_account_name": said.service_account,
+        "service_account_name": (stage and stage.service_account) or said.service_account,
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in said.pull_secrets],
         "kubernetes_conn_id": said.connection,
         "in_cluster": None if said.connection else True,
-        "automount_service_account_token": False,
-        "env_vars": [*variables({"SLMWORKS_IMAGE": image}), *_secrets(line)],
+        "automount_service_account_token": task is not None and isinstance(task.configured, Deploy),
+        "env_vars": [*variables({"SLMWORKS_IMAGE": image}), *_secrets(line.engine.secrets(task))],
         "volumes": volumes,
         "volume_mounts": mounts,
         "container_resources": _resources(pod),
@@ -144,7 +151,7 @@ def variables(values: Any) -> list[Any]:
     return [k8s.V1EnvVar(name=name, value=value) for name, value in values.items()]
 
 
-def _secrets(line: Line) -> list[Any]:
+def _secrets(secrets: Mapping[str, SecretKey]) -> list[Any]:
     return [
         k8s.V1EnvVar(
             name=name,
@@ -152,7 +159,7 @@ def _secrets(line: Line) -> list[Any]:
                 secret_key_ref=k8s.V1SecretKeySelector(name=where.secret, key=where.key)
             ),
         )
-        for name, where in line.engine.settings.secrets.items()
+        for name, where in secrets.items()
     ]
 
 

@@ -56,11 +56,22 @@ def compile_plan(
 ) -> Compiled:
     """Lower a plan. `sources` are its outside references by task and name, local files pinned."""
     require_kfp()
+    _refuse_accounts(engine)
     build = _Build(plan, engine, store, sources, fresh)
     after = [task for task in plan if task.after_approval]
     second = build.segment(after, f"{plan.recipe.name} after approval") if after else ""
     first = [task for task in plan if not task.after_approval]
     return Compiled(build.segment(first, plan.recipe.name, second), second, plan_record(plan))
+
+
+def _refuse_accounts(engine: EngineFile) -> None:
+    """BadRequest for an account of a stage: all pods of a run on Kubeflow have the same one."""
+    for stage, said in engine.settings.stages.items():
+        if said.service_account:
+            raise BadRequest(
+                f"{engine.at('stages', stage, 'service_account')}: Kubeflow starts all pods of a run as one "
+                "account (kubeflow.service_account); give the stage `secrets` of its own instead."
+            )
 
 
 def require_kfp() -> None:
@@ -144,7 +155,7 @@ class _Build:
         )
         added.set_display_name(task.id)
         self._refuse_long(task, given, len(taken))
-        self.made[task.id] = equip(added, self.engine, pod, image)
+        self.made[task.id] = equip(added, self.engine, pod, image, self.engine.secrets(task))
 
     def _by_gate(self, tasks: list[PlannedTask]) -> dict[str, list[PlannedTask]]:
         """Gate -> the tasks that only run where it let a candidate through; '' for those before any gate."""
@@ -208,4 +219,4 @@ class _Build:
         made = container(CLOSE, description, annotations, image, (*COMMAND, "close", "--executor-input"))
         closing = made(what=pack(about), run=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
         closing.set_display_name(CLOSE)
-        return equip(closing, self.engine, self.engine.settings.defaults, image)
+        return equip(closing, self.engine, self.engine.settings.defaults, image, self.engine.secrets(None))

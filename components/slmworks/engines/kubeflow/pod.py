@@ -1,15 +1,18 @@
 """Engine file -> a task's pod on Kubeflow: resources, secrets by reference, retries."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from slmworks.engines.engine_file import EngineFile
-from slmworks.engines.settings import Pod
+from slmworks.engines.settings import Pod, SecretKey
 
 if TYPE_CHECKING:
     from kfp.dsl import PipelineTask
 
 
-def equip(task: "PipelineTask", engine: EngineFile, pod: Pod, image: str) -> "PipelineTask":
+def equip(
+    task: "PipelineTask", engine: EngineFile, pod: Pod, image: str, secrets: Mapping[str, SecretKey]
+) -> "PipelineTask":
     """The task with everything that the engine file gives it.
 
     Kubeflow's own cache is off: it would reuse a pod's outputs even if the store has lost them. The image's
@@ -27,6 +30,8 @@ def equip(task: "PipelineTask", engine: EngineFile, pod: Pod, image: str) -> "Pi
         kubernetes.add_toleration(task, **toleration.model_dump(exclude_none=True))
     for label, value in (pod.node_selector or {}).items():
         kubernetes.add_node_selector(task, label_key=label, label_value=value)
+    for name, where in secrets.items():
+        kubernetes.use_secret_as_env(task, secret_name=where.secret, secret_key_to_env={where.key: name})
     _everywhere(task, engine, image)
     return task
 
@@ -50,8 +55,6 @@ def _everywhere(task: "PipelineTask", engine: EngineFile, image: str) -> None:
         variables["SLMWORKS_TRACKING"] = said.tracking
     for name, value in variables.items():
         task.set_env_variable(name, value)
-    for name, where in said.secrets.items():
-        kubernetes.use_secret_as_env(task, secret_name=where.secret, secret_key_to_env={where.key: name})
     for volume in said.volumes:
         kubernetes.mount_pvc(task, pvc_name=volume.claim, mount_path=volume.path)
     if not any(volume.path == "/tmp" for volume in said.volumes):  # noqa: S108
