@@ -232,3 +232,42 @@ def test_after_an_approval_the_recipe_of_the_day_is_not_taken_for_the_run_s(new_
     close, again = home.says(AGAIN.replace("RECIPE", str(tmp_path / "toy.yaml")))
     assert {"plan", "text"} <= set(close)
     assert again == ["run", "store"]
+
+
+LEFT = """\
+import json
+from types import SimpleNamespace
+from slmworks.contract.errors import BadRequest
+from slmworks.engines.airflow import render
+said = []
+for who in ("eve", "zoe", "anna"):
+    ask = render("RECIPE").get_task("approve.ask")
+    ask._leave_out(SimpleNamespace(started_by=who))
+    said.append([user["name"] for user in ask.assigned_users])
+alone = render("ALONE").get_task("approve.ask")
+try:
+    alone._leave_out(SimpleNamespace(started_by="eve"))
+except BadRequest as error:
+    said.append(str(error))
+print(json.dumps(said))
+"""
+
+
+def test_who_started_the_run_is_not_asked_where_the_recipe_says_so(new_home, tmp_path) -> None:
+    home = new_home(tmp_path / "home", "store: store\nreviewers: {leads: [anna, ben]}\n")
+    for name in ("base/config.json", "base/model.safetensors", "train.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    for file, among in (("toy", "leads, eve"), ("alone", "eve")):
+        reviewers = f"{{reviewers: {{among: [{among}], not: requester}}}}"
+        end = (
+            "  register: {from: {verdict: gate}, with: {name: toy}}\n"
+            f"  approve: {{from: {{release: register}}, with: {reviewers}}}\n"
+        )
+        (tmp_path / f"{file}.yaml").write_text(RECIPE + end)
+    code = LEFT.replace("RECIPE", str(tmp_path / "toy.yaml")).replace("ALONE", str(tmp_path / "alone.yaml"))
+    *asked, line = home.says(code)
+    assert asked == [["anna", "ben"], ["anna", "ben", "eve"], ["ben", "eve"]]
+    assert line.startswith(
+        "the recipe asks only eve, who started the run, and somebody else is to approve it"
+    )

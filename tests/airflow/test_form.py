@@ -6,6 +6,7 @@ import pytest
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import OTHERS, fields, filled
 from slmworks.recipe.lower import plan
+from slmworks.recipe.plan import plan_record
 from slmworks.recipe.recipe import Recipe
 
 RECIPE = """\
@@ -100,3 +101,26 @@ def test_what_is_registered_and_who_approves_is_the_recipe_s_to_say(recipe) -> N
             BadRequest, match="who approves and what follows is the recipe's to say, not a run's"
         ):
             filled(planned, params)
+
+
+GATED = """\
+  evaluate: {uses: toy, from: {model: quantize, data: curate}}
+  gate: {uses: toy, from: {reports: evaluate}, with: {allow: true}}
+"""
+
+
+def test_what_was_changed_is_kept_with_what_it_was_and_whether_it_is_a_gate_s(recipe) -> None:
+    planned = plan(Recipe.parse(RECIPE + GATED, folder=recipe.folder))
+    form = {"teacher.epochs": 5, "gate.allow": False, OTHERS: {"student": {"layers": [0, 2]}}}
+    changed = filled(planned, form)
+    assert plan_record(plan(changed))["edits"] == [
+        {"step": "teacher", "option": "epochs", "was": 3, "now": 5, "gate": False},
+        {"step": "gate", "option": "allow", "was": True, "now": False, "gate": True},
+    ]
+    assert "edits" not in plan_record(planned)
+
+
+def test_an_option_that_the_recipe_leaves_at_its_default_is_kept_with_that(recipe) -> None:
+    planned = plan(Recipe.parse(RECIPE + GATED.replace(", with: {allow: true}", ""), folder=recipe.folder))
+    (edit,) = filled(planned, {OTHERS: {"gate": {"allow": False}}}).edits
+    assert edit == {"step": "gate", "option": "allow", "was": True, "now": False, "gate": True}

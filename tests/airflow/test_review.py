@@ -5,9 +5,11 @@ import json
 import pytest
 
 from rendered import Page
+from slmworks.approve.reviewers import Reviewers
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.review import Answer, Question, record, require_run_of, run_of_champion
 from slmworks.engines.close_run import keep_packet
+from slmworks.execution.records import RunRecord, run_record
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from stories import Story
@@ -174,3 +176,97 @@ def test_no_password_gets_into_the_question(asked) -> None:
     body = asked.body("https://bot:hunter2@mlflow.example")
     assert "hunter2" not in body
     assert "https://mlflow.example/#/models/reviews" in body
+
+
+def requested(store, by="anna", engine="airflow", **edits):
+    """A run that somebody started, with edits of its gate, and its release."""
+    record = run_record(store, "run-1")
+    edit = [{"step": "gate", "option": name, **said, "gate": True} for name, said in edits.items()]
+    edit.append({"step": "teacher", "option": "epochs", "was": 3, "now": 1, "gate": False})
+    RunRecord.model_validate(record.model_dump() | {"user": by, "engine": engine, "edits": edit}).write(store)
+
+
+@pytest.fixture
+def unasked(store, tmp_path):
+    """A run that anna started in Airflow; whoever registers is told."""
+    story = Story(store, tmp_path / "work")
+    requested(store)
+    by = run_record(store, "run-1").requester
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("slmworks.testing.Registry", lambda store: Registry(store, requester=by))
+        story.tell()
+    return story
+
+
+def test_a_gate_whose_limits_were_changed_is_said_before_anything_else(store, unasked) -> None:
+    requested(store, retention={"was": 0.95, "now": 0.01}, champion_drop={"was": None, "now": 0.9})
+    keep_packet(store, "run-1", "reviews", 1)
+    first, second, *_ = Question.of(store, "run-1", "register").body("").split("\n\n")
+    assert first == (
+        "**Attention: the gate's limits were changed by anna: retention 0.95 → 0.01, "
+        "champion\\_drop null → 0.9**"
+    )
+    assert second == "**passed**"  # and once
+    page = store.read("runs/run-1/packet.html").decode()
+    said = "the gate&#x27;s limits were changed by anna: retention 0.95 → 0.01, champion_drop null → 0.9"
+    assert page.index(said) < page.index('class="badge')
+    assert "epochs" not in first
+
+
+def test_it_is_said_even_where_there_is_no_packet(store, unasked) -> None:
+    requested(store, retention={"was": 0.95, "now": 0.01})
+    body = Question.of(store, "run-1", "register").body("")
+    assert body.startswith("**Attention: the gate's limits were changed by anna: retention 0.95 → 0.01**")
+    assert "There is no packet" in body
+
+
+def test_a_name_that_is_markup_stays_text(store, unasked) -> None:
+    requested(store, by="<b>*eve*\n# x", retention={"was": 0.95, "now": 0.01})
+    keep_packet(store, "run-1", "reviews", 1)
+    body = Question.of(store, "run-1", "register").body("")
+    assert body.startswith(r"**Attention: the gate's limits were changed by &lt;b>\*eve\* # x: retention")
+    assert "<b>*eve*" not in store.read("runs/run-1/packet.html").decode()
+
+
+def test_the_log_and_the_question_say_who_started_the_run(store, unasked) -> None:
+    entry = Registry(store).state("reviews").entries[0]
+    assert (entry.started_by, entry.started_how) == ("anna", "airflow: triggered the run")
+    assert "Started by anna (airflow: triggered the run)." in Question.of(store, "run-1", "register").body("")
+
+
+OTHER = Reviewers.of({"not": "requester"})
+
+
+def ask(store, reviewers=OTHER):
+    question = Question.of(store, "run-1", "register")
+    question.keep("approve.ask", assigned=False, reviewers=reviewers)
+    return question
+
+
+def test_who_started_the_run_cannot_approve_it_where_the_recipe_says_so(store, unasked) -> None:
+    assert "Somebody else must approve it." in ask(store).body("", (), OTHER)
+    with pytest.raises(
+        BadRequest,
+        match=r"^reviews v1: anna started the run that made it, and the recipe asks somebody else to approve it "
+        r".* clear approve\.ask\.$",
+    ) as error:
+        decide(store, YES)
+    assert "\n" not in str(error.value)
+    assert len(store.list("registry/reviews/")) == 1
+    entry, _ = decide(store, {**YES, "responded_by_user": {"id": "8", "name": "ben"}})
+    assert (entry.who, entry.how) == ("ben", "airflow: signed in; not who started the run")
+
+
+def test_who_started_the_run_may_reject_it(store, unasked) -> None:
+    ask(store)
+    assert decide(store, NO)[0].action == "reject"
+
+
+def test_without_that_word_who_started_the_run_may_approve_it(store, unasked) -> None:
+    ask(store, Reviewers())
+    assert decide(store, YES)[0].how == "airflow: signed in"
+
+
+def test_where_nobody_knows_who_started_the_run_the_log_says_so(store, asked) -> None:
+    ask(store)
+    assert decide(store, YES)[0].how == "airflow: signed in; who started the run is not known"

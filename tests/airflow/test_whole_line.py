@@ -59,6 +59,10 @@ def test_the_log_has_who_how_why_and_which_digest(line: Line) -> None:
     entry = champion.decided
     assert (entry.who, entry.how, entry.why) == ("anna", "airflow: signed in", "keeps everything")
     assert entry.model_digest == line.record("register")["manifest"]["meta"]["model_digest"]
+    assert (champion.registered.started_by, champion.registered.started_how) == (
+        "dag_test",
+        "airflow: triggered the run",
+    )
 
 
 def test_xcom_holds_paths_and_the_answer_alone(line: Line) -> None:
@@ -136,8 +140,12 @@ def test_a_second_run_does_no_work_and_asks_nobody(line: Line) -> None:
 def test_a_form_changes_options_and_a_rejection_ends_the_line(line: Line) -> None:
     ended = line.home.drive(
         dag="tiny",
-        conf={"student.epochs": 5},
+        conf={"student.epochs": 5, "gate.retention": 0.4},
         answer={"user": "ben", "option": "Reject", "reason": "too dear"},
+    )
+    (answer,) = ended.said["answers"]
+    assert answer["asked"]["body"].startswith(
+        "**Attention: the gate's limits were changed by dag\\_test: retention 0.5 → 0.4**\n\n"
     )
     assert ended.said["state"] == "success"
     assert ended.states("approve.ask", "approve.record", "approve.close") == ["success", "skipped", "success"]

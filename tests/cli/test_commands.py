@@ -190,3 +190,7 @@ def test_the_schema_completes_options_and_refuses_misspelt_ones() -> None:
     assert not validator.is_valid({"name": "x", "steps": {"student": {**step, "with": {"epoch": 2}}}})
     assert not validator.is_valid({"name": "x", "steps": {"distill": {"from": {"techer": "t"}}}})
     assert not validator.is_valid({"name": "x", "steps": {"distill": {"with": {"epochs": "two"}}}})
+    approve = {"from": {"release": "r"}, "with": {"reviewers": {"among": ["ada"], "not": "requester"}}}
+    assert validator.is_valid({"name": "x", "steps": {"approve": approve}})
+    approve["with"]["reviewers"]["not"] = "ada"
+    assert not validator.is_valid({"name": "x", "steps": {"approve": approve}})

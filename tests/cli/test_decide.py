@@ -5,9 +5,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from slmworks.approve.log import ApprovalLog
 from slmworks.cli.decide import approve, reject, rollback
 from slmworks.cli.models import models
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.options import configure
+from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from stories import Story
 
@@ -96,6 +99,65 @@ def test_a_group_that_nobody_asked_is_refused(store, tmp_path, decide):
     waiting(store, tmp_path, "ml-leads")
     with pytest.raises(BadRequest, match="--as admins: the recipe asks ml-leads to decide"):
         decide(approve, "--user", "ada", "--as", "admins")
+
+
+def started_by(store, tmp_path, user, reviewers):
+    """A version that waits, of a run that `user` started on this machine."""
+    requester = (user, "claimed: user name of the process") if user else ("", "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("slmworks.testing.Registry", lambda store: Registry(store, requester=requester))
+        story = Story(store, tmp_path / "work").tell()
+    story.record("approve", "approve log", state="skipped", options={"reviewers": reviewers})
+    story.end()
+
+
+def test_who_started_the_run_is_refused_as_far_as_is_claimed_and_another_one_is_not(store, tmp_path, decide):
+    started_by(store, tmp_path, "ada", {"among": ["ada", "bob"], "not": "requester"})
+    with pytest.raises(
+        BadRequest,
+        match=r"^reviews v1: ada started the run that made it \(as far as is claimed\), and the recipe asks "
+        r"somebody else to approve it",
+    ) as error:
+        decide(approve, "--user", "ada")
+    assert "\n" not in str(error.value)
+    with pytest.raises(BadRequest, match="asks ada, bob to decide, and 'carol' is not among them"):
+        decide(approve, "--user", "carol")
+    assert len(log(store)) == 1
+    decide(approve, "--user", "bob")
+    assert log(store)[-1]["how"] == (
+        "claimed: command line, a reviewer of the recipe; not who started the run, as far as is claimed"
+    )
+    assert (log(store)[0]["started_by"], log(store)[0]["started_how"]) == (
+        "ada",
+        "claimed: user name of the process",
+    )
+
+
+def test_who_started_the_run_may_reject_it(store, tmp_path, decide):
+    started_by(store, tmp_path, "ada", {"not": "requester"})
+    decide(reject, "--user", "ada")
+    assert log(store)[-1]["how"] == "claimed: command line"
+
+
+def test_where_nobody_knows_who_started_it_that_is_noted(store, tmp_path, decide):
+    started_by(store, tmp_path, "", {"not": "requester"})
+    decide(approve, "--user", "ada")
+    assert log(store)[-1]["how"] == "claimed: command line; who started the run is not known"
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({"not": "requestor"}, "not: input should be 'requester', got 'requestor'."),
+        ({"amongst": ["ada"]}, "amongst: no such key. Did you mean 'among'?"),
+        ("ada", "list: input should be a valid array, got 'ada'."),
+    ],
+)
+def test_reviewers_that_cannot_be_read_are_one_line(said, line):
+    with pytest.raises(BadRequest) as error:
+        configure(ApprovalLog, "log", {"reviewers": said})
+    assert str(error.value).endswith(line)
+    assert "\n" not in str(error.value)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The whole line at toy size with the real plugins: from a csv to an approved, answering int8 student."""
 
 import csv
+import getpass
 import json
 import os
 import shutil
@@ -124,6 +125,11 @@ def test_approval_makes_it_the_champion_and_the_run_goes_on(line: Line) -> None:
     assert "✓ deploy: done: answer" in said
     listed = line("models")
     assert "champion" in listed
+    entry = json.loads((line.folder / ".slmworks/registry/tiny/000001.json").read_text())
+    assert (entry["started_by"], entry["started_how"]) == (
+        getpass.getuser(),
+        "claimed: user name of the process",
+    )
     assert "by ada (claimed)" in listed
     assert "good enough for a test" in listed
 

@@ -58,7 +58,9 @@ def _readable(value: Any) -> Any:
         return value
     found = {key: _readable(one) for key, one in value.items()}
     if "spec" in found and "runtimeValue" in found["spec"]:
-        spec = TaskSpec.decode(found["spec"]["runtimeValue"]["constant"]).model_dump(mode="json")
+        spec = TaskSpec.decode(found["spec"]["runtimeValue"]["constant"]).model_dump(
+            mode="json", exclude_unset=True
+        )
         found["spec"] = {**spec, "code": "<code>", "brought": "<identity>" if spec["brought"] else ""}
     if "what" in found and "runtimeValue" in found["what"]:
         told = unpack(found["what"]["runtimeValue"]["constant"])

@@ -64,6 +64,21 @@ def test_the_first_of_two_that_begin_a_run_counts(store) -> None:
     assert list(task_records(store, "r1")) == []
 
 
+@pytest.mark.parametrize(
+    ("user", "engine", "requester"),
+    [
+        ("ada", "local", ("ada", "claimed: user name of the process")),
+        ("ada", "kubeflow", ("ada", "claimed: user name of the process")),
+        ("ada", "airflow", ("ada", "airflow: triggered the run")),
+        ("", "airflow", ("", "")),
+        ("unknown", "local", ("", "")),
+    ],
+)
+def test_a_run_says_who_started_it_as_far_as_its_engine_knows(user, engine, requester) -> None:
+    record = RunRecord.of("r1", "done", {"recipe": "toy"}, started=NOW, user=user, engine=engine)
+    assert record.requester == requester
+
+
 def test_a_damaged_record_names_its_place(store) -> None:
     store.write("runs/r1/run.json", b'{"run": "r1"}')
     with pytest.raises(CorruptObject, match=r"runs/r1/run\.json: state: Field required"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from slmworks.approve.compared import not_compared
-from slmworks.approve.reviewers import how_established, reviewers_of
+from slmworks.approve.reviewers import how_established, not_requester, reviewers_of
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.plain_text import one_line
 from slmworks.registry.log import Registry
@@ -62,7 +62,9 @@ def claimed(
     chosen = state.version(number)  # a version that isn't there is said before who may decide
     asked = reviewers_of(registry.store, name, number)
     way_out = f"slmworks {decision.action} {name} {number} --because '…'"
-    how = how_established(asked, decision.who, role, groups, way_out=way_out)
+    how = how_established(asked.among, decision.who, role, groups, way_out=way_out)
+    if decision.action == "approve":
+        how += not_requester(asked, chosen.registered, decision.who, known=False)
     problem = not_compared(registry.store, state, chosen) if decision.action == "approve" else ""
     if problem and not uncompared:
         raise BadRequest(

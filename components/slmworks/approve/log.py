@@ -1,8 +1,12 @@
 """Approve by the log: hand on a release that the registry's log approves."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Discriminator, Tag
 
 from slmworks.approve import Approve
+from slmworks.approve.reviewers import Reviewers
 from slmworks.contract.artifact import Release
 from slmworks.registry.release import require_approved
 from slmworks.registry.task import ReleaseTask
@@ -17,8 +21,12 @@ class ApprovalLog(Approve):
     process waits here.
     """
 
-    reviewers: tuple[str, ...] = ()
-    """Users or groups who may decide. A user's name on the command line is a claim, and recorded as one."""
+    reviewers: Annotated[
+        Annotated[tuple[str, ...], Tag("list")] | Annotated[Reviewers, Tag("mapping")],
+        Discriminator(lambda given: "mapping" if isinstance(given, Mapping | Reviewers) else "list"),
+    ] = ()
+    """Users or groups who may decide; with `{among: […], not: requester}` nobody approves a run that they
+    started. A user's name on the command line is a claim, and recorded as one."""
 
     light: ClassVar[bool] = True
 

@@ -5,24 +5,67 @@ others; it is no lock. The lock is the write permission on the store's `registry
 """
 
 from collections.abc import Container, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import ConfigDict, Field
+
+from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.execution.records import run_ids, run_record, task_records
 
 if TYPE_CHECKING:
+    from slmworks.registry.state import Entry
     from slmworks.store import Store
 
 
-def reviewers_of(store: "Store", name: str, version: int) -> tuple[str, ...]:
-    """Users and groups named by the approve step of the last run that brought this version to it."""
+class Reviewers(Documented):
+    """Who may decide."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_alias=True, validate_by_name=True, serialize_by_alias=True
+    )
+
+    among: tuple[str, ...] = ()
+    """Users or groups; none: anybody."""
+    but: Annotated[Literal["requester"] | None, Field(alias="not")] = None
+    """`requester`: who started the run may reject what it made, but not approve it."""
+
+    @classmethod
+    def of(cls, option: Any) -> "Reviewers":
+        """Those of an approve step's option `reviewers`: a list of names, or a mapping."""
+        if isinstance(option, Mapping):
+            return cls.model_validate(option)
+        return cls(among=tuple(str(one) for one in option or ()))
+
+
+def reviewers_of(store: "Store", name: str, version: int) -> Reviewers:
+    """Reviewers named by the approve step of the last run that brought this version to it."""
     runs = filter(None, (run_record(store, run) for run in run_ids(store)))
     for run in sorted(runs, key=lambda run: run.started, reverse=True):
         tasks = list(task_records(store, run.run))
         asked = [task.options.get("reviewers", ()) for task in tasks if task.traits.barrier]
         if asked and any(task.holds(name, version) for task in tasks):
-            return tuple(str(one) for one in asked[0])
-    return ()
+            return Reviewers.of(asked[0])
+    return Reviewers()
+
+
+def not_requester(asked: Reviewers, registered: "Entry", who: str, *, known: bool) -> str:
+    """Text for the log on whether who approves is another one than who started the run; empty if unasked.
+
+    `known`: `who` is signed in, not merely claimed. BadRequest for the requester's own approval.
+    """
+    if asked.but is None:
+        return ""
+    if not registered.started_by:
+        return "; who started the run is not known"
+    sure = known and not registered.started_how.startswith("claimed")
+    if who == registered.started_by:
+        claims = "" if sure else " (as far as is claimed)"
+        raise BadRequest(
+            f"{registered.name} v{registered.version}: {who} started the run that made it{claims}, and the "
+            "recipe asks somebody else to approve it (reviewers: {not: requester})."
+        )
+    return "; not who started the run" if sure else "; not who started the run, as far as is claimed"
 
 
 def how_established(

@@ -105,8 +105,10 @@ def _notes(loaded: type[Stage], port: Port) -> Iterator[str]:
 def _type(schema: Any) -> str:
     if not isinstance(schema, dict):
         return "any"
-    if "anyOf" in schema:
-        return " or ".join(_type(one) for one in schema["anyOf"])
+    if several := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(_type(one) for one in several)
+    if "$ref" in schema:
+        return "mapping"
     if "enum" in schema or "const" in schema:
         return " | ".join(str(one) for one in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":

@@ -24,7 +24,7 @@ UNSEEN = "was never seen: its container did not start, or the task before it cou
 def begin(store: Store, spec: TaskSpec, engine: str) -> None:
     """Begin a run's record, or reopen it: called by its first task, and by one that is run again later."""
     record = RunRecord.of(
-        spec.run, "running", {}, recipe=spec.recipe, engine=engine, started=utc(time.time())
+        spec.run, "running", {}, recipe=spec.recipe, engine=engine, started=utc(time.time()), user=spec.user
     )
     if record.create(store):
         return
@@ -108,7 +108,7 @@ def keep_packet(store: Store, run: str, name: str, version: int) -> list[str]:
     from slmworks.packet.gather import packet
 
     try:
-        text, page = packet(store, Registry(store).state(name).version(version).registered.verdict)
+        text, page = packet(store, Registry(store).state(name).version(version).registered.verdict, run)
     except (SlmworksError, ModuleNotFoundError) as error:
         return [f"no packet for the reviewer: {error}"]
     store.write(packet_key(run), text.encode())

@@ -19,6 +19,7 @@ from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.stage import Stage
 from slmworks.execution.spec import TaskSpec
+from slmworks.registry.log import UNKNOWN
 from slmworks.store import Store
 
 
@@ -66,6 +67,19 @@ class _Record(BaseModel):
         return json.dumps(values, indent=1, ensure_ascii=False).encode()
 
 
+class Edit(BaseModel):
+    """An option that a person changed for one run, such as in the form of its trigger."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    step: str
+    option: str
+    was: Any = None
+    now: Any = None
+    gate: bool = False
+    """Of a gate: one of its limits."""
+
+
 class RunRecord(_Record):
     """One run of a recipe."""
 
@@ -85,6 +99,9 @@ class RunRecord(_Record):
     started: str
     ended: str | None = None
     user: str = ""
+    """Who started it; empty where a schedule did, or nobody knows."""
+    edits: tuple[Edit, ...] = ()
+    """What was changed for this run in its recipe's options."""
     waiting: tuple[str, int] | None = None
     """Name and version that wait for a decision."""
 
@@ -97,6 +114,16 @@ class RunRecord(_Record):
     def key(self) -> str:
         """Key of the record in the store."""
         return f"runs/{self.run}/run.json"
+
+    @property
+    def requester(self) -> tuple[str, str]:
+        """Who started it, and how that is known; both empty where nobody is known."""
+        if self.user in ("", UNKNOWN):
+            return "", ""
+        how = (
+            "airflow: triggered the run" if self.engine == "airflow" else "claimed: user name of the process"
+        )
+        return self.user, how
 
 
 class TaskRecord(_Record):

@@ -25,7 +25,7 @@ from slmworks.execution.cache import adopt, find
 from slmworks.execution.identity import code_digest, identify, shared_fingerprint
 from slmworks.execution.inputs import open_input, pin, require_whole
 from slmworks.execution.missing_inputs import Given, absence, digests_of, present
-from slmworks.execution.records import TaskRecord, utc
+from slmworks.execution.records import TaskRecord, run_record, utc
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.machine.locks import lease, scratch_folder
@@ -155,7 +155,9 @@ class Running:
             "share_with": partial(self._share, scratch),
         }
         if issubclass(task_class(type(self.plugin)), ReleaseTask):
-            return ReleaseTask(**given, registry=Registry(self.store))
+            run = run_record(self.store, self.spec.run)
+            registry = Registry(self.store, requester=run.requester if run else ("", ""))
+            return ReleaseTask(**given, registry=registry)
         return Task(**given)
 
     def _listen(self, event: dict[str, Any]) -> None:

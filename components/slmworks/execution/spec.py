@@ -31,10 +31,13 @@ class TaskSpec(BaseModel):
     """Identity of a fetch whose local files are in the store already: its result is found, never made."""
     recipe: str = ""
     """Name of the recipe, for the run's record where no engine of ours writes it."""
+    user: str = ""
+    """Who started the run, for the same record; empty where the orchestrator doesn't say."""
 
     def encode(self) -> str:
         """The spec as one argument of a command line."""
-        return pack(self.model_dump(mode="json"))
+        # a compiled pipeline is started by many
+        return pack(self.model_dump(mode="json", exclude=None if self.user else {"user"}))
 
     @classmethod
     def decode(cls, argument: str) -> "TaskSpec":

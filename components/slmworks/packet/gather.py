@@ -11,6 +11,8 @@ from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.records import RunRecord, run_ids, run_record, task_records
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, manifests_of
+from slmworks.packet.markdown import attention
+from slmworks.packet.notice import limits
 from slmworks.store.contract import folder_or_none
 
 if TYPE_CHECKING:
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 
-def packet(store: "Store", digest: str) -> tuple[str, str]:
-    """The verdict as markdown and as an HTML page; that of a gate with a form of its own as its JSON."""
+def packet(store: "Store", digest: str, run: str = "") -> tuple[str, str]:
+    """The verdict as markdown and as an HTML page; that of a gate with a form of its own as its JSON.
+
+    `run`: the one that is decided about, if not the first that came to this verdict.
+    """
     from slmworks.packet import markdown, page
     from slmworks.packet.markdown_text import fenced
     from slmworks.packet.markup import el
@@ -29,11 +34,15 @@ def packet(store: "Store", digest: str) -> tuple[str, str]:
         return "", ""
     content, reports = verdict.read(), _reports(store, verdict)
     try:
-        behind = _background(store, verdict, reports)
-        return markdown(content, reports), page(content, reports, behind, digest=digest[:12])
+        behind = _background(store, verdict, reports, run)
+        text = markdown(content, reports, behind.notice)
+        return text, page(content, reports, behind, digest=digest[:12])
     except (KeyError, TypeError, ValueError):
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        return fenced(text, "json"), f"<!doctype html><meta charset=utf-8>{el('pre', text)}"
+        notice = _notice(store, run, _run_of(store, digest))
+        shown = el("p", f"Attention: {notice}") if notice else ""
+        text_page = f"<!doctype html><meta charset=utf-8>{shown}{el('pre', text)}"
+        return f"{attention(notice)}\n\n{fenced(text, 'json')}".lstrip(), text_page
 
 
 def _reports(store: "Store", verdict: Verdict) -> list[Report]:
@@ -44,11 +53,15 @@ def _reports(store: "Store", verdict: Verdict) -> list[Report]:
     return [report for report in opened if isinstance(report, Report)]
 
 
-def _background(store: "Store", verdict: Verdict, reports: Sequence[Report]) -> "Background":
+def _notice(store: "Store", run: str, first: RunRecord | None) -> str:
+    return limits(run_record(store, run) if run else None) or limits(first)
+
+
+def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], decided: str) -> "Background":
     from slmworks.packet import Background
 
     manifests = manifests_of(store)
-    way = lineage_of(store, verdict.digest, manifests)
+    way, run = lineage_of(store, verdict.digest, manifests), _run_of(store, verdict.digest)
     folders = (folder_or_none(store, one) for one in _measured_on(reports))
     data = next((folder for folder in folders if folder and (folder / "card.json").exists()), None)
     return Background(
@@ -56,7 +69,8 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report]) -> 
         texts=_texts(data) if data else {},
         model=_way_to(store, verdict.refs.get("model", ""), manifests),
         verdict=way,
-        made=_made(store, way, manifests),
+        made=_made(run, way, manifests),
+        notice=_notice(store, decided, run),
     )
 
 
@@ -83,7 +97,7 @@ def _way_to(store: "Store", model: str, manifests: Mapping[str, Manifest]) -> Li
         return None
 
 
-def _made(store: "Store", way: Lineage, manifests: Mapping[str, Manifest]) -> "Made":
+def _made(run: RunRecord | None, way: Lineage, manifests: Mapping[str, Manifest]) -> "Made":
     from slmworks.packet import Made
 
     steps, packages = [], set()
@@ -94,7 +108,6 @@ def _made(store: "Store", way: Lineage, manifests: Mapping[str, Manifest]) -> "M
             if by.get("distribution") and by.get("version"):
                 packages.add(f"{by['distribution']}=={by['version']}")
             steps.append((node.made_by, origin, str(by.get("code", ""))[:12], node.digest[:12]))
-    run = _run_of(store, way.root.digest)
     recipe, text = (run.file, run.text) if run else ("", "")
     return Made(recipe, text, tuple(sorted(packages)), tuple(steps))
 

@@ -10,14 +10,22 @@ from slmworks.packet.sources import Found, changed, find
 from slmworks.packet.table import caption, cells, headings
 
 
-def markdown(verdict: Mapping[str, Any], reports: Sequence[Report] = ()) -> str:
-    """The sentence, the table, and what changed against champion and teacher; the rest is on the page."""
+def markdown(verdict: Mapping[str, Any], reports: Sequence[Report] = (), notice: str = "") -> str:
+    """The sentence, the table, and what changed against champion and teacher; the rest is on the page.
+
+    `notice` comes before all of it.
+    """
     sentence = str(verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused"))
-    parts = [f"**{escaped(sentence)}**"]
+    parts = [attention(notice), f"**{escaped(sentence)}**"]
     if verdict.get("rows"):
         parts += [_table(verdict), paragraph(caption(verdict))]
     parts += _changes(find(verdict, reports))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def attention(notice: str) -> str:
+    """A notice as a paragraph of Markdown; empty where there is none."""
+    return f"**Attention: {escaped(notice)}**" if notice else ""
 
 
 def _table(verdict: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ def page(
     behind = background or Background()
     found = find(verdict, reports)
     parts = [
+        el("p", f"Attention: {behind.notice}", class_="warning") if behind.notice else None,
         sections.head(verdict),
         sections.overview(verdict),
         sections.checks(verdict),

@@ -50,6 +50,8 @@ class Background:
     verdict: "Lineage | None" = None
     """The way from the source files to the verdict."""
     made: Made | None = None
+    notice: str = ""
+    """What a reviewer must know before anything else."""
 
 
 @dataclass(frozen=True)

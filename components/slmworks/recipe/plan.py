@@ -70,6 +70,7 @@ class PlannedTask:
         threads: int = 1,
         fresh: bool = False,
         recipe: str = "",
+        user: str = "",
     ) -> TaskSpec:
         """The spec to start the task with; `sources` are pinned."""
         return TaskSpec(
@@ -85,6 +86,7 @@ class PlannedTask:
             threads=threads,
             fresh=fresh,
             recipe=recipe,
+            user=user,
         )
 
     def edge(self) -> dict[str, Any]:
@@ -163,4 +165,5 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "file": recipe.file,
         "text": recipe.text,
         "plan": [task.edge() for task in plan],
+        **({"edits": [dict(one) for one in recipe.edits]} if recipe.edits else {}),
     }

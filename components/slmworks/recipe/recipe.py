@@ -53,6 +53,8 @@ class Recipe:
     text: str = ""
     """The file's text, logged as the root of the lineage."""
     lines: Mapping[Where, int] = field(default_factory=dict)
+    edits: tuple[Mapping[str, Any], ...] = ()
+    """Options that were changed for one run: step, option, what it was and is, whether a gate's."""
 
     def at(self, *where: str | int) -> str:
         """A place for an error message: `pipelines/my.yaml:14 steps.student.with.temprature`."""

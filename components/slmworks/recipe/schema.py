@@ -114,7 +114,8 @@ def _ports(stage: str) -> dict[str, Any]:
 
 
 def _options(stage: str, name: str) -> dict[str, Any]:
-    described = plugins(stage)[name].load().model_json_schema()
+    here = f"#/$defs/with-{stage}-{name}/$defs/{{model}}"  # a pointer begins at the root of the document
+    described = plugins(stage)[name].load().model_json_schema(ref_template=here)
     described.pop("title", None)
     for option in described.get("properties", {}).values():
         option.pop("title", None)

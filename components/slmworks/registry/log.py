@@ -20,13 +20,17 @@ from slmworks.registry.state import Action, Entry, ModelState, Version, replay
 if TYPE_CHECKING:
     from slmworks.store import Store
 
-__all__ = ["Entry", "ModelState", "Registry", "Version", "check_name", "claimed_user"]
+__all__ = ["UNKNOWN", "Entry", "ModelState", "Registry", "Version", "check_name", "claimed_user", "vouching"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 _ABOUT = {"name", "version", "model_digest", "wrapper_digest", "release", "verdict"}
 """Fields that a decision repeats from the registration."""
+
+
+UNKNOWN = "unknown"
+"""The user of a process that has no name."""
 
 
 class _Words(NamedTuple):
@@ -40,8 +44,9 @@ class _Words(NamedTuple):
 class Registry:
     """The log of one store. Safe with any number of writers: the loser of a race is told."""
 
-    def __init__(self, store: "Store") -> None:
-        self.store = store
+    def __init__(self, store: "Store", requester: tuple[str, str] = ("", "")) -> None:
+        """`requester`: who started the run that registers here, and how that is known."""
+        self.store, self.requester = store, requester
 
     def names(self) -> list[str]:
         """Every name that has a log, sorted."""
@@ -89,6 +94,8 @@ class Registry:
                 who=who,
                 how=how,
                 when=_now(),
+                started_by=self.requester[0],
+                started_how=self.requester[1],
                 previous=state.head,
             )
             entry = signatures.signed(entry)
@@ -214,7 +221,7 @@ def claimed_user() -> tuple[str, str]:
     try:
         return getpass.getuser(), "claimed: user name of the process"
     except (KeyError, OSError):
-        return "unknown", "no user name in this process"
+        return UNKNOWN, "no user name in this process"
 
 
 def _same_bytes(state: ModelState, model_digest: str, wrapper_digest: str) -> Entry | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from slmworks.approve.reviewers import Reviewers
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.docs import task_page
 from slmworks.engines.airflow.line import Line, name_of
@@ -173,7 +174,7 @@ class Build:
         ask = ReviewOperator(
             line=self.line,
             register=register.id,
-            reviewers=approve.options.get("reviewers", ()),
+            reviewers=Reviewers.of(approve.options.get("reviewers")),
             params=reason_field(),
             task_id=f"{name}.ask",
             dag=self.dag,

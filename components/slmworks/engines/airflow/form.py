@@ -4,7 +4,7 @@ Fields are JSON schema. Their values become the recipe's `with` again, and are p
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -81,7 +81,18 @@ def filled(plan: Plan, params: Mapping[str, Any]) -> Recipe:
         for option, value in options.items()
     ]
     text = "\n".join([recipe.text.rstrip("\n"), "# Changed in the form of this run:", *lines, ""])
-    return replace(recipe, steps=steps, text=text)
+    return replace(recipe, steps=steps, text=text, edits=tuple(_compared(plan, changes)))
+
+
+def _compared(plan: Plan, changes: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each changed option with what it was, for the run's record."""
+    for name, options in changes.items():
+        task = next(task for task in plan if task.step == name and not task.brings)
+        for option, now in options.items():
+            was = plan.recipe.steps[name].options.get(option, task.options.get(option))
+            if was != now:
+                gate = task.configured.decides
+                yield {"step": name, "option": option, "was": was, "now": now, "gate": gate}
 
 
 def _changes(recipe: Recipe, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -73,7 +73,7 @@ class TaskJob:
         """`slmworks task …`."""
         line, run = self.line.for_run(context["params"]), run_of(context)
         first = first_run(line, self.about, context) if self.about else ""
-        words, spec = line.words(self.task, run, first)
+        words, spec = line.words(self.task, run, first, user=user_of(context))
         python = line.python(line.plan.tasks[self.task])
         wrote = f"runs/{run}/{self.task}.json"
         return Command(words, "--spec", spec, python, line.environment(), wrote, ("--alone",))

@@ -85,8 +85,11 @@ class Line:
 
     # --- arguments of tasks ------------------------------------------------------------------------
 
-    def words(self, task_id: str, run: str, first_run: str = "") -> tuple[list[str], str]:
-        """Arguments and spec of one task; inputs from before the approval come from `first_run`."""
+    def words(self, task_id: str, run: str, first_run: str = "", *, user: str = "") -> tuple[list[str], str]:
+        """Arguments and spec of one task; inputs from before the approval come from `first_run`.
+
+        `user`: who triggered the run.
+        """
         task = self.plan.tasks[task_id]
         pod = self.engine.pod(task)
         spec = task.spec(
@@ -96,6 +99,7 @@ class Line:
             threads=pod.threads,
             fresh=any(source.moves and source.kind != "local" for source in task.sources.values()),
             recipe=self.plan.recipe.name,
+            user=user,
         )
         given = []
         for port, makers in task.inputs.items():

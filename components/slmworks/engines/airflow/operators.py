@@ -16,6 +16,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from slmworks.approve.reviewers import Reviewers
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT, RUN
 from slmworks.engines.airflow.jobs import (
@@ -35,6 +36,8 @@ from slmworks.machine.process import PARENT
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
+
+    from slmworks.registry.state import Entry
 
 GRACE = 3.0
 """Seconds that a process gets to end by itself; Airflow waits five before it kills the worker."""
@@ -150,7 +153,7 @@ class ReviewOperator(HITLOperator):
     ui_color = "#f5ecd7"
     shallow_copy_attrs = ("line",)
 
-    def __init__(self, *, line: Line, register: str, reviewers: Sequence[str], **kwargs: Any) -> None:
+    def __init__(self, *, line: Line, register: str, reviewers: Reviewers, **kwargs: Any) -> None:
         """`register`: the task that registers the release; `reviewers`: those of the recipe.
 
         `params`, the fields of the form, are `reason_field()`; by default they would be the DAG's.
@@ -158,7 +161,7 @@ class ReviewOperator(HITLOperator):
         settings = line.engine.settings.airflow
         within = seconds(settings.answer_within)
         rejects = within is not None and settings.unanswered == "reject"
-        users = [{"id": one.id, "name": one.name} for one in line.engine.members(reviewers)]
+        users = [{"id": one.id, "name": one.name} for one in line.engine.members(reviewers.among)]
         super().__init__(
             subject=f"{line.plan.recipe.name}: approve what was registered?",
             options=[APPROVE, REJECT],
@@ -167,7 +170,8 @@ class ReviewOperator(HITLOperator):
             response_timeout=timedelta(seconds=within) if within else None,
             **kwargs,
         )
-        self.line, self.register, self.reviewers = line, register, tuple(reviewers)
+        self.line, self.register, self.reviewers = line, register, reviewers
+        self.users = users
 
     def execute(self, context: "Context") -> Any:
         """Ask, unless the log has the answer already."""
@@ -177,9 +181,11 @@ class ReviewOperator(HITLOperator):
             question = review.Question.of(self.line.store(), run_of(context), self.register)
             status = question.version.status
             if status == "candidate":
-                question.keep(self.task_id, assigned=bool(self.assigned_users))
+                self._leave_out(question.version.registered)
+                question.keep(self.task_id, assigned=bool(self.users), reviewers=self.reviewers)
                 self.subject = question.subject()
-                self.body = question.body(self.line.tracking(), self.line.asked(self.reviewers))
+                asked = self.line.asked(self.reviewers.among)
+                self.body = question.body(self.line.tracking(), asked, self.reviewers)
         if question.settled:
             raise AirflowSkipException(f"{question.settled}; nobody is asked again")
         if status == "approved":
@@ -187,6 +193,18 @@ class ReviewOperator(HITLOperator):
             return None
         self.log.info("%s waits for an answer here, or for slmworks approve or reject", question.label)
         return super().execute(context)
+
+    def _leave_out(self, registered: "Entry") -> None:
+        """Ask everybody but who started the run, where the recipe says so."""
+        if self.reviewers.but is None or not self.users:
+            return
+        others = [user for user in self.users if user["name"] != registered.started_by]
+        if not others:
+            raise BadRequest(
+                f"the recipe asks only {registered.started_by}, who started the run, and somebody else is to "
+                "approve it; name another reviewer, or let somebody else start the run."
+            )
+        self.assigned_users = others
 
     def process_trigger_event_error(self, event: dict[str, Any]) -> None:
         """Fail with the way out if the time to answer is over."""

@@ -5,18 +5,21 @@ The log is the truth, and its first writer wins. Nothing of Airflow is imported 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import quote
 
 from slmworks.approve.compared import not_compared
 from slmworks.approve.decide import NOBODY, Decision, answered
+from slmworks.approve.reviewers import Reviewers, not_requester
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.plain_text import one_line
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
 from slmworks.engines.close_run import packet_key
 from slmworks.execution.records import made_by, run_ids, run_record, task_record, task_records
+from slmworks.packet.markdown import attention
 from slmworks.packet.markdown_text import code, escaped
+from slmworks.packet.notice import limits
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Entry, ModelState, Version, replay
 from slmworks.store import Store
@@ -78,17 +81,23 @@ class Question:
         instead = f"instead of v{champion.number}" if champion else "as the first champion"
         return f"{self.label}: approve it {instead}?"
 
-    def body(self, tracking: str, reviewers: Sequence[str] = ()) -> str:
-        """The reviewer's packet, the recipe's reviewers and links, as Markdown."""
+    def body(self, tracking: str, named: Sequence[str] = (), reviewers: Reviewers | None = None) -> str:
+        """The reviewer's packet, the recipe's reviewers (`named`: for people) and links, as Markdown."""
         entry = self.version.registered
         packet = (self.store.read(packet_key(self.run)) or b"").decode()
         problem = not_compared(self.store, self.state, self.version)
+        notice = attention(limits(run_record(self.store, self.run)))
+        starter = entry.started_by and f"{escaped(entry.started_by)} ({escaped(entry.started_how)})"
+        but = " Somebody else must approve it." if reviewers and reviewers.but else ""
         parts = [
+            notice,
             f"**Attention: {escaped(problem)}**" if problem else "",
-            packet or "There is no packet for this version; see the log of the task `close`.",
+            packet.removeprefix(notice).lstrip()
+            or "There is no packet for this version; see the log of the task `close`.",
             f"Model {code(f'sha256:{entry.model_digest}')} · run {code(self.run)}",
             self._links(tracking),
-            f"The recipe asks {escaped(', '.join(reviewers))}." if reviewers else "",
+            f"Started by {starter}.{but}" if starter else "",
+            f"The recipe asks {escaped(', '.join(named))}." if named else "",
             "Approval makes it the champion. A rejection is for good: the same bytes stay rejected.",
         ]
         return "\n\n".join(part for part in parts if part)
@@ -99,7 +108,7 @@ class Question:
         page = f"{without_credentials(tracking).rstrip('/')}/#/models/{quote(self.state.name, safe='')}"
         return f"[{escaped(self.state.name)} in MLflow]({page})"
 
-    def keep(self, ask: str, *, assigned: bool) -> None:
+    def keep(self, ask: str, *, assigned: bool, reviewers: Reviewers | None = None) -> None:
         """Write down the question and the state of the log with it, for `record`."""
         seen = {
             "name": self.state.name,
@@ -107,6 +116,7 @@ class Question:
             "entries": len(self.state.entries),
             "compared": not not_compared(self.store, self.state, self.version),
             "assigned": assigned,
+            "reviewers": (reviewers or Reviewers()).model_dump(mode="json"),
         }
         self.store.write(_asked(self.run, ask), json.dumps(seen).encode())
 
@@ -152,6 +162,11 @@ def record(store: Store, run: str, ask: str, answer: Answer) -> tuple[Entry, boo
     shown = replay(name, registry.state(name).entries[: int(seen["entries"])])
     decision = answer.decision(assigned=seen["assigned"])
     try:
+        if answer.action == "approve":
+            registered = registry.state(name).version(number).registered
+            asked = Reviewers.of(seen.get("reviewers"))
+            who = not_requester(asked, registered, decision.who, known=True)
+            decision = replace(decision, how=decision.how + who)
         return answered(registry, name, number, decision, seen=shown, compared=seen["compared"])
     except BadRequest as error:
         if registry.state(name).version(number).decided is not None:
