@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import judged
 from slmworks import QualityReport, Report
 from slmworks.contract.catalog import STAGES
+from slmworks.engines.engine_file import EngineFile
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
@@ -96,3 +97,22 @@ def test_the_keys_of_a_verdict_and_the_columns_of_predictions_are_those_that_are
     assert keys("verdict.json") == set(verdict.read())
     columns = {name.partition(".")[0] for name in pq.read_schema(baseline.path / "predictions.parquet").names}
     assert keys("predictions.parquet") == columns
+
+
+# --- approval-log.md ------------------------------------------------------------------------------------
+
+
+def test_the_bucket_s_policy_is_json_about_the_log_alone() -> None:
+    text = (DOCS / "approval-log.md").read_text(encoding="utf-8")
+    (policy,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    said = json.loads(policy)["Statement"]
+    assert {one["Effect"] for one in said} == {"Deny"}
+    assert {one["Resource"] for one in said} == {"arn:aws:s3:::BUCKET/PREFIX/registry/*"}
+
+
+def test_the_engine_file_of_the_log_s_page_can_be_read() -> None:
+    text = (DOCS / "approval-log.md").read_text(encoding="utf-8")
+    engine, _ = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    found = EngineFile.parse(engine).settings
+    assert found.stages["register"].secrets.keys() == found.secrets.keys()
+    assert found.stages["deploy"].service_account == "deployer"

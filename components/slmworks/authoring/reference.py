@@ -107,8 +107,6 @@ def _type(schema: Any) -> str:
         return "any"
     if several := schema.get("anyOf") or schema.get("oneOf"):
         return " or ".join(_type(one) for one in several)
-    if "$ref" in schema:
-        return "mapping"
     if "enum" in schema or "const" in schema:
         return " | ".join(str(one) for one in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":
@@ -117,4 +115,4 @@ def _type(schema: Any) -> str:
         return f"mapping to {_type(schema.get('additionalProperties', {}))}"
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = "".join(f" {sign} {schema[key]}" for key, sign in bounds.items() if key in schema)
-    return f"{schema.get('type', 'any')}{limits}"
+    return f"{'mapping' if '$ref' in schema else schema.get('type', 'any')}{limits}"
