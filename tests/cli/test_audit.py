@@ -98,6 +98,30 @@ def test_a_forged_entry_is_named_for_its_missing_hash_its_date_and_its_place(sto
     assert "(3 found)" in str(error)
 
 
+@pytest.mark.parametrize("when", ["yesterday", "9999-12-31T23:59:59-12:00"])
+def test_a_date_that_is_none_is_named(store, audit, when):
+    rewrite(place(store, 4), when=when)
+    said, error = audit()
+    assert f"registry/reviews/000004.json: is dated '{when}', which is no time" in said
+    assert error is not None
+
+
+def test_a_question_that_was_asked_in_airflow_says_how_long_the_log_was(store, audit):
+    store.write("runs/run-2/asked/approve.ask", b'{"name": "reviews", "entries": 4}')
+    assert audit()[1] is None
+    place(store, 4).unlink()
+    assert "000004.json: was taken away: runs/run-2/asked/approve.ask names entry 000004" in audit()[0]
+    store.write("runs/run-2/asked/approve.ask", b"[]")
+    _, error = audit()
+    assert "asked/approve.ask: not a note of what was asked. Delete it." in str(error)
+
+
+def test_an_mlflow_that_does_not_answer_is_said(store, audit):
+    said, error = audit(tracking="http://ada:secret@127.0.0.1:9/mlflow")
+    assert "not asked: MLflow at http://127.0.0.1:9/mlflow, which does not answer" in said
+    assert (error, "secret" in said) == (None, False)
+
+
 def test_a_last_registration_that_was_taken_away_is_known_from_its_run(tmp_path, store, audit):
     Story(store, tmp_path / "work-3", "run-3").tell(3.0).end()
     assert audit()[1] is None

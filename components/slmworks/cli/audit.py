@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 
 def audit_logs(store: "Store", name: str, heads: Path | None, tracking: str) -> None:
     """Print what an audit found, and the head of each log; CorruptObject if anything is wrong."""
-    from slmworks.registry.audit import audit, kept
+    from slmworks.registry.audit import audit, audited, kept
 
     claims = kept(heads) if heads else []
     claims += _of_runs(store)
-    found = audit(store, claims, name)
-    if tracking:
-        claims += _of_mlflow(tracking, [one.name for one in found])
-        found = audit(store, claims, name)
-    if name and found and not found[0].log.written and not found[0].problems:
+    names = [name] if name else audited(store, claims)
+    claims += _of_mlflow(tracking, names) if tracking else []
+    found = [audit(store, one, claims) for one in names]
+    if name and not found[0].log.written and not found[0].problems:
         raise BadRequest(f"no model is registered as '{name}' in {store.url}.")
     for one in found:
         _show(one)
@@ -88,14 +87,18 @@ def _of_questions(store: "Store") -> Iterator["Claim"]:
     from slmworks.registry.audit import Claim
 
     for key, said in questions(store):
-        yield Claim(name=str(said["name"]), source=key, entries=int(said["entries"]))
+        yield Claim(name=said["name"], source=key, entries=said["entries"])
 
 
 def _of_mlflow(uri: str, names: list[str]) -> Iterator["Claim"]:
     from slmworks.registry.audit import Claim
     from slmworks.tracking.aliases import glance
+    from slmworks.tracking.connection import without_credentials
 
     for name in names:
         shown = glance(uri, name)
-        if shown is not None and shown.upto:
+        if shown is None:
+            click.echo(f"not asked: MLflow at {without_credentials(uri)}, which does not answer")
+            return
+        if shown.upto:
             yield Claim(name=name, source="MLflow", entries=shown.upto, sha256=shown.head)

@@ -8,7 +8,7 @@ MLflow, and of a file with heads that an earlier audit printed. Signatures show 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,13 +64,9 @@ class Audit:
         return f"{self.name} {self.log.written[-1].entry.seq:06d} {self.log.head}"
 
 
-def audit(store: "Store", claims: Iterable[Claim], only: str = "") -> list[Audit]:
-    """Every log of a store (or one), and the logs that something claims there was; sorted by name."""
-    by_name: dict[str, list[Claim]] = {}
-    for claim in claims:
-        by_name.setdefault(claim.name, []).append(claim)
-    names = {only} if only else {*files.names(store), *by_name}
-    return [_audit(store, name, by_name.get(name, [])) for name in sorted(names)]
+def audited(store: "Store", claims: Iterable[Claim]) -> list[str]:
+    """Names of all logs of a store, and of those that something claims there was; sorted."""
+    return sorted({*files.names(store), *(claim.name for claim in claims)})
 
 
 def kept(path: Path) -> list[Claim]:
@@ -89,7 +85,8 @@ def kept(path: Path) -> list[Claim]:
     return found
 
 
-def _audit(store: "Store", name: str, claims: Iterable[Claim]) -> Audit:
+def audit(store: "Store", name: str, claims: Iterable[Claim] = ()) -> Audit:
+    """Check the log of a name, and hold it against the claims about that name."""
     log = files.read(store, name)
     entries = [one.entry for one in log.written]
     decisions = [one for one in entries if one.action != "register"]
@@ -99,33 +96,30 @@ def _audit(store: "Store", name: str, claims: Iterable[Claim]) -> Audit:
         problems += _sense(name, entries)
     problems += _signatures(entries)
     for claim in claims:
-        problems += _contradicted(log, claim)
+        problems += _contradicted(log, claim) if claim.name == name else []
     signed = sum(1 for one in decisions if one.signature)
     return Audit(name, log, tuple(dict.fromkeys(problems)), signed, len(decisions))
 
 
 def _dates(entries: list[Entry]) -> list[str]:
     """Entries that are dated long before the one that they follow."""
-    found, latest = [], ""
+    found, latest = [], datetime.min.replace(tzinfo=UTC)
     for one in entries:
-        key = files.key_of(one.name, one.seq)
-        try:
-            early = bool(latest) and _time(one) + CLOCKS < datetime.fromisoformat(latest)
-        except (ValueError, TypeError):
+        key, time = files.key_of(one.name, one.seq), _time(one)
+        if time is None:
             found.append(f"{key}: is dated '{one.when[:40]}', which is no time")
-            continue
-        if early:
-            found.append(f"{key}: is dated {one.when[:10]}, and an entry before it {latest[:10]}")
+        elif latest - time > CLOCKS:
+            found.append(f"{key}: is dated {time.date()}, and an entry before it {latest.date()}")
         else:
-            latest = one.when
+            latest = max(time, latest)
     return found
 
 
-def _time(entry: Entry) -> datetime:
-    time = datetime.fromisoformat(entry.when)
-    if time.tzinfo is None:
-        raise ValueError(entry.when)
-    return time
+def _time(entry: Entry) -> datetime | None:
+    try:
+        return datetime.fromisoformat(entry.when).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _sense(name: str, entries: list[Entry]) -> list[str]:
@@ -190,4 +184,4 @@ def _without_version(log: LogFiles, claim: Claim) -> str:
     return ""
 
 
-__all__ = ["Audit", "Claim", "audit", "kept"]
+__all__ = ["Audit", "Claim", "audit", "audited", "kept"]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from slmworks.approve.compared import not_compared
 from slmworks.approve.decide import NOBODY, Decision, answered
 from slmworks.approve.reviewers import Reviewers, not_requester
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.plain_text import one_line
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
 from slmworks.engines.close_run import packet_key
@@ -208,10 +208,14 @@ def _newest_run_of(store: Store, name: str, champion: Version) -> str:
 
 
 def questions(store: Store) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every question that was asked: where it is kept, and what is kept of it."""
+    """Every question that was asked: where it is kept; `name`, and how many `entries` its log had."""
     for key in store.list("runs/"):
         if key.count("/") == 3 and key.split("/")[2] == "asked":
-            yield key, json.loads(store.read(key) or b"{}")
+            try:
+                said = json.loads(store.read(key) or b"")
+                yield key, {"name": str(said["name"]), "entries": int(said["entries"])}
+            except (ValueError, KeyError, TypeError):
+                raise CorruptObject(f"{store.url}/{key}: not a note of what was asked. Delete it.") from None
 
 
 def _asked(run: str, ask: str) -> str:
