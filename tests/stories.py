@@ -10,6 +10,8 @@ from pathlib import Path
 from releases import LABELS, commit, word_counter
 from slmworks.contract.artifact import Artifact, Dataset, Files, Model, Report, Verdict
 from slmworks.contract.manifest import Manifest, scan
+from slmworks.execution.index import note_made
+from slmworks.execution.records import RunRecord, TaskRecord
 from slmworks.register.release import MlflowRelease
 from slmworks.store import Store
 from slmworks.testing import Bench
@@ -117,6 +119,7 @@ class Story:
             created="2026-11-22T10:00:00.000+00:00",
             seconds=1.5,
         )
+        note_made(self.store, manifest, self.run)
         if cacheable:
             self.store.create(f"tasks/{manifest.fingerprint}.json", manifest.dump().encode())
         self.made[name] = manifest
@@ -140,7 +143,7 @@ class Story:
             "options": {"epochs": 3, "layers": [0, 1]}, "inputs": {}, "manifest": None, "metrics": [],
             "error": "", "trace": "", "host": "h", "fingerprint": "f", "cached": False, **given,
         }  # fmt: skip
-        self.store.write(f"runs/{self.run}/{name}.json", json.dumps(record).encode())
+        TaskRecord.model_validate(record).write(self.store)
 
     def write_run(self, state: str, *, user: str = "ada") -> None:
         """Write the run's record."""
@@ -150,7 +153,7 @@ class Story:
             "plan": self.plan,
             "ended": None if state == "running" else "2026-11-22T10:01:00.000+00:00",
         }  # fmt: skip
-        self.store.write(f"runs/{self.run}/run.json", json.dumps(record).encode())
+        RunRecord.model_validate(record).write(self.store)
 
     def end(self, state: str = "done") -> "Story":
         """The run has ended."""

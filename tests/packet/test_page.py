@@ -156,7 +156,7 @@ CARD = {
 def test_the_page_has_what_a_reviewer_looks_for(judged):
     texts = {"test-0": "text <b>0</b>"}
     made = Made("r.yaml", "name: r", ("slmworks==0.1.0",), (("fetch files", "slmworks 0.1.0", "c0de", "d1"),))
-    behind = Background(card=CARD, texts=texts, model=LINEAGE, verdict=LINEAGE, made=made)
+    behind = Background(card=CARD, texts=lambda _ids: texts, model=LINEAGE, verdict=LINEAGE, made=made)
     said = " ".join(Reader(packet.page(*judged, behind, digest="abcdef")).text)
     for expected in (
         "keeps 99.6 % of the teacher",
@@ -246,7 +246,7 @@ def test_wide_tables_can_be_reached_by_keyboard(judged):
 
 
 def test_text_from_data_is_escaped(judged):
-    text = packet.page(*judged, Background(texts={"test-0": "text <b>test-0</b>"}))
+    text = packet.page(*judged, Background(texts=lambda _ids: {"test-0": "text <b>test-0</b>"}))
     assert "text &lt;b&gt;test-0&lt;/b&gt;" in text
     assert "<b>" not in text
 

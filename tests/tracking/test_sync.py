@@ -106,6 +106,7 @@ def test_a_second_sync_changes_nothing(store, story, uri):
     sync(store, uri)
     before = picture(uri)[0]
     assert str(sync(store, uri)) == "1 runs looked at, 0 tasks uploaded, 0 versions created"
+    assert str(sync(store, uri)) == "0 runs looked at, 0 tasks uploaded, 0 versions created"
     assert picture(uri)[0] == before
 
 

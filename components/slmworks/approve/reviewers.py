@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from slmworks.contract.catalog import traits
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
-from slmworks.execution.records import run_ids, run_record, task_records
+from slmworks.execution.history import runs_with
+from slmworks.execution.records import task_records
 
 if TYPE_CHECKING:
     from slmworks.registry.state import Entry
@@ -40,12 +42,12 @@ class Reviewers(Documented):
 
 def reviewers_of(store: "Store", name: str, version: int) -> Reviewers:
     """Reviewers named by the approve step of the last run that brought this version to it."""
-    runs = filter(None, (run_record(store, run) for run in run_ids(store)))
-    for run in sorted(runs, key=lambda run: run.started, reverse=True):
-        tasks = list(task_records(store, run.run))
-        asked = [task.options.get("reviewers", ()) for task in tasks if task.traits.barrier]
-        if asked and any(task.holds(name, version) for task in tasks):
-            return Reviewers.of(asked[0])
+    for run in runs_with(store, name, version):
+        asked = [edge.get("options", {}) for edge in run.plan if traits(edge["stage"]).barrier]
+        if not asked:  # an orchestrator's run has its plan when it is closed
+            asked = [task.options for task in task_records(store, run.run) if task.traits.barrier]
+        if asked:
+            return Reviewers.of(asked[0].get("reviewers", ()))
     return Reviewers()
 
 

@@ -147,7 +147,7 @@ def _show(action: str, registry: "Registry", entry: "Entry", places: Places) -> 
         f"{one_line(entry.who)} · "
         f"champion: {champion}"
     )
-    _project(places)
+    _project(places, entry.name)
 
 
 def _submit_after(places: Places, name: str, version: int) -> None:
@@ -181,15 +181,15 @@ def _deploy_after(by: "Deploy", places: Places, name: str) -> None:
         raise type(error)(f"{error} The rollback is written down; to try again:  {again}") from None
 
 
-def _project(places: Places) -> None:
+def _project(places: Places, name: str) -> None:
     """Bring the decision to MLflow. If it is down nothing is lost: the log is the record."""
     from slmworks.contract.errors import SlmworksError
 
     if not places.tracking_uri:
         return
-    from slmworks.tracking.sync import sync
+    from slmworks.tracking.sync import sync_model
 
     try:
-        sync(places.store, places.tracking_uri)
+        sync_model(places.store, places.tracking_uri, name)
     except (SlmworksError, ModuleNotFoundError) as error:
         say(f"MLflow does not show it yet ({one_line(error)}); later: slmworks lineage sync", err=True)

@@ -1,6 +1,7 @@
 """`slmworks runs`."""
 
 import contextlib
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -12,18 +13,25 @@ from slmworks.contract.plain_text import one_line
 if TYPE_CHECKING:
     from slmworks.execution.records import RunRecord, TaskRecord
 
+LAST = 30
+"""Runs that are listed."""
+
 
 @click.command()
 @click.argument("run", required=False)
+@click.option(
+    "--last", type=click.IntRange(min=1), default=LAST, show_default=True, help="So many runs are listed."
+)
 @with_places(kubeflow=True)
-def runs(run: str | None, places: Places) -> None:
-    """List the runs in this store, newest first; or show the tasks of one.
+def runs(run: str | None, last: int, places: Places) -> None:
+    """List the latest runs in this store, newest first; or show the tasks of one.
 
     A run of this machine whose engine was killed is closed first: its state is then `killed`.
     Where --host or the engine file names a Kubeflow, it is asked about the runs there that go on.
     """
     from slmworks.cli.console import Columns
     from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
+    from slmworks.execution.history import newest_runs
     from slmworks.execution.records import run_ids, run_record, task_records
     from slmworks.lineage.liveness import close_dead
 
@@ -32,27 +40,29 @@ def runs(run: str | None, places: Places) -> None:
         close_dead(store)
     if places.host or places.engine.settings.kubeflow.host:
         _ask(places)
-    found = ((name, run_record(store, name)) for name in run_ids(store))
-    records = {name: record for name, record in found if record}
-    if run is not None and run not in records:
-        raise BadRequest(f"no run '{run}' in {store}. {did_you_mean(run, records)}")
-    if not records:
-        say(f"no runs in {store} yet: slmworks run RECIPE")
-        return
     if run is None:
+        records = list(islice(newest_runs(store), last))
+        if not records:
+            say(f"no runs in {store} yet: slmworks run RECIPE")
+            return
         table = Columns(("run", "engine", "recipe", "state", "started", "by"), wrap=("recipe", "by"))
-        for name, record in sorted(records.items(), key=lambda item: item[1].started, reverse=True):
-            table.add(name, record.engine, record.recipe, _state(record), record.started[:19], record.user)
+        for one in records:
+            table.add(one.run, one.engine, one.recipe, _state(one), one.started[:19], one.user)
     else:
+        record = run_record(store, run)
+        if record is None:
+            raise BadRequest(f"no run '{run}' in {store}. {did_you_mean(run, run_ids(store))}")
         table = Columns(
             ("task", "plugin", "state", "seconds", "digest", "what came out"), wrap=("what came out",)
         )
         ended = {task.task: task for task in task_records(store, run)}
-        plan = records[run].plan or [task.model_dump() | {"id": task.task} for task in ended.values()]
+        plan = record.plan or [task.model_dump() | {"id": task.task} for task in ended.values()]
         for task in plan:
             words = _task(ended.get(task["id"]))
             table.add(task["id"], f"{task['stage']} {task['plugin']}", *words)
     table.show()
+    if run is None and len(records) == last and (more := len(run_ids(store)) - last) > 0:
+        say(f"{more} earlier ones: slmworks runs --last {last + more}")
 
 
 def _ask(places: Places) -> None:

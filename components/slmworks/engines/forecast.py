@@ -1,18 +1,25 @@
 """Forecast of a plan: cached results, and how long the other tasks took last time."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
-from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.cache import find
+from slmworks.execution.history import newest_runs
 from slmworks.execution.identity import identify
+from slmworks.execution.index import took
 from slmworks.execution.missing_inputs import absence, present
+from slmworks.execution.records import task_records
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.recipe.lower import Plan, PlannedTask
 from slmworks.registry.log import Registry
 from slmworks.store import Store
+
+FEW = 3
+"""Latest runs that are asked in a store that is older than the times of its plugins."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Forecast:
 
 def forecast(plan: Plan, store: Store, *, cores: int) -> list[Forecast]:
     """A forecast for every task. Reads local sources and the store; writes nothing."""
-    history = _history(store)
+    history = _history(store, {(task.stage, task.plugin) for task in plan})
     registry = Registry(store)
     known: dict[str, Manifest] = {}
     pinned = plan.pinned(registry)
@@ -80,15 +87,14 @@ def _cached(
     return find(store, identify(spec, task.configured, present(given), sources))
 
 
-def _history(store: Store) -> dict[tuple[str, str], float]:
-    """(stage, plugin) -> seconds of its latest run."""
-    latest: dict[tuple[str, str], tuple[str, float]] = {}
-    for key in store.list("tasks"):
-        try:
-            made = Manifest.read(store.read(key) or b"", where=key)
-        except BadRequest:
-            continue
-        who = (str(made.producer.get("stage")), str(made.producer.get("plugin")))
-        when = (made.created, made.seconds)
-        latest[who] = max(latest.get(who, when), when)
-    return {who: seconds for who, (_, seconds) in latest.items()}
+def _history(store: Store, plugins: Iterable[tuple[str, str]]) -> dict[tuple[str, str], float]:
+    """(stage, plugin) -> seconds of its latest task; of an older store: of its latest task in a few runs."""
+    wanted = sorted(plugins)
+    read = store.read_all([took(*who) for who in wanted])
+    found = {who: float(json.loads(data)["seconds"]) for who, data in zip(wanted, read, strict=True) if data}
+    if not found:
+        for run in islice(newest_runs(store), FEW):
+            for task in task_records(store, run.run):
+                if task.manifest is not None:
+                    found.setdefault((task.stage, task.plugin), task.manifest.seconds)
+    return found

@@ -18,6 +18,7 @@ from slmworks.contract.catalog import CORE, traits
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.stage import Stage
+from slmworks.execution import index
 from slmworks.execution.spec import TaskSpec
 from slmworks.registry.log import UNKNOWN
 from slmworks.store import Store
@@ -37,7 +38,11 @@ class _Record(BaseModel):
     @classmethod
     def read(cls, store: Store, key: str) -> Self | None:
         """The record at `key`, or None if there is none; CorruptObject for one that cannot be read."""
-        data = store.read(key)
+        return cls.of_bytes(store, key, store.read(key))
+
+    @classmethod
+    def of_bytes(cls, store: Store, key: str, data: bytes | None) -> Self | None:
+        """The record that `data`, read at `key`, holds."""
         if data is None:
             return None
         try:
@@ -125,6 +130,18 @@ class RunRecord(_Record):
         )
         return self.user, how
 
+    def write(self, store: Store) -> None:
+        """Write the record, and the keys by which it is found."""
+        super().write(store)
+        index.note_run(store, self.run, self.started, over=self.ended is not None)
+
+    def create(self, store: Store) -> bool:
+        """Write the record if there is none yet, and the keys by which it is found."""
+        created = super().create(store)
+        if created:
+            index.note_run(store, self.run, self.started, over=self.ended is not None)
+        return created
+
 
 class TaskRecord(_Record):
     """One task of a run: its state, its inputs and its result."""
@@ -174,6 +191,13 @@ class TaskRecord(_Record):
         """Key of the record in the store."""
         return f"runs/{self.run}/{self.task}.json"
 
+    def write(self, store: Store) -> None:
+        """Write the record; of one that came to a registered version also the key by which it is found."""
+        super().write(store)
+        made = self.manifest
+        if made is not None and made.kind == "Release" and self.traits.registers:
+            index.note_release(store, str(made.meta["name"]), int(made.meta["version"]), self.run)
+
     @property
     def manifest(self) -> Manifest | None:
         """The manifest of the artifact that the task made; None if it made none."""
@@ -195,8 +219,8 @@ class TaskRecord(_Record):
 
 
 def run_ids(store: Store) -> list[str]:
-    """Every run that has a record, oldest name first."""
-    return [key.split("/")[1] for key in store.list("runs/") if key.endswith("/run.json")]
+    """Every run, oldest name first; one that was killed at its start may have no record."""
+    return store.children("runs/")
 
 
 def run_record(store: Store, run: str) -> RunRecord | None:
@@ -211,11 +235,15 @@ def task_record(store: Store, run: str, task: str) -> TaskRecord | None:
 
 def task_records(store: Store, run: str) -> Iterator[TaskRecord]:
     """The records of a run's tasks that have begun."""
-    for key in store.list(f"runs/{run}/"):
-        if key.endswith(".json") and not key.endswith("/run.json"):
-            record = TaskRecord.read(store, key)
-            if record is not None:
-                yield record
+    keys = [
+        f"runs/{run}/{name}"
+        for name in store.children(f"runs/{run}/")
+        if name.endswith(".json") and name != "run.json"
+    ]
+    for key, data in zip(keys, store.read_all(keys), strict=True):
+        record = TaskRecord.of_bytes(store, key, data)
+        if record is not None:
+            yield record
 
 
 def made_by(store: Store, run: str, task: str) -> Manifest:

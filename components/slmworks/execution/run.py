@@ -21,6 +21,7 @@ from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, T
 from slmworks.contract.manifest import File, Manifest, is_tree, scan, stranger, tree_digest
 from slmworks.contract.options import configure, plain
 from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports, task_class
+from slmworks.execution import index
 from slmworks.execution.cache import adopt, find
 from slmworks.execution.identity import code_digest, identify, shared_fingerprint
 from slmworks.execution.inputs import open_input, pin, require_whole
@@ -289,6 +290,8 @@ class Running:
             created=utc(time.time()),
             seconds=round(seconds, 3),
         )
+        index.note_made(self.store, manifest, self.spec.run)
+        index.note_time(self.store, manifest)
         if not self.plugin.cacheable or not made.lasting:
             return manifest
         return adopt(self.store, manifest, replace_old=self.spec.fresh)

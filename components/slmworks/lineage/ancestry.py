@@ -3,9 +3,8 @@
 Reads manifests and the approval log in the store; never MLflow.
 """
 
-import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from slmworks.contract.catalog import traits
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.plain_text import one_line
-from slmworks.execution.records import run_ids, task_records
+from slmworks.execution.origins import Origins
 from slmworks.numbers import figures
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Version
@@ -55,21 +54,33 @@ class Lineage:
     root: Node
 
 
-def lineage_of(store: "Store", what: str, known: Mapping[str, Manifest] | None = None) -> Lineage:
+def lineage_of(store: "Store", what: str, known: Origins | None = None) -> Lineage:
     """Walk back from `name@champion`, `name@candidate`, `name@2`, `name` or the start of a digest.
 
-    `known`: the result of `manifests_of`, to read the store once for several walks.
+    `known`: what earlier walks have read.
     """
-    registry = Registry(store)
-    manifests = manifests_of(store) if known is None else known
+    registry, origins = Registry(store), known or Origins(store)
     match = _VERSION.fullmatch(what)
     if match and match["name"] in registry.names():
         version = _version(registry, match["name"], match["which"])
         digest, title = version.registered.release, _title(registry, version)
     else:
-        digest = _digest(store, registry, manifests, what)
-        title = f"{manifests[digest].kind} {digest[:12]}"
-    return Lineage(title, _node(digest, manifests, {}))
+        digest = _digest(store, registry, origins, what)
+        (origin,) = origins.of([digest]).values()
+        title = f"{origin.manifest.kind} {digest[:12]}"
+    return Lineage(title, _node(digest, way_back(origins, [digest]), {}))
+
+
+def way_back(origins: Origins, digests: Iterable[str]) -> dict[str, Manifest]:
+    """Digest -> manifest of these artifacts and of all that they were made from, as far as it is known."""
+    found: dict[str, Manifest] = {}
+    level = list(digests)
+    while level:
+        new = {digest: origin.manifest for digest, origin in origins.of(level).items()}
+        found |= new
+        above = [one for manifest in new.values() for _, one in inputs(manifest)]
+        level = [one for one in dict.fromkeys(above) if one not in found]
+    return found
 
 
 def render(lineage: Lineage) -> str:
@@ -100,29 +111,13 @@ def _title(registry: Registry, version: Version) -> str:
     return " · ".join([*words, f"model sha256:{version.registered.model_digest[:12]}"])
 
 
-def manifests_of(store: "Store") -> dict[str, Manifest]:
-    """Digest -> the oldest manifest that made those bytes."""
-    found: dict[str, Manifest] = {}
-    for manifest in sorted(_every_manifest(store), key=lambda m: m.created):
-        found.setdefault(manifest.digest, manifest)
-    return found
-
-
-def _every_manifest(store: "Store") -> Iterator[Manifest]:
-    for key in store.list("tasks/"):
-        with contextlib.suppress(BadRequest):  # a damaged one, or of another version: it is made anew
-            yield Manifest.read(store.read(key) or b"", where=key)
-    for run in run_ids(store):  # what is never cached (a release) is only there
-        yield from (record.manifest for record in task_records(store, run) if record.manifest)
-
-
-def _digest(store: "Store", registry: Registry, manifests: Mapping[str, Manifest], what: str) -> str:
+def _digest(store: "Store", registry: Registry, origins: Origins, what: str) -> str:
     if not _DIGEST.fullmatch(what):
         name = what.split("@", maxsplit=1)[0]
         raise BadRequest(
             f"no model is registered as '{name}' in {store.url}. {did_you_mean(name, registry.names())}"
         )
-    found = [digest for digest in manifests if digest.startswith(what)]
+    found = list(origins.of(origins.starting_with(what)))
     if len(found) != 1:
         problem = (
             "is the start of several digests; give more of it" if found else "is no digest in this store"
@@ -138,13 +133,13 @@ def _node(digest: str, manifests: Mapping[str, Manifest], seen: dict[str, Node])
             seen[digest] = Node(digest, "", "", "nothing says how it was made")
         else:
             seen[digest] = Node(digest, "…", "", "")  # a manifest that names itself must not hang us
-            edges = tuple(Edge(how, _node(one, manifests, seen)) for how, one in _inputs(manifest))
+            edges = tuple(Edge(how, _node(one, manifests, seen)) for how, one in inputs(manifest))
             made_by = f"{manifest.producer.get('stage', '')} {manifest.producer.get('plugin', '')}".strip()
             seen[digest] = Node(digest, manifest.kind, made_by, _detail(manifest), edges)
     return seen[digest]
 
 
-def _inputs(manifest: Manifest) -> Iterator[tuple[str, str]]:
+def inputs(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """(relation, digest) of every input of an artifact; a release refers to its model itself."""
     if manifest.kind == "Release":
         yield "packaged-from", manifest.refs["model"]

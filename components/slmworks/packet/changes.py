@@ -8,7 +8,7 @@ from slmworks.gate.slices import Slice, slices
 from slmworks.numbers import figures, statistics
 from slmworks.numbers.paired import Paired
 from slmworks.packet.markup import Html, details, el, grid, interval, join
-from slmworks.packet.sources import RESAMPLES, Content, Found, changed
+from slmworks.packet.sources import RESAMPLES, Content, Found, Texts, changed
 
 SHOWN = 12
 """Slices of a kind with the largest changes that are shown; sources all are."""
@@ -16,7 +16,7 @@ SMALLEST = 0.02
 """Least reach of the axis that changes of shares are drawn on."""
 
 
-def champion(verdict: Content, found: Found, texts: Mapping[str, str]) -> Html:
+def champion(verdict: Content, found: Found, texts: Texts) -> Html:
     """Answers gained and lost against the model that serves today."""
     if found.candidate is None or found.model_task is None:
         return Html("")
@@ -31,7 +31,7 @@ def champion(verdict: Content, found: Found, texts: Mapping[str, str]) -> Html:
     return join([title, el("p", words)])
 
 
-def teacher(found: Found, texts: Mapping[str, str]) -> Html:
+def teacher(found: Found, texts: Texts) -> Html:
     """Answers gained and lost against the teacher."""
     if found.against_teacher is None or found.model_task is None:
         return Html("")
@@ -58,26 +58,29 @@ def by_slice(found: Found) -> Html:
     return join([el("h2", "Slices"), *tables, el("p", note, class_="soft")])
 
 
-def _answers(task: ModelTask, both: Comparison, against: str, texts: Mapping[str, str]) -> list[Html]:
+def _answers(task: ModelTask, both: Comparison, against: str, texts: Texts) -> list[Html]:
     pairs = both.pairs()
-    examples = both.examples([texts.get(row, f"(row {row})") for row in both.ours.ids])
+    examples = both.examples(both.ours.ids)
+    known = texts([one["id"] for some in examples.values() for one in some])
     rows = f"Of {figures.count(pairs.n)} rows of the test set: {changed(pairs)}"
     change = both.measure.change_range(_change(both.measure, pairs))
     right, wrong = ("right", "wrong") if pairs.binary else ("better", "worse")
     return [
         el("p", f"{rows} {_sentence_case(both.measure.title)} {change}, 95 % interval."),
-        _examples(task, f"Lost: the {against} was {right}", against, examples["lost"]),
-        _examples(task, f"Gained: the {against} was {wrong}", against, examples["gained"]),
+        _examples(task, f"Lost: the {against} was {right}", against, examples["lost"], known),
+        _examples(task, f"Gained: the {against} was {wrong}", against, examples["gained"], known),
     ]
 
 
-def _examples(task: ModelTask, title: str, against: str, rows: Sequence[Content]) -> Html:
+def _examples(
+    task: ModelTask, title: str, against: str, rows: Sequence[Content], known: Mapping[str, str]
+) -> Html:
     if not rows:
         return Html("")
     sure = any(one["confidence"] is not None for one in rows)
     lines = [
         [
-            el("span", one["text"], class_="text"),
+            el("span", known.get(one["id"], f"(row {one['id']})"), class_="text"),
             *(_breakable(one[key]) for key in ("truth", "ours", "theirs")),
             *([_sureness(one["confidence"])] if sure else []),
         ]

@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract import catalog
-from slmworks.contract.artifact import Artifact, Dataset, Report, Verdict
-from slmworks.contract.errors import BadRequest, SlmworksError
-from slmworks.contract.manifest import Manifest
-from slmworks.execution.records import RunRecord, run_ids, run_record, task_records
-from slmworks.lineage.ancestry import Lineage, Node, lineage_of, manifests_of
+from slmworks.contract.artifact import Artifact, Report, Verdict
+from slmworks.contract.errors import BadRequest
+from slmworks.execution.origins import Origins
+from slmworks.execution.records import RunRecord, run_record
+from slmworks.lineage.ancestry import Lineage, Node, lineage_of
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
 from slmworks.store.contract import folder_or_none
@@ -39,7 +38,7 @@ def packet(store: "Store", digest: str, run: str = "") -> tuple[str, str]:
         return text, page(content, reports, behind, digest=digest[:12])
     except (KeyError, TypeError, ValueError):
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        notice = _notice(store, run, _run_of(store, digest))
+        notice = _notice(store, run, _run_of(store, digest, Origins(store)))
         shown = el("p", f"Attention: {notice}") if notice else ""
         text_page = f"<!doctype html><meta charset=utf-8>{shown}{el('pre', text)}"
         return f"{attention(notice)}\n\n{fenced(text, 'json')}".lstrip(), text_page
@@ -59,17 +58,19 @@ def _notice(store: "Store", run: str, first: RunRecord | None) -> str:
 
 def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], decided: str) -> "Background":
     from slmworks.packet import Background
+    from slmworks.packet.rows import texts
+    from slmworks.packet.sources import nothing_known
 
-    manifests = manifests_of(store)
-    way, run = lineage_of(store, verdict.digest, manifests), _run_of(store, verdict.digest)
+    origins = Origins(store)
+    way, run = lineage_of(store, verdict.digest, origins), _run_of(store, verdict.digest, origins)
     folders = (folder_or_none(store, one) for one in _measured_on(reports))
     data = next((folder for folder in folders if folder and (folder / "card.json").exists()), None)
     return Background(
         card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
-        texts=_texts(data) if data else {},
-        model=_way_to(store, verdict.refs.get("model", ""), manifests),
+        texts=partial(texts, data) if data else nothing_known,
+        model=_way_to(store, verdict.refs.get("model", ""), origins),
         verdict=way,
-        made=_made(run, way, manifests),
+        made=_made(run, way, origins),
         notice=_notice(store, decided, run),
     )
 
@@ -78,32 +79,28 @@ def _measured_on(reports: Sequence[Report]) -> list[str]:
     return list(dict.fromkeys(report.refs["data"] for report in reports if "data" in report.refs))
 
 
-def _texts(folder: Path) -> Mapping[str, str]:
-    """Id of a test row -> its inputs in one line; empty where the model task is not installed any more."""
-    data = Artifact.open(folder)
-    if not isinstance(data, Dataset) or "test" not in data.splits:
-        return {}
+def _way_to(store: "Store", model: str, origins: Origins) -> Lineage | None:
     try:
-        task = catalog.model_task(data.model_task)
-    except (SlmworksError, ImportError):
-        return {}
-    return {str(row["id"]): task.text(row) for row in data.rows("test", "id", *task.inputs)}
-
-
-def _way_to(store: "Store", model: str, manifests: Mapping[str, Manifest]) -> Lineage | None:
-    try:
-        return lineage_of(store, model, manifests)
+        return lineage_of(store, model, origins)
     except BadRequest:  # nothing says how it was made
         return None
 
 
-def _made(run: RunRecord | None, way: Lineage, manifests: Mapping[str, Manifest]) -> "Made":
+def _run_of(store: "Store", digest: str, origins: Origins) -> RunRecord | None:
+    """The first run that came to an artifact."""
+    first = origins.of([digest]).get(digest)
+    return run_record(store, first.run) if first and first.run else None
+
+
+def _made(run: RunRecord | None, way: Lineage, origins: Origins) -> "Made":
     from slmworks.packet import Made
 
     steps, packages = [], set()
-    for node in _upwards(way.root, {}).values():
-        if node.digest in manifests:
-            by: Mapping[str, Any] = manifests[node.digest].producer
+    nodes = _upwards(way.root, {})
+    known = origins.of(nodes)
+    for node in nodes.values():
+        if node.digest in known:
+            by: Mapping[str, Any] = known[node.digest].manifest.producer
             origin = f"{by.get('distribution', '')} {by.get('version', '')}".strip()
             if by.get("distribution") and by.get("version"):
                 packages.add(f"{by['distribution']}=={by['version']}")
@@ -119,11 +116,3 @@ def _upwards(node: Node, seen: dict[str, Node]) -> dict[str, Node]:
             _upwards(edge.node, seen)
     seen[node.digest] = node
     return seen
-
-
-def _run_of(store: "Store", digest: str) -> RunRecord | None:
-    """The first run that came to this result."""
-    for run in run_ids(store):
-        if any(one.manifest and one.manifest.digest == digest for one in task_records(store, run)):
-            return run_record(store, run)
-    return None

@@ -1,7 +1,7 @@
 """Sources of a page: the reports of candidate, teacher and champion, and the background."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +37,23 @@ class Made:
     """Step by step: what made it, distribution, digest of the code, digest of the result."""
 
 
+Texts = Callable[[Collection[str]], Mapping[str, str]]
+"""Ids of rows -> id -> text; only of those that are known."""
+
+
+def nothing_known(_ids: Collection[str]) -> Mapping[str, str]:
+    """No text of any row."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Background:
     """What a page shows besides verdict and reports; all of it may be missing."""
 
     card: Content | None = None
     """`card.json` of the data."""
-    texts: Mapping[str, str] = field(default_factory=dict)
-    """Id of a test row -> its inputs in one line."""
+    texts: Texts = nothing_known
+    """Gives the inputs of test rows in one line each, by their ids."""
     model: "Lineage | None" = None
     """The way from the source files to the chosen model."""
     verdict: "Lineage | None" = None

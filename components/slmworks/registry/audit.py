@@ -87,7 +87,7 @@ def kept(path: Path) -> list[Claim]:
 
 def audit(store: "Store", name: str, claims: Iterable[Claim] = ()) -> Audit:
     """Check the log of a name, and hold it against the claims about that name."""
-    log = files.read(store, name)
+    log = files.read(store, name, copies=False)
     entries = [one.entry for one in log.written]
     decisions = [one for one in entries if one.action != "register"]
     problems = [*log.problems, *(f"{key}: is no entry of the log" for key in files.strangers(store, name))]

@@ -7,12 +7,12 @@ whole chain anew: that shows only outside (`registry.audit`).
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from slmworks.registry import blocks
 from slmworks.registry.state import Entry
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 START = hashlib.sha256(b"").hexdigest()
 """What the first entry holds: the SHA-256 of nothing."""
-_ENTRY = re.compile(r"registry/([^/]+)/(\d{6})\.json")
 
 
 @dataclass(frozen=True)
@@ -60,26 +59,32 @@ def key_of(name: str, seq: int) -> str:
 
 def names(store: "Store") -> list[str]:
     """Every name that has a log, sorted."""
-    found = (_ENTRY.fullmatch(key) for key in store.list("registry/"))
-    return sorted({match.group(1) for match in found if match})
+    return sorted(name for name in store.children("registry/") if not name.startswith("."))
 
 
 def append(store: "Store", entry: Entry) -> bool:
     """Write an entry if its place is free; False if somebody was faster."""
     text = json.dumps(entry.model_dump(exclude_defaults=True), indent=1, ensure_ascii=False) + "\n"
-    return store.create(key_of(entry.name, entry.seq), text.encode())
+    appended = store.create(key_of(entry.name, entry.seq), text.encode())
+    if appended:
+        blocks.extend(store, entry.name, entry.seq)
+    return appended
 
 
-def read(store: "Store", name: str) -> LogFiles:
-    """Read every entry of a name, and check places and chain."""
+def read(store: "Store", name: str, *, copies: bool = True) -> LogFiles:
+    """Read every entry of a name, and check places and chain.
+
+    `copies`: take what lies in a block from there, in few requests; an audit reads the entries themselves.
+    """
     written: list[Written] = []
     problems: list[str] = []
     expected = 1
-    for key in sorted(filter(_ENTRY.fullmatch, store.list(f"registry/{name}/"))):
+    keys = sorted(filter(blocks.ENTRY.fullmatch, store.list(f"registry/{name}/")))
+    texts = blocks.read(store, name, keys) if copies else [text or b"" for text in store.read_all(keys)]
+    for key, data in zip(keys, texts, strict=True):
         seq = int(key[-11:-5])
         problems += [f"{key}: entry {missing:06d} before it is missing" for missing in range(expected, seq)]
         expected = seq + 1
-        data = store.read(key) or b""
         found = _entry(key, data)
         if isinstance(found, str):
             problems.append(found)
@@ -94,7 +99,7 @@ def read(store: "Store", name: str) -> LogFiles:
 
 def strangers(store: "Store", name: str) -> list[str]:
     """Keys in the log's folder that are no place of an entry."""
-    return [key for key in store.list(f"registry/{name}/") if not _ENTRY.fullmatch(key)]
+    return [key for key in store.list(f"registry/{name}/") if not blocks.ENTRY.fullmatch(key)]
 
 
 def _entry(key: str, data: bytes) -> Entry | str:

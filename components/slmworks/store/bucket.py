@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -160,6 +160,13 @@ class Bucket:
                         return
             raise no_exclusive_create(self.url, self.endpoint)
 
+    def children(self, prefix: str) -> list[str]:
+        """The names directly below the folder `prefix`: one request a thousand of them."""
+        with self._told():
+            found = self.remote.list_with_delimiter(prefix.strip("/"))
+        paths = [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
+        return sorted(path.strip("/").rpartition("/")[2] for path in paths)
+
     def list(self, prefix: str) -> dict[str, int]:
         """Key -> size (bytes) of all below the folder `prefix`; BadRequest for a key that is no path."""
         with self._told():
@@ -168,6 +175,14 @@ class Bucket:
             if wrong_with(key, longest=LONGEST_KEY):
                 raise stray_key(self.url, key)
         return found
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove keys, a thousand a request; absent ones are fine."""
+        import obstore
+
+        with self._told(), contextlib.suppress(obstore.exceptions.NotFoundError, FileNotFoundError):
+            if keys:
+                obstore.delete(self.remote, list(keys))
 
     def fetch(self, key: str, size: int, path: Path) -> None:
         """Write the bytes of `key` to a file, part by part."""

@@ -5,11 +5,14 @@
     runs/<run>/<task>.json       records of what happened
     registry/<name>/<seq>.json   the approval log: created only if absent
 
-The verbs are those that an object store without rename can speak too. Nothing here deletes a
-committed object; what is found damaged is laid aside.
+Beside these lie keys by which something is found without reading all of it (`by-digest/`, `by-start/`,
+`unfinished/`, `released/`, `took/`; see `execution.index`). They say nothing that the rest does not say.
+
+The verbs are those that an object store without rename can speak too. Only `slmworks gc` removes what was
+committed; what is found damaged is laid aside.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -47,8 +50,23 @@ class Store(Protocol):
     def read(self, key: str) -> bytes | None:
         """The bytes of `key`, or None when it is absent."""
 
+    def children(self, prefix: str) -> list[str]:
+        """The names directly below the folder `prefix`, sorted; nothing below those is looked at."""
+
+    def read_all(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The bytes of every key, or None where it is absent; several at a time where each takes a while."""
+
     def list(self, prefix: str) -> list[str]:
         """Every key below the folder `prefix`, sorted."""
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Key -> bytes of everything below the folder `prefix`."""
+
+    def remove(self, *keys: str) -> None:
+        """Remove keys for good; absent ones are fine."""
+
+    def drop(self, digest: str) -> None:
+        """Remove an object for good, and this machine's copy of it."""
 
     def put(self, folder: Path, files: tuple[File, ...]) -> str:
         """Take over a folder of this disk (it is moved away) under its tree digest, which is returned.

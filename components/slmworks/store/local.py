@@ -7,9 +7,10 @@ Everything is flushed before it is named, so that a power cut leaves no name wit
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed
@@ -56,7 +57,7 @@ class LocalStore:
         path = self.root / key
         part = self._write_part(path, data)
         try:
-            _name(part, path)
+            self._name(path, lambda: _give_name(part, path))
         except FileExistsError:
             return False
         except OSError as error:
@@ -69,7 +70,8 @@ class LocalStore:
     def write(self, key: str, data: bytes) -> None:
         """Create or replace `key` in one step. For records that a single writer owns."""
         path = self.root / key
-        self._write_part(path, data).replace(path)
+        part = self._write_part(path, data)
+        self._name(path, lambda: part.replace(path))
 
     def read(self, key: str) -> bytes | None:
         """The bytes of `key`, or None when it is absent."""
@@ -78,11 +80,50 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def children(self, prefix: str) -> list[str]:
+        """The names of what lies directly below the folder `prefix`, sorted."""
+        try:
+            return sorted(entry.name for entry in os.scandir(self.root / prefix))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def read_all(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The bytes of every key, or None where it is absent."""
+        return [self.read(key) for key in keys]
+
     def list(self, prefix: str) -> list[str]:
         """Every key below `prefix`, sorted."""
         base = self.root / prefix
         keys = (path.relative_to(self.root).as_posix() for path in base.rglob("*") if path.is_file())
         return sorted(keys)
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Key -> bytes of everything below the folder `prefix`."""
+        found = {}
+        for key in self.list(prefix):
+            with contextlib.suppress(FileNotFoundError):  # one that was removed meanwhile
+                found[key] = (self.root / key).stat().st_size
+        return found
+
+    def remove(self, *keys: str) -> None:
+        """Remove keys for good, and the folders that are empty then; absent ones are fine."""
+        for key in keys:
+            path = self.root / key
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise self.unwritable(error) from None
+            with contextlib.suppress(OSError):  # somebody is using it
+                for folder in list(path.parents)[: len(Path(key).parents) - 2]:
+                    folder.rmdir()
+
+    def drop(self, digest: str) -> None:
+        """Remove an object for good: first its name, in one step, then its bytes."""
+        removed = self.cache / "removed" / f"{digest}-{uuid.uuid4().hex[:8]}"
+        self._make_folder(removed.parent)
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / "objects" / digest).rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
 
     def put(self, folder: Path, files: tuple[File, ...]) -> str:
         """Move a folder of this disk (scratch) into the store under its tree digest, which is returned.
@@ -146,6 +187,14 @@ class LocalStore:
         path = self.root / "objects" / digest
         (path if path.is_symlink() else self.folder(digest)).rename(aside)
 
+    def _name(self, path: Path, give: Callable[[], object]) -> None:
+        """Give a part its name, in a folder that somebody may just have removed because it was empty."""
+        try:
+            give()
+        except FileNotFoundError:
+            self._make_folder(path.parent)
+            give()
+
     def _make_folder(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +226,7 @@ class LocalStore:
         return part
 
 
-def _name(part: Path, path: Path) -> None:
+def _give_name(part: Path, path: Path) -> None:
     """Give a written file the name `path`, whole or not at all; FileExistsError if something has it.
 
     OSError where the file system can't do that at all: creating the name first and writing then would leave,

@@ -9,7 +9,7 @@ local store (`near`) that may be deleted at any time.
 import contextlib
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from slmworks.store.local import LocalStore
 
 AT_ONCE = 4
 """Files that are sent or fetched at the same time."""
+READS = 16
+"""Small keys that are read at the same time: each takes some 20 ms, most of them waiting."""
 
 
 class ObjectStore:
@@ -65,9 +67,39 @@ class ObjectStore:
         """The bytes of `key`, or None when it is absent."""
         return self.bucket.get(key)
 
+    def children(self, prefix: str) -> list[str]:
+        """The names of what lies directly below the folder `prefix`, sorted."""
+        return self.bucket.children(prefix)
+
+    def read_all(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The bytes of every key, or None where it is absent; `READS` of them at a time."""
+        if len(keys) < 2:
+            return [self.read(key) for key in keys]
+        with ThreadPoolExecutor(min(READS, len(keys))) as pool:
+            return list(pool.map(self.read, keys))
+
     def list(self, prefix: str) -> list[str]:
         """Every key below the folder `prefix`, sorted."""
         return sorted(self.bucket.list(prefix))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Key -> bytes of everything below the folder `prefix`."""
+        return self.bucket.list(prefix)
+
+    def remove(self, *keys: str) -> None:
+        """Remove keys for good; absent ones are fine."""
+        self.bucket.delete(keys)
+        self.near.remove(*(key for key in keys if key.startswith("runs/")))
+
+    def drop(self, digest: str) -> None:
+        """Remove an object for good, and this machine's copy of it."""
+        self.bucket.delete(list(self.bucket.list(f"objects/{digest}/")))
+        self.drop_copy(digest)
+
+    def drop_copy(self, digest: str) -> None:
+        """Remove this machine's copy of an object; it is fetched again when it is needed."""
+        self.near.remove(f"copies/{digest}.json")
+        self.near.drop(digest)
 
     def put(self, folder: Path, files: tuple[File, ...]) -> str:
         """Upload a folder under its tree digest; then it becomes this machine's copy.

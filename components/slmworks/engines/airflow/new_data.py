@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from slmworks.execution.records import RunRecord, run_ids, run_record, task_record
+from slmworks.execution.history import newest_runs
+from slmworks.execution.records import RunRecord, task_record
 from slmworks.recipe.plan import Plan
 from slmworks.store import Store
 
@@ -17,8 +18,7 @@ def seen_before(store: Store, run: str, plan: Plan, fetches: Sequence[str]) -> R
     `fetches` are the tasks that bring bytes. Options that were changed since are something new.
     """
     here, wanted = _fetched(store, run, fetches), _work([task.edge() for task in plan])
-    records = [record for record in (run_record(store, one) for one in run_ids(store)) if record]
-    for earlier in sorted(records, key=lambda one: one.started, reverse=True):
+    for earlier in newest_runs(store):
         ended = earlier.run != run and earlier.recipe == plan.recipe.name and earlier.state in ENDED
         same = ended and _work(earlier.plan) == wanted
         if same and _fetched(store, earlier.run, fetches) == here:

@@ -16,7 +16,8 @@ from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.plain_text import one_line
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT
 from slmworks.engines.close_run import packet_key
-from slmworks.execution.records import made_by, run_ids, run_record, task_record, task_records
+from slmworks.execution.history import runs_with
+from slmworks.execution.records import made_by, run_record, task_record
 from slmworks.packet.markdown import attention
 from slmworks.packet.markdown_text import code, escaped
 from slmworks.packet.notice import limits
@@ -199,11 +200,8 @@ def run_of_champion(store: Store, name: str, register: str, runs: Sequence[str])
 
 
 def _newest_run_of(store: Store, name: str, champion: Version) -> str:
-    found = [record for record in (run_record(store, run) for run in run_ids(store)) if record]
-    for run in sorted(found, key=lambda one: one.started, reverse=True):
-        tasks = task_records(store, run.run)
-        if any(task.traits.registers and task.holds(name, champion.number) for task in tasks):
-            return run.run
+    for run in runs_with(store, name, champion.number):
+        return run.run
     raise BadRequest(f"no run in {store} registered {name} v{champion.number}; name one in the form.")
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.close_run import Ending, close
-from slmworks.execution.records import RunRecord, run_ids, run_record, task_records, utc
+from slmworks.execution.history import runs_with, unfinished_runs
+from slmworks.execution.records import RunRecord, run_record, utc
 from slmworks.registry.log import claimed_user
 
 if TYPE_CHECKING:
@@ -54,12 +55,8 @@ def keep_following(store: "Store", run: str, pipeline: str) -> None:
 
 def registered_in(store: "Store", name: str, version: int) -> str:
     """The newest run on Kubeflow that came to this version and has something to follow; '' when none has."""
-    records = (run_record(store, run) for run in run_ids(store))
-    found = [record for record in records if record and record.engine == "kubeflow"]
-    for record in sorted(found, key=lambda one: one.started, reverse=True):
-        tasks = task_records(store, record.run)
-        registered = any(task.traits.registers and task.holds(name, version) for task in tasks)
-        if registered and following(store, record.run):
+    for record in runs_with(store, name, version):
+        if record.engine == "kubeflow" and following(store, record.run):
             return record.run
     return ""
 
@@ -77,8 +74,7 @@ def refresh(store: "Store", pipelines: "Pipelines") -> None:
 
 def unfinished(store: "Store") -> list[RunRecord]:
     """The runs on Kubeflow that go on as far as the store knows."""
-    found = (run_record(store, run) for run in run_ids(store))
-    return [known for known in found if known and known.engine == "kubeflow" and known.ended is None]
+    return [known for known in unfinished_runs(store) if known.engine == "kubeflow"]
 
 
 def end(store: "Store", known: RunRecord, state: str) -> list[str]:
