@@ -41,6 +41,9 @@ def engine(store: Store) -> "subprocess.Popen[str]":
 class Story:
     """Tells one run of a recipe, task by task."""
 
+    name = "reviews"
+    began = "2026-11-22T09:59:59.000+00:00"
+
     def __init__(self, store: Store, folder: Path, run: str = "run-1") -> None:
         self.store, self.folder, self.run = store, folder, run
         self.made: dict[str, Manifest] = {}
@@ -88,7 +91,7 @@ class Story:
         bench.known[gate.refs["model"]] = self.open(gate.refs["model"])
         task = bench.release_task("register", self.store)
         release = commit(
-            self.store, MlflowRelease(name="reviews").run(verdict=self.open(gate.digest), task=task)
+            self.store, MlflowRelease(name=self.name).run(verdict=self.open(gate.digest), task=task)
         )
         return self.task("register", "register mlflow", release, verdict="gate", cacheable=False)
 
@@ -149,7 +152,7 @@ class Story:
         """Write the run's record."""
         record = {
             "run": self.run, "recipe": "reviews", "file": "pipelines/reviews.yaml", "text": RECIPE,
-            "state": state, "started": "2026-11-22T09:59:59.000+00:00", "user": user, "version": "0.1.0",
+            "state": state, "started": self.began, "user": user, "version": "0.1.0",
             "plan": self.plan,
             "ended": None if state == "running" else "2026-11-22T10:01:00.000+00:00",
         }  # fmt: skip

@@ -58,6 +58,8 @@ def test_no_ids_no_reading(tmp_path):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
 def test_a_large_test_set_does_not_come_into_memory(tmp_path):
     data(tmp_path, ROWS, ROWS)
-    done = subprocess.run([sys.executable, "-c", PEAK, str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(tmp_path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 60  # MB; all rows as Python objects are some 170

@@ -40,6 +40,7 @@ COMMANDS = {
     "rollback": ("slmworks.cli.decide", "Make the previous champion the champion again."),
     "deploy": ("slmworks.cli.deploy", "Put an approved model where the engine file says it is served."),
     "pull": ("slmworks.cli.pull", "Bring an approved model into a folder, to be served from there."),
+    "gc": ("slmworks.cli.gc", "Let go of what no release and no recent run needs."),
     "ui": ("slmworks.cli.ui", "Open MLflow on this store's lineage and registry."),
     "schema": ("slmworks.cli.schema", "Print the JSON schema of recipes or engine files, for editors."),
     "task": ("slmworks.cli.task", "Run one task (what engines start)."),

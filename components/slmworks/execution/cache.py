@@ -1,8 +1,12 @@
 """Cache of results: a manifest under each task's identity, committed once."""
 
+import contextlib
+import json
+
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.store import Store
+from slmworks.store.revival import revive
 
 
 def find(store: Store, identity: str) -> Manifest | None:
@@ -10,7 +14,7 @@ def find(store: Store, identity: str) -> Manifest | None:
 
     One that says it is of another task is none. What an edited or copied manifest claims is made anew.
     """
-    data = store.read(f"tasks/{identity}.json")
+    data = store.read(f"tasks/{identity}.json") or _back(store, identity)
     if data is None:
         return None
     try:
@@ -36,3 +40,17 @@ def adopt(store: Store, manifest: Manifest, *, replace_old: bool = False) -> Man
         store.write(key, data)
         return manifest
     return winner
+
+
+def _back(store: Store, identity: str) -> bytes | None:
+    """A name that `slmworks gc` has laid aside, brought back: somebody asks for it. None if there is none."""
+    aside = store.read(f"aside/tasks/{identity}.json")
+    if aside is None:
+        return None
+    with contextlib.suppress(BadRequest, ValueError, KeyError, TypeError):
+        text = str(json.loads(aside)["manifest"])
+        revive(store, Manifest.read(text, where="aside").digest)
+        store.create(f"tasks/{identity}.json", text.encode())
+        store.remove(f"aside/tasks/{identity}.json")
+        return text.encode()
+    return None

@@ -33,6 +33,7 @@ from slmworks.machine.locks import lease, scratch_folder
 from slmworks.registry.log import Registry
 from slmworks.registry.task import ReleaseTask
 from slmworks.store import Store, open_store
+from slmworks.store.revival import revive
 
 State = Literal["running", "done", "cached", "absent", "failed", "refused", "skipped", "stopped"]
 
@@ -245,6 +246,7 @@ class Running:
         """The manifest of an artifact of the store that the plugin returns as it is: no bytes are moved."""
         if not result.digest or result.path != self.store.folder(result.digest):
             return None
+        revive(self.store, result.digest)
         same = (one for some in self.given.values() for one in some if one.digest == result.digest)
         return next(same, None) or self._manifest(result, scan(result.path), self.fingerprint, {}, 0.0)
 

@@ -24,6 +24,7 @@ from slmworks.contract.manifest import (
     tree_digest,
 )
 from slmworks.machine.process import rename_new
+from slmworks.store.revival import revive
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 """What `link` says on file systems without hard links."""
@@ -131,6 +132,7 @@ class LocalStore:
         `files` is what `scan` says of it. Finding the object there is fine; a damaged one is replaced.
         """
         digest = tree_digest(files)
+        revive(self, digest)
         target = self.root / "objects" / digest
         if target.is_dir() and not self.damage(digest, files):
             return digest

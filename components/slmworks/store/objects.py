@@ -8,6 +8,7 @@ local store (`near`) that may be deleted at any time.
 
 import contextlib
 import json
+import os
 import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from slmworks.contract.manifest import File, Manifest, scan, tree_digest
 from slmworks.machine.locks import lease, scratch_folder
 from slmworks.store.bucket import Bucket
 from slmworks.store.local import LocalStore
+from slmworks.store.revival import revive
 
 AT_ONCE = 4
 """Files that are sent or fetched at the same time."""
@@ -109,6 +111,7 @@ class ObjectStore:
         """
         self._prove()
         digest = tree_digest(files)
+        revive(self, digest)
         there = self._sizes(digest)
         self._lay_aside(digest, there.keys() - {f.path for f in files})
         missing = [f for f in files if not self._is_there(digest, f, there)]
@@ -125,6 +128,8 @@ class ObjectStore:
             with lease(self.cache, f"copy-{digest}"):
                 if not self._has_copy(digest):
                     self._fetch(digest)
+        with contextlib.suppress(OSError):  # the last use, by which `slmworks gc` chooses among copies
+            os.utime(self.root / f"copies/{digest}.json")
         return self.near.folder(digest)
 
     def verify(self, manifest: Manifest) -> None:

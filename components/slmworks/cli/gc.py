@@ -1,0 +1,134 @@
+"""`slmworks gc`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from slmworks.cli.places import Places, with_places
+
+if TYPE_CHECKING:
+    from slmworks.retention.collect import Amount, Collected
+    from slmworks.store import Store
+
+GB = 10**9
+
+
+@click.command()
+@click.option(
+    "--keep-days",
+    type=click.FloatRange(min=0),
+    default=90.0,
+    show_default=True,
+    help="All that runs of so many days read and made is kept.",
+)
+@click.option(
+    "--keep-runs",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="The same of so many latest runs, however old.",
+)
+@click.option(
+    "--grace-days",
+    type=click.FloatRange(min=0),
+    default=7.0,
+    show_default=True,
+    help="What is laid aside is removed after so many days; less than the longest task is unsafe beside it.",
+)
+@click.option(
+    "--keep-copies",
+    type=click.FloatRange(min=0),
+    default=20.0,
+    show_default=True,
+    metavar="GB",
+    help="This machine's copies of a bucket may have so many GB; those go that were used longest ago.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be laid aside and removed; change nothing.")
+@click.option("--pin", metavar="WHAT", help="Keep a run, NAME@VERSION or a digest, with all that it needs.")
+@click.option("--unpin", metavar="WHAT", help="Keep it no more.")
+@with_places()
+def gc(
+    keep_days: float,
+    keep_runs: int,
+    grace_days: float,
+    keep_copies: float,
+    dry_run: bool,  # noqa: FBT001 - a flag of the command line
+    pin: str | None,
+    unpin: str | None,
+    places: Places,
+) -> None:
+    """Let go of what no release and no recent run needs: laid aside first, removed after a grace period.
+
+    Kept are the champion, the previous champion and the candidate of every name with their whole way back,
+    every registered version that was not rejected, runs that go on, recent runs, and what is pinned. The log,
+    and the lineage of every version, are kept for ever. What is asked for again while it is aside comes back.
+    """
+    from datetime import timedelta
+
+    from slmworks.retention.collect import collect
+    from slmworks.retention.roots import Rule
+
+    store = places.store
+    if pin or unpin:
+        _pins(store, pin, unpin)
+        return
+    found = collect(
+        store,
+        Rule(keep_days, keep_runs),
+        grace=timedelta(days=grace_days),
+        copies=round(keep_copies * GB),
+        dry_run=dry_run,
+    )
+    _show(found, grace_days, dry_run=dry_run)
+
+
+def _pins(store: "Store", pin: str | None, unpin: str | None) -> None:
+    from slmworks.retention.roots import PINS, pinned
+
+    if pin:
+        what = pinned(store, pin)
+        store.create(f"{PINS}{what}", b"")
+        click.echo(f"pinned {what}")
+    if unpin:
+        what = pinned(store, unpin)
+        store.remove(f"{PINS}{what}")
+        click.echo(f"no longer pinned: {what}")
+
+
+def _show(found: "Collected", grace_days: float, *, dry_run: bool) -> None:
+    from slmworks.cli.console import columns, console
+    from slmworks.numbers.figures import size
+
+    kept = found.kept
+    click.echo(
+        f"kept: {found.stays.count} objects, {size(found.stays.size)} · {kept.releases} releases · "
+        f"{len(kept.runs)} runs"
+    )
+    tenses = ("would wait", "would be removed") if dry_run else ("waits", "removed")
+    table = columns("", tenses[0], "", tenses[1], "")
+    for kind in dict.fromkeys([*found.aside, *found.removed]):
+        cells = [*_words(found.aside.get(kind)), *_words(found.removed.get(kind))]
+        if any(cells):
+            table.add_row(kind, *cells)
+    if table.row_count:
+        console().print(table)
+    else:
+        click.echo("nothing to let go of")
+    if found.back:
+        click.echo(f"{found.back} that were laid aside are needed again, and are back")
+    would = "would be freed" if dry_run else "freed"
+    waits = sum(amount.size for amount in found.aside.values())
+    click.echo(f"{size(found.freed)} {would}, {size(waits)} aside, to be removed {grace_days:g} days after")
+    if found.gone:
+        click.echo(
+            f"MLflow may hold copies of what was rejected: {', '.join(found.gone)}. To free them, delete the "
+            "runs of these versions there."
+        )
+
+
+def _words(amount: "Amount | None") -> tuple[str, str]:
+    from slmworks.numbers.figures import size
+
+    if amount is None or not amount.count:
+        return "", ""
+    return f"{amount.count:,}", size(amount.size)
