@@ -236,3 +236,21 @@ def test_copies_that_were_used_longest_ago_make_room(s3: str, tmp_path: Path) ->
         assert store.folder(digest).is_dir()
     collect(store, Rule(), grace=timedelta(days=7), copies=0)  # and were used just now
     assert len(list(store.root.glob("copies/*.json"))) == len(sizes)
+
+
+def test_a_removal_that_was_cut_short_is_ended_by_the_next(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_self: Store, _digest: str) -> None:
+        raise KeyboardInterrupt
+
+    year(store, tmp_path, 3)
+    gc(store)
+    with monkeypatch.context() as context:
+        context.setattr(type(store), "drop", killed)
+        with pytest.raises(KeyboardInterrupt):
+            gc(store)
+    assert store.children("removing")
+    gc(store)
+    assert store.children("removing") == store.children("aside/objects") == []
+    assert not is_there(store, result(store, "reviews-0002", "teacher"))

@@ -73,7 +73,7 @@ class Places:
         """The store: `--store` or its variable, else the engine file's, else the default."""
         from slmworks.store import open_store
 
-        if self._is_default and self.engine.settings.store:
+        if self.engine_path and self._is_default and self.engine.settings.store:
             return self.engine.open_store()
         return open_store(self.store_url)
 
@@ -108,7 +108,8 @@ class Places:
         The default is SQLite in the store's folder on this machine. For a store in a bucket that is a copy:
         `slmworks lineage sync` makes it anew from the records.
         """
-        named = self.tracking or self.engine.settings.tracking or os.environ.get("MLFLOW_TRACKING_URI", "")
+        of_file = self.engine.settings.tracking if self.engine_path else ""
+        named = self.tracking or of_file or os.environ.get("MLFLOW_TRACKING_URI", "")
         if named == "none":
             return ""
         return named or f"sqlite:///{self.store.root / 'mlflow.db'}"

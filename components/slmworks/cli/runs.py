@@ -38,7 +38,7 @@ def runs(run: str | None, last: int, places: Places) -> None:
     store = places.store
     with contextlib.suppress(SlmworksError, OSError):  # who may only read sees runs as they were left
         close_dead(store)
-    if places.host or places.engine.settings.kubeflow.host:
+    if places.host or (places.engine_path and places.engine.settings.kubeflow.host):
         _ask(places)
     if run is None:
         records = list(islice(newest_runs(store), last))

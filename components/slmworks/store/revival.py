@@ -8,7 +8,9 @@ is removing, and looks for the mark then. So one of the two always sees the othe
 without a lock.
 """
 
+import socket
 import time
+import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -44,12 +46,16 @@ def revive(store: "Store", digest: str) -> None:
 
 
 def remove(store: "Store", digest: str, mark: bytes) -> bool:
-    """Remove a marked object for good; False when somebody needs it now, or another collector is at it."""
-    begun = time.monotonic()
-    if not store.create(removing(digest), datetime.now(UTC).isoformat().encode()):
-        if is_stale(store.read(removing(digest)) or b""):
-            store.remove(removing(digest))
-        return False
+    """Remove a marked object for good; False when somebody needs it now, or another collector is at it.
+
+    The caller holds the machine's lease on collecting: what this machine says to be removing, a kill left.
+    """
+    begun, said = time.monotonic(), f"{datetime.now(UTC).isoformat()} {_machine()}".encode()
+    if not store.create(removing(digest), said):
+        other = store.read(removing(digest)) or b""
+        if not is_stale(other) and not other.endswith(f" {_machine()}".encode()):
+            return False
+        store.write(removing(digest), said)
     wanted = store.read(mark_of(digest)) != mark
     if not wanted and time.monotonic() - begun < QUICK:
         store.drop(digest)
@@ -61,7 +67,11 @@ def remove(store: "Store", digest: str, mark: bytes) -> bool:
 def is_stale(since: bytes) -> bool:
     """Whether a collector said so long ago that it is removing that it must be dead."""
     try:
-        age = datetime.now(UTC) - datetime.fromisoformat(since.decode())
+        age = datetime.now(UTC) - datetime.fromisoformat(since.decode().partition(" ")[0])
     except ValueError:
         return True
     return age.total_seconds() > STALE
+
+
+def _machine() -> str:
+    return f"{socket.gethostname()}/{uuid.getnode():x}"
