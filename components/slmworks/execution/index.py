@@ -43,7 +43,8 @@ def note_run(store: "Store", run: str, started: str, *, over: bool) -> None:
     """Keep the start of a run, and whether it goes on; marks of an earlier record's upload go."""
     store.create(f"{STARTS}{moment(started)}_{run}", b"")
     if over:
-        store.remove(f"{UNFINISHED}{run}")
+        with contextlib.suppress(SlmworksError):  # who may not remove: the record says it too
+            store.remove(f"{UNFINISHED}{run}")
     else:
         store.create(f"{UNFINISHED}{run}", b"")
     store.remove(*store.list(uploaded(run)))

@@ -59,7 +59,8 @@ def key_of(name: str, seq: int) -> str:
 
 def names(store: "Store") -> list[str]:
     """Every name that has a log, sorted."""
-    return sorted(name for name in store.children("registry/") if not name.startswith("."))
+    found = (blocks.ENTRY.fullmatch(key) for key in store.list("registry/"))
+    return sorted({match.group(1) for match in found if match})
 
 
 def append(store: "Store", entry: Entry) -> bool:

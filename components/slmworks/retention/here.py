@@ -36,8 +36,9 @@ def tidy(
     """Remove what this machine needs no more; adds to `removed`, kind -> amount."""
     gone = {DAMAGED: [one for one in store.cache.glob("damaged/*") if _changed(one) < before.timestamp()]}
     if isinstance(store, ObjectStore):
+        known = list(store.root.glob("runs/*"))  # before the store is asked: a run may begin now
         there = set(store.children("runs/"))
-        gone[GONE] = [folder for folder in store.root.glob("runs/*") if folder.name not in there]
+        gone[GONE] = [folder for folder in known if folder.name not in there]
         _copies(store, removed, kept, copies, dry_run=dry_run)
     for kind, folders in gone.items():
         for folder in folders:
