@@ -12,7 +12,7 @@ from slmworks.store import open_store
 @pytest.fixture
 def gc(tmp_path):
     store = open_store(str(tmp_path / "store"))
-    year(store, tmp_path, 7)
+    year(store, tmp_path, 8)
 
     def call(*words):
         done = CliRunner().invoke(cli, ["gc", *words, "--store", str(store)])
