@@ -238,16 +238,22 @@ def test_copies_that_were_used_longest_ago_make_room(s3: str, tmp_path: Path) ->
     assert len(list(store.root.glob("copies/*.json"))) == len(sizes)
 
 
+@pytest.mark.parametrize("step", ["drop", "remove"])
 def test_a_removal_that_was_cut_short_is_ended_by_the_next(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    def killed(_self: Store, _digest: str) -> None:
-        raise KeyboardInterrupt
+    """Before the bytes are gone, or after it, when the mark is gone too."""
+    remove = type(store).remove
+
+    def killed(self: Store, *keys: str) -> None:
+        if step == "drop" or any(key.startswith("removing/") for key in keys):
+            raise KeyboardInterrupt
+        remove(self, *keys)  # type: ignore[arg-type]
 
     year(store, tmp_path, 3)
     gc(store)
     with monkeypatch.context() as context:
-        context.setattr(type(store), "drop", killed)
+        context.setattr(type(store), step, killed)
         with pytest.raises(KeyboardInterrupt):
             gc(store)
     assert store.children("removing")

@@ -20,7 +20,7 @@ from slmworks.execution.origins import Origins
 from slmworks.machine.locks import lease
 from slmworks.retention import here
 from slmworks.retention.roots import Kept, Rule, keep_told, kept
-from slmworks.store.revival import mark_of, remove, removing
+from slmworks.store.revival import mark_of, remove, removing, sweep_removals
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -97,6 +97,8 @@ class _Collection:
             keep_told(self.store, self.kept, self.origins)
         live = self._names()
         self._objects(live)
+        if not self.dry_run:
+            sweep_removals(self.store)
         self._folders("runs", RUNS, self.kept.runs)
         self._folders("damaged", DAMAGED, set())
         here.tidy(self.store, self.found.removed, self.kept, self.before, copies, dry_run=self.dry_run)

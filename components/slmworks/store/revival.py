@@ -52,8 +52,7 @@ def remove(store: "Store", digest: str, mark: bytes) -> bool:
     """
     begun, said = time.monotonic(), f"{datetime.now(UTC).isoformat()} {_machine()}".encode()
     if not store.create(removing(digest), said):
-        other = store.read(removing(digest)) or b""
-        if not is_stale(other) and not other.endswith(f" {_machine()}".encode()):
+        if not _is_left(store.read(removing(digest)) or b""):
             return False
         store.write(removing(digest), said)
     wanted = store.read(mark_of(digest)) != mark
@@ -62,6 +61,17 @@ def remove(store: "Store", digest: str, mark: bytes) -> bool:
         store.remove(mark_of(digest))
     store.remove(removing(digest))
     return not wanted
+
+
+def sweep_removals(store: "Store") -> None:
+    """Take away what killed collectors said to be removing. The caller holds the machine's lease."""
+    for digest in store.children("removing"):
+        if _is_left(store.read(removing(digest)) or b""):
+            store.remove(removing(digest))
+
+
+def _is_left(said: bytes) -> bool:
+    return is_stale(said) or said.endswith(f" {_machine()}".encode())
 
 
 def is_stale(since: bytes) -> bool:
