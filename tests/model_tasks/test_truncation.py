@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from releases import word_counter
 from slmworks.contract.artifact import Dataset, Report
+from slmworks.contract.runtime import Truncating, open_runtime
 from slmworks.contract.truncation import Truncation
 from slmworks.evaluate.quality import Quality
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.model_tasks import truncation
+from slmworks.model_tasks.feature_extraction.onnx import OnnxEmbedder
 from slmworks.packet import sections
 from slmworks.packet.sources import Found
 from slmworks.testing import sealed
@@ -106,3 +109,24 @@ def test_a_report_on_texts_that_are_read_whole_is_as_before(bench, tiny_classifi
     test = report.read()["splits"]["test"]
     assert set(test["details"]) == {"classes", "confusion", "calibration"}
     assert "longer" not in page_of(report)
+
+
+def test_a_runtime_says_which_texts_it_cut(tmp_path):
+    model = word_counter(tmp_path / "model")  # reads 32 tokens
+    runtime = open_runtime(model, threads=1)
+    rows = [{"text": "good " * 32}, {"text": "good " * 33}, {"text": ""}, {"text": "bad " * 400}]
+    answers, cut = runtime.answer_truncated(rows)
+    assert cut == [False, True, False, True]
+    assert answers == runtime.answer(rows)
+    assert set(answers[1]) == {"label", "score", "scores"}  # what is evaluated and shipped stays as it is
+    assert runtime.answer_truncated([]) == ([], [])
+    assert sum(cut) == truncation.of_model(model, [row["text"] for row in rows]).cut_texts
+
+
+def test_an_embedder_says_it_too(tmp_path):
+    word_counter(tmp_path)
+    (tmp_path / "embedding.json").write_text('{"max_length": 8}')
+    runtime = OnnxEmbedder(tmp_path)
+    assert isinstance(runtime, Truncating)
+    answers, cut = runtime.answer_truncated([{"text": "good " * 9}, {"text": "good " * 8}])
+    assert (cut, answers[0]) == ([True, False], answers[1])

@@ -26,6 +26,7 @@ __all__ = [
     "Network",
     "Outputs",
     "Runtime",
+    "Truncating",
     "answer_all",
     "length_batches",
     "open_runtime",
@@ -58,6 +59,14 @@ class Outputs(Runtime, Protocol):
 
     def outputs(self, rows: Sequence[Row]) -> "np.ndarray[Any, Any]":
         """The network's output for one batch (logits, an embedding), float32 [rows, width]."""
+
+
+@runtime_checkable
+class Truncating(Runtime, Protocol):
+    """A runtime that knows of which rows it read only the beginning."""
+
+    def answer_truncated(self, rows: Sequence[Row]) -> tuple[list[Answer], list[bool]]:
+        """What `answer` gives, and for each row whether it was longer than the model reads."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 
 Folder = str | Path | Mapping[str, bytes]
@@ -34,13 +34,18 @@ class OnnxTexts:
 
     def outputs(self, texts: Sequence[str]) -> "np.ndarray[Any, Any]":
         """Compute all texts as one batch; returns float32 [texts, width]."""
+        return self.outputs_truncated(texts)[0]
+
+    def outputs_truncated(self, texts: Sequence[str]) -> "tuple[np.ndarray[Any, Any], list[bool]]":
+        """The same, and for each text whether it was cut."""
         import numpy as np
 
         if not len(texts):
-            return np.zeros((0, self._width), np.float32)
-        batch = encode(self.tokenizer, texts)
+            return np.zeros((0, self._width), np.float32), []
+        encoded = encodings(self.tokenizer, texts)
+        batch = graph_inputs(encoded)
         (found,) = self._session.run([self._output], {name: batch[name] for name in self._inputs})
-        return np.asarray(found, np.float32)
+        return np.asarray(found, np.float32), [bool(row.overflowing) for row in encoded]
 
 
 def read_file(folder: Folder, name: str) -> bytes:
@@ -108,15 +113,24 @@ def open_tokenizer(folder: Folder, max_length: int) -> "Tokenizer":
 
 def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> dict[str, "np.ndarray[Any, Any]"]:
     """Tokenise a batch: `input_ids`, `attention_mask`, `token_type_ids`, each int64 [texts, tokens]."""
-    import numpy as np
+    return graph_inputs(encodings(tokenizer, texts))
 
+
+def encodings(tokenizer: "Tokenizer", texts: Sequence[str]) -> "list[Encoding]":
+    """Tokenise a batch: cut, and padded to its longest text."""
     if isinstance(texts, str):
         raise TypeError("one text was given where a list of texts is expected: write [text]")
-    found = tokenizer.encode_batch([_well_formed(text) for text in texts])
+    return list(tokenizer.encode_batch([_well_formed(text) for text in texts]))
+
+
+def graph_inputs(encoded: "Sequence[Encoding]") -> dict[str, "np.ndarray[Any, Any]"]:
+    """A batch as a graph takes it: `input_ids`, `attention_mask`, `token_type_ids`, int64 [texts, tokens]."""
+    import numpy as np
+
     return {
-        "input_ids": np.array([row.ids for row in found], np.int64),
-        "attention_mask": np.array([row.attention_mask for row in found], np.int64),
-        "token_type_ids": np.array([row.type_ids for row in found], np.int64),
+        "input_ids": np.array([row.ids for row in encoded], np.int64),
+        "attention_mask": np.array([row.attention_mask for row in encoded], np.int64),
+        "token_type_ids": np.array([row.type_ids for row in encoded], np.int64),
     }
 
 

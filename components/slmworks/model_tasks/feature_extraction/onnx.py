@@ -45,7 +45,12 @@ class OnnxEmbedder:
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answer `{"embedding": [numbers]}` for each row of one batch."""
-        return answers(self.outputs(rows))
+        return self.answer_truncated(rows)[0]
+
+    def answer_truncated(self, rows: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[bool]]:
+        """The same, and for each row whether its text was cut."""
+        embeddings, cut = self._texts.outputs_truncated([row["text"] for row in rows])
+        return answers(embeddings), cut
 
 
 def answers(embeddings: "np.ndarray[Any, Any]") -> list[dict[str, Any]]:

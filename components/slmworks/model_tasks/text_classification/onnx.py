@@ -49,7 +49,12 @@ class OnnxClassifier:
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answer `{"label", "score", "scores": {label: probability}}` for each row of one batch."""
-        return answers(self.outputs(rows), self.labels)
+        return self.answer_truncated(rows)[0]
+
+    def answer_truncated(self, rows: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[bool]]:
+        """The same, and for each row whether its text was cut."""
+        logits, cut = self._texts.outputs_truncated([row["text"] for row in rows])
+        return answers(logits, self.labels), cut
 
 
 def answers(logits: "np.ndarray[Any, Any]", labels: Sequence[str]) -> list[dict[str, Any]]:
