@@ -1,5 +1,8 @@
 """The HTTP service: what it answers, and what it says to a bad question."""
 
+import base64
+import hashlib
+import re
 import subprocess
 import sys
 import time
@@ -43,6 +46,21 @@ def test_many_texts_are_answered_in_order(client):
     assert (labels[0], labels[1], labels[3]) == ("negative", "neutral", "positive")
     assert len(labels) == 4
     assert client.post("/classify", json={"texts": []}).json()["answers"] == []
+
+
+def test_an_answer_says_whether_its_text_was_cut(release):
+    at_most, longer = "good " * 32, "good " * 33
+    with TestClient(create_app(Service(load(release), 1))) as client:
+        assert client.post("/classify", json={"text": at_most}).json()["truncated"] is False
+        assert client.post("/classify", json={"text": longer}).json()["truncated"] is True
+        several = client.post("/classify", json={"texts": [longer, "good", longer]}).json()["answers"]
+        assert [answer["truncated"] for answer in several] == [True, False, True]
+        assert "slmworks_truncated_texts_total 3.0" in client.get("/metrics").text.splitlines()
+        known = client.get("/openapi.json").json()["components"]["schemas"]
+    for name in ("Label", "One"):
+        assert known[name]["properties"]["truncated"]["type"] == "boolean"
+        assert "longer than the model reads" in known[name]["properties"]["truncated"]["description"]
+        assert "truncated" in known[name]["required"]
 
 
 def test_ready_names_the_release(client, release):
@@ -123,6 +141,19 @@ def test_the_page_needs_no_other_host(client):
     assert "https://" not in text
     assert "src=" not in text
     assert client.get("/openapi.json").json()["info"]["title"] == "reviews v3"
+
+
+def test_the_page_runs_its_own_script_and_no_other(client):
+    reply = client.get("/docs")
+    policy = reply.headers["content-security-policy"]
+    for tag in ("script", "style"):
+        (inside,) = re.findall(rf"<{tag}>(.*?)</{tag}>", reply.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}';" in policy
+    assert "default-src 'none'; " in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert " on" not in " ".join(re.findall(r"<[a-z]+ [^>]*>", reply.text))  # no handler in an attribute
 
 
 def test_the_process_that_serves_has_neither_torch_nor_mlflow(release):

@@ -18,7 +18,7 @@ def service(store):
 
 
 def metrics(service):
-    return service.metrics.text(0).decode()
+    return service.metrics.text(0, 0).decode()
 
 
 def test_it_follows_an_approval_and_a_rollback(store, service):

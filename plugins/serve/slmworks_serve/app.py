@@ -6,23 +6,27 @@ Loads what the release's runtime needs; never MLflow. It checks no digest and as
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.plain_text import one_line
 from slmworks_serve.batches import Batches
+from slmworks_serve.bodies import Budget
+from slmworks_serve.connections import Connections, most_connections
 from slmworks_serve.endpoint import Endpoint
+from slmworks_serve.guard import KNOWN
 from slmworks_serve.limits import Limits
 from slmworks_serve.messages import DialectReader, Reader, RowsReader
 from slmworks_serve.metrics import Metrics
 from slmworks_serve.model import Loaded
-from slmworks_serve.openapi import openapi
-from slmworks_serve.page import page
+from slmworks_serve.openapi import ALL, Shown, openapi
+from slmworks_serve.page import page, policy
 from slmworks_serve.prefix import HEADER, prefix_of
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
+    from starlette.responses import Response
+    from starlette.routing import Route
 
 
 class Service:
@@ -42,6 +46,10 @@ class Service:
             max_batch=self.limits.max_batch,
             max_queue=self.limits.max_queue,
             seen=self.metrics.batch,
+        )
+        self.budget = Budget(max(self.limits.max_bodies, self.limits.max_body))
+        self.connections = Connections(
+            most_connections(self.limits.max_connections), dropped=self.metrics.dropped
         )
         self.withdrawn = ""
         """Why nothing is answered any more: the model was taken out of service."""
@@ -64,44 +72,27 @@ class Service:
         print(f"slmworks: {self.model.served.name}: {one_line(line)}", file=sys.stderr, flush=True)
 
 
-def create_app(service: Service) -> "Starlette":
-    """The ASGI application around a service."""
+def create_app(service: Service, shown: Shown = ALL) -> "Starlette":
+    """The ASGI application around a service, for those who ask it.
+
+    `shown`: what it says of itself to whom.
+    """
     from starlette.applications import Starlette
-    from starlette.exceptions import HTTPException
-    from starlette.responses import HTMLResponse, JSONResponse, Response
+    from starlette.responses import HTMLResponse, JSONResponse
     from starlette.routing import Mount, Route
 
     varies = {"vary": HEADER}
 
-    async def health(_: "Request") -> "Response":
-        return JSONResponse({"status": "ok"})
-
-    async def ready(_: "Request") -> "Response":
-        model = service.model
-        status = "stopping" if service.stopping() else "withdrawn" if service.withdrawn else "ready"
-        found = {"status": status, **vars(model.served), "model_task": model.task.name, **model.shared}
-        return JSONResponse(found, 200 if status == "ready" else 503)
-
-    async def metrics(_: "Request") -> "Response":
-        return Response(
-            service.metrics.text(len(service.batches)), headers={"content-type": service.metrics.content_type}
-        )
-
     async def document(request: "Request") -> "Response":
         prefix = prefix_of(request, service.prefix)
-        return JSONResponse(openapi(service.model, prefix), headers=varies)
+        return JSONResponse(openapi(service.model, service.limits, prefix, shown), headers=varies)
 
     async def docs(request: "Request") -> "Response":
         prefix, url = prefix_of(request, service.prefix), request.url
-        document = openapi(service.model, prefix)
+        document = openapi(service.model, service.limits, prefix, shown)
         origin = f"{url.scheme}://{url.netloc}"
-        return HTMLResponse(page(document, origin, prefix, service.model.task), headers=varies)
-
-    async def not_found(request: "Request", error: Exception) -> "JSONResponse":
-        assert isinstance(error, HTTPException)
-        there = f"{prefix_of(request, service.prefix)}/docs"
-        line = f"{request.method} {request.url.path[:200]}: {error.detail}. See {there}."
-        return JSONResponse({"error": line}, error.status_code, headers=error.headers)
+        text = page(document, origin, prefix, service.model.task)
+        return HTMLResponse(text, headers={**varies, "content-security-policy": policy(text)})
 
     task = service.model.task
     question = RowsReader(task)
@@ -111,13 +102,55 @@ def create_app(service: Service) -> "Starlette":
     }
     routes = [
         *(Route(f"/{path}", Endpoint(service, one), methods=["POST"]) for path, one in readers.items()),
-        Route("/health", health),
-        Route("/ready", ready),
-        Route("/metrics", metrics),
+        *_watched(service, shown),
         Route("/openapi.json", document),
         Route("/docs", docs),
         Route("/", docs),
     ]
     # A gateway may take the prefix away or leave it.
     behind = [Mount(service.prefix, routes=routes)] if service.prefix else []
-    return Starlette(routes=[*behind, *routes], exception_handlers={HTTPException: not_found})
+    return Starlette(routes=[*behind, *routes], exception_handlers=_not_found(service))
+
+
+def create_apart(service: Service) -> "Starlette":
+    """The ASGI application for those who run the server: which release answers, and its metrics."""
+    from starlette.applications import Starlette
+
+    return Starlette(routes=_watched(service, ALL), exception_handlers=_not_found(service))
+
+
+def _watched(service: Service, shown: Shown) -> list["Route"]:
+    """What probes and Prometheus look at."""
+    from starlette.responses import JSONResponse, Response
+    from starlette.routing import Route
+
+    async def health(_: "Request") -> "Response":
+        return JSONResponse({"status": "ok"})
+
+    async def ready(request: "Request") -> "Response":
+        model = service.model
+        status = "stopping" if service.stopping() else "withdrawn" if service.withdrawn else "ready"
+        found = {"status": status}
+        if shown.release and request.scope.get(KNOWN, True):
+            found |= {**vars(model.served), "model_task": model.task.name, **model.shared}
+        return JSONResponse(found, 200 if status == "ready" else 503)
+
+    async def metrics(_: "Request") -> "Response":
+        text = service.metrics.text(len(service.batches), len(service.connections))
+        return Response(text, headers={"content-type": service.metrics.content_type})
+
+    found = [Route("/health", health), Route("/ready", ready)]
+    return [*found, Route("/metrics", metrics)] if shown.release else found
+
+
+def _not_found(service: Service) -> dict[Any, Any]:
+    """How errors of routing are said: in one line of JSON."""
+    from starlette.exceptions import HTTPException
+    from starlette.responses import JSONResponse
+
+    async def said(request: "Request", error: HTTPException) -> "Response":
+        there = f"{prefix_of(request, service.prefix)}/docs"
+        line = f"{request.method} {request.url.path[:200]}: {error.detail}. See {there}."
+        return JSONResponse({"error": line}, error.status_code, headers=error.headers)
+
+    return {HTTPException: said}

@@ -1,14 +1,16 @@
-"""Bodies of requests: read within a size, unpacked within the same size, without a byte order mark."""
+"""Bodies of requests: read within a size, unpacked within the same size, without a byte order mark.
+
+All long bodies of a server share a budget, from their first bytes until they are answered.
+"""
 
 import codecs
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from slmworks_serve.limits import Refused
+from slmworks_serve.replies import Receive, Scope
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+FREE = 16_384
+"""Bytes of each body that are not counted: however many long bodies are open, a short question gets in."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -17,8 +19,38 @@ class Gone(Exception):
     """The client hung up before it had its answer."""
 
 
-async def read(scope: Scope, receive: Receive, most: int, way_out: str) -> bytes:
-    """The JSON of a body, of `most` bytes, packed or not.
+class Budget:
+    """Bytes of long bodies that one server holds."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.held = most, 0
+
+
+class Share:
+    """What one body takes of a budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget, self._held = budget, 0
+
+    def grow(self, size: int) -> None:
+        """Hold a body of `size` bytes; Refused (503) where other bodies leave no room for it."""
+        more = size - FREE - self._held
+        if more <= 0:
+            return
+        budget = self._budget
+        if budget.held + more > budget.most:
+            raise Refused(503, "too many long bodies are open; try again in a second", close=True)
+        budget.held += more
+        self._held += more
+
+    def give_back(self) -> None:
+        """The body is gone."""
+        self._budget.held -= self._held
+        self._held = 0
+
+
+async def read(scope: Scope, receive: Receive, most: int, way_out: str, share: Share) -> bytes:
+    """The JSON of a body, of `most` bytes, packed or not, which takes its `share` of the budget.
 
     Refused when it is longer, whatever its header claims, when it is no JSON (415), or packed in another way
     than gzip (415). Gone when the client hangs up.
@@ -35,15 +67,18 @@ async def read(scope: Scope, receive: Receive, most: int, way_out: str) -> bytes
         size += len(parts[-1])
         if size > most:
             raise too_long(most)
+        share.grow(size)
         if not message.get("more_body", False):
             break
     if kind != b"application/json":
-        raise Refused(415, f"the content-type is '{_shown(kind)}'. {way_out}")
+        said = f"the content-type is '{_shown(kind)}'" if kind else "there is no content-type"
+        raise Refused(415, f"{said}. {way_out}")
     if packing not in (b"", b"identity", b"gzip", b"x-gzip"):
         raise Refused(415, f"the content-encoding is '{_shown(packing)}'; send the body plain, or as gzip.")
     body = b"".join(parts)
     if packing.endswith(b"gzip"):
         body = unpacked(body, most)
+        share.grow(len(body))
     return body.removeprefix(codecs.BOM_UTF8)
 
 
@@ -69,10 +104,12 @@ def too_long(most: int) -> Refused:
 
 
 def _heads(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bytes]:
-    """Content type (JSON where none is given), encoding and length."""
-    found = dict(headers)
-    kind = found.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
-    packing = b", ".join(value for name, value in headers if name == b"content-encoding").strip().lower()
+    """Content type, without its parameters, encoding and length; of a header that is there twice, both."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = found[name] + b", " + value if name in found else value
+    kind = found.get(b"content-type", b"").split(b";")[0].strip().lower()
+    packing = found.get(b"content-encoding", b"").strip().lower()
     return kind, packing, found.get(b"content-length", b"0")
 
 

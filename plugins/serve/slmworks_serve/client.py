@@ -88,13 +88,17 @@ def running(app: Any) -> Iterator[str]:
             thread.join(15)
 
 
-def ask(url: str, question: dict[str, Any] | None = None) -> dict[str, Any]:
+def ask(url: str, question: dict[str, Any] | None = None, *, token: str = "") -> dict[str, Any]:
     """GET `url`, or POST a question to it; the answer's JSON object. Proxies are not asked.
 
-    The server's own line when it refuses: as BadRequest, or as TaskFailed where the question is not to blame.
+    `token`: for a server that asks for one. The server's own line when it refuses: as BadRequest, or as
+    TaskFailed where the question is not to blame.
     """
     data = json.dumps(question).encode() if question else None
-    request = urllib.request.Request(url, data, {"content-type": "application/json"})  # noqa: S310
+    headers = {"content-type": "application/json"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(url, data, headers)  # noqa: S310
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(request, timeout=30) as reply:

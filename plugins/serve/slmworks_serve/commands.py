@@ -47,6 +47,16 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 )
 @click.option("--threads", type=_AT_LEAST_ONE, help="Batches computed side by side; default: the cores.")
 @click.option("--max-batch", type=_AT_LEAST_ONE, help="Texts computed together at most. [default: 32]")
+@click.option(
+    "--max-bodies",
+    type=_AT_LEAST_ONE,
+    help="Bytes of long requests held at a time; then 503. [default: 64 MiB]",
+)
+@click.option(
+    "--max-connections",
+    type=_AT_LEAST_ONE,
+    help="Connections with an open question; then 503. [default: 1000, or as many as may be open files]",
+)
 @click.option("--max-texts", type=_AT_LEAST_ONE, help="Texts in one request. [default: 1000]")
 @click.option("--max-characters", type=_AT_LEAST_ONE, help="Characters of one text. [default: 20000]")
 @click.option("--max-body", type=_AT_LEAST_ONE, help="Bytes of one request. [default: 1048576]")
@@ -62,6 +72,25 @@ _AT_LEAST_ONE = click.IntRange(min=1)
     metavar="PATH",
     help="Path under which a gateway shows the server; default: as its X-Forwarded-Prefix says.",
 )
+@click.option(
+    "--allowed-hosts",
+    "hosts",
+    multiple=True,
+    metavar="NAMES",
+    help="Names that the server is asked by (a.example,*.b.example; * for any), beside localhost and the "
+    "address it listens at. Others are answered 421.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    help="Ask for one of the bearer tokens in this file, one a line; followed when it changes. "
+    "Default: those in SLMWORKS_SERVE_TOKENS, if it is set.",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Give metrics and digests at a port of their own, which asks for no token.",
+)
 @click.option("--grace", type=_AT_LEAST_ONE, help="Seconds to finish when told to stop. [default: 10]")
 @trusted_keys_option
 @with_places()
@@ -75,6 +104,9 @@ def serve(
     follow: bool,  # noqa: FBT001 - a flag of the command line
     threads: int | None,
     prefix: str,
+    hosts: tuple[str, ...],
+    token_file: Path | None,
+    metrics_port: int | None,
     places: Places,
     **limits: float | None,
 ) -> None:
@@ -83,12 +115,21 @@ def serve(
 
     # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
     adopt_environment(1)
-    from slmworks_serve import client, run
+    from slmworks_serve import client, run, tokens
+    from slmworks_serve import hosts as host_names
     from slmworks_serve import prefix as prefixes
+    from slmworks_serve.guard import Access
     from slmworks_serve.limits import Limits
 
     asked = Limits.model_validate({key: value for key, value in limits.items() if value is not None})
-    shown: dict[str, Any] = {"host": host, "port": port, "threads": threads, "prefix": prefixes.given(prefix)}
+    shown: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "threads": threads,
+        "prefix": prefixes.given(prefix),
+        "access": Access(host_names.given(hosts, host), tokens.given(token_file)),
+        "metrics_port": metrics_port,
+    }
     if folder is not None:
         from slmworks.registry.pulled import pulled
 

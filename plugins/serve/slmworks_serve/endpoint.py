@@ -5,27 +5,23 @@ Every way it can end is a status and one line of JSON, and is counted.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
 from slmworks_serve import bodies
 from slmworks_serve.batches import Answers
-from slmworks_serve.bodies import Gone, Receive, Scope
+from slmworks_serve.bodies import Gone
 from slmworks_serve.limits import Refused
 from slmworks_serve.messages import Asked, Reader
-from slmworks_serve.model import Loaded
+from slmworks_serve.model import TRUNCATED, Loaded
+from slmworks_serve.replies import Receive, Reply, Scope, Send, refusal, reply
 
 if TYPE_CHECKING:
     from slmworks_serve.app import Service
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 PATIENCE = 0.1
 """Seconds before it pays to listen whether a client that waits has hung up."""
-
-_JSON = (b"content-type", b"application/json")
 
 
 class Endpoint:
@@ -37,38 +33,39 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever it is."""
         begun, metrics = time.perf_counter(), self.service.metrics
+        share = bodies.Share(self.service.budget)
         metrics.in_flight.inc()
         try:
-            status, body, headers = await self._answer(scope, receive)
+            status, body, headers = await self._answer(scope, receive, share)
         except Gone:
             return
         finally:
+            share.give_back()
             metrics.in_flight.dec()
         metrics.answered(status, time.perf_counter() - begun)
-        length = (b"content-length", b"%d" % len(body))
-        await send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *headers]})
-        await send({"type": "http.response.body", "body": body})
+        await reply(send, status, body, headers)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
-        seconds, complete = self.service.limits.deadline, False
+    async def _answer(self, scope: Scope, receive: Receive, share: bodies.Share) -> Reply:
+        limits, complete = self.service.limits, False
+        seconds = limits.deadline
         try:
             async with asyncio.timeout(seconds):
-                body = await bodies.read(scope, receive, self.service.limits.max_body, self.reader.way_out)
+                body = await bodies.read(scope, receive, limits.max_body, self.reader.way_out, share)
                 complete = True
-                return 200, await self._replied(body, receive), []
+                return 200, await self._replied(body, receive), ()
         except TimeoutError:
             if complete:
-                return _said(Refused(504, f"no answer within {seconds:g} s; it was dropped; try again."))
-            return _said(Refused(408, f"the body did not arrive within {seconds:g} s.", close=True))
+                return refusal(Refused(504, f"no answer within {seconds:g} s; it was dropped; try again."))
+            return refusal(Refused(408, f"the body did not arrive within {seconds:g} s.", close=True))
         except Refused as refused:
-            return _said(refused)
+            return refusal(refused)
         except asyncio.CancelledError:  # only by uvicorn, when `grace` is over
-            return _said(Refused(503, "the server is stopping", close=True))
+            return refusal(Refused(503, "the server is stopping", close=True))
         except Gone:
             raise
         except Exception as error:  # noqa: BLE001 - one question must not bring a traceback to its asker
             self.service.say(f"a question failed: {type(error).__name__}: {error}")
-            return _said(Refused(500, f"the model failed on this question ({type(error).__name__})."))
+            return refusal(Refused(500, f"the model failed on this question ({type(error).__name__})."))
 
     async def _replied(self, body: bytes, receive: Receive) -> bytes:
         service = self.service
@@ -80,6 +77,7 @@ class Endpoint:
         for answer in answers:
             if label := model.task.counted(answer):
                 service.metrics.said(label, model.served.version)
+        service.metrics.truncated(sum(answer.get(TRUNCATED, False) for answer in answers))
         return to_json(asked.reply(answers, model.served))
 
     async def _answers(self, model: Loaded, asked: Asked, receive: Receive) -> Answers:
@@ -104,12 +102,3 @@ async def _answered_or_gone(answered: "asyncio.Future[Answers]", receive: Receiv
         listening.cancel()
     if not answered.done():
         raise Gone
-
-
-def _said(refused: Refused) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
-    headers = [(b"connection", b"close")] if refused.close else []
-    if refused.status == 415:
-        headers.append((b"accept-encoding", b"gzip, identity"))
-    if refused.status == 503:
-        headers.append((b"retry-after", b"1"))
-    return refused.status, to_json({"error": refused.line}), headers

@@ -6,10 +6,14 @@ from typing import Any, Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from slmworks_serve.connections import Connections
 from slmworks_serve.single_write import Together
 
 HEAD = 65_536
 """Bytes of a request's head; more is answered 431. Uvicorn takes any number, in quadratic time."""
+FIELDS = 256
+"""Header fields of a head; more is answered 431: a short one takes forty times its bytes."""
+TOO_MANY_OPEN = "too many connections are open; try again in a second"
 
 
 class HeadWithin(HttpToolsProtocol):  # type: ignore[misc]
@@ -21,22 +25,31 @@ class HeadWithin(HttpToolsProtocol):  # type: ignore[misc]
     before it is still being answered, the connection ends without a word.
     """
 
-    def __init__(self, seconds: float, **given: Any) -> None:
-        """`seconds` for each head; the rest is uvicorn's."""
+    def __init__(self, seconds: float, among: Connections, **given: Any) -> None:
+        """`seconds` for each head, and for a client to take some of its answer; the rest is uvicorn's."""
         super().__init__(**given)
-        self._seconds = seconds
+        self._seconds, self._among = seconds, among
         self._clock: asyncio.TimerHandle | None = None
         self._within: Literal["nothing", "head", "body"] = "nothing"
         self._came = 0
         """Bytes that may belong to a head that is not whole yet."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Begin to wait."""
-        super().connection_made(Together(transport, self.loop))
-        self._wait()
+        """Begin to wait; where there is no room, end it at once."""
+        super().connection_made(Together(transport, self.loop, self._seconds))
+        if self._among.admit(self):
+            self._wait()
+        else:
+            self._say("503 Service Unavailable", TOO_MANY_OPEN, "retry-after: 1")
+            self.transport.close()
+
+    def drop(self) -> None:
+        """End a connection on which no question is open; another takes its place."""
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing comes any more."""
+        self._among.gone(self)
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -64,17 +77,39 @@ class HeadWithin(HttpToolsProtocol):  # type: ignore[misc]
         """Keep a head's headers only: those after a body nobody reads, and nothing limits."""
         if self._within == "head":
             super().on_header(name, value)
+            if len(self.headers) > FIELDS:
+                self._hang_up("431 Request Header Fields Too Large", f"has more than {FIELDS} fields")
+                raise ValueError  # ends the parsing of what came
 
     def on_headers_complete(self) -> None:
         """The head is there; for the body the application has a deadline."""
         self._within, self._came = "body", 0
         self._stop_waiting()
+        self._among.asked(self)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """What comes next is another request."""
         self._within = "nothing"
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Answer the next question, if it is there already."""
+        another = bool(self.pipeline)
+        super().on_response_complete()
+        if not another:
+            self._among.answered(self)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that this is no HTTP, unless an answer is on its way, and end the connection."""
+        if self.transport.is_closing():
+            return
+        answering = (
+            self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        )
+        if not answering and not self.pipeline:
+            self._say("400 Bad Request", "the request is not HTTP/1.1.")
+        self.transport.close()
 
     def _wait(self) -> None:
         if self._clock is None and not self.transport.is_closing():
@@ -93,14 +128,16 @@ class HeadWithin(HttpToolsProtocol):  # type: ignore[misc]
         if self.transport.is_closing():
             return
         if self.cycle is None or (self.cycle.response_complete and self._within == "head"):
-            self._say(status, json.dumps({"error": f"the request's head {why}."}))
+            self._say(status, f"the request's head {why}.")
         self.transport.close()
 
-    def _say(self, status: str, line: str) -> None:
+    def _say(self, status: str, line: str, *headers: str) -> None:
+        body = json.dumps({"error": line})
         head = (
             f"HTTP/1.1 {status}",
             "content-type: application/json",
             "connection: close",
-            f"content-length: {len(line)}",
+            f"content-length: {len(body)}",
+            *headers,
         )
-        self.transport.write("\r\n".join([*head, "", line]).encode())
+        self.transport.write("\r\n".join([*head, "", body]).encode())

@@ -12,6 +12,12 @@ class Limits(Documented):
 
     max_body: PositiveInt = 1 << 20
     """Bytes of one request's body; more is answered 413."""
+    max_bodies: PositiveInt = 64 << 20
+    """Bytes of long bodies that are held at a time, and one longest body at least; more is answered 503. The
+    first 16 KiB of a body don't count."""
+    max_connections: PositiveInt | None = None
+    """Connections with an open question; more are answered 503, and silent ones closed to make room. Default:
+    1000, or fewer where the process may not open so many files."""
     max_texts: PositiveInt = 1000
     """Texts (or rows of several inputs) in one request; more is answered 422."""
     max_characters: PositiveInt = 20_000

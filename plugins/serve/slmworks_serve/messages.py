@@ -73,6 +73,23 @@ class RowsReader:
         several = '"…", "…"' if self._text else f"{{{row}}}, …"
         return f'Send {{{row}}} or {{"{self.many}": [{several}]}} with content-type: application/json.'
 
+    def narrow(self, schema: dict[str, Any], limits: Limits) -> None:
+        """Add to a body's schema what its types don't say: one row or several, never both, and the limits."""
+        given, absent = {"not": {"type": "null"}}, {"type": "null"}
+        one = dict.fromkeys(self._inputs, given) | {self.many: absent}
+        several = dict.fromkeys(self._inputs, absent) | {self.many: given}
+        schema["oneOf"] = [
+            {"required": list(self._inputs), "properties": one},
+            {"required": [self.many], "properties": several},
+        ]
+        for choices in (known["anyOf"] for known in schema["properties"].values() if "anyOf" in known):
+            for part in (*choices, *(choice["items"] for choice in choices if "items" in choice)):
+                if part.get("type") == "string":
+                    part["maxLength"] = limits.max_characters
+        next(choice for choice in schema["properties"][self.many]["anyOf"] if choice.get("type") == "array")[
+            "maxItems"
+        ] = limits.max_texts
+
     def example(self, row: Row) -> dict[str, Any]:
         """A body that asks for one row."""
         return {name: row[name] for name in self._inputs}

@@ -29,6 +29,13 @@ class Metrics:
             prometheus.Histogram, "request_seconds", "Time to answer a request", buckets=SECONDS
         )
         self._texts = meter(prometheus.Histogram, "batch_texts", "Texts computed together", buckets=TEXTS)
+        self._truncated = meter(
+            prometheus.Counter, "truncated_texts", "Texts of which the model read only the beginning"
+        )
+        self._connections = meter(prometheus.Gauge, "connections", "Open connections")
+        self._dropped = meter(
+            prometheus.Counter, "connections_dropped", "Connections closed or refused for want of room"
+        )
         self._labels = meter(prometheus.Counter, "labels", "Answers given", "label", "version")
         self._waiting = meter(prometheus.Gauge, "queued_texts", "Texts that wait to be computed")
         self.in_flight = meter(prometheus.Gauge, "requests_in_flight", "Requests being answered")
@@ -50,6 +57,19 @@ class Metrics:
         self._requests.labels(status).inc()
         self._seconds.observe(seconds)
 
+    def refused(self, status: int) -> None:
+        """Count a request that got no further than its head."""
+        self._requests.labels(status).inc()
+
+    def dropped(self) -> None:
+        """Count a connection that there was no room for."""
+        self._dropped.inc()
+
+    def truncated(self, texts: int) -> None:
+        """Count texts that were cut."""
+        if texts:
+            self._truncated.inc(texts)
+
     def batch(self, texts: int) -> None:
         """Count a batch."""
         self._texts.observe(texts)
@@ -67,7 +87,8 @@ class Metrics:
         """Count a version that was switched to, or refused."""
         self._switches.labels(version, "refused" if refused else "switched").inc()
 
-    def text(self, waiting: int) -> bytes:
+    def text(self, waiting: int, connections: int) -> bytes:
         """Everything, in Prometheus' text format."""
         self._waiting.set(waiting)
+        self._connections.set(connections)
         return bytes(self._format(self._all))

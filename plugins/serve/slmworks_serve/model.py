@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self, cast
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import HEADER, Artifact, Model
 from slmworks.contract.model_task import Answer, ModelTask, Row
-from slmworks.contract.runtime import Runtime, open_runtime
+from slmworks.contract.runtime import Runtime, Truncating, open_runtime
 from slmworks.registry.release import Approved, contents
+
+TRUNCATED = "truncated"
+"""Key of an answer: whether the model read only the beginning of its text."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,16 @@ class Loaded:
     """Rows that are worth computing together; see `batch_size`."""
 
     def answer(self, rows: Sequence[Row]) -> list[Answer]:
-        """Answer all rows as one batch."""
-        return self.runtime.answer(rows)
+        """Answer all rows as one batch, and say of each whether it was cut, where the runtime knows."""
+        if not self.says_truncated:
+            return self.runtime.answer(rows)
+        answers, cut = cast("Truncating", self.runtime).answer_truncated(rows)
+        return [{**answer, TRUNCATED: one} for answer, one in zip(answers, cut, strict=True)]
+
+    @cached_property
+    def says_truncated(self) -> bool:
+        """Whether its answers say if a text was cut."""
+        return isinstance(self.runtime, Truncating)
 
 
 def load(approved: Approved) -> Loaded:

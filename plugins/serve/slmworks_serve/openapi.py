@@ -1,12 +1,14 @@
 """The OpenAPI document of a server: every route, from the model task of the release it serves."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, create_model
+from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from slmworks.contract.model_task import Dialect, type_of
+from slmworks_serve.limits import Limits
 from slmworks_serve.messages import RowsReader
-from slmworks_serve.model import Loaded
+from slmworks_serve.model import TRUNCATED, Loaded
 
 
 class Error(BaseModel):
@@ -15,13 +17,26 @@ class Error(BaseModel):
     error: str
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a server says of itself to those who ask it."""
+
+    release: bool = True
+    """Digests and metrics; False where these have a port of their own."""
+    tokens: bool = False
+    """It asks for a token."""
+
+
+ALL = Shown()
+
 _NOT_NOW = "Not now: too much waits (503, Retry-After), or it took too long."
+_CUT = "Whether the text is longer than the model reads: then the answer is about its beginning."
 
 
-def openapi(model: Loaded, prefix: str = "") -> dict[str, Any]:
+def openapi(model: Loaded, limits: Limits, prefix: str = "", shown: Shown = ALL) -> dict[str, Any]:
     """The OpenAPI document of a server of this release, that is shown under the path `prefix`."""
     served, task, question = model.served, model.task, RowsReader(model.task)
-    refs, components = _schemas(model, question)
+    refs, components = _schemas(model, question, limits, shown)
     answers = {"oneOf": [refs["one"], refs["many"]]}
     row = task.input_sample()
     asked = {
@@ -32,24 +47,39 @@ def openapi(model: Loaded, prefix: str = "") -> dict[str, Any]:
         },
     }
     status = {"type": "object", "additionalProperties": {"type": "string"}}
+    digest = f", model sha256:{served.model_digest}" if shown.release else ""
+    numbers = _get("Give Prometheus its numbers.", {"type": "string"}, "text/plain")
+    alive = _get("Say that the process is alive.", status)
+    ready = _get("Say whether the model is loaded, and which one it is.", refs["ready"])
+    ready["responses"]["503"] = _reply("It is stopping, or was taken out of service.", refs["ready"])
     about = f"{task.verb} one {question.one}, or many."
     return {
         "openapi": "3.1.0",
         "info": {
             "title": f"{served.name} v{served.version}",
             "version": str(served.version),
-            "description": f"{title(task.name)}, model sha256:{served.model_digest}.",
+            "description": f"{title(task.name)}{digest}.",
         },
         "servers": [{"url": prefix or "/"}],
         "paths": {
             f"/{task.route}": {"post": _post(task.verb, about, asked, answers, refs["error"])},
             **{f"/{one.route}": {"post": _dialect(one, refs)} for one in task.dialects},
-            "/health": {"get": _get("Say that the process is alive.", status)},
-            "/ready": {"get": _get("Say that the model is loaded, and which one it is.", refs["ready"])},
-            "/metrics": {"get": _get("Give Prometheus its numbers.", {"type": "string"}, "text/plain")},
+            "/health": {"get": {**alive, **_open(shown)}},
+            "/ready": {"get": {**ready, **_open(shown)}},
+            **({"/metrics": {"get": numbers}} if shown.release else {}),
         },
-        "components": components,
+        "components": components | _schemes(shown),
+        **({"security": [{"token": []}]} if shown.tokens else {}),
     }
+
+
+def _open(shown: Shown) -> dict[str, Any]:
+    """What an operation says that needs no token."""
+    return {"security": [{}, {"token": []}]} if shown.tokens else {}
+
+
+def _schemes(shown: Shown) -> dict[str, Any]:
+    return {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}} if shown.tokens else {}
 
 
 def title(name: str) -> str:
@@ -57,13 +87,21 @@ def title(name: str) -> str:
     return name.replace("-", " ").capitalize()
 
 
-def _schemas(model: Loaded, question: RowsReader) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+def _schemas(
+    model: Loaded, question: RowsReader, limits: Limits, shown: Shown
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """A reference to the schema of each body, and the components that they refer to."""
     who: dict[str, Any] = {"model": (str, ...), "version": (int, ...)}
     response = model.task.response
+    if model.says_truncated:
+        cut: Any = (bool, Field(description=_CUT))
+        response = create_model(
+            response.__name__, __base__=response, __doc__=response.__doc__, **{TRUNCATED: cut}
+        )
+    known = {**vars(model.served), "model_task": "", **model.shared} if shown.release else {}
     release: dict[str, Any] = {
-        name: (type_of(value), ...)
-        for name, value in {**vars(model.served), "model_task": "", **model.shared}.items()
+        name: (type_of(value) | None, None) if shown.tokens else (type_of(value), ...)
+        for name, value in known.items()
     }
     bodies: dict[str, TypeAdapter[Any]] = {
         "question": question.adapter,
@@ -75,7 +113,7 @@ def _schemas(model: Loaded, question: RowsReader) -> tuple[dict[str, dict[str, A
                 "Many",
                 __doc__="The answers to several rows, in order, and who gave them.",
                 **who,
-                answers=(list[response], ...),  # type: ignore[valid-type]
+                answers=(list[response], ...),
             )
         ),
         "ready": TypeAdapter(
@@ -93,7 +131,14 @@ def _schemas(model: Loaded, question: RowsReader) -> tuple[dict[str, dict[str, A
         [(name, "validation", adapter) for name, adapter in bodies.items()],
         ref_template="#/components/schemas/{model}",
     )
-    return {str(name): schema for (name, _), schema in found.items()}, {"schemas": schemas["$defs"]}
+    refs = {str(name): schema for (name, _), schema in found.items()}
+    components = schemas["$defs"]
+    question.narrow(components[_name(refs["question"])], limits)
+    return refs, {"schemas": components}
+
+
+def _name(reference: dict[str, Any]) -> str:
+    return str(reference["$ref"]).rpartition("/")[2]
 
 
 def _dialect(dialect: Dialect, refs: dict[str, dict[str, Any]]) -> dict[str, Any]:

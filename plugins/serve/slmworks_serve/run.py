@@ -17,11 +17,14 @@ from slmworks.contract.errors import BadRequest
 from slmworks.machine.cores import usable_cores
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, approved_release
-from slmworks_serve.app import Service, create_app
+from slmworks_serve.app import Service, create_apart, create_app
 from slmworks_serve.batch_size import paced
 from slmworks_serve.follow import Follow
+from slmworks_serve.guard import Access, Guard
+from slmworks_serve.hosts import Hosts
 from slmworks_serve.limits import Limits
 from slmworks_serve.model import load
+from slmworks_serve.openapi import Shown
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -39,18 +42,31 @@ def serve(
     threads: int | None = None,
     limits: Limits | None = None,
     prefix: str = "",
+    access: Access | None = None,
+    metrics_port: int | None = None,
     follow: bool = True,
 ) -> None:
     """Answer until SIGTERM or SIGINT; prints where. `port` 0 takes a free one.
 
     Without a version it serves the champion and follows the log to the next one and back, unless
     `follow` is off. `threads` batches are computed side by side; None: as many as there are cores.
-    `prefix` is the path under which a gateway shows the server.
+    `prefix` is the path under which a gateway shows the server. `access` says who may ask, by which names;
+    with a `metrics_port`, digests and metrics are there and nowhere else.
     """
     registry = Registry(store)
     approved = approved_release(registry, name, version)
     followed = registry if follow and version is None else None
-    serve_release(approved, followed, host=host, port=port, threads=threads, limits=limits, prefix=prefix)
+    serve_release(
+        approved,
+        followed,
+        host=host,
+        port=port,
+        threads=threads,
+        limits=limits,
+        prefix=prefix,
+        access=access,
+        metrics_port=metrics_port,
+    )
 
 
 def serve_release(
@@ -62,45 +78,77 @@ def serve_release(
     threads: int | None = None,
     limits: Limits | None = None,
     prefix: str = "",
+    access: Access | None = None,
+    metrics_port: int | None = None,
 ) -> None:
     """The same for a release that was verified. It stays the one that answers where no log is `followed`."""
     name = approved.entry.name
-    label = f"{name} v{approved.entry.version}"
-    with listen(host, port) as sock:
-        count = threads or usable_cores()
-        service, running = server(approved, threads=count, limits=limits, prefix=prefix)
+    with contextlib.ExitStack() as open_sockets:
+        sockets = [
+            open_sockets.enter_context(listen(host, one)) for one in (port, metrics_port) if one is not None
+        ]
+        address, *apart = (_address(host, sock) for sock in sockets)
+        service, running = server(
+            approved,
+            threads=threads or usable_cores(),
+            limits=limits,
+            prefix=prefix,
+            access=access or Access(Hosts([host])),
+            apart=sockets[-1].getsockname()[1] if apart else None,
+        )
         service.model = paced(service.model, service.limits.max_batch)
-        shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{sock.getsockname()[1]}"
-        route = service.model.task.route
-        line = f"{label} answers at {address}/{route} · page {address}/docs · Ctrl-C stops it"
+        parts = [
+            f"{name} v{approved.entry.version} answers at {address}/{service.model.task.route}",
+            f"page {address}/docs",
+            *(f"metrics {one}/metrics" for one in apart),
+            "Ctrl-C stops it",
+        ]
         following = Follow(service, followed) if followed else None
         with _stopped_quietly(running):
-            print(line, flush=True)
+            print(" · ".join(parts), flush=True)
             if following:
                 following.start()
-            running.run(sockets=[sock])
+            running.run(sockets=sockets)
         if following:
             following.stop()
     print(f"{name} v{service.model.served.version} stopped", flush=True)
 
 
+def _address(host: str, sock: socket.socket) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
+
+
 def server(
-    approved: Approved, *, threads: int, limits: Limits | None = None, prefix: str = ""
+    approved: Approved,
+    *,
+    threads: int,
+    limits: Limits | None = None,
+    prefix: str = "",
+    access: Access | None = None,
+    apart: int | None = None,
 ) -> tuple[Service, Any]:
-    """The service of a verified release and a uvicorn server around it, not yet running."""
+    """The service of a verified release and a uvicorn server around it, not yet running.
+
+    `apart`: the port at which those who run it ask for digests and metrics.
+    """
+    access = access or Access()
     try:
         import uvicorn
 
         from slmworks_serve.http_protocol import HeadWithin
 
         service = Service(load(approved), threads, limits, prefix)
-        app = create_app(service)
+        app = create_app(service, Shown(release=apart is None, tokens=access.tokens is not None))
+        own = (apart, create_apart(service)) if apart is not None else None
+        guard = Guard(access, service.connections, service.metrics, app, own, prefix)
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from error
     config = uvicorn.Config(
-        app,
-        http=partial(HeadWithin, service.limits.deadline),
+        guard,
+        interface="asgi3",
+        http=partial(HeadWithin, service.limits.deadline, service.connections),
+        ws="none",
+        headers=[("x-content-type-options", "nosniff")],
         log_level="error",
         access_log=False,
         lifespan="off",
