@@ -130,7 +130,8 @@ def test_only_the_init_step_reaches_the_store(feature):
             continue  # MLflow
         (pull,), (server,) = pod["initContainers"], pod["containers"]
         assert {one["name"] for one in server.get("env", ())} <= {"SLMWORKS_TRUSTED_KEYS"}  # public
-        assert {mount["name"] for mount in server["volumeMounts"]} == {"release", "tmp"}
+        tokens = {"tokens"} if feature == "access" else set()
+        assert {mount["name"] for mount in server["volumeMounts"]} == {"release", "tmp"} | tokens
         assert {mount["name"]: mount.get("readOnly", False) for mount in server["volumeMounts"]}["release"]
         assert all(mount.get("readOnly") for mount in pull["volumeMounts"] if mount["name"] == "store")
 
@@ -242,6 +243,32 @@ def test_a_policy_lets_out_to_names_and_the_store_alone():
     spec = of_kind("NetworkPolicy", objects("network-policy"))["spec"]
     assert [port["port"] for port in spec["egress"][1]["ports"]] == [443, 9000]
     assert [port["port"] for rule in spec["ingress"] for port in rule["ports"]] == [8000]
+
+
+@pytest.mark.parametrize(
+    ("feature", "services"),
+    [("access", ["demo-slmworks"]), ("inference-service", ["demo-slmworks", "demo-slmworks-predictor"])],
+)
+def test_the_server_answers_to_its_services_and_the_names_it_is_given(feature, services):
+    found = objects(feature)
+    (pod,) = pods(found)
+    (said,) = (word for word in pod["containers"][0]["args"] if word.startswith("--allowed-hosts="))
+    rest = ("", ".team", ".team.svc", ".team.svc.cluster.local")
+    given = ["reviews.example", "*.models.example"] if feature == "access" else []
+    assert said.partition("=")[2].split(",") == [*(name + one for name in services for one in rest), *given]
+    if feature == "access":
+        assert of_kind("Service", found)["metadata"]["name"] in services
+
+
+def test_tokens_come_from_a_secret_and_reach_the_server_alone():
+    (pod,) = pods(objects("access"))
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "tokens")
+    assert volume["secret"] == {"secretName": "reviews-tokens", "items": [{"key": "shops", "path": "tokens"}]}
+    (server,) = pod["containers"]
+    # The whole folder, no subPath: only then a change of the Secret reaches the pod.
+    assert {"name": "tokens", "mountPath": "/tokens", "readOnly": True} in server["volumeMounts"]
+    assert "--token-file=/tokens/tokens" in server["args"]
+    assert "tokens" not in {mount["name"] for mount in pod["initContainers"][0]["volumeMounts"]}
 
 
 def test_mlflow_answers_to_its_service_and_the_names_it_is_given():

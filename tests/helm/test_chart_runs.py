@@ -1,5 +1,6 @@
 """The commands of the serving pod, as rendered, run one after the other on a store in a folder."""
 
+import http.client
 import re
 import signal
 import subprocess
@@ -11,9 +12,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from releases import approve, register, word_counter
+from slmworks.contract.errors import BadRequest
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks_serve.client import ask
+
+TOKEN = "correct-horse-battery"
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def started(node, container):
     env = {each["name"]: each["value"] for each in container.get("env", ())}
     words = [*container["command"], *container["args"]]
     words = [re.sub(r"\$\((\w+)\)", lambda found: env[found[1]], word) for word in words]
-    words = [re.sub(r"(^|=)(/release|/store)", rf"\1{node}\2", word) for word in words]
+    words = [re.sub(r"(^|=)(/release|/store|/tokens)", rf"\1{node}\2", word) for word in words]
     words = [
         {"--port=8000": "--port=0", "--host=0.0.0.0": "--host=127.0.0.1"}.get(word, word) for word in words
     ]
@@ -49,10 +53,28 @@ def started(node, container):
     )
 
 
+def asked_as(address, name):
+    """The status of the server's health, asked by a name."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"))
+    connection.request("GET", "/health", headers={"host": name})
+    return connection.getresponse().status
+
+
 def test_the_init_step_fetches_and_the_server_answers_and_ends_well(node):
     (pod,) = pods(
-        objects("claim", {"model": {"digest": digest(node, 1)}, "serving": {"limits": {"maxBatch": 4}}})
+        objects(
+            "claim",
+            {
+                "model": {"digest": digest(node, 1)},
+                "serving": {
+                    "limits": {"maxBatch": 4, "maxConnections": 50, "maxBodies": 8388608},
+                    "tokens": {"secretName": "tokens"},
+                },
+            },
+        )
     )
+    (node / "tokens").mkdir()
+    (node / "tokens" / "tokens").write_text(f"{TOKEN}\n")
     with started(node, pod["initContainers"][0]) as pull:
         assert (pull.wait(60), pull.stderr.read()) == (0, "")
     with started(node, pod["containers"][0]) as server:
@@ -65,7 +87,11 @@ def test_the_init_step_fetches_and_the_server_answers_and_ends_well(node):
                 "/ready": "ready",
                 "/health": "ok",
             }
-            assert ask(f"{address}/classify", {"text": "good"})["version"] == 1
+            with pytest.raises(BadRequest, match="answers 401"):
+                ask(f"{address}/classify", {"text": "good"})
+            assert ask(f"{address}/classify", {"text": "good"}, token=TOKEN)["version"] == 1
+            assert asked_as(address, "demo-slmworks.team.svc") == 200
+            assert asked_as(address, "evil.example") == 421
             server.send_signal(signal.SIGTERM)
             assert server.wait(30) == 0
         finally:

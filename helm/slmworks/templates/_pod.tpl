@@ -59,6 +59,10 @@ containers:
       - --host=0.0.0.0
       - --port=8000
       - --grace={{ $serving.grace }}
+      - --allowed-hosts={{ include "slmworks.hosts" $root }}
+      {{- if $serving.tokens.secretName }}
+      - --token-file=/tokens/tokens
+      {{- end }}
       {{- with $serving.threads }}
       - --threads={{ . }}
       {{- end }}
@@ -93,6 +97,9 @@ containers:
     volumeMounts:
       - {name: release, mountPath: /release, readOnly: true}
       - {name: tmp, mountPath: /tmp}
+      {{- if $serving.tokens.secretName }}
+      - {name: tokens, mountPath: /tokens, readOnly: true}
+      {{- end }}
 volumes:
   - name: release
     emptyDir: {sizeLimit: {{ $serving.releaseSize }}}
@@ -101,6 +108,12 @@ volumes:
   {{- with $root.Values.store.claim.name }}
   - name: store
     persistentVolumeClaim: {claimName: {{ . }}, readOnly: true}
+  {{- end }}
+  {{- with $serving.tokens }}
+  {{- if .secretName }}
+  - name: tokens
+    secret: {secretName: {{ .secretName }}, items: [{key: {{ .key }}, path: tokens}]}
+  {{- end }}
   {{- end }}
 {{- with $serving.spread }}
 topologySpreadConstraints:
@@ -137,6 +150,18 @@ priorityClassName: {{ . }}
 {{- with .Values.model.trustedKeys }}
 - {name: SLMWORKS_TRUSTED_KEYS, value: {{ . | quote }}}
 {{- end }}
+{{- end }}
+
+{{- /* Names that the server is asked by, beside the pod's own address; it refuses every other Host header. */}}
+{{- define "slmworks.hosts" -}}
+{{- $name := include "slmworks.fullname" . }}
+{{- $services := ternary (list $name (printf "%s-predictor" $name)) (list $name) (eq .Values.serving.kind "InferenceService") }}
+{{- $hosts := list }}
+{{- range $services }}
+{{- $full := printf "%s.%s" . $.Release.Namespace }}
+{{- $hosts = concat $hosts (list . $full (printf "%s.svc" $full) (printf "%s.svc.cluster.local" $full)) }}
+{{- end }}
+{{- concat $hosts .Values.serving.allowedHosts | join "," }}
 {{- end }}
 
 {{- /* How the init step reaches the store. Secrets by reference only. */}}

@@ -34,6 +34,8 @@ class Wanted:
     service_account: str | None = None
     secret: str | None = None
     env: dict[str, str] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    """Names that it is asked by, beside those of its Services."""
 
 
 def inference_service(wanted: Wanted) -> dict[str, Any]:
@@ -101,6 +103,14 @@ def _pull(wanted: Wanted) -> dict[str, Any]:
 
 
 def _server(wanted: Wanted) -> dict[str, Any]:
+    services = (wanted.name, f"{wanted.name}-predictor")
+    space = wanted.namespace
+    names = [
+        f"{one}{rest}"
+        for one in services
+        for rest in ("", f".{space}", f".{space}.svc", f".{space}.svc.cluster.local")
+    ]
+
     def asked(path: str) -> dict[str, Any]:
         return {"httpGet": {"path": path, "port": 8000}}
 
@@ -109,7 +119,10 @@ def _server(wanted: Wanted) -> dict[str, Any]:
         "name": "kserve-container",
         "image": wanted.image,
         "command": ["slmworks", "serve"],
-        "args": [wanted.model, "--from", "/release", "--host", "0.0.0.0", "--port", "8000"],  # noqa: S104
+        "args": [
+            *(wanted.model, "--from", "/release", "--host", "0.0.0.0", "--port", "8000"),  # noqa: S104
+            *("--allowed-hosts", ",".join([*names, *wanted.hosts])),
+        ],
         "ports": [{"name": "http", "containerPort": 8000, "protocol": "TCP"}],
         "startupProbe": {**asked("/ready"), "periodSeconds": 2, "failureThreshold": 60},
         "readinessProbe": asked("/ready"),

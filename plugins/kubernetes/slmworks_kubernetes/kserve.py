@@ -54,6 +54,9 @@ class DeployKserve(Deploy):
     env: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     """Variables of the init step, such as AWS_ENDPOINT_URL; nothing secret. SLMWORKS_TRUSTED_KEYS is also
     the server's."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names that it is asked by, beside its Services': KServe's gateway's, such as
+    reviews-models.example.com; "*" for any. Others are answered 421."""
 
     def run(self, *, release: Release, task: ReleaseTask) -> Deployment:
         """Verify both digests against the log, then write or apply; writes `deployment.json`."""
@@ -103,6 +106,7 @@ class DeployKserve(Deploy):
             service_account=self.service_account,
             secret=self.secret,
             env=self.env,
+            hosts=self.allowed_hosts,
         )
 
 
