@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from slmworks.contract.runtime import Network as Network
     from slmworks.contract.runtime import Outputs as Outputs
     from slmworks.contract.runtime import Runtime as Runtime
+    from slmworks.contract.runtime import Truncating as Truncating
     from slmworks.contract.runtime import answer_all as answer_all
     from slmworks.contract.runtime import open_runtime as open_runtime
     from slmworks.contract.runtime import outputs_all as outputs_all
@@ -69,7 +70,15 @@ _HOMES = {
     ),
     "contract.errors": ("BadRequest", "CorruptObject", "SlmworksError", "TaskFailed"),
     "contract.model_task": ("Answer", "Details", "Dialect", "Measure", "ModelTask", "Row", "Trivial"),
-    "contract.runtime": ("Network", "Outputs", "Runtime", "answer_all", "open_runtime", "outputs_all"),
+    "contract.runtime": (
+        "Network",
+        "Outputs",
+        "Runtime",
+        "Truncating",
+        "answer_all",
+        "open_runtime",
+        "outputs_all",
+    ),
     "contract.stage": ("Stage", "Task"),
     "curate": ("Curate",),
     "deploy": ("Deploy",),

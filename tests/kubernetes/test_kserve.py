@@ -12,6 +12,7 @@ from slmworks_kubernetes.kserve import DeployKserve
 
 IMAGE = "registry.example/slmworks-serve:0.1.0"
 NEW = {"image": IMAGE, "store": "s3://works/store", "secret": "store-keys", "service_account": "models"}
+GATEWAY = {"allowed_hosts": ("reviews-models.example",)}
 
 
 @pytest.fixture
@@ -114,6 +115,7 @@ def test_it_is_written_without_a_cluster(deploy, digests, monkeypatch):
         namespace=NAMESPACE,
         replicas=3,
         env={"AWS_REGION": "x", "SLMWORKS_TRUSTED_KEYS": "PEM"},
+        **GATEWAY,
         **NEW,
     )
     written = json.loads((folder / "inferenceservice.json").read_text())
@@ -123,6 +125,10 @@ def test_it_is_written_without_a_cluster(deploy, digests, monkeypatch):
     assert server["env"] == [{"name": "SLMWORKS_TRUSTED_KEYS", "value": "PEM"}]  # and nothing of the store
     assert digest(written["spec"]["predictor"]) == record(folder)["after"] == digests[0]
     text = json.dumps(written)
+    hosts = server["args"][server["args"].index("--allowed-hosts") + 1].split(",")
+    for name in ("reviews", "reviews-predictor"):
+        assert {name, f"{name}.{NAMESPACE}", f"{name}.{NAMESPACE}.svc.cluster.local"} < set(hosts)
+    assert hosts[-1] == "reviews-models.example"
     assert "privileged" not in text
     assert ":latest" not in text
 

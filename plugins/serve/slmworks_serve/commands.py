@@ -47,6 +47,9 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 )
 @click.option("--threads", type=_AT_LEAST_ONE, help="Batches computed side by side; default: the cores.")
 @click.option("--max-batch", type=_AT_LEAST_ONE, help="Texts computed together at most. [default: 32]")
+@click.option("--max-texts", type=_AT_LEAST_ONE, help="Texts in one request. [default: 1000]")
+@click.option("--max-characters", type=_AT_LEAST_ONE, help="Characters of one text. [default: 20000]")
+@click.option("--max-body", type=_AT_LEAST_ONE, help="Bytes of one request. [default: 1048576]")
 @click.option(
     "--max-bodies",
     type=_AT_LEAST_ONE,
@@ -57,9 +60,6 @@ _AT_LEAST_ONE = click.IntRange(min=1)
     type=_AT_LEAST_ONE,
     help="Connections with an open question; then 503. [default: 1000, or as many as may be open files]",
 )
-@click.option("--max-texts", type=_AT_LEAST_ONE, help="Texts in one request. [default: 1000]")
-@click.option("--max-characters", type=_AT_LEAST_ONE, help="Characters of one text. [default: 20000]")
-@click.option("--max-body", type=_AT_LEAST_ONE, help="Bytes of one request. [default: 1048576]")
 @click.option("--max-queue", type=_AT_LEAST_ONE, help="Texts that may wait; then 503. [default: 2000]")
 @click.option(
     "--deadline",

@@ -99,7 +99,7 @@ def serve_release(
         service.model = paced(service.model, service.limits.max_batch)
         parts = [
             f"{name} v{approved.entry.version} answers at {address}/{service.model.task.route}",
-            f"page {address}/docs",
+            *(() if access and access.tokens else (f"page {address}/docs",)),  # a browser sends no token
             *(f"metrics {one}/metrics" for one in apart),
             "Ctrl-C stops it",
         ]
