@@ -94,14 +94,8 @@ def create_app(service: Service, shown: Shown = ALL) -> "Starlette":
         text = page(document, origin, prefix, service.model.task)
         return HTMLResponse(text, headers={**varies, "content-security-policy": policy(text)})
 
-    task = service.model.task
-    question = RowsReader(task)
-    readers: dict[str, Reader] = {
-        task.route: question,
-        **{one.route: DialectReader(one, question.one) for one in task.dialects},
-    }
     routes = [
-        *(Route(f"/{path}", Endpoint(service, one), methods=["POST"]) for path, one in readers.items()),
+        *(Route(path, one, methods=["POST"]) for path, one in endpoints(service).items()),
         *_watched(service, shown),
         Route("/openapi.json", document),
         Route("/docs", docs),
@@ -110,6 +104,17 @@ def create_app(service: Service, shown: Shown = ALL) -> "Starlette":
     # A gateway may take the prefix away or leave it.
     behind = [Mount(service.prefix, routes=routes)] if service.prefix else []
     return Starlette(routes=[*behind, *routes], exception_handlers=_not_found(service))
+
+
+def endpoints(service: Service) -> dict[str, Endpoint]:
+    """What answers questions, by path; to POST."""
+    task = service.model.task
+    question = RowsReader(task)
+    readers: dict[str, Reader] = {
+        task.route: question,
+        **{one.route: DialectReader(one, question.one) for one in task.dialects},
+    }
+    return {f"/{path}": Endpoint(service, reader) for path, reader in readers.items()}
 
 
 def create_apart(service: Service) -> "Starlette":

@@ -5,7 +5,7 @@ Every way it can end is a status and one line of JSON, and is counted.
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
@@ -83,22 +83,21 @@ class Endpoint:
     async def _answers(self, model: Loaded, asked: Asked, receive: Receive) -> Answers:
         """The model's answers; rows that have not started are not computed once the client hung up."""
         answered = self.service.batches.answer(model, asked.rows)
+        listening = answered.get_loop().call_later(PATIENCE, _listen, answered, receive)
         try:
-            await asyncio.wait([answered], timeout=PATIENCE)
-            if not answered.done():
-                await _answered_or_gone(answered, receive)
-            return answered.result()
+            return await answered
         finally:
+            listening.cancel()
             answered.cancel()
 
 
-async def _answered_or_gone(answered: "asyncio.Future[Answers]", receive: Receive) -> None:
-    # After the whole body there is nothing to receive but that the client is gone.
-    listening: asyncio.Future[Any] = asyncio.ensure_future(receive())
-    either: list[asyncio.Future[Any]] = [answered, listening]
-    try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        listening.cancel()
-    if not answered.done():
-        raise Gone
+def _listen(answered: "asyncio.Future[Answers]", receive: Receive) -> None:
+    """Wait for the client to hang up; then nobody waits for answers that are not there yet."""
+
+    async def gone() -> None:
+        await receive()  # after the whole body there is nothing else to receive
+        if not answered.done():
+            answered.set_exception(Gone())
+
+    listener = asyncio.ensure_future(gone())
+    answered.add_done_callback(lambda _: listener.cancel())

@@ -1,6 +1,6 @@
 """Who may ask, before anything is read: the name asked by, a token, and room for one more question."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class Access:
 
 
 class Guard:
-    """The ASGI application in front of the others: it refuses, or hands on.
+    """The ASGI application in front of the others: it refuses, or hands on, questions by the shortest way.
 
     What comes to the port `apart` is for those who run the server: it has an application of its own, and asks
     for no token.
@@ -45,10 +45,12 @@ class Guard:
         connections: Connections,
         metrics: "Metrics",
         app: App,
+        questions: Mapping[str, App],
         apart: tuple[int, App] | None = None,
         prefix: str = "",
     ) -> None:
-        """`prefix`: the path under which the application answers too."""
+        """`questions`: what answers to POST, by path; `prefix`: the path under which `app` answers too."""
+        self._questions = questions
         self._open = frozenset(at + path for at in ("", prefix) for path in _OPEN)
         self._always = frozenset(at + path for at in ("", prefix) for path in _ALWAYS)
         self._access, self._connections, self._metrics, self._app = access, connections, metrics, app
@@ -64,7 +66,11 @@ class Guard:
             self._metrics.refused(refused.status)
             await reply(send, *refusal(refused))
             return
-        await (self._apart[1] if apart else self._app)(scope, receive, send)
+        if apart:
+            app = self._apart[1]
+        else:
+            app = self._questions.get(scope["path"], self._app) if scope["method"] == "POST" else self._app
+        await app(scope, receive, send)
 
     def _check(self, scope: Scope, address: str, *, apart: bool) -> None:
         headers, path, tokens = scope["headers"], scope["path"], self._access.tokens

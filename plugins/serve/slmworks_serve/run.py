@@ -17,7 +17,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.machine.cores import usable_cores
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, approved_release
-from slmworks_serve.app import Service, create_apart, create_app
+from slmworks_serve.app import Service, create_apart, create_app, endpoints
 from slmworks_serve.batch_size import paced
 from slmworks_serve.follow import Follow
 from slmworks_serve.guard import Access, Guard
@@ -140,7 +140,8 @@ def server(
         service = Service(load(approved), threads, limits, prefix)
         app = create_app(service, Shown(release=apart is None, tokens=access.tokens is not None))
         own = (apart, create_apart(service)) if apart is not None else None
-        guard = Guard(access, service.connections, service.metrics, app, own, prefix)
+        asked = {at + path: one for path, one in endpoints(service).items() for at in ("", prefix)}
+        guard = Guard(access, service.connections, service.metrics, app, asked, own, prefix)
     except ModuleNotFoundError as error:
         raise BadRequest(f"serving needs {error.name}: pip install 'slmworks-serve[run]'") from error
     config = uvicorn.Config(
