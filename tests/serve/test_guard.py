@@ -1,9 +1,10 @@
 """Who may ask a server on a real socket: by which name, with which token, at which port."""
 
+import contextlib
 import json
 
 import pytest
-from wire import question, until
+from wire import HEAD, question, reply, until
 
 from slmworks.contract.errors import BadRequest
 from slmworks_serve.client import ask
@@ -194,10 +195,40 @@ def test_metrics_and_digests_at_a_port_of_their_own(start, tokens):
     assert server.stop()[0] == 0
 
 
-def test_a_question_of_an_upgrade_is_answered(start):
+UPGRADE = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAI\r\n"
+
+
+def test_a_wish_for_another_protocol_is_passed_over(start):
     server = start()
-    upgrade = (
-        b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: a\r\n"
-    )
-    assert server.send(GET + b"host: localhost\r\n" + upgrade + b"\r\n")[0] == 200
+    assert server.send(GET + b"host: localhost\r\n" + UPGRADE + b"\r\n")[0] == 200
+    inside = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"  # a second request, if the first had no body
+    with server.connect() as sock:
+        sock.sendall(HEAD + UPGRADE + b"content-length: %d\r\n\r\n" % len(inside))
+        status, head, body = reply(sock)
+        assert (status, "connection: close" in head) == (400, True)
+        assert json.loads(body)["error"].startswith("this server speaks HTTP/1.1 only")
+        sock.settimeout(10)
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(inside)
+            assert sock.recv(100) == b""
     assert server.ask("good")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://evil.example/health", 421),
+        ("http://evil.example:80/health?a=http://localhost/", 421),
+        ("http://localhost:8000/health", 200),
+        ("http://[::1]/health", 200),
+        ("//evil.example/health", 404),
+        ("evil.example:80", 400),
+        ("/health/", 404),
+    ],
+)
+def test_a_whole_url_is_asked_by_its_own_name(start, target, status):
+    server = start()
+    assert server.get(target)[0] == status
+    if status == 200:
+        other = f"GET {target} HTTP/1.1\r\nhost: evil.example\r\n\r\n".encode()
+        assert server.send(other)[0] == 200

@@ -5,7 +5,7 @@ Loads what the release's runtime needs; never MLflow. It checks no digest and as
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.plain_text import one_line
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.routing import Route
+    from starlette.routing import BaseRoute, Route
 
 
 class Service:
@@ -77,7 +77,6 @@ def create_app(service: Service, shown: Shown = ALL) -> "Starlette":
 
     `shown`: what it says of itself to whom.
     """
-    from starlette.applications import Starlette
     from starlette.responses import HTMLResponse, JSONResponse
     from starlette.routing import Mount, Route
 
@@ -102,8 +101,9 @@ def create_app(service: Service, shown: Shown = ALL) -> "Starlette":
         Route("/", docs),
     ]
     # A gateway may take the prefix away or leave it.
-    behind = [Mount(service.prefix, routes=routes)] if service.prefix else []
-    return Starlette(routes=[*behind, *routes], exception_handlers=_not_found(service))
+    at = service.prefix
+    behind = [Route(at, docs), Mount(at, routes=routes)] if at else []
+    return _routed(service, [*behind, *routes])
 
 
 def endpoints(service: Service) -> dict[str, Endpoint]:
@@ -119,9 +119,16 @@ def endpoints(service: Service) -> dict[str, Endpoint]:
 
 def create_apart(service: Service) -> "Starlette":
     """The ASGI application for those who run the server: which release answers, and its metrics."""
+    return _routed(service, _watched(service, ALL))
+
+
+def _routed(service: Service, routes: Sequence["BaseRoute"]) -> "Starlette":
+    """An application of routes, each at its one path; what is at none of them is one line of JSON."""
     from starlette.applications import Starlette
 
-    return Starlette(routes=_watched(service, ALL), exception_handlers=_not_found(service))
+    app = Starlette(routes=routes, exception_handlers=_not_found(service))
+    app.router.redirect_slashes = False  # a redirect would name the host, and leave out a gateway's prefix
+    return app
 
 
 def _watched(service: Service, shown: Shown) -> list["Route"]:

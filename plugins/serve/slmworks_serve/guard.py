@@ -1,6 +1,6 @@
 """Who may ask, before anything is read: the name asked by, a token, and room for one more question."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -76,9 +76,19 @@ class Guard:
         headers, path, tokens = scope["headers"], scope["path"], self._access.tokens
         if scope["http_version"] not in ("1.1", "1.0"):
             raise Refused(400, "the request is not HTTP/1.1.", close=True)
+        if _upgrades_with_body(headers):
+            raise Refused(400, "this server speaks HTTP/1.1 only; send a body without `upgrade`.", close=True)
         self._access.hosts.check([value for name, value in headers if name == b"host"], address)
         if self._connections.crowded and path not in self._always:
             raise Refused(503, "too many questions are open; try again in a second", close=True)
         scope[KNOWN] = apart or tokens is None or tokens.open_to(headers)
         if not (scope[KNOWN] or path in self._open):
             raise Refused(401, "send a token of this server: authorization: Bearer TOKEN")
+
+
+def _upgrades_with_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """A body after a wish for another protocol: the parser takes it for that protocol's, so it is lost."""
+    names = {name for name, _ in headers}
+    if b"upgrade" not in names or names.isdisjoint((b"content-length", b"transfer-encoding")):
+        return False
+    return any(name == b"connection" and b"upgrade" in value.lower() for name, value in headers)

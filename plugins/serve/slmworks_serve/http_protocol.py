@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any, Literal
 
+from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from slmworks_serve.connections import Connections
@@ -86,7 +87,16 @@ class HeadWithin(HttpToolsProtocol):  # type: ignore[misc]
         self._within, self._came = "body", 0
         self._stop_waiting()
         self._among.asked(self)
+        if not self.url.startswith(b"/"):
+            self._name_in_url()
         super().on_headers_complete()
+
+    def _name_in_url(self) -> None:
+        """A whole URL is asked by its own name, whatever the Host header says (RFC 9112, 3.2.2)."""
+        found = parse_url(self.url)
+        if found.host:
+            name = b"[%s]" % found.host if b":" in found.host else found.host
+            self.headers[:] = [(field, name if field == b"host" else value) for field, value in self.headers]
 
     def on_message_complete(self) -> None:
         """What comes next is another request."""
