@@ -4,6 +4,7 @@ import contextlib
 import json
 import resource
 import socket
+import time
 
 import psutil
 import pytest
@@ -234,5 +235,19 @@ def test_a_client_that_never_reads_is_ended_without_a_word(start):
         assert process.num_fds() > before
         until(lambda: process.num_fds() <= before)
     assert server.ask("good")[0] == 200
+    code, (_, errors) = server.stop()
+    assert (code, errors) == (0, "")
+
+
+def test_a_client_that_hangs_up_with_answers_unread_is_no_fault(start):
+    server = start(deadline=0.2)
+    for _ in range(5):
+        with server.connect() as sock:
+            sock.settimeout(1)
+            with contextlib.suppress(OSError):
+                for _ in range(20):
+                    sock.sendall(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n" * 50)
+    until(lambda: "slmworks_connections 1.0" in server.metrics())
+    time.sleep(0.5)  # two looks at what is not there any more
     code, (_, errors) = server.stop()
     assert (code, errors) == (0, "")

@@ -56,7 +56,7 @@ class Metrics:
 
     def answered(self, status: int, seconds: float) -> None:
         """Count a request."""
-        self.refused(status)
+        self._requests(status).inc()
         self._seconds.observe(seconds)
 
     def refused(self, status: int) -> None:
