@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from wire import HEAD, reply, until
+from wire import HEAD, question, reply, until
 
 from slmworks.contract.errors import BadRequest
 from slmworks_serve import connections
@@ -218,22 +218,35 @@ def test_one_longest_body_is_always_taken(start):
 
 
 def test_a_client_that_never_reads_is_ended_without_a_word(start):
-    server = start(deadline=1)
+    server = start(deadline=2)
+    long = question(*["good"] * 1000) * 50  # 7 MB of answers, more than the system takes
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", server.port))
+        sock.settimeout(0.5)
+        with contextlib.suppress(OSError):
+            sock.sendall(long)
+        until(lambda: "slmworks_connections 1.0" in server.metrics(), 60)  # the one that asks
+    code, (_, errors) = server.stop()
+    assert (code, errors) == (0, "")
+
+
+def test_requests_sent_ahead_are_answered_up_to_a_number(start):
+    server = start()
     process = psutil.Process(server.process.pid)
-    asked = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n"
-    assert server.ask("good")[0] == 200
-    until(lambda: "slmworks_connections 1.0" in server.metrics())  # the one that asks
-    with contextlib.ExitStack() as opened:
-        before = process.num_fds()
-        for _ in range(5):
-            sock = opened.enter_context(socket.socket())
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sock.connect(("127.0.0.1", server.port))
-            sock.settimeout(2)
-            with contextlib.suppress(OSError):
-                for _ in range(200):
-                    sock.sendall(asked * 20)
-        until(lambda: process.num_fds() <= before)
+    asked = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with server.connect() as sock:
+        sock.sendall(asked * 64)
+        answers = b""
+        while answers.count(b" 200 OK") < 64:
+            answers += sock.recv(65536)
+    before = process.memory_info().rss
+    for _ in range(5):
+        with server.connect() as sock, contextlib.suppress(ConnectionError, TimeoutError):
+            sock.settimeout(0.5)
+            for _ in range(1000):
+                sock.sendall(asked * 100)
+    assert process.memory_info().rss - before < 20e6
     assert server.ask("good")[0] == 200
     code, (_, errors) = server.stop()
     assert (code, errors) == (0, "")

@@ -14,6 +14,9 @@ HEAD = 65_536
 """Bytes of a request's head; more is answered 431. Uvicorn takes any number, in quadratic time."""
 FIELDS = 256
 """Header fields of a head; more is answered 431: a short one takes forty times its bytes."""
+PIPELINED = 64
+"""Requests that may wait behind one another on a connection, which is ended with one more: uvicorn reads on
+after each answer, so that they would fill the memory."""
 TOO_MANY_OPEN = "too many connections are open; try again in a second"
 
 
@@ -26,10 +29,10 @@ class HeadWithin(HttpToolsProtocol):  # type: ignore[misc]
     before it is still being answered, the connection ends without a word.
     """
 
-    def __init__(self, seconds: float, among: Connections, **given: Any) -> None:
-        """`seconds` for each head, and for a client to take some of its answer; the rest is uvicorn's."""
+    def __init__(self, seconds: float, patience: float, among: Connections, **given: Any) -> None:
+        """`seconds` for each head, `patience` to take some of an answer; the rest is uvicorn's."""
         super().__init__(**given)
-        self._seconds, self._among = seconds, among
+        self._seconds, self._patience, self._among = seconds, patience, among
         self._clock: asyncio.TimerHandle | None = None
         self._within: Literal["nothing", "head", "body"] = "nothing"
         self._came = 0
@@ -37,7 +40,7 @@ class HeadWithin(HttpToolsProtocol):  # type: ignore[misc]
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait; where there is no room, end it at once."""
-        super().connection_made(Together(transport, self.loop, self._seconds))
+        super().connection_made(Together(transport, self.loop, self._patience))
         if self._among.admit(self):
             self._wait()
         else:
@@ -87,6 +90,8 @@ class HeadWithin(HttpToolsProtocol):  # type: ignore[misc]
         self._within, self._came = "body", 0
         self._stop_waiting()
         self._among.asked(self)
+        if len(self.pipeline) >= PIPELINED:
+            raise ValueError  # ends the parsing, and the connection
         if not self.url.startswith(b"/"):
             self._name_in_url()
         super().on_headers_complete()

@@ -32,6 +32,11 @@ class Limits(Documented):
     grace: PositiveInt = 10
     """Seconds that requests in flight have left when the server is told to stop."""
 
+    @property
+    def patience(self) -> float:
+        """Seconds in which a client must take some of its answer; twice as long ends before `grace` does."""
+        return min(self.deadline, 0.4 * self.grace)
+
 
 class Refused(Exception):
     """A request that is not answered: a status, one line, and whether the connection must be closed."""

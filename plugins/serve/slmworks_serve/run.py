@@ -147,7 +147,7 @@ def server(
     config = uvicorn.Config(
         guard,
         interface="asgi3",
-        http=partial(HeadWithin, service.limits.deadline, service.connections),
+        http=partial(HeadWithin, service.limits.deadline, service.limits.patience, service.connections),
         ws="none",
         headers=[("x-content-type-options", "nosniff")],
         log_level="error",
