@@ -249,15 +249,14 @@ def served(model: Any, folder: Path, texts: Sequence[str]) -> float:
     """Largest difference between the answers of a server, to each text and to all, and of the model alone."""
     from starlette.testclient import TestClient
 
+    from releases import built
     from slmworks.contract.runtime import open_runtime
-    from slmworks.registry.release import build
     from slmworks_serve.app import Service, create_app
     from slmworks_serve.limits import Limits
-    from slmworks_serve.model import Served, load
+    from slmworks_serve.model import load
 
-    build(folder, model)
     expected = answers(open_runtime(model, threads=1).answer, texts, 1)
-    service = Service(load(folder, Served("reviews", 1, "a", "b")), 1, Limits())
+    service = Service(load(built(model, folder)), 1, Limits())
     with TestClient(create_app(service)) as client:
         alone = [said(client.post("/classify", json={"text": text})) for text in texts]
         together = said(client.post("/classify", json={"texts": list(texts)}))

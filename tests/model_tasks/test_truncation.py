@@ -94,7 +94,10 @@ def test_evaluation_says_what_is_cut_and_the_page_shows_it(bench, tiny_classifie
     plugin = Quality(resamples=50, trivial=False)
     report = plugin.run(model=short, baseline=None, data=long_reviews, task=bench.task("quality"))
     test = report.read()["splits"]["test"]
-    assert test["details"]["truncation"] == {"share_of_texts_cut": 0.5, "share_of_tokens_cut": report.summary["share_of_tokens_cut"]}
+    assert test["details"]["truncation"] == {
+        "share_of_texts_cut": 0.5,
+        "share_of_tokens_cut": report.summary["share_of_tokens_cut"],
+    }
     assert [line.partition(" are")[0] for line in lines(bench)] == [
         "warning: 50.0 % of the validation texts",
         "warning: 50.0 % of the test texts",

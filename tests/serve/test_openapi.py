@@ -9,14 +9,12 @@ from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
 from reading import reading, span_finder  # noqa: F401 - a fixture
-from releases import word_counter
-from slmworks.registry.release import build
+from releases import built, word_counter
 from slmworks_serve.app import Service, create_app
 from slmworks_serve.limits import Limits
-from slmworks_serve.model import Served, load
+from slmworks_serve.model import load
 from slmworks_serve.openapi import Shown
 
-SERVED = Served(name="reviews", version=3, model_digest="a" * 64, wrapper_digest="b" * 64)
 JSON = {"content-type": "application/json"}
 SMALL = Limits(max_texts=3, max_characters=10)
 
@@ -61,9 +59,8 @@ class Documented:
 
 @pytest.fixture(scope="module")
 def documented(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("release")
-    build(folder, word_counter(tmp_path_factory.mktemp("model")))
-    return Documented(Service(load(folder, SERVED), 1, SMALL))
+    folder = tmp_path_factory.mktemp("documented")
+    return Documented(Service(load(built(word_counter(folder / "model"), folder / "release")), 1, SMALL))
 
 
 @settings(deadline=None, max_examples=300)
@@ -144,9 +141,8 @@ def test_its_schemas_are_schemas_and_its_examples_are_allowed(documented):
     ids=str,
 )
 def test_several_inputs_are_described_alike(reading, tmp_path, body, allowed):
-    (tmp_path / "release").mkdir()
-    build(tmp_path / "release", span_finder(tmp_path / "finder"))
-    documented = Documented(Service(load(tmp_path / "release", SERVED), 1, SMALL))
+    approved = built(span_finder(tmp_path / "finder"), tmp_path / "release")
+    documented = Documented(Service(load(approved), 1, SMALL))
     assert documented.allows(documented.body("/extract"), body) == allowed
     reply = documented.client.post("/extract", json=body)
     assert reply.status_code == (200 if allowed else 422)

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from slmworks.cli.console import say
 from slmworks.contract.errors import BadRequest, CorruptObject
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def audit_logs(store: "Store", name: str, heads: Path | None, tracking: str) -> 
             "from a backup or the bucket's versions, and look who may write to registry/."
         )
     if not heads:
-        click.echo(
+        say(
             "not seen: last entries changed or taken away, and whole logs written anew, where nothing "
             "names them. Keep these heads elsewhere, and hold the logs against them: --audit --heads FILE"
         )
@@ -46,14 +45,14 @@ def _show(found: "Audit") -> None:
     since = found.log.chained_from
     chain = f"each holds the hash of the one before from {since:06d} on" if since else "without a chain"
     state = "wrong" if found.problems else "sound"
-    click.echo(
+    say(
         f"{state}  {found.name}: {entries} {'entry' if entries == 1 else 'entries'}, {chain}; "
         f"{found.signed} of {found.decisions} decisions signed"
     )
     for problem in found.problems:
-        click.echo(f"       {problem}")
+        say(f"       {problem}")
     if found.head:
-        click.echo(f"head   {found.head}")
+        say(f"head   {found.head}")
 
 
 def _of_runs(store: "Store") -> "list[Claim]":
@@ -98,7 +97,7 @@ def _of_mlflow(uri: str, names: list[str]) -> Iterator["Claim"]:
     for name in names:
         shown = glance(uri, name)
         if shown is None:
-            click.echo(f"not asked: MLflow at {without_credentials(uri)}, which does not answer")
+            say(f"not asked: MLflow at {without_credentials(uri)}, which does not answer")
             return
         if shown.upto:
             yield Claim(name=name, source="MLflow", entries=shown.upto, sha256=shown.head)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 
 if TYPE_CHECKING:
@@ -88,39 +89,39 @@ def _pins(store: "Store", pin: str | None, unpin: str | None) -> None:
     if pin:
         what = pinned(store, pin)
         store.create(f"{PINS}{what}", b"")
-        click.echo(f"pinned {what}")
+        say(f"pinned {what}")
     if unpin:
         what = pinned(store, unpin)
         store.remove(f"{PINS}{what}")
-        click.echo(f"no longer pinned: {what}")
+        say(f"no longer pinned: {what}")
 
 
 def _show(found: "Collected", grace_days: float, *, dry_run: bool) -> None:
-    from slmworks.cli.console import columns, console
+    from slmworks.cli.console import Columns
     from slmworks.numbers.figures import size
 
     kept = found.kept
-    click.echo(
+    say(
         f"kept: {found.stays.count} objects, {size(found.stays.size)} · {kept.releases} releases · "
         f"{len(kept.runs)} runs"
     )
     tenses = ("would wait", "would be removed") if dry_run else ("waits", "removed")
-    table = columns("", tenses[0], "", tenses[1], "")
-    for kind in dict.fromkeys([*found.aside, *found.removed]):
-        cells = [*_words(found.aside.get(kind)), *_words(found.removed.get(kind))]
-        if any(cells):
-            table.add_row(kind, *cells)
-    if table.row_count:
-        console().print(table)
+    kinds = dict.fromkeys([*found.aside, *found.removed])
+    rows = [(kind, *_words(found.aside.get(kind)), *_words(found.removed.get(kind))) for kind in kinds]
+    if some := [row for row in rows if any(row[1:])]:
+        table = Columns(("", tenses[0], "", tenses[1], ""), wrap=())
+        for row in some:
+            table.add(*row)
+        table.show()
     else:
-        click.echo("nothing to let go of")
+        say("nothing to let go of")
     if found.back:
-        click.echo(f"{found.back} that were laid aside are needed again, and are back")
+        say(f"{found.back} that were laid aside are needed again, and are back")
     would = "would be freed" if dry_run else "freed"
     waits = sum(amount.size for amount in found.aside.values())
-    click.echo(f"{size(found.freed)} {would}, {size(waits)} aside, to be removed {grace_days:g} days after")
+    say(f"{size(found.freed)} {would}, {size(waits)} aside, to be removed {grace_days:g} days after")
     if found.gone:
-        click.echo(
+        say(
             f"MLflow may hold copies of what was rejected: {', '.join(found.gone)}. To free them, delete the "
             "runs of these versions there."
         )

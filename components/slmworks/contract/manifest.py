@@ -135,8 +135,7 @@ def scan(folder: Path) -> tuple[File, ...]:
     found = plain_files(folder)
     refuse(path for path, _ in found)
     return tuple(
-        File(path=path, size=status.st_size, sha256=file_digest(folder / path))
-        for path, status in found
+        File(path=path, size=status.st_size, sha256=file_digest(folder / path)) for path, status in found
     )
 
 
