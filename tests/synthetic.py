@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slmworks.contract.manifest import Manifest, scan
+from slmworks.contract.manifest import File, Manifest, scan, tree_digest
 from slmworks.execution.index import note_made, note_time
 from slmworks.execution.records import RunRecord, TaskRecord
 from slmworks.registry.log import Registry
@@ -63,7 +63,9 @@ def _tasks(store: Store, run: str, name: str, start: str, number: int, registry:
     made: dict[str, Manifest] = {}
     for task, what, kind, reads in CHAIN:
         stage, plugin = what.split()
-        meta, refs, digest, files = {}, {}, _hash(run, task), []
+        meta, refs = {}, {}
+        files = (File(path="model", size=1000, sha256=_hash(run, task, "file")),)
+        digest = tree_digest(files)
         if kind == "Verdict":
             refs = {"model": made["int8"].digest, "report.0": made["quality.int8"].digest}
             meta = {"passed": True}
@@ -80,7 +82,7 @@ def _tasks(store: Store, run: str, name: str, start: str, number: int, registry:
             kind=kind,
             format="x",
             digest=digest,
-            files=files or [{"path": "model", "size": 1000, "sha256": _hash(run, task, "file")}],  # type: ignore[arg-type]
+            files=files,
             meta=meta,
             refs=refs,
             fingerprint=_hash(run, task, "identity"),

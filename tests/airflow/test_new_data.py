@@ -19,15 +19,18 @@ def told(store, folder, run, data="data,1\n", options=None):
     from slmworks.contract.artifact import Files
 
     story.task("raw", "fetch files", Files(path=story.text("all/data.csv", data)))
-    story.plan[0]["options"] = {} if options is None else options
+    story.plan[0]["options"] = dict(planned("reviews").tasks["raw"].options) if options is None else options
     return story
 
 
 def seen(store, run, recipe="reviews"):
     """What is found when a run of the recipe asks. Stories tell of a fetch and nothing else."""
+    return seen_before(store, run, planned(recipe), ["raw"])
+
+
+def planned(recipe):
     step = '  raw: {stage: fetch, from: {all: "hf://a/b@main"}}'
-    planned = plan(Recipe.parse(f"name: {recipe}\nsteps:\n{step}\n"))
-    return seen_before(store, run, planned, ["raw"])
+    return plan(Recipe.parse(f"name: {recipe}\nsteps:\n{step}\n"))
 
 
 def test_the_same_bytes_in_a_run_that_ended_well(store, tmp_path) -> None:

@@ -224,7 +224,7 @@ def test_a_name_that_is_markup_stays_text(store, unasked) -> None:
     requested(store, by="<b>*eve*\n# x", retention={"was": 0.95, "now": 0.01})
     keep_packet(store, "run-1", "reviews", 1)
     body = Question.of(store, "run-1", "register").body("")
-    assert body.startswith(r"**Attention: the gate's limits were changed by &lt;b>\*eve\* # x: retention")
+    assert body.startswith(r"**Attention: the gate's limits were changed by &lt;b&gt;\*eve\* # x: retention")
     assert "<b>*eve*" not in store.read("runs/run-1/packet.html").decode()
 
 

@@ -150,7 +150,7 @@ def test_where_nobody_knows_who_started_it_that_is_noted(store, tmp_path, decide
     [
         ({"not": "requestor"}, "not: input should be 'requester', got 'requestor'."),
         ({"amongst": ["ada"]}, "amongst: no such key. Did you mean 'among'?"),
-        ("ada", "list: input should be a valid array, got 'ada'."),
+        ("ada", "got 'ada'; a list is written in brackets: [ada]."),
     ],
 )
 def test_reviewers_that_cannot_be_read_are_one_line(said, line):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from slmworks.contract import file_names
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.file_names import MOST_FILES, colliding, written_out, wrong_with
-from slmworks.contract.manifest import File, Manifest, scan
+from slmworks.contract.manifest import File, Manifest, scan, tree_digest
 
 NOTHING = hashlib.sha256(b"").hexdigest()
 ODD = {
@@ -83,11 +83,14 @@ def test_what_a_step_leaves_is_looked_at_before_it_is_committed(tmp_path: Path, 
 def listing() -> Callable[[int], str]:
     """A manifest of so many files, as JSON."""
     file = f'{{"path": "%d", "size": 0, "sha256": "{NOTHING}"}}'
-    return lambda count: (
-        '{"kind": "Files", "format": "files", "digest": "", "files": ['
-        + ",".join(file % number for number in range(count))
-        + "]}"
-    )
+
+    def listing(count: int) -> str:
+        paths = [str(number) for number in range(count)]
+        digest = tree_digest(File(path=path, size=0, sha256=NOTHING) for path in paths[:3])
+        files = ",".join(file % number for number in range(count))
+        return f'{{"kind": "Files", "format": "files", "digest": "{digest}", "files": [{files}]}}'
+
+    return listing
 
 
 def test_a_manifest_has_an_end(listing: Callable[[int], str]) -> None:

@@ -129,7 +129,8 @@ def test_weights_beside_the_graph_are_those_that_were_approved(tmp_path, monkeyp
         tmp_path / "elsewhere"
     )  # where onnxruntime looks for the weights of a model without a path
     files = contents(approved)
-    assert load(approved).answer(GOOD) == OnnxClassifier(approved.folder / "model").answer(GOOD)
+    alone = OnnxClassifier(approved.folder / "model").answer(GOOD)
+    assert load(approved).answer(GOOD) == [{**answer, "truncated": False} for answer in alone]
     del files["weights.bin"]
     with pytest.raises(Exception, match=r"weights.bin not found"):
         OnnxClassifier(files)

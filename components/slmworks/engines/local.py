@@ -223,7 +223,7 @@ class Run:
 
     def _look_ahead(self, fetch: PlannedTask, brought: Manifest) -> None:
         """Fail the tasks that a pretrained model rules out, before anything is trained from it."""
-        model = fetched_model(self.store.folder(brought.digest), brought)
+        model = fetched_model(self.store, brought)
         for task, problem in refusals(self.plan, fetch.id, model) if model else ():
             if task.id not in self.outcomes:
                 failed = Outcome("failed", error=problem, code=2)

@@ -8,6 +8,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.stage import output
 from slmworks.recipe.plan import Plan, PlannedTask
+from slmworks.store import Store
 
 
 def check_origins(plan: Plan) -> None:
@@ -20,12 +21,12 @@ def check_origins(plan: Plan) -> None:
                     raise BadRequest(f"{plan.recipe.at('steps', task.step)}: {problem}")
 
 
-def fetched_model(folder: Path, brought: Manifest) -> Model | None:
-    """The pretrained model in what a fetch brought to `folder`; None if there is none."""
+def fetched_model(store: Store, brought: Manifest) -> Model | None:
+    """The pretrained model in what a fetch brought into the store; None if there is none."""
     if brought.kind != Files.kind or all(Path(file.path).name != "config.json" for file in brought.files):
         return None
     try:
-        return Model.from_files(Files(path=folder, digest=brought.digest))
+        return Model.from_files(Files(path=store.folder(brought.digest), digest=brought.digest))
     except BadRequest:
         return None  # whoever is given it says why
 
