@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import families
+import onnx
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.contract.runtime import open_runtime
@@ -70,6 +71,19 @@ def test_shared_weights_become_int8_by_neural_compressor(
     made = sealed(IncStatic(rows=16).run(model=model, calibration=tiny_reviews, task=bench.task("int8")))
     assert made.meta["quantized"]["weights_int8_share"] > 0.8
     assert moved(made, model) < 0.1
+
+
+def test_only_layers_become_int8_by_neural_compressor(
+    bench: Bench, tiny_reviews: Dataset, tmp_path: Path
+) -> None:
+    model = classifier("deberta-v3", tmp_path)
+    layers = ("deberta.encoder.layer.0", "pooler")
+    plugin = IncStatic(rows=16, keep_fp32=layers, embeddings=False)
+    made = sealed(plugin.run(model=model, calibration=tiny_reviews, task=bench.task("int8")))
+    nodes = onnx.load(made.path / "model.onnx").graph.node
+    assert [node.op_type for node in nodes].count("QuantizeLinear") == 1, (
+        "of the classifier, not of positions"
+    )
 
 
 @pytest.mark.parametrize("plugin", [IncStatic(rows=16), IncAutotune(rows=16)], ids=["static", "autotune"])
