@@ -96,11 +96,10 @@ def _keep_only_layers(quantized: Any) -> None:
     """
     import torch
 
-    for node in list(quantized.graph.nodes):
-        if "dequantize_per_tensor" not in str(node.target) or not node.users:
-            continue
-        if all(user.target is not torch.ops.aten.linear.default for user in node.users):
-            node.replace_all_uses_with(node.args[0].args[0])
+    for node in quantized.graph.nodes:
+        if "dequantize_per_tensor" in str(node.target):
+            for reader in [one for one in node.users if one.target is not torch.ops.aten.linear.default]:
+                reader.replace_input_with(node, node.args[0].args[0])
     quantized.graph.eliminate_dead_code()
     quantized.recompile()
 
