@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,21 @@ class Origins:
         self._known |= {one: _origin(data) for one, data in zip(new, found, strict=True)}
         self._known |= self._of_before([one for one in new if self._known[one] is None])
         return {one: known for one in wanted if (known := self._known[one])}
+
+    def closure(
+        self, digests: Iterable[str], above: Callable[[Manifest], Iterable[str]]
+    ) -> dict[str, Manifest | None]:
+        """Digest -> manifest, None where none is known, of these artifacts and of all behind them.
+
+        `above` gives the digests that a manifest leads to; they are asked for level by level.
+        """
+        found: dict[str, Manifest | None] = {}
+        level = {one for one in digests if one}
+        while level:
+            known = self.of(level)
+            found |= {one: known[one].manifest if one in known else None for one in level}
+            level = {one for origin in known.values() for one in above(origin.manifest) if one} - found.keys()
+        return found
 
     def starting_with(self, start: str) -> list[str]:
         """Every digest that starts so; at least two hex digits."""

@@ -73,14 +73,8 @@ def lineage_of(store: "Store", what: str, known: Origins | None = None) -> Linea
 
 def way_back(origins: Origins, digests: Iterable[str]) -> dict[str, Manifest]:
     """Digest -> manifest of these artifacts and of all that they were made from, as far as it is known."""
-    found: dict[str, Manifest] = {}
-    level = list(digests)
-    while level:
-        new = {digest: origin.manifest for digest, origin in origins.of(level).items()}
-        found |= new
-        above = [one for manifest in new.values() for _, one in inputs(manifest)]
-        level = [one for one in dict.fromkeys(above) if one not in found]
-    return found
+    found = origins.closure(digests, lambda manifest: (digest for _, digest in inputs(manifest)))
+    return {digest: manifest for digest, manifest in found.items() if manifest is not None}
 
 
 def render(lineage: Lineage) -> str:

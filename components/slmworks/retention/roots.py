@@ -79,12 +79,7 @@ def kept(store: "Store", rule: Rule, origins: Origins) -> Kept:
 
 def closure(origins: Origins, digests: Iterable[str]) -> set[str]:
     """These artifacts, and all that they were made from or speak of."""
-    found: set[str] = set()
-    level = set(digests)
-    while level:
-        found |= level
-        level = {one for origin in origins.of(level).values() for one in _needs(origin.manifest)} - found
-    return found
+    return set(origins.closure(digests, _needs))
 
 
 def _of_model(store: "Store", state: ModelState, origins: Origins, found: Kept) -> None:
