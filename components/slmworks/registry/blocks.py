@@ -20,6 +20,16 @@ ENTRY = re.compile(r"registry/([^/]+)/(\d{6})\.json")
 WIDE, NARROW = 64, 8
 
 
+def entries(store: "Store", name: str) -> list[str]:
+    """Keys of the log's entries, in their order."""
+    return sorted(filter(ENTRY.fullmatch, store.list(f"registry/{name}/")))
+
+
+def number(key: str) -> int:
+    """The place of an entry in its log, counted from 1."""
+    return int(key.removesuffix(".json").rpartition("/")[2])
+
+
 def read(store: "Store", name: str, keys: Sequence[str]) -> list[bytes]:
     """The texts of the entries `keys`, which are all that the log has, in their order."""
     blocks = list(_blocks(keys))
@@ -39,8 +49,7 @@ def extend(store: "Store", name: str, seq: int) -> None:
         return
     with contextlib.suppress(SlmworksError):
         there = store.list(f"registry/.blocks/{name}/")
-        keys = [key for key in store.list(f"registry/{name}/") if ENTRY.fullmatch(key)]
-        for block in _blocks(keys):
+        for block in _blocks(entries(store, name)):
             if len(block) > 1 and _key(name, block) not in there:
                 texts = [(text or b"").decode() for text in store.read_all(block)]
                 store.create(_key(name, block), json.dumps(texts, ensure_ascii=False).encode())
@@ -60,16 +69,12 @@ def _is_whole(block: Sequence[str], width: int) -> bool:
     """Whether a block is full, lacks no entry, and begins where blocks of its width do."""
     if len(block) < width:
         return False
-    first, last = _number(block[0]), _number(block[-1])
+    first, last = number(block[0]), number(block[-1])
     return (first - 1) % width == 0 and last - first + 1 == width
 
 
-def _number(key: str) -> int:
-    return int(key.removesuffix(".json").rpartition("/")[2])
-
-
 def _key(name: str, block: Sequence[str]) -> str:
-    return f"registry/.blocks/{name}/{_number(block[0]):06d}-{_number(block[-1]):06d}.json"
+    return f"registry/.blocks/{name}/{number(block[0]):06d}-{number(block[-1]):06d}.json"
 
 
 def _texts(data: bytes | None, count: int) -> list[bytes]:
