@@ -6,7 +6,6 @@ An engine hands over manifests and gets one back; the bytes stay in the store. A
 leaves nothing that another task would see.
 """
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from slmworks.contract.options import configure, plain
 from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports, task_class
 from slmworks.execution import index
 from slmworks.execution.cache import adopt, find
+from slmworks.execution.environment import missing_module, other_code
 from slmworks.execution.identity import code_digest, identify, shared_fingerprint
 from slmworks.execution.inputs import open_input, pin, require_whole
 from slmworks.execution.missing_inputs import Given, absence, digests_of, present
@@ -322,30 +322,3 @@ class Running:
             error=error,
             trace=trace,
         ).write(self.store)
-
-
-def other_code(spec: TaskSpec) -> str:
-    """One line for code that differs from the planned code, with the way out."""
-    found = catalog.plugin(spec.stage, spec.plugin)
-    what = f"{spec.id}: {spec.stage} {spec.plugin} ({found.distribution} {found.version}) is other code here"
-    image = os.environ.get("SLMWORKS_IMAGE")
-    if not image:
-        return (
-            f"{what} than when the plan was made. If it was edited meanwhile, run the recipe again; on "
-            "another machine, install the same version."
-        )
-    revision = os.environ.get("SLMWORKS_REVISION")
-    made = f", made from revision {revision}," if revision else ""
-    return (
-        f"{what} than where the pipeline was compiled. Build the image {image}{made} again from what was "
-        "compiled (make images), or compile again where the image's code is installed."
-    )
-
-
-def missing_module(spec: TaskSpec, error: ModuleNotFoundError) -> str:
-    """One line with the command that installs a plugin's missing library."""
-    found = catalog.plugin(spec.stage, spec.plugin)
-    return (
-        f"{spec.id}: {spec.stage} {spec.plugin} needs '{error.name}', which is not installed: "
-        f"pip install '{found.distribution}[run]'"
-    )
