@@ -4,11 +4,14 @@ The value goes where the variable would have put it: the process and what it sta
 """
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from slmworks.registry.signatures import SIGNING, TRUSTED
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _into(variable: str) -> Any:
@@ -19,17 +22,14 @@ def _into(variable: str) -> Any:
     return keep
 
 
-signing_key_option = click.option(
-    "--signing-key",
-    metavar="FILE",
-    expose_value=False,
-    callback=_into(SIGNING),
-    help=f"Sign the entry with this private Ed25519 key (PEM). [env: {SIGNING}]",
+def _key_option(flag: str, variable: str, what: str) -> Callable[[F], F]:
+    said = f"{what} [env: {variable}]"
+    return click.option(flag, metavar="FILE", expose_value=False, callback=_into(variable), help=said)
+
+
+signing_key_option = _key_option(
+    "--signing-key", SIGNING, "Sign the entry with this private Ed25519 key (PEM)."
 )
-trusted_keys_option = click.option(
-    "--trusted-keys",
-    metavar="FILE",
-    expose_value=False,
-    callback=_into(TRUSTED),
-    help=f"Only what one of these public Ed25519 keys (PEM) has signed as approved. [env: {TRUSTED}]",
+trusted_keys_option = _key_option(
+    "--trusted-keys", TRUSTED, "Only what one of these public Ed25519 keys (PEM) has signed as approved."
 )

@@ -248,8 +248,10 @@ def _problem(error: Any, where: Where) -> str:
     private = {"secrets", "env"} & set(where)  # where people put what must not be repeated
     shown = "" if private or isinstance(got, dict | tuple) else f", got {str(got)[:60]!r}"
     quotes = error["type"] == "string_type" and isinstance(got, int | float)
-    hint = "" if private else f": '{got}'" if quotes else list_hint(error)
-    hint = f"; write it in quotes{hint}" if quotes else hint
+    if quotes:
+        hint = "; write it in quotes" + ("" if private else f": '{got}'")
+    else:
+        hint = "" if private else list_hint(error)
     return f"{message[0].lower()}{message[1:]}{shown}{hint}."
 
 
