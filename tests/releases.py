@@ -12,7 +12,7 @@ from slmworks.register.release import MlflowRelease
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, build
 from slmworks.registry.state import Entry
-from slmworks.store import Store
+from slmworks.store import Store, open_store
 from slmworks.testing import Bench, sealed
 
 LABELS = ["negative", "neutral", "positive"]
@@ -97,6 +97,15 @@ def commit(store: Store, release: Release) -> Release:
         return release
     digest = store.put(release.path, release.seal())
     return dataclasses.replace(release, path=store.folder(digest), digest=digest)
+
+
+def two_versions(folder: Path) -> Store:
+    """A store in `folder/store` with two versions, the first of them the champion."""
+    store = open_store(str(folder / "store"))
+    for number, strength in ((1, 2.0), (2, 3.0)):
+        register(store, word_counter(folder / f"model{number}", strength))
+    approve(store, 1)
+    return store
 
 
 def approve(store: Store, version: int = 1, name: str = "reviews") -> None:

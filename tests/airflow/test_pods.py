@@ -122,18 +122,16 @@ def test_a_local_file_is_refused_since_no_pod_sees_it(new_home, tmp_path) -> Non
     assert "toy.yaml:3 steps.raw.from: a pod doesn't see this machine's files" in error
 
 
-WHOLE = """\
-name: toy
-steps:
-  raw: {stage: fetch, from: {train: "https://example.org/train.csv"}}
-  curate: {uses: toy, from: {data: raw}}
-  teacher: {stage: finetune, uses: toy, from: {model: "hf://a/b@main", data: curate}}
+WHOLE = (
+    RECIPE
+    + """\
   evaluate: {uses: toy, from: {model: teacher, data: curate}}
   gate: {uses: toy, from: {reports: evaluate}}
   register: {from: {verdict: gate}, with: {name: toy}}
   approve: {from: {release: register}}
   live: {stage: deploy, uses: kubernetes, from: {release: approve}}
 """
+)
 PENS = """\
 stages:
   finetune: {cpu: "2"}

@@ -4,19 +4,13 @@ import signal
 
 import pytest
 
-from releases import approve, register, word_counter
+from releases import two_versions
 from slmworks.cli.main import main
-from slmworks.store import open_store
 
 
 @pytest.fixture
 def store(tmp_path):
-    """Two versions; the first one is the champion."""
-    found = open_store(str(tmp_path / "store"))
-    for version, strength in ((1, 2.0), (2, 3.0)):
-        register(found, word_counter(tmp_path / f"model{version}", strength))
-    approve(found, 1)
-    return found
+    return two_versions(tmp_path)
 
 
 @pytest.fixture

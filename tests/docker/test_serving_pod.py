@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from releases import approve, register, word_counter
+from releases import two_versions
 from slmworks.registry.log import Registry
-from slmworks.store import open_store
 from slmworks_serve.client import ask
 
 pytestmark = pytest.mark.docker
@@ -21,10 +20,7 @@ class Node:
 
     def __init__(self, folder: Path, docker: Any, image: str) -> None:
         self.folder, self.docker, self.image = folder, docker, image
-        self.store = open_store(str(folder / "store"))
-        for version, strength in ((1, 2.0), (2, 3.0)):
-            register(self.store, word_counter(folder / f"model{version}", strength))
-        approve(self.store, 1)
+        self.store = two_versions(folder)
         self.empty("release")
 
     def empty(self, name: str) -> None:

@@ -11,7 +11,7 @@ from chart import objects, pods
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from releases import approve, register, word_counter
+from releases import approve, two_versions
 from slmworks.contract.errors import BadRequest
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
@@ -23,10 +23,7 @@ TOKEN = "correct-horse-battery"
 @pytest.fixture
 def node(tmp_path):
     """A store with an approved version and one that isn't, and where the pod's folders are."""
-    store = open_store(str(tmp_path / "store"))
-    for version, strength in ((1, 2.0), (2, 3.0)):
-        register(store, word_counter(tmp_path / f"model{version}", strength))
-    approve(store, 1)
+    two_versions(tmp_path)
     (tmp_path / "release").mkdir()  # an emptyDir is there before the init step, and can't be renamed
     return tmp_path
 

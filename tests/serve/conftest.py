@@ -3,17 +3,12 @@
 import pytest
 from wire import Server
 
-from releases import approve, register, word_counter
-from slmworks.store import open_store
+from releases import two_versions
 
 
 @pytest.fixture
 def store(tmp_path):
-    store = open_store(str(tmp_path / "store"))
-    for version, strength in ((1, 2.0), (2, 3.0)):
-        register(store, word_counter(tmp_path / f"model{version}", strength))
-    approve(store, 1)
-    return store
+    return two_versions(tmp_path)
 
 
 @pytest.fixture
