@@ -15,6 +15,9 @@ RECIPE = Path(__file__).parent.parent.parent / "pipelines/first-run.yaml"
 ENGINE = "images: registry.example/works"
 
 
+pytestmark = pytest.mark.slow
+
+
 def local(recipe: Recipe, store: Path) -> Run:
     running = Run(plan(recipe), open_store(str(store)), 2, Plain())
     running.execute()
