@@ -142,24 +142,3 @@ def test_what_a_kill_left_half_written_is_swept_when_it_is_old(tmp_path: Path) -
 def test_more_threads_than_cores_are_all_cores(tmp_path: Path, all_cores: int) -> None:
     with locks.cores(tmp_path, all_cores + 5, alone=False):
         pass
-
-
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({"cpu.max": "max 100000"}, None),
-        ({"cpu.max": "50000 100000"}, 1),
-        ({"cpu.max": "100000 100000"}, 1),
-        ({"cpu.max": "900000 100000"}, None),
-        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-        ({}, None),
-    ],
-)
-def test_a_container_has_the_cores_of_its_share(
-    tmp_path: Path, files: dict[str, str], cores: int | None
-) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert usable_cores(tmp_path) == min(cores or 99, len(os.sched_getaffinity(0)))

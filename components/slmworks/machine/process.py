@@ -15,15 +15,22 @@ AT_FDCWD = -100
 RENAME_NOREPLACE = 1
 OFFLINE = "SLMWORKS_HUB_OFFLINE"
 """Variable that keeps, for steps, whether the user had switched the hub off: 0 or 1."""
+WAITING = "OMP_WAIT_POLICY"
+"""OpenMP's variable: whether its threads spin (ACTIVE) or sleep (PASSIVE) while they wait."""
 PARENT = "SLMWORKS_PARENT"
 """Variable with the number of the process that a task must not outlive."""
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Variables for a process that trains or serves: an explicit thread budget, no chatter, no hub."""
+    """Variables for a process that trains or serves: an explicit thread budget, no chatter, no hub.
+
+    Its threads sleep while they wait for each other, unless the user has set OpenMP's policy: a thread that
+    spins holds the core that the one it waits for needs, where others use the machine too.
+    """
     count = str(threads)
     return {
         **{f"{name}_NUM_THREADS": count for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "RAYON")},
+        WAITING: os.environ.get(WAITING, "PASSIVE"),
         "TOKENIZERS_PARALLELISM": "false",
         OFFLINE: str(int(hub_offline())),
         "HF_HUB_OFFLINE": "1",
