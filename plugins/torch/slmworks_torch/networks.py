@@ -64,6 +64,29 @@ def with_new_head(net: Any, head: str) -> Any:
     return fresh.eval()
 
 
+def layer_stack(net: Any) -> str:
+    """The name of the list of a network's layers (`bert.encoder.layer`); empty where there is none."""
+    import torch
+
+    depth = int(net.config.num_hidden_layers)
+    for name, module in net.named_modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == depth:
+            return str(name)
+    return ""
+
+
+def set_dropout(net: Any, share: float) -> None:
+    """The same dropout everywhere in it; config.json, which serving reads, stays as it is."""
+    import torch
+
+    for module in net.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+        for name, value in vars(module).items():
+            if "dropout" in name and isinstance(value, float):
+                setattr(module, name, share)
+
+
 def _refuse_gaps(net: Any, gaps: dict[str, Any], *, port: str) -> None:
     """BadRequest for weights that the file lacks: only a head and its pooler may be new."""
     names = {str(name) for name in gaps["missing_keys"]}

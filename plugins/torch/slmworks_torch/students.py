@@ -29,14 +29,19 @@ def from_layers(
     BadRequest where the teacher has no such layers, shares one between all depths or has one that another
     cannot stand in for, or where `max_length` is more than it has positions.
     """
-    from slmworks_torch import positions
+    from slmworks_torch import networks, positions
     from slmworks_torch.hf_folder import refuse_length
 
     net = teacher.net
     depth = int(net.config.num_hidden_layers)
     chosen = every_other(depth) if layers is None else tuple(layers)
     refuse_beyond(chosen, depth)
-    stack = _stack(net, depth)
+    stack = networks.layer_stack(net)
+    if not stack:
+        raise BadRequest(
+            f"layers: a {net.config.model_type} model has no list of {depth} layers to choose from; "
+            "give distill a smaller model as its student."
+        )
     config = _config(net.config, chosen)
     length = max_length or teacher.max_length
     refuse_length(net, length, port="teacher")
@@ -84,19 +89,6 @@ def _refusal(config: Any, chosen: Sequence[int], reason: str) -> BadRequest:
         f"layers: a {config.model_type} student cannot be made of the layers "
         f"{', '.join(map(str, chosen))} ({reason}); choose others, the first one (0) among them, or give "
         "distill a smaller model as its student."
-    )
-
-
-def _stack(model: Any, depth: int) -> str:
-    """The name of the list that holds the model's layers (`bert.encoder.layer`)."""
-    import torch
-
-    for name, module in model.named_modules():
-        if isinstance(module, torch.nn.ModuleList) and len(module) == depth:
-            return str(name)
-    raise BadRequest(
-        f"layers: a {model.config.model_type} model has no list of {depth} layers to choose from; "
-        "give distill a smaller model as its student."
     )
 
 

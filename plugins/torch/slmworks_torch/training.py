@@ -10,13 +10,16 @@ import math
 import random
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.contract.truncation import NONE, Truncation
+from slmworks_torch import frozen_layers, networks
 from slmworks_torch.batches import Encoded, shuffled_batches
+from slmworks_torch.frozen_layers import FrozenLayers
 from slmworks_torch.scoring import Score
 from slmworks_torch.training_options import TrainingOptions
 
@@ -89,13 +92,12 @@ def train(net: Any, objective: Objective, options: TrainingOptions, task: Task) 
     TaskFailed when the loss is no longer a number.
     """
     net.to(device())
-    _set_dropout(net, options.dropout)
-    if options.freeze_embeddings:
-        _freeze(net)
+    networks.set_dropout(net, options.dropout)
+    bottom = _freeze(net, objective, options, task)
     cut = objective.rows.truncation
     if warning := cut.warning("training"):
         task.say(warning)
-    loop = _Loop(net, objective, options, task)
+    loop = _Loop(net, objective, options, task, bottom)
     scores: list[Score] = []
     at, kept = 0, {}
     for epoch in range(1, options.epochs + 1):
@@ -112,10 +114,18 @@ def train(net: Any, objective: Objective, options: TrainingOptions, task: Task) 
 class _Loop:
     """Optimizer, schedule and counters of one training."""
 
-    def __init__(self, net: Any, objective: Objective, options: TrainingOptions, task: Task) -> None:
+    def __init__(
+        self,
+        net: Any,
+        objective: Objective,
+        options: TrainingOptions,
+        task: Task,
+        bottom: FrozenLayers | None,
+    ) -> None:
         import torch
 
         self.net, self.objective, self.options, self.task = net, objective, options, task
+        self.bottom = bottom
         self.chance = random.Random(task.seed)
         self.optimizer = torch.optim.AdamW(
             _groups(net, options.weight_decay), lr=options.learning_rate, fused=True
@@ -134,20 +144,23 @@ class _Loop:
         self.net.train()
         total = self.options.epochs * len(self.objective.rows)
         note = f"epoch {number}/{self.options.epochs}"
-        for batch in shuffled_batches(self.objective.rows, self.options.batch_size, self.chance):
-            started = time.monotonic()
-            self._learn(batch)
-            now = time.monotonic()
-            self.seconds += now - started
-            self.done += len(batch)
-            if now - self.told > TELL or self.done == total:
-                self.told = now
-                self.task.progress(self.done, total, note=note)
+        with self.bottom.recalled() if self.bottom else nullcontext():
+            for batch in shuffled_batches(self.objective.rows, self.options.batch_size, self.chance):
+                started = time.monotonic()
+                self._learn(batch)
+                now = time.monotonic()
+                self.seconds += now - started
+                self.done += len(batch)
+                if now - self.told > TELL or self.done == total:
+                    self.told = now
+                    self.task.progress(self.done, total, note=note)
 
     def _learn(self, batch: list[int]) -> None:
         import torch
 
         given = self.objective.rows.batch(batch, self.net.device)
+        if self.bottom:
+            self.bottom.take(batch, self.net.device)
         loss = self.objective.loss(self.objective.forward(self.net, given), batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -188,18 +201,14 @@ def _groups(model: Any, decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def _freeze(model: Any) -> None:
-    """No gradient for the embeddings: the block of that name, or the token table where there is none."""
-    block = getattr(model.base_model, "embeddings", None) or model.get_input_embeddings()
-    block.requires_grad_(False)
-
-
-def _set_dropout(model: Any, share: float) -> None:
-    """The same dropout everywhere; config.json, which serving reads, stays as it is."""
-    import torch
-
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = share
-        elif isinstance(getattr(module, "attention_dropout", None), float):
-            module.attention_dropout = share
+def _freeze(net: Any, objective: Objective, options: TrainingOptions, task: Task) -> FrozenLayers | None:
+    """No gradient for embeddings and layers that stay; what the layers give, where it was computed."""
+    if options.freeze_embeddings:
+        # the block of that name, or the token table where there is none
+        block = getattr(net.base_model, "embeddings", None) or net.get_input_embeddings()
+        block.requires_grad_(False)
+    if not options.freeze_layers:
+        return None
+    rows, forward = objective.rows, objective.forward
+    layers = frozen_layers.freeze(net, options.freeze_layers, rows, forward)
+    return frozen_layers.compute(net, layers, rows, forward, task.scratch / "states.npy")

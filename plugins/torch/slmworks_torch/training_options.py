@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from slmworks.contract.documented import Documented
 
@@ -29,3 +29,6 @@ class TrainingOptions(Documented):
     """Share of activations that is dropped while training (Srivastava et al., 2014)."""
     freeze_embeddings: bool = False
     """Leave the embeddings as they are: steps get cheaper, rare words keep what pretraining taught them."""
+    freeze_layers: NonNegativeInt = 0
+    """So many of the lowest layers, with all below them, stay as they are and are computed once a text, not
+    in every epoch (Lee et al., 2019)."""
