@@ -20,8 +20,11 @@ WORDS = {"negative": ["bad", "awful"], "neutral": ["plain"], "positive": ["good"
 BY = {"who": "ada", "how": "claimed: user name of the command line"}
 
 
-def word_counter(folder: Path, strength: float = 2.0) -> Model:
-    """Logits = sum over the words of a text; `strength` makes different models of it."""
+def word_counter(folder: Path, strength: float = 2.0, *, words: int = 0) -> Model:
+    """Logits = sum over the words of a text; `strength` makes different models of it.
+
+    `words`: rows of weights, of words that no text has, to make a large one.
+    """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     import onnx
@@ -29,7 +32,7 @@ def word_counter(folder: Path, strength: float = 2.0) -> Model:
 
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = ["[PAD]", "[UNK]", *(word for label in LABELS for word in WORDS[label])]
-    weights = np.zeros((len(vocabulary), len(LABELS)), np.float32)
+    weights = np.zeros((max(words, len(vocabulary)), len(LABELS)), np.float32)
     for column, label in enumerate(LABELS):
         for word in WORDS[label]:
             weights[vocabulary.index(word), column] = strength

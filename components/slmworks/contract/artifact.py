@@ -63,14 +63,10 @@ class Artifact:
         return scan(self.path)
 
     @classmethod
-    def open(cls, folder: Path, *, digest: str = "", header: bytes | None = None) -> "Artifact":
-        """A sealed folder as the artifact that its header names; BadRequest without a valid header.
-
-        `header`: the bytes of its header, where they were read already.
-        """
+    def open(cls, folder: Path, *, digest: str = "") -> "Artifact":
+        """A sealed folder as the artifact that its header names; BadRequest without a valid header."""
         try:
-            read = (folder / HEADER).read_bytes() if header is None else header
-            said = json.loads(read.decode("utf-8"))
+            said = json.loads((folder / HEADER).read_bytes().decode("utf-8"))
             noun = KINDS[said["kind"]]
             return noun(
                 path=folder,

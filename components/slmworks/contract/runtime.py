@@ -5,12 +5,7 @@ it belongs to the distribution that brings its library. What is measured is what
 model's files. A runtime is deliberately no place for business rules such as thresholds or abstaining.
 """
 
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
 from slmworks.contract import catalog
@@ -22,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
-    "FromBytes",
     "Network",
     "Outputs",
     "Runtime",
@@ -47,7 +41,7 @@ class Runtime(Protocol):
 
     @classmethod
     def open(cls, model: Model, *, threads: int) -> Self:
-        """Load the model to compute with `threads` threads."""
+        """Load the model to compute with `threads` threads; its folder may be gone once it has answered."""
 
     def answer(self, rows: Sequence[Row]) -> list[Answer]:
         """Answer rows (of the model task's inputs) as one batch, as the caller composed it."""
@@ -86,21 +80,9 @@ class Network(Runtime, Protocol):
         """A torch module `(input_ids, attention_mask) -> output [batch, width]`; `module` is its `model`."""
 
 
-@runtime_checkable
-class FromBytes(Runtime, Protocol):
-    """A runtime that loads bytes which its caller has read and hashed: what answers is what was verified."""
-
-    @classmethod
-    def from_bytes(cls, files: Mapping[str, bytes], *, threads: int) -> Self:
-        """Load a model from its files, path in its folder -> bytes, to compute with `threads` threads."""
-
-
-def open_runtime(
-    model: Model, *, threads: int, model_task: str = "", files: Mapping[str, bytes] | None = None
-) -> Runtime:
+def open_runtime(model: Model, *, threads: int, model_task: str = "") -> Runtime:
     """Load a model to compute with `threads` threads; `model_task`: what a bare pretrained one is used for.
 
-    `files`: the bytes of its files, which are then loaded in place of those that lie in its folder now.
     Raises BadRequest for a model that cannot do it, an unknown format or a missing library.
     """
     named = model.model_task or model_task
@@ -122,31 +104,12 @@ def open_runtime(
     found = known[model.format]
     try:
         kind: type[Runtime] = found.load()
-        return kind.open(model, threads=threads) if files is None else _opened(kind, model, files, threads)
+        return kind.open(model, threads=threads)
     except ModuleNotFoundError as error:
         raise BadRequest(
             f"running a {task.name} model of format '{model.format}' needs {error.name}: "
             f"pip install '{found.distribution}[run]'"
         ) from error
-
-
-def _opened(kind: type[Runtime], model: Model, files: Mapping[str, bytes], threads: int) -> Runtime:
-    """Load bytes: as they are, or from a folder of this process where a runtime takes only a folder."""
-    from_bytes = getattr(kind, "from_bytes", None)
-    if from_bytes is not None:
-        found: Runtime = from_bytes(files, threads=threads)
-        return found
-    folder = Path(tempfile.mkdtemp(prefix="slmworks-model-"))
-    try:
-        for name, data in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(data)
-        opened = kind.open(replace(model, path=folder), threads=threads)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    weakref.finalize(opened, shutil.rmtree, folder, ignore_errors=True)  # it may read on, or have mapped them
-    return opened
 
 
 def inputs_of(task: ModelTask, rows: Sequence[Row]) -> list[Row]:

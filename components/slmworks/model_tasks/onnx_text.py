@@ -4,7 +4,7 @@ Needs numpy, onnxruntime and tokenizers, and nothing else of slmworks: releases 
 of this text in front of their runtime's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +13,13 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 
-Folder = str | Path | Mapping[str, bytes]
-"""A model's folder, or the bytes of its files, by their paths in it: whoever hashed them hands over those."""
-
-
 class OnnxTexts:
     """`model.onnx` and `tokenizer.json` of a folder, loaded once; computes from any thread."""
 
-    def __init__(self, folder: Folder, max_length: int, threads: int = 1) -> None:
+    def __init__(self, folder: str | Path, max_length: int, threads: int = 1) -> None:
         """Load the model to compute with `threads` threads; texts are cut at `max_length` tokens."""
         self.tokenizer = open_tokenizer(folder, max_length)
-        self._session = (
-            session_of(folder, threads)
-            if isinstance(folder, Mapping)
-            else open_session(Path(folder) / "model.onnx", threads)
-        )
+        self._session = open_session(Path(folder) / "model.onnx", threads)
         self._inputs = [port.name for port in self._session.get_inputs()]
         (self._output,) = [port.name for port in self._session.get_outputs()]
         self._width = int(self._session.get_outputs()[0].shape[-1])
@@ -48,34 +40,11 @@ class OnnxTexts:
         return np.asarray(found, np.float32), [bool(row.overflowing) for row in encoded]
 
 
-def read_file(folder: Folder, name: str) -> bytes:
-    """The bytes of a model's file."""
-    return folder[name] if isinstance(folder, Mapping) else (Path(folder) / name).read_bytes()
-
-
 def open_session(path: Path, threads: int) -> Any:
     """Open an onnxruntime session on the CPU that keeps to `threads` threads and burns none while waiting."""
     import onnxruntime as ort
 
     return ort.InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"])
-
-
-def session_of(files: Mapping[str, bytes], threads: int) -> Any:
-    """The same from the bytes of `model.onnx`; weights that it keeps in other files are taken from `files`.
-
-    Needs onnxruntime 1.24.
-    """
-    import onnxruntime as ort
-
-    options = _options(threads)
-    # Without this onnxruntime would look for such weights in the working directory.
-    options.add_external_initializers_from_files_in_memory(
-        list(files), list(files.values()), list(map(len, files.values()))
-    )
-    session = ort.InferenceSession(files["model.onnx"], options, providers=["CPUExecutionProvider"])
-    session.disable_fallback()
-    session._model_bytes = None  # noqa: SLF001 - kept, for a fallback, as long as the session: a second copy
-    return session
 
 
 def _options(threads: int) -> Any:
@@ -91,14 +60,14 @@ def _options(threads: int) -> Any:
     return options
 
 
-def open_tokenizer(folder: Folder, max_length: int) -> "Tokenizer":
+def open_tokenizer(folder: str | Path, max_length: int) -> "Tokenizer":
     """Load `tokenizer.json`, set to cut at `max_length` and to pad to the longest text of a batch.
 
     The folder's own padding token is kept (RoBERTa derives positions from it), its padding length is not.
     """
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_buffer(read_file(folder, "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
     own = tokenizer.padding or {}
     known = next((word for word in ("[PAD]", "<pad>") if tokenizer.token_to_id(word) is not None), None)
     token = own.get("pad_token") or known or "[PAD]"

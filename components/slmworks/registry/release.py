@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from slmworks.contract.artifact import HEADER, Model
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import File, plain_files, scan, tree_digest
+from slmworks.machine.private import private_folder
 from slmworks.registry.log import Entry, Registry
 from slmworks.registry.mlflow_files import wrapper
 
@@ -151,22 +152,15 @@ def require_approved(registry: Registry, name: str, version: int, folder: Path) 
         )
 
 
-def contents(approved: Approved) -> dict[str, bytes]:
-    """The files of a release's model by their paths in `model/`, each read once: what is hashed is returned.
+@contextlib.contextmanager
+def private_copy(approved: Approved) -> Iterator[Path]:
+    """A copy of a release, hashed where it lies and where no other user can change it; removed afterwards.
 
-    BadRequest when they are no longer what was approved.
+    BadRequest when it is not what was approved.
     """
-    found: dict[str, bytes] = {}
-    files = []
-    with _as_approved(approved):
-        for path, _ in plain_files(approved.folder):
-            data = (approved.folder / path).read_bytes()
-            files.append(_file(path, data))
-            if path.startswith(MODEL):
-                found[path.removeprefix(MODEL)] = data
-        if digests_of(files) != registered_as(approved.entry):
-            raise CorruptObject("other bytes than a moment ago")
-    return found
+    with private_folder("release") as folder:
+        verified_copy(approved, folder)
+        yield folder
 
 
 def verified_copy(approved: Approved, target: Path) -> None:

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any, Self, cast
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import HEADER, Artifact, Model
+from slmworks.contract.artifact import Artifact, Model
 from slmworks.contract.model_task import Answer, ModelTask, Row
 from slmworks.contract.runtime import Runtime, Truncating, open_runtime
-from slmworks.registry.release import Approved, contents
+from slmworks.registry.release import Approved, private_copy
 
 TRUNCATED = "truncated"
 """Key of an answer: whether the model read only the beginning of its text."""
@@ -59,15 +59,16 @@ class Loaded:
 def load(approved: Approved) -> Loaded:
     """Load an approved release. It computes a batch on one thread: the server runs several at once.
 
-    Its files are read once, hashed and loaded from memory: what answers is what was approved, whatever
-    happens to the folder. BadRequest when that was changed.
+    It is loaded from a private copy that was hashed, and is gone when this returns: what answers is what was
+    approved, whatever happens to the folder. From a file, since onnxruntime holds a model that it gets as
+    bytes three times while it loads it, and one that it reads twice. BadRequest when that was changed.
     """
-    served, files = Served.of(approved), contents(approved)
-    folder = approved.folder / "model"
-    model = cast("Model", Artifact.open(folder, digest=served.model_digest, header=files.get(HEADER, b"")))
-    runtime = open_runtime(model, threads=1, files=files)
-    task = catalog.model_task(model.model_task)
-    shared = {key: model.meta[key] for key in task.shared_meta if key in model.meta}
-    loaded = Loaded(served, task, runtime, shared)
-    loaded.answer([task.input_sample()])  # the first call is slow; nobody should wait for it
+    served = Served.of(approved)
+    with private_copy(approved) as copy:
+        model = cast("Model", Artifact.open(copy / "model", digest=served.model_digest))
+        runtime = open_runtime(model, threads=1)
+        task = catalog.model_task(model.model_task)
+        shared = {key: model.meta[key] for key in task.shared_meta if key in model.meta}
+        loaded = Loaded(served, task, runtime, shared)
+        loaded.answer([task.input_sample()])  # the first call is slow; nobody should wait for it
     return loaded

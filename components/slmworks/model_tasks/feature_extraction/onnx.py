@@ -6,9 +6,10 @@ alike. This file and `onnx_text` stand alone (numpy, onnxruntime, tokenizers); e
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from slmworks.model_tasks.onnx_text import Folder, OnnxTexts, read_file
+from slmworks.model_tasks.onnx_text import OnnxTexts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,9 +24,9 @@ class OnnxEmbedder:
     max_length: int
     """Tokens after which a text is cut, special tokens included."""
 
-    def __init__(self, folder: Folder, threads: int = 1) -> None:
+    def __init__(self, folder: str | Path, threads: int = 1) -> None:
         """Load the model to compute with `threads` threads."""
-        about = json.loads(read_file(folder, "embedding.json"))
+        about = json.loads((Path(folder) / "embedding.json").read_text(encoding="utf-8"))
         self.max_length = int(about["max_length"])
         self._texts = OnnxTexts(folder, self.max_length, threads)
 
@@ -33,11 +34,6 @@ class OnnxEmbedder:
     def open(cls, model: Any, *, threads: int) -> "OnnxEmbedder":
         """Load a Model artifact."""
         return cls(model.path, threads)
-
-    @classmethod
-    def from_bytes(cls, files: Mapping[str, bytes], *, threads: int) -> "OnnxEmbedder":
-        """Load a model from its files, path in its folder -> bytes."""
-        return cls(files, threads)
 
     def outputs(self, rows: Sequence[Mapping[str, Any]]) -> "np.ndarray[Any, Any]":
         """The embeddings of one batch, float32 [rows, dimensions], each of length 1."""

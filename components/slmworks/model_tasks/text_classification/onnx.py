@@ -7,9 +7,10 @@ installed. It is deliberately not a server and knows no HTTP, no registry and no
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from slmworks.model_tasks.onnx_text import Folder, OnnxTexts, read_file
+from slmworks.model_tasks.onnx_text import OnnxTexts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +27,9 @@ class OnnxClassifier:
     max_length: int
     """Tokens after which a text is cut, special tokens included."""
 
-    def __init__(self, folder: Folder, threads: int = 1) -> None:
+    def __init__(self, folder: str | Path, threads: int = 1) -> None:
         """Load the model to compute with `threads` threads."""
-        about = json.loads(read_file(folder, "labels.json"))
+        about = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8"))
         self.labels = list(about["labels"])
         self.max_length = int(about["max_length"])
         self._texts = OnnxTexts(folder, self.max_length, threads)
@@ -37,11 +38,6 @@ class OnnxClassifier:
     def open(cls, model: Any, *, threads: int) -> "OnnxClassifier":
         """Load a Model artifact."""
         return cls(model.path, threads)
-
-    @classmethod
-    def from_bytes(cls, files: Mapping[str, bytes], *, threads: int) -> "OnnxClassifier":
-        """Load a model from its files, path in its folder -> bytes."""
-        return cls(files, threads)
 
     def outputs(self, rows: Sequence[Mapping[str, Any]]) -> "np.ndarray[Any, Any]":
         """The logits of one batch, float32 [rows, labels]."""
