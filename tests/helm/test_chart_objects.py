@@ -236,6 +236,37 @@ def test_who_deploys_may_change_one_object_and_no_other(feature, group, resource
     }
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "InferenceService"])
+def test_metrics_have_a_port_of_their_own_and_those_who_may_come_there(kind):
+    found = objects("metrics", {"serving": {"kind": kind}})
+    (pod,) = pods(found)
+    (server,) = pod["containers"]
+    assert "--metrics-port=9000" in server["args"]
+    # KServe makes its Service of these: the first is what it asks, the others are added as they are
+    assert [(port["name"], port["containerPort"]) for port in server["ports"]] == [
+        ("http", 8000),
+        ("metrics", 9000),
+    ]
+    asked, scraped = of_kind("NetworkPolicy", found)["spec"]["ingress"]
+    assert [port["port"] for one in (asked, scraped) for port in one["ports"]] == [8000, 9000]
+    named = "kubernetes.io/metadata.name"
+    assert [one["from"][0]["namespaceSelector"]["matchLabels"][named] for one in (asked, scraped)] == [
+        "web",
+        "monitoring",
+    ]
+    if kind == "Deployment":
+        ports = {port["name"]: port["targetPort"] for port in of_kind("Service", found)["spec"]["ports"]}
+        assert ports == {"http": "http", "metrics": "metrics"}
+
+
+def test_without_a_port_for_metrics_there_is_none():
+    found = objects("deployment")
+    (server,) = next(pods(found))["containers"]
+    assert not [word for word in server["args"] if "metrics" in word]
+    assert [len(ports) for ports in (server["ports"], of_kind("Service", found)["spec"]["ports"])] == [1, 1]
+    assert len(of_kind("NetworkPolicy", found)["spec"]["ingress"]) == 1
+
+
 def test_a_policy_lets_out_to_names_and_the_store_alone():
     spec = of_kind("NetworkPolicy", objects("claim"))["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]

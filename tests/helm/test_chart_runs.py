@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 from chart import objects, pods
@@ -40,7 +41,12 @@ def started(node, container):
     words = [re.sub(r"\$\((\w+)\)", lambda found: env[found[1]], word) for word in words]
     words = [re.sub(r"(^|=)(/release|/store|/tokens)", rf"\1{node}\2", word) for word in words]
     words = [
-        {"--port=8000": "--port=0", "--host=0.0.0.0": "--host=127.0.0.1"}.get(word, word) for word in words
+        {
+            "--port=8000": "--port=0",
+            "--metrics-port=9000": "--metrics-port=0",
+            "--host=0.0.0.0": "--host=127.0.0.1",
+        }.get(word, word)
+        for word in words
     ]
     assert words.pop(0) == "slmworks"
     command = [sys.executable, "-m", "slmworks", *words]
@@ -91,6 +97,30 @@ def test_the_init_step_fetches_and_the_server_answers_and_ends_well(node):
             assert asked_as(address, "evil.example") == 421
             server.send_signal(signal.SIGTERM)
             assert server.wait(30) == 0
+        finally:
+            server.kill()
+
+
+def test_metrics_and_digests_are_given_at_their_own_port_and_nowhere_else(node):
+    more = {
+        "model": {"digest": digest(node, 1)},
+        "serving": {"metricsPort": 9000, "tokens": {"secretName": "t"}},
+    }
+    (pod,) = pods(objects("claim", more))
+    (node / "tokens").mkdir()
+    (node / "tokens" / "tokens").write_text(f"{TOKEN}\n")
+    with started(node, pod["initContainers"][0]) as pull:
+        assert (pull.wait(60), pull.stderr.read()) == (0, "")
+    with started(node, pod["containers"][0]) as server:
+        try:
+            address, apart = re.findall(r"http://[\d.:]+", server.stdout.readline())
+            ask(f"{address}/classify", {"text": "good"}, token=TOKEN)
+            with urllib.request.urlopen(f"{apart}/metrics") as reply:
+                assert "slmworks_requests_total{" in reply.read().decode()
+            assert ask(f"{apart}/ready")["model_digest"] == digest(node, 1).removeprefix("sha256:")
+            with pytest.raises(BadRequest, match="answers 404"):
+                ask(f"{address}/metrics", token=TOKEN)
+            assert "model_digest" not in ask(f"{address}/ready", token=TOKEN)
         finally:
             server.kill()
 

@@ -10,6 +10,9 @@
 {{- fail (printf "store.url: outside of store.claim.path. Give a folder below %s." .Values.store.claim.path) }}
 {{- end }}
 {{- end }}
+{{- if has (int .Values.serving.metricsPort) (list 8000 (int .Values.service.port)) }}
+{{- fail (printf "serving.metricsPort: %d is the server's own port, or its Service's. Take another, such as 9000." (int .Values.serving.metricsPort)) }}
+{{- end }}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
 {{- fail "autoscaling.minReplicas: more than maxReplicas. Lower it." }}
 {{- end }}

@@ -63,6 +63,9 @@ containers:
       {{- if $serving.tokens.secretName }}
       - --token-file=/tokens/tokens
       {{- end }}
+      {{- with $serving.metricsPort }}
+      - --metrics-port={{ . }}
+      {{- end }}
       {{- with $serving.threads }}
       - --threads={{ . }}
       {{- end }}
@@ -75,6 +78,9 @@ containers:
     {{- end }}
     ports:
       - {name: http, containerPort: 8000, protocol: TCP}
+      {{- with $serving.metricsPort }}
+      - {name: metrics, containerPort: {{ . }}, protocol: TCP}
+      {{- end }}
     startupProbe:
       httpGet: {path: /ready, port: 8000}
       {{- toYaml $serving.probes.startup | nindent 6 }}
