@@ -26,7 +26,7 @@ PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 AIRFLOW_VENV := .venv-airflow
 TOOLS_VENV := .venv-tools
 
-.PHONY: help install install-airflow first-run airflow check test test-slow test-airflow test-docker lint types format \
+.PHONY: help install install-airflow first-run airflow check test test-slow test-kills test-airflow test-docker lint types format \
 	schema docs goldens chart conformance families wheels images lock sbom clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -80,6 +80,9 @@ test: install install-airflow lint types ## ruff, mypy and every test but the ma
 
 test-slow: install ## tests that take minutes
 	$(BIN)/python -m pytest $(PATIENT) -m slow $(PYTEST_ARGS)
+
+test-kills: install ## of the slow tests the one that kills `slmworks gc` 50 times: 4 minutes
+	$(BIN)/python -m pytest -n 0 -m slow tests/retention/test_kills.py $(PYTEST_ARGS)
 
 test-airflow: install install-airflow ## tests that start Airflow's components
 	$(BIN)/python -m pytest $(PATIENT) -m airflow tests/airflow $(PYTEST_ARGS)

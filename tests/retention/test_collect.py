@@ -1,5 +1,6 @@
 """What is kept, what is let go, and what comes back; in a folder and in a bucket."""
 
+import math
 import os
 import shutil
 import time
@@ -22,6 +23,7 @@ from slmworks.retention.roots import PINS, Rule
 from slmworks.store import Store, open_store
 from slmworks.store.objects import ObjectStore
 from slmworks.store.revival import mark_of, removing
+from slmworks_serve.client import ask_release
 
 STRICT = Rule(days=0, runs=1)
 
@@ -56,16 +58,24 @@ def everything(store: Store) -> dict[str, int]:
     return store.sizes("")
 
 
+def served(registry: Registry, version: int | None = None) -> int:
+    """The version that answers over HTTP, with the scores of its own weights."""
+    asked = ask_release(approved_release(registry, "reviews", version), "good")
+    (number,) = {asked.ready["version"], asked.answer["version"]}
+    strong = math.exp(2.0 + number / 1000)  # a retrain's only weight; the other two labels have 0
+    assert asked.answer["scores"]["positive"] == pytest.approx(strong / (strong + 2), abs=1e-6)
+    return int(number)
+
+
 def test_champion_and_previous_serve_and_every_lineage_is_whole(store: Store, tmp_path: Path) -> None:
     year(store, tmp_path, 11)  # 1, 5 and 10 were champions, 7 was rejected, 11 waits
     before = {number: render(lineage_of(store, f"reviews@{number}")) for number in range(1, 12)}
     freed = let_go(store).freed
     assert freed > 1_000_000
     registry = Registry(store)
-    assert approved_release(registry, "reviews").entry.version == 10
-    assert approved_release(registry, "reviews", 1).entry.version == 1
+    assert [served(registry), served(registry, 1)] == [10, 1]
     registry.rollback("reviews", **BY, why="slow")
-    assert approved_release(registry, "reviews").entry.version == 5
+    assert served(registry) == 5
     after = {number: render(lineage_of(store, f"reviews@{number}")).partition("\n")[2] for number in before}
     assert after == {number: text.partition("\n")[2] for number, text in before.items()}
     for run in ("reviews-0010", "reviews-0005", "reviews-0011"):  # the whole way back

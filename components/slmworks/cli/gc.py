@@ -8,6 +8,8 @@ from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from slmworks.retention.collect import Amount, Collected
     from slmworks.store import Store
 
@@ -44,15 +46,21 @@ GB = 10**9
     metavar="GB",
     help="This machine's copies of a bucket may have so many GB; those go that were used longest ago.",
 )
+@click.option(
+    "--mlflow",
+    is_flag=True,
+    help="Remove MLflow's files of rejected versions whose release is gone here. They don't come back.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be laid aside and removed; change nothing.")
 @click.option("--pin", metavar="WHAT", help="Keep a run, NAME@VERSION or a digest, with all that it needs.")
 @click.option("--unpin", metavar="WHAT", help="Keep it no more.")
-@with_places()
+@with_places(tracking=True)
 def gc(
     keep_days: float,
     keep_runs: int,
     grace_days: float,
     keep_copies: float,
+    mlflow: bool,  # noqa: FBT001 - a flag of the command line
     dry_run: bool,  # noqa: FBT001 - a flag of the command line
     pin: str | None,
     unpin: str | None,
@@ -73,6 +81,7 @@ def gc(
     if pin or unpin:
         _pins(store, pin, unpin)
         return
+    uri = _mlflow(places) if mlflow else ""
     found = collect(
         store,
         Rule(keep_days, keep_runs),
@@ -81,6 +90,41 @@ def gc(
         dry_run=dry_run,
     )
     _show(found, grace_days, dry_run=dry_run)
+    if uri:
+        _copies(store, uri, found, dry_run=dry_run)
+    elif found.gone:
+        say(
+            f"MLflow may hold copies of what was rejected: {_named(found.gone)}. They are removed with "
+            "`slmworks gc --mlflow`."
+        )
+
+
+def _mlflow(places: Places) -> str:
+    from slmworks.contract.errors import BadRequest
+
+    uri = places.tracking_uri
+    if not uri:
+        raise BadRequest("--mlflow: tracking is 'none', so there is no MLflow; give --tracking.")
+    return uri
+
+
+def _copies(store: "Store", uri: str, found: "Collected", *, dry_run: bool) -> None:
+    from slmworks.numbers.figures import size
+    from slmworks.tracking.copies import remove_copies
+
+    copies = remove_copies(store, uri, [*found.before, *found.gone], dry_run=dry_run)
+    stay = [one for one in copies if one.used_by]
+    go = [one for one in copies if not one.used_by]
+    for one in stay:
+        say(f"{one.name} v{one.version} stays in MLflow: {one.used_by} points to its files")
+    would = "would be removed" if dry_run else "removed"
+    total = size(sum(one.size for one in go))
+    named = _named([(one.name, one.version) for one in go])
+    say(f"MLflow: {named}, {total} {would}" if go else "MLflow: no copies to let go of")
+
+
+def _named(versions: "Sequence[tuple[str, int]]") -> str:
+    return ", ".join(f"{name} v{number}" for name, number in sorted(versions))
 
 
 def _pins(store: "Store", pin: str | None, unpin: str | None) -> None:
@@ -120,11 +164,6 @@ def _show(found: "Collected", grace_days: float, *, dry_run: bool) -> None:
     would = "would be freed" if dry_run else "freed"
     waits = sum(amount.size for amount in found.aside.values())
     say(f"{size(found.freed)} {would}, {size(waits)} aside, to be removed {grace_days:g} days after")
-    if found.gone:
-        say(
-            f"MLflow may hold copies of what was rejected: {', '.join(found.gone)}. To free them, delete the "
-            "runs of these versions there."
-        )
 
 
 def _words(amount: "Amount | None") -> tuple[str, str]:

@@ -57,8 +57,10 @@ class Collected:
     """Kind -> what waits for the grace period to end, what was laid aside just now included."""
     removed: dict[str, Amount] = field(default_factory=lambda: defaultdict(Amount))
     """Kind -> what is gone."""
-    gone: list[str] = field(default_factory=list)
-    """Rejected versions whose release is gone, or would be: MLflow may hold a copy."""
+    gone: list[tuple[str, int]] = field(default_factory=list)
+    """Rejected versions (name, number) whose release is gone, or would be: MLflow may hold a copy."""
+    before: list[tuple[str, int]] = field(default_factory=list)
+    """The same of those that were gone before this."""
     back: int = 0
     """Objects, names and runs that are needed again."""
 
@@ -160,6 +162,11 @@ class _Collection:
                 self.found.aside[OBJECTS].add(size)
                 if (mark is None or digest in live) and not self.dry_run:
                     self.store.write(mark_of(digest), self.now.isoformat().encode())
+        self.found.before += [
+            version
+            for version, release in self.kept.rejected.items()
+            if release not in sizes and release not in self.kept.bytes
+        ]
         for digest in self.marked["objects"].keys() - sizes.keys():  # a kill came between
             self._finish(digest)
 
@@ -168,7 +175,7 @@ class _Collection:
             self.found.back += 1
             return
         self.found.removed[OBJECTS].add(size)
-        self.found.gone += [name for name, release in self.kept.rejected.items() if release == digest]
+        self.found.gone += [one for one, release in self.kept.rejected.items() if release == digest]
         self._finish(digest)
 
     def _finish(self, digest: str) -> None:

@@ -53,8 +53,8 @@ class Kept:
     running: set[str] = field(default_factory=set)
     """Digests that runs which go on may be reading at this moment."""
     releases: int = 0
-    rejected: dict[str, str] = field(default_factory=dict)
-    """Version (`reviews v3`) -> release, of those that were rejected."""
+    rejected: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Name and version -> release, of those that were rejected."""
 
 
 def kept(store: "Store", rule: Rule, origins: Origins) -> Kept:
@@ -97,7 +97,7 @@ def _of_model(store: "Store", state: ModelState, origins: Origins, found: Kept) 
             for judged in origins.of([entry.verdict]).values():
                 found.bytes |= _digests(judged.manifest.refs.values())
         if version.status == "rejected":
-            found.rejected[f"{entry.name} v{entry.version}"] = entry.release
+            found.rejected[entry.name, entry.version] = entry.release
         else:
             found.releases += 1
 

@@ -9,7 +9,8 @@ from slmworks.registry.release import is_whole
 from slmworks.registry.state import Entry, ModelState
 from slmworks.store.contract import folder_or_none
 from slmworks.tracking.connection import Tracking, connect, told_in_one_line
-from slmworks.tracking.transfer import PLACE, Held, download, upload
+from slmworks.tracking.runs import RELEASE
+from slmworks.tracking.transfer import REMOVED, Held, download, remove, upload
 from slmworks.tracking.versions import shown_versions
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ def check(store: "Store", tracking_uri: str, name: str, number: int) -> Held:
             raise BadRequest(
                 f"MLflow holds no {name} v{number}: it was not uploaded yet. Do it: slmworks lineage sync"
             )
+        if REMOVED in shown.tags:
+            raise BadRequest(
+                f"MLflow holds no files of {name} v{number} any more: slmworks gc --mlflow removed them "
+                f"({shown.tags[REMOVED]})."
+            )
         return download(tracking, store, entry, str(shown.version))
 
 
@@ -46,7 +52,8 @@ def heal(store: "Store", tracking_uri: str) -> list[Held]:
 def _each(tracking: Tracking, store: "Store", state: ModelState) -> Iterator[Held]:
     shown = shown_versions(tracking.client, state.name)
     for version in state.versions:
-        if found := shown.get(str(version.number)):
+        found = shown.get(str(version.number))
+        if found is not None and not (REMOVED in found.tags and version.status == "rejected"):
             yield _held(tracking, store, version.registered, found)
 
 
@@ -60,14 +67,9 @@ def _held(tracking: Tracking, store: "Store", entry: Entry, shown: Any) -> Held:
             f"{entry.name} v{entry.version} differs in MLflow, and the store's own copy is not right either: "
             "run its recipe again, then slmworks lineage sync --check."
         )
-    _remove(tracking, shown.run_id)
+    remove(tracking, shown.run_id)  # a file too many would stay beside an upload
     upload(tracking.client, shown.run_id, folder, again=True)
+    tracking.client.set_tag(shown.run_id, RELEASE, entry.release)
+    if REMOVED in shown.tags:
+        tracking.client.delete_model_version_tag(entry.name, shown.version, REMOVED)
     return held
-
-
-def _remove(tracking: Tracking, run_id: str) -> None:
-    """Take a release out of a run's artifacts: a file too many would stay beside an upload."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    root = tracking.client.get_run(run_id).info.artifact_uri
-    get_artifact_repository(root, tracking_uri=tracking.client.tracking_uri).delete_artifacts(PLACE)

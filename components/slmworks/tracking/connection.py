@@ -99,8 +99,12 @@ def connect(uri: str) -> Tracking:
 
 
 @contextmanager
-def told_in_one_line(uri: str) -> Iterator[None]:
-    """Turn what MLflow, its database or the network says into one line with the way out."""
+def told_in_one_line(
+    uri: str,
+    what: str = "did not take the records",
+    way_out: str = "Nothing is lost: slmworks lineage sync brings them in later.",
+) -> Iterator[None]:
+    """Turn what MLflow, its database or the network says into one line: what failed, and the way out."""
     try:
         yield
     except SlmworksError:
@@ -110,8 +114,7 @@ def told_in_one_line(uri: str) -> Iterator[None]:
             raise
         said = first_line(error).replace(uri, without_credentials(uri))
         raise SlmworksError(
-            f"MLflow at {without_credentials(uri)} did not take the records ({said[:200]}). "
-            "Nothing is lost: slmworks lineage sync brings them in later."
+            f"MLflow at {without_credentials(uri)} {what} ({said[:200]}). {way_out}"
         ) from error
 
 

@@ -8,7 +8,8 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -150,6 +151,13 @@ def _mark(store: "Store", uri: str, record: RunRecord) -> None:
         store.remove(key)
 
 
+@contextmanager
+def one_at_a_time(store: "Store", uri: str) -> Iterator[None]:
+    """Be the only process of this machine that writes to an MLflow, which cannot create a run if absent."""
+    with lease(store.cache, f"lineage-{_short(uri)}"):
+        yield
+
+
 def _short(uri: str) -> str:
     return hashlib.sha256(uri.encode()).hexdigest()[:12]
 
@@ -167,7 +175,7 @@ def _pass(
     from slmworks.tracking.versions import project
 
     result = SyncResult(runs=len(runs))
-    with lease(store.cache, f"lineage-{_short(uri)}"):  # MLflow cannot create a run "only if absent"
+    with one_at_a_time(store, uri):
         for run in runs:
             record = run_record(store, run)
             if record is None:  # killed before it wrote one

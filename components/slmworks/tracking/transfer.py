@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PLACE = "release"
 """Folder among a run's artifacts that holds the release."""
+REMOVED = "slmworks.removed"
+"""Tag of an MLflow version: when `slmworks gc --mlflow` removed its files."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,12 @@ def upload(client: Any, run_id: str, folder: Path, *, again: bool = False) -> No
     CorruptObject for a folder that holds more than plain files.
     """
     files = {name: status.st_size for name, status in plain_files(folder)}
-    there = {} if again else dict(_listed(client, run_id, PLACE))
+    there = {} if again else held(client, run_id)
     for name, size in files.items():
         if there.get(name) != size:
             parent = Path(PLACE, name).parent.as_posix()
             client.log_artifact(run_id, str(folder / name), parent)
-    there = dict(_listed(client, run_id, PLACE))
+    there = held(client, run_id)
     missing = [name for name, size in files.items() if there.get(name) != size]
     if missing:
         raise SlmworksError(
@@ -94,6 +96,19 @@ def _differing(ours: Path, found: tuple[File, ...]) -> str:
     except CorruptObject:  # nothing to compare with
         return ""
     return min((file.path for file in set(wanted) ^ set(found)), default="")
+
+
+def held(client: Any, run_id: str) -> dict[str, int]:
+    """Path -> bytes of every file of a release that MLflow lists for a run."""
+    return dict(_listed(client, run_id, PLACE))
+
+
+def remove(tracking: Tracking, run_id: str) -> None:
+    """Take a release out of a run's artifacts, with whatever else lies in its folder there."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    root = tracking.client.get_run(run_id).info.artifact_uri
+    get_artifact_repository(root, tracking_uri=tracking.client.tracking_uri).delete_artifacts(PLACE)
 
 
 def _listed(client: Any, run_id: str, folder: str) -> Iterator[tuple[str, int]]:
