@@ -1,5 +1,8 @@
 """MLflow's files of rejected versions go with the store's; what anybody points to stays, and so do the records."""
 
+import contextlib
+import shutil
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.registry.log import Registry
 from slmworks.retention.collect import Collected, collect
 from slmworks.retention.roots import PINS, Rule
-from slmworks.store import Store
+from slmworks.store import Store, open_store
 from slmworks.tracking.check import check, heal
 from slmworks.tracking.connection import connect
 from slmworks.tracking.copies import remove_copies
@@ -54,12 +57,35 @@ def fill(store: Store, folder: Path, name: str = "reviews") -> None:
         registry.reject(name, number, **BY, why="worse")
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, blank: Path) -> Path:
+    """A folder with a store of these versions, and with the MLflow that has them too."""
+    folder = tmp_path_factory.mktemp("filled")
+    store = open_store(str(folder / "store"))
+    fill(store, folder)
+    (folder / "tracking").mkdir()
+    sync(store, f"sqlite:///{shutil.copy(blank, folder / 'tracking' / 'mlflow.db')}")
+    return folder
+
+
 @pytest.fixture
-def told(store: Store, uri: str, tmp_path: Path) -> str:
-    """These versions, in MLflow too."""
-    fill(store, tmp_path)
-    sync(store, uri)
-    return uri
+def told(store: Store, filled: Path, tmp_path: Path) -> str:
+    """A copy of both: MLflow's database names its files by their whole paths."""
+    for name in ("store", "tracking"):
+        shutil.copytree(filled / name, tmp_path / name, dirs_exist_ok=True)
+    path = tmp_path / "tracking" / "mlflow.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for table, column in (
+            ("experiments", "artifact_location"),
+            ("runs", "artifact_uri"),
+            ("model_versions", "source"),
+            ("model_versions", "storage_location"),
+        ):
+            database.execute(
+                f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(filled), str(tmp_path))
+            )
+        database.commit()
+    return f"sqlite:///{path}"
 
 
 def test_a_rejected_versions_files_go_and_its_records_stay(store: Store, told: str) -> None:
@@ -142,6 +168,7 @@ def test_a_removal_that_was_cut_short_is_ended_by_the_next(
     assert all(REMOVED in versions(told)[number].tags for number in (2, 3))
 
 
+@pytest.mark.slow
 def test_on_a_server_too(store: Store, server: MlflowServer, tmp_path: Path) -> None:
     uri = server.uri
     fill(store, tmp_path, "intents")
