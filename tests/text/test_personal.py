@@ -255,6 +255,118 @@ def test_numbers_and_names_that_are_none(text: str) -> None:
     assert Redactor(ALL, "US").redact(text) == (text, {})
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("رقم بطاقتي4111111111111111شكرا", "رقم بطاقتي<CARD>شكرا"),
+        ("הכרטיס שלי4111111111111111תודה", "הכרטיס שלי<CARD>תודה"),
+        ("কার্ড৪১১১১১১১১১১১১১১১নম্বর", "কার্ড<CARD>নম্বর"),
+        ("கார்டு4111111111111111எண்", "கார்டு<CARD>எண்"),
+        ("บัตร๔๑๑๑-๑๑๑๑-๑๑๑๑-๑๑๑๑ครับ", "บัตร<CARD>ครับ"),
+        ("ကတ်4111111111111111နံပါတ်", "ကတ်<CARD>နံပါတ်"),
+        ("ប័ណ្ណ4111111111111111លេខ", "ប័ណ្ណ<CARD>លេខ"),
+        ("κάρτα4111111111111111ευχαριστώ", "κάρτα<CARD>ευχαριστώ"),
+        ("عنوان ١٩٢.١٦٨.١.٢٠هنا", "عنوان <IP>هنا"),
+        ("ip：１０．０．０．１，端口８０", "ip：<IP>，端口８０"),
+        ("حسابي DE89370400440532013000رجاء", "حسابي <IBAN>رجاء"),
+        ("حساب SA٠٣ ٨٠٠٠ ٠٠٠٠ ٦٠٨٠ ١٠١٦ ٧٥١٩", "حساب <IBAN>"),
+        ("+٩٦٦ ٥٠ ١٢٣ ٤٥٦٧", "<PHONE>"),
+        ("ФИО +7 (916) 123-45-67", "ФИО <PHONE>"),
+        ("メールはtaro@example.jpです", "メールは<EMAIL>です"),
+        ("יוסי@דוגמה.co.il", "<EMAIL>"),
+        ("يوسف@مثال.إختبار هنا", "<EMAIL> هنا"),
+        ("मनोज@उदाहरण.भारत पर", "<EMAIL> पर"),
+        ("用户@例子.中国谢谢", "<EMAIL>谢谢"),
+        ("정보@예시.한국입니다", "<EMAIL>입니다"),
+        ("ali@example.com.مرحبا", "<EMAIL>.مرحبا"),
+    ],
+)
+def test_other_scripts_beside_and_within(text: str, expected: str) -> None:
+    assert Redactor(ALL, "US").redact(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("4111\u00ad1111\u00ad1111\u00ad1111", "<CARD>"),
+        ("41\u200b1111\u200b11\u2060111\u200b11111", "<CARD>"),
+        ("4111ー1111ー1111ー1111", "<CARD>"),
+        ("4111・1111・1111・1111", "<CARD>"),
+        ("カード4111ー1111ー1111ー1111", "カード<CARD>"),
+        ("4111─1111─1111─1111", "<CARD>"),
+        ("4111\t1111\t1111\t1111", "<CARD>"),
+        ("?card=4111+1111+1111+1111&cvv=123", "?card=<CARD>&cvv=123"),
+        ("DE89\u00ad3704\u00ad0044\u00ad0532\u00ad0130\u00ad00", "<IBAN>"),
+        ("DE89 3704\u200b0044 0532\u200b0130 00", "<IBAN>"),
+        ("jo\u00adhn@example.com", "<EMAIL>"),
+        ("john\u200b@example.com", "<EMAIL>"),
+        ("john@\u00adexam\u00adple.com", "<EMAIL>"),
+        ("ユーザー@example.jp", "<EMAIL>"),
+        ("2001:db8:\u200b:1", "<IP>"),
+        ("+44\u00ad20\u00ad7946\u00ad0958", "<PHONE>"),
+        ("a\u200b@\u200bb.org, c\u00ad@d.org", "<EMAIL>, <EMAIL>"),
+        ("من\u200f 192.168.1.20\u200f الى", "من\u200f <IP>\u200f الى"),
+    ],
+)
+def test_signs_that_nobody_sees_and_dashes_by_looks(text: str, expected: str) -> None:
+    assert Redactor(ALL, "US").redact(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://shop.example/u/4111111111111111/x?card=4111111111111111&c", "https://shop.example/u/<CARD>/x?card=<CARD>&c"),
+        ('{"card":4111111111111111,"iban":"DE89370400440532013000"}', '{"card":<CARD>,"iban":"<IBAN>"}'),
+        ("<4111111111111111> <john@example.com> <123-45-6789>", "<<CARD>> <<EMAIL>> <<SSN>>"),
+        ("<b>4111 1111 1111 1111</b>", "<b><CARD></b>"),
+        ("3782-822463-10005, 3056 930902 5904, 3530 1113 3330 0000", "<CARD>, <CARD>, <CARD>"),
+        ("no93 8601 1117 947, mt84malt011000012345mtlcast001s", "<IBAN>, <IBAN>"),
+        ("IBAN_DE89370400440532013000_x", "IBAN_<IBAN>_x"),
+        ("[fe80::1%25en0]:8080 http://[2001:db8::1]:80/", "[<IP>%25en0]:8080 http://[<IP>]:80/"),
+        ("from mx ([IPv6:2001:db8::1]) by peer:2001:db8::2", "from mx ([IPv6:<IP>]) by peer:<IP>"),
+        ("mailto:john@example.com?subject=x", "mailto:<EMAIL>?subject=x"),
+        ("John <john@example.com>,jane@example.org;x@y.de", "John <<EMAIL>>,<EMAIL>;<EMAIL>"),
+        ("ssn=123-45-6789&x=1", "ssn=<SSN>&x=1"),
+        ("+1 (415) 555-2671 ext. 89, +1-415-555-2671;ext=89, 415-555-2671 x89", "<PHONE>, <PHONE>, <PHONE>"),
+        ("https://wa.me/14155552671 tel:+14155552671", "https://wa.me/<PHONE> tel:<PHONE>"),
+        ("0044 20 7946 0958, 00 33 6 12 34 56 78, 0033612345678", "<PHONE>, <PHONE>, <PHONE>"),
+        ("電話：０３－１２３４－５６７８", "電話：<PHONE>"),
+        ("02-123-4567, 02 9374 4000", "<PHONE>, <PHONE>"),
+    ],
+)  # fmt: skip
+def test_in_addresses_of_pages_json_and_brackets(text: str, expected: str) -> None:
+    assert Redactor(ALL, "US").redact(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "invoice 2024/05/000123, room 02-2024-1234, month 05-2024-0001",
+        "2024-05-06 12:30:45,123 INFO; 06.05.2024 12:30; 05/06/2024 - 05/07/2024; 20240506123045",
+        "python 3.11.9, torch 2.4.1+cu121, 1.2.3.4.5, section 10.1.2 of 3",
+        "ISBN 0-306-40615-2, ISBN-10: 3-16-148410-X, ISSN 2049-3630, EAN 4006381333931",
+        "48.858370, 2.294481; -33.8567844, 151.2152967; 3.14159265358979",
+        "order #1234-5678-9012, tracking 1Z999AA10123456784, VIN 1HGBH41JXMN109186",
+        "uuid 123e4567-e89b-12d3-a456-426614174000, DOI 10.1038/s41586-020-2649-2",
+        "peer abc:2001:db8::1, Foo::Bar::1, id:::1, John 3:16, ratio 16:9:4",
+        "id 0000123456789, 00 1 2 3, 001 ways, السعر ١٢٣٬٤٥٦٬٧٨٩",
+        "ip-10-1-2-3.internal, user@localhost, pkg@1.2.3, 3@4.50 each",
+        "コーヒー・4111・ー1111",
+    ],
+)
+def test_dates_versions_orders_and_places_stay(text: str) -> None:
+    assert Redactor(ALL, "US").redact(text) == (text, {})
+
+
+def test_places_of_what_hides_unseen_signs() -> None:
+    text = "an jo\u00adhn@example.com\u200b, 4111\u200b1111\u200b1111\u200b1111."
+    found = Redactor(ALL, "US").find(text)
+    assert [(text[start:end], kind) for start, end, kind in found] == [
+        ("jo\u00adhn@example.com", "email"),
+        ("4111\u200b1111\u200b1111\u200b1111", "card"),
+    ]
+
+
 def test_places_are_those_of_the_text() -> None:
     text = "卡４１１１１１１１１１１１１１１１, DE89 3704 0044 0532 0130 00, ::ffff:10.0.0.1 +44 20 7946 0958"
     found = Redactor(ALL, "US").find(text)

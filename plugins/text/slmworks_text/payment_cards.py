@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from slmworks_text.written_forms import AFTER, LATIN
 
-BETWEEN = "(?: ?[./_-] ?| {1,2})"
-"""What separates the groups of a card."""
+BETWEEN = "(?: ?[./_+-] ?| {1,2})"
+"""What separates the groups of a card; web forms send a blank as a plus sign."""
 DIGIT_GROUPS = re.compile(
     rf"[0-9](?<![0-9{LATIN}+].)(?=(?:{BETWEEN}?[0-9]){{11}})[0-9]*+(?:{BETWEEN}[0-9]++)*{AFTER}"
 )
@@ -15,10 +15,10 @@ GROUP = re.compile("[0-9]+")
 PLAIN = re.compile("[0-9 -]+")
 PRINTED = re.compile(
     r"\d{12,19}|(?:\d{4}[ -]{0,3}){4}\d{0,3}|\d{4}[ -]{0,3}\d{6}[ -]{0,3}\d{4,5}"
-    r"|\d{4}( ?[./_] ?)(?:\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{6}\1\d{4,5})",
+    r"|\d{4}( ?[./_+] ?)(?:\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{6}\1\d{4,5})",
     re.ASCII,
 )
-"""A card as it is printed: in one piece, in fours, or 4-6-5; dots, slashes and underscores all alike."""
+"""A card as it is printed: in one piece, in fours, or 4-6-5; dots, slashes and the like all alike."""
 MOST_GROUPS = 5
 """Of a printed card."""
 SCHEMES = re.compile(

@@ -14,7 +14,7 @@ from slmworks_text.bank_accounts import ibans
 from slmworks_text.internet_addresses import emails, ips
 from slmworks_text.payment_cards import cards
 from slmworks_text.phone_numbers import phones
-from slmworks_text.written_forms import AFTER, LATIN, ascii_forms, hidden
+from slmworks_text.written_forms import AFTER, LATIN, UNSEEN, ascii_forms, hidden, seen
 
 Kind = Literal["email", "phone", "card", "iban", "ip", "ssn"]
 
@@ -62,6 +62,17 @@ class Redactor:
         signs = signs_of(text)
         if not signs:
             return []
+        found = self._find(text, signs)
+        if not text.isascii() and UNSEEN.search(text):
+            found = _joined(found, self._find_unseen(text, signs))
+        return found
+
+    def _find_unseen(self, text: str, signs: str) -> list[tuple[int, int, Kind]]:
+        """What is found without the signs that nobody sees: a soft hyphen within leaves an address one."""
+        bare, places = seen(text)
+        return [(places[start], places[end - 1] + 1, kind) for start, end, kind in self._find(bare, signs)]
+
+    def _find(self, text: str, signs: str) -> list[tuple[int, int, Kind]]:
         found: list[tuple[int, int, Kind]] = []
         rest = ascii_forms(text)
         for kind, search, sign in self.searches:
@@ -84,6 +95,20 @@ def signs_of(text: str) -> str:
         if DIGITS.search(text):
             signs += "7"
     return signs
+
+
+def _joined(
+    found: Sequence[tuple[int, int, Kind]], more: Sequence[tuple[int, int, Kind]]
+) -> list[tuple[int, int, Kind]]:
+    """Both, from left to right; those that overlap as one, of the kind of the longest."""
+    joined: list[tuple[int, int, Kind]] = []
+    for start, end, kind in sorted({*found, *more}):
+        if joined and start < joined[-1][1]:
+            before, last, other = joined[-1]
+            joined[-1] = before, max(end, last), kind if end - start > last - before else other
+        else:
+            joined.append((start, end, kind))
+    return joined
 
 
 def _ssns(text: str) -> Iterator[tuple[int, int]]:
