@@ -32,6 +32,24 @@ DIFFERENT = [
     ("nice work 👍🏻", "nice work 👍🏿"),
     ("great :)", "great :("),
     ("ends here → left", "ends here ← left"),
+    ("turn on 4 lights", "turn on 5 lights"),
+    ("price is 5.00", "price is 500"),
+    ("½ cup sugar", "¼ cup sugar"),
+    ("m² area", "m³ area"),
+    ("10 °C now", "10 °F now"),
+    ("👩\u200d🚀 nice", "👨\u200d🚀 nice"),
+    ("🇩🇪 visa please", "🇫🇷 visa please"),
+    ("❤️ you", "💔 you"),
+    ("ကောင်းတယ်", "ကောင်းဘူး"),
+    ("মাছ খাই", "মাঝ খাই"),
+    ("قلب", "كلب"),
+    ("가다", "가라"),
+    ("if a && b", "if a || b"),
+    ("if (!ready) run()", "if (ready) run()"),
+    ("return !x", "return x"),
+    ("when a != b", "when a == b"),
+    ("n += 1", "n -= 1"),
+    ("i++ then stop", "i-- then stop"),
 ]
 EQUAL = [
     ("yes", "yes!"),
@@ -48,6 +66,12 @@ EQUAL = [
     ("thank you <3", "thank you 3"),
     ("pages 10-12", "pages 10–12"),
     ("Straße 5 links", "STRASSE 5 links"),
+    ("Great! Really!Great!!", "great really great"),
+    ("salt & pepper", "salt pepper"),
+    ("news | a paper", "news - a paper"),
+    ("نعم، شكرا.", "نعم شكرا"),
+    ("আমি ভালো আছি।", "আমি ভালো আছি"),
+    ("សួស្តី​លោក", "សួស្តីលោក"),
 ]
 
 
@@ -107,6 +131,23 @@ def test_a_changed_number_leaves_a_copy(letters: str) -> None:
     stem = "".join(draw.choices(letters, k=60))
     assert jaccard(shingles(f"{stem}1001"), shingles(f"{stem}1002")) > 0.8
     assert jaccard(shingles(stem), shingles("".join(draw.choices(letters, k=60)))) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "other"),
+    [
+        ("지난주에 주문한 상품 번호 {} 이 아직 도착하지 않아서 환불을 받고 싶습니다", "1001", "1002"),
+        ("لم يصل الطلب رقم {} الذي طلبته الأسبوع الماضي وأريد استرداد أموالي قريبا", "١٠٠١", "١٠٠٢"),
+        ("গত সপ্তাহে আমি যে {} নম্বর অর্ডার দিয়েছিলাম তা এখনও আসেনি তাই টাকা ফেরত চাই", "১০০১", "১০০২"),
+        ("ההזמנה מספר {} שביצעתי בשבוע שעבר עדיין לא הגיעה ואני רוצה את הכסף בחזרה", "1001", "1002"),
+        ("ការបញ្ជាទិញលេខ{}ដែលខ្ញុំបានបញ្ជាទិញកាលពីសប្តាហ៍មុនមិនទាន់មកដល់", "១០០១", "១០០២"),
+        ("ပြီးခဲ့တဲ့အပတ်ကမှာယူခဲ့တဲ့အမှာစာနံပါတ်{}မရောက်သေးပါ", "၁၀၀၁", "၁၀၀၂"),
+        ("ຂ້ອຍຍັງບໍ່ໄດ້ຮັບສິນຄ້າຕາມໃບສັ່ງຊື້ເລກທີ{}ທີ່ຂ້ອຍສັ່ງອາທິດແລ້ວ", "1001", "1002"),
+        ("我上周购买的iPhone 15手机订单号{}还没有收到，请尽快处理并且退款给我", "1001", "1002"),
+    ],
+)  # fmt: skip
+def test_a_changed_number_leaves_a_copy_in_every_script(text: str, number: str, other: str) -> None:
+    assert 0.5 < jaccard(shingles(text.format(number)), shingles(text.format(other))) < 1
 
 
 def test_a_text_without_words_is_its_own_shingle() -> None:

@@ -4,7 +4,7 @@ A shingle spans three words (Broder, "On the resemblance and containment of docu
 Japanese, Thai and their like put no blanks between words; there a shingle starts at each character and spans
 the characters of three words of usual length, so that a changed word costs the same share of the shingles
 in every script. Combining marks belong to their letter. Signs count where another one would say something
-else: `-5`, `5%`, `> 5`, `C++`, `C#`, currencies, emoji; punctuation does not.
+else: `-5`, `5%`, `> 5`, `C++`, `C#`, currencies, emoji, operators of code (`!=`, `&&`); punctuation does not.
 """
 
 import re
@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 WORD = re.compile(r"\w+")
-RARE = re.compile(r"[-+%#<>=*/:;]")
+RARE = re.compile(r"[-+%#<>=*/:;!&|]")
 """ASCII signs that may count; one class of letters is searched much faster than the next."""
-SIGN = re.compile(r"[+%#<>=*]|-\$?\.?\d|\d [-/] \d|[:;]-?\(")
+SIGN = re.compile(r"[+%#<>=*]|-\$?\.?\d|\d [-/] \d|[:;]-?\(|&&|\|\||-=|![\w(]")
 """Where they do."""
 
 SPAN = 60
@@ -98,6 +98,7 @@ def _unit() -> re.Pattern[str]:
         | (?P<word>{before}{letters}+{after})
         | (?P<sign>
             (?!<3\b)[<>=]+(?=[ ]?[-+]?{number})  # <3 is a heart
+            | !=|&&|\|\||(?<!\S)[-+*/%&|^]=(?!\S)|(?<![\w!])!(?=[\w(])  # of code
             | (?<=\d[ ])[-*/](?=[ ]\d) | (?<=\d)\*(?=\d)
             | (?<!\S)\+(?!\S) | [:;]-?\((?!\w)
             | (?![{SILENT}])[{symbols}{money}{SKIN}][{marks}]*
