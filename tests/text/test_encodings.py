@@ -86,6 +86,9 @@ def test_other_names_are_refused_with_the_options(name: str, hint: str) -> None:
         (table("a{i}").encode("utf-16-le"), "utf-16", r"a\.csv: not utf-16 \(UTF-16 stream does not start with BOM\)"),
         (table("é{i}").encode("utf-8-sig"), "ascii", r"a\.csv:1: .* begins with the mark of utf-8: set encoding: utf-8"),
         (table("a{i}").encode() + "é".encode()[:1], "utf-8", r"a\.csv:22: byte 121 \(0xc3\) is not utf-8"),
+        (table("a{i}").encode("utf-32"), "utf-8", r"a\.csv:1: .* begins with the mark of utf-32: set encoding: utf-32\."),
+        (table("a{i}").encode("utf-16-le"), "utf-8", r"a\.csv: many NUL bytes: .* set encoding to utf-16-le\."),
+        (table("`O{i}").encode("utf-16-be"), "latin-1", r"a\.csv: many NUL bytes"),
     ],
 )  # fmt: skip
 def test_wrong_bytes(curate: Curated, content: bytes, encoding: str, message: str) -> None:

@@ -275,7 +275,8 @@ def test_what_cannot_be_seen_is_escaped(curate: Curated) -> None:
 
 def test_equal_numbers_only_where_there_are_two_forms() -> None:
     assert equal_numbers(["0.0", "1.0"]) == {}
-    assert equal_numbers(["0", "0.0", "1.0", "01", "1.00", "x"]) == {"0.0": "0"}
+    assert equal_numbers(["0", "0.0", "2.0", "01", "1.00", "x"]) == {"0.0": "0"}
+    assert equal_numbers(["1.0", "1.00", "1.50", "-2", "-2.000"]) == {"1.0": "1", "1.00": "1", "-2.000": "-2"}
 
 
 @pytest.mark.parametrize(
@@ -289,6 +290,11 @@ def test_equal_numbers_only_where_there_are_two_forms() -> None:
         (["cat", "dog", "dog, cat"], 20, "labels that look like several: 'dog, cat'"),
         (["['cat', 'dog']", "cat"], 20, "labels that look like several"),
         ([round(0.5 + i / 2, 1) for i in range(11)], 20, "the 11 labels look like numbers; make classes of them with bins"),
+        (["a", "b", "NA"], 20, r"labels that may stand for a missing value: 'NA' \(20\); they are words here"),
+        (["a", "null", "\\N"], 20, r"missing value: '\\N' \(20\), 'null' \(20\)"),
+        (["1", "١", "2"], 20, r"labels that look alike: '1' \(20\), '١' \(20\)"),
+        (["❤\ufe0f", "❤", "x"], 20, "labels that look alike"),
+        (["don't", "don\u2019t", "x"], 20, "labels that look alike"),
         (["a"] * 20 + ["b"], 6, r"train has fewer than 10 rows of 'b' \(4\): hardly enough to be learnt"),
         (["a"] * 20 + ["b"], 5, r"test has fewer than 3 rows of 'b' \(\d\): hardly enough to be measured"),
     ],
@@ -303,6 +309,7 @@ def test_doubtful_labels_are_told(curate: Curated, labels: list[Any], count: int
     "labels",
     [
         ["positive", "negative"], ["a/b", "c/d"], ["Paris, France", "Lyon, France"], [1, 2, 3, 4, 5],
+        ["none", "some"], ["ja", "nein", "-"], ["İ", "ı"], ["👍🏻", "👍🏿"], ["01", "1"],
         [0.0, 0.5, 1.0], list(range(77)), ["C++", "C"], ["[PAD]", "x"], ["true", "false"],
     ],
 )  # fmt: skip
@@ -366,3 +373,21 @@ def test_warnings_are_lines_of_the_task(tmp_path: Path) -> None:
     lines = [event["line"] for event in said if event["event"] == "line"]
     assert lines == [f"warning: {sentence}." for sentence in made.summary["warnings"]]
     assert len(lines) == 1
+
+
+def test_a_word_that_is_asked_for_is_meant(curate: Curated) -> None:
+    data = curate({"all": jsonl(["a", "b", "NA"], 20)}, labels=["a", "b", "NA"])
+    assert "warnings" not in data.summary
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_a_rating_is_the_number_that_it_is_written_as(
+    curate: Curated, tmp_path: Path, kind: pa.DataType
+) -> None:
+    ratings = [None if i < 3 else 0.1 if i % 2 else 0.7 for i in range(43)]
+    table = pa.table({"text": [f"word {i}" for i in range(43)], "label": pa.array(ratings, kind)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    content = (tmp_path / "a.parquet").read_bytes()
+    binned = curate({"all": {"a.parquet": content}}, bins={"low": "<= 0.1", "high": "> 0.1"})
+    assert counts(binned) == {"low": 20, "high": 20}
+    assert counts(curate({"all": {"a.parquet": content}})) == {"0.1": 20, "0.7": 20}

@@ -160,3 +160,73 @@ def test_unusable_rows_are_counted_for_each_input(curate: Curated) -> None:
     assert data.summary["dropped"] == {"duplicate": 30, "label not listed": 1, "too short": 20}
     news = {"news": {"n.csv": "text,label\n" + "".join(f"news {i},\n" for i in range(9))}}
     assert curate({"all": {"a.csv": table()}, **news}, transfer=["news"]).summary["transfer"] == 9
+
+
+def csv_of(head: str, rows: list[str]) -> str:
+    return "".join(f"{line}\n" for line in (head, *rows))
+
+
+ROWS = [f"item number {i},{'ab'[i % 2]}" for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        csv_of("text,label", ROWS).replace("\n", "\n   \n"),
+        csv_of("text,label", ROWS) + ",\n" * 60,
+        csv_of("text,label", ROWS) + " , \r\n" * 60,
+        csv_of("", ["", "text,label", *ROWS]),
+        csv_of("text,label", ROWS).replace("\n", "\r"),
+        "\ufeff" + csv_of('"text","label"', ROWS).replace("\n", "\r\n"),
+        csv_of("text,\u200blabel", ROWS),
+        csv_of("\ufefftext,label\u00a0", ROWS),
+        csv_of(",text,label", [f"{i},{row}" for i, row in enumerate(ROWS)]),
+        csv_of("x,text,label,x", [f"0,{row},1" for row in ROWS]),
+        csv_of("text,label,,", [f"{row},," for row in ROWS]),
+    ],
+    ids=[
+        "blanks", "empty cells", "blank cells", "empty first", "cr", "bom crlf", "zero width", "no-break",
+        "index", "same name twice", "trailing",
+    ],
+)  # fmt: skip
+def test_tables_as_programs_leave_them(curate: Curated, content: str) -> None:
+    data = curate({"all": {"a.csv": content}})
+    assert texts(data) == PLAIN
+    assert data.summary.get("dropped", {}) == {}
+
+
+def test_a_column_is_found_however_its_accents_are_written(curate: Curated) -> None:
+    content = csv_of("te\u0301xt,label", ROWS)
+    assert texts(curate({"all": {"a.csv": content}}, text="t\u00e9xt")) == PLAIN
+    rows = "".join(
+        json.dumps({"te\u0301xt": f"item number {i}", " label": "ab"[i % 2]}) + "\n" for i in range(40)
+    )
+    assert texts(curate({"all": {"a.jsonl": rows}}, text="t\u00e9xt")) == PLAIN
+    both = csv_of("te\u0301xt,t\u00e9xt,label", [f"other {i},{row}" for i, row in enumerate(ROWS)])
+    assert texts(curate({"all": {"a.csv": both}}, text="t\u00e9xt")) == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (csv_of("text,label", [f"{i},{row}" for i, row in enumerate(ROWS)]), r":2 has 3 values, not 2 \(put values .*, or name the first column in"),
+        (csv_of("text,label", ['"he said \\"hi\\"",a']), r':2: .* double quotes within quotes \(""'),
+    ],
+)  # fmt: skip
+def test_the_cause_is_named(curate: Curated, content: str, message: str) -> None:
+    with pytest.raises(BadRequest, match=message):
+        curate({"all": {"a.csv": content}})
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("a.jsonl", '[{"text": "a", "label": "b"}, {"text": "c", "label": "d"}]', "first line holds a list of rows.*: json"),
+        ("a.jsonl", '[\n {"text": "a", "label": "b"}\n]', "a list over several lines; set format: json"),
+        ("a.json", '{"text": "a", "label": "b"}\n{"text": "c", "label": "d"}\n', "one value a line; set format: jsonl"),
+        ("a.jsonl", '{"text": "a", "label": "b"},\n', r"a\.jsonl:1: not JSON \(Extra data: line 1 column 28 \(char 27\)\)\."),
+    ],
+)  # fmt: skip
+def test_the_other_form_of_json_is_named(curate: Curated, file: str, content: str, message: str) -> None:
+    with pytest.raises(BadRequest, match=message):
+        curate({"all": {file: content}})

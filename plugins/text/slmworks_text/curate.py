@@ -245,7 +245,8 @@ class CurateText(Curate):
             wrong = tally.dropped[WRONG_WIDTH]
             found.append(f"rows dropped for a {WRONG_WIDTH}: {wrong:,}; the first: {tally.ragged}")
         if schema.classes:
-            found += label_warnings({split: by_label(counts[split]) for split in PLACES[:TRANSFER]})
+            splits = {split: by_label(counts[split]) for split in PLACES[:TRANSFER]}
+            found += label_warnings(splits, stated=self._order())
         for sentence in found:
             task.say(f"warning: {sentence}.")
         return found

@@ -1,4 +1,4 @@
-"""Tables in files: csv, tsv, jsonl, json, parquet, plain lines; each but parquet may be gzipped or zstd.
+"""Tables in files: csv, tsv, jsonl, json, parquet, plain lines; each but parquet may be compressed.
 
 Rows are numbered, hold the wanted values and are read as a stream (`json` is read whole). From the content
 come the line ends, Excel's `sep=` line, a delimiter at every row's end, and whether a tsv is quoted.
@@ -14,7 +14,7 @@ from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks_text.layout import Format, Layout
 from slmworks_text.separated import separated_rows
 from slmworks_text.streams import COMPRESSED, MARK, Meter, lines, text_of
-from slmworks_text.values import Ragged, Values, Wanted, no_column, positions
+from slmworks_text.values import Ragged, Values, Wanted, column_of, no_column, positions
 
 ENDINGS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
@@ -51,8 +51,12 @@ def read_rows(
 
 def format_of(path: Path, shown: str) -> Format:
     """The format by a file's ending; BadRequest asks for the option."""
-    bare = path.with_suffix("") if path.suffix in COMPRESSED else path
+    bare = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
     suffix = bare.suffix.lower()
+    if suffix in (".zip", ".tar"):
+        raise BadRequest(
+            f"{shown}: an archive; fetch what is in it: {suffix[1:]}://NAME-IN-IT::{path.name}, or unpack it."
+        )
     if suffix not in ENDINGS:
         raise BadRequest(f"{shown}: its ending names no format; set format (csv, tsv, jsonl, …).")
     return ENDINGS[suffix]
@@ -70,11 +74,11 @@ def _plain(found: Iterator[str], layout: Layout, wanted: Wanted, shown: str) -> 
 def _json_lines(found: Iterator[str], shown: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(found, 1):
         if line.strip():
-            yield number, _parsed(line, f"{shown}:{number}")
+            yield number, _parsed(line, f"{shown}:{number}", "a list over several lines; set format: json")
 
 
 def _json_rows(text: str, layout: Layout, shown: str) -> Iterator[tuple[int, Any]]:
-    data = _parsed(text, shown)
+    data = _parsed(text, shown, "one value a line; set format: jsonl")
     if isinstance(data, dict):
         if layout.key not in data:
             hint = did_you_mean(layout.key, data)
@@ -85,11 +89,14 @@ def _json_rows(text: str, layout: Layout, shown: str) -> Iterator[tuple[int, Any
     yield from enumerate(data, 1)
 
 
-def _parsed(text: str, place: str) -> Any:
+def _parsed(text: str, place: str, other: str) -> Any:
+    """The value; `other` is said of a text that the other format of JSON explains."""
     try:
         return json.loads(text)
     except ValueError as error:
-        raise BadRequest(f"{place}: not JSON ({error}).") from None
+        several = "Extra data" in str(error) and "\n" in text.strip()
+        hint = f"; it seems to hold {other}" if several or text.strip() in ("[", "{") else ""
+        raise BadRequest(f"{place}: not JSON ({error}){hint}.") from None
     except RecursionError:
         raise BadRequest(f"{place}: JSON nested too deeply to be a row.") from None
 
@@ -110,6 +117,8 @@ def _records(
 def _listed(
     first: tuple[int, Any], records: Iterator[tuple[int, Any]], layout: Layout, wanted: Wanted, shown: str
 ) -> Iterator[Values]:
+    if first[1] and all(isinstance(value, dict) for value in first[1]):
+        raise BadRequest(f"{shown}: its first line holds a list of rows, not one row; set format: json.")
     if not layout.columns:
         raise BadRequest(f"{shown}: its rows are lists; name their columns, such as columns: [text, label].")
     spot = positions(layout.columns, wanted, shown)
@@ -127,6 +136,8 @@ def _objects(
 ) -> Iterator[Values]:
     """A value that an object lacks is None; a column that no object has is an error."""
     names = [name for _, name in wanted]
+    if isinstance(first[1], dict):
+        names = [column_of(name, first[1]) for name in names]
     unseen, columns = set(names), dict[str, None]()
     for number, record in chain((first,), records):
         if not isinstance(record, dict):
@@ -135,6 +146,6 @@ def _objects(
             unseen.difference_update(record)
             columns.update(dict.fromkeys(record) if len(columns) < 100 else {})
         yield number, [record.get(name) for name in names]
-    for option, name in wanted:
-        if name in unseen:
+    for (option, name), column in zip(wanted, names, strict=True):
+        if column in unseen:
             raise no_column(tuple(columns), option, name, shown)

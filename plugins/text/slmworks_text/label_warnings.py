@@ -1,14 +1,19 @@
 """Sentences about labels that are probably not meant as they are."""
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from slmworks_text.labels import spelt
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 LIST = re.compile(r"\[.*[,'\"].*\]")
 """A list as Python or JSON writes it."""
+MISSING = frozenset({"NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "\\N", "?"})
+"""What R, pandas, databases, spreadsheets and Python write where there is no value."""
+LOOKS = {ord("\ufe0e"): None, ord("\ufe0f"): None, ord("\u2019"): "'", ord("\u2010"): "-", ord("\u2011"): "-"}
+"""Signs that differ for a computer only."""
 FEW_TO_LEARN = 10
 """Rows of a label in train, below which it is hardly learnt."""
 FEW_TO_MEASURE = 3
@@ -23,13 +28,23 @@ Counts = Mapping[str, int]
 """Label -> rows."""
 
 
-def label_warnings(splits: Mapping[str, Counts]) -> list[str]:
-    """All sentences; `splits`: the labelled ones, `train`, `validation` and `test`."""
+def label_warnings(splits: Mapping[str, Counts], *, stated: Collection[str] = ()) -> list[str]:
+    """All sentences; `splits`: the labelled ones, `train`, `validation` and `test`.
+
+    `stated`: labels that somebody asked for, which are meant as they are.
+    """
     total: dict[str, int] = {}
     for counts in splits.values():
         for label, count in counts.items():
             total[label] = total.get(label, 0) + count
-    found = [*_by_case(total), *_truth_values(total), *_several(total), *_rare(splits)]
+    found = [
+        *_by_case(total),
+        *_by_looks(total),
+        *_missing(total, stated),
+        *_truth_values(total),
+        *_several(total),
+    ]
+    found += _rare(splits)
     if looks_numeric(total):
         found.append(f"the {len(total)} labels look like numbers; make classes of them with bins")
     return found
@@ -56,6 +71,32 @@ def _by_case(labels: Counts) -> Iterator[str]:
         yield (
             f"labels that differ by case only: {words}; make them one with labels, a mapping of every value, "
             f"such as {{{spelt(other)}: {spelt(most)}}}"
+        )
+
+
+def _by_looks(labels: Counts) -> Iterator[str]:
+    """Labels that look alike and do not differ by case."""
+    same: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        same.setdefault(_looks(label), []).append(label)
+    found = [group for group in same.values() if len({label.casefold() for label in group}) > 1]
+    if found:
+        words = "; ".join(_counted(group, labels) for group in found[:SHOWN]) + _more(found)
+        yield f"labels that look alike: {words}; if they mean the same, make them one with labels, a mapping"
+
+
+def _looks(label: str) -> str:
+    plain = unicodedata.normalize("NFKC", label.translate(LOOKS)).casefold()
+    return "".join(str(unicodedata.decimal(sign, sign)) for sign in plain)
+
+
+def _missing(labels: Counts, stated: Collection[str]) -> Iterator[str]:
+    """Labels that may stand for none."""
+    found = sorted((MISSING & labels.keys()).difference(stated))
+    if found:
+        yield (
+            f"labels that may stand for a missing value: {_counted(found, labels)}; they are words here; to "
+            "leave such rows out, list the other labels with labels"
         )
 
 

@@ -13,7 +13,7 @@ from slmworks_text.operators.normalise import normalise
 INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 JOINERS = "\u200c\u200d"
 """Emoji and some scripts are written with them."""
-WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))(?:\.0)?")
+WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))(?:\.0+)?")
 ALIKE = frozenset({"LATIN", "CYRILLIC"})
 """Scripts with letters that look alike."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.streams import Meter
-from slmworks_text.values import Values, Wanted, positions
+from slmworks_text.values import Values, Wanted, column_of, positions
 
 BATCH = 4096
 
@@ -28,7 +28,7 @@ def parquet_rows(path: Path, wanted: Wanted, meter: Meter, shown: str) -> Iterat
             _refuse_other_than_text(file.schema_arrow, wanted, shown)
             done = 0
             for batch in file.iter_batches(BATCH, columns=list(dict.fromkeys(names)), use_threads=False):
-                columns = [batch.column(name).to_pylist() for name in names]
+                columns = [_values(batch.column(name)) for name in names]
                 yield from enumerate(zip(*columns, strict=True), done + 1)
                 done += len(batch)
                 meter.now = path.stat().st_size * done / rows
@@ -37,10 +37,20 @@ def parquet_rows(path: Path, wanted: Wanted, meter: Meter, shown: str) -> Iterat
         raise BadRequest(f"{shown}: not a Parquet file, or a damaged one ({problem}).") from None
 
 
+def _values(column: Any) -> list[Any]:
+    """The values as Python's; a short float is the number it is written as: 0.1, not 0.10000000149011612."""
+    import pyarrow as pa
+
+    if not (pa.types.is_float16(column.type) or pa.types.is_float32(column.type)):
+        return list(column.to_pylist())
+    return [float(str(value)) for value in column.to_numpy(zero_copy_only=False)]
+
+
 def _refuse_other_than_text(schema: Any, wanted: Wanted, shown: str) -> None:
     import pyarrow as pa
 
-    for option, name in wanted:
+    for option, wanted_name in wanted:
+        name = column_of(wanted_name, schema.names)
         kind = schema.field(name).type
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)

@@ -16,6 +16,8 @@ from slmworks_text.values import Ragged, Values, Wanted, other_delimiter, positi
 
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 """Excel's first line, which names the delimiter."""
+UNNAMED = ", or name the first column in the header too"
+"""Said where each row has one value more than the header: R gives its index no name."""
 LOOKED_AT = 100
 """Rows of which most show that a delimiter stands at the end of each."""
 
@@ -112,13 +114,15 @@ def _wanted(
         return
     spot, width = positions(columns, wanted, shown), len(columns)
     trailing = 2 * sum(_ends_empty(values, width) for _, values in first) > len(first)
+    one_more = not layout.columns and all(len(values) == width + 1 for _, values in first) and not trailing
     for line, values in chain(first, rows):
         if trailing and _ends_empty(values, width):
             values.pop()
         if len(values) == width:
             yield line, [values[i] for i in spot]
         else:
-            yield line, Ragged(len(values), width, _hint(values, width, delimiter, quoted=quoted))
+            hint = _hint(values, width, delimiter, quoted=quoted)
+            yield line, Ragged(len(values), width, hint + UNNAMED * bool(hint and one_more))
 
 
 def _ends_empty(values: Sequence[str], width: int) -> bool:
@@ -139,15 +143,16 @@ def _hint(values: Sequence[str], width: int, delimiter: str, *, quoted: bool) ->
 
 
 def _numbered(reader: Any, shown: str, *, first: int) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the line they begin on, without empty lines; `first`: number of the reader's first line."""
+    """Rows with the line they begin on, without blank ones; `first`: number of the reader's first line."""
     line = first
     try:
         for values in reader:
-            if values:
+            if any(values) and any(map(str.strip, values)):
                 yield line, values
             line = reader.line_num + first
     except csv.Error as error:
         raise BadRequest(
-            f"{shown}:{line}: the row that begins here is not readable as csv ({error}); "
-            "double quotes within quotes, and close them; where they enclose no values, set quotes: off."
+            f"{shown}:{line}: the row that begins here is not readable as csv ({error}); double "
+            'quotes within quotes ("" in place of \\"), and close them; where they enclose no values, set '
+            "quotes: off."
         ) from None

@@ -1,10 +1,12 @@
 """Files as streams of text, decompressed and decoded piece by piece; errors say file, line and byte."""
 
+import bz2
 import codecs
 import gzip
 import io
+import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,15 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.swelling import RATIO, Counted, swollen
 from slmworks_text.encodings import REPLACE, Encoding, codec_of
 
-COMPRESSED = (".gz", ".zst")
+COMPRESSED = (".gz", ".zst", ".xz", ".bz2")
 """Endings of compressed files; the ending before them names the format."""
+OTHERS = {
+    b"\x1f\x8b": "compressed with gzip (.gz)", b"\x28\xb5\x2f\xfd": "compressed with zstd (.zst)",
+    b"\xfd7zXZ\0": "compressed with xz (.xz)", b"BZh": "compressed with bzip2 (.bz2)",
+    b"PK\x03\x04": "a zip archive or a workbook of Excel", b"\xd0\xcf\x11\xe0": "a workbook of old Excel",
+    b"PAR1": "Parquet", b"%PDF-": "PDF", b"SQLite format 3\0": "a database of SQLite",
+}  # fmt: skip
+"""First bytes of files that hold no plain text, whatever their ending says."""
 
 LONGEST = 1 << 28
 """Characters in the longest line or cell; a longer one is a file without line ends."""
@@ -24,7 +33,14 @@ PIECE = 1 << 20
 
 MARK = "\ufeff"
 """Byte order mark; of the codecs, only those of utf-8, utf-16 and utf-32 skip their own."""
-MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+MARKS = {
+    codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+"""Encodings by their mark, the longer ones first."""
+
+
+OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
 class Swollen(Exception):
@@ -65,6 +81,7 @@ def text_of(
     errors = "replace" if encoding == REPLACE else "strict"
     try:
         with _opened(path, meter) as stream:
+            _refuse_other(path, encoding, shown)
             yield io.TextIOWrapper(stream, codec_of(encoding), errors, newline)
     except UnicodeError as error:
         raise _bad_byte(path, encoding, shown, str(error)) from None
@@ -73,8 +90,8 @@ def text_of(
             f"{shown}: decompresses to more than {RATIO} times its own size, as a file does that is made to "
             "fill a disk. If that is meant, decompress it before."
         ) from None
-    except (EOFError, zlib.error, OSError) as error:
-        if path.suffix not in COMPRESSED:
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if path.suffix.lower() not in COMPRESSED:
             raise
         raise BadRequest(
             f"{shown}: cannot be decompressed ({error}); damaged, cut short, or not a {path.suffix} file."
@@ -100,16 +117,36 @@ def _opened(path: Path, meter: Meter | None) -> Iterator[Any]:
     with path.open("rb") as raw:
         if meter is not None:
             meter.stream = raw
-        if path.suffix == ".gz":
-            with gzip.open(raw) as stream:
+        ending = path.suffix.lower()
+        if ending in OPENERS:
+            with OPENERS[ending](raw) as stream:
                 yield _watched(stream, path)
-        elif path.suffix == ".zst":
+        elif ending == ".zst":
             import pyarrow as pa
 
             with pa.CompressedInputStream(pa.PythonFile(raw), "zstd") as stream:
                 yield _watched(stream, path)
         else:
             yield raw
+
+
+def _refuse_other(path: Path, encoding: Encoding, shown: str) -> None:
+    """BadRequest for a file whose first bytes are those of no text, or of UTF-16 read as something else."""
+    if path.suffix.lower() in COMPRESSED:
+        return
+    with path.open("rb") as file:
+        start = file.read(1024)
+    for mark, kind in OTHERS.items():
+        if start.startswith(mark):
+            raise BadRequest(
+                f"{shown}: by its first bytes it is {kind}, no plain text; give it that ending, unpack it, "
+                "or save it as csv."
+            )
+    wide = codec_of(encoding).startswith(("utf-16", "utf-32"))
+    if not wide and not _by_mark(start, encoding) and 4 * start.count(0) > len(start):
+        raise BadRequest(
+            f"{shown}: many NUL bytes: it may be UTF-16 without its mark; set encoding to utf-16-le."
+        )
 
 
 def _watched(stream: Any, path: Path) -> io.BufferedReader:

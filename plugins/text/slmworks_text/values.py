@@ -1,11 +1,12 @@
 """The wanted columns of a table, found by name, and the values of one row."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks_text.labels import cleaned
 
 DELIMITERS = ";|\t,"
 """Signs that may stand between values."""
@@ -35,14 +36,23 @@ Values = tuple[int, Sequence[Any] | Ragged]
 
 def positions(columns: Sequence[str], wanted: Wanted, shown: str) -> list[int]:
     """The wanted columns' positions; BadRequest for one that is missing or there twice."""
-    for option, name in wanted:
-        if columns.count(name) > 1:
+    found = [column_of(name, columns) for _, name in wanted]
+    for (option, name), column in zip(wanted, found, strict=True):
+        if columns.count(column) > 1:
             raise BadRequest(
                 f"{shown}: {columns.count(name)} columns are called '{name}'; rename all but one."
             )
-        if name not in columns:
+        if column not in columns:
             raise no_column(columns, option, name, shown)
-    return [columns.index(name) for _, name in wanted]
+    return [columns.index(column) for column in found]
+
+
+def column_of(name: str, columns: Iterable[str]) -> str:
+    """The column of this name, or the only one that is written in other signs and looks the same."""
+    if name in columns:
+        return name
+    alike = [column for column in columns if "\0" not in column and cleaned(column) == cleaned(name)]
+    return alike[0] if len(alike) == 1 else name
 
 
 def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> BadRequest:
@@ -63,7 +73,9 @@ def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> Bad
 def _delimiter_of(columns: Sequence[str], name: str) -> str:
     """The sign at which a header falls into columns with this name, or into more than one; as YAML."""
     for sign in DELIMITERS:
-        if any(name in (part.strip(' "') for part in column.split(sign)) for column in columns):
+        if any(
+            name in (part.strip(' "') for part in column.split(sign)) for column in columns if sign in column
+        ):
             return json.dumps(sign)
     return other_delimiter(columns[0]) if len(columns) == 1 else ""
 
