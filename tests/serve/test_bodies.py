@@ -76,6 +76,43 @@ def test_what_cannot_be_unpacked_gets_one_clear_line(client, body, headers, stat
     assert (reply.headers.get("accept-encoding") == "gzip, identity") == (status == 415)
 
 
+def asked(client, body, kind):
+    reply = client.post("/classify", content=body, headers={"content-type": kind})
+    return reply.status_code, reply.json().get("error", reply.json().get("label"))
+
+
+@pytest.mark.parametrize(
+    ("body", "charset", "status", "words"),
+    [
+        (BODY, "utf-8", 200, "positive"),
+        (BODY, '"UTF-8"', 200, "positive"),
+        (BODY, "iso-8859-1", 200, "positive"),  # ASCII means the same in it
+        ('{"text": "good café"}'.encode(), "UTF8", 200, "positive"),
+        ('{"text": "good café"}'.encode("latin-1"), "iso-8859-1", 415, "the charset is 'iso-8859-1'; JSON is"),
+        ('{"text": "good café"}'.encode(), "windows-1252", 415, "the charset is 'windows-1252'"),
+        ('{"text": "good café"}'.encode("latin-1"), "utf-8", 400, "not UTF-8 (byte 18, 0xe9)"),
+        ('{"text": "好"}'.encode("gbk"), "gbk", 415, "the charset is 'gbk'"),
+        ('{"text": "good"}'.encode("utf-16"), "utf-16", 400, "the body is UTF-16 or UTF-32"),
+        ('{"text": "good"}'.encode("utf-16-le"), "utf-8", 400, "the body is UTF-16 or UTF-32"),
+        ('{"text": "good"}'.encode("utf-32-be"), "utf-8", 400, "the body is UTF-16 or UTF-32"),
+        (b'{"text": "good \xed\xa0\xbd"}', "utf-8", 400, "not UTF-8 (byte 15, 0xed)"),
+        (b'{"text": "good \xc0\xaf"}', "utf-8", 400, "not UTF-8 (byte 15, 0xc0)"),
+        (b'{"text": "good \\ud83d\\ude00"}', "utf-8", 200, "positive"),
+    ],
+)  # fmt: skip
+def test_json_is_utf_8_and_what_is_not_is_said(client, body, charset, status, words):
+    code, said = asked(client, body, f"application/json; charset={charset}")
+    assert (code, words in said) == (status, True), said
+
+
+def test_a_character_may_come_in_two_pieces(client):
+    def pieces():
+        yield b'{"text": "good caf\xc3'
+        yield b'\xa9"}'
+
+    assert asked(client, pieces(), "application/json") == (200, "positive")
+
+
 def test_as_much_as_may_come_plain_may_come_packed(client):
     full = BODY + b" " * (10_000 - len(BODY))
     assert client.post("/classify", content=gzip.compress(full), headers=GZIP).status_code == 200

@@ -93,8 +93,9 @@ class Echo:
 """
 
 
-@pytest.mark.parametrize("streams", ["cp1252", "latin-1", "ascii", "shift-jis", "utf-16", "utf-8"])
-def test_both_streams_are_utf_8_whatever_the_locale(streams, store, tmp_path):
+@pytest.fixture
+def echo(store, tmp_path):
+    """A bundle whose runtime answers with the text that it was asked."""
     approve(store)
     folder = tmp_path / "edge"
     export(approved_release(Registry(store), "reviews"), None, folder)
@@ -102,6 +103,12 @@ def test_both_streams_are_utf_8_whatever_the_locale(streams, store, tmp_path):
     text = (folder / "run.py").read_text(encoding="utf-8")
     (runtime,) = [line.split()[-1] for line in text.splitlines() if line.startswith("from runtime import")]
     (folder / "run.py").write_text(text.replace(runtime, "Echo"), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("streams", ["cp1252", "latin-1", "ascii", "shift-jis", "utf-16", "utf-8"])
+def test_both_streams_are_utf_8_whatever_the_locale(streams, echo):
+    folder = echo
     texts = ["café", "退款 😀", "İ", "plain"]
     done = subprocess.run(
         [sys.executable, folder / "run.py"], input=("\ufeff" + "\n".join(texts) + "\n").encode(),
@@ -110,6 +117,45 @@ def test_both_streams_are_utf_8_whatever_the_locale(streams, store, tmp_path):
     answers = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert [one["label"] for one in answers] == texts
     assert [one["points"] for one in answers] == [list(map(ord, text)) for text in texts]
+
+
+def asked(folder, *words, stdin=None, **variables):
+    done = subprocess.run(
+        [sys.executable, folder / "run.py", *words], input=stdin, env={**os.environ, **variables},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    return (
+        done.returncode,
+        [json.loads(line)["label"] for line in done.stdout.splitlines()],
+        done.stderr.decode(),
+    )
+
+
+C_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+
+@pytest.mark.parametrize("variables", [C_LOCALE, {"LC_ALL": "POSIX"}, {"PYTHONUTF8": "1"}])
+def test_arguments_are_utf_8_whatever_the_locale(variables, echo):
+    texts = ["café", "退款 😀", "İ", " blanks stay "]
+    assert asked(echo, *texts, **variables) == (0, texts, "")
+    code, labels, said = asked(echo, "fine", "café".encode("latin-1"), **variables)
+    assert (code, labels) == (2, ["fine"])
+    assert said == "run.py: an argument is not UTF-8 (unexpected end of data); convert it first.\n"
+
+
+@pytest.mark.parametrize(
+    ("stdin", "texts"),
+    [
+        ("one\r\ntwo\r\n", ["one", "two"]),
+        ("one\ntwo", ["one", "two"]),
+        ("one\n\n two \u00a0\n", ["one", "", " two \u00a0"]),
+        ("\ufeffone\r\n\r\n", ["one", ""]),
+        ("one\rtwo\u2028three\x0bfour\x85\n", ["one\rtwo\u2028three\x0bfour\x85"]),
+        ("", []),
+    ],
+)
+def test_a_line_is_a_text_as_it_stands(stdin, texts, echo):
+    assert asked(echo, stdin=stdin.encode(), **C_LOCALE) == (0, texts, "")
 
 
 def test_a_line_that_is_not_utf_8_is_no_other_text(store, tmp_path):
@@ -211,6 +257,15 @@ def test_a_model_with_two_inputs_takes_json_objects(reading, tmp_path):
     row = json.dumps({"question": "Where?", "context": "It is in Oslo"})
     assert [one["span"] for one in said(sys.executable, folder, [row])] == ["Oslo"]
     assert [one["span"] for one in said(sys.executable, folder, [], stdin=f"{row}\n{row}\n")] == ["Oslo"] * 2
+    assert [one["span"] for one in said(sys.executable, folder, [], stdin=f"{row}\n \n{row}\n\n")] == [
+        "Oslo"
+    ] * 2
+    done = subprocess.run(
+        [sys.executable, folder / "run.py"], input=f"{row}\n{{'question': 1}}\n", capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.count("\n"), done.stderr.count("\n")) == (2, 1, 1)
+    assert done.stderr.startswith("run.py: stdin is not JSON (Expecting property name")
     text = (folder / "README.md").read_text()
     assert "Reading comprehension, approved by" in text
     (command,) = [line for line in text.splitlines() if "run.py" in line]

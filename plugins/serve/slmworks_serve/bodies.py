@@ -55,7 +55,7 @@ async def read(scope: Scope, receive: Receive, most: int, way_out: str, share: S
     Refused when it is longer, whatever its header claims, when it is no JSON (415), or packed in another way
     than gzip (415). Gone when the client hangs up.
     """
-    kind, packing, length = _heads(scope["headers"])
+    kind, charset, packing, length = _heads(scope["headers"])
     if length.isdigit() and int(length) > most:
         raise too_long(most)
     parts, size = [], 0
@@ -79,7 +79,24 @@ async def read(scope: Scope, receive: Receive, most: int, way_out: str, share: S
     if packing.endswith(b"gzip"):
         body = unpacked(body, most)
         share.grow(len(body))
-    return body.removeprefix(codecs.BOM_UTF8)
+    body = body.removeprefix(codecs.BOM_UTF8)
+    _require_utf8(body, charset)
+    return body
+
+
+def _require_utf8(body: bytes, charset: bytes) -> None:
+    """Refused for a body in another encoding than JSON's, or said to be in one that reads it otherwise."""
+    if b"\0" in body[:4]:
+        raise Refused(400, "the body is UTF-16 or UTF-32; JSON is sent in UTF-8.")
+    if body.isascii():
+        return
+    if charset not in (b"", b"utf-8", b"utf8"):
+        raise Refused(415, f"the charset is '{_shown(charset)}'; JSON is sent in UTF-8.")
+    try:
+        codecs.utf_8_decode(body, "strict", True)
+    except UnicodeDecodeError as error:
+        place = f"byte {error.start}, 0x{body[error.start]:02x}"
+        raise Refused(400, f"the body is not UTF-8 ({place}); JSON is sent in UTF-8.") from None
 
 
 def unpacked(body: bytes, most: int) -> bytes:
@@ -103,14 +120,15 @@ def too_long(most: int) -> Refused:
     return Refused(413, f"the body is longer than {most} bytes; send fewer texts at a time.", close=True)
 
 
-def _heads(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bytes]:
-    """Content type, without its parameters, encoding and length; of a header that is there twice, both."""
+def _heads(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bytes, bytes]:
+    """Content type and its charset, encoding and length; of a header that is there twice, both."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         found[name] = found[name] + b", " + value if name in found else value
-    kind = found.get(b"content-type", b"").split(b";")[0].strip().lower()
+    kind, *parameters = (part.strip().lower() for part in found.get(b"content-type", b"").split(b";"))
+    charset = next((one[8:].strip(b'"') for one in parameters if one.startswith(b"charset=")), b"")
     packing = found.get(b"content-encoding", b"").strip().lower()
-    return kind, packing, found.get(b"content-length", b"0")
+    return kind, charset, packing, found.get(b"content-length", b"0")
 
 
 def _shown(value: bytes) -> str:

@@ -2,7 +2,7 @@
 
     model/                            exactly the files that were approved, less the header
     runtime.py                        the runtime that measured it, with nothing of slmworks
-    run.py, requirements.txt          31 lines; the runtime's packages, in the versions that were measured
+    run.py, requirements.txt          35 lines; the runtime's packages, in the versions that were measured
     release.json, SHA256SUMS, README.md   how to identify it, and how to check it
 
 No server, no registry: once it is copied away, nobody can roll it back from here.
@@ -50,6 +50,7 @@ $rows as arguments, or one a line on stdin; JSON lines out. Both are UTF-8, what
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -65,15 +66,18 @@ def answer($row):
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    lines = sys.argv[1:]
-    if not lines:
-        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
-        lines = map(str.rstrip, sys.stdin)
+    source, lines = "an argument", (os.fsencode(word).decode() for word in sys.argv[1:])
+    if not sys.argv[1:]:
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict", newline="\\n")
+        source, lines = "stdin", (line.removesuffix("\\n").removesuffix("\\r") for line in sys.stdin)
     try:
-        for line in lines:
+        for line in $lines:
             print(json.dumps(answer($line), ensure_ascii=False), flush=True)
     except UnicodeDecodeError as error:
-        print(f"run.py: stdin is not UTF-8 ({error.reason}); convert it first.", file=sys.stderr)
+        print(f"run.py: {source} is not UTF-8 ({error.reason}); convert it first.", file=sys.stderr)
+        sys.exit(2)
+    except json.JSONDecodeError as error:
+        print(f"run.py: {source} is not JSON ({error}): {line[:60]!r}", file=sys.stderr)
         sys.exit(2)
 ''')
 
@@ -152,6 +156,7 @@ def _run(task: ModelTask, runtime: type[Runtime]) -> str:
         row=text or "row",
         inputs=f'{{"{text}": {text}}}' if text else "row",
         line="line" if text else "json.loads(line)",
+        lines="lines" if text else "filter(str.strip, lines)",
     )
 
 
