@@ -255,6 +255,22 @@ def test_hub_works_though_steps_run_offline(
         fetch(model="hf://org/other@main")
 
 
+@pytest.mark.parametrize("end", ["/", "/mirror/hf", "/mirror/hf/"])
+def test_a_hub_below_a_path(
+    fetch: Fetched, serve: Callable, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    pages, headers = hub_pages({"config.json": b"{}", "model.safetensors": b"weights"})
+    path = end.rstrip("/")
+    address, _ = serve(
+        {f"{path}{name}": data for name, data in pages.items()},
+        {f"{path}{name}": said for name, said in headers.items()},
+    )
+    online(monkeypatch, address + end)
+    files = fetch(model="hf://org/tiny@main")
+    assert written(files) == ["model/config.json", "model/model.safetensors"]
+    assert (files.path / "model" / "model.safetensors").read_bytes() == b"weights"
+
+
 def test_hub_model_of_pickles_is_refused_without_downloading(
     fetch: Fetched, serve: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,6 +337,28 @@ def test_offline_the_cache_is_read_and_left_as_it_is(fetch: Fetched, offline: Pa
 def test_offline_what_the_cache_lacks_is_refused(fetch: Fetched, offline: Path, source: str) -> None:
     with pytest.raises(BadRequest, match=r"cache \(HF_HOME\) does not hold it; fill the cache"):
         fetch(model=source)
+
+
+@pytest.mark.parametrize("switch", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+@pytest.mark.parametrize("value", ["1", "yes", "On", "true"])
+def test_offline_a_cache_without_refs_has_its_commits(
+    fetch: Fetched, offline: Path, monkeypatch: pytest.MonkeyPatch, switch: str, value: str
+) -> None:
+    (offline.parents[1] / "refs" / "main").unlink()
+    (offline.parents[1] / "refs").rmdir()
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv(switch, value)
+    assert written(fetch(model=f"hf://org/tiny@{COMMIT}")) == FROM_THE_HUB[:3]
+    with pytest.raises(BadRequest, match=r"cache \(HF_HOME\) does not hold it"):
+        fetch(again="hf://org/tiny@main")
+
+
+def test_offline_a_branch_is_what_the_cache_says(fetch: Fetched, offline: Path) -> None:
+    (offline.parents[1] / "refs" / "v1.2").write_text(COMMIT)
+    assert written(fetch(model="hf://org/tiny@v1.2")) == FROM_THE_HUB[:3]
+    (offline.parents[1] / "refs" / "gone").write_text("f" * 40)
+    with pytest.raises(BadRequest, match=r"cache \(HF_HOME\) does not hold it"):
+        fetch(other="hf://org/tiny@gone")
 
 
 def test_offline_a_cache_of_a_part_is_no_model(fetch: Fetched, offline: Path) -> None:

@@ -50,7 +50,7 @@ def _downloaded(source: Source, scratch: Path, progress: Any, limits: Limits) ->
     from huggingface_hub import HfApi, snapshot_download
 
     kind, repository = _kind(source)
-    endpoint = os.environ.get("HF_ENDPOINT") or None
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
     api = HfApi(endpoint=endpoint)
     info = api.repo_info(repository, repo_type=kind, revision=source.version, files_metadata=True)
     wanted = _wanted(source, {one.rfilename: one.size or 0 for one in info.siblings or []}, limits)
