@@ -17,6 +17,7 @@ from slmworks.contract import catalog
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Details, Measure, ModelTask, share
 from slmworks.gate.paired_bootstrap import PairedBootstrap
+from slmworks.numbers import figures
 from slmworks.numbers.statistics import Estimate
 
 TEACHER, SMALL, CHAMPION = (digit * 64 for digit in "123")
@@ -191,6 +192,45 @@ def test_a_mean_score_is_kept_with_a_bound_and_shown_in_points(bench, decide):
     assert re.search(r"Word overlap −0\.\d \(−\d\.\d to [−+]\d\.\d\) points, 95 % interval", page)
     assert "Calibration" not in page
     assert "source web" not in page  # a single source is no slice
+
+
+def test_report_verdict_page_and_metrics_show_one_number_near_the_limit(bench, decide):
+    teacher = headlines(bench, TEACHER, size=9_000_000)
+    student = headlines(bench, SMALL, loss=0.1, baseline=teacher)
+    against = student.read()["splits"]["test"]["against"]
+    far = decide(student)["checks"][0]
+    limit = far["bound"] + 5e-5  # nearer than 10,000 draws can tell
+    task = bench.task("near")
+    made = PairedBootstrap(retention=limit).run(reports=[student], champion=None, task=task)
+    verdict = made.read()
+    check = verdict["checks"][0]
+    row = next(row for row in verdict["rows"] if row["chosen"])
+
+    assert check["bound"] != far["bound"]  # more was drawn
+    assert against["retention"].keys() == {"value", "low", "high"}
+    assert student.summary.keys().isdisjoint({"kept_at_least"})
+    assert {end: row["kept"][end] for end in ("value", "low", "high")} == against["retention"]
+    assert row["kept"]["bound"] == check["bound"] == made.summary["kept"]["at_least"]
+    assert student.summary["kept"] == round(made.summary["kept"]["value"], 4)
+    number = figures.percent_beside(check["bound"], limit)
+    page, markdown, _ = shown(verdict, [student, teacher])
+    assert f"95 % lower bound {number}" in verdict["sentence"]
+    assert check["written"]["bound"] == number
+    assert all(number in text for text in (page, markdown))
+    p = f"(paired Bayesian bootstrap: {figures.p_value(against['p'])})"
+    assert escape(p) in page
+    assert p in markdown
+
+
+def test_the_p_value_of_a_page_is_that_of_the_report(bench, decide):
+    teacher = headlines(bench, TEACHER)
+    student = headlines(bench, SMALL, loss=0.002, baseline=teacher)
+    content = student.read()
+    content["splits"]["test"]["against"]["p"] = 0.123
+    (student.path / "report.json").chmod(0o644)
+    (student.path / "report.json").write_text(json.dumps(content))
+    page, markdown, _ = shown(decide(student), [student, teacher])
+    assert all("(paired Bayesian bootstrap: p = 0.123)" in text for text in (page, markdown))
 
 
 def test_a_mean_score_that_drops_in_one_slice_is_refused(bench, decide):

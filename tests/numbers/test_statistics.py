@@ -53,6 +53,39 @@ def test_macro_f1_interval_is_the_one_of_resampled_rows():
     assert found.low < found.value < found.high
 
 
+def ends_of(found):
+    """Ends over several seeds: the widest difference of the lower ones, and of the upper ones."""
+    return np.ptp([one.low for one in found]), np.ptp([one.high for one in found])
+
+
+@pytest.mark.parametrize(("rows", "labels"), [(300, 3), (2000, 3), (2000, 12)])
+def test_no_seed_changes_the_third_decimal_of_macro_f1_by_more_than_one(rows, labels):
+    chance = np.random.default_rng(2)
+    truth = chance.integers(0, labels, rows)
+    predicted = np.where(chance.random(rows) < 0.7, truth, chance.integers(0, labels, rows))
+    counts = measures.confusion(truth, predicted, labels)
+    assert max(ends_of([measures.macro_f1_interval(counts, seed=seed) for seed in range(6)])) < 1e-3
+
+
+def test_no_seed_changes_the_third_decimal_of_a_mean_by_more_than_one():
+    scores = np.random.default_rng(4).beta(6, 2, 300).round(2)
+    rows = np.stack([scores, np.ones(300)], 1)
+    assert max(ends_of([statistics.estimate(rows, MEASURE, seed=seed) for seed in range(6)])) < 1e-3
+    rough = [statistics.estimate(rows, MEASURE, resamples=1000, seed=seed, fine=False) for seed in range(6)]
+    assert max(ends_of(rough)) > 1e-3
+
+
+def test_no_more_is_drawn_than_takes_a_moment():
+    asked = []
+
+    def draw(count):
+        asked.append(count)
+        return np.random.default_rng(1).normal(0, 1, count)
+
+    statistics.percentiles(draw, 40, resamples=1000)
+    assert asked == [1000, 100_000]  # four million numbers
+
+
 def paired(ours, theirs, of=MEASURE):
     """Rows with these scores."""
     a, b = ([[score, 1] for score in one] for one in (ours, theirs))
@@ -171,6 +204,17 @@ def test_what_has_to_be_drawn_is_drawn_until_the_limit_is_clearly_passed():
         assert kept.bound - kept.surely < far.bound - far.surely
         sides.add(kept.surely >= limit)
     assert sides == {False}
+
+
+def test_the_interval_is_the_same_for_every_limit():
+    chance = np.random.default_rng(2)
+    pairs = paired(chance.beta(6, 2, 40).round(1), chance.beta(6, 2, 40).round(1))
+    free = statistics.retention(pairs)
+    near = statistics.retention(pairs, limit=free.bound)
+    assert near.estimate == free.estimate
+    assert near.bound != free.bound
+    assert near.drawn
+    assert not statistics.retention(table(5, 3, 2, 1)).drawn
 
 
 def test_a_bound_that_no_number_of_draws_tells_from_the_limit_is_not_sure(monkeypatch):

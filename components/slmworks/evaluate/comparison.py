@@ -54,12 +54,17 @@ class Comparison:
                     yield kind, value, mine
 
     def numbers(self, *, resamples: int, seed: int) -> dict[str, Any]:
-        """Retention with its interval, p of a difference, gained and lost rows, also for every slice."""
+        """Retention with its interval, p of a difference, gained and lost rows, also for every slice.
+
+        A lower bound is in it only where it is computed: where it has to be drawn, the gate draws until it is
+        clear on which side of its limit the bound lies, and its verdict holds the one number.
+        """
         pairs = self.pairs()
-        kept = statistics.retention(pairs, resamples=resamples, seed=seed)
+        found = statistics.retention(pairs, resamples=resamples, seed=seed)
+        kept = found.estimate.rounded() if found.drawn else found.rounded()
         return {
             "value": round(pairs.other, 6),
-            "retention": kept.rounded(),
+            "retention": kept,
             "p": round(statistics.p_differ(pairs, resamples=resamples, seed=seed), 6),
             "test": statistics.difference_test(pairs),
             "gained": pairs.gained,

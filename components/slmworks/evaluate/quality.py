@@ -45,7 +45,7 @@ class Quality(Evaluate):
     batch_size: PositiveInt = 32
     """Rows that are computed together, sorted by length."""
     resamples: PositiveInt = 1000
-    """Bootstrap resamples for each interval."""
+    """Least number of bootstrap resamples for each interval that has to be drawn."""
     trivial: bool = True
     """Without a baseline: also judge the model task's trivial baselines: what a language model must beat."""
     slices: bool = True
@@ -145,7 +145,9 @@ class Quality(Evaluate):
         details = purpose.details(rows, answers, model, resamples=self.resamples, seed=task.seed)
         counts = judged.counts if judged else predictions.counts(purpose, rows, answers)
         measured = {
-            measure.name: statistics.estimate(counts[measure.name], measure, seed=task.seed)
+            measure.name: statistics.estimate(
+                counts[measure.name], measure, resamples=self.resamples, seed=task.seed
+            )
             for measure in purpose.measures
         }
         found: dict[str, Any] = {
@@ -183,7 +185,9 @@ class Quality(Evaluate):
         }
         for one in judged:
             both = Comparison.of(one, predictions.read(baseline.path, one.split), purpose.measures[0])
-            report["splits"][one.split]["against"] = both.numbers(resamples=self.resamples, seed=task.seed)
+            report["splits"][one.split]["against"] = both.numbers(
+                resamples=max(self.resamples, statistics.DRAWS), seed=task.seed
+            )
             if one.split == "test":
                 found["examples"] = both.examples([purpose.text(row) for row in rows["test"]])
         return found
@@ -235,7 +239,7 @@ def _slices(purpose: ModelTask, judged: Judged) -> Any:
     first = purpose.measures[0]
     both = Comparison(judged, judged, first)
     for kind, value, mine in both.slices():
-        estimate = statistics.estimate(judged.counts[first.name][mine], first)
+        estimate = statistics.estimate(judged.counts[first.name][mine], first, fine=False)
         yield {"kind": kind, "value": value, "n": len(mine), first.name: estimate.rounded()}
 
 
@@ -249,5 +253,6 @@ def _summary(purpose: ModelTask, splits: Mapping[str, Any]) -> dict[str, Any]:
     found |= test["details"].get("truncation", {})
     if against := test.get("against"):
         found["kept"] = round(against["retention"]["value"], 4)
-        found["kept_at_least"] = round(against["retention"]["bound"], 4)
+        if "bound" in against["retention"]:
+            found["kept_at_least"] = round(against["retention"]["bound"], 4)
     return found

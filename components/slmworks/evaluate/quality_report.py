@@ -76,6 +76,12 @@ class QualityReport:
         """Name -> number that can be limited."""
         return dict(self.split(split).get("limits", {}))
 
+    def against(self, baseline: str, split: str = "test") -> Mapping[str, Any]:
+        """`retention`, `p`, `gained`, … beside the baseline of this digest; empty beside another."""
+        if dict(self.content.get("baseline", {})).get("model") != baseline:
+            return {}
+        return dict(self.split(split).get("against", {}))
+
     @property
     def trivial(self) -> Mapping[str, Mapping[str, Any]]:
         """Trivial baseline -> split -> what `split` gives; empty where none was judged."""

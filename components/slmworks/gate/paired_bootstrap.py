@@ -73,7 +73,7 @@ class PairedBootstrap(Gate):
     """Number among the report's limits -> largest value on test ({ece: 0.05}: calibration error)."""
     choose: Literal["smallest", "fastest", "best"] = "smallest"
     """Which candidate to take of those that keep enough on validation."""
-    resamples: Annotated[int, Field(ge=1000)] = 10_000
+    resamples: Annotated[int, Field(ge=1000)] = statistics.DRAWS
     """Least number of bootstrap resamples for a bound that has to be drawn: more are drawn where it lies near
     its limit, and none for right and wrong answers, whose bounds are computed."""
 
@@ -97,8 +97,11 @@ class PairedBootstrap(Gate):
         rows = [teacher_row(chosen.baseline, found)]
         if today is not None and today.model not in {one.model for one in found}:
             held = self._kept(today, chosen.baseline, "test", task.seed)
-            rows.append(champion_row(today, chosen.baseline, held.rounded()))
-        rows += [candidate_row(one, kept[one.name].rounded(), chosen=one is chosen) for one in found]
+            rows.append(champion_row(today, chosen.baseline, _as_reported(held, today, chosen.baseline)))
+        rows += [
+            candidate_row(one, _as_reported(kept[one.name], one.quality, one.baseline), chosen=one is chosen)
+            for one in found
+        ]
         rows += trivial_rows(chosen.baseline, chosen)
         warnings = self._warnings(chosen, task.seed) + speed_warnings(found)
         verdict = {
@@ -119,7 +122,7 @@ class PairedBootstrap(Gate):
             path=task.output,
             meta={"passed": passed},
             refs=_refs(chosen, today, reports),
-            summary={"sentence": verdict["sentence"]},
+            summary={"sentence": verdict["sentence"], "kept": _as_metrics(checks[0])},
         )
 
     def _require_scale(self, measure: Measure) -> None:
@@ -241,6 +244,19 @@ class PairedBootstrap(Gate):
             both = f"{written(pairs.other)} against {written(pairs.value)}"
             found.append(f"warning: {name} is as good ({both}), so a language model may not pay")
         return found
+
+
+def _as_reported(
+    kept: statistics.Bounded, quality: QualityReport, baseline: QualityReport
+) -> dict[str, float]:
+    """What is kept, with the interval that the quality report holds and the bound that was decided on."""
+    reported = quality.against(baseline.model).get("retention", {})
+    return kept.rounded() | {end: reported[end] for end in ("low", "high") if end in reported}
+
+
+def _as_metrics(retention: Check) -> dict[str, float]:
+    """The numbers of the decision, for MLflow."""
+    return {"value": round(retention.measured, 6), "at_least": round(retention.bound, 6)}
 
 
 def _sentence(checks: Sequence[Check], warnings: Sequence[str]) -> str:

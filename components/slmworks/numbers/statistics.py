@@ -7,7 +7,7 @@ answers are computed exactly (`right_or_wrong`), other measures are resampled (`
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import comb, sqrt
+from math import ceil, comb, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,11 @@ SURE = 4
 """Simulation errors between a bound and a limit that no other seed can turn."""
 MOST_DRAWS, MOST_NUMBERS = 4_000_000, 400_000_000
 """Resamples, and numbers that they take, after which a bound stays unsure; seconds."""
+DRAWS = 10_000
+"""Resamples that every comparison begins with, so that report, gate and page draw the same."""
+FINE, FEW_NUMBERS = 0.00025, 4_000_000
+"""Simulation error of an interval's end, two of which are half a third decimal, the last that people read
+(relative for numbers above 1); and how many numbers are drawn for it at most: half a second."""
 LEAST_P = 1e-12
 """What a chance that was computed as 1 - x can tell from 0."""
 
@@ -65,32 +70,62 @@ class Bounded:
     """One-sided lower bound: the true value lies above it with the confidence asked for."""
     surely: float
     """Four simulation errors below the bound; the bound itself where it was computed and not drawn."""
+    drawn: bool = False
+    """True if another seed, or more draws for another limit, would give other ends."""
 
     def rounded(self) -> dict[str, float]:
         """As JSON: value, low, high and bound to 6 decimals."""
         return self.estimate.rounded() | {"bound": round(self.bound, 6)}
 
 
-def estimate(counts: "Array", of: Quantity, *, resamples: int = 10_000, seed: int = 0) -> Estimate:
+def estimate(
+    counts: "Array", of: Quantity, *, resamples: int = DRAWS, seed: int = 0, fine: bool = True
+) -> Estimate:
     """A measure's value with a 95 % interval, from what each row adds, [rows, counts].
 
-    Shares of right rows: Wilson (1927). Everything else: Bayesian bootstrap over rows (Rubin, 1981).
+    Shares of right rows: Wilson (1927). Everything else: Bayesian bootstrap over rows (Rubin, 1981), of so
+    many `resamples`; `fine`: of more until its third decimal stands (see `percentiles`).
     """
-    import numpy as np
-
     alone = Paired.pair(counts, counts, of)
     if alone.binary:
         return wilson(round(float((alone.rows @ alone.ours)[0])), alone.n)
-    drawn = alone.each(resamples, seed, lambda ours, _theirs, _more: of.value(ours))
-    low, high = np.quantile(drawn, tails(0.95))
-    return Estimate(alone.value, float(low), float(high))
+
+    def values(draws: int) -> "Array":
+        return alone.each(draws, seed, lambda ours, _theirs, _more: of.value(ours))
+
+    numbers = len(alone.rows) if fine else FEW_NUMBERS
+    low, high = percentiles(values, numbers, resamples=resamples)
+    return Estimate(alone.value, low, high)
+
+
+def percentiles(
+    draw: Callable[[int], "Array"], numbers: int, *, resamples: int = DRAWS, confidence: float = 0.95
+) -> tuple[float, float]:
+    """The interval's ends among drawn values; `draw` gives so many of them, each of which takes `numbers`.
+
+    As many more are drawn as it takes until the simulation error of both ends is `FINE`, unless that is more
+    than `FEW_NUMBERS`.
+    """
+    import numpy as np
+
+    most = max(resamples, FEW_NUMBERS // numbers)
+    while True:
+        drawn, errors = draw(resamples), []
+        low, high = (float(end) for end in np.quantile(drawn, tails(confidence)))
+        for level, end in zip(tails(confidence), (low, high), strict=True):
+            error = sqrt(level * (1 - level) / resamples)  # of the share of draws below the end
+            around = np.quantile(drawn, (max(level - error, 0.0), min(level + error, 1.0)))
+            errors.append(float(around[1] - around[0]) / 2 / max(abs(end), 1.0))
+        if max(errors) <= FINE or resamples >= most:
+            return low, high
+        resamples = min(ceil(1.2 * resamples * (max(errors) / FINE) ** 2), most)
 
 
 def retention(
     pairs: Paired,
     *,
     limit: float | None = None,
-    resamples: int = 10_000,
+    resamples: int = DRAWS,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Bounded:
@@ -118,7 +153,7 @@ def difference(
     pairs: Paired,
     *,
     limit: float | None = None,
-    resamples: int = 10_000,
+    resamples: int = DRAWS,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Bounded:
@@ -156,24 +191,26 @@ def _simulated(
     """Quantiles of resampled lower and upper ends [draws, 2].
 
     With a `limit`, four times as many are drawn again and again until the bound is four simulation errors
-    away from it, so that no other seed turns a decision; or until `MOST_DRAWS` or `MOST_NUMBERS`.
+    away from it, so that no other seed turns a decision; or until `MOST_DRAWS` or `MOST_NUMBERS`. The
+    two-sided interval is that of the first draws, and so the same for every limit.
     """
     import numpy as np
 
     level, most = 1 - confidence, min(MOST_DRAWS, MOST_NUMBERS // len(pairs.rows))
+    drawn = pairs.each(resamples, seed, ends)
+    low, high = (np.quantile(drawn[:, side], tails(confidence)[side]) for side in (0, 1))
     while True:
-        drawn = pairs.each(resamples, seed, ends)
         error = SURE * sqrt(level * (1 - level) / resamples)  # of the share of draws below the bound
         around = np.quantile(drawn[:, 0], (max(level - error, 0.0), min(level + error, 1.0)))
         if limit is None or not around[0] < limit <= around[1] or resamples >= most:
             break
         resamples = min(4 * resamples, most)
-    low, bound = np.quantile(drawn[:, 0], (tails(confidence)[0], level))
-    high = np.quantile(drawn[:, 1], tails(confidence)[1])
-    return Bounded(Estimate(value, float(low), float(high)), float(bound), float(around[0]))
+        drawn = pairs.each(resamples, seed, ends)
+    bound = float(np.quantile(drawn[:, 0], level))
+    return Bounded(Estimate(value, float(low), float(high)), bound, float(around[0]), drawn=True)
 
 
-def p_drop(pairs: Paired, allowed: float, *, resamples: int = 10_000, seed: int = 0) -> float:
+def p_drop(pairs: Paired, allowed: float, *, resamples: int = DRAWS, seed: int = 0) -> float:
     """One-sided p-value that we are more than `allowed` worse than they (see `Paired`).
 
     Never 0. Where it is drawn, one is added to the draws that contradict, and to all (Phipson & Smyth, 2010).
@@ -186,7 +223,7 @@ def p_drop(pairs: Paired, allowed: float, *, resamples: int = 10_000, seed: int 
     return float((1 + (change >= -allowed).sum()) / (1 + resamples))
 
 
-def p_differ(pairs: Paired, *, resamples: int = 10_000, seed: int = 0) -> float:
+def p_differ(pairs: Paired, *, resamples: int = DRAWS, seed: int = 0) -> float:
     """Two-sided p-value that two models differ: exact McNemar test for 0/1 measures, else the bootstrap."""
     if pairs.binary:
         return mcnemar(pairs.gained, pairs.lost)

@@ -8,7 +8,7 @@ from slmworks.gate.slices import Slice, slices
 from slmworks.numbers import figures, statistics
 from slmworks.numbers.paired import Paired
 from slmworks.packet.markup import Html, details, el, grid, interval, join
-from slmworks.packet.sources import RESAMPLES, Content, Found, Texts, changed
+from slmworks.packet.sources import Content, Found, Texts, changed
 
 SHOWN = 12
 """Slices of a kind with the largest changes that are shown; sources all are."""
@@ -22,7 +22,7 @@ def champion(verdict: Content, found: Found, texts: Texts) -> Html:
         return Html("")
     title = el("h2", "What changed against today's champion")
     if found.against_champion is not None:
-        return join([title, *_answers(found.model_task, found.against_champion, "champion", texts)])
+        return join([title, *_answers(found, found.against_champion, "champion", texts)])
     if verdict.get("champion"):
         same = any(row["chosen"] and row.get("model") == verdict["champion"] for row in verdict["rows"])
         words = "Nothing: this is today's champion." if same else "The champion's report is no longer there."
@@ -36,7 +36,7 @@ def teacher(found: Found, texts: Texts) -> Html:
     if found.against_teacher is None or found.model_task is None:
         return Html("")
     title = el("h2", "What changed against the teacher")
-    return join([title, *_answers(found.model_task, found.against_teacher, "teacher", texts)])
+    return join([title, *_answers(found, found.against_teacher, "teacher", texts)])
 
 
 def by_slice(found: Found) -> Html:
@@ -58,11 +58,12 @@ def by_slice(found: Found) -> Html:
     return join([el("h2", "Slices"), *tables, el("p", note, class_="soft")])
 
 
-def _answers(task: ModelTask, both: Comparison, against: str, texts: Texts) -> list[Html]:
-    pairs = both.pairs()
+def _answers(found: Found, both: Comparison, against: str, texts: Texts) -> list[Html]:
+    task, pairs = found.model_task, both.pairs()
+    assert task is not None
     examples = both.examples(both.ours.ids)
     known = texts([one["id"] for some in examples.values() for one in some])
-    rows = f"Of {figures.count(pairs.n)} rows of the test set: {changed(pairs)}"
+    rows = f"Of {figures.count(pairs.n)} rows of the test set: {changed(pairs, found.p_against(against))}"
     change = both.measure.change_range(_change(both.measure, pairs))
     right, wrong = ("right", "wrong") if pairs.binary else ("better", "worse")
     return [
@@ -142,7 +143,7 @@ def _rows_worth(one: Slice) -> float:
 
 def _change(measure: Measure, pairs: Paired) -> dict[str, float]:
     """The change of a measure's value with its 95 % interval."""
-    better = statistics.difference(pairs, resamples=RESAMPLES).rounded()
+    better = statistics.difference(pairs).rounded()
     ends = ("low", "high") if measure.higher_is_better else ("high", "low")
     return {
         "value": measure.moved(better["value"]),

@@ -38,7 +38,8 @@ def _changes(found: Found) -> list[str]:
     for both, against in ((found.against_champion, "champion"), (found.against_teacher, "teacher")):
         if both is not None:
             pairs = both.pairs()
-            lines.append(f"Against the {against} on {figures.count(pairs.n)} rows: {changed(pairs)}")
+            words = changed(pairs, found.p_against(against))
+            lines.append(f"Against the {against} on {figures.count(pairs.n)} rows: {words}")
     if found.candidate and found.model_task:
         lines.append(paragraph(found.model_task.headline(found.candidate.limits("test"))))
     return lines

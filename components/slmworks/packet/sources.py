@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 Content = Mapping[str, Any]
 """What a JSON file holds."""
 
-RESAMPLES = 2000
-"""Bootstrap resamples for each interval and test on the page."""
-
 
 @dataclass(frozen=True)
 class Made:
@@ -92,6 +89,14 @@ class Found:
         """The candidate's answers beside the champion's."""
         return self._beside(self.champion)
 
+    def p_against(self, against: str) -> float | None:
+        """The p-value of a difference that the candidate's report holds, of `teacher` or `champion`."""
+        other = self.teacher if against == "teacher" else self.champion
+        if self.candidate is None or other is None:
+            return None
+        p = self.candidate.against(other.model).get("p")
+        return None if p is None else float(p)
+
     def _beside(self, other: QualityReport | None) -> Comparison | None:
         if self.candidate is None or other is None or self.model_task is None:
             return None
@@ -112,11 +117,11 @@ def find(verdict: Content, reports: Sequence[Report]) -> Found:
     )
 
 
-def changed(pairs: Paired) -> str:
-    """Gained and lost rows in a sentence, with the p-value of a difference."""
-    p = figures.p_value(statistics.p_differ(pairs, resamples=RESAMPLES))
+def changed(pairs: Paired, p: float | None) -> str:
+    """Gained and lost rows in a sentence, with the p-value of a difference; None: it is in no report."""
+    written = figures.p_value(statistics.p_differ(pairs) if p is None else p)
     gained, lost = figures.count(pairs.gained), figures.count(pairs.lost)
-    return f"{gained} gained, {lost} lost ({statistics.difference_test(pairs)}: {p})."
+    return f"{gained} gained, {lost} lost ({statistics.difference_test(pairs)}: {written})."
 
 
 def _speed(reports: Sequence[Report], model: str) -> Content | None:

@@ -125,10 +125,11 @@ class CurateText(Curate):
     """Jaccard similarity of near duplicates: of word 3-grams or, without blanks, of as many characters."""
     redact: tuple[Kind, ...] = ()
     """Personal data to replace by a tag, whatever script or separators it is written in: `email`, `phone`
-    (the region's, and what begins with +, 0 or an area code), `card` (Luhn, a scheme's beginning), `iban`
+    (the region's, and what begins with +, 00, 0 or an area code), `card` (Luhn, a scheme's beginning), `iban`
     (mod 97, its country's length), `ip`, `ssn` (United States, with separators). Not looked for: names,
-    postal addresses, dates of birth, other national numbers, what is spelt out (`john at example dot com`),
-    numbers that touch a Latin letter (`ID4111…`). A version of four numbers looks like an IP address."""
+    postal addresses, dates of birth, other national numbers, what is spelt out (`john at example dot com`)
+    or encoded (`4111%201111`), numbers that touch a Latin letter (`ID4111…`). A version of four numbers looks
+    like an IP address."""
     region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"
     """Country whose national telephone numbers are recognised (ISO 3166, upper case)."""
     validation: Fraction = 0.1
