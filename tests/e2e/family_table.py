@@ -285,7 +285,7 @@ def page(rows: Mapping[str, Mapping[str, Cell]]) -> str:
         "`vocabulary: keep` where it isn't WordPiece). Random weights have outliers that 8 bits cut: pretrained ones",
         "lose less. With `onnx-dynamic` a text's scale is that of its batch, so company changes an answer a little.",
         "`serve` gives the answers of the first that there is of `inc-static`, `onnx-static`, `onnx-dynamic`, `export` and",
-        "`bag-of-embeddings`. ConvBERT's convolutions let padding into a text's last words: company changes its answers.",
+        "`bag-of-embeddings`.",
         "(n): refused, in the words below. —: not reached, because the teacher is refused.",
         "",
         f"slmworks {slmworks.__version__} · " + " · ".join(f"{name} {version(name)}" for name in PACKAGES),

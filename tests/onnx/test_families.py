@@ -92,17 +92,26 @@ def test_a_network_that_cannot_be_traced_is_refused(
 ) -> None:
     model = classifier("mobilebert", tmp_path)
     capfd.readouterr()
-    with pytest.raises(BadRequest, match="cannot trace this network .*; use onnx-static") as refused:
+    with pytest.raises(
+        BadRequest, match="Neural Compressor cannot trace this network .*; use onnx-static"
+    ) as refused:
         plugin.run(model=model, calibration=tiny_reviews, task=bench.task("int8"))
     assert "\n" not in str(refused.value)
     assert capfd.readouterr() == ("", "")
+    sealed(
+        OnnxStatic(rows=16, agreement=0).run(model=model, calibration=tiny_reviews, task=bench.task("that"))
+    )
 
 
-def test_a_network_that_torch_cannot_export_is_refused(bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("plugin", [OnnxDynamic(), IncStatic(rows=16)], ids=["onnx-dynamic", "inc-static"])
+def test_a_network_that_torch_cannot_export_is_refused(
+    plugin: OnnxDynamic | IncStatic, bench: Bench, tiny_reviews: Dataset, tmp_path: Path
+) -> None:
     model = classifier("longformer", tmp_path)
     with pytest.raises(BadRequest, match="cannot be written as ONNX .*bag-of-embeddings") as refused:
-        OnnxDynamic().run(model=model, calibration=None, task=bench.task("int8"))
+        plugin.run(model=model, calibration=tiny_reviews, task=bench.task("int8"))
     assert "\n" not in str(refused.value)
+    assert "onnx-static" not in str(refused.value)
 
 
 def test_a_file_that_answers_one_text_only_is_never_said_to_be_done(

@@ -124,7 +124,7 @@ def test_shared_layers_cannot_be_chosen_from(teacher):
         intermediate_size=16,
     )
     albert: TextNetwork = replace(teacher, net=AlbertForSequenceClassification(config))
-    with pytest.raises(BadRequest, match="no list of 4 layers"):
+    with pytest.raises(BadRequest, match="this albert model has no list of 4 layers"):
         from_layers(albert, [0, 1])
 
 
@@ -168,7 +168,12 @@ def test_attention_windows_go_with_their_layers(tmp_path):
             {},
             r"the layers 1, 2 \(there is no place for model.layers.0.attn_norm.weight\)",
         ),
-        ("albert", [0, 1], {"num_hidden_groups": 3}, r"the layers 0, 1 \(they lack albert.encoder"),
+        (
+            "albert",
+            [0, 1],
+            {"num_hidden_groups": 3},
+            r"no albert student can be made of the layers 0, 1 \(they lack albert.encoder",
+        ),
     ],
 )
 def test_layers_that_no_student_can_be_made_of_are_refused(family, layers, changes, reason, tmp_path):
@@ -181,5 +186,5 @@ def test_a_network_that_counts_blocks_is_refused(teacher):
 
     config = FunnelConfig(vocab_size=30, d_model=16, n_head=2, d_head=8, d_inner=16, block_sizes=[1, 1, 1])
     funnel = replace(teacher, net=FunnelForSequenceClassification(config))
-    with pytest.raises(BadRequest, match="a funnel student cannot be made of the layers 0, 2"):
+    with pytest.raises(BadRequest, match="no funnel student can be made of the layers 0, 2"):
         from_layers(funnel, None)

@@ -14,7 +14,7 @@ import slmworks
 from slmworks.authoring.bodies import BODIES, Body
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, with_article
 from slmworks.contract.stage import Port, Stage, output, ports, task_class
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -127,7 +127,7 @@ def _check(name: str, stage: str, cls: str) -> None:
         raise BadRequest(f"'{cls}' is a class of slmworks; name the plugin after its method.")
     if name in catalog.plugins(stage):
         taken = catalog.plugins(stage)[name].distribution
-        raise BadRequest(f"{taken} has a {stage} plugin '{name}' already; take another name.")
+        raise BadRequest(f"{taken} has {with_article(stage)} plugin '{name}' already; take another name.")
     try:
         distribution(f"slmworks-{name}")
     except PackageNotFoundError:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
+from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean, with_article
 from slmworks.contract.stage import Stage, ports
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _load(stage: str, name: str) -> type[Stage]:
     contract = stage_class(stage)
     if not (isinstance(found, type) and issubclass(found, contract)):
         raise BrokenPlugin(
-            f"{stage} '{name}' of {entry.distribution} is not a {contract.__name__}; "
+            f"{stage} '{name}' of {entry.distribution} is not {with_article(contract.__name__)}; "
             f"its class must derive from slmworks.{stage}.{contract.__name__}."
         )
     _check_contract(found, contract, entry)

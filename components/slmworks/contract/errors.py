@@ -59,6 +59,15 @@ def in_a_line(error: BaseException, most: int) -> str:
     return f"{type(error).__name__}: {first_line(error)[:most]}"
 
 
+def with_article(noun: str) -> str:
+    """A noun behind "a" or "an".
+
+    >>> with_article("export plugin"), with_article("dataset")
+    ('an export plugin', 'a dataset')
+    """
+    return f"{'an' if noun[:1].lower() in {*'aeio'} else 'a'} {noun}"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A sentence that offers another tool's word for it or the nearest known word, or lists the known ones.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, runtim
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, with_article
 from slmworks.contract.model_task import Answer, ModelTask, Row
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def open_runtime(model: Model, *, threads: int, model_task: str = "") -> Runtime
         return kind.open(model, threads=threads)
     except ModuleNotFoundError as error:
         raise BadRequest(
-            f"running a {task.name} model of format '{model.format}' needs {error.name}: "
+            f"running {with_article(task.name)} model of format '{model.format}' needs {error.name}: "
             f"pip install '{found.distribution}[run]'"
         ) from error
 

@@ -5,12 +5,12 @@ folding turns them into int8 constants, without which the file would not shrink.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import BadRequest, in_a_line
+from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,12 +38,17 @@ def quantize_to_onnx(
     from slmworks_inc.transpose import transpose_weights
     from slmworks_onnx.graph import dynamic_shapes, example, to_onnx
 
+    def plain() -> None:
+        """Write the network as it is, which says why where it can't be."""
+        to_onnx(graph, path, output=output, max_length=max_length)
+        path.unlink()
+
     with quiet(), torch.no_grad():
         from neural_compressor.torch.export import export
         from neural_compressor.torch.quantization import convert, prepare
 
         shapes = dynamic_shapes(max_length)
-        with _traced():
+        with _traced(plain):
             program = export(graph, example_inputs=example(), dynamic_shapes=shapes)
         # torchao's quantizer doesn't bear a layer that nothing reads (a pooler beside pooled embeddings).
         program.graph.eliminate_dead_code()
@@ -55,7 +60,7 @@ def quantize_to_onnx(
         _keep_only_layers(quantized)
         _fold_weights(quantized)
         layers = _layers(quantized)
-        with _traced():
+        with _traced(plain):
             exported = torch.export.export(quantized, example(), dynamic_shapes=shapes)
     to_onnx(exported, path, output=output, max_length=max_length)
     onnx.save(transpose_weights(onnx.load(path)), path)
@@ -63,17 +68,21 @@ def quantize_to_onnx(
 
 
 @contextmanager
-def _traced() -> Iterator[None]:
-    """BadRequest for a network that torch cannot trace for every number and length of texts."""
+def _traced(plain: Callable[[], None]) -> Iterator[None]:
+    """BadRequest for a network that torch cannot trace for every number and length of texts.
+
+    onnx-static is offered where `plain`, its first step, works; else the error is `plain`'s.
+    """
     from slmworks.machine.quiet import quiet
 
     try:
         with quiet(logging.ERROR):  # torch logs the stack before it raises
             yield
     except RuntimeError as error:
+        plain()
         raise BadRequest(
-            "Neural Compressor cannot trace this network for texts of every length "
-            f"({in_a_line(error, 100)}); use onnx-static."
+            "Neural Compressor cannot trace this network for texts of every number and length, while torch's "
+            "own export to ONNX can; use onnx-static, which quantizes that."
         ) from error
 
 

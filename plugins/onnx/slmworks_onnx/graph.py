@@ -63,7 +63,8 @@ def to_onnx(source: Any, path: Path, *, output: str, max_length: int, opset: int
             reason = error.__cause__ or error
             raise BadRequest(
                 f"the network cannot be written as ONNX ({in_a_line(reason, 120)}); take another family, or "
-                "distil it with bag-of-embeddings, which makes ONNX of any teacher."
+                "distil it into a student that is ONNX whatever its teacher: bag-of-embeddings for a "
+                "classifier, static-embeddings for an embedder."
             ) from error
         if program is None:
             raise RuntimeError("the exporter returned no program")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.errors import BadRequest, TaskFailed, with_article
 from slmworks.contract.model_task import ModelTask, Row, only_text
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, approved_release
@@ -65,7 +65,8 @@ def _row(task: ModelTask, words: str) -> Row:
         found = None
     if not isinstance(found, dict):
         raise BadRequest(
-            f"a {task.name} model is asked a JSON object with {', '.join(task.inputs)}, not a text."
+            f"{with_article(task.name)} model is asked a JSON object with {', '.join(task.inputs)}, "
+            "not a text."
         )
     return found
 

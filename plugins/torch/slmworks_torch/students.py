@@ -39,7 +39,7 @@ def from_layers(
     stack = networks.layer_stack(net)
     if not stack:
         raise BadRequest(
-            f"layers: a {net.config.model_type} model has no list of {depth} layers to choose from; "
+            f"layers: this {net.config.model_type} model has no list of {depth} layers to choose from; "
             "give distill a smaller model as its student."
         )
     config = _config(net.config, chosen)
@@ -86,7 +86,7 @@ def _built(config: Any, head: str, weights: dict[str, Any], chosen: Sequence[int
 
 def _refusal(config: Any, chosen: Sequence[int], reason: str) -> BadRequest:
     return BadRequest(
-        f"layers: a {config.model_type} student cannot be made of the layers "
+        f"layers: no {config.model_type} student can be made of the layers "
         f"{', '.join(map(str, chosen))} ({reason}); choose others, the first one (0) among them, or give "
         "distill a smaller model as its student."
     )
