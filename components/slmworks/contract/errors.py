@@ -55,8 +55,14 @@ def first_line(said: object) -> str:
 
 
 def in_a_line(error: BaseException, most: int) -> str:
-    """A library's error in a line of ours: its class, and up to `most` characters of its message."""
-    return f"{type(error).__name__}: {first_line(error)[:most]}"
+    """A library's error in a line of ours: its class, and up to `most` characters of its message.
+
+    A first line that ends in a colon takes the next one along.
+    """
+    said = first_line(error)
+    if said.endswith(":") and (after := str(error).strip().splitlines()[1:]):
+        said = f"{said} {after[0].strip()}"
+    return f"{type(error).__name__}: {said[:most]}"
 
 
 def with_article(noun: str) -> str:

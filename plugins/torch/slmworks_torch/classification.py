@@ -22,19 +22,20 @@ HEAD = "AutoModelForSequenceClassification"
 
 
 def load_classifier(
-    model: Model, labels: list[str], *, port: str, max_length: int | None = None
+    model: Model, labels: list[str], *, port: str, max_length: int | None = None, new_head: bool = True
 ) -> "TextNetwork":
-    """Load the model with one logit a label.
+    """Load the model with one logit a label, of which a text has one.
 
-    A head of the same labels is kept; otherwise a new one is drawn from torch's random state. `max_length`
-    and errors as in `hf_folder.load`.
+    A head of the same labels is kept; otherwise a new one is drawn from torch's random state. `max_length`,
+    `new_head` and errors as in `hf_folder.load`.
     """
     known = known_labels(model, port=port)
     names = {
         "id2label": dict(enumerate(labels)),
         "label2id": {label: number for number, label in enumerate(labels)},
+        "problem_type": None,
     }
-    loaded = hf_folder.load(model, HEAD, port=port, max_length=max_length, **names)
+    loaded = hf_folder.load(model, HEAD, port=port, max_length=max_length, new_head=new_head, **names)
     if known and known != labels:
         return replace(loaded, net=networks.with_new_head(loaded.net, HEAD))
     return loaded
@@ -48,8 +49,13 @@ def known_labels(model: Model, *, port: str) -> list[str]:
     kinds = config.get("architectures") or []
     if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
         return []
-    names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-    return [str(names[key]) for key in sorted(names, key=int)]
+    names = config.get("id2label") or {str(k): f"LABEL_{k}" for k in range(config.get("num_labels") or 2)}
+    if not isinstance(names, dict) or set(names) != {str(number) for number in range(len(names))}:
+        raise BadRequest(
+            f"{port}: config.json's id2label must give a label to every number from 0 on, one for each logit "
+            '({"0": "negative", "1": "positive"}); mend it.'
+        )
+    return [str(names[str(number)]) for number in range(len(names))]
 
 
 def require_same_labels(teacher: Model, student: Model | None, data: Dataset) -> None:
@@ -59,6 +65,12 @@ def require_same_labels(teacher: Model, student: Model | None, data: Dataset) ->
         raise BadRequest(
             "teacher: this model is not a classifier, so it has no predictions to learn from; "
             "give distill the output of a finetune step."
+        )
+    kind = hf_folder.read_config(teacher.path, port="teacher").get("problem_type")
+    if kind not in (None, "single_label_classification"):
+        raise BadRequest(
+            f"teacher: it was trained for {kind} (problem_type in config.json), so its outputs are no choice "
+            "among labels; fine-tune it on this data first."
         )
     if known != wanted:
         raise BadRequest(

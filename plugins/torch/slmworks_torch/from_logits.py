@@ -113,7 +113,7 @@ def gather(
     learnt = train + rows.transfer_rows(data, options.transfer_rows)
     altered = copies(train, options)
     training.prepare(task)
-    network = classification.load_classifier(teacher, labels_of(data), port="teacher")
+    network = classification.load_classifier(teacher, labels_of(data), port="teacher", new_head=False)
     texts = learnt.texts
     made = make(network, texts)
     logits = classification.teacher_logits(teacher, network, data, learnt + validation, task)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Model
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, in_a_line
 from slmworks.model_tasks.onnx_text import open_tokenizer
 from slmworks_torch import networks, positions, soundness
 from slmworks_torch.batches import Encoded, encode
@@ -75,22 +75,25 @@ class TextNetwork:
 
 
 def load(
-    model: Model, head: str, *, port: str, max_length: int | None = None, **settings: Any
+    model: Model,
+    head: str,
+    *,
+    port: str,
+    max_length: int | None = None,
+    new_head: bool = True,
+    **settings: Any,
 ) -> TextNetwork:
     """Load a model with a head, float32, in evaluation mode.
 
-    Without `max_length` it is the model's own, else all its positions; `settings` as in `networks.network`.
-    BadRequest when the folder is unusable (`soundness`), or `max_length` is more than it has positions.
+    Without `max_length` it is the model's own, else all its positions; `new_head` and `settings` as in
+    `networks.network`. BadRequest when the folder is unusable (`soundness`), or `max_length` is more than
+    it has positions.
     """
     tokenizer = _tokenizer(model, port=port)
-    net = networks.network(model, head, port=port, **settings)
+    net = networks.network(model, head, port=port, new_head=new_head, **settings)
     wanted = max_length or int(model.meta.get("max_length") or positions.count(net) or LONGEST)
     refuse_length(net, wanted, port=port)
-    beside = model.path / "tokenizer_config.json"
-    said = {"tokenizer_class": "PreTrainedTokenizerFast"}
-    if beside.exists():
-        said = json.loads(beside.read_text(encoding="utf-8"))
-    loaded = TextNetwork(net, head, tokenizer, wanted, said)
+    loaded = TextNetwork(net, head, tokenizer, wanted, _settings(model.path, port=port))
     soundness.check(loaded, port=port)
     return loaded
 
@@ -99,7 +102,7 @@ def read_config(folder: Path, *, port: str) -> dict[str, Any]:
     """Read the folder's config.json; BadRequest names the port it came through."""
     try:
         return dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise BadRequest(
             f"{port}: not a Hugging Face model folder ({type(error).__name__}: config.json); "
             "point at the folder that has config.json and model.safetensors."
@@ -115,6 +118,20 @@ def refuse_length(net: Any, max_length: int, *, port: str) -> None:
         )
 
 
+def _settings(folder: Path, *, port: str) -> dict[str, Any]:
+    """Content of the folder's tokenizer_config.json, or of one that says as little as possible."""
+    path = folder / "tokenizer_config.json"
+    if not path.exists():
+        return {"tokenizer_class": "PreTrainedTokenizerFast"}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise BadRequest(
+            f"{port}: tokenizer_config.json is no JSON object ({in_a_line(error, 100)}); mend it, or take it "
+            "away: tokenizer.json says all that is needed."
+        ) from None
+
+
 def _tokenizer(model: Model, *, port: str) -> "Tokenizer":
     from tokenizers import Tokenizer
 
@@ -124,4 +141,11 @@ def _tokenizer(model: Model, *, port: str) -> "Tokenizer":
             f"{port}: the folder has no tokenizer.json; write one with "
             "transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)."
         )
-    return Tokenizer.from_file(str(path))
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:
+        # tokenizers raises Exception itself
+        raise BadRequest(
+            f"{port}: tokenizer.json cannot be read ({in_a_line(error, 120)}); "
+            "take the one that the model came with."
+        ) from error

@@ -5,6 +5,7 @@ bare encoder. Architectures of other distributions (entry-point group `slmworks.
 that transformers brings.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,25 +21,29 @@ if TYPE_CHECKING:
     """Runs a network on `input_ids` and `attention_mask` [rows, tokens]; returns its output [rows, width]."""
 
 
-def network(model: Model, head: str, *, port: str, **settings: Any) -> Any:
+PLAIN = {"return_dict": True, "output_hidden_states": False, "output_attentions": False}
+"""What a network gives back, whatever its config.json wants: outputs by name, and no more than those."""
+
+
+def network(model: Model, head: str, *, port: str, new_head: bool = True, **settings: Any) -> Any:
     """Load a model's network with a head, float32, in evaluation mode.
 
-    `settings` replace entries of config.json (`id2label`). Weights of the head that the folder lacks, or has
-    in another shape, are drawn from torch's random state. BadRequest names the `port` when the folder is
-    unusable or lacks weights of the encoder.
+    `settings` replace entries of config.json (`id2label`). With `new_head`, weights of the head that the
+    folder lacks, or has in another shape, are drawn from torch's random state. BadRequest names the `port`
+    when the folder is unusable, or its weights and its config.json are not of one model.
     """
     import torch
 
     try:
         loaded, gaps = auto_class(head).from_pretrained(
             model.path,
+            config=_config(model, **settings),
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
             local_files_only=True,
             output_loading_info=True,
             trust_remote_code=False,
             use_safetensors=True,
-            **settings,
         )
     except BrokenPlugin:
         raise
@@ -48,8 +53,22 @@ def network(model: Model, head: str, *, port: str, **settings: Any) -> Any:
             f"{port}: cannot be loaded by {head} ({in_a_line(error, 200)}); "
             "it takes a Hugging Face encoder with safetensors that transformers knows."
         ) from error
-    _refuse_gaps(loaded, gaps, port=port)
+    _refuse_gaps(loaded, gaps, port=port, new_head=new_head)
+    _refuse_leftovers(loaded, gaps, port=port)
     return loaded.eval()
+
+
+def _config(model: Model, **settings: Any) -> Any:
+    """The folder's configuration with `settings`, for a network that computes a text in one way only.
+
+    BigBird's sparse attention draws blocks at random, and turns itself off for good at the first short text.
+    """
+    config = auto_class("AutoConfig").from_pretrained(
+        model.path, local_files_only=True, trust_remote_code=False, **PLAIN, **settings
+    )
+    if getattr(config, "attention_type", None) == "block_sparse":
+        config.attention_type = "original_full"
+    return config
 
 
 def new_network(config: Any, head: str) -> Any:
@@ -87,14 +106,42 @@ def set_dropout(net: Any, share: float) -> None:
                 setattr(module, name, share)
 
 
-def _refuse_gaps(net: Any, gaps: dict[str, Any], *, port: str) -> None:
-    """BadRequest for weights that the file lacks: only a head and its pooler may be new."""
+def _refuse_gaps(net: Any, gaps: dict[str, Any], *, port: str, new_head: bool) -> None:
+    """BadRequest for weights that the file lacks: only a head and its pooler may be new, if `new_head`."""
     names = {str(name) for name in gaps["missing_keys"]}
     names |= {str(entry[0]) for entry in gaps["mismatched_keys"]}
     below = "" if net.base_model is net else f"{net.base_model_prefix}."
+    if names and not new_head:
+        raise BadRequest(
+            f"{port}: model.safetensors doesn't hold {min(names)} as config.json describes it, so its "
+            "answers would be random; fine-tune it first."
+        )
     encoder = sorted(name for name in names if name.startswith(below) and "pooler" not in name)
     if encoder:
         raise BadRequest(
             f"{port}: model.safetensors doesn't hold {encoder[0]} ({len(encoder)} such weights) as "
             "config.json describes it; take both files from the same model."
         )
+
+
+def _refuse_leftovers(net: Any, gaps: dict[str, Any], *, port: str) -> None:
+    """BadRequest for weights of the file's layers that the network has no place for.
+
+    Heads of other tasks may be left over. A layer, or a part of one (BERT's relative positions, which
+    transformers 5 no longer computes), would be missing without a word.
+    """
+    import torch
+
+    prefix = f"{net.base_model_prefix}."
+    stacks = {
+        name.removeprefix(prefix)
+        for name, part in net.named_modules()
+        if isinstance(part, torch.nn.ModuleList)
+    }
+    for name in sorted(map(str, gaps["unexpected_keys"])):
+        stack = re.split(r"\.\d+\.", name.removeprefix(prefix), maxsplit=1)[0]
+        if name.endswith(".weight") and stack in stacks:
+            raise BadRequest(
+                f"{port}: model.safetensors holds {name}, for which the {net.config.model_type} network that "
+                "config.json describes has no place; take both files from the same model, or another model."
+            )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from slmworks.contract.errors import BadRequest
+from slmworks_torch import positions
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -74,6 +75,7 @@ def shrink(
     vocabulary = cut(network.tokenizer, texts, min_count=min_count, characters=characters)
     new = {old: place for place, old in enumerate(vocabulary.old_ids)}
     net = network.net
+    _refuse_moved_positions(net, new)
     before = net.get_input_embeddings().weight.detach()
     after = torch.nn.Embedding(len(new), before.shape[1], padding_idx=new.get(net.config.pad_token_id))
     after.weight = torch.nn.Parameter(before[vocabulary.old_ids].clone())
@@ -83,6 +85,17 @@ def shrink(
         if name.endswith("_token_id") and isinstance(number, int):
             setattr(net.config, name, new.get(number))
     return replace(network, tokenizer=vocabulary.tokenizer)
+
+
+def _refuse_moved_positions(net: Any, new: Mapping[int, int]) -> None:
+    """BadRequest where positions count from the padding token's id (RoBERTa), and a cut would change that."""
+    padding, place = net.config.pad_token_id, positions.table(net)
+    behind = place and padding is not None and positions.first(net, place) == padding + 1
+    if behind and new.get(padding) != padding:
+        raise BadRequest(
+            f"vocabulary: this network counts positions from its padding token's id, {padding}, which a cut "
+            "vocabulary would change; use vocabulary: keep."
+        )
 
 
 def _counts(tokenizer: "Tokenizer", texts: Sequence[str]) -> Counter[str]:
