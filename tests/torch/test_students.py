@@ -8,8 +8,9 @@ import families
 import torch
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
+from slmworks.model_tasks import hf_positions as positions
 from slmworks.model_tasks.text_classification.labels import labels_of
-from slmworks_torch import hf_folder, positions
+from slmworks_torch import hf_folder
 from slmworks_torch.classification import load_classifier
 from slmworks_torch.hf_folder import TextNetwork
 from slmworks_torch.students import every_other, from_layers

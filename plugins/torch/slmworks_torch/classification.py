@@ -30,7 +30,7 @@ def load_classifier(
     `new_head` and errors as in `hf_folder.load`.
     """
     known = known_labels(model, port=port)
-    names = {
+    names: dict[str, Any] = {
         "id2label": dict(enumerate(labels)),
         "label2id": {label: number for number, label in enumerate(labels)},
         "problem_type": None,

@@ -86,8 +86,9 @@ def load_teacher(teacher: Model, max_length: int | None) -> "TextNetwork":
     """Load the teacher's encoder without a head; it reads `max_length` tokens, or its own length."""
     from slmworks_torch import hf_folder
 
+    pooling_of(teacher)
     return hf_folder.load(
-        teacher, HfEmbedder.head, port="teacher", max_length=max_length or length_of(teacher)
+        teacher, HfEmbedder.head, port="teacher", max_length=max_length, usual=length_of(teacher)
     )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest, in_a_line
+from slmworks.model_tasks import hf_positions as positions
 from slmworks.model_tasks.onnx_text import open_tokenizer
-from slmworks_torch import networks, positions, soundness
+from slmworks_torch import networks, soundness
 from slmworks_torch.batches import Encoded, encode
 
 if TYPE_CHECKING:
@@ -80,18 +81,20 @@ def load(
     *,
     port: str,
     max_length: int | None = None,
+    usual: int | None = None,
     new_head: bool = True,
     **settings: Any,
 ) -> TextNetwork:
     """Load a model with a head, float32, in evaluation mode.
 
-    Without `max_length` it is the model's own, else all its positions; `new_head` and `settings` as in
-    `networks.network`. BadRequest when the folder is unusable (`soundness`), or `max_length` is more than
-    it has positions.
+    Without `max_length` it is the model's own, else all its positions, but no more than `usual`. `new_head`
+    and `settings` as in `networks.network`. BadRequest when the folder is unusable (`soundness`), or
+    `max_length` is more than it has positions.
     """
     tokenizer = _tokenizer(model, port=port)
     net = networks.network(model, head, port=port, new_head=new_head, **settings)
-    wanted = max_length or int(model.meta.get("max_length") or positions.count(net) or LONGEST)
+    most = positions.count(net) or usual or LONGEST
+    wanted = max_length or int(model.meta.get("max_length") or min(most, usual or most))
     refuse_length(net, wanted, port=port)
     loaded = TextNetwork(net, head, tokenizer, wanted, _settings(model.path, port=port))
     soundness.check(loaded, port=port)

@@ -29,7 +29,8 @@ def from_layers(
     BadRequest where the teacher has no such layers, shares one between all depths or has one that another
     cannot stand in for, or where `max_length` is more than it has positions.
     """
-    from slmworks_torch import networks, positions
+    from slmworks.model_tasks import hf_positions as positions
+    from slmworks_torch import networks
     from slmworks_torch.hf_folder import refuse_length
 
     net = teacher.net

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from slmworks.contract.errors import BadRequest, in_a_line
-from slmworks_torch import positions
+from slmworks.model_tasks import hf_positions as positions
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

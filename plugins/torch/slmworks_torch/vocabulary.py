@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from slmworks.contract.errors import BadRequest
-from slmworks_torch import positions
+from slmworks.model_tasks import hf_positions as positions
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import families
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
@@ -18,7 +19,8 @@ from slmworks.evaluate.quality import Quality
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.model_tasks.feature_extraction import openai
 from slmworks.model_tasks.feature_extraction.hf import HfEmbedder, pooling_of
-from slmworks.testing import Bench
+from slmworks.testing import Bench, sealed
+from slmworks_torch.embeddings import load_teacher
 
 ROWS = [{"text": text} for text in ("the camera is great", "", "my lamp " * 40, "half \ud83d a pair")]
 
@@ -50,6 +52,61 @@ def test_a_folder_that_pools_otherwise_is_refused(tiny_encoder: Model, tmp_path)
     settings.write_text(json.dumps({"pooling_mode_max_tokens": True}))
     with pytest.raises(BadRequest, match="pools by max_tokens"):
         pooling_of(model)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "wanted"),
+    [("mean", "mean"), ("cls", "cls"), (["cls"], "cls"), ("lasttoken", ""), (["mean", "max"], "")],
+)
+def test_poolings_other_names_are_read(pooling: object, wanted: str, tmp_path: Path) -> None:
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode": pooling}))
+    if wanted:
+        assert pooling_of(Model(path=tmp_path)) == wanted
+    else:
+        with pytest.raises(BadRequest, match="the encoder pools by .*; only mean_tokens or cls_token"):
+            pooling_of(Model(path=tmp_path))
+
+
+def modules(folder: Path, **paths: str) -> None:
+    """A list of sentence-transformers' modules and where they are; the pooling one takes the first token."""
+    listed = [{"type": f"sentence_transformers.models.{kind}", "path": path} for kind, path in paths.items()]
+    (folder / "modules.json").write_text(json.dumps(listed))
+    (folder / paths["Pooling"]).mkdir()
+    (folder / paths["Pooling"] / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+
+
+def test_the_pooling_module_is_where_the_list_says(tmp_path: Path) -> None:
+    modules(tmp_path, Transformer="", Pooling="pool", Normalize="2_Normalize")
+    assert pooling_of(Model(path=tmp_path)) == "cls"
+
+
+def test_a_module_that_is_not_computed_is_refused(tmp_path: Path) -> None:
+    modules(tmp_path, Transformer="", Pooling="1_Pooling", Dense="2_Dense")
+    with pytest.raises(BadRequest, match="followed by Dense, which is not computed here"):
+        pooling_of(Model(path=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["modules.json", "1_Pooling/config.json", "sentence_bert_config.json"])
+def test_a_broken_file_of_a_folder_is_named(name: str, tmp_path: Path) -> None:
+    model = families.write("bert", tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("{")
+    with pytest.raises(BadRequest, match=f"{Path(name).name} in the model's folder is no JSON"):
+        embedder(sealed(model))
+
+
+@pytest.mark.parametrize("family", ["roberta", "mpnet", "longformer", "gpt2", "opt", "deberta-v3"])
+@pytest.mark.parametrize("said", [None, 66])
+def test_a_text_is_cut_where_positions_end(family: str, said: int | None, tmp_path: Path) -> None:
+    model = families.write(family, tmp_path)
+    if said:
+        (tmp_path / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": said}))
+    runtime, teacher = embedder(sealed(model)), load_teacher(model, None)
+    assert runtime.max_length == teacher.max_length == families.LENGTH
+    assert teacher.encode(["my lamp " * 99]).batch([0], "cpu")["input_ids"].shape == (1, families.LENGTH)
+    alone = np.concatenate([runtime.outputs([row]) for row in ROWS])
+    np.testing.assert_allclose(runtime.outputs([*ROWS, {"text": "my lamp " * 99}])[:-1], alone, atol=1e-5)
 
 
 def test_a_classifier_is_not_measured_as_an_embedder(
