@@ -46,9 +46,20 @@ def moved(made: Model, model: Model) -> float:
     return float(np.median(np.abs(outputs(made) - outputs(model))) / np.ptp(outputs(model)))
 
 
-@pytest.mark.parametrize("family", ["modernbert", "llama", "bart"])
-def test_an_export_answers_as_torch_does(family: str, bench: Bench, tmp_path: Path) -> None:
-    model = classifier(family, tmp_path)
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("modernbert", {}),
+        ("llama", {"num_key_value_heads": 1}),
+        ("bart", {}),
+        ("roberta", {"pad_token_id": 5}),
+        ("bigbird", {"attention_type": "block_sparse", "block_size": 2, "num_random_blocks": 1}),
+    ],
+)
+def test_an_export_answers_as_torch_does(
+    family: str, changes: dict[str, object], bench: Bench, tmp_path: Path
+) -> None:
+    model = classifier(family, tmp_path, **changes)
     made = sealed(ExportOnnx().run(model=model, task=bench.task("export")))
     assert made.summary["difference"] < 1e-4
     np.testing.assert_allclose(outputs(made), outputs(model), atol=1e-4)

@@ -13,7 +13,7 @@ from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks_torch import hf_folder
 from slmworks_torch.classification import load_classifier
 from slmworks_torch.hf_folder import TextNetwork
-from slmworks_torch.students import every_other, from_layers
+from slmworks_torch.students import _stack, every_other, from_layers
 
 
 @pytest.fixture
@@ -152,6 +152,33 @@ def test_a_student_of_any_family_is_loaded_again_as_it_was(family, layers, tmp_p
     given = batch.batch([0, 1], student.net.device)
     with torch.inference_mode():
         torch.testing.assert_close(again.net(**given).logits, student.net(**given).logits)
+
+
+@pytest.mark.parametrize(
+    ("family", "layers", "changes"),
+    [
+        ("longformer", [0, 2], {"attention_window": [4, 8, 16]}),
+        ("modernbert", [0, 3], {}),
+        ("qwen2", [2, 3], {"num_hidden_layers": 4, "sliding_window": 4, "use_sliding_window": True, "max_window_layers": 2}),
+        ("deberta-v2", [1, 2], {}),
+        ("opt", [1, 2], {"word_embed_proj_dim": 16}),
+    ],
+)  # fmt: skip
+def test_a_student_computes_as_its_teacher_without_the_other_layers(family, layers, changes, tmp_path):
+    teacher = teacher_of(family, tmp_path, **changes)
+    teacher.net.config.use_cache = False
+    encoded = teacher.encode(["the camera is great and the lamp is bad", "", "slow"])
+    given = encoded.batch([0, 1, 2], teacher.net.device)
+    student = from_layers(teacher, layers)
+    stack = _stack(teacher.net, teacher.net.config.num_hidden_layers)
+    place, _, name = stack.rpartition(".")
+    holder, kept = teacher.net.get_submodule(place), teacher.net.config.to_dict().get("layer_types")
+    setattr(holder, name, torch.nn.ModuleList([getattr(holder, name)[layer] for layer in layers]))
+    teacher.net.config.num_hidden_layers = len(layers)
+    if kept:
+        teacher.net.config.layer_types = [kept[layer] for layer in layers]
+    with torch.inference_mode():
+        torch.testing.assert_close(student.net(**given).logits, teacher.net(**given).logits)
 
 
 def test_attention_windows_go_with_their_layers(tmp_path):
