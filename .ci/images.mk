@@ -16,6 +16,9 @@ about-onnx := slmworks: exports to ONNX and quantizes there
 install-inc := slmworks[s3,lineage] slmworks-onnx[run] slmworks-inc[run]
 about-inc := slmworks: quantizes with Intel Neural Compressor
 
+install-gguf := slmworks[s3,lineage] slmworks-gguf[run]
+about-gguf := slmworks: reads, writes and quantizes GGUF
+
 # It answers: without torch and without MLflow.
 install-serve := slmworks[s3,sign] slmworks-serve[run]
 about-serve := slmworks: serves an approved release

@@ -9,7 +9,8 @@ This module moves no bytes and knows no store.
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +23,10 @@ HEADER = "slmworks.json"
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".msgpack")
 """Endings under which model weights are stored as pickles (or formats that can run code)."""
+
+
+GGUF_PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
+"""Name of one part of a model that llama.cpp has split."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,9 +147,10 @@ class Dataset(Artifact):
 class Model(Artifact):
     """A model that can be loaded without running anyone's code.
 
-    Formats: `hf` (Hugging Face folder with safetensors and tokenizer.json) and `onnx` (`model.onnx`,
-    `tokenizer.json`). `meta`: `task` (its model task, as headers name it), `max_length` (tokens),
-    `parameters` (count), and the keys that its model task shares between model and data.
+    Formats: `hf` (Hugging Face folder with safetensors and tokenizer.json), `onnx` (`model.onnx`,
+    `tokenizer.json`) and `gguf` (one `.gguf` file, its tokenizer inside). `meta`: `task` (its model task, as
+    headers name it), `max_length` (tokens), `parameters` (count), and the keys that its model task shares
+    between model and data.
     """
 
     kind: ClassVar[str] = "Model"
@@ -152,12 +158,20 @@ class Model(Artifact):
 
     @classmethod
     def from_files(cls, files: Files) -> "Model":
-        """The one Hugging Face folder in fetched files as a Model; BadRequest for pickled weights."""
+        """The one model in fetched files: a Hugging Face folder or a GGUF file; BadRequest for any other.
+
+        A folder with config.json and without *.safetensors is no Hugging Face model where a .gguf file lies
+        beside them: publishers of GGUF files add the configuration for readers.
+        """
         configs = sorted(files.path.rglob("config.json"), key=lambda path: (len(path.parts), path))
+        weighted = [path for path in configs if any(path.parent.glob("*.safetensors"))]
+        single = sorted(files.path.rglob("*.gguf"))
+        if single and not weighted:
+            return cls(path=_folder_of_one(single), format="gguf", meta={}, digest=files.digest)
         if not configs:
             raise BadRequest(
-                "what was fetched holds no config.json, so it is not a Hugging Face model folder; "
-                "point at the folder that has config.json and model.safetensors."
+                "what was fetched holds no config.json, so it is not a Hugging Face model folder, and no "
+                ".gguf file; point at the folder with config.json and model.safetensors, or at a .gguf file."
             )
         folder = configs[0].parent
         twins = [path.parent.name for path in configs if len(path.parts) == len(configs[0].parts)]
@@ -165,7 +179,7 @@ class Model(Artifact):
             raise BadRequest(
                 f"what was fetched holds {len(twins)} models ({', '.join(twins)}); point at one of them."
             )
-        if not any(folder.glob("*.safetensors")):
+        if folder not in {path.parent for path in weighted}:
             pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
             if pickles:
                 raise BadRequest(
@@ -174,6 +188,30 @@ class Model(Artifact):
                 )
             raise BadRequest(f"{folder.name}/ has config.json but no *.safetensors; add the weights.")
         return cls(path=folder, format="hf", meta={}, digest=files.digest)
+
+
+def _folder_of_one(found: Sequence[Path]) -> Path:
+    """The folder of the one .gguf file; BadRequest for several, whether models or parts of one."""
+    names = sorted(path.name for path in found)
+    parts = [GGUF_PART.fullmatch(name) for name in names]
+    if any(parts):
+        raise BadRequest(_parts_problem(names, [part for part in parts if part]))
+    if len(names) > 1:
+        shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+        raise BadRequest(f"what was fetched holds {len(names)} GGUF models ({shown}); point at one of them.")
+    return found[0].parent
+
+
+def _parts_problem(names: Sequence[str], parts: Sequence[re.Match[str]]) -> str:
+    """The line about a model that is split into several .gguf files: what is missing, how to join."""
+    stem, count = parts[0][1], parts[0][3]
+    wanted = (f"{stem}-{number:05}-of-{count}.gguf" for number in range(1, int(count) + 1))
+    absent = next((name for name in wanted if name not in names), "")
+    missing = f", and {absent} is missing" if absent else ""
+    return (
+        f"{names[0]} is a part of a model in {int(count)} files{missing}; join them with llama.cpp's "
+        "`llama-gguf-split --merge` and point at the one file."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ def open_input(
         digest = tree_digest(seen)
     found = Artifact.open(folder, digest=digest)
     if isinstance(found, Files) and port.kind is Model:
-        return Model.from_files(found)
+        found = Model.from_files(found)
     if port.kind is None or not isinstance(found, port.kind):
         raise BadRequest(f"{spec.id}.{port.name}: got a {found.kind}, which is not what {spec.stage} takes.")
     _check_formats(spec.id, plugin, port.name, found)
@@ -59,7 +59,10 @@ def _view(folder: Path, names: Sequence[str], view: Path) -> Path:
 def _check_formats(task_id: str, plugin: Stage, port: str, found: Artifact) -> None:
     takes = plugin.accepts.get(port, ())
     if isinstance(found, Model) and takes and found.format not in takes:
-        raise BadRequest(f"{task_id}.{port}: takes {' or '.join(takes)} models, this one is {found.format}.")
+        raise BadRequest(
+            f"{task_id}.{port}: takes {' or '.join(takes)} models, this one is {found.format}; put an export "
+            "step before it that makes such a model."
+        )
     if isinstance(found, Model) and found.model_task and plugin.model_tasks:
         named = catalog.canonical(found.model_task)
         if named not in plugin.model_tasks:

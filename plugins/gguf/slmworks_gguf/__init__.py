@@ -1,0 +1,1 @@
+"""slmworks plugins that read, write and quantize GGUF, proved against llama.cpp."""

@@ -1,0 +1,123 @@
+"""Architectures in both directions: those known, and a GGUF file's metadata as a transformers configuration.
+
+transformers reads what it knows of a file and silently leaves out the rest; here every key of the
+architecture and every tensor has a place, or the file is refused.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slmworks.contract.errors import BadRequest, in_a_line
+from slmworks_gguf.gguf_file import GgufFile
+
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    "gemma2": ("Gemma2ForCausalLM",),
+    "llama": ("LlamaForCausalLM", "MistralForCausalLM"),
+    "phi3": ("Phi3ForCausalLM",),
+    "qwen2": ("Qwen2ForCausalLM",),
+    "qwen3": ("Qwen3ForCausalLM",),
+}
+"""`general.architecture` -> classes of transformers; each has a test in both directions."""
+_TAKEN_OVER = {
+    "attention.key_length": "head_dim",
+    "attention.sliding_window": "sliding_window",
+    "attn_logit_softcapping": "attn_logit_softcapping",
+    "final_logit_softcapping": "final_logit_softcapping",
+    "rope.scaling.original_context_length": "original_max_position_embeddings",
+}
+"""Key -> name in the configuration, of what transformers leaves out."""
+_NEEDED = (
+    "attention.head_count", "attention.layer_norm_rms_epsilon", "block_count", "context_length",
+    "embedding_length", "feed_forward_length",
+)  # fmt: skip
+"""Keys without which transformers would take the numbers of another model."""
+_AS_HEAD = ("attention.value_length", "rope.dimension_count")
+"""Keys that must say the size of a head: transformers' networks here have no other."""
+
+
+def class_of(settings: Mapping[str, Any], *, at: str) -> str:
+    """The class that a config.json names; BadRequest unless it is a causal language model that is known."""
+    named = settings.get("architectures") or [""]
+    known = sorted(name for names in KNOWN.values() for name in names)
+    if named[0] not in known:
+        raise BadRequest(
+            f"{at}: config.json names {named[0] or 'no architecture'}, which is no causal language model "
+            f"that can be written as GGUF; known: {', '.join(known)}."
+        )
+    return str(named[0])
+
+
+def check_window(settings: Mapping[str, Any], *, at: str) -> None:
+    """BadRequest for a llama.cpp architecture that would forget the model's sliding window."""
+    window, reach = settings.get("sliding_window"), settings.get("max_position_embeddings", 0)
+    if settings["architectures"][0] == "MistralForCausalLM" and window and window < reach:
+        raise BadRequest(
+            f"{at}: config.json has a sliding window of {window} tokens, and llama.cpp computes this "
+            f"architecture without one; lower max_position_embeddings ({reach}) to {window}."
+        )
+
+
+def check(file: GgufFile) -> None:
+    """BadRequest for an architecture that isn't known."""
+    if file.architecture not in KNOWN:
+        named = f"architecture '{file.architecture}'" if file.architecture else "no architecture"
+        raise BadRequest(
+            f"{file.path.name}: it names {named} (general.architecture); known: {', '.join(sorted(KNOWN))}."
+        )
+
+
+def config_of(file: GgufFile) -> Any:
+    """The configuration of a file's network, by transformers' table; BadRequest for what it cannot hold."""
+    from transformers import AutoConfig
+    from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
+
+    prefix = file.architecture + "."
+    for key in _NEEDED:
+        if prefix + key not in file.metadata:
+            raise BadRequest(f"{file.path.name}: its metadata has no {prefix}{key}; the file is damaged.")
+    own = {key.removeprefix(prefix): value for key, value in file.metadata.items() if key.startswith(prefix)}
+    table = {**GGUF_CONFIG_MAPPING[file.architecture], **_TAKEN_OVER}
+    named: dict[str, Any] = {}
+    for key, value in own.items():
+        # Two keys with one name: the size of a head, and how much of it is rotated.
+        if table.get(key) and named.setdefault(table[key], value) != value:
+            raise _no_place(file, key, value)
+    if not named.get("sliding_window", True):
+        named["sliding_window"] = None  # phi3 writes 0 for none
+    tied = all(tensor.name != "output.weight" for tensor in file.tensors)
+    named.setdefault("vocab_size", len(file.metadata["tokenizer.ggml.tokens"]))
+    named["tie_word_embeddings"] = tied
+    try:
+        config = AutoConfig.for_model(file.architecture, **named, **_roles(file))
+    except Exception as error:
+        raise BadRequest(
+            f"{file.path.name}: its metadata makes no configuration ({in_a_line(error, 200)})."
+        ) from error
+    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    if file.architecture == "gemma2":
+        config.query_pre_attn_scalar = head  # as llama.cpp scales
+    _check_keys(file, {key: value for key, value in own.items() if not table.get(key)}, head)
+    return config
+
+
+def _check_keys(file: GgufFile, left: Mapping[str, Any], head: int) -> None:
+    """BadRequest for a key that would be left out, unless it says what is so anyway."""
+    for key, value in left.items():
+        fits = value == head if key in _AS_HEAD else (key, value) == ("rope.scaling.type", "none")
+        if not fits:
+            raise _no_place(file, key, value)
+
+
+def _no_place(file: GgufFile, key: str, value: object) -> BadRequest:
+    return BadRequest(
+        f"{file.path.name}: {file.architecture}.{key} = {str(value)[:40]} has no place in transformers' "
+        "configuration of this architecture; such a model cannot be taken over exactly."
+    )
+
+
+def _roles(file: GgufFile) -> dict[str, int | None]:
+    """Special tokens as the file has them: transformers' defaults are those of other vocabularies."""
+    from slmworks_gguf import vocabulary
+
+    ids = vocabulary.special(file)
+    return {f"{role}_token_id": ids.get(role) for role in ("bos", "eos", "pad")}

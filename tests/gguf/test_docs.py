@@ -1,0 +1,36 @@
+"""docs/generation.md says what is so."""
+
+import re
+from pathlib import Path
+
+from slmworks_gguf.architectures import KNOWN
+from slmworks_gguf.export import TOLERANCES
+from slmworks_gguf.import_hf import ImportGguf
+from slmworks_gguf.pre_tokenizers import RULES
+from slmworks_gguf.proof import SPECIAL, STEPS
+from slmworks_gguf.quantize import QuantizeGguf
+from slmworks_gguf.texts import COMPOSED, DECOMPOSED, PROMPTS
+
+PAGE = (Path(__file__).parents[2] / "docs/generation.md").read_text(encoding="utf-8")
+
+
+def row(name: str) -> list[str]:
+    """The words in code type of a row of a table."""
+    (line,) = re.findall(rf"^\| {name} \|.*$", PAGE, re.MULTILINE)
+    return re.findall(r"`([^`]+)`", line)
+
+
+def test_what_is_known_is_on_the_page() -> None:
+    assert row("pre-tokenizers") == sorted(RULES)
+    assert sorted(set(row("architectures"))) == sorted(KNOWN)
+    assert row("type") == list(QuantizeGguf.model_fields["type"].annotation.__args__)
+
+
+def test_the_numbers_of_the_proof_are_on_the_page() -> None:
+    tolerance = ImportGguf.model_fields["tolerance"].default
+    assert TOLERANCES["f32"] == tolerance
+    assert f"`tolerance` ({tolerance} nats; {TOLERANCES['f16']} for f16)" in PAGE
+    words = {4: "four"}
+    assert f"continues {words[len(PROMPTS)]} beginnings by {STEPS} tokens" in PAGE
+    assert f"{len(COMPOSED) + len(DECOMPOSED)} short texts" in PAGE
+    assert f"({SPECIAL} at most)" in PAGE
