@@ -13,7 +13,7 @@ from slmworks import __version__
 DOCKER = os.environ.get("DOCKER", "docker")
 NAME = os.environ.get("IMAGE", f"slmworks-{{}}:{__version__}")
 """An image's name; `make test-docker` gives REGISTRY's and TAG's."""
-FAMILIES = ("core", "text", "torch", "onnx", "inc", "serve", "kubernetes")
+FAMILIES = ("core", "text", "torch", "onnx", "inc", "gguf", "serve", "kubernetes")
 STRICT = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 
 

@@ -119,6 +119,11 @@ def drop(*keys: str) -> Callable[[dict[str, Any]], None]:
             drop("llama.attention.head_count"),
             "its metadata has no llama.attention.head_count; the file is damaged",
         ),
+        (
+            put("llama.attention.layer_norm_rms_epsilon", -1.0),
+            "llama.attention.layer_norm_rms_epsilon is -1.0; the",
+        ),
+        (put("llama.attention.head_count", 0), "llama.attention.head_count is 0; the file is damaged"),
         (put("split.count", 3), "part of a model in 3 files; join them with llama.cpp's"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from toys import CLASSES, TEMPLATE, exported, imported, toy
+from toys import CLASSES, TEMPLATE, exported, imported, rewritten, toy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from slmworks.contract.artifact import Model
@@ -106,6 +106,39 @@ def test_a_model_without_a_chat_template_is_said(tmp_path: Path) -> None:
     said = [event["line"] for event in bench.events if event["event"] == "line"]
     assert len(said) == 2
     assert all("no chat template" in line for line in said)
+
+
+def test_templates_with_names_come_along(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    model = toy(tmp_path / "toy", template={"default": TEMPLATE, "rag": "{{ messages[0]['content'] }} cited"})
+    back = imported(exported(model, bench), bench)
+    first, second = (AutoTokenizer.from_pretrained(one.path).chat_template for one in (model, back))
+    assert first == second
+    assert set(second) == {"default", "rag"}
+
+
+def test_an_end_of_turn_ends_an_answer_too(llama_gguf: Model, tmp_path: Path) -> None:
+    def change(metadata: dict[str, object]) -> None:
+        metadata["tokenizer.ggml.eot_token_id"] = 0
+
+    (tmp_path / "given").mkdir()
+    rewritten(llama_gguf.path / "model.gguf", tmp_path / "given" / "m.gguf", change)
+    back = imported(Model(path=tmp_path / "given", format="gguf"), Bench(tmp_path))
+    assert json.loads((back.path / "generation_config.json").read_text())["eos_token_id"] == [2, 0]
+
+
+def test_weights_in_half_precision_and_rows_without_a_token(tmp_path: Path) -> None:
+    """As published models often are: bfloat16, and an embedding table rounded up."""
+    bench = Bench(tmp_path)
+    toy(tmp_path / "toy")
+    network = AutoModelForCausalLM.from_pretrained(tmp_path / "toy", dtype="bfloat16")
+    network.resize_token_embeddings(416)
+    network.save_pretrained(tmp_path / "toy")
+    model = Model(path=tmp_path / "toy", meta={"gguf": {"pre": "smollm"}})
+    back = imported(exported(model, bench), bench)
+    table = load_file(back.path / "model.safetensors")["model.embed_tokens.weight"]
+    assert (table.shape, str(table.dtype)) == ((416, 64), "float32")
+    assert np.array_equal(table, network.model.embed_tokens.weight.detach().float().numpy())
 
 
 def test_greedy_text_does_not_depend_on_what_was_computed_before(llama_gguf: Model) -> None:

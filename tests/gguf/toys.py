@@ -69,7 +69,10 @@ def around(tokenizer: Tokenizer, first: str) -> None:
     tokenizer.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
 
 
-def save(tokenizer: Tokenizer, folder: Path, *, template: str = TEMPLATE) -> None:
+Templates = str | dict[str, str]
+
+
+def save(tokenizer: Tokenizer, folder: Path, *, template: Templates = TEMPLATE) -> None:
     wrapped = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token="<|im_start|>",
@@ -82,7 +85,7 @@ def save(tokenizer: Tokenizer, folder: Path, *, template: str = TEMPLATE) -> Non
     wrapped.save_pretrained(folder)
 
 
-def toy(folder: Path, kind: str = "llama", *, rule: str = "smollm", template: str = TEMPLATE) -> Model:
+def toy(folder: Path, kind: str = "llama", *, rule: str = "smollm", template: Templates = TEMPLATE) -> Model:
     """A random model as a Hugging Face folder that names its pre-tokenizer as an import does."""
     name, more = CLASSES[kind]
     tokenizer = bpe(rule)
@@ -124,7 +127,8 @@ def rewritten(source: Path, target: Path, change: Change, *, drop: str = "", add
     change(metadata)
     writer = gguf.GGUFWriter(target, str(metadata.pop("general.architecture", "")))
     for key, value in metadata.items():
-        of, inner = file.types.get(key, (gguf.GGUFValueType.get_type(value), None))
+        new = gguf.GGUFValueType.UINT32 if type(value) is int else gguf.GGUFValueType.get_type(value)
+        of, inner = file.types.get(key, (new, None))
         element = None if inner is None else gguf.GGUFValueType(inner)
         writer.add_key_value(key, value, gguf.GGUFValueType(of), sub_type=element)
     for tensor in file.tensors:

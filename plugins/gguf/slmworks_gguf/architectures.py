@@ -31,6 +31,8 @@ _NEEDED = (
     "embedding_length", "feed_forward_length",
 )  # fmt: skip
 """Keys without which transformers would take the numbers of another model."""
+_MOST = 10**8
+"""No size of a network, and no length of a text, is as large."""
 _AS_HEAD = ("attention.value_length", "rope.dimension_count")
 """Keys that must say the size of a head: transformers' networks here have no other."""
 
@@ -72,9 +74,7 @@ def config_of(file: GgufFile) -> Any:
     from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
 
     prefix = file.architecture + "."
-    for key in _NEEDED:
-        if prefix + key not in file.metadata:
-            raise BadRequest(f"{file.path.name}: its metadata has no {prefix}{key}; the file is damaged.")
+    _check_needed(file)
     own = {key.removeprefix(prefix): value for key, value in file.metadata.items() if key.startswith(prefix)}
     table = {**GGUF_CONFIG_MAPPING[file.architecture], **_TAKEN_OVER}
     named: dict[str, Any] = {}
@@ -98,6 +98,17 @@ def config_of(file: GgufFile) -> Any:
         config.query_pre_attn_scalar = head  # as llama.cpp scales
     _check_keys(file, {key: value for key, value in own.items() if not table.get(key)}, head)
     return config
+
+
+def _check_needed(file: GgufFile) -> None:
+    """BadRequest for a number that is missing, or makes no network: llama.cpp ends the process on some."""
+    for key in _NEEDED:
+        name = f"{file.architecture}.{key}"
+        value = file.metadata.get(name)
+        if value is None:
+            raise BadRequest(f"{file.path.name}: its metadata has no {name}; the file is damaged.")
+        if not isinstance(value, int | float) or not 0 < value < _MOST:
+            raise BadRequest(f"{file.path.name}: {name} is {str(value)[:40]}; the file is damaged.")
 
 
 def _check_keys(file: GgufFile, left: Mapping[str, Any], head: int) -> None:

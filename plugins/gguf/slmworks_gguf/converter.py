@@ -85,7 +85,14 @@ def _view(folder: Path, scratch: Path) -> Path:
     """The folder under a name that says nothing: the converter writes facts about the model from a name."""
     view = scratch / "model"
     view.mkdir()
-    patterns = ("*config.json", "tokenizer.json", "*.jinja", "*.safetensors", "*.safetensors.index.json")
+    patterns = (
+        "*config.json",
+        "tokenizer.json",
+        "*.jinja",
+        "*.safetensors",
+        "*.safetensors.index.json",
+        "additional_chat_templates",
+    )
     for pattern in patterns:
         for path in folder.glob(pattern):
             (view / path.name).symlink_to(path)

