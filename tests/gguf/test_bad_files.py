@@ -113,6 +113,11 @@ def drop(*keys: str) -> Callable[[dict[str, Any]], None]:
             put("llama.rope.dimension_count", 8),
             "has no place in transformers' configuration of this architecture",
         ),
+        (put("llama.attention.sliding_window", 64), "llama.attention.sliding_window = 64 has no place in"),
+        (
+            put("llama.rope.scaling.original_context_length", 64),
+            "original_context_length = 64 has no place in",
+        ),
         (put("llama.block_count", 3), "it has no tensor for model.layers.2."),
         (put("llama.embedding_length", 32), "what its metadata says"),
         (

@@ -127,6 +127,25 @@ def test_an_end_of_turn_ends_an_answer_too(llama_gguf: Model, tmp_path: Path) ->
     assert json.loads((back.path / "generation_config.json").read_text())["eos_token_id"] == [2, 0]
 
 
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3"])
+def test_what_a_file_does_not_say_is_what_llama_cpp_takes(kind: str, tmp_path: Path) -> None:
+    """Rotary base 10,000, and as many heads of keys as of queries."""
+    model = toy(tmp_path / "toy", kind, rule="qwen2", rope_theta=10000.0, num_key_value_heads=4)
+    out = exported(model, Bench(tmp_path))
+    given = tmp_path / "given"
+    given.mkdir()
+
+    def change(metadata: dict[str, object]) -> None:
+        for key in ("rope.freq_base", "attention.head_count_kv"):
+            del metadata[f"{kind}.{key}"]
+
+    rewritten(out.path / "model.gguf", given / "m.gguf", change)
+    back = imported(Model(path=given, format="gguf"), Bench(tmp_path))
+    assert back.summary["proof_drift"] < 1e-6
+    settings = json.loads((back.path / "config.json").read_text())
+    assert settings["rope_parameters"]["rope_theta"] == 10000.0
+
+
 def test_weights_in_half_precision_and_rows_without_a_token(tmp_path: Path) -> None:
     """As published models often are: bfloat16, and an embedding table rounded up."""
     bench = Bench(tmp_path)

@@ -85,14 +85,16 @@ def save(tokenizer: Tokenizer, folder: Path, *, template: Templates = TEMPLATE) 
     wrapped.save_pretrained(folder)
 
 
-def toy(folder: Path, kind: str = "llama", *, rule: str = "smollm", template: Templates = TEMPLATE) -> Model:
+def toy(
+    folder: Path, kind: str = "llama", *, rule: str = "smollm", template: Templates = TEMPLATE, **changed: Any
+) -> Model:
     """A random model as a Hugging Face folder that names its pre-tokenizer as an import does."""
     name, more = CLASSES[kind]
     tokenizer = bpe(rule)
     if RULES[rule].whole_words:
         around(tokenizer, "<|im_start|>")
     config = getattr(transformers, f"{name}Config")(
-        **{**SIZES, "vocab_size": tokenizer.get_vocab_size(), "tie_word_embeddings": True, **more}
+        **{**SIZES, "vocab_size": tokenizer.get_vocab_size(), "tie_word_embeddings": True, **more, **changed}
     )
     torch.manual_seed(0)
     network = getattr(transformers, f"{name}ForCausalLM")(config).float()

@@ -26,6 +26,8 @@ _TAKEN_OVER = {
     "rope.scaling.original_context_length": "original_max_position_embeddings",
 }
 """Key -> name in the configuration, of what transformers leaves out."""
+_UNSAID = {"rope_theta": 10000.0}
+"""What llama.cpp takes where a file says nothing; transformers' defaults are those of one model."""
 _NEEDED = (
     "attention.head_count", "attention.layer_norm_rms_epsilon", "block_count", "context_length",
     "embedding_length", "feed_forward_length",
@@ -85,6 +87,7 @@ def config_of(file: GgufFile) -> Any:
     if not named.get("sliding_window", True):
         named["sliding_window"] = None  # phi3 writes 0 for none
     tied = all(tensor.name != "output.weight" for tensor in file.tensors)
+    named = {**_UNSAID, "num_key_value_heads": named["num_attention_heads"], **named}
     named.setdefault("vocab_size", len(file.metadata["tokenizer.ggml.tokens"]))
     named["tie_word_embeddings"] = tied
     try:
@@ -93,10 +96,10 @@ def config_of(file: GgufFile) -> Any:
         raise BadRequest(
             f"{file.path.name}: its metadata makes no configuration ({in_a_line(error, 200)})."
         ) from error
-    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    head = named.get("head_dim") or config.hidden_size // config.num_attention_heads
     if file.architecture == "gemma2":
         config.query_pre_attn_scalar = head  # as llama.cpp scales
-    _check_keys(file, {key: value for key, value in own.items() if not table.get(key)}, head)
+    _check_keys(file, own, config, head)
     return config
 
 
@@ -111,11 +114,16 @@ def _check_needed(file: GgufFile) -> None:
             raise BadRequest(f"{file.path.name}: {name} is {str(value)[:40]}; the file is damaged.")
 
 
-def _check_keys(file: GgufFile, left: Mapping[str, Any], head: int) -> None:
+def _check_keys(file: GgufFile, own: Mapping[str, Any], config: Any, head: int) -> None:
     """BadRequest for a key that would be left out, unless it says what is so anyway."""
-    for key, value in left.items():
-        fits = value == head if key in _AS_HEAD else (key, value) == ("rope.scaling.type", "none")
-        if not fits:
+    from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
+
+    fields = vars(type(config)())
+    for key, value in own.items():
+        if GGUF_CONFIG_MAPPING[file.architecture].get(key) or (key, value) == ("rope.scaling.type", "none"):
+            continue
+        name = _TAKEN_OVER.get(key, "")
+        if not (name in fields or ((name == "head_dim" or key in _AS_HEAD) and value == head)):
             raise _no_place(file, key, value)
 
 
