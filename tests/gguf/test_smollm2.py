@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,7 @@ def test_smollm2_is_read_proved_written_and_made_smaller(tmp_path: Path) -> None
     print(f"\nread: {read}\nwritten: {written}, of {WEIGHTS} bytes")
     assert read["cpu"] + written["cpu"] < 90
     assert max(read["peak"], written["peak"]) < 2.3 * WEIGHTS
+    shutil.rmtree(tmp_path)  # pytest would keep gigabytes
 
 
 def measured(name: str, given: Path, folder: Path) -> dict:
