@@ -1,15 +1,18 @@
 """Layers that stay as they are: computed once a text, the same training as if computed in every step."""
 
 import pytest
+from pydantic import ValidationError
 
 import families
 from slmworks.contract.errors import BadRequest
 from slmworks_torch import frozen_layers, hf_folder, training
 from slmworks_torch.classification import HEAD, load_classifier, logits
+from slmworks_torch.classifier import FinetuneClassifier
+from slmworks_torch.logit_kd import LogitKD
 from slmworks_torch.losses import cross_entropy
 from slmworks_torch.networks import layer_stack
 from slmworks_torch.scoring import Score
-from slmworks_torch.training_options import TrainingOptions
+from slmworks_torch.training_options import FreezingOptions
 
 TEXTS = ["a great lamp", "an ugly phone", "the usual kettle", "a lamp", "great", "an ugly usual great phone"]
 LABELS = ["bad", "fair", "good"]
@@ -24,7 +27,7 @@ def trained(model, bench, name: str, **options):
     objective = training.Objective(
         made.encode(TEXTS), logits, cross_entropy(CLASSES), lambda: Score("accuracy", 0.5, 0.1)
     )
-    given = TrainingOptions(**{"epochs": 2, "batch_size": 2, "learning_rate": 1e-4, "dropout": 0.0} | options)
+    given = FreezingOptions(**{"epochs": 2, "batch_size": 2, "learning_rate": 1e-4, "dropout": 0.0} | options)
     training.train(made.net, objective, given, bench.task(name))
     return made.net, before, made.net.state_dict()
 
@@ -80,6 +83,25 @@ def test_the_states_are_on_disk_and_layers_as_before_afterwards(bench, tiny_clas
     assert file.stat().st_size == 128 + 4 * 32 * sum(map(len, rows.ids))
     assert all("forward" not in vars(layer) for layer in layers)
     assert logits(made.net, rows.batch([1, 4, 5], made.net.device)).equal(wanted)
+
+
+def test_a_recipe_that_trains_no_layer_is_refused_when_it_is_read(tiny_encoder):
+    with pytest.raises(ValidationError, match="freeze_layers: 2 of the 2 layers leave none to train"):
+        LogitKD(layers=[0, 1], freeze_layers=2)
+    with pytest.raises(BadRequest, match="freeze_layers: 4 of 4 layers leave none to train"):
+        FinetuneClassifier(freeze_layers=4).check_origin("model", tiny_encoder)
+    FinetuneClassifier(freeze_layers=3).check_origin("model", tiny_encoder)
+
+
+def test_a_given_student_without_a_layer_to_train_is_refused_before_the_teacher_runs(
+    bench, tiny_classifier, tiny_reviews
+):
+    step = LogitKD(freeze_layers=4, vocabulary="keep")
+    with pytest.raises(BadRequest, match="freeze_layers: 4 of 4 layers leave none to train"):
+        step.run(
+            teacher=tiny_classifier, student=tiny_classifier, data=tiny_reviews, task=bench.task("student")
+        )
+    assert not [event for event in bench.events if event.get("note") == "asking the teacher"]
 
 
 def test_one_layer_has_to_stay(bench, tiny_classifier):

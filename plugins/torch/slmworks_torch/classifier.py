@@ -8,10 +8,10 @@ from pydantic import Field
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Task
 from slmworks.finetune import Finetune
-from slmworks_torch.training_options import SHORTEST, TrainingOptions
+from slmworks_torch.training_options import SHORTEST, FreezingOptions
 
 
-class FinetuneClassifier(TrainingOptions, Finetune):
+class FinetuneClassifier(FreezingOptions, Finetune):
     """Train an encoder and a new head on labelled text (Devlin et al., 2019)."""
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}

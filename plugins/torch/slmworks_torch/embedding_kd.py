@@ -11,6 +11,7 @@ from slmworks.contract.stage import Task
 from slmworks.distill import Distill
 from slmworks_torch.embeddings import EmbeddingOptions
 from slmworks_torch.student_options import LayerOptions
+from slmworks_torch.training_options import refuse_all
 
 if TYPE_CHECKING:
     from slmworks_torch.hf_folder import TextNetwork
@@ -40,6 +41,7 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
         training.prepare(task)
         network = embeddings.load_teacher(teacher, self.max_length)
         made = self._student(student, network)
+        refuse_all(self.freeze_layers, int(made.net.config.num_hidden_layers))
         width = int(made.net.config.hidden_size)
         if width != network.net.config.hidden_size:
             raise BadRequest(

@@ -14,6 +14,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import length_batches
 from slmworks_torch import networks
 from slmworks_torch.batches import Encoded
+from slmworks_torch.training_options import refuse_all
 
 if TYPE_CHECKING:
     import torch
@@ -60,10 +61,7 @@ def freeze(net: Any, count: int, rows: Encoded, forward: "Forward") -> list[Any]
     Neither learns, neither drops anything. BadRequest unless at least one layer stays above them.
     """
     depth = int(net.config.num_hidden_layers)
-    if count >= depth:
-        raise BadRequest(
-            f"freeze_layers: {count} of {depth} layers leave none to train; freeze at most {depth - 1}."
-        )
+    refuse_all(count, depth)
     name = networks.layer_stack(net)
     if not name:
         raise BadRequest(

@@ -12,6 +12,7 @@ from slmworks.contract.stage import Task
 from slmworks.distill import Distill
 from slmworks_torch.from_logits import LogitOptions
 from slmworks_torch.student_options import LayerOptions
+from slmworks_torch.training_options import refuse_all
 
 if TYPE_CHECKING:
     from slmworks_torch.hf_folder import TextNetwork
@@ -64,6 +65,7 @@ class LogitKD(LayerOptions, LogitOptions, Distill):
             made = classification.load_classifier(student, labels, port="student", max_length=length)
         else:
             made = students.from_layers(teacher, self.layers, max_length=self.max_length)
+        refuse_all(self.freeze_layers, int(made.net.config.num_hidden_layers))
         if self.vocabulary == "keep":
             return made
         return vocabulary.shrink(made, texts, min_count=self.min_count, characters=self.characters)

@@ -1,16 +1,14 @@
 """Options of students of every kind: what they read, and the teacher's layers that make them up."""
 
-import json
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from slmworks.contract.artifact import Model
-from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks_torch.augment import Augmentation
-from slmworks_torch.training_options import SHORTEST, TrainingOptions
+from slmworks_torch.training_options import SHORTEST, FreezingOptions, TrainingOptions, depth_of
 from slmworks_torch.vocabulary import Characters
 
 
@@ -30,14 +28,8 @@ class StudentOptions(Augmentation, TrainingOptions):
     """Tokens of a text that the student reads; as many as the teacher when left out."""
 
 
-DEPTHS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
-"""Entries of config.json that hold the number of layers, one of them in most families."""
-
-
-class LayerOptions(Documented):
+class LayerOptions(FreezingOptions):
     """Option of a student that is made of some of its teacher's layers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layers: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None
     """Layers of the teacher that make up the student, counted from 0; every other one when left out."""
@@ -49,15 +41,19 @@ class LayerOptions(Documented):
             raise ValueError("layers must ascend and name each layer once, like [0, 2, 5]")
         return layers
 
+    @model_validator(mode="after")
+    def _one_is_trained(self) -> Self:
+        if self.layers and self.freeze_layers >= len(self.layers):
+            raise ValueError(
+                f"freeze_layers: {self.freeze_layers} of the {len(self.layers)} layers leave none to train"
+            )
+        return self
+
     def check_origin(self, port: str, model: Model) -> None:
         """BadRequest for a layer that a teacher trained from `model` won't have."""
         if port != "teacher" or not self.layers:
             return
-        try:
-            config = json.loads((model.path / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return  # whoever loads it says what is wrong
-        depth = next((config[name] for name in DEPTHS if isinstance(config.get(name), int)), None)
+        depth = depth_of(model)
         if depth is not None:
             refuse_beyond(self.layers, depth)
 

@@ -21,7 +21,7 @@ from slmworks_torch import frozen_layers, networks
 from slmworks_torch.batches import Encoded, shuffled_batches
 from slmworks_torch.frozen_layers import FrozenLayers
 from slmworks_torch.scoring import Score
-from slmworks_torch.training_options import TrainingOptions
+from slmworks_torch.training_options import FreezingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import torch
@@ -207,7 +207,7 @@ def _freeze(net: Any, objective: Objective, options: TrainingOptions, task: Task
         # the block of that name, or the token table where there is none
         block = getattr(net.base_model, "embeddings", None) or net.get_input_embeddings()
         block.requires_grad_(False)
-    if not options.freeze_layers:
+    if not isinstance(options, FreezingOptions) or not options.freeze_layers:
         return None
     rows, forward = objective.rows, objective.forward
     layers = frozen_layers.freeze(net, options.freeze_layers, rows, forward)

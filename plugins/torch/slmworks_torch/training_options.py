@@ -1,11 +1,16 @@
 """Options of every training step."""
 
+import json
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from slmworks.contract.artifact import Model
 from slmworks.contract.documented import Documented
+from slmworks.contract.errors import BadRequest
 
+DEPTHS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+"""Entries of config.json that hold the number of layers, one of them in most families."""
 SHORTEST = 8
 """Fewest tokens that a model can be made to read: special tokens take two, an export's example seven."""
 
@@ -29,6 +34,34 @@ class TrainingOptions(Documented):
     """Share of activations that is dropped while training (Srivastava et al., 2014)."""
     freeze_embeddings: bool = False
     """Leave the embeddings as they are: steps get cheaper, rare words keep what pretraining taught them."""
+
+
+class FreezingOptions(TrainingOptions):
+    """Options of a training of a network with layers."""
+
     freeze_layers: NonNegativeInt = 0
     """So many of the lowest layers, with all below them, stay as they are and are computed once a text, not
     in every epoch (Lee et al., 2019)."""
+
+    def check_origin(self, port: str, model: Model) -> None:
+        """BadRequest where `model`, which is trained, has no more layers than are to stay."""
+        depth = depth_of(model) if port == "model" else None
+        if depth is not None:
+            refuse_all(self.freeze_layers, depth)
+
+
+def depth_of(model: Model) -> int | None:
+    """Number of layers by a model's config.json; None where it doesn't say."""
+    try:
+        config = json.loads((model.path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # whoever loads it says what is wrong
+    return next((config[name] for name in DEPTHS if isinstance(config.get(name), int)), None)
+
+
+def refuse_all(count: int, depth: int) -> None:
+    """BadRequest unless a layer stays to be trained where `count` of `depth` are frozen."""
+    if count and count >= depth:
+        raise BadRequest(
+            f"freeze_layers: {count} of {depth} layers leave none to train; freeze at most {depth - 1}."
+        )
