@@ -13,7 +13,8 @@ from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks_torch import hf_folder
 from slmworks_torch.classification import load_classifier
 from slmworks_torch.hf_folder import TextNetwork
-from slmworks_torch.students import _stack, every_other, from_layers
+from slmworks_torch.networks import layer_stack
+from slmworks_torch.students import every_other, from_layers
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def test_a_student_computes_as_its_teacher_without_the_other_layers(family, laye
     encoded = teacher.encode(["the camera is great and the lamp is bad", "", "slow"])
     given = encoded.batch([0, 1, 2], teacher.net.device)
     student = from_layers(teacher, layers)
-    stack = _stack(teacher.net, teacher.net.config.num_hidden_layers)
+    stack = layer_stack(teacher.net)
     place, _, name = stack.rpartition(".")
     holder, kept = teacher.net.get_submodule(place), teacher.net.config.to_dict().get("layer_types")
     setattr(holder, name, torch.nn.ModuleList([getattr(holder, name)[layer] for layer in layers]))
