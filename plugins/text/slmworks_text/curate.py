@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Files
-from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
 from slmworks.curate import Curate
@@ -26,6 +26,7 @@ from slmworks_text.checks import (
 )
 from slmworks_text.data_card import describe, summary, write_card, write_splits
 from slmworks_text.encodings import REPLACE, Encoding
+from slmworks_text.given_inputs import declared, refuse_unknown, shares_of
 from slmworks_text.input_options import InputOptions, TextColumns
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.equal import drop_equal
@@ -182,43 +183,36 @@ class CurateText(Curate):
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
-        self._refuse_unknown_inputs(data)
-        schema, shares, tally = schema_of(self.model_task), self._shares(data), Tally()
+        named = {"transfer": self.transfer, "inputs": self.inputs, "licences": self.licences}
+        refuse_unknown(data, named)
+        schema, tally = schema_of(self.model_task), Tally()
+        shares = shares_of(data, validation=self.validation, test=self.test)
         rows = StoredRows(task.scratch, schema)
-        losses = self._store(data, rows, tally, task)
-        ledger = self._join(rows, shares, tally, losses, task)
+        losses = self._store(data, rows, schema, tally, task)
+        ledger = self._join(rows, schema, shares, tally, losses, task)
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
         labels = label_order(counts, self._order(), shares) if schema.classes else None
-        splits = write_splits(task.output, rows, ledger, counts)
+        splits = write_splits(task.output, rows, schema, ledger, counts)
         rows_in = sum(loss.rows for loss in losses)
         card = describe(splits, counts, tally, rows_in=rows_in, labels=labels)
         if warnings := self._warnings(counts, tally, schema, task):
             card["warnings"] = warnings
-        write_card(task.output, {**card, **self._declared(data)})
+        write_card(task.output, {**card, **declared(data, data.names, self.licence, self.licences)})
         return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card))
-
-    def _refuse_unknown_inputs(self, data: Files) -> None:
-        options = {"transfer": self.transfer, "inputs": self.inputs, "licences": self.licences}
-        for option, names in options.items():
-            for name in names:
-                if name not in data.names:
-                    raise BadRequest(
-                        f"with.{option}: no input named '{name}'. {did_you_mean(name, data.names)}"
-                    )
 
     def _order(self) -> tuple[str, ...]:
         """Labels in the order of the option."""
         stated = self.labels.values() if isinstance(self.labels, dict) else self.labels
         return tuple(dict.fromkeys(stated))
 
-    def _store(self, data: Files, stored: StoredRows, tally: Tally, task: Task) -> list[Loss]:
+    def _store(self, data: Files, stored: StoredRows, schema: Schema, tally: Tally, task: Task) -> list[Loss]:
         """Read, clean and store all rows; returns what each input had and lost."""
         meter = Meter(sum(path.stat().st_size for name in data.names for path in paths_of(data.folder(name))))
         losses = []
         for name in data.names:
             tell = progress.reading(task, meter, name)
-            reading = self._reading(name, stored.schema)
+            reading = self._reading(name, schema)
             had, dropped = stored.rows, tally.dropped.copy()
             rows = read_input(name, data.folder(name), reading, tally, meter)
             for row in clean(rows, self._operators(reading), tally):
@@ -228,7 +222,7 @@ class CurateText(Curate):
             unusable = Counter({reason: lost[reason] for reason in reading.unusable if lost[reason]})
             losses.append(Loss(name, stored.rows - had + lost.total(), unusable))
         stored.flush()
-        if stored.schema.classes and not self.labels and not self.bins:
+        if schema.classes and not self.labels and not self.bins:
             self._join_numbers(stored, tally)
         return losses
 
@@ -264,10 +258,16 @@ class CurateText(Curate):
         )
 
     def _join(
-        self, rows: StoredRows, shares: dict[str, float], tally: Tally, losses: list[Loss], task: Task
+        self,
+        rows: StoredRows,
+        schema: Schema,
+        shares: dict[str, float],
+        tally: Tally,
+        losses: list[Loss],
+        task: Task,
     ) -> Ledger:
         """Drop duplicates and split the pool."""
-        classes = rows.schema.classes
+        classes = schema.classes
         keys = Hashes(task.scratch / "keys", width=2)
         ledger = survey(rows, keys)
         refuse_unlabelled(ledger.counts(POOL), tally, sum(loss.rows for loss in losses))
@@ -292,16 +292,6 @@ class CurateText(Curate):
         if self.transfer_rows is not None:
             sample_transfer(ledger, self.transfer_rows, tally)
         return ledger
-
-    def _declared(self, data: Files) -> dict[str, Any]:
-        """The card's part about inputs: their files, and licences as declared."""
-        paths = {name: (data.folder(name), paths_of(data.folder(name))) for name in data.names}
-        files = {
-            name: {"files": [path.relative_to(folder).as_posix() for path in found]}
-            for name, (folder, found) in paths.items()
-        }
-        licences = {name: self.licences.get(name, self.licence) or None for name in data.names}
-        return {"inputs": files, "licence": self.licence, "licences": licences}
 
     def _reading(self, name: str, schema: Schema) -> Reading:
         """The options as they hold for one input."""
@@ -329,11 +319,3 @@ class CurateText(Curate):
             bins=Bins.parse(self.bins) if self.bins else None,
             labels=Labels.of(self.labels, normalise=self.normalise),
         )
-
-    def _shares(self, data: Files) -> dict[str, float]:
-        """Split -> share of the pool, for the splits that must be taken from it."""
-        taken = {"validation": self.validation, "test": self.test}
-        shares = {split: share for split, share in taken.items() if split not in data.names}
-        if sum(shares.values()) >= 1:
-            raise BadRequest("with: validation and test together leave nothing for train; lower one of them.")
-        return {"train": 1 - sum(shares.values()), **shares}

@@ -10,14 +10,11 @@ from slmworks_text.checks import Counts, by_label, listed
 from slmworks_text.labels import spelt
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
+from slmworks_text.row_groups import LONG_ROW_GROUP, ROW_GROUP, RowGroups
 from slmworks_text.rows import PLACES, SPLITS, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema
 
-ROW_GROUP = 100_000
-"""Rows in a row group, all of which are in memory until it is written."""
-LONG_ROW_GROUP = 2_000
-"""The same where the target is a text too."""
 FEW = 4
 """So many labels are named in the summary; of more, the most and the least frequent."""
 SHORT = 24
@@ -30,14 +27,10 @@ class Split:
     def __init__(self, path: Path, schema: Schema, sources: Any) -> None:
         """Open the file; `sources` is an Arrow array with the source of each stratum."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         self.sources = sources
-        self.row_group = ROW_GROUP if schema.classes else LONG_ROW_GROUP
-        self.schema = pa.schema([(name, pa.string()) for name in schema.columns])
-        self.writer = pq.ParquetWriter(path, self.schema, compression="zstd")
-        self.waiting: list[Any] = []
-        self.rows = 0
+        columns = pa.schema([(name, pa.string()) for name in schema.columns])
+        self.file = RowGroups(path, columns, ROW_GROUP if schema.classes else LONG_ROW_GROUP)
         self.text = TextLengths()
         self.target = None if schema.classes else TextLengths()
 
@@ -54,25 +47,11 @@ class Split:
             table.column("target").cast(pa.string()),
             self.sources.take(table.column("stratum")),
         ]
-        self.waiting.append(pa.Table.from_arrays(columns, schema=self.schema))
-        self.rows += len(table)
-        while self.rows >= self.row_group:
-            self._write(self.row_group)
+        self.file.extend(columns)
 
     def close(self) -> None:
         """Write the rows that are left."""
-        if self.rows:
-            self._write(self.rows)
-        self.writer.close()
-
-    def _write(self, count: int) -> None:
-        """Write one row group; it begins a new array, as if all rows had been written at once."""
-        import pyarrow as pa
-
-        table = pa.concat_tables(self.waiting)
-        self.writer.write_table(table.slice(0, count).combine_chunks(), row_group_size=self.row_group)
-        self.waiting = [table.slice(count)]
-        self.rows -= count
+        self.file.close()
 
 
 class TextLengths:
@@ -97,16 +76,14 @@ class TextLengths:
 
 
 def write_splits(
-    folder: Path, rows: StoredRows, ledger: Ledger, counts: Mapping[str, Counts]
+    folder: Path, rows: StoredRows, schema: Schema, ledger: Ledger, counts: Mapping[str, Counts]
 ) -> dict[str, Split]:
     """One file for each split that has rows; rows sorted by id."""
     import numpy as np
     import pyarrow as pa
 
     sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
-    splits = {
-        split: Split(folder / f"{split}.parquet", rows.schema, sources) for split in PLACES if counts[split]
-    }
+    splits = {split: Split(folder / f"{split}.parquet", schema, sources) for split in PLACES if counts[split]}
     done = 0
     for batch in rows.batches("id", "text", "target", "stratum"):
         here = slice(done, done := done + len(batch))

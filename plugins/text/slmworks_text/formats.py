@@ -14,7 +14,7 @@ from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks_text.layout import Format, Layout
 from slmworks_text.separated import separated_rows
 from slmworks_text.streams import COMPRESSED, MARK, Meter, lines, text_of
-from slmworks_text.values import Ragged, Values, Wanted, column_of, no_column, positions
+from slmworks_text.values import Ragged, Values, Wanted, column_of, no_column, none_of, picked, positions
 
 ENDINGS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
@@ -33,7 +33,7 @@ def read_rows(
     if format_ == "parquet":
         from slmworks_text.parquet import parquet_rows
 
-        yield from parquet_rows(path, wanted, meter, shown)
+        yield from parquet_rows(path, layout, wanted, meter, shown)
     elif format_ in ("csv", "tsv"):
         tab = format_ == "tsv"
         yield from separated_rows(path, layout, wanted, meter, tab=tab, shown=shown, warn=warn)
@@ -65,10 +65,10 @@ def format_of(path: Path, shown: str) -> Format:
 def _plain(found: Iterator[str], layout: Layout, wanted: Wanted, shown: str) -> Iterator[Values]:
     """Every line is the value of the only column."""
     columns = layout.columns or ("text",)
-    count = len(positions(columns, wanted, shown)) if len(columns) == 1 else 0
+    spot = positions(columns, wanted, shown, layout.optional) if len(columns) == 1 else []
     single = (line for piece in found for line in piece.splitlines())
     for number, line in enumerate(single, 1):
-        yield number, [line] * count if count else Ragged(1, len(columns))
+        yield number, picked([line], spot) if spot else Ragged(1, len(columns))
 
 
 def _json_lines(found: Iterator[str], shown: str) -> Iterator[tuple[int, Any]]:
@@ -111,7 +111,7 @@ def _records(
     if isinstance(first[1], list):
         yield from _listed(first, records, layout, wanted, shown)
     else:
-        yield from _objects(first, records, wanted, shown)
+        yield from _objects(first, records, layout, wanted, shown)
 
 
 def _listed(
@@ -121,20 +121,20 @@ def _listed(
         raise BadRequest(f"{shown}: its first line holds a list of rows, not one row; set format: json.")
     if not layout.columns:
         raise BadRequest(f"{shown}: its rows are lists; name their columns, such as columns: [text, label].")
-    spot = positions(layout.columns, wanted, shown)
+    spot = positions(layout.columns, wanted, shown, layout.optional)
     for number, record in chain((first,), records):
         if not isinstance(record, list):
             raise BadRequest(f"{shown}:{number}: expected a JSON list like the rows before it.")
         if len(record) == len(layout.columns):
-            yield number, [record[i] for i in spot]
+            yield number, picked(record, spot)
         else:
             yield number, Ragged(len(record), len(layout.columns))
 
 
 def _objects(
-    first: tuple[int, Any], records: Iterator[tuple[int, Any]], wanted: Wanted, shown: str
+    first: tuple[int, Any], records: Iterator[tuple[int, Any]], layout: Layout, wanted: Wanted, shown: str
 ) -> Iterator[Values]:
-    """A value that an object lacks is None; a column that no object has is an error."""
+    """A value that an object lacks is None; a column that no object has is an error, if not optional."""
     names = [name for _, name in wanted]
     if isinstance(first[1], dict):
         names = [column_of(name, first[1]) for name in names]
@@ -147,5 +147,7 @@ def _objects(
             columns.update(dict.fromkeys(record) if len(columns) < 100 else {})
         yield number, [record.get(name) for name in names]
     for (option, name), column in zip(wanted, names, strict=True):
-        if column in unseen:
+        if column in unseen and name not in layout.optional:
             raise no_column(tuple(columns), option, name, shown)
+    if names and unseen.issuperset(names):
+        raise none_of(tuple(columns), wanted, shown)

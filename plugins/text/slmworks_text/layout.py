@@ -34,3 +34,7 @@ class Layout:
     """`csv`, `tsv`: the sign between values; empty: a comma, a tab."""
     quotes: Quotes = "auto"
     """`csv`, `tsv`: whether quotation marks enclose values; `auto`: in csv they do, tsv is looked at."""
+    nested: bool = False
+    """Wanted columns may hold lists and objects; otherwise they must be text."""
+    optional: frozenset[str] = frozenset()
+    """Wanted columns that a file may lack, if it has one of the wanted: None in their place."""

@@ -1,11 +1,11 @@
 """Per-row numbers kept in memory, ordered by id; the texts are on disk.
 
-Memory a row: 8 bytes here (16 with groups), 12 while duplicates are dropped, 8 of the texts among which near
-duplicates are looked for, and 20 of the pool while it is split.
+Memory a row: 8 bytes here (16 with groups, 24 with templates), 12 while duplicates are dropped, 8 of the
+texts among which near duplicates are looked for, and 20 of the pool while it is split.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class Ledger:
     """Strata by number."""
     group: Any = None
     """Number of the group (uint64), 0 for none; None where no row has one."""
+    template: Any = None
+    """The same of the template."""
 
     @property
     def pool(self) -> Any:
@@ -50,23 +52,30 @@ class Ledger:
         return {stratum: count for stratum, count in zip(self.strata, found, strict=True) if count}
 
 
-def survey(rows: StoredRows, keys: Hashes) -> Ledger:
-    """Read the rows once: their numbers, and into `keys` 128 bits of each text's digest, without its case."""
+Key = Callable[[str, str], str]
+"""Takes a row's text and target (empty for none); returns the text that it is compared by."""
+
+
+def survey(rows: StoredRows, keys: Hashes, key: Key | None = None) -> Ledger:
+    """Read the rows once: their numbers, and into `keys` 128 bits of each key's digest, without its case.
+
+    `key`: None where a row's text is what it is compared by.
+    """
     import numpy as np
 
-    place, stratum, target, group = (
-        np.empty(rows.size, kind) for kind in ("uint8", "uint32", "uint64", "uint64")
+    place, stratum, target, group, template = (
+        np.empty(rows.size, kind) for kind in ("uint8", "uint32", "uint64", "uint64", "uint64")
     )
     done = 0
-    for batch in rows.batches("text", "target", "stratum", "place", "group"):
+    for batch in rows.batches("text", "target", "stratum", "place", "group", "template"):
         here = slice(done, done := done + len(batch))
-        place[here], stratum[here], group[here] = (
-            batch.column(name).to_numpy() for name in ("place", "stratum", "group")
+        place[here], stratum[here], group[here], template[here] = (
+            batch.column(name).to_numpy() for name in ("place", "stratum", "group", "template")
         )
         target[here] = _numbers(batch.column("target"))
         digests = b"".join(
             hashlib.blake2b(text.casefold().encode(), digest_size=16).digest()
-            for text in batch.column("text").to_pylist()
+            for text in compared(batch, key)
         )
         keys.extend(np.frombuffer(digests, "uint64").reshape(-1, 2))
     return Ledger(
@@ -77,7 +86,17 @@ def survey(rows: StoredRows, keys: Hashes) -> Ledger:
         searched=np.ones(rows.size, bool),
         strata=rows.strata,
         group=group if group.any() else None,
+        template=template if template.any() else None,
     )
+
+
+def compared(batch: Any, key: Key | None) -> list[str]:
+    """What the rows of a batch with `text` and `target` are compared by."""
+    texts: list[str] = batch.column("text").to_pylist()
+    if key is None:
+        return texts
+    targets = batch.column("target").to_pylist()
+    return [key(text, target or "") for text, target in zip(texts, targets, strict=True)]
 
 
 def _numbers(column: Any) -> Any:

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest
+from slmworks_text.layout import Layout
 from slmworks_text.streams import Meter
-from slmworks_text.values import Values, Wanted, column_of, positions
+from slmworks_text.values import ABSENT, Values, Wanted, column_of, positions
 
 BATCH = 4096
 
 
-def parquet_rows(path: Path, wanted: Wanted, meter: Meter, shown: str) -> Iterator[Values]:
+def parquet_rows(path: Path, layout: Layout, wanted: Wanted, meter: Meter, shown: str) -> Iterator[Values]:
     """The rows with their number, from 1. BadRequest for a damaged file and for columns of no text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -22,13 +23,15 @@ def parquet_rows(path: Path, wanted: Wanted, meter: Meter, shown: str) -> Iterat
             rows = file.metadata.num_rows
             if not rows:
                 return
-            names = tuple(
-                file.schema_arrow.names[i] for i in positions(file.schema_arrow.names, wanted, shown)
-            )
-            _refuse_other_than_text(file.schema_arrow, wanted, shown)
+            columns_there = file.schema_arrow.names
+            spot = positions(columns_there, wanted, shown, layout.optional)
+            names = [columns_there[i] for i in spot if i != ABSENT]
+            if not layout.nested:
+                _refuse_other_than_text(file.schema_arrow, wanted, shown)
             done = 0
             for batch in file.iter_batches(BATCH, columns=list(dict.fromkeys(names)), use_threads=False):
-                columns = [_values(batch.column(name)) for name in names]
+                nothing = [None] * len(batch)
+                columns = [nothing if i == ABSENT else _values(batch.column(columns_there[i])) for i in spot]
                 yield from enumerate(zip(*columns, strict=True), done + 1)
                 done += len(batch)
                 meter.now = path.stat().st_size * done / rows

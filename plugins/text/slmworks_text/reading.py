@@ -79,10 +79,10 @@ def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tall
         yield Row(
             text=_joined(values[:several]) if several else _cell(values[0]),
             target=target,
-            source=name if source is None else _source(values[source], name),
+            source=name if source is None else source_of(values[source], name),
             origin=f"{shown}#{position}",
             place=reading.place,
-            group="" if group is None else _group(values[group], name, reading),
+            group="" if group is None else group_of(values[group], name, reading.group_prefix),
         )
 
 
@@ -108,20 +108,20 @@ def _joined(values: Sequence[Any]) -> str:
     return " ".join(text for text in map(_cell, values) if text and not text.isspace())
 
 
-def _source(value: Any, name: str) -> str:
+def source_of(value: Any, name: str) -> str:
     """The source in a cell, or else the input's name."""
     text = _cell(value)
     return name if not text or text.isspace() else text
 
 
-def _group(value: Any, name: str, reading: Reading) -> str:
-    """The group of a row within its input; empty for a blank cell.
+def group_of(value: Any, name: str, prefix: str | None) -> str:
+    """The group of a row within its input, up to the prefix's end; empty for a blank cell.
 
     `12.0` is `12`: one missing value makes all numbers of a column decimals.
     """
     text = _cell(value).strip()
-    if reading.group_prefix:
-        text = text.partition(reading.group_prefix)[0]
+    if prefix:
+        text = text.partition(prefix)[0]
     whole = WHOLE.fullmatch(text)
     return f"{name}\0{whole[1] if whole else text}" if text else ""
 

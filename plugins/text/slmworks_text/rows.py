@@ -33,6 +33,8 @@ class Row:
     """Index into `PLACES`: the split it was given for, or the pool."""
     group: str = ""
     """Rows of one group stay in one split; empty: none."""
+    template: str = ""
+    """The same of rows that one template makes; empty: none."""
 
     def identity(self) -> str:
         """Digest of text, target, source and origin: 20 hex digits."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.rows import Row
-from slmworks_text.schema import Schema, Stratum
+from slmworks_text.schema import Strata, Stratum
 
 ROWS = 32_768
 CHARACTERS = 16_000_000
@@ -24,7 +24,7 @@ SLICES = 256
 class StoredRows:
     """Rows on disk. Memory: one run while writing; one slice of all runs while reading."""
 
-    def __init__(self, folder: Path, schema: Schema) -> None:
+    def __init__(self, folder: Path, schema: Strata) -> None:
         self.folder = folder
         self.schema = schema
         self.size = 0
@@ -47,6 +47,7 @@ class StoredRows:
         """Store a row; BadRequest for text that no file can hold."""
         try:
             id_, group = row.identity(), number_of(row.group) if row.group else 0
+            template = number_of(row.template) if row.template else 0
         except UnicodeEncodeError as error:
             raise BadRequest(
                 f"{row.origin}: its text, {self.schema.target}, source or group holds half of a surrogate "
@@ -59,6 +60,7 @@ class StoredRows:
         self._strata.append(self._numbers.setdefault(stratum, len(self._numbers)))
         self._places.append(row.place)
         self._groups.append(group)
+        self._templates.append(template)
         self._characters += len(row.text) + len(row.target)
         if len(self._ids) >= ROWS or self._characters >= CHARACTERS:
             self.flush()
@@ -77,6 +79,7 @@ class StoredRows:
             "stratum": pa.array(self._strata, pa.uint32()),
             "place": pa.array(self._places, pa.uint8()),
             "group": pa.array(self._groups, pa.uint64()),
+            "template": pa.array(self._templates, pa.uint64()),
         }
         self.size += len(self._ids)
         self.characters += self._characters
@@ -148,6 +151,7 @@ class StoredRows:
         self._strata = array("I")
         self._places = array("B")
         self._groups = array("Q")
+        self._templates = array("Q")
         self._characters = 0
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from slmworks.contract import catalog
 from slmworks.contract.errors import BadRequest
@@ -24,6 +24,17 @@ class Stratum(NamedTuple):
         """Groups of rows that splits are balanced by: each key within those before it, then the source."""
         path = (*self.keys, self.source)
         return tuple(path[:end] for end in range(1, len(path) + 1))
+
+
+class Strata(Protocol):
+    """What rows on disk ask of their columns."""
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+
+    def stratum(self, row: Row, id_: str) -> Stratum:
+        """The stratum of a row with its final text."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from slmworks_text import streams
 from slmworks_text.layout import Layout
 from slmworks_text.quoting import Quoting
 from slmworks_text.streams import Meter, lines, text_of
-from slmworks_text.values import Ragged, Values, Wanted, other_delimiter, positions
+from slmworks_text.values import Ragged, Values, Wanted, other_delimiter, picked, positions
 
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 """Excel's first line, which names the delimiter."""
@@ -112,14 +112,14 @@ def _wanted(
     first = list(islice(rows, LOOKED_AT))
     if not first:
         return
-    spot, width = positions(columns, wanted, shown), len(columns)
+    spot, width = positions(columns, wanted, shown, layout.optional), len(columns)
     trailing = 2 * sum(_ends_empty(values, width) for _, values in first) > len(first)
     one_more = not layout.columns and all(len(values) == width + 1 for _, values in first) and not trailing
     for line, values in chain(first, rows):
         if trailing and _ends_empty(values, width):
             values.pop()
         if len(values) == width:
-            yield line, [values[i] for i in spot]
+            yield line, picked(values, spot)
         else:
             hint = _hint(values, width, delimiter, quoted=quoted)
             yield line, Ragged(len(values), width, hint + UNNAMED * bool(hint and one_more))

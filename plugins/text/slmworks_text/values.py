@@ -1,7 +1,7 @@
 """The wanted columns of a table, found by name, and the values of one row."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,17 +34,43 @@ Values = tuple[int, Sequence[Any] | Ragged]
 """Line (or record) number, and the wanted values."""
 
 
-def positions(columns: Sequence[str], wanted: Wanted, shown: str) -> list[int]:
-    """The wanted columns' positions; BadRequest for one that is missing or there twice."""
+ABSENT = -1
+"""Position of an optional column that a file lacks."""
+
+
+def positions(
+    columns: Sequence[str], wanted: Wanted, shown: str, optional: Collection[str] = ()
+) -> list[int]:
+    """The wanted columns' positions; BadRequest for one that is missing or there twice.
+
+    `optional` ones may be missing, but not all that are wanted.
+    """
     found = [column_of(name, columns) for _, name in wanted]
     for (option, name), column in zip(wanted, found, strict=True):
         if columns.count(column) > 1:
             raise BadRequest(
                 f"{shown}: {columns.count(name)} columns are called '{name}'; rename all but one."
             )
-        if column not in columns:
+        if column not in columns and name not in optional:
             raise no_column(columns, option, name, shown)
-    return [columns.index(column) for column in found]
+    if wanted and not set(found) & set(columns):
+        raise none_of(columns, wanted, shown)
+    return [columns.index(column) if column in columns else ABSENT for column in found]
+
+
+def picked(values: Sequence[Any], spot: Sequence[int]) -> list[Any]:
+    """The values at these positions; None for an absent one."""
+    return [None if i == ABSENT else values[i] for i in spot]
+
+
+def none_of(columns: Sequence[str], wanted: Wanted, shown: str) -> BadRequest:
+    """The error about a file without any of the wanted columns."""
+    names = ", ".join(dict.fromkeys(name for _, name in wanted))
+    there = ", ".join(repr(str(column))[1:-1] for column in columns)
+    return BadRequest(
+        f"{shown}: none of the columns {names} (there are: {there}); name those that it has with fields, or "
+        "columns when the file has no header line."
+    )
 
 
 def column_of(name: str, columns: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.ownership import keep_first_place
-from slmworks_text.ledger import Ledger
+from slmworks_text.ledger import Key, Ledger, compared
 from slmworks_text.minhash import NearDuplicates
 from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
@@ -24,12 +24,16 @@ def join_near(
     threshold: float,
     scratch: Path,
     progress: Progress,
+    key: Key | None = None,
 ) -> None:
-    """Join near duplicates, of a Jaccard similarity of `threshold` or more, among one row of each text."""
+    """Join near duplicates, of a Jaccard similarity of `threshold` or more, among one row of each text.
+
+    `key`: None where a row's text is what it is compared by.
+    """
     near, numbers, done = NearDuplicates(threshold, scratch), array("I"), 0
-    for batch in rows.batches("text"):
+    for batch in rows.batches("text", "target") if key else rows.batches("text"):
         searched = ledger.searched[done : done + len(batch)].nonzero()[0]
-        near.extend(batch.column(0).take(searched).to_pylist())
+        near.extend(compared(batch.take(searched), key))
         numbers.extend((searched + done).tolist())
         progress(done := done + len(batch), rows.size, "rows")
     near.join(components, numbers, lambda done, total: progress(done, total, "bands"))

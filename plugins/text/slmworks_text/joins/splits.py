@@ -40,15 +40,17 @@ def assign(
 def units_of(ledger: Ledger, components: Components) -> tuple[Any, list[list[int]]]:
     """The pool as rows that are a unit each (an array), and units of several rows.
 
-    Near duplicates and the rows of one group are one unit, across both.
+    Near duplicates, the rows of one group and those of one template are one unit, across all three.
     """
     import numpy as np
 
     pool = ledger.pool
     part = components.names()[pool]
-    if ledger.group is not None:
-        _join_groups(ledger.group[pool], part, components)
-    unit = components.names()[pool] if ledger.group is not None else part
+    unit = part
+    for kind in (ledger.group, ledger.template):
+        if kind is not None:
+            _join_groups(kind[pool], part, components)
+            unit = components.names()[pool]
     several = _several(unit, len(ledger.kept))
     together = np.flatnonzero(several)
     order = together[np.lexsort((pool[together], part[together], unit[together]))]
