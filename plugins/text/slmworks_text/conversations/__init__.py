@@ -1,0 +1,1 @@
+"""Conversations: from the shapes in which files hold them to messages and an answer, each turn checked."""

@@ -1,0 +1,141 @@
+"""The splits of conversations as Parquet, and their part of `card.json`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from slmworks_text.checks import Counts
+from slmworks_text.conversations.conversation import Message, unpacked
+from slmworks_text.conversations.reading import ChatTally
+from slmworks_text.conversations.token_lengths import Measure, Tokens, contents
+from slmworks_text.data_card import TextLengths
+from slmworks_text.ledger import Ledger
+from slmworks_text.lengths import Lengths
+from slmworks_text.row_groups import LONG_ROW_GROUP, RowGroups
+from slmworks_text.rows import PLACES
+from slmworks_text.rows_on_disk import StoredRows
+
+
+class ChatSplit:
+    """One `<split>.parquet`: id, messages, completion, source, and schema if asked for; and its lengths."""
+
+    def __init__(self, path: Path, sources: Any, measure: Measure, *, schema: bool) -> None:
+        """Open the file; `sources` is an Arrow array with the source of each stratum."""
+        import pyarrow as pa
+
+        message = pa.struct([("role", pa.string()), ("content", pa.string())])
+        self.messages = pa.list_(message)
+        further = [("schema", pa.string())] if schema else []
+        columns = [
+            ("id", pa.string()), ("messages", self.messages), ("completion", pa.string()),
+            ("source", pa.string()), *further,
+        ]  # fmt: skip
+        self.file = RowGroups(path, pa.schema(columns), LONG_ROW_GROUP)
+        self.sources = sources
+        self.measure = measure
+        self.schema = schema
+        self.prompt, self.answer, self.turns = TextLengths(), TextLengths(), Lengths()
+        self.lengths = {part: Lengths() for part in ("prompt", "completion", "all")}
+
+    def extend(self, table: Any) -> None:
+        """Add rows of id, text, target and stratum."""
+        import pyarrow as pa
+
+        rows = [unpacked(text) for text in table.column("text").to_pylist()]
+        answers = table.column("target").to_pylist()
+        for (messages, _), answer in zip(rows, answers, strict=True):
+            self._count(messages, answer)
+        said = [[{"role": role, "content": content} for role, content in messages] for messages, _ in rows]
+        columns = [
+            table.column("id"),
+            pa.array(said, self.messages),
+            table.column("target").cast(pa.string()),
+            self.sources.take(table.column("stratum")),
+        ]
+        if self.schema:
+            columns.append(pa.array([schema for _, schema in rows], pa.string()))
+        self.file.extend(columns)
+
+    def close(self) -> None:
+        """Write the rows that are left."""
+        self.file.close()
+
+    def described(self, counts: Counts) -> dict[str, Any]:
+        """Rows, sources and lengths."""
+        sources: Counter[str] = Counter()
+        for stratum, count in counts.items():
+            sources[stratum.source] += count
+        found: dict[str, Any] = {
+            "rows": sources.total(),
+            "sources": dict(sources),
+            "turns": self.turns.summary(),
+            **self.prompt.described(),
+        }
+        if self.answer.characters.counts:
+            found["target"] = self.answer.described()
+        if isinstance(self.measure, Tokens):
+            found["tokens"] = {
+                part: lengths.distribution("tokens") | lengths.summary()
+                for part, lengths in self.lengths.items()
+                if lengths.counts
+            }
+        return found
+
+    def _count(self, messages: Sequence[Message], answer: str | None) -> None:
+        said = contents(messages)
+        self.turns.update([len(messages)])
+        self.prompt.update(["\n".join(content for role, content in messages if role != "tools")])
+        if answer is not None:
+            self.answer.update([answer])
+        if isinstance(self.measure, Tokens):
+            before, after = self.measure.of(said), self.measure.of([answer or ""])
+            self.lengths["prompt"].update([before])
+            self.lengths["all"].update([before + after])
+            if answer is not None:
+                self.lengths["completion"].update([after])
+
+
+def write_chat_splits(
+    folder: Path,
+    rows: StoredRows,
+    ledger: Ledger,
+    counts: Mapping[str, Counts],
+    measure: Measure,
+    *,
+    schema: bool,
+) -> dict[str, ChatSplit]:
+    """One file for each split that has rows; rows sorted by id."""
+    import numpy as np
+    import pyarrow as pa
+
+    sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
+    splits = {
+        split: ChatSplit(folder / f"{split}.parquet", sources, measure, schema=schema)
+        for split in PLACES
+        if counts[split]
+    }
+    done = 0
+    for batch in rows.batches("id", "text", "target", "stratum"):
+        here = slice(done, done := done + len(batch))
+        for split, file in splits.items():
+            found = np.flatnonzero(ledger.kept[here] & (ledger.place[here] == PLACES.index(split)))
+            if len(found):
+                file.extend(batch.take(pa.array(found)))
+    for file in splits.values():
+        file.close()
+    return splits
+
+
+def describe_chat(
+    splits: Mapping[str, ChatSplit], counts: Mapping[str, Counts], tally: ChatTally, *, rows_in: int
+) -> dict[str, Any]:
+    """Rows in and out with the reason for each that is missing, and statistics a split."""
+    return {
+        "rows": {"in": rows_in, "out": sum(sum(counts[split].values()) for split in splits)},
+        "shapes": dict(tally.shapes),
+        "dropped": dict(tally.dropped),
+        "changed": dict(tally.changed),
+        "personal_data": dict(tally.personal),
+        "splits": {split: file.described(counts[split]) for split, file in splits.items()},
+    }

@@ -1,0 +1,123 @@
+"""A conversation up to its last answer, and that answer: one row of a data set for text generation."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from slmworks_text.conversations.messages import parsed, tools_of
+from slmworks_text.conversations.shapes import Parts, Shape, shape_of, turns_in
+from slmworks_text.conversations.turns import BAD_SCHEMA, EMPTY_COMPLETION, BadConversation, Turn, check
+
+NO_ANSWER = "no answer"
+NO_JSON = "completion that is not JSON"
+Unanswered = Literal["cut", "transfer"]
+
+Message = tuple[str, str]
+"""Role and content."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One row."""
+
+    messages: tuple[Message, ...]
+    """All that is said before the answer, tools and system first."""
+    completion: str | None
+    """The answer; None where it has none."""
+    schema: str = ""
+    """A JSON Schema that the answer follows, as JSON text; empty: none."""
+    cut: int = 0
+    """Turns behind the last answer, which are left out."""
+
+    def each(self, change: Callable[[str], str]) -> "Conversation":
+        """The conversation with each content changed; the tools are no content."""
+        messages = tuple(
+            (role, content if role == "tools" else change(content)) for role, content in self.messages
+        )
+        completion = None if self.completion is None else change(self.completion)
+        return replace(self, messages=messages, completion=completion)
+
+    @property
+    def raw(self) -> bool:
+        """True for text that no template of a chat stands around."""
+        return self.messages[0][0] == "prompt"
+
+    def packed(self) -> str:
+        """Messages and schema as JSON text, to be stored."""
+        return json.dumps([self.messages, self.schema], ensure_ascii=False, separators=(",", ":"))
+
+
+def unpacked(packed: str) -> tuple[list[Message], str]:
+    """Messages and schema of what `packed` gave."""
+    messages, schema = json.loads(packed)
+    return [(role, content) for role, content in messages], schema
+
+
+def conversation_of(
+    parts: Parts, shape: Shape | None, *, unlabelled: bool, unanswered: Unanswered
+) -> Conversation:
+    """The conversation in a row; BadConversation for a broken rule.
+
+    `shape`: None to recognise it. `unlabelled`: an answer at the end is left out, and none is needed.
+    `unanswered`: whether what stands behind the last answer is cut off, or the row is kept without an answer.
+    """
+    turns = turns_in(shape or shape_of(parts), parts)
+    if turns and turns[0].role == "prompt":
+        before, answer, cut = _raw(turns, unlabelled=unlabelled, unanswered=unanswered)
+    else:
+        before, answer, cut = _answered(check(turns), unlabelled=unlabelled, unanswered=unanswered)
+    completion = None if answer is None else answer.text()
+    if completion is not None and not completion.strip():
+        raise BadConversation(EMPTY_COMPLETION, f"turn {len(before) + 1}")
+    messages = [(turn.role, turn.text()) for turn in before if turn.role != "system" or turn.content.strip()]
+    if tools := tools_of(parts.get("tools")):
+        messages.insert(0, ("tools", tools))
+    schema = _schema(parts.get("schema"), completion)
+    return Conversation(tuple(messages), completion, schema, cut)
+
+
+Split = tuple[list[Turn], Turn | None, int]
+"""Turns before the answer, the answer, and how many turns behind it were left out."""
+
+
+def _raw(turns: Sequence[Turn], *, unlabelled: bool, unanswered: Unanswered) -> Split:
+    prompt, *answers = turns
+    if unlabelled and answers and not prompt.content.strip():
+        return [Turn("prompt", answers[0].content)], None, 0
+    if unlabelled or (not answers and unanswered == "transfer"):
+        return [prompt], None, 0
+    if not answers:
+        raise BadConversation(NO_ANSWER, "a prompt without its completion")
+    return [prompt], answers[0], 0
+
+
+def _answered(turns: list[Turn], *, unlabelled: bool, unanswered: Unanswered) -> Split:
+    last = max((i for i, turn in enumerate(turns) if turn.role == "assistant"), default=-1)
+    open_ended = last < len(turns) - 1
+    if unlabelled or (open_ended and unanswered == "transfer"):
+        return (turns if open_ended else turns[:last]), None, 0
+    if last < 0:
+        raise BadConversation(NO_ANSWER, "it has no turn of the assistant")
+    return turns[:last], turns[last], len(turns) - 1 - last
+
+
+def _schema(value: Any, completion: str | None) -> str:
+    """The schema as JSON text; what has one answers with JSON."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return ""
+    found = parsed(value)
+    if not isinstance(found, dict):
+        raise BadConversation(BAD_SCHEMA, f"found {str(value)[:40]!r}")
+    if completion is not None and not is_json(completion):
+        raise BadConversation(NO_JSON, f"found {completion[:40]!r}")
+    return json.dumps(found, ensure_ascii=False)
+
+
+def is_json(text: str) -> bool:
+    """True for a text that is JSON."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

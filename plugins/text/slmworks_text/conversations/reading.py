@@ -1,0 +1,185 @@
+"""From the files of one input to rows: conversations recognised, checked, cleaned and measured."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from slmworks.contract.errors import BadRequest
+from slmworks_text.conversations.cleaning import ContentRedactor, repaired
+from slmworks_text.conversations.comparing import template_of
+from slmworks_text.conversations.conversation import Conversation, Unanswered, conversation_of
+from slmworks_text.conversations.messages import without_nulls
+from slmworks_text.conversations.shapes import ANSWERS, FURTHER, NEEDED, Part, Parts, Shape, shape_of
+from slmworks_text.conversations.token_lengths import Measure, contents
+from slmworks_text.conversations.turns import EMPTY_COMPLETION, BadConversation
+from slmworks_text.formats import format_of, read_rows
+from slmworks_text.layout import Layout
+from slmworks_text.reading import group_of, paths_of, source_of
+from slmworks_text.rows import TRANSFER, WRONG_WIDTH, Row, Tally
+from slmworks_text.streams import Meter
+from slmworks_text.values import Ragged, Wanted
+
+TOO_LONG = "too long"
+CUT = "turns after the last answer left out"
+
+
+@dataclass
+class ChatTally(Tally):
+    """Counts of curated conversations."""
+
+    first: dict[str, str] = field(default_factory=dict)
+    """Reason for which rows are dropped -> place of the first, and what is wrong there."""
+    shapes: Counter[str] = field(default_factory=Counter)
+    """Shape -> rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatReading:
+    """Columns, layout and rules of the files of one input."""
+
+    layout: Layout
+    place: int
+    """The split that the input is for, or the pool: an index into `PLACES`."""
+    shape: Shape | None
+    """None: by the columns that hold a value, row by row."""
+    fields: Mapping[Part, str]
+    """Part -> its column, where that is called otherwise."""
+    group: str | None
+    group_prefix: str | None
+    template: str | None
+    templates: bool
+    """Rows of one template are to stay together."""
+    source: str | None
+    unanswered: Unanswered
+    refuse: bool
+    """The first bad row is an error."""
+    repair: bool
+    redactor: ContentRedactor | None
+    measure: Measure
+    longest: int | None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that are looked for."""
+        shapes = [self.shape] if self.shape else list(NEEDED)
+        found = [part for shape in shapes for part in (*NEEDED[shape], *FURTHER[shape])]
+        return tuple(dict.fromkeys([*found, *self.fields]))
+
+    def column(self, part: Part) -> str:
+        """The column of a part."""
+        return self.fields.get(part, part)
+
+    @property
+    def wanted(self) -> Wanted:
+        """Pairs of option and column; the parts come first."""
+        named = (("group", self.group), ("template", self.template), ("source", self.source))
+        parts = [(f"fields.{part}", self.column(part)) for part in self.parts]
+        return [*parts, *((option, name) for option, name in named if name is not None)]
+
+    def with_optional(self) -> "ChatReading":
+        """With the columns that a file may lack: all that nobody named, but those that the shape needs."""
+        needed = {part for part in NEEDED[self.shape] if part not in ANSWERS} if self.shape else set()
+        optional = {self.column(part) for part in self.parts if part not in {*self.fields, *needed}}
+        return replace(self, layout=replace(self.layout, optional=frozenset(optional)))
+
+
+def read_conversations(
+    name: str, folder: Path, reading: ChatReading, tally: ChatTally, meter: Meter
+) -> Iterator[Row]:
+    """All usable rows of an input, file by file in the order of their names."""
+    for path in paths_of(folder):
+        shown = f"{name}/{path.relative_to(folder).as_posix()}"
+        format_ = reading.layout.format or format_of(path, shown)
+        found = read_rows(
+            path, reading.layout, reading.wanted, meter, shown=shown, warn=tally.warnings.append
+        )
+        for position, (line, values) in enumerate(found):
+            if isinstance(values, Ragged):
+                drop(WRONG_WIDTH, f"{shown}:{line} has {values}", tally, reading)
+                continue
+            cells = [without_nulls(value) for value in values] if format_ == "parquet" else values
+            given = dict(zip((option for option, _ in reading.wanted), cells, strict=True))
+            row = _row(name, f"{shown}:{line}", f"{shown}#{position}", given, reading, tally)
+            if row is not None:
+                yield row
+        meter.next_file(path.stat().st_size)
+
+
+def drop(reason: str, where: str, tally: ChatTally, reading: ChatReading) -> None:
+    """Count a bad row, or refuse it."""
+    if reading.refuse:
+        raise BadRequest(f"{where}; mend the row, or set bad_rows: drop.")
+    tally.dropped[reason] += 1
+    tally.first.setdefault(reason, where)
+
+
+def _row(
+    name: str, where: str, origin: str, given: Mapping[str, Any], reading: ChatReading, tally: ChatTally
+) -> Row | None:
+    parts: Parts = {part: given[f"fields.{part}"] for part in reading.parts}
+    try:
+        shape = reading.shape or shape_of(parts)
+        found = conversation_of(
+            parts, shape, unlabelled=reading.place == TRANSFER, unanswered=reading.unanswered
+        )
+    except BadConversation as error:
+        drop(error.reason, f"{where}: {error}", tally, reading)
+        return None
+    tally.shapes[shape] += 1
+    if found.cut:
+        tally.changed[CUT] += 1
+    found = _cleaned(found, reading, tally)
+    if found.completion is not None and not found.completion.strip():
+        drop(EMPTY_COMPLETION, f"{where}: nothing is left of the completion", tally, reading)
+        return None
+    said = contents(found.messages)
+    if reading.longest is not None:
+        length = reading.measure.of([*said, found.completion or ""])
+        if length > reading.longest:
+            tally.dropped[TOO_LONG] += 1
+            tally.first.setdefault(TOO_LONG, f"{where}: {length:,} {reading.measure.unit}")
+            return None
+    labelled = found.completion is not None
+    return Row(
+        text=found.packed(),
+        target=found.completion or "",
+        source=name if reading.source is None else source_of(given["source"], name),
+        origin=origin,
+        place=reading.place if labelled else TRANSFER,
+        group=_group(given, name, reading) if labelled else "",
+        template=_template(found, given, reading) if labelled else "",
+    )
+
+
+def _cleaned(found: Conversation, reading: ChatReading, tally: ChatTally) -> Conversation:
+    """Contents repaired and redacted; what that changed is counted."""
+    if reading.repair and (new := found.each(repaired)) != found:
+        tally.changed["normalised"] += 1
+        found = new
+    if reading.redactor is None:
+        return found
+    counts: Counter[str] = Counter()
+
+    def redact(content: str) -> str:
+        assert reading.redactor is not None
+        text, replaced = reading.redactor.redact(content)
+        counts.update(replaced)
+        return text
+
+    found = found.each(redact)
+    if counts:
+        tally.personal.update(counts)
+        tally.changed["personal data redacted"] += 1
+    return found
+
+
+def _group(given: Mapping[str, Any], name: str, reading: ChatReading) -> str:
+    return "" if reading.group is None else group_of(given["group"], name, reading.group_prefix)
+
+
+def _template(found: Conversation, given: Mapping[str, Any], reading: ChatReading) -> str:
+    if reading.template is not None:
+        return group_of(given["template"], "", None)
+    return template_of(found) if reading.templates else ""
