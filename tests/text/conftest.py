@@ -1,4 +1,4 @@
-"""Files in, a data set out: for every test of `curate/text`."""
+"""Files in, a data set out: for every test of `curate/text` and `curate/chat`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +9,22 @@ import pytest
 from slmworks.contract.artifact import Dataset, Files
 from slmworks.testing import Bench, sealed
 from slmworks_text.curate import CurateText
+from slmworks_text.curate_chat import CurateChat
 
 
 @pytest.fixture
 def curate(tmp_path: Path) -> Callable[..., Dataset]:
-    """Curate named inputs: each is file name -> content."""
+    """Curate texts of named inputs: each is file name -> content."""
+    return curated_by(CurateText, tmp_path)
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Callable[..., Dataset]:
+    """Curate conversations of named inputs: each is file name -> content."""
+    return curated_by(CurateChat, tmp_path)
+
+
+def curated_by(plugin: type[CurateText] | type[CurateChat], tmp_path: Path) -> Callable[..., Dataset]:
     bench = Bench(tmp_path / "bench")
     number = iter(range(100))
 
@@ -26,6 +37,6 @@ def curate(tmp_path: Path) -> Callable[..., Dataset]:
                     content if isinstance(content, bytes) else content.encode()
                 )
         task = bench.task(f"curate{n}")
-        return sealed(CurateText(**options).run(data=sealed(Files(path=folder)), task=task))
+        return sealed(plugin(**options).run(data=sealed(Files(path=folder)), task=task))
 
     return run
