@@ -72,7 +72,7 @@ def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tall
             continue
         for option, value in zip(options, values, strict=True):
             if type(value) is not str:
-                _refuse_nested(value, option, f"{shown}:{line}")
+                refuse_nested(value, option, f"{shown}:{line}")
         target = "" if label is None else _target(values[label], reading, f"{shown}:{line}", tally)
         if label is not None and not target:
             continue
@@ -86,7 +86,8 @@ def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tall
         )
 
 
-def _refuse_nested(value: Any, option: str, place: str) -> None:
+def refuse_nested(value: Any, option: str, place: str) -> None:
+    """BadRequest for a list, an object or bytes where text is wanted."""
     if isinstance(value, (dict, list, bytes)):
         kind = {dict: "an object", list: "a list", bytes: "bytes"}[type(value)]
         several = " (several labels a row are not offered)" if (option, kind) == ("label", "a list") else ""

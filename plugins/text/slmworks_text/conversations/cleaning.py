@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from slmworks_text.conversations.messages import strict_json
 from slmworks_text.personal import Redactor
 
 CONTROL = re.compile(r"[^\t\n -~]")
@@ -26,7 +27,8 @@ def repaired(text: str) -> str:
         fix_latin_ligatures=False,
         fix_character_width=False,
     )
-    return fixed
+    # A rare line end within a string of JSON becomes a bare one, which no JSON may hold.
+    return text if _json_start(text) is not None and _json_start(fixed) is None else fixed
 
 
 class ContentRedactor:
@@ -42,7 +44,7 @@ class ContentRedactor:
             return self.redactor.redact(content)
         counts: dict[str, int] = {}
         before = self._text(content[:start], counts)
-        value = self._value(json.loads(content[start:]), counts)
+        value = self._value(strict_json(content[start:]), counts)
         if not counts:
             return content, {}
         return before + json.dumps(value, ensure_ascii=False), counts
@@ -86,7 +88,7 @@ def _json_start(content: str) -> int | None:
         rest = content[start:].strip()
         if stripped and rest[:1] in ("[", "{"):
             try:
-                json.loads(rest)
+                strict_json(rest)
             except (ValueError, RecursionError):
                 continue
             return start

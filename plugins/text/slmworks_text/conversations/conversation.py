@@ -5,9 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from slmworks_text.conversations.messages import parsed, tools_of
-from slmworks_text.conversations.shapes import Parts, Shape, shape_of, turns_in
-from slmworks_text.conversations.turns import BAD_SCHEMA, EMPTY_COMPLETION, BadConversation, Turn, check
+from slmworks_text.conversations.messages import parsed, strict_json, tools_of
+from slmworks_text.conversations.shapes import FURTHER, Parts, Shape, shape_of, turns_in
+from slmworks_text.conversations.turns import (
+    BAD_SCHEMA,
+    BAD_TOOLS,
+    EMPTY,
+    EMPTY_COMPLETION,
+    BadConversation,
+    Turn,
+    check,
+)
 
 NO_ANSWER = "no answer"
 NO_JSON = "completion that is not JSON"
@@ -62,7 +70,8 @@ def conversation_of(
     `shape`: None to recognise it. `unlabelled`: an answer at the end is left out, and none is needed.
     `unanswered`: whether what stands behind the last answer is cut off, or the row is kept without an answer.
     """
-    turns = turns_in(shape or shape_of(parts), parts)
+    shape = shape or shape_of(parts)
+    turns = turns_in(shape, parts)
     if turns and turns[0].role == "prompt":
         before, answer, cut = _raw(turns, unlabelled=unlabelled, unanswered=unanswered)
     else:
@@ -71,7 +80,9 @@ def conversation_of(
     if completion is not None and not completion.strip():
         raise BadConversation(EMPTY_COMPLETION, f"turn {len(before) + 1}")
     messages = [(turn.role, turn.text()) for turn in before if turn.role != "system" or turn.content.strip()]
-    if tools := tools_of(parts.get("tools")):
+    if "tools" in FURTHER[shape] and (tools := tools_of(parts.get("tools"))):
+        if messages[0][0] == "prompt":
+            raise BadConversation(BAD_TOOLS, "raw text has no chat template that would show them")
         messages.insert(0, ("tools", tools))
     schema = _schema(parts.get("schema"), completion)
     return Conversation(tuple(messages), completion, schema, cut)
@@ -84,8 +95,10 @@ Split = tuple[list[Turn], Turn | None, int]
 def _raw(turns: Sequence[Turn], *, unlabelled: bool, unanswered: Unanswered) -> Split:
     prompt, *answers = turns
     if unlabelled and answers and not prompt.content.strip():
-        return [Turn("prompt", answers[0].content)], None, 0
+        prompt = Turn("prompt", answers[0].content)
     if unlabelled or (not answers and unanswered == "transfer"):
+        if not prompt.content.strip():
+            raise BadConversation(EMPTY, "a prompt without text")
         return [prompt], None, 0
     if not answers:
         raise BadConversation(NO_ANSWER, "a prompt without its completion")
@@ -111,13 +124,16 @@ def _schema(value: Any, completion: str | None) -> str:
         raise BadConversation(BAD_SCHEMA, f"found {str(value)[:40]!r}")
     if completion is not None and not is_json(completion):
         raise BadConversation(NO_JSON, f"found {completion[:40]!r}")
-    return json.dumps(found, ensure_ascii=False)
+    try:
+        return json.dumps(found, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise BadConversation(BAD_SCHEMA, "what it holds is no JSON") from None
 
 
 def is_json(text: str) -> bool:
     """True for a text that is JSON."""
     try:
-        json.loads(text)
+        strict_json(text)
     except (ValueError, RecursionError):
         return False
     return True

@@ -38,11 +38,20 @@ def turns_of(value: Any) -> list[Turn]:
     return [_turn(message, number) for number, message in enumerate(value, 1)]
 
 
+def strict_json(text: str) -> Any:
+    """The value of a JSON text; ValueError for other text, and for NaN and infinities, which are no JSON."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
 def parsed(value: Any) -> Any:
     """A list or object; where a cell holds it as JSON text (csv), what that says."""
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
         try:
-            return json.loads(value)
+            return strict_json(value)
         except (ValueError, RecursionError):
             return value
     return value
@@ -51,7 +60,7 @@ def parsed(value: Any) -> Any:
 def calls_of(value: Any, number: int) -> list[Call]:
     """Calls in any of their forms: one or several, with or without `function` around name and arguments."""
     try:
-        value = json.loads(value) if isinstance(value, str) else value
+        value = strict_json(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         raise BadConversation(NOT_JSON, f"turn {number}") from None
     several = [value] if isinstance(value, Mapping) else value
@@ -67,7 +76,10 @@ def tools_of(value: Any) -> str:
     found = parsed(value)
     if not isinstance(found, list) or not all(isinstance(tool, dict) and tool for tool in found):
         raise BadConversation(BAD_TOOLS, f"found {str(value)[:40]!r}")
-    return json.dumps(found, ensure_ascii=False) if found else ""
+    try:
+        return json.dumps(found, ensure_ascii=False, allow_nan=False) if found else ""
+    except (TypeError, ValueError, RecursionError):
+        raise BadConversation(BAD_TOOLS, "what they hold is no JSON") from None
 
 
 def text_of(content: Any, number: int) -> str:
@@ -111,13 +123,17 @@ def _call(value: Any, number: int) -> Call:
     arguments = inner.get("arguments", inner.get("parameters"))
     if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments) if arguments.strip() else {}
+            arguments = strict_json(arguments) if arguments.strip() else {}
         except (ValueError, RecursionError):
             raise BadConversation(NOT_JSON, f"turn {number}: the arguments of '{name[:40]}'") from None
     if arguments is None:
         arguments = {}
     if not isinstance(arguments, Mapping):
         raise BadConversation(NOT_JSON, f"turn {number}: the arguments of '{name[:40]}' are no object")
+    try:
+        json.dumps(arguments, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise BadConversation(NOT_JSON, f"turn {number}: the arguments of '{name[:40]}'") from None
     return Call(name, arguments, str(value.get("id") or ""))
 
 

@@ -1,5 +1,6 @@
 """From the files of one input to rows: conversations recognised, checked, cleaned and measured."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,10 +14,10 @@ from slmworks_text.conversations.conversation import Conversation, Unanswered, c
 from slmworks_text.conversations.messages import without_nulls
 from slmworks_text.conversations.shapes import ANSWERS, FURTHER, NEEDED, Part, Parts, Shape, shape_of
 from slmworks_text.conversations.token_lengths import Measure, contents
-from slmworks_text.conversations.turns import EMPTY_COMPLETION, BadConversation
+from slmworks_text.conversations.turns import EMPTY_COMPLETION, NOT_TEXT, BadConversation
 from slmworks_text.formats import format_of, read_rows
 from slmworks_text.layout import Layout
-from slmworks_text.reading import group_of, paths_of, source_of
+from slmworks_text.reading import group_of, paths_of, refuse_nested, source_of
 from slmworks_text.rows import TRANSFER, WRONG_WIDTH, Row, Tally
 from slmworks_text.streams import Meter
 from slmworks_text.values import Ragged, Wanted
@@ -95,16 +96,24 @@ def read_conversations(
         found = read_rows(
             path, reading.layout, reading.wanted, meter, shown=shown, warn=tally.warnings.append
         )
+        options = [option for option, _ in reading.wanted]
         for position, (line, values) in enumerate(found):
             if isinstance(values, Ragged):
                 drop(WRONG_WIDTH, f"{shown}:{line} has {values}", tally, reading)
                 continue
             cells = [without_nulls(value) for value in values] if format_ == "parquet" else values
-            given = dict(zip((option for option, _ in reading.wanted), cells, strict=True))
+            given = dict(zip(options, map(_known, cells), strict=True))
+            for option in ("group", "template", "source"):
+                refuse_nested(given.get(option), option, f"{shown}:{line}")
             row = _row(name, f"{shown}:{line}", f"{shown}#{position}", given, reading, tally)
             if row is not None:
                 yield row
         meter.next_file(path.stat().st_size)
+
+
+def _known(value: Any) -> Any:
+    """The value of a cell; None for a number that is none (NaN), which pandas writes for what is missing."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def drop(reason: str, where: str, tally: ChatTally, reading: ChatReading) -> None:
@@ -133,6 +142,12 @@ def _row(
     found = _cleaned(found, reading, tally)
     if found.completion is not None and not found.completion.strip():
         drop(EMPTY_COMPLETION, f"{where}: nothing is left of the completion", tally, reading)
+        return None
+    try:
+        (found.packed() + (found.completion or "")).encode()
+    except UnicodeEncodeError as error:
+        half = f"{where}: {NOT_TEXT}: half of a surrogate pair ({error.object[error.start]!r})"
+        drop(NOT_TEXT, half, tally, reading)
         return None
     said = contents(found.messages)
     if reading.longest is not None:

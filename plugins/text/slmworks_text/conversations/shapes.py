@@ -37,9 +37,12 @@ ANSWERS: frozenset[Part] = frozenset({"output", "completion"})
 
 def shape_of(parts: Parts) -> Shape:
     """The shape of a row; BadConversation where none fits."""
-    for unanswered in (False, True):
+    blank = frozenset(part for part, cell in parts.items() if isinstance(cell, str) and not cell.strip())
+    none: frozenset[str] = frozenset()
+    for empty, missing in ((blank, none), (blank, ANSWERS), (none, none), (none, ANSWERS)):
+        there = {part for part, cell in parts.items() if cell is not None} - empty
         for shape, needed in NEEDED.items():
-            if all(parts.get(part) is not None or (unanswered and part in ANSWERS) for part in needed):
+            if set(needed) - missing <= there:
                 return shape
     raise BadConversation(NO_SHAPE, "none of its columns holds a value")
 
@@ -49,7 +52,7 @@ def turns_in(shape: Shape, parts: Parts) -> list[Turn]:
     if any(parts.get(part) is None for part in NEEDED[shape] if part not in ANSWERS):
         raise BadConversation(NO_SHAPE, f"no {' or no '.join(NEEDED[shape])}")
     turns = _READERS[shape](parts)
-    system = parts.get("system")
+    system = parts.get("system") if "system" in FURTHER[shape] else None
     if system is not None and (text := _text(system, "system")).strip():
         return [Turn("system", text), *turns]
     return turns
