@@ -130,6 +130,12 @@ class Dataset(Artifact):
             )
         return path
 
+    def has(self, split: str, name: str) -> bool:
+        """True if a split has the column."""
+        import pyarrow.parquet as pq
+
+        return name in pq.ParquetFile(self.file(split)).schema_arrow.names
+
     def columns(self, split: str, *names: str) -> list[list[Any]]:
         """The named columns of a split as Python lists, one list a name."""
         import pyarrow.parquet as pq

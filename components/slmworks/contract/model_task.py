@@ -158,6 +158,8 @@ class ModelTask(ABC):
     """Columns that a model sees: ("text",) · ("question", "context")."""
     targets: ClassVar[tuple[str, ...]]
     """Columns that hold the truth: ("label",) · ("answers",). They may be null in the split `transfer`."""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Further columns that rows are judged by where the data have them: ("schema",)."""
     shared_meta: ClassVar[tuple[str, ...]] = ()
     """Keys of `meta` that model, data and teacher must agree on: ("labels",)."""
     classes: ClassVar[bool] = False

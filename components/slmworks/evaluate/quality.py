@@ -227,7 +227,8 @@ def _require_comparable(baseline: Report | None, purpose: ModelTask) -> None:
 
 
 def _rows(purpose: ModelTask, data: Dataset, split: str) -> list[dict[str, Any]]:
-    rows = data.rows(split, "id", "source", *purpose.inputs, *purpose.targets)
+    further = [name for name in purpose.optional if data.has(split, name)]
+    rows = data.rows(split, "id", "source", *purpose.inputs, *purpose.targets, *further)
     if not rows:
         raise BadRequest(f"the data's split '{split}' has no rows; make it larger in the curate step.")
     purpose.check(data, split, rows)

@@ -1,0 +1,1 @@
+"""`text-generation`: an answer to a conversation, or text that goes on."""

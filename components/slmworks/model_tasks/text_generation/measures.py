@@ -1,0 +1,80 @@
+"""What an answer adds to each measure: exact match, token F1, ROUGE-L, valid JSON."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from slmworks.contract.model_task import Answer, Row
+from slmworks.model_tasks.text_generation import json_answers
+
+_WORD = re.compile(r"\w+")
+
+
+def exact(row: Row, answer: Answer) -> tuple[float, ...]:
+    """(1, 1) for the very answer, outer blanks apart; JSON objects and lists are equal as values."""
+    return (float(same(str(row["completion"]), str(answer["text"]))), 1.0)
+
+
+def token_f1(row: Row, answer: Answer) -> tuple[float, ...]:
+    """(F1 of the words in both, as a bag, 1): as SQuAD has it (Rajpurkar et al., 2016).
+
+    Words are runs of letters and digits in lower case; articles count, for they are English only.
+    """
+    truth, said = _pair(row, answer)
+    shared = sum((Counter(truth) & Counter(said)).values())
+    return (_f1(shared, truth, said), 1.0)
+
+
+def rouge_l(row: Row, answer: Answer) -> tuple[float, ...]:
+    """(F1 of the longest common subsequence of words, 1): ROUGE-L (Lin, 2004), without stemming."""
+    truth, said = _pair(row, answer)
+    return (_f1(longest_common(truth, said), truth, said), 1.0)
+
+
+def valid_json(row: Row, answer: Answer) -> tuple[float, ...]:
+    """(1, 1) for an answer that parses and follows the row's schema; (0, 0) for a row that wants no JSON."""
+    if not wants_json(row):
+        return (0.0, 0.0)
+    found = json_answers.parsed(str(answer["text"]))
+    schema = row.get("schema") or ""
+    valid = found is not json_answers.NOTHING and (not schema or json_answers.follows(found, schema))
+    return (float(valid), 1.0)
+
+
+def wants_json(row: Row) -> bool:
+    """True for a row with a schema, or whose completion is a JSON object or list."""
+    return bool(row.get("schema")) or json_answers.structured(json_answers.parsed(str(row["completion"])))
+
+
+def same(one: str, other: str) -> bool:
+    """True for equal texts, outer blanks apart, and for JSON objects or lists of equal value."""
+    if one.strip() == other.strip():
+        return True
+    values = [json_answers.parsed(text) for text in (one, other)]
+    return all(map(json_answers.structured, values)) and json_answers.same(*values)
+
+
+def longest_common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Length of the longest common subsequence, by bits of one large number (Hyyrö, 2004)."""
+    places: defaultdict[str, int] = defaultdict(int)
+    for place, word in enumerate(one):
+        places[word] |= 1 << place
+    every = (1 << len(one)) - 1
+    open_places = every
+    for word in other:
+        hit = open_places & places[word]
+        open_places = ((open_places + hit) | (open_places - hit)) & every
+    return len(one) - open_places.bit_count()
+
+
+def _pair(row: Row, answer: Answer) -> tuple[list[str], list[str]]:
+    return _words(str(row["completion"])), _words(str(answer["text"]))
+
+
+def _words(text: str) -> list[str]:
+    """Words in lower case; of a text without any, what stands between blanks."""
+    return _WORD.findall(text.lower()) or text.split()
+
+
+def _f1(shared: int, truth: Sequence[str], said: Sequence[str]) -> float:
+    return 2 * shared / (len(truth) + len(said)) if truth or said else 1.0

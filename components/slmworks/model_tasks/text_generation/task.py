@@ -1,0 +1,127 @@
+"""The model task `text-generation`: an answer to a conversation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel
+
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.documented import Documented
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import Answer, Details, LeftOut, ModelTask, Row, Trivial, share
+from slmworks.model_tasks.text_generation import json_answers, measures
+from slmworks.model_tasks.text_generation.messages import problem
+
+BRIEF = 200
+"""Characters of a text that a table shows."""
+VALID_JSON = share("valid_json", "valid JSON", measures.valid_json)
+
+
+class Generated(Documented):
+    """The answer to one conversation."""
+
+    text: str
+    """What the model says, without the token that ends it."""
+    finish: Literal["stop", "length"]
+    """`stop`: the model ended its answer. `length`: it was cut off."""
+    tokens: int
+    """Tokens that were generated, with the one that ends the answer."""
+
+
+class TextGeneration(ModelTask):
+    """An answer to a conversation, or text that goes on; exact match decides.
+
+    A row is a conversation (`messages`: role and content) and its answer (`completion`). A single message of
+    the role `prompt` is raw text to go on with; a first one of the role `tools` holds function schemas. The
+    column `schema`, where the data have it, is a JSON Schema that the completion follows.
+    """
+
+    name: ClassVar[str] = "text-generation"
+    inputs: ClassVar[tuple[str, ...]] = ("messages",)
+    targets: ClassVar[tuple[str, ...]] = ("completion",)
+    optional: ClassVar[tuple[str, ...]] = ("schema",)
+    carried_meta: ClassVar[tuple[str, ...]] = ("max_length", "max_new_tokens", "parameters")
+    pretrained: ClassVar[bool] = True
+    measures: ClassVar = (
+        share("exact_match", "exact match", measures.exact),
+        share("token_f1", "token F1", measures.token_f1),
+        share("rouge_l", "ROUGE-L", measures.rouge_l),
+    )
+    titles: ClassVar[Mapping[str, str]] = {"valid_json": "valid JSON"}
+
+    route: ClassVar[str] = "generate"
+    verb: ClassVar[str] = "Generate"
+    response: ClassVar[type[BaseModel]] = Generated
+    example: ClassVar[Row] = {"messages": [{"role": "user", "content": "When does the shop open?"}]}
+
+    def check(self, data: Dataset, split: str, rows: Sequence[Row]) -> None:
+        """BadRequest for roles out of order, an empty completion, a schema that is none."""
+        for row in rows:
+            if found := problem(row["messages"]) or _target_problem(row):
+                raise BadRequest(f"the data's split '{split}', row '{row['id']}': {found}; curate it again.")
+
+    def trivial(self, data: Dataset, *, seed: int) -> Mapping[str, Trivial | LeftOut]:
+        """The nearest training row's answer, and the most frequent one."""
+        from slmworks.model_tasks.text_generation import trivial
+
+        return trivial.fit(data)
+
+    def details(
+        self, rows: Sequence[Row], answers: Sequence[Answer], model: Model, *, resamples: int, seed: int
+    ) -> Details:
+        """Valid JSON where rows want JSON; how many of a model's answers were cut off, and their length."""
+        finished = [answer for answer in answers if "finish" in answer]
+        content: dict[str, Any] = {}
+        if finished:
+            cut = sum(answer["finish"] == "length" for answer in finished)
+            tokens = sum(answer["tokens"] for answer in finished)
+            content = {"cut_off": cut, "tokens": tokens}
+        return Details(measures=_json_measures(rows, answers, resamples, seed), content=content)
+
+    def agreement(self, wanted: Answer, found: Answer) -> float:
+        """1 for the same answer, outer blanks and the layout of JSON apart."""
+        return float(measures.same(str(wanted["text"]), str(found["text"])))
+
+    def brief(self, answer: Answer) -> str:
+        """The beginning of the text, in one line."""
+        return " ".join(str(answer["text"]).split())[:BRIEF]
+
+    def text(self, row: Row) -> str:
+        """The last message, in one line."""
+        return " ".join(str(row["messages"][-1]["content"]).split())
+
+    def truth(self, row: Row) -> str:
+        """The beginning of the completion, in one line."""
+        return " ".join(str(row["completion"]).split())[:BRIEF]
+
+    def sections(self, candidate: Mapping[str, Any], teacher: Mapping[str, Any] | None) -> Sequence[str]:
+        """Length of answers, and how many were cut off."""
+        from slmworks.model_tasks.text_generation import page
+
+        return (page.lengths(candidate, teacher),)
+
+    def counted(self, answer: Answer) -> str:
+        """How the answer ended."""
+        return str(answer["finish"])
+
+
+def _target_problem(row: Row) -> str:
+    """What is wrong with a row's completion or schema; empty for nothing."""
+    if not str(row["completion"] or "").strip():
+        return "its completion is empty"
+    found = json_answers.schema_problem(row["schema"]) if row.get("schema") else ""
+    return f"its schema {found}" if found else ""
+
+
+def _json_measures(
+    rows: Sequence[Row], answers: Sequence[Answer], resamples: int, seed: int
+) -> dict[str, Any]:
+    """`valid_json` over the rows that want JSON; nothing where none does."""
+    from slmworks.evaluate.predictions import counted
+    from slmworks.numbers import statistics
+
+    counts = counted(VALID_JSON, rows, answers)
+    counts = counts[counts[:, 1] > 0]
+    if not len(counts):
+        return {}
+    return {"valid_json": statistics.estimate(counts, VALID_JSON, resamples=resamples, seed=seed)}

@@ -1,0 +1,178 @@
+"""The model task itself: which rows can be judged, what an answer adds, what needs no model."""
+
+import json
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from slmworks.contract import catalog
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import Trivial
+from slmworks.model_tasks.text_generation import json_answers, measures, trivial
+from slmworks.model_tasks.text_generation.messages import problem
+
+TASK = catalog.model_task("text-generation")
+
+
+def said(*turns: str) -> list[dict[str, str]]:
+    """`user: hello` to messages."""
+    return [dict(zip(("role", "content"), turn.split(": ", 1), strict=True)) for turn in turns]
+
+
+def dataset(folder: Path, rows: list[tuple[str, str]], split: str = "train") -> Dataset:
+    folder.mkdir(exist_ok=True)
+    columns = [
+        {"id": str(n), "source": "s", "messages": said(f"user: {ask}"), "completion": answer}
+        for n, (ask, answer) in enumerate(rows)
+    ]
+    pq.write_table(pa.Table.from_pylist(columns), folder / f"{split}.parquet")
+    return Dataset(path=folder, meta={"task": "text-generation"})
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "score"),
+    [
+        ("yes", " yes\n", 1),
+        ("yes", "Yes", 0),
+        ('{"a": 1, "b": [2]}', '{"b":[2.0],"a":1}', 1),
+        ('{"a": 1}', '{"a": true}', 0),
+        ('{"a": 1}', '{"a": 2, "a": 1}', 0),  # a name twice
+        ("[1, 2]", "[2, 1]", 0),
+        ("1.50", "1.5", 0),  # scalars are text
+        ("[NaN]", "[ NaN ]", 0),
+        ('{"a": 1}', "[" * 100_000, 0),
+    ],
+)
+def test_exact_match(truth: str, answer: str, score: float) -> None:
+    assert measures.exact({"completion": truth}, {"text": answer}) == (score, 1)
+
+
+def test_words_in_common_by_hand() -> None:
+    row, answer = {"completion": "The shop opens at nine"}, {"text": "at nine the shop"}
+    assert measures.token_f1(row, answer)[0] == pytest.approx(2 * 4 / (5 + 4))
+    assert measures.rouge_l(row, answer)[0] == pytest.approx(2 * 2 / (5 + 4))
+    assert measures.rouge_l(row, {"text": ""}) == measures.token_f1(row, {"text": ""}) == (0, 1)
+    assert measures.token_f1({"completion": "!!"}, {"text": "!!"}) == (1, 1)
+
+
+def test_the_longest_common_subsequence_is_that_of_the_plain_table() -> None:
+    draw = random.Random(7)
+    for _ in range(200):
+        one, other = ([draw.choice("abcd") for _ in range(draw.randrange(12))] for _ in range(2))
+        table = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+        for i, a in enumerate(one):
+            for j, b in enumerate(other):
+                table[i + 1][j + 1] = table[i][j] + 1 if a == b else max(table[i][j + 1], table[i + 1][j])
+        assert measures.longest_common(one, other) == table[-1][-1]
+
+
+SCHEMA = json.dumps({"type": "object", "required": ["card"], "properties": {"card": {"type": "string"}}})
+
+
+@pytest.mark.parametrize(
+    ("row", "answer", "counts"),
+    [
+        ({"completion": "hello"}, "{}", (0, 0)),
+        ({"completion": '{"a": 1}'}, "[]", (1, 1)),
+        ({"completion": '{"a": 1}'}, "{a: 1}", (0, 1)),
+        ({"completion": '{"card": "1"}', "schema": SCHEMA}, '{"card": "2"}', (1, 1)),
+        ({"completion": '{"card": "1"}', "schema": SCHEMA}, '{"card": 2}', (0, 1)),
+        ({"completion": "7", "schema": '{"type": "integer"}'}, "8", (1, 1)),
+        ({"completion": "7", "schema": ""}, "8", (0, 0)),
+    ],
+)
+def test_valid_json(row: dict, answer: str, counts: tuple) -> None:
+    assert measures.valid_json(row, {"text": answer}) == counts
+
+
+def test_a_schema_that_points_elsewhere_is_refused_and_nothing_fetched() -> None:
+    with pytest.raises(BadRequest, match=r"refers to 'https://example\.org/s', which is not in it"):
+        json_answers.follows({}, '{"$ref": "https://example.org/s"}')
+
+
+def test_valid_json_is_in_view_where_rows_want_json_only() -> None:
+    model = Model(path=Path())
+
+    def measured(*truths: str) -> dict:
+        rows = [{"completion": truth} for truth in truths]
+        answers = [
+            {"text": "{}", "finish": "stop", "tokens": 3},
+            {"text": "x", "finish": "length", "tokens": 5},
+        ]
+        return TASK.details(rows, answers[: len(rows)], model, resamples=100, seed=0)
+
+    assert measured("plain", "text").measures == {}
+    assert measured("plain", "text").content == {"cut_off": 1, "tokens": 8}
+    assert measured("[1]", '{"a": 1}').measures["valid_json"].value == 0.5
+    assert measured("plain", '{"a": 1}').measures["valid_json"].value == 0
+
+
+SOUND = [
+    said("user: a"),
+    said("system: s", "user: a", "assistant: b", "user: c"),
+    said("tools: []", "system: s", "user: a", "assistant: {}", "tool: 1", "tool: 2"),
+    said("prompt: Once"),
+]
+
+
+@pytest.mark.parametrize("messages", SOUND)
+def test_sound_conversations(messages: list) -> None:
+    assert problem(messages) == ""
+
+
+@pytest.mark.parametrize(
+    ("messages", "line"),
+    [
+        ([], "there are no messages"),
+        (None, "there are no messages"),
+        ([{"role": "user", "content": None}], "message 1 has no role or no content"),
+        (said("user: a", "user: b"), "message 2 has the role 'user' behind 'user'; assistant goes there"),
+        (said("assistant: a"), "message 1 has the role 'assistant' as the first turn; user goes there"),
+        (said("user: a", "system: b"), "message 2 has the role 'system' behind 'user'"),
+        (said("system: a", "system: b"), "message 2 has the role 'system' as the first turn"),
+        (said("system: a"), "the last message is no turn"),
+        (said("user: a", "assistant: b"), "the last message is of the role 'assistant'"),
+        (said("user: a", "tool: b"), "message 2 has the role 'tool' behind 'user'"),
+        (said("prompt: a", "user: b"), "message 1 has the role 'prompt' as the first turn"),
+        (said("tools: {", "user: b"), "message 1 (tools) is no JSON list"),
+    ],
+)
+def test_conversations_out_of_order(messages: list, line: str) -> None:
+    assert problem(messages).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"completion": " "}, "the data's split 'test', row 'r1': its completion is empty; curate it again."),
+        (
+            {"completion": None},
+            "the data's split 'test', row 'r1': its completion is empty; curate it again.",
+        ),
+        ({"messages": []}, "row 'r1': there are no messages"),
+        ({"schema": '{"type": "strin"}'}, "row 'r1': its schema is no JSON Schema ("),
+        ({"schema": "x"}, "row 'r1': its schema is no JSON object"),
+    ],
+)
+def test_rows_that_nobody_can_judge(changed: dict, line: str) -> None:
+    row = {"id": "r1", "source": "s", "messages": said("user: a"), "completion": "b", "schema": None}
+    TASK.check(Dataset(path=Path()), "test", [row])
+    with pytest.raises(BadRequest) as refused:
+        TASK.check(Dataset(path=Path()), "test", [row | changed])
+    assert line in str(refused.value)
+
+
+def test_answers_without_a_model(tmp_path: Path) -> None:
+    told = [("where is the shop", "here"), ("when does it open", "nine"), ("when does it close", "nine")]
+    found = TASK.trivial(dataset(tmp_path / "data", told), seed=0)
+    rows = [{"messages": said("user: where is your shop")}, {"messages": said("user: it does close when")}]
+    nearest, frequent = found[trivial.NEAREST], found[trivial.FREQUENT]
+    assert isinstance(nearest, Trivial)
+    assert isinstance(frequent, Trivial)
+    assert [one["text"] for one in nearest.answer(rows)] == ["here", "nine"]
+    assert [one["text"] for one in frequent.answer(rows)] == ["nine", "nine"]
+    assert nearest.bytes > frequent.bytes > 0
