@@ -77,6 +77,8 @@ def write(
         with torch.inference_mode():
             _class(name, rule, general)(view, types[kind], file, model_name="model").write()
         give_back()
+    except BadRequest:
+        raise
     except Exception as error:
         raise TaskFailed(f"export: llama.cpp's converter failed ({in_a_line(error, 300)}).") from error
 
@@ -119,12 +121,35 @@ def _class(name: str, rule: str, general: Mapping[str, str]) -> Any:
             self.prepare_metadata(vocab_only=False)
             for key, value in general.items():
                 self.gguf_writer.add_string(f"general.{key}", value)
+            _name_ends(self.gguf_writer, self.dir_model)
             self.gguf_writer.write_header_to_file(path=self.fname_out)
             self.gguf_writer.write_kv_data_to_file()
             self.gguf_writer.write_tensors_to_file(progress=False)
             self.gguf_writer.close()
 
     return Ours
+
+
+def _name_ends(writer: Any, folder: Path) -> None:
+    """Name every token that ends an answer in the folder's generation settings: GGUF has three places.
+
+    The converter writes the tokenizer's only, and a model would go on where it ended in training.
+    """
+    path = folder / "generation_config.json"
+    said = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id") if path.is_file() else None
+    ends = said if isinstance(said, list) else [] if said is None else [said]
+    keys = {role: f"tokenizer.ggml.{role}_token_id" for role in ("eos", "eot", "eom")}
+    metadata = writer.kv_data[0]
+    written = {role: int(metadata[key].value) for role, key in keys.items() if key in metadata}
+    missing = [int(end) for end in dict.fromkeys(ends) if end not in written.values()]
+    free = [role for role in keys if role not in written]
+    if len(missing) > len(free):
+        raise BadRequest(
+            f"export: generation_config.json names {len(ends)} tokens that end an answer, and a GGUF file "
+            f"has room for {len(keys)} with the tokenizer's own; name fewer."
+        )
+    for role, token in zip(free, missing, strict=False):
+        writer.add_uint32(keys[role], token)
 
 
 def quiet() -> None:

@@ -60,12 +60,22 @@ class _Batch(ctypes.Structure):
 class LlamaCpp:
     """A loaded GGUF file."""
 
-    def __init__(self, library: Any, model: int, context: int, window: int, path: Path) -> None:
+    def __init__(
+        self, library: Any, model: int, context: int | None, window: int, path: Path, threads: int
+    ) -> None:
         self.library, self.model, self.context, self.window = library, model, context, window
-        self.path = path
+        self.path, self.threads = path, threads
         self.vocab = library.llama_model_get_vocab(model)
         self.tokens = int(library.llama_vocab_n_tokens(self.vocab))
         """Size of the vocabulary."""
+
+    def widen(self, window: int) -> None:
+        """Make place for `window` tokens at once; the model stays loaded, and need not be on disk."""
+        self.library.llama_free(self.context)
+        self.context = _context(self.library, self.model, window, self.threads)
+        self.window = window if self.context else 0
+        if not self.context:
+            raise BadRequest(f"{self.path.name}: llama.cpp has no memory for {window} tokens at once.")
 
     @property
     def add_bos(self) -> bool:
@@ -77,12 +87,15 @@ class LlamaCpp:
         """The end-of-text token comes behind a text by itself."""
         return bool(self.library.llama_vocab_get_add_eos(self.vocab))
 
-    def encode(self, text: str) -> list[int]:
-        """Token ids of a text, with what comes around it; special tokens in the text are taken as such."""
+    def encode(self, text: str, *, around: bool = True) -> list[int]:
+        """Token ids of a text; special tokens in the text are taken as such.
+
+        `around`: with the tokens that come before and behind a text by themselves.
+        """
         said = text.encode("utf-8")
         room = len(said) + 8
         ids = (ctypes.c_int32 * room)()
-        count = self.library.llama_tokenize(self.vocab, said, len(said), ids, room, True, True)
+        count = self.library.llama_tokenize(self.vocab, said, len(said), ids, room, around, True)
         if count < 0:
             raise TaskFailed(f"{self.path.name}: llama.cpp could not tokenize a text of {len(said)} bytes.")
         return list(ids[:count])
@@ -90,6 +103,24 @@ class LlamaCpp:
     def piece(self, token: int) -> str:
         """A token as it stands in the vocabulary."""
         return str(self.library.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace"))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of tokens, without special ones; bytes that are no UTF-8 become U+FFFD."""
+        given, room = (ctypes.c_int32 * len(ids))(*ids), 16 * len(ids) + 16
+        while True:
+            said = ctypes.create_string_buffer(room)
+            size = self.library.llama_detokenize(self.vocab, given, len(ids), said, room, False, False)
+            if size >= 0:
+                return said.raw[:size].decode("utf-8", "replace")
+            room = -size
+
+    def continuation(self, ids: Sequence[int], most: int, ends: Sequence[int]) -> list[int]:
+        """The likeliest tokens behind a text, one after the other: `most`, or up to one of `ends`."""
+        self._forget()
+        said = [int(self._compute(ids, 0, last=True)[0].argmax())]
+        while said[-1] not in ends and len(said) < most:
+            said.append(int(self._compute(said[-1:], len(ids) + len(said) - 1)[0].argmax()))
+        return said
 
     def logits(self, ids: Sequence[int]) -> "np.ndarray[Any, Any]":
         """Logits at every position of a text, float32 [tokens, vocabulary]."""
@@ -115,7 +146,8 @@ class LlamaCpp:
     def _forget(self) -> None:
         self.library.llama_memory_clear(self.library.llama_get_memory(self.context), True)
 
-    def _compute(self, ids: Sequence[int], start: int) -> "np.ndarray[Any, Any]":
+    def _compute(self, ids: Sequence[int], start: int, *, last: bool = False) -> "np.ndarray[Any, Any]":
+        """Logits of each token, or of the last one only, float32 [tokens or 1, vocabulary]."""
         import numpy as np
 
         if not 0 < len(ids) <= self.window - start:
@@ -125,13 +157,15 @@ class LlamaCpp:
             batch.count = len(ids)
             for place, token in enumerate(ids):
                 batch.tokens[place], batch.places[place] = token, start + place
-                batch.sequence_counts[place], batch.gives_logits[place] = 1, 1
+                batch.sequence_counts[place] = 1
+                batch.gives_logits[place] = not last or place == len(ids) - 1
                 batch.sequences[place][0] = 0
             code = self.library.llama_decode(self.context, batch)
             if code:
                 raise TaskFailed(f"{self.path.name}: llama.cpp computed nothing (llama_decode gave {code}).")
             found = self.library.llama_get_logits(self.context)
-            return np.ctypeslib.as_array(found, (len(ids), self.tokens)).copy()
+            rows = 1 if last else len(ids)
+            return np.ctypeslib.as_array(found, (rows, self.tokens)).copy()
         finally:
             self.library.llama_batch_free(batch)
 
@@ -146,12 +180,20 @@ def opened(path: Path, *, threads: int, window: int = 128) -> Iterator[LlamaCpp]
         if not model:
             raise BadRequest(f"{path.name}: llama.cpp does not load it ({_reason(errors)}).")
         stack.callback(library.llama_model_free, model)
-        context = library.llama_init_from_model(model, _context_parameters(library, window))
+        context = _context(library, model, window, threads)
         if not context:
             raise BadRequest(f"{path.name}: llama.cpp does not run it ({_reason(errors)}).")
-        stack.callback(library.llama_free, context)
+        llama = LlamaCpp(library, model, context, window, path, threads)
+        stack.callback(lambda: library.llama_free(llama.context))
+        yield llama
+
+
+def _context(library: Any, model: int, window: int, threads: int) -> int | None:
+    """A context of `window` tokens; None where llama.cpp makes none."""
+    context: int | None = library.llama_init_from_model(model, _context_parameters(library, window))
+    if context:
         library.llama_set_n_threads(context, threads, threads)
-        yield LlamaCpp(library, model, context, window, path)
+    return context
 
 
 def _reason(errors: Sequence[str]) -> str:
@@ -240,6 +282,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "llama_vocab_get_add_bos": (_FLAG, _HANDLE),
     "llama_vocab_get_add_eos": (_FLAG, _HANDLE),
     "llama_tokenize": (_INT, _HANDLE, ctypes.c_char_p, _INT, _INTS, _INT, _FLAG, _FLAG),
+    "llama_detokenize": (_INT, _HANDLE, _INTS, _INT, ctypes.c_char_p, _INT, _FLAG, _FLAG),
     "llama_get_memory": (_HANDLE, _HANDLE),
     "llama_memory_clear": (None, _HANDLE, _FLAG),
     "llama_batch_init": (_Batch, _INT, _INT, _INT),

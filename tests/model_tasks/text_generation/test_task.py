@@ -166,6 +166,13 @@ def test_rows_that_nobody_can_judge(changed: dict, line: str) -> None:
     assert line in str(refused.value)
 
 
+def test_a_single_digit_tells_two_questions_apart(tmp_path: Path) -> None:
+    told = [(f"what is {number} times {number}", str(number**2)) for number in range(10)]
+    nearest = TASK.trivial(dataset(tmp_path / "data", told), seed=0)[trivial.NEAREST]
+    assert isinstance(nearest, Trivial)
+    assert [one["text"] for one in nearest.answer([{"messages": said("user: 7 times 7")}])] == ["49"]
+
+
 def test_answers_without_a_model(tmp_path: Path) -> None:
     told = [("where is the shop", "here"), ("when does it open", "nine"), ("when does it close", "nine")]
     found = TASK.trivial(dataset(tmp_path / "data", told), seed=0)

@@ -1,4 +1,4 @@
-"""What the reviewer's page shows of a generator only: how long its answers are, and how many were cut off."""
+"""What the reviewer's page shows of a generator only: its answers' further measures, length and end."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,19 +6,32 @@ from typing import Any
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, el, grid, join
 
+Titles = Mapping[str, str]
 
-def lengths(candidate: Mapping[str, Any], teacher: Mapping[str, Any] | None) -> Html:
-    """Answers that reached the largest number of tokens, and tokens an answer; the teacher's beside."""
+
+def answers(candidate: Mapping[str, Any], teacher: Mapping[str, Any] | None, titles: Titles) -> Html:
+    """Every measure, answers that were cut off, tokens an answer; the teacher's beside.
+
+    `titles`: measure -> its heading; those that the report doesn't have are left out.
+    """
     both = (candidate, teacher)
+    shown = {name: title for name, title in titles.items() if name in candidate["measures"]}
+    lines = [[title, *(_value(side, name) for side in both)] for name, title in shown.items()]
     table = grid(
         ("answers", "candidate", "teacher"),
         [
+            *lines,
             ["cut off at the largest length", *map(_cut_off, both)],
             ["tokens an answer", *map(_tokens, both)],
         ],
         label="Answers",
     )
-    return join([el("h2", "Length of answers"), table])
+    return join([el("h2", "Answers"), table])
+
+
+def _value(side: Mapping[str, Any] | None, name: str) -> str:
+    found = side["measures"].get(name) if side else None
+    return figures.score(found["value"]) if found else figures.NOTHING
 
 
 def _cut_off(side: Mapping[str, Any] | None) -> str:

@@ -95,10 +95,11 @@ class TextGeneration(ModelTask):
         return " ".join(str(row["completion"]).split())[:BRIEF]
 
     def sections(self, candidate: Mapping[str, Any], teacher: Mapping[str, Any] | None) -> Sequence[str]:
-        """Length of answers, and how many were cut off."""
+        """Every measure, length of answers, and how many were cut off."""
         from slmworks.model_tasks.text_generation import page
 
-        return (page.lengths(candidate, teacher),)
+        titles = {**{one.name: one.title for one in self.measures}, **self.titles}
+        return (page.answers(candidate, teacher, titles),)
 
     def counted(self, answer: Answer) -> str:
         """How the answer ended."""

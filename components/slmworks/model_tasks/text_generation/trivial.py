@@ -59,13 +59,13 @@ def _nearest(texts: Sequence[str], answers: Sequence[str]) -> Trivial | LeftOut:
 
 
 def _fitted(texts: Sequence[str]) -> tuple[Any, Any]:
-    """A vectorizer, of characters where no text has a word of two letters, and the texts' vectors."""
+    """A vectorizer, of characters where no text has a word, and the texts' vectors."""
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     options = {"sublinear_tf": True, "ngram_range": (1, 2), "dtype": np.float32}
     try:
-        words = TfidfVectorizer(**options)
+        words = TfidfVectorizer(token_pattern=r"\w+", **options)  # noqa: S106 - of one letter or digit too
         return words, words.fit_transform(texts)
     except ValueError:  # an empty vocabulary
         words = TfidfVectorizer(analyzer="char", **options)

@@ -1,0 +1,115 @@
+"""A causal language model in a Hugging Face folder, computed by torch: greedy text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from slmworks.contract.artifact import Model
+from slmworks.contract.model_task import Row
+from slmworks.machine.quiet import quiet
+from slmworks.model_tasks import hf_positions
+from slmworks.model_tasks.hf_text import load_network
+from slmworks.model_tasks.text_generation import prompt
+
+SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+class HfGenerator:
+    """Answers from `AutoModelForCausalLM`, the likeliest token each time; never runs code from the folder.
+
+    A batch is padded at the left, so that a row gets the same answer alone and in company. Settings of the
+    folder for drawing tokens (temperature, penalties) don't count; the tokens that end an answer do.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("jinja2", "tokenizers", "torch", "transformers")
+    stands_alone: ClassVar[bool] = False
+
+    def __init__(self, model: Model, threads: int) -> None:
+        """Load the folder to compute with `threads` threads."""
+        import torch
+
+        torch.set_num_threads(threads)
+        self.tokenizer = _tokenizer(model)
+        """transformers' tokenizer of the folder."""
+        self.module = load_network(model.path, "AutoModelForCausalLM")
+        """The transformers model."""
+        self.context = hf_positions.count(self.module)
+        """Tokens that the model reads and writes together; 0 where there is no limit."""
+        self.most = int(model.meta.get("max_new_tokens", prompt.MAX_NEW_TOKENS))
+        """Tokens of an answer at most."""
+        self.ends = _ends(self.module, self.tokenizer)
+        """Tokens that end an answer."""
+
+    @classmethod
+    def open(cls, model: Model, *, threads: int) -> "HfGenerator":
+        """Load a Model artifact."""
+        return cls(model, threads)
+
+    def answer(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Answer `{"text", "finish", "tokens"}` for each row of one batch."""
+        prompts = [self.encode(row) for row in rows]
+        rooms = [prompt.room(len(ids), self.context, self.most) for ids in prompts]
+        found: dict[int, list[int]] = {}
+        for size in sorted(set(rooms)):  # positions beyond a row's room may not exist
+            mine = [place for place, one in enumerate(rooms) if one == size]
+            found.update(zip(mine, self._generate([prompts[place] for place in mine], size), strict=True))
+        return [self._answer(found[place]) for place in range(len(rows))]
+
+    def prompt(self, row: Row) -> str:
+        """The text that is continued for a row."""
+        return prompt.prompt(row, *self._chat)[0]
+
+    def encode(self, row: Row) -> list[int]:
+        """Token ids of a row's prompt."""
+        text, templated = prompt.prompt(row, *self._chat)
+        return list(self.tokenizer(text, add_special_tokens=not templated)["input_ids"])
+
+    @property
+    def _chat(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The chat templates by name, and the special tokens that they may name."""
+        said = self.tokenizer.chat_template or {}
+        templates = said if isinstance(said, dict) else {prompt.DEFAULT: said}
+        special = {name: getattr(self.tokenizer, name, None) for name in SPECIAL}
+        return templates, {name: token for name, token in special.items() if token is not None}
+
+    def _generate(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
+        """At most so many tokens behind each prompt, the likeliest each time."""
+        from transformers import GenerationConfig
+
+        import torch
+
+        pad = self.ends[0] if self.ends else 0
+        longest = max(map(len, prompts))
+        ids = [[pad] * (longest - len(one)) + list(one) for one in prompts]
+        seen = [[0] * (longest - len(one)) + [1] * len(one) for one in prompts]
+        # Of the network itself: what a given configuration leaves open would be taken from there.
+        self.module.generation_config = GenerationConfig(
+            max_new_tokens=most,
+            do_sample=False,
+            num_beams=1,
+            eos_token_id=self.ends or None,
+            pad_token_id=pad,
+        )
+        with quiet(), torch.inference_mode():
+            found = self.module.generate(input_ids=torch.tensor(ids), attention_mask=torch.tensor(seen))
+        return [prompt.until_end(row, self.ends) for row in found[:, longest:].tolist()]
+
+    def _answer(self, tokens: Sequence[int]) -> dict[str, Any]:
+        said = [token for token in tokens if token not in self.ends]
+        text = self.tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return prompt.answer(text, tokens, self.ends)
+
+
+def _tokenizer(model: Model) -> Any:
+    """The folder's tokenizer, without a word on the terminal."""
+    with quiet():
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(model.path, local_files_only=True, trust_remote_code=False)
+
+
+def _ends(net: Any, tokenizer: Any) -> list[int]:
+    """Every end that the folder names: in its generation settings, and its tokenizer's."""
+    found: list[int] = []
+    for said in (net.generation_config.eos_token_id, tokenizer.eos_token_id):
+        found += said if isinstance(said, (list, tuple)) else [] if said is None else [said]
+    return list(dict.fromkeys(map(int, found)))

@@ -1,0 +1,87 @@
+"""A causal language model in a GGUF file, computed by llama.cpp in this process: greedy text."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from slmworks.contract.artifact import Model
+from slmworks.contract.model_task import Row
+from slmworks.model_tasks.text_generation import prompt
+
+if TYPE_CHECKING:
+    from slmworks_gguf.gguf_file import GgufFile
+    from slmworks_gguf.llama_cpp import LlamaCpp
+
+LEAST = 512
+"""Tokens that llama.cpp is opened for at first: memory grows with them, up to the model's context."""
+
+
+class GgufGenerator:
+    """Answers as the torch runtime does, row by row: alone and in company the same.
+
+    The file's own chat template, and every token that it names as an end.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("gguf", "jinja2", "transformers", "xllamacpp")
+    stands_alone: ClassVar[bool] = False
+
+    def __init__(self, model: Model, threads: int) -> None:
+        """Open the file to compute with `threads` threads."""
+        from slmworks_gguf import facts, gguf_file, vocabulary
+        from slmworks_gguf.llama_cpp import opened
+
+        self.file = gguf_file.read(gguf_file.the_file(model.path))
+        self.context = facts.context(self.file)
+        """Tokens that the model reads and writes together."""
+        self.most = int(model.meta.get("max_new_tokens", prompt.MAX_NEW_TOKENS))
+        """Tokens of an answer at most."""
+        self.ends = vocabulary.ends(self.file)
+        """Tokens that end an answer."""
+        self._chat = (vocabulary.templates(self.file), _special(self.file))
+        # Freed with this object, when nothing holds the block any more.
+        self._opened = ExitStack()
+        size = min(LEAST, self.context)
+        self._llama = self._opened.enter_context(opened(self.file.path, threads=threads, window=size))
+
+    @classmethod
+    def open(cls, model: Model, *, threads: int) -> "GgufGenerator":
+        """Load a Model artifact."""
+        return cls(model, threads)
+
+    def answer(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Answer `{"text", "finish", "tokens"}` for each row."""
+        prompts = [self.encode(row) for row in rows]
+        rooms = [prompt.room(len(ids), self.context, self.most) for ids in prompts]
+        return [self._answer(ids, room) for ids, room in zip(prompts, rooms, strict=True)]
+
+    def prompt(self, row: Row) -> str:
+        """The text that is continued for a row."""
+        return prompt.prompt(row, *self._chat)[0]
+
+    def encode(self, row: Row) -> list[int]:
+        """Token ids of a row's prompt."""
+        text, templated = prompt.prompt(row, *self._chat)
+        return self._llama.encode(text, around=not templated)
+
+    def _answer(self, ids: Sequence[int], most: int) -> dict[str, Any]:
+        llama = self._wide(len(ids) + most)
+        tokens = llama.continuation(ids, most, self.ends)
+        said = [token for token in tokens if token not in self.ends]
+        return prompt.answer(llama.decode(said), tokens, self.ends)
+
+    def _wide(self, window: int) -> "LlamaCpp":
+        """llama.cpp with place for so many tokens: twice as many each time, up to the context."""
+        size = max(self._llama.window, min(LEAST, self.context))
+        while size < window:
+            size = min(2 * size, self.context)
+        if size > self._llama.window:
+            self._llama.widen(size)
+        return self._llama
+
+
+def _special(file: "GgufFile") -> Mapping[str, str]:
+    """`bos_token`, … -> token, of those that the file names."""
+    from slmworks_gguf import vocabulary
+
+    tokens = file.metadata["tokenizer.ggml.tokens"]
+    return {f"{role}_token": str(tokens[number]) for role, number in vocabulary.special(file).items()}

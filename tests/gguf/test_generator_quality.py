@@ -1,0 +1,135 @@
+"""From a model of either format to a verdict and the reviewer's page, on a tiny data set."""
+
+import json
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from toys import exported, toy
+
+from slmworks import packet
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.runtime import open_runtime
+from slmworks.evaluate.quality import Quality
+from slmworks.gate.paired_bootstrap import PairedBootstrap
+from slmworks.testing import Bench, sealed
+
+PROMPTS = [f"Question {number}: what is {number} of {number * 7}?" for number in range(12)]
+SCHEMA = json.dumps({"type": "object", "required": ["answer"]})
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
+    """One model in both formats, and another one."""
+    folder = tmp_path_factory.mktemp("models")
+    meta = {"task": "text-generation", "max_new_tokens": 8, "parameters": 62_000}
+
+    def of(model: Model) -> Model:
+        return sealed(type(model)(path=model.path, format=model.format, meta={**model.meta, **meta}))
+
+    hf = of(toy(folder / "hf"))
+    return {
+        "hf": hf,
+        "gguf": of(exported(hf, Bench(folder))),
+        "other": of(toy(folder / "other", "llama-untied")),
+    }
+
+
+def conversation(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+@pytest.fixture(scope="module")
+def data(models: dict[str, Model], tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Of four rows the model says two as they are; the rest want JSON."""
+    folder = tmp_path_factory.mktemp("data")
+    runtime = open_runtime(models["hf"], threads=1)
+    said = runtime.answer([{"messages": conversation(prompt)} for prompt in PROMPTS])
+    for split in ("train", "validation", "test"):
+        rows = [
+            {
+                "id": f"{split}-{place}",
+                "source": ("shop", "web")[place % 2],
+                "messages": conversation(prompt),
+                "completion": f" {answer['text']}\n" if place % 4 < 2 else '{"answer": 1}',
+                "schema": None if place % 4 < 2 else SCHEMA,
+            }
+            for place, (prompt, answer) in enumerate(zip(PROMPTS, said, strict=True))
+        ]
+        assert all(row["completion"].strip() for row in rows)
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{split}.parquet")
+    return sealed(Dataset(path=folder, meta={"task": "text-generation"}))
+
+
+def test_both_formats_come_to_the_same_numbers_a_verdict_and_a_page(
+    models: dict[str, Model], data: Dataset, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)
+
+    def judge(name: str, baseline=None):
+        plugin = Quality(resamples=200)
+        return bench.keep(plugin.run(model=models[name], baseline=baseline, data=data, task=bench.task(name)))
+
+    teacher = judge("hf")
+    own, other = judge("gguf", teacher), judge("other", teacher)
+    test = teacher.read()["splits"]["test"]
+    values = {name: one["value"] for name, one in test["measures"].items()}
+    assert list(values) == ["exact_match", "token_f1", "rouge_l", "valid_json"]
+    assert values["exact_match"] == 0.5
+    assert values["valid_json"] == 0
+    assert 0.5 <= values["rouge_l"] <= values["token_f1"] < 0.6
+    assert test["details"] == {"cut_off": 12, "tokens": 96}
+    assert [(one["kind"], one["value"], one["n"]) for one in test["slices"]] == [
+        ("source", "shop", 6),
+        ("source", "web", 6),
+    ]
+    # The training rows are those of the test: the nearest one has the answer.
+    trivial = teacher.read()["trivial"]
+    assert trivial["nearest training answer"]["test"]["measures"]["exact_match"]["value"] == 1
+    assert trivial["nearest training answer"]["test"]["measures"]["valid_json"]["value"] == 1
+    assert trivial["most frequent answer"]["test"]["measures"]["exact_match"]["value"] == 0.5
+    assert own.read()["splits"]["test"]["measures"] == test["measures"]
+    against = own.read()["splits"]["test"]["against"]
+    assert (against["retention"]["value"], against["gained"], against["lost"]) == (1, 0, 0)
+    assert other.read()["splits"]["test"]["against"]["lost"] == 6
+
+    gate = PairedBootstrap(retention=0.5, minimum={"exact_match": 0.1})
+    verdict = gate.run(reports=[own, other], champion=None, task=bench.task("gate"))
+    assert verdict.refs["model"] == models["gguf"].digest
+    page = packet.page(verdict.read(), [own, other, teacher])
+    text = " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    both = {name: f"{values[name]:.3f}" for name in values}
+    assert (
+        f"answers candidate teacher exact match 0.500 0.500 token F1 {both['token_f1']} {both['token_f1']} "
+        f"ROUGE-L {both['rouge_l']} {both['rouge_l']} valid JSON 0.000 0.000 "
+        "cut off at the largest length 100.0 % 100.0 % tokens an answer 8.0 8.0"
+    ) in text
+    assert "nearest training answer" in text
+
+
+def test_a_bare_model_is_judged_untuned(models: dict[str, Model], data: Dataset, tmp_path: Path) -> None:
+    bench, bare = Bench(tmp_path), models["hf"]
+    bare = sealed(Model(path=bare.path, format="hf", meta={"max_new_tokens": 8}))
+    report = Quality(resamples=50).run(model=bare, baseline=None, data=data, task=bench.task("bare"))
+    assert report.summary["exact_match"] == 0.5
+
+
+def test_a_row_out_of_order_stops_the_evaluation_in_a_line(
+    models: dict[str, Model], data: Dataset, tmp_path: Path
+) -> None:
+    rows = data.rows("test", "id", "source", "messages", "completion")
+    rows[3]["messages"] = [{"role": "assistant", "content": "a"}]
+    for split in ("train", "validation", "test"):
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{split}.parquet")
+    broken = Dataset(path=tmp_path, meta=data.meta)
+    with pytest.raises(BadRequest) as refused:
+        Quality().run(
+            model=models["hf"], baseline=None, data=broken, task=Bench(tmp_path / "bench").task("q")
+        )
+    assert str(refused.value) == (
+        "the data's split 'validation', row 'test-3': message 1 has the role 'assistant' as the first turn; "
+        "user goes there; curate it again."
+    )
