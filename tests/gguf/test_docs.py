@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from slmworks.contract import catalog
+from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS
 from slmworks_gguf.architectures import KNOWN
 from slmworks_gguf.export import TOLERANCES
 from slmworks_gguf.import_hf import ImportGguf
@@ -24,6 +26,15 @@ def test_what_is_known_is_on_the_page() -> None:
     assert row("pre-tokenizers") == sorted(RULES)
     assert sorted(set(row("architectures"))) == sorted(KNOWN)
     assert row("type") == list(QuantizeGguf.model_fields["type"].annotation.__args__)
+
+
+def test_the_measures_of_an_answer_are_on_the_page() -> None:
+    task = catalog.model_task("text-generation")
+    shown = re.findall(r"^\| `(\w+)` \| (?:1 for|F1 of)", PAGE, re.MULTILINE)
+    assert shown == [one.name for one in task.measures] + list(task.titles)
+    assert f"`max_new_tokens` (the model's header; {MAX_NEW_TOKENS})" in PAGE
+    for column in (*task.inputs, *task.targets, *task.optional):
+        assert f"| `{column}` |" in PAGE
 
 
 def test_the_numbers_of_the_proof_are_on_the_page() -> None:

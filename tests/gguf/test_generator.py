@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,15 @@ def test_alone_and_in_company_a_row_gets_the_same_answer(llama: Model, llama_ggu
         assert runtime.answer(ROWS) == alone
         assert answer_all(runtime, ROWS, 2) == alone
     assert runtime.answer([]) == hf(llama).answer([]) == []
+
+
+def test_threads_do_not_come_between_each_other(llama: Model, llama_gguf: Model) -> None:
+    near = {"messages": [{"role": "prompt", "content": "x " * 124}]}
+    for runtime in (hf(llama), gguf(llama_gguf)):
+        alone = [runtime.answer([row]) for row in (*ROWS, near)]
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(3):
+                assert list(pool.map(lambda row: runtime.answer([row]), (*ROWS, near))) == alone  # noqa: B023
 
 
 def test_the_text_is_the_likeliest_token_each_time(llama: Model) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from slmworks.contract.artifact import Model
@@ -38,6 +39,8 @@ class GgufGenerator:
         self.ends = vocabulary.ends(self.file)
         """Tokens that end an answer."""
         self._chat = (vocabulary.templates(self.file), _special(self.file))
+        self._alone = Lock()
+        """One answer at a time, whatever thread asks: they share keys and values."""
         # Freed with this object, when nothing holds the block any more.
         self._opened = ExitStack()
         size = min(LEAST, self.context)
@@ -64,8 +67,9 @@ class GgufGenerator:
         return self._llama.encode(text, around=not templated)
 
     def _answer(self, ids: Sequence[int], most: int) -> dict[str, Any]:
-        llama = self._wide(len(ids) + most)
-        tokens = llama.continuation(ids, most, self.ends)
+        with self._alone:
+            llama = self._wide(len(ids) + most)
+            tokens = llama.continuation(ids, most, self.ends)
         said = [token for token in tokens if token not in self.ends]
         return prompt.answer(llama.decode(said), tokens, self.ends)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, Row
 from slmworks.contract.runtime import length
 from slmworks_serve.limits import Refused
@@ -198,5 +199,10 @@ def _alone(one: _Waiting) -> Answer | Exception:
 
 
 def _fault(error: BaseException) -> Exception:
-    """The error as one that a request can end with: a panic in a tokenizer's Rust is no Exception."""
+    """The error as one that a request can end with: a panic in a tokenizer's Rust is no Exception.
+
+    A model's own line about a question (BadRequest) is for its asker.
+    """
+    if isinstance(error, BadRequest):
+        return Refused(422, str(error))
     return error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")

@@ -38,6 +38,8 @@ class HfGenerator:
         """Tokens of an answer at most."""
         self.ends = _ends(self.module, self.tokenizer)
         """Tokens that end an answer."""
+        self._pad = self.ends[0] if self.ends else 0
+        self.module.generation_config = _greedy(self.ends, self._pad)
 
     @classmethod
     def open(cls, model: Model, *, threads: int) -> "HfGenerator":
@@ -73,24 +75,15 @@ class HfGenerator:
 
     def _generate(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
         """At most so many tokens behind each prompt, the likeliest each time."""
-        from transformers import GenerationConfig
-
         import torch
 
-        pad = self.ends[0] if self.ends else 0
         longest = max(map(len, prompts))
-        ids = [[pad] * (longest - len(one)) + list(one) for one in prompts]
+        ids = [[self._pad] * (longest - len(one)) + list(one) for one in prompts]
         seen = [[0] * (longest - len(one)) + [1] * len(one) for one in prompts]
-        # Of the network itself: what a given configuration leaves open would be taken from there.
-        self.module.generation_config = GenerationConfig(
-            max_new_tokens=most,
-            do_sample=False,
-            num_beams=1,
-            eos_token_id=self.ends or None,
-            pad_token_id=pad,
-        )
         with quiet(), torch.inference_mode():
-            found = self.module.generate(input_ids=torch.tensor(ids), attention_mask=torch.tensor(seen))
+            found = self.module.generate(
+                input_ids=torch.tensor(ids), attention_mask=torch.tensor(seen), max_new_tokens=most
+            )
         return [prompt.until_end(row, self.ends) for row in found[:, longest:].tolist()]
 
     def _answer(self, tokens: Sequence[int]) -> dict[str, Any]:
@@ -105,6 +98,13 @@ def _tokenizer(model: Model) -> Any:
         from transformers import AutoTokenizer
 
         return AutoTokenizer.from_pretrained(model.path, local_files_only=True, trust_remote_code=False)
+
+
+def _greedy(ends: Sequence[int], pad: int) -> Any:
+    """Settings in place of the folder's: what a call leaves open is taken from the network's own."""
+    from transformers import GenerationConfig
+
+    return GenerationConfig(do_sample=False, num_beams=1, eos_token_id=list(ends) or None, pad_token_id=pad)
 
 
 def _ends(net: Any, tokenizer: Any) -> list[int]:
