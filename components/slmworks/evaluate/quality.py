@@ -40,7 +40,9 @@ class Quality(Evaluate):
     runs_models: ClassVar = True
     # Not the CPU: the last digits of an output differ between processors, answers hardly ever do, and a
     # report should be found again on another machine.
-    depends_on: ClassVar = ("onnxruntime", "scikit-learn", "tokenizers", "torch")
+    depends_on: ClassVar = (
+        "jsonschema", "onnxruntime", "scikit-learn", "tokenizers", "torch", "transformers", "xllamacpp",
+    )  # fmt: skip
 
     batch_size: PositiveInt = 32
     """Rows that are computed together, sorted by length."""
