@@ -1,10 +1,10 @@
-"""Training with all cores beside other processes: threads that sleep while they wait, and threads that spin.
+"""Training with all cores beside other processes: threads that spin briefly, long or not at all while they wait.
 
     .venv/bin/python tests/benchmarks/training_threads.py [--seconds 10] [--rounds 3]
 
 A network of MiniLM's shape is trained (32 rows of 24 tokens a step) with as many threads as there are cores,
-alone and beside busy processes; `sleeping` is what a step's process gets, `spinning` is libgomp's default.
-They take turns; a ratio is the median over the rounds. Run it on a machine that does nothing else.
+alone and beside busy processes; `brief` is what a step's process gets, `long` is libgomp's default, `none` is
+OpenMP's passive policy. They take turns; a ratio is the median over the rounds. Run it on a machine that does nothing else.
 """
 
 import argparse
@@ -49,28 +49,27 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=10.0)
     options.add_argument("--rounds", type=int, default=3)
     asked = options.parse_args()
-    print(f"{'busy processes':>14}{'':>12}{'rows/s':>9}{'rows/CPU s':>12}{'of spinning':>13}")
+    print(f"{'busy processes':>14}{'spin':>8}{'rows/s':>9}{'rows/CPU s':>12}{'of long':>9}")
     for busy in (0, 1, 3):
-        found: dict[str, list[tuple[float, float]]] = {"spinning": [], "sleeping": []}
+        found: dict[str, list[tuple[float, float]]] = {"long": [], "brief": [], "none": []}
         with beside(busy):
             for _ in range(asked.rounds):
                 for name, rounds in found.items():
                     rounds.append(rate(name, asked.seconds))
-        ratio = statistics.median(
-            ours[0] / theirs[0] for ours, theirs in zip(found["sleeping"], found["spinning"], strict=True)
-        )
         for name, rounds in found.items():
+            ratio = statistics.median(a[0] / b[0] for a, b in zip(rounds, found["long"], strict=True))
             rows, efficient = (statistics.median(column) for column in zip(*rounds, strict=True))
-            shown = f"{ratio:.2f}" if name == "sleeping" else ""
-            print(f"{busy:>14}{name:>12}{rows:>9.1f}{efficient:>12.1f}{shown:>13}", flush=True)
+            print(f"{busy:>14}{name:>8}{rows:>9.1f}{efficient:>12.1f}{ratio:>9.2f}", flush=True)
 
 
 def rate(name: str, seconds: float) -> tuple[float, float]:
     """Rows a second and rows a CPU second of a fresh process."""
     threads = usable_cores()
     env = {**os.environ, **environment(threads)}
-    if name == "spinning":
-        del env["OMP_WAIT_POLICY"]
+    if name != "brief":
+        del env["GOMP_SPINCOUNT"]
+    if name == "none":
+        env["OMP_WAIT_POLICY"] = "PASSIVE"
     said = subprocess.run(
         [sys.executable, "-c", TRAIN, str(threads), str(seconds)],
         env=env, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,

@@ -15,8 +15,8 @@ AT_FDCWD = -100
 RENAME_NOREPLACE = 1
 OFFLINE = "SLMWORKS_HUB_OFFLINE"
 """Variable that keeps, for steps, whether the user had switched the hub off: 0 or 1."""
-WAITING = "OMP_WAIT_POLICY"
-"""OpenMP's variable: whether its threads spin (ACTIVE) or sleep (PASSIVE) while they wait."""
+POLICY, SPINS = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
+"""OpenMP's variables: whether a waiting thread spins, and how often libgomp's looks before it sleeps."""
 PARENT = "SLMWORKS_PARENT"
 """Variable with the number of the process that a task must not outlive."""
 
@@ -24,13 +24,15 @@ PARENT = "SLMWORKS_PARENT"
 def environment(threads: int) -> dict[str, str]:
     """Variables for a process that trains or serves: an explicit thread budget, no chatter, no hub.
 
-    Its threads sleep while they wait for each other, unless the user has set OpenMP's policy: a thread that
-    spins holds the core that the one it waits for needs, where others use the machine too.
+    Its threads spin only for some microseconds while they wait for each other, unless the user has set how
+    they wait: where others use the machine too, a spinning thread holds the core that the one it waits for
+    needs. One that sleeps at once wakes up too late where nobody else does.
     """
     count = str(threads)
+    waiting = {} if POLICY in os.environ else {SPINS: os.environ.get(SPINS, "10000")}
     return {
         **{f"{name}_NUM_THREADS": count for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "RAYON")},
-        WAITING: os.environ.get(WAITING, "PASSIVE"),
+        **waiting,
         "TOKENIZERS_PARALLELISM": "false",
         OFFLINE: str(int(hub_offline())),
         "HF_HUB_OFFLINE": "1",
