@@ -183,3 +183,10 @@ def test_answers_without_a_model(tmp_path: Path) -> None:
     assert [one["text"] for one in nearest.answer(rows)] == ["here", "nine"]
     assert [one["text"] for one in frequent.answer(rows)] == ["nine", "nine"]
     assert nearest.bytes > frequent.bytes > 0
+
+
+def test_a_schema_that_nobody_can_check_is_refused_and_not_passed_over(monkeypatch):
+    monkeypatch.setattr("slmworks.model_tasks.text_generation.json_answers.find_spec", lambda _name: None)
+    assert json_answers.schema_problem('{"type": "object"}') == (
+        "needs jsonschema to be checked: pip install jsonschema"
+    )

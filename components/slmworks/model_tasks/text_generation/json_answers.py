@@ -35,17 +35,14 @@ def same(one: Any, other: Any) -> bool:
 
 
 def follows(value: Any, schema: str) -> bool:
-    """True if a value follows a JSON Schema, as text; also where `jsonschema` is not installed.
+    """True if a value follows a JSON Schema, as text, that `schema_problem` finds nothing wrong with.
 
     BadRequest for a schema that refers to another one elsewhere: nothing is fetched.
     """
-    validator = _validator(schema)
-    if validator is None:
-        return True
     from referencing.exceptions import Unresolvable
 
     try:
-        return bool(validator.is_valid(value))
+        return bool(_validator(schema).is_valid(value))
     except Unresolvable as error:
         raise BadRequest(
             f"a row's schema refers to {error.ref!r}, which is not in it; write the schema out in one piece."
@@ -58,7 +55,7 @@ def schema_problem(schema: str) -> str:
     if not isinstance(found, (dict, bool)):
         return "is no JSON object"
     if find_spec("jsonschema") is None:
-        return ""
+        return "needs jsonschema to be checked: pip install jsonschema"
     from jsonschema import SchemaError
     from jsonschema.validators import validator_for
 
@@ -71,9 +68,7 @@ def schema_problem(schema: str) -> str:
 
 @lru_cache(maxsize=64)
 def _validator(schema: str) -> Any:
-    """The validator of the schema's own draft; None without `jsonschema`. It fetches nothing."""
-    if find_spec("jsonschema") is None:
-        return None
+    """The validator of the schema's own draft. It fetches nothing."""
     from jsonschema.validators import validator_for
     from referencing import Registry
 
