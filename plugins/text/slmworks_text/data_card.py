@@ -4,7 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from slmworks_text.checks import Counts, by_label, listed
 from slmworks_text.labels import spelt
@@ -75,15 +75,21 @@ class TextLengths:
         }
 
 
-def write_splits(
-    folder: Path, rows: StoredRows, schema: Schema, ledger: Ledger, counts: Mapping[str, Counts]
-) -> dict[str, Split]:
-    """One file for each split that has rows; rows sorted by id."""
+class SplitFile(Protocol):
+    """The Parquet file of one split, while it is written."""
+
+    def extend(self, table: Any) -> None:
+        """Add rows of id, text, target and stratum."""
+
+    def close(self) -> None:
+        """Write the rows that are left."""
+
+
+def fill(splits: Mapping[str, SplitFile], rows: StoredRows, ledger: Ledger) -> None:
+    """Write the kept rows of each split into its file, in the order of the rows, and close the files."""
     import numpy as np
     import pyarrow as pa
 
-    sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
-    splits = {split: Split(folder / f"{split}.parquet", schema, sources) for split in PLACES if counts[split]}
     done = 0
     for batch in rows.batches("id", "text", "target", "stratum"):
         here = slice(done, done := done + len(batch))
@@ -93,6 +99,17 @@ def write_splits(
                 file.extend(batch.take(pa.array(found)))
     for file in splits.values():
         file.close()
+
+
+def write_splits(
+    folder: Path, rows: StoredRows, schema: Schema, ledger: Ledger, counts: Mapping[str, Counts]
+) -> dict[str, Split]:
+    """One file for each split that has rows; rows sorted by id."""
+    import pyarrow as pa
+
+    sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
+    splits = {split: Split(folder / f"{split}.parquet", schema, sources) for split in PLACES if counts[split]}
+    fill(splits, rows, ledger)
     return splits
 
 

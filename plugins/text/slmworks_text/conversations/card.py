@@ -9,7 +9,7 @@ from slmworks_text.checks import Counts
 from slmworks_text.conversations.conversation import Message, unpacked
 from slmworks_text.conversations.reading import ChatTally
 from slmworks_text.conversations.token_lengths import Measure, Tokens, contents
-from slmworks_text.data_card import TextLengths
+from slmworks_text.data_card import TextLengths, fill
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
 from slmworks_text.row_groups import LONG_ROW_GROUP, RowGroups
@@ -106,7 +106,6 @@ def write_chat_splits(
     schema: bool,
 ) -> dict[str, ChatSplit]:
     """One file for each split that has rows; rows sorted by id."""
-    import numpy as np
     import pyarrow as pa
 
     sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
@@ -115,15 +114,7 @@ def write_chat_splits(
         for split in PLACES
         if counts[split]
     }
-    done = 0
-    for batch in rows.batches("id", "text", "target", "stratum"):
-        here = slice(done, done := done + len(batch))
-        for split, file in splits.items():
-            found = np.flatnonzero(ledger.kept[here] & (ledger.place[here] == PLACES.index(split)))
-            if len(found):
-                file.extend(batch.take(pa.array(found)))
-    for file in splits.values():
-        file.close()
+    fill(splits, rows, ledger)
     return splits
 
 
