@@ -79,7 +79,7 @@ def test_ready_names_the_release(client, release):
     ("body", "status", "words"),
     [
         (b"{", 400, "not JSON"),
-        (b"\xff\xfe", 400, "not JSON"),
+        (b"\xff\xfe", 400, "not UTF-8 (byte 0, 0xff)"),
         (b"", 400, "not JSON"),
         (b"good", 400, "not JSON"),
         (b'{"text":"a"} {"text":"b"}', 400, "not JSON"),
