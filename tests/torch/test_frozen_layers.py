@@ -50,7 +50,7 @@ def test_kept_states_train_as_computed_ones_do(bench, tmp_path, monkeypatch, fam
     )
     difference = (logits(net, given) - logits(other, given)).abs().max()
     assert float(difference) < 1e-3
-    stack = layer_stack(net)
+    stack = layer_stack(net, "freeze_layers", "")
     for key, weight in kept.items():
         if key.startswith((f"{stack}.0.", f"{stack}.1.")):
             assert weight.equal(before[key]), key
@@ -114,9 +114,9 @@ def test_one_layer_has_to_stay(bench, tiny_classifier):
 @pytest.mark.parametrize(
     ("family", "reason"),
     [
-        ("albert", "the 3 layers of a albert model are no list of which some can be frozen"),
-        ("squeezebert", "the layers of a squeezebert model hand on more than their states"),
-        ("roformer", "the layers of a roformer model hand on more than their states"),
+        ("albert", "this albert model has no list of 3 layers to choose from; leave the option out"),
+        ("squeezebert", "the layers of this squeezebert model hand on more than their states"),
+        ("roformer", "the layers of this roformer model hand on more than their states"),
     ],
 )
 def test_other_layers_are_refused(bench, tmp_path, family, reason):

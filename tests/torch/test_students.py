@@ -171,7 +171,7 @@ def test_a_student_computes_as_its_teacher_without_the_other_layers(family, laye
     encoded = teacher.encode(["the camera is great and the lamp is bad", "", "slow"])
     given = encoded.batch([0, 1, 2], teacher.net.device)
     student = from_layers(teacher, layers)
-    stack = layer_stack(teacher.net)
+    stack = layer_stack(teacher.net, "layers", "")
     place, _, name = stack.rpartition(".")
     holder, kept = teacher.net.get_submodule(place), teacher.net.config.to_dict().get("layer_types")
     setattr(holder, name, torch.nn.ModuleList([getattr(holder, name)[layer] for layer in layers]))

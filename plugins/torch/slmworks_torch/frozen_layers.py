@@ -60,14 +60,8 @@ def freeze(net: Any, count: int, rows: Encoded, forward: "Forward") -> list[Any]
 
     Neither learns, neither drops anything. BadRequest unless at least one layer stays above them.
     """
-    depth = int(net.config.num_hidden_layers)
-    refuse_all(count, depth)
-    name = networks.layer_stack(net)
-    if not name:
-        raise BadRequest(
-            f"freeze_layers: the {depth} layers of a {net.config.model_type} model are no list of which some "
-            "can be frozen; leave the option out."
-        )
+    refuse_all(count, int(net.config.num_hidden_layers))
+    name = networks.layer_stack(net, "freeze_layers", "leave the option out")
     layers = list(net.get_submodule(name)[:count])
     for module in _used_until(net, layers[-1], rows, forward):
         networks.set_dropout(module, 0.0)
@@ -145,7 +139,7 @@ def _reach(
     states, *more = output if places else (output,)
     if not isinstance(states, torch.Tensor) or any(one is not None for one in more):
         raise BadRequest(
-            f"freeze_layers: the layers of a {net.config.model_type} model hand on more than their states; "
-            "leave the option out."
+            f"freeze_layers: the layers of this {net.config.model_type} model hand on more than their "
+            "states; leave the option out."
         )
     return states, places

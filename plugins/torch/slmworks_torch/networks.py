@@ -83,15 +83,21 @@ def with_new_head(net: Any, head: str) -> Any:
     return fresh.eval()
 
 
-def layer_stack(net: Any) -> str:
-    """The name of the list of a network's layers (`bert.encoder.layer`); empty where there is none."""
+def layer_stack(net: Any, option: str, way_out: str) -> str:
+    """The name of the list of a network's layers: `bert.encoder.layer`.
+
+    BadRequest names the `option` that chooses among them, and the way out, where there is no such list.
+    """
     import torch
 
     depth = int(net.config.num_hidden_layers)
     for name, module in net.named_modules():
         if isinstance(module, torch.nn.ModuleList) and len(module) == depth:
             return str(name)
-    return ""
+    raise BadRequest(
+        f"{option}: this {net.config.model_type} model has no list of {depth} layers to choose from; "
+        f"{way_out}."
+    )
 
 
 def set_dropout(net: Any, share: float) -> None:

@@ -37,12 +37,7 @@ def from_layers(
     depth = int(net.config.num_hidden_layers)
     chosen = every_other(depth) if layers is None else tuple(layers)
     refuse_beyond(chosen, depth)
-    stack = networks.layer_stack(net)
-    if not stack:
-        raise BadRequest(
-            f"layers: this {net.config.model_type} model has no list of {depth} layers to choose from; "
-            "give distill a smaller model as its student."
-        )
+    stack = networks.layer_stack(net, "layers", "give distill a smaller model as its student")
     config = _config(net.config, chosen)
     length = max_length or teacher.max_length
     refuse_length(net, length, port="teacher")
