@@ -63,6 +63,14 @@ def asked_as(address, name):
     return connection.getresponse().status
 
 
+def prepare(node, pod):
+    """Lay the tokens of a pod's Secret and run its init step."""
+    (node / "tokens").mkdir()
+    (node / "tokens" / "tokens").write_text(f"{TOKEN}\n")
+    with started(node, pod["initContainers"][0]) as pull:
+        assert (pull.wait(60), pull.stderr.read()) == (0, "")
+
+
 def test_the_init_step_fetches_and_the_server_answers_and_ends_well(node):
     (pod,) = pods(
         objects(
@@ -76,10 +84,7 @@ def test_the_init_step_fetches_and_the_server_answers_and_ends_well(node):
             },
         )
     )
-    (node / "tokens").mkdir()
-    (node / "tokens" / "tokens").write_text(f"{TOKEN}\n")
-    with started(node, pod["initContainers"][0]) as pull:
-        assert (pull.wait(60), pull.stderr.read()) == (0, "")
+    prepare(node, pod)
     with started(node, pod["containers"][0]) as server:
         try:
             address = re.search(r"http://[\d.:]+", server.stdout.readline())[0]
@@ -107,10 +112,7 @@ def test_metrics_and_digests_are_given_at_their_own_port_and_nowhere_else(node):
         "serving": {"metricsPort": 9000, "tokens": {"secretName": "t"}},
     }
     (pod,) = pods(objects("claim", more))
-    (node / "tokens").mkdir()
-    (node / "tokens" / "tokens").write_text(f"{TOKEN}\n")
-    with started(node, pod["initContainers"][0]) as pull:
-        assert (pull.wait(60), pull.stderr.read()) == (0, "")
+    prepare(node, pod)
     with started(node, pod["containers"][0]) as server:
         try:
             address, apart = re.findall(r"http://[\d.:]+", server.stdout.readline())
