@@ -168,14 +168,14 @@ def test_place_grows_with_the_prompts_after_the_folder_is_gone(tmp_path: Path) -
     rows = [{"messages": [{"role": "prompt", "content": "x " * count}]} for count in (4, 290, 700)]
     file = exported(folder, Bench(tmp_path))
     runtime = gguf(file)
-    assert runtime._llama.window == 512
+    assert runtime._llama.context == 512
     wanted = [hf(folder).answer([row]) for row in rows]
     assert runtime.answer(rows[:1]) == wanted[0]
     shutil.rmtree(file.path)
     assert runtime.answer(rows[1:2]) == wanted[1]
-    assert runtime._llama.window == 1024
+    assert runtime._llama.context == 1024
     assert runtime.answer(rows[2:]) == wanted[2]
-    assert runtime._llama.window == 1500
+    assert runtime._llama.context == 1536  # whole blocks of 256
     assert runtime.answer(rows[:1]) == wanted[0]
 
 
