@@ -338,3 +338,40 @@ def test_preferences_are_no_conversations(chat: Curated) -> None:
     }  # type: ignore[arg-type]
     with pytest.raises(BadRequest, match=r"none of the columns messages, .* \(there are: chosen, rejected\)"):
         chat({"all": files})
+
+
+def test_a_system_turn_and_a_schema_are_given_to_rows_without_their_own(chat: Curated) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    own = {"type": "object", "required": ["a"]}
+    rows = [
+        pair("Name it", '{"a": 1}'),
+        pair("Call it", '{"a": 2}', rule=json.dumps(own)),
+        {"prompt": [{"role": "system", "content": "Mine."}, {"role": "user", "content": "Say it"}],
+         "completion": [{"role": "assistant", "content": '{"a": 3}'}]},
+        {"prompt": "raw text", "completion": '{"a": 4}'},
+        pair("What?", "no JSON"),
+        *[pair(f"Tell me of {word}", '{"a": 5}') for word in ("rain", "snow", "wind", "sun", "ice", "fog")],
+    ]  # fmt: skip
+    data = chat(
+        {"all": jsonl(rows)},
+        fields={"schema": "rule"},
+        system="To JSON.",
+        json_schema=schema,
+        max_unusable=0.9,
+    )
+    found = {
+        row["completion"]: (row["messages"], row["schema"])
+        for row in everything(data, "completion", "messages", "schema")
+    }
+    first = {"role": "system", "content": "To JSON."}
+    assert found['{"a": 1}'][0] == [first, {"role": "user", "content": "Name it"}]
+    assert json.loads(found['{"a": 1}'][1]) == schema
+    assert json.loads(found['{"a": 2}'][1]) == own
+    assert [turn["content"] for turn in found['{"a": 3}'][0]] == ["Mine.", "Say it"]
+    assert [turn["role"] for turn in found['{"a": 4}'][0]] == ["prompt"]
+    assert dropped(data)["completion that is not JSON"] == 1
+
+
+def test_a_schema_that_is_none_is_refused(chat: Curated) -> None:
+    with pytest.raises(BadRequest, match=r"^json_schema is no JSON Schema \('nonsense' is not valid"):
+        chat({"all": jsonl([pair("Name it", "{}")])}, json_schema={"type": "nonsense"})

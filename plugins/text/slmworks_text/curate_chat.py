@@ -1,5 +1,6 @@
 """`curate/chat`: files of conversations, instructions, prompts or texts to rows for text generation."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -15,6 +16,7 @@ from slmworks_text.checks import Loss
 from slmworks_text.conversations.card import describe_chat, write_chat_splits
 from slmworks_text.conversations.checks import (
     refuse_bad_inputs,
+    refuse_bad_schema,
     refuse_empty_splits,
     refuse_no_rows,
     warnings_of,
@@ -100,6 +102,10 @@ class CurateChat(Curate):
     """Part of a conversation -> its column, where that is called otherwise:
     `{instruction: question, output: answer}`. A column of JSON Schemas that answers follow is read only if it
     is named: `{schema: COLUMN}`."""
+    system: str = ""
+    """A system turn for conversations that have none of their own."""
+    json_schema: dict[str, Any] = Field(default_factory=dict)
+    """JSON Schema that answers follow, for rows without one of their own; their answers must be JSON."""
     source: str | None = None
     """Column to keep as the source, by which quality is sliced; default: the input's name."""
     group: str | None = None
@@ -177,6 +183,7 @@ class CurateChat(Curate):
         Conversations wait on disk (in the scratch folder); memory grows by some 50 bytes a row.
         """
         named = {"transfer": self.transfer, "inputs": self.inputs, "licences": self.licences}
+        refuse_bad_schema(self.json_schema)
         refuse_unknown(data, named | {"tokenizer": [self.tokenizer] if self.tokenizer else []})
         names = [name for name in data.names if name != self.tokenizer]
         shares = shares_of(data, validation=self.validation, test=self.test)
@@ -196,6 +203,8 @@ class CurateChat(Curate):
         return Dataset(path=task.output, meta={"task": MODEL_TASK}, summary=summary(card))
 
     def _has_schema(self) -> bool:
+        if self.json_schema:
+            return True
         own = (options.fields or {} for options in self.inputs.values())
         return any("schema" in fields for fields in (self.fields, *own))
 
@@ -264,6 +273,8 @@ class CurateChat(Curate):
             place=place,
             shape=own.shape or self.shape,
             fields=self.fields if own.fields is None else own.fields,
+            system=self.system.strip(),
+            schema=json.dumps(self.json_schema) if self.json_schema else "",
             group=(own.group or self.group) if labelled else None,
             group_prefix=self.group_prefix,
             template=(own.template or self.template) if labelled else None,

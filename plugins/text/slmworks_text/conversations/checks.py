@@ -1,8 +1,11 @@
 """Conversations that cannot be split or learnt from, refused in one line; and what may not be meant."""
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from slmworks.contract.errors import BadRequest
+from slmworks.model_tasks.text_generation.json_answers import schema_problem
 from slmworks.numbers import figures
 from slmworks_text.checks import Counts, Loss, listed, reasons
 from slmworks_text.conversations.reading import ChatTally
@@ -12,6 +15,12 @@ from slmworks_text.rows_on_disk import StoredRows
 
 FILES = 3
 """So many warnings about files are kept."""
+
+
+def refuse_bad_schema(schema: Mapping[str, Any]) -> None:
+    """BadRequest for a mapping that is no JSON Schema."""
+    if schema and (found := schema_problem(json.dumps(schema))):
+        raise BadRequest(f"json_schema {found}; see json-schema.org for what a schema may say.")
 
 
 def refuse_bad_inputs(losses: Sequence[Loss], most: float, tally: ChatTally) -> None:

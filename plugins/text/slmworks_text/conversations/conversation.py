@@ -46,6 +46,13 @@ class Conversation:
         completion = None if self.completion is None else change(self.completion)
         return replace(self, messages=messages, completion=completion)
 
+    def with_system(self, content: str) -> "Conversation":
+        """The conversation with a system turn in front, unless it has one or is raw text."""
+        if not content or self.raw or any(role == "system" for role, _ in self.messages):
+            return self
+        tools = [message for message in self.messages if message[0] == "tools"]
+        return replace(self, messages=(*tools, ("system", content), *self.messages[len(tools) :]))
+
     @property
     def raw(self) -> bool:
         """True for text that no template of a chat stands around."""

@@ -12,7 +12,7 @@ from slmworks_text.conversations.cleaning import ContentRedactor, repaired
 from slmworks_text.conversations.comparing import template_of
 from slmworks_text.conversations.conversation import Conversation, Unanswered, conversation_of
 from slmworks_text.conversations.messages import without_nulls
-from slmworks_text.conversations.shapes import ANSWERS, FURTHER, NEEDED, Part, Parts, Shape, shape_of
+from slmworks_text.conversations.shapes import ANSWERS, FURTHER, NEEDED, Part, Shape, shape_of
 from slmworks_text.conversations.token_lengths import Measure, contents
 from slmworks_text.conversations.turns import EMPTY_COMPLETION, NOT_TEXT, BadConversation
 from slmworks_text.formats import format_of, read_rows
@@ -47,6 +47,10 @@ class ChatReading:
     """None: by the columns that hold a value, row by row."""
     fields: Mapping[Part, str]
     """Part -> its column, where that is called otherwise."""
+    system: str
+    """System turn of conversations that have none; empty: none."""
+    schema: str
+    """JSON Schema, as JSON text, of rows that have none; empty: none."""
     group: str | None
     group_prefix: str | None
     template: str | None
@@ -127,7 +131,9 @@ def drop(reason: str, where: str, tally: ChatTally, reading: ChatReading) -> Non
 def _row(
     name: str, where: str, origin: str, given: Mapping[str, Any], reading: ChatReading, tally: ChatTally
 ) -> Row | None:
-    parts: Parts = {part: given[f"fields.{part}"] for part in reading.parts}
+    parts: dict[str, Any] = {part: given[f"fields.{part}"] for part in reading.parts}
+    if not str(parts.get("schema") or "").strip():
+        parts["schema"] = reading.schema
     try:
         shape = reading.shape or shape_of(parts)
         found = conversation_of(
@@ -137,6 +143,7 @@ def _row(
         drop(error.reason, f"{where}: {error}", tally, reading)
         return None
     tally.shapes[shape] += 1
+    found = found.with_system(reading.system)
     if found.cut:
         tally.changed[CUT] += 1
     found = _cleaned(found, reading, tally)
