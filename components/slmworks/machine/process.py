@@ -95,3 +95,11 @@ def cpu_name() -> str:
         line.partition(":")[2].strip() for line in lines if line.startswith(("CPU implementer", "CPU part"))
     ]
     return " ".join([platform.machine(), *dict.fromkeys(parts)]) if parts else platform.processor()
+
+
+def cpu_flags() -> frozenset[str]:
+    """The processor's extensions, by the operating system's names (`avx2`); empty where it doesn't tell."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    named = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return frozenset(named.partition(":")[2].split())

@@ -29,6 +29,11 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each text."""
+        return list(map(len, self.ids))
+
     def batch(self, rows: Sequence[int], device: "torch.device") -> "dict[str, torch.Tensor]":
         """`input_ids` and `attention_mask`, int64 [rows, longest of them]."""
         import torch
@@ -50,13 +55,16 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str], *, max_length: int, pad
     return Encoded([row.ids for row in rows], pad, truncation.count(rows))
 
 
-def shuffled_batches(encoded: Encoded, size: int, chance: random.Random) -> list[list[int]]:
-    """Row numbers in batches of similar length, in random order; `chance` decides everything."""
-    order = list(range(len(encoded)))
+def shuffled_batches(lengths: Sequence[int], size: int, chance: random.Random) -> list[list[int]]:
+    """Numbers of rows of these lengths, in batches of similar length and random order.
+
+    `chance` decides everything.
+    """
+    order = list(range(len(lengths)))
     chance.shuffle(order)
     batches: list[list[int]] = []
     for pool in _chunks(order, size * POOL):
-        batches += _chunks(sorted(pool, key=lambda row: len(encoded.ids[row])), size)
+        batches += _chunks(sorted(pool, key=lengths.__getitem__), size)
     chance.shuffle(batches)
     return batches
 

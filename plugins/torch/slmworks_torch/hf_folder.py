@@ -91,7 +91,7 @@ def load(
     and `settings` as in `networks.network`. BadRequest when the folder is unusable (`soundness`), or
     `max_length` is more than it has positions.
     """
-    tokenizer = _tokenizer(model, port=port)
+    tokenizer = read_tokenizer(model, port=port)
     net = networks.network(model, head, port=port, new_head=new_head, **settings)
     most = positions.count(net) or usual or LONGEST
     wanted = max_length or int(model.meta.get("max_length") or min(most, usual or most))
@@ -135,7 +135,8 @@ def _settings(folder: Path, *, port: str) -> dict[str, Any]:
         ) from None
 
 
-def _tokenizer(model: Model, *, port: str) -> "Tokenizer":
+def read_tokenizer(model: Model, *, port: str) -> "Tokenizer":
+    """Read the folder's tokenizer.json; BadRequest names the port where there is none, or no sound one."""
     from tokenizers import Tokenizer
 
     path = model.path / "tokenizer.json"

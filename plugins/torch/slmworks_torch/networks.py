@@ -51,7 +51,7 @@ def network(model: Model, head: str, *, port: str, new_head: bool = True, **sett
         # transformers raises some ten kinds of errors here, from KeyError to SafetensorError
         raise BadRequest(
             f"{port}: cannot be loaded by {head} ({in_a_line(error, 200)}); "
-            "it takes a Hugging Face encoder with safetensors that transformers knows."
+            "it takes a Hugging Face folder with safetensors that transformers knows."
         ) from error
     _refuse_gaps(loaded, gaps, port=port, new_head=new_head)
     _refuse_leftovers(loaded, gaps, port=port)

@@ -30,7 +30,7 @@ ALIKE = 1e-5
 
 def check(network: "TextNetwork", *, port: str) -> None:
     """BadRequest unless every token has an embedding and texts answer the same alone and together."""
-    rows = token_checks.embeddings_of(network, port)
+    rows = token_checks.embeddings_of(network.net, network.tokenizer, port)
     encoded = token_checks.texts_to_compute(network, rows, port)
     pad = getattr(network.net.config, "pad_token_id", None)
     if pad is not None and rows and not 0 <= pad < rows:

@@ -1,7 +1,7 @@
 """Checks of a tokenizer against its network: what it gives for any text has an embedding and a position."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest, in_a_line
 from slmworks.model_tasks import hf_positions as positions
@@ -20,14 +20,14 @@ STRANGE = "\U000f8fd0"
 """A character for private use, which no vocabulary has a token for."""
 
 
-def embeddings_of(network: "TextNetwork", port: str) -> int:
+def embeddings_of(net: Any, tokenizer: "Tokenizer", port: str) -> int:
     """Number of token embeddings, 0 where there is no such table; BadRequest for a token without one."""
     try:
-        weight = getattr(network.net.get_input_embeddings(), "weight", None)
+        weight = getattr(net.get_input_embeddings(), "weight", None)
     except NotImplementedError:
         weight = None
     rows = 0 if weight is None else len(weight)
-    words = network.tokenizer.get_vocab()
+    words = tokenizer.get_vocab()
     if not words:
         raise BadRequest(f"{port}: tokenizer.json holds no token; take the one that the model came with.")
     token, largest = max(words.items(), key=lambda entry: entry[1])

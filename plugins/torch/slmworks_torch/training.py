@@ -21,7 +21,7 @@ from slmworks_torch import frozen_layers, networks
 from slmworks_torch.batches import Encoded, shuffled_batches
 from slmworks_torch.frozen_layers import FrozenLayers
 from slmworks_torch.scoring import Score
-from slmworks_torch.training_options import FreezingOptions, TrainingOptions
+from slmworks_torch.training_options import FreezingOptions, StepOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import torch
@@ -105,7 +105,7 @@ def train(net: Any, objective: Objective, options: TrainingOptions, task: Task) 
         scores.append(objective.check())
         task.log(loop.step, **{f"validation_{name}": value for name, value in scores[-1].numbers.items()})
         if not scores[-1].clearly_worse(max(scores, key=lambda score: score.value)):
-            at, kept = epoch, {name: weight.detach().clone() for name, weight in _trained(net)}
+            at, kept = epoch, {name: weight.detach().clone() for name, weight in trained(net)}
     net.load_state_dict(kept, strict=False)
     net.eval()
     return Training(at, scores[at - 1], round(loop.done / loop.seconds, 1), cut)
@@ -128,11 +128,11 @@ class _Loop:
         self.bottom = bottom
         self.chance = random.Random(task.seed)
         self.optimizer = torch.optim.AdamW(
-            _groups(net, options.weight_decay), lr=options.learning_rate, fused=True
+            groups(net, options.weight_decay), lr=options.learning_rate, fused=True
         )
         steps = options.epochs * -(-len(objective.rows) // options.batch_size)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: _share_of_rate(step, steps, options.warmup)
+            self.optimizer, lambda step: share_of_rate(step, steps, options.warmup)
         )
         self.every = max(1, steps // 100)
         self.step = self.done = 0
@@ -143,9 +143,9 @@ class _Loop:
         """Train on every row once."""
         self.net.train()
         total = self.options.epochs * len(self.objective.rows)
-        note = f"epoch {number}/{self.options.epochs}"
+        note, lengths = f"epoch {number}/{self.options.epochs}", self.objective.rows.lengths
         with self.bottom.recalled() if self.bottom else nullcontext():
-            for batch in shuffled_batches(self.objective.rows, self.options.batch_size, self.chance):
+            for batch in shuffled_batches(lengths, self.options.batch_size, self.chance):
                 started = time.monotonic()
                 self._learn(batch)
                 now = time.monotonic()
@@ -172,29 +172,35 @@ class _Loop:
 
     def _note(self, loss: float) -> None:
         if not math.isfinite(loss):
-            raise TaskFailed(
-                f"the loss is {loss} at step {self.step}: the training diverged; lower learning_rate "
-                f"(it is {self.options.learning_rate:g})."
-            )
+            raise diverged(loss, self.step, self.options)
         self.recent.append(loss)
         if self.step % self.every == 0:
             self.task.log(self.step, loss=sum(self.recent) / len(self.recent))
             self.recent.clear()
 
 
-def _share_of_rate(step: int, steps: int, warmup: float) -> float:
+def diverged(loss: float, step: int, options: StepOptions) -> TaskFailed:
+    """The error of a training whose loss is no number any more."""
+    return TaskFailed(
+        f"the loss is {loss} at step {step}: the training diverged; lower learning_rate "
+        f"(it is {options.learning_rate:g})."
+    )
+
+
+def share_of_rate(step: int, steps: int, warmup: float) -> float:
     """Linear up over the first `warmup` of the steps, then linear down to 0."""
     rising = max(1.0, steps * warmup)
     return min((step + 1) / rising, (steps - step) / max(1.0, steps - rising))
 
 
-def _trained(model: Any) -> "list[tuple[str, torch.Tensor]]":
+def trained(model: Any) -> "list[tuple[str, torch.Tensor]]":
+    """Name and value of every weight that a training changes."""
     return [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
 
 
-def _groups(model: Any, decay: float) -> list[dict[str, Any]]:
+def groups(model: Any, decay: float) -> list[dict[str, Any]]:
     """Matrices with weight decay, vectors (biases, normalisations) without."""
-    weights = [weight for _, weight in _trained(model)]
+    weights = [weight for _, weight in trained(model)]
     return [
         {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": decay},
         {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},

@@ -15,8 +15,8 @@ SHORTEST = 8
 """Fewest tokens that a model can be made to read: special tokens take two, an export's example seven."""
 
 
-class TrainingOptions(Documented):
-    """Length and speed of a training, and the part of the model that it leaves alone."""
+class StepOptions(Documented):
+    """Length and speed of a training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,6 +32,11 @@ class TrainingOptions(Documented):
     """Decoupled weight decay of the matrices; biases and normalisations have none."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of activations that is dropped while training (Srivastava et al., 2014)."""
+
+
+class TrainingOptions(StepOptions):
+    """Options of a training, and the part of the model that it leaves alone."""
+
     freeze_embeddings: bool = False
     """Leave the embeddings as they are: steps get cheaper, rare words keep what pretraining taught them."""
 

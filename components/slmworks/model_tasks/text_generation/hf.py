@@ -1,6 +1,6 @@
 """A causal language model in a Hugging Face folder, computed by torch: greedy text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from slmworks.contract.artifact import Model
@@ -9,8 +9,7 @@ from slmworks.machine.quiet import quiet
 from slmworks.model_tasks import hf_positions
 from slmworks.model_tasks.hf_text import load_network
 from slmworks.model_tasks.text_generation import prompt
-
-SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer, ends_of
 
 
 class HfGenerator:
@@ -28,7 +27,9 @@ class HfGenerator:
         import torch
 
         torch.set_num_threads(threads)
-        self.tokenizer = _tokenizer(model)
+        self.chat = ChatTokenizer.open(model.path)
+        """Tokenizer and chat template."""
+        self.tokenizer = self.chat.tokenizer
         """transformers' tokenizer of the folder."""
         self.module = load_network(model.path, "AutoModelForCausalLM")
         """The transformers model."""
@@ -36,7 +37,7 @@ class HfGenerator:
         """Tokens that the model reads and writes together; 0 where there is no limit."""
         self.most = int(model.meta.get("max_new_tokens", prompt.MAX_NEW_TOKENS))
         """Tokens of an answer at most."""
-        self.ends = _ends(self.module, self.tokenizer)
+        self.ends = ends_of(self.module, self.tokenizer)
         """Tokens that end an answer."""
         self._pad = self.ends[0] if self.ends else 0
         self.module.generation_config = _greedy(self.ends, self._pad)
@@ -58,20 +59,11 @@ class HfGenerator:
 
     def prompt(self, row: Row) -> str:
         """The text that is continued for a row."""
-        return prompt.prompt(row, *self._chat)[0]
+        return self.chat.prompt(row)
 
     def encode(self, row: Row) -> list[int]:
         """Token ids of a row's prompt."""
-        text, templated = prompt.prompt(row, *self._chat)
-        return list(self.tokenizer(text, add_special_tokens=not templated)["input_ids"])
-
-    @property
-    def _chat(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The chat templates by name, and the special tokens that they may name."""
-        said = self.tokenizer.chat_template or {}
-        templates = said if isinstance(said, dict) else {prompt.DEFAULT: said}
-        special = {name: getattr(self.tokenizer, name, None) for name in SPECIAL}
-        return templates, {name: token for name, token in special.items() if token is not None}
+        return self.chat.encode(row)
 
     def _generate(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
         """At most so many tokens behind each prompt, the likeliest each time."""
@@ -92,24 +84,8 @@ class HfGenerator:
         return prompt.answer(text, tokens, self.ends)
 
 
-def _tokenizer(model: Model) -> Any:
-    """The folder's tokenizer, without a word on the terminal."""
-    with quiet():
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(model.path, local_files_only=True, trust_remote_code=False)
-
-
 def _greedy(ends: Sequence[int], pad: int) -> Any:
     """Settings in place of the folder's: what a call leaves open is taken from the network's own."""
     from transformers import GenerationConfig
 
     return GenerationConfig(do_sample=False, num_beams=1, eos_token_id=list(ends) or None, pad_token_id=pad)
-
-
-def _ends(net: Any, tokenizer: Any) -> list[int]:
-    """Every end that the folder names: in its generation settings, and its tokenizer's."""
-    found: list[int] = []
-    for said in (net.generation_config.eos_token_id, tokenizer.eos_token_id):
-        found += said if isinstance(said, (list, tuple)) else [] if said is None else [said]
-    return list(dict.fromkeys(map(int, found)))

@@ -8,6 +8,8 @@ from slmworks.model_tasks.text_generation.messages import problem, raw_text, spl
 
 MAX_NEW_TOKENS = 256
 """Tokens of an answer at most, where the model's header has no `max_new_tokens`."""
+ANSWER = "slmworks"
+"""An answer that a template is tried with: one word, which no template changes."""
 DEFAULT, TOOL_USE = "default", "tool_use"
 """Names of the templates that are taken, as transformers does: the second one where there are tools."""
 
@@ -44,6 +46,22 @@ def prompt(row: Row, templates: Mapping[str, str], special: Mapping[str, str]) -
             "fewer roles."
         ) from error
     return _first_text(rendered), True
+
+
+def behind_answer(templates: Mapping[str, str], special: Mapping[str, str]) -> str:
+    """The text that the template puts behind an answer; empty for none, and where it refuses."""
+    from jinja2 import TemplateError
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    if not templates.get(DEFAULT):
+        return ""
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": ANSWER}]
+    try:
+        rendered = render_jinja_template([turns], chat_template=templates[DEFAULT], **special)
+    except (TemplateError, TypeError):
+        return ""
+    _, found, behind = _first_text(rendered).rpartition(ANSWER)
+    return behind if found else ""
 
 
 def room(prompt_tokens: int, context: int, most: int) -> int:

@@ -1,0 +1,1 @@
+"""Causal language models: training on answers to conversations, and on plain text."""

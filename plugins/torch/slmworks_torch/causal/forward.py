@@ -1,0 +1,57 @@
+"""A causal network's log-odds at the places whose successor is learnt, and the loss over them."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from slmworks.machine.process import cpu_flags
+
+if TYPE_CHECKING:
+    import torch
+    from slmworks_torch.causal.layouts import Batch
+
+BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Flags of processors that compute bfloat16; others only imitate it, some ten times slower than float32."""
+
+
+def logits(net: Any, batch: "Batch") -> "torch.Tensor":
+    """Logits [answers, vocabulary] of one batch.
+
+    The head computes these places only: a vocabulary of 49,152 is a fifth of all work of a model of 135
+    million weights. What a network does with its logits afterwards (scale, cap) stays its own.
+    """
+    head = net.get_output_embeddings()
+    hook = head.register_forward_pre_hook(
+        lambda _head, given: (given[0][batch.lines, batch.places].unsqueeze(0),)
+    )
+    try:
+        found: torch.Tensor = net(input_ids=batch.ids, position_ids=batch.positions, use_cache=False).logits
+    finally:
+        hook.remove()
+    return found[0]
+
+
+def losses(net: Any, batch: "Batch", reduction: str = "sum") -> "tuple[torch.Tensor, torch.Tensor]":
+    """Negative log-likelihood of a batch's targets (nats), and the logits, float32 [answers, vocabulary]."""
+    from torch.nn import functional
+
+    found = logits(net, batch).float()
+    return functional.cross_entropy(found, batch.targets, reduction=reduction), found
+
+
+def mixed(device: "torch.device", precision: str) -> "AbstractContextManager[Any]":
+    """A context that computes in bfloat16 where the device has instructions for it and `precision` allows."""
+    import torch
+
+    if precision == "float32" or not has_bfloat16(device):
+        return nullcontext()
+    found: AbstractContextManager[Any] = torch.autocast(device.type, dtype=torch.bfloat16)
+    return found
+
+
+def has_bfloat16(device: "torch.device") -> bool:
+    """True if the device computes bfloat16 rather than imitates it."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(BFLOAT16 & cpu_flags())

@@ -1,0 +1,84 @@
+"""The way from data and a model to a trained model, which every plugin of this family goes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.stage import Task
+from slmworks_torch import hf_folder, training
+from slmworks_torch.causal import chat_model, checks, examples
+from slmworks_torch.causal.chat_model import ChatModel
+from slmworks_torch.causal.examples import Examples
+from slmworks_torch.causal.loop import Loop, Trained
+from slmworks_torch.causal.options import LONGEST, CausalOptions
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A loaded model, and the rows it learns from and is validated on."""
+
+    model: ChatModel
+    train: Examples
+    held_out: Examples
+    max_length: int
+
+
+def prepare(model: ChatModel, data: Dataset, options: CausalOptions, task: Task, *, port: str) -> Lesson:
+    """Read and encode the data, say what is left out, and check the network on some of it."""
+    most = options.max_length or min(model.context or LONGEST, LONGEST)
+    hf_folder.refuse_length(model.net, most, port=port)
+    found = []
+    for split in ("train", "validation"):
+        made = examples.encode(model, examples.read(data, split), split=split, max_length=most)
+        for line in made.warnings(split, most):
+            task.say(line)
+        found.append(made)
+    checks.check(model.net, found[0], port=port)
+    return Lesson(model, found[0], found[1], most)
+
+
+def learn(lesson: Lesson, net: Any, options: CausalOptions, task: Task) -> Trained:
+    """Train `net`, the lesson's network or one around it, and say where rows cannot be packed."""
+    if options.packing and not checks.packs(lesson.model.net, lesson.train):
+        task.say("rows are padded, not packed: this network mixes rows that stand one behind another")
+        options = options.model_copy(update={"packing": False})
+    return Loop(net, lesson.train, lesson.held_out, options, task, lesson.max_length).run()
+
+
+def finish(
+    lesson: Lesson,
+    trained: Trained,
+    options: CausalOptions,
+    task: Task,
+    share: float,
+    noted: Mapping[str, Any],
+) -> Model:
+    """Write the folder; `share` of the weights was trained, `noted` is what is known of its origin."""
+    model = lesson.model
+    model.save(task.output)
+    most = options.max_new_tokens or _room_for(lesson.train, model.context)
+    left_out = sum(lesson.train.left_out.values())
+    return Model(
+        path=task.output,
+        format="hf",
+        meta=chat_model.carried_meta(model, most, noted),
+        summary={
+            **trained.summary,
+            "parameters": model.parameters,
+            "trained": round(share, 4),
+            "rows": lesson.train.rows - left_out,
+            "rows_left_out": left_out,
+        },
+    )
+
+
+def trained_share(model: ChatModel) -> float:
+    """Share of the weights that training changes."""
+    return float(sum(weight.numel() for _, weight in training.trained(model.net))) / model.parameters
+
+
+def _room_for(train: Examples, context: int) -> int:
+    """Tokens of an answer: a quarter more than the longest learnt one, in steps of 16."""
+    most = -(-max(train.answers) * 5 // 4 // 16) * 16
+    return min(most, context) if context else most

@@ -1,0 +1,164 @@
+"""The training loop of causal language models: gradients added up over a step, validation after each epoch.
+
+Which epoch is kept, and the learning rate's way up and down, are those of `slmworks_torch.training`.
+"""
+
+import math
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from slmworks.contract.stage import Task
+from slmworks_torch import networks, training
+from slmworks_torch.batches import shuffled_batches
+from slmworks_torch.causal import forward, layouts, measures
+from slmworks_torch.causal.examples import Examples
+from slmworks_torch.causal.measures import LossScore
+from slmworks_torch.causal.options import CausalOptions
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the epoch that was kept, its score, and the speed."""
+
+    epoch: int
+    score: LossScore
+    tokens_per_s: float
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """`loss`, `perplexity` and `token_accuracy` on validation, `epoch`, `tokens_per_s`."""
+        numbers = {name: round(value, 4) for name, value in self.score.numbers.items()}
+        return {**numbers, "epoch": self.epoch, "tokens_per_s": self.tokens_per_s}
+
+
+@dataclass
+class Progress:
+    """Where a training stands: all that decides how it goes on, weights and optimizer apart."""
+
+    epoch: int = 1
+    """Epoch that is going on, from 1."""
+    batch: int = 0
+    """Steps of it that are done."""
+    step: int = 0
+    """Steps that are done in all."""
+    tokens: int = 0
+    """Tokens that were computed, padding not counted."""
+    seconds: float = 0.0
+    """Time that steps took."""
+    recent: list[float] = field(default_factory=list)
+    """Losses since the last point of the curve."""
+    scores: list[LossScore] = field(default_factory=list)
+    """Of the epochs that are over."""
+    kept: int = 0
+    """Epoch whose weights are kept so far."""
+
+
+class Loop:
+    """One training of a network on examples."""
+
+    def __init__(
+        self, net: Any, train: Examples, held_out: Examples, options: CausalOptions, task: Task, most: int
+    ) -> None:
+        """`most`: tokens of a line of packed rows."""
+        import torch
+
+        self.net, self.train, self.held_out = net.to(training.device()), train, held_out
+        self.options, self.task, self.most = options, task, most
+        networks.set_dropout(net, options.dropout)
+        self.optimizer = torch.optim.AdamW(
+            training.groups(net, options.weight_decay), lr=options.learning_rate, fused=True
+        )
+        self.steps = options.epochs * -(-len(train) // options.batch_size)
+        self.every = max(1, self.steps // 100)
+        self.at = Progress()
+        self.kept: dict[str, torch.Tensor] = {}
+        self.told = 0.0
+
+    def run(self) -> Trained:
+        """Train, and leave the network as it was after the epoch that is kept, in evaluation mode."""
+        while self.at.epoch <= self.options.epochs:
+            self._epoch()
+            self._validate()
+            self.at.epoch, self.at.batch = self.at.epoch + 1, 0
+        self.net.load_state_dict(self.kept, strict=False)
+        self.net.eval()
+        speed = round(self.at.tokens / max(self.at.seconds, 1e-9), 1)
+        return Trained(self.at.kept, self.at.scores[self.at.kept - 1], speed)
+
+    def _epoch(self) -> None:
+        self.net.train()
+        batches = self._batches(self.at.epoch)
+        for rows in batches[self.at.batch :]:
+            started = time.monotonic()
+            loss = self._learn(rows)
+            self.at.seconds += time.monotonic() - started
+            self.at.tokens += sum(self.train.lengths[row] for row in rows)
+            self.at.batch += 1
+            self.at.step += 1
+            self._note(loss)
+            self._tell()
+
+    def _batches(self, epoch: int) -> list[list[int]]:
+        """Rows of each step of an epoch: known without the epochs before it."""
+        chance = random.Random(f"{self.task.seed}/{epoch}")
+        return shuffled_batches(self.train.lengths, self.options.batch_size, chance)
+
+    def _learn(self, rows: list[int]) -> float:
+        """One step; the loss is the mean over all its learnt tokens, however they are grouped."""
+        import torch
+
+        total = sum(self.train.answers[row] for row in rows)
+        loss = 0.0
+        for batch in self._grouped(rows):
+            with forward.mixed(self.net.device, self.options.precision):
+                part = forward.losses(self.net, batch)[0] / total
+            part.backward()
+            loss += float(part.detach())
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        share = training.share_of_rate(self.at.step, self.steps, self.options.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.options.learning_rate * share
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss
+
+    def _grouped(self, rows: list[int]) -> Iterator[layouts.Batch]:
+        """The rows of a step in the parts that are computed together."""
+        at_once = self.options.tokens_at_once
+        if self.options.packing:
+            for group in layouts.packed(self.train, rows, min(self.most, at_once)):
+                yield layouts.packed_batch(self.train, group, self.net.device)
+        else:
+            for group in layouts.padded(self.train, rows, at_once):
+                yield layouts.padded_batch(self.train, group, self.net.device)
+
+    def _validate(self) -> None:
+        found = measures.validate(
+            self.net, self.held_out, most=self.options.tokens_at_once, precision=self.options.precision
+        )
+        self.at.scores.append(found)
+        self.task.log(self.at.step, **{f"validation_{name}": value for name, value in found.numbers.items()})
+        if not found.clearly_worse(max(self.at.scores, key=lambda score: score.value)):
+            self.at.kept = self.at.epoch
+            self.kept = {name: weight.detach().clone() for name, weight in training.trained(self.net)}
+
+    def _note(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise training.diverged(loss, self.at.step, self.options)
+        self.at.recent.append(loss)
+        if self.at.step % self.every == 0:
+            self.task.log(self.at.step, loss=sum(self.at.recent) / len(self.at.recent))
+            self.at.recent.clear()
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if now - self.told > training.TELL or self.at.step == self.steps:
+            self.told = now
+            done = (self.at.epoch - 1) * len(self.train) + min(
+                self.at.batch * self.options.batch_size, len(self.train)
+            )
+            note = f"epoch {self.at.epoch}/{self.options.epochs}"
+            self.task.progress(done, self.options.epochs * len(self.train), note=note)
