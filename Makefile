@@ -27,7 +27,7 @@ AIRFLOW_VENV := .venv-airflow
 TOOLS_VENV := .venv-tools
 
 .PHONY: help install install-airflow first-run airflow check test test-slow test-kills test-airflow test-docker lint types format \
-	schema docs goldens chart conformance families wheels images lock sbom clean
+	schema docs goldens chart conformance families findings wheels images lock sbom clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -89,6 +89,10 @@ test-airflow: install install-airflow ## tests that start Airflow's components
 
 test-docker: install ## tests that run the images in a Docker Engine
 	IMAGE="$(call tag,{})" DOCKER="$(DOCKER)" $(BIN)/python -m pytest $(PATIENT) -m docker tests/docker $(PYTEST_ARGS)
+
+FINDING ?= *
+findings: ## what other people's software does that nobody would guess: runs findings/*.sh, or FINDING=name
+	for script in findings/$(FINDING).sh; do echo "== $$script"; bash "$$script" || exit 1; done
 
 families: install ## every step on a small model of each family, and the table for the docs: 15 minutes
 	OMP_NUM_THREADS=1 $(BIN)/python tests/e2e/family_table.py --work build/families --to docs/families.md
