@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DATA = Path(__file__).parents[2] / "pipelines" / "data"
+DATA = Path(__file__).parents[2] / "pipelines" / "bookings"
 
 
 def test_bookings_are_what_the_script_makes() -> None:
