@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from toys import TEMPLATE, bpe, exported, save, toy
+from toys import TEMPLATE, bpe, exported, limited, save, toy
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
@@ -40,7 +40,7 @@ def hf(model: Model, most: int = 40) -> HfGenerator:
 
 
 def gguf(model: Model, most: int = 40) -> GgufGenerator:
-    found = open_runtime(short(model, most), threads=1, model_task="text-generation")
+    found = open_runtime(limited(model, most), threads=1, model_task="text-generation")
     assert isinstance(found, GgufGenerator)
     return found
 
@@ -166,8 +166,9 @@ def test_an_answer_ends_with_the_context_and_a_longer_prompt_is_refused(
 def test_place_grows_with_the_prompts_after_the_folder_is_gone(tmp_path: Path) -> None:
     folder = toy(tmp_path / "llama", max_position_embeddings=1500)
     rows = [{"messages": [{"role": "prompt", "content": "x " * count}]} for count in (4, 290, 700)]
-    file = exported(folder, Bench(tmp_path))
-    runtime = gguf(file)
+    file = limited(exported(folder, Bench(tmp_path)), 40)
+    runtime = open_runtime(file, threads=1, model_task="text-generation")
+    assert isinstance(runtime, GgufGenerator)
     assert runtime._llama.context == 512
     wanted = [hf(folder).answer([row]) for row in rows]
     assert runtime.answer(rows[:1]) == wanted[0]

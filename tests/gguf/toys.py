@@ -1,5 +1,6 @@
 """Toy causal language models with a byte-level BPE of their own, and GGUF files of them with something changed."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from slmworks.contract.artifact import Model
 from slmworks.testing import Bench, sealed
 from slmworks_gguf import gguf_file, weights
+from slmworks_gguf.gguf_metadata import LONGEST_ANSWER
 from slmworks_gguf.pre_tokenizers import RULES
 from slmworks_gguf.texts import COMPOSED
 
@@ -120,6 +122,16 @@ def imported(model: Model, bench: Bench, name: str = "import", **options: Any) -
 
 
 Change = Callable[[dict[str, Any]], None]
+
+
+def limited(model: Model, most: int) -> Model:
+    """A GGUF model whose answers have so many tokens at most, in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(dir=model.path.parent))
+    rewritten(
+        model.path / "model.gguf", folder / "model.gguf", lambda said: said.update({LONGEST_ANSWER: most})
+    )
+    meta = {**model.meta, "max_new_tokens": most}
+    return sealed(Model(path=folder, format="gguf", meta=meta))
 
 
 def rewritten(source: Path, target: Path, change: Change, *, drop: str = "", add: str = "") -> Path:

@@ -1,7 +1,8 @@
-"""The stand-alone source of a runtime: its module and the modules of `slmworks.model_tasks` that it imports.
+"""The stand-alone source of a runtime: its module and those, of its package and of model tasks, it imports.
 
 Releases and edge bundles carry it as one file, so that a model loads where slmworks is not installed. Nothing
 is rewritten: the files follow one another as they are, less the statements that import one from the other.
+One name of slmworks has a meaning there, too: what is a BadRequest here is a ValueError.
 """
 
 import ast
@@ -14,7 +15,13 @@ from slmworks.contract.catalog import BrokenPlugin
 __all__ = ["standalone_source"]
 
 OURS = "slmworks.model_tasks."
-"""Modules whose source is carried along."""
+"""Modules whose source is carried along, beside those of the runtime's own package."""
+
+_REFUSAL = "slmworks.contract.errors"
+_BAD_REQUEST = '''
+
+class BadRequest(ValueError):
+    """A question, or a file, that cannot be answered from; says why in a line."""'''
 
 
 def standalone_source(runtime: type) -> str:
@@ -24,7 +31,7 @@ def standalone_source(runtime: type) -> str:
     where two of the modules define a name differently.
     """
     parts: dict[str, str] = {}
-    _append(runtime.__module__, parts)
+    _append(runtime.__module__, parts, (OURS, *_own_package(runtime)))
     _require_one_meaning(runtime, parts)
     source = "\n\n".join(parts.values())
     own = {"", "slmworks", "__future__", runtime.__module__.split(".")[0]}
@@ -32,31 +39,46 @@ def standalone_source(runtime: type) -> str:
     if missing is not None:
         raise BrokenPlugin(
             f"{runtime.__module__}: the runtime {runtime.__name__} does not stand alone: '{missing}' is not "
-            f"carried along. Import only with  from {OURS}… import NAME  at the top of the module."
+            f"carried along. Import only with  from {OURS}… import NAME  at the top of the module, where … "
+            "may be the runtime's own package as well."
         )
     return source
 
 
-def _append(name: str, parts: dict[str, str]) -> None:
+def _own_package(runtime: type) -> tuple[str, ...]:
+    """The prefix of the modules beside the runtime's; none for one of slmworks, or one without a package."""
+    package = runtime.__module__.rpartition(".")[0]
+    return (f"{package}.",) if package and package.split(".")[0] != "slmworks" else ()
+
+
+def _append(name: str, parts: dict[str, str], carried: tuple[str, ...]) -> None:
     """Add a module's source behind that of the modules it imports, each module once."""
     if name in parts:
         return
     source = _read(name)
-    carried = [
-        node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom) and _can_carry(node)
-    ]
-    for node in carried:
-        _append(str(node.module), parts)
-    parts[name] = _without(source, carried)
+    imports = [node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom)]
+    cut = [node for node in imports if _can_carry(node, carried)]
+    for node in cut:
+        _append(str(node.module), parts, carried)
+    if refusals := [node for node in imports if _is_refusal(node)]:
+        parts.setdefault(_REFUSAL, _BAD_REQUEST)
+    parts[name] = _without(source, [*cut, *refusals])
 
 
-def _can_carry(node: ast.ImportFrom) -> bool:
+def _can_carry(node: ast.ImportFrom, carried: tuple[str, ...]) -> bool:
     """The statement takes names, as they are, from a module whose source can be put before."""
     return (
-        (node.module or "").startswith(OURS)
+        (node.module or "").startswith(carried)
         and not any(alias.asname for alias in node.names)
         and {alias.name for alias in node.names} <= set(_defined(_read(str(node.module))))
     )
+
+
+def _is_refusal(node: ast.ImportFrom) -> bool:
+    """The statement takes BadRequest, and nothing else of slmworks."""
+    return node.module == _REFUSAL and [(one.name, one.asname) for one in node.names] == [
+        ("BadRequest", None)
+    ]
 
 
 def _read(name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, in_a_line
+from slmworks_gguf import gguf_metadata
 from slmworks_gguf.gguf_file import GgufFile
 
 KNOWN: Mapping[str, tuple[str, ...]] = {
@@ -136,7 +137,5 @@ def _no_place(file: GgufFile, key: str, value: object) -> BadRequest:
 
 def _roles(file: GgufFile) -> dict[str, int | None]:
     """Special tokens as the file has them: transformers' defaults are those of other vocabularies."""
-    from slmworks_gguf import vocabulary
-
-    ids = vocabulary.special(file)
+    ids = gguf_metadata.special(file)
     return {f"{role}_token_id": ids.get(role) for role in ("bos", "eos", "pad")}

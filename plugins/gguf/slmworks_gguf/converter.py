@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, TaskFailed, in_a_line
-from slmworks_gguf import architectures, network, pre_tokenizers
+from slmworks_gguf import architectures, gguf_metadata, network, pre_tokenizers
 from slmworks_gguf.memory import give_back
 
 
@@ -59,12 +59,19 @@ def _known_to_converter(folder: Path) -> str:
 
 
 def write(
-    folder: Path, file: Path, *, kind: str, rule: str, general: Mapping[str, str], scratch: Path
+    folder: Path,
+    file: Path,
+    *,
+    kind: str,
+    rule: str,
+    general: Mapping[str, str],
+    scratch: Path,
+    longest_answer: int | None = None,
 ) -> None:
     """Write the model of `folder` as the GGUF `file`, of type `f32` or `f16`.
 
-    `general`: facts of the model (name, licence, …). The file names no machine: the same folder gives the
-    same bytes.
+    `general`: facts of the model (name, licence, …); `longest_answer`: its tokens at most. The file names no
+    machine: the same folder gives the same bytes.
     """
     import gguf
     import torch
@@ -75,7 +82,7 @@ def write(
     name = architectures.class_of(network.settings(folder), at=folder.name)
     try:
         with torch.inference_mode():
-            _class(name, rule, general)(view, types[kind], file, model_name="model").write()
+            _class(name, rule, general, longest_answer)(view, types[kind], file, model_name="model").write()
         give_back()
     except BadRequest:
         raise
@@ -101,7 +108,7 @@ def _view(folder: Path, scratch: Path) -> Path:
     return view
 
 
-def _class(name: str, rule: str, general: Mapping[str, str]) -> Any:
+def _class(name: str, rule: str, general: Mapping[str, str], longest_answer: int | None) -> Any:
     """The converter's class of an architecture, with our name of the pre-tokenizer and our facts."""
     from conversion import get_model_class
 
@@ -121,6 +128,8 @@ def _class(name: str, rule: str, general: Mapping[str, str]) -> Any:
             self.prepare_metadata(vocab_only=False)
             for key, value in general.items():
                 self.gguf_writer.add_string(f"general.{key}", value)
+            if longest_answer is not None:
+                self.gguf_writer.add_uint32(gguf_metadata.LONGEST_ANSWER, longest_answer)
             _name_ends(self.gguf_writer, self.dir_model)
             self.gguf_writer.write_header_to_file(path=self.fname_out)
             self.gguf_writer.write_kv_data_to_file()

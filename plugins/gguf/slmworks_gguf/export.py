@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import PositiveFloat
 
 from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.export import Export
 
@@ -55,9 +56,25 @@ class ExportGguf(Export):
         if not network.templates(model.path):
             task.say("The model has no chat template: it continues text, and does not chat.")
         task.progress(0, 2, unit="parts", note="convert")
-        converter.write(model.path, path, kind=self.type, rule=rule, general=general, scratch=task.scratch)
+        converter.write(
+            model.path,
+            path,
+            kind=self.type,
+            rule=rule,
+            general=general,
+            scratch=task.scratch,
+            longest_answer=_longest_answer(model),
+        )
         task.progress(1, 2, unit="parts", note="proof")
         tolerance = self.tolerance or TOLERANCES[self.type]
         found = proof.prove(model.path, path, tolerance=tolerance, threads=task.threads, at="export")
         task.progress(2, 2, unit="parts")
         return found
+
+
+def _longest_answer(model: Model) -> int | None:
+    """`max_new_tokens` of a model's header, for the file; BadRequest for no such number."""
+    found = model.meta.get("max_new_tokens")
+    if found is None or (isinstance(found, int) and 0 < found < 2**31):
+        return found
+    raise BadRequest(f"export: the model's header says max_new_tokens {found!r}; give a number from 1 on.")

@@ -5,6 +5,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Model
 from slmworks_gguf.gguf_file import GgufFile
+from slmworks_gguf.gguf_metadata import context, longest_answer
 
 GENERAL = (
     "author", "basename", "finetune", "license", "license.link", "license.name", "name", "organization",
@@ -13,15 +14,15 @@ GENERAL = (
 """Keys below `general.` that a model keeps through import and export."""
 
 
-def context(file: GgufFile) -> int:
-    """Tokens that the network was made for; llama.cpp's default where the file says nothing."""
-    return int(file.metadata.get(f"{file.architecture}.context_length", 512))
-
-
 def of(file: GgufFile) -> dict[str, Any]:
-    """`max_length`, `parameters`, and `gguf`: name of the pre-tokenizer, tensor types, licence, names."""
+    """`max_length`, `parameters`, and `gguf`: name of the pre-tokenizer, tensor types, licence, names.
+
+    And `max_new_tokens`, where the file says it.
+    """
+    longest = longest_answer(file)
     general = {key: file.metadata.get(f"general.{key}") for key in GENERAL}
     return {
+        **({} if longest is None else {"max_new_tokens": longest}),
         "max_length": context(file),
         "parameters": file.parameters,
         "gguf": {

@@ -1,16 +1,18 @@
-"""A causal language model in a GGUF file, computed by llama.cpp in this process: greedy text."""
+"""A causal language model in a GGUF file, computed by llama.cpp in this process: greedy text.
+
+This file and those that it imports stand alone: they need jinja2 and xllamacpp. A release carries a copy.
+"""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.model_task import Row
-from slmworks.model_tasks.text_generation import prompt
-
-if TYPE_CHECKING:
-    from slmworks_gguf.gguf_file import GgufFile
+from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS, prompt, room
+from slmworks_gguf.gguf_header import read_header, the_file
+from slmworks_gguf.gguf_metadata import context, ends, longest_answer, special_tokens, templates
+from slmworks_gguf.llama_server import LlamaRefused, LlamaServer
 
 LEAST = 512
 """Tokens that llama.cpp is opened for at first: memory grows with them, up to the model's context."""
@@ -24,48 +26,51 @@ class GgufGenerator:
     The file's own chat template, and every token that it names as an end.
     """
 
-    packages: ClassVar[tuple[str, ...]] = ("gguf", "jinja2", "transformers", "xllamacpp")
-    stands_alone: ClassVar[bool] = False
+    packages: ClassVar[tuple[str, ...]] = ("jinja2", "xllamacpp")
+    stands_alone: ClassVar[bool] = True
 
-    def __init__(self, model: Model, threads: int) -> None:
-        """Open the file to compute with `threads` threads."""
-        from slmworks_gguf import facts, gguf_file, vocabulary
-        from slmworks_gguf.llama_server import LlamaRefused, LlamaServer
-
-        self.file = gguf_file.read(gguf_file.the_file(model.path))
-        self.context = facts.context(self.file)
+    def __init__(self, folder: str | Path, threads: int = 1) -> None:
+        """Open the folder's one file to compute with `threads` threads."""
+        file = read_header(the_file(Path(folder)))
+        self.context = context(file)
         """Tokens that the model reads and writes together."""
-        self.most = int(model.meta.get("max_new_tokens", prompt.MAX_NEW_TOKENS))
+        self.most = longest_answer(file) or MAX_NEW_TOKENS
         """Tokens of an answer at most."""
-        self._chat = (vocabulary.templates(self.file), _special(self.file))
+        self._chat = (templates(file), special_tokens(file))
         self._alone = Lock()
         """One answer at a time, whatever thread asks: they share keys and values."""
         try:
-            self._llama = LlamaServer(str(self.file.path), threads=threads, context=min(LEAST, self.context))
+            self._llama = LlamaServer(str(file.path), threads=threads, context=min(LEAST, self.context))
         except LlamaRefused as error:
             raise BadRequest(str(error)) from error
-        ends = ([one] for one in vocabulary.ends(self.file))
-        self._shown_ends = tuple(filter(None, map(self._llama.detokenize, ends)))
+        told = ([one] for one in ends(file))
+        self._shown_ends = tuple(filter(None, map(self._llama.detokenize, told)))
         """Texts of the ends that are no special tokens: llama.cpp says them, too."""
 
     @classmethod
-    def open(cls, model: Model, *, threads: int) -> "GgufGenerator":
-        """Load a Model artifact."""
-        return cls(model, threads)
+    def open(cls, model: Any, *, threads: int) -> "GgufGenerator":
+        """Load a Model artifact. BadRequest where its header says another length of answers than its file."""
+        found, said = cls(model.path, threads), model.meta.get("max_new_tokens")
+        if said not in (None, found.most):
+            raise BadRequest(
+                f"the model's header says max_new_tokens {said}, and its file {found.most}, which is what "
+                "goes with it wherever it is copied to; export it again."
+            )
+        return found
 
-    def answer(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answer `{"text", "finish", "tokens"}` for each row."""
         prompts = [self.encode(row) for row in rows]
-        rooms = [prompt.room(len(ids), self.context, self.most) for ids in prompts]
-        return [self._answer(ids, room) for ids, room in zip(prompts, rooms, strict=True)]
+        rooms = [room(len(ids), self.context, self.most) for ids in prompts]
+        return [self._answer(ids, most) for ids, most in zip(prompts, rooms, strict=True)]
 
-    def prompt(self, row: Row) -> str:
+    def prompt(self, row: Mapping[str, Any]) -> str:
         """The text that is continued for a row."""
-        return prompt.prompt(row, *self._chat)[0]
+        return prompt(row, *self._chat)[0]
 
-    def encode(self, row: Row) -> list[int]:
+    def encode(self, row: Mapping[str, Any]) -> list[int]:
         """Token ids of a row's prompt."""
-        text, templated = prompt.prompt(row, *self._chat)
+        text, templated = prompt(row, *self._chat)
         return self._llama.tokenize(text, around=not templated)
 
     def _answer(self, ids: Sequence[int], most: int) -> dict[str, Any]:
@@ -85,11 +90,3 @@ class GgufGenerator:
             size = min(2 * size, self.context)
         if size > self._llama.context:
             self._llama.widen(size)
-
-
-def _special(file: "GgufFile") -> Mapping[str, str]:
-    """`bos_token`, … -> token, of those that the file names."""
-    from slmworks_gguf import vocabulary
-
-    tokens = file.metadata["tokenizer.ggml.tokens"]
-    return {f"{role}_token": str(tokens[number]) for role, number in vocabulary.special(file).items()}

@@ -9,7 +9,7 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.export import Export
-from slmworks_gguf import facts
+from slmworks_gguf import facts, gguf_metadata
 from slmworks_gguf.memory import give_back
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ImportGguf(Export):
         architectures.check(file)
         vocabulary.check(file)
         weights.check(file)
-        if not vocabulary.templates(file):
+        if not gguf_metadata.templates(file):
             task.say(f"{file.path.name} has no chat template: the model continues text, and does not chat.")
         network = self._network(file)
         plan = weights.plan(file, network)
@@ -66,7 +66,7 @@ class ImportGguf(Export):
             tokenizer = vocabulary.build(file, add_bos=llama.add_bos, add_eos=llama.add_eos)
             proof.same_tokens(proof.encoded(tokenizer), llama, at=file.path.name)
             said = proof.continuations(llama)[:2]
-        vocabulary.save(file, tokenizer, task.output, max_length=facts.context(file))
+        vocabulary.save(file, tokenizer, task.output, max_length=gguf_metadata.context(file))
         return said
 
     def _network(self, file: "GgufFile") -> Any:
@@ -84,11 +84,9 @@ class ImportGguf(Export):
 
     def _write(self, network: Any, plan: "Plan", folder: Path) -> None:
         """Write config.json, generation_config.json and model.safetensors."""
-        from slmworks_gguf import vocabulary
-
         plan.write(folder / "model.safetensors")
         network.config.save_pretrained(folder)
-        if len(ends := vocabulary.ends(plan.file)) > 1:
+        if len(ends := gguf_metadata.ends(plan.file)) > 1:
             network.generation_config.eos_token_id = ends
         network.generation_config.save_pretrained(folder)
         give_back()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import TaskFailed
-from slmworks_gguf import gguf_file, texts, vocabulary
+from slmworks_gguf import gguf_file, gguf_metadata, texts
 from slmworks_gguf.llama_cpp import LlamaCpp, opened
 from slmworks_gguf.memory import give_back
 
@@ -227,7 +227,7 @@ def prove(
     """
     from slmworks_gguf.network import load, templates, tokenizers_of
 
-    if templates(folder) != vocabulary.templates(gguf_file.read(file)):
+    if templates(folder) != gguf_metadata.templates(gguf_file.read(file)):
         raise TaskFailed(f"{at}: the chat templates of the file are not those of the Hugging Face folder.")
     ours = [one for by, tokenizer in tokenizers_of(folder).items() for one in encoded(tokenizer, by=by)]
     give_back()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks_gguf.gguf_file import GgufFile
+from slmworks_gguf.gguf_metadata import TOKENIZER, special, templates
 from slmworks_gguf.pre_tokenizers import RULES
 
 if TYPE_CHECKING:
@@ -17,15 +18,13 @@ if TYPE_CHECKING:
 
 _CONTROL, _USER_DEFINED, _UNUSED = 3, 4, 5
 """Token types of the format."""
-_KEY = "tokenizer.ggml."
-TEMPLATE = "tokenizer.chat_template"
 
 
 def check(file: GgufFile) -> None:
     """BadRequest unless the file has a tokenizer that can be read exactly."""
     name, said = file.path.name, file.metadata
-    model, rule = said.get(_KEY + "model"), said.get(_KEY + "pre")
-    if model is None or not said.get(_KEY + "tokens"):
+    model, rule = said.get(TOKENIZER + "model"), said.get(TOKENIZER + "pre")
+    if model is None or not said.get(TOKENIZER + "tokens"):
         raise BadRequest(f"{name}: it holds no tokenizer (tokenizer.ggml.model and tokenizer.ggml.tokens).")
     if model != "gpt2":
         raise BadRequest(
@@ -38,46 +37,17 @@ def check(file: GgufFile) -> None:
             f"{name}: it names {said_so} (tokenizer.ggml.pre), so its text cannot be split as it was in "
             f"training; known: {', '.join(sorted(RULES))}."
         )
-    tokens, kinds = said[_KEY + "tokens"], said.get(_KEY + "token_type")
-    if not isinstance(said.get(_KEY + "merges"), list):
+    tokens, kinds = said[TOKENIZER + "tokens"], said.get(TOKENIZER + "token_type")
+    if not isinstance(said.get(TOKENIZER + "merges"), list):
         raise BadRequest(f"{name}: its tokenizer has no merges (tokenizer.ggml.merges).")
     if len(set(tokens)) < len(tokens):
         raise BadRequest(f"{name}: two tokens of its vocabulary are the same text.")
     if kinds is not None and len(kinds) != len(tokens):
         raise BadRequest(f"{name}: {len(tokens)} tokens and {len(kinds)} token types; fetch the file again.")
     for role in ("bos", "eos", "eot", "eom", "padding", "unknown"):
-        found = said.get(f"{_KEY}{role}_token_id")
+        found = said.get(f"{TOKENIZER}{role}_token_id")
         if found is not None and not 0 <= found < len(tokens):
             raise BadRequest(f"{name}: its {role} token is {found}, and there are {len(tokens)} tokens.")
-
-
-def ends(file: GgufFile) -> list[int]:
-    """Tokens that end an answer: end of text, and end of turn or message where the file names others."""
-    said = (file.metadata.get(f"{_KEY}{role}_token_id") for role in ("eos", "eot", "eom"))
-    return list(dict.fromkeys(int(number) for number in said if number is not None))
-
-
-def special(file: GgufFile) -> dict[str, int]:
-    """Role (`bos`, `eos`, `pad`, `unk`) -> token id, of the roles that the file names.
-
-    Without one of its own, padding is the end-of-text token: it never stands where a loss is computed.
-    """
-    names = {"bos": "bos", "eos": "eos", "pad": "padding", "unk": "unknown"}
-    said = {role: file.metadata.get(f"{_KEY}{name}_token_id") for role, name in names.items()}
-    found = {role: int(number) for role, number in said.items() if number is not None}
-    if "eos" in found:
-        found.setdefault("pad", found["eos"])
-    return found
-
-
-def templates(file: GgufFile) -> dict[str, str]:
-    """Name -> chat template; the one without a name is `default`. Empty for a model that doesn't chat."""
-    found = {
-        key.removeprefix(TEMPLATE).removeprefix(".") or "default": value
-        for key, value in file.metadata.items()
-        if (key == TEMPLATE or key.startswith(TEMPLATE + ".")) and isinstance(value, str)
-    }
-    return {name: text for name, text in found.items() if text}
 
 
 def build(file: GgufFile, *, add_bos: bool, add_eos: bool) -> "Tokenizer":
@@ -85,9 +55,9 @@ def build(file: GgufFile, *, add_bos: bool, add_eos: bool) -> "Tokenizer":
     from tokenizers import AddedToken, Tokenizer, decoders, models
 
     said = file.metadata
-    rule = RULES[said[_KEY + "pre"]]
-    tokens: Sequence[str] = said[_KEY + "tokens"]
-    merges = [_pair(file, merge) for merge in said[_KEY + "merges"]]
+    rule = RULES[said[TOKENIZER + "pre"]]
+    tokens: Sequence[str] = said[TOKENIZER + "tokens"]
+    merges = [_pair(file, merge) for merge in said[TOKENIZER + "merges"]]
     vocabulary = {token: number for number, token in enumerate(tokens)}
     try:
         model = models.BPE(vocabulary, merges, ignore_merges=rule.whole_words)
@@ -96,7 +66,7 @@ def build(file: GgufFile, *, add_bos: bool, add_eos: bool) -> "Tokenizer":
     found = Tokenizer(model)
     found.pre_tokenizer = rule.build()
     found.decoder = decoders.ByteLevel()
-    kinds = said.get(_KEY + "token_type", [])
+    kinds = said.get(TOKENIZER + "token_type", [])
     for number, kind in enumerate(kinds):
         if kind in (_CONTROL, _USER_DEFINED):
             one = AddedToken(tokens[number], special=kind == _CONTROL, normalized=False)
@@ -116,7 +86,7 @@ def _around(file: GgufFile, *, add_bos: bool, add_eos: bool) -> Any:
     from tokenizers import processors
 
     level = processors.ByteLevel(trim_offsets=False)
-    ids, tokens = special(file), file.metadata[_KEY + "tokens"]
+    ids, tokens = special(file), file.metadata[TOKENIZER + "tokens"]
     first = [tokens[ids["bos"]]] if add_bos and "bos" in ids else []
     last = [tokens[ids["eos"]]] if add_eos and "eos" in ids else []
     if not first and not last:
@@ -132,7 +102,7 @@ def save(file: GgufFile, tokenizer: "Tokenizer", folder: Path, *, max_length: in
     """Write tokenizer.json, tokenizer_config.json and (if there is one) chat_template.jinja."""
     from transformers import PreTrainedTokenizerFast
 
-    tokens = file.metadata[_KEY + "tokens"]
+    tokens = file.metadata[TOKENIZER + "tokens"]
     roles = {f"{role}_token": tokens[number] for role, number in special(file).items()}
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
