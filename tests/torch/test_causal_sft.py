@@ -2,16 +2,12 @@
 
 import json
 import math
-import shutil
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from orders import dataset, order, orders, row
-from toys import TEMPLATE, toy
+from orders import orders
+from toys import toy
 
 from slmworks.contract.artifact import Dataset, Model
-from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.testing import Bench, sealed
 from slmworks_torch.causal.sft import SupervisedFinetune

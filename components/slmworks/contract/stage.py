@@ -168,6 +168,9 @@ class Task:
     """Empty folder to fill; return an artifact whose `path` it is."""
     scratch: Path
     """Folder for intermediate files; swept afterwards."""
+    checkpoints: Path | None = None
+    """Folder that the next attempt of the same task finds again if this one is killed; removed when it is
+    done. Make it when there is something to keep. None where nothing outlives an attempt."""
     threads: int = 1
     """Thread budget: pass it to every library that starts threads."""
     seed: int = 0

@@ -27,6 +27,7 @@ from slmworks.execution.identity import code_digest, identify, shared_fingerprin
 from slmworks.execution.inputs import open_input, pin, require_whole
 from slmworks.execution.missing_inputs import Given, absence, digests_of, present
 from slmworks.execution.records import TaskRecord, run_record, utc
+from slmworks.execution.resumption import checkpoint_folder
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.machine.locks import lease, scratch_folder
@@ -138,18 +139,22 @@ class Running:
         self.emit({"event": "waiting", "note": "another run is doing the same"})
 
     def _make(self) -> Manifest:
-        with scratch_folder(self.store.cache, self.spec.id) as scratch:
+        with (
+            scratch_folder(self.store.cache, self.spec.id) as scratch,
+            checkpoint_folder(self.store, self.fingerprint, fresh=self.spec.fresh) as checkpoints,
+        ):
             self.begun = time.time()
             inputs = {port.name: self._input(port, scratch) for port in ports(type(self.plugin)).values()}
             (scratch / "output").mkdir()
             (scratch / "work").mkdir()
-            result = self.plugin.run(**inputs, task=self._window(scratch))  # type: ignore[attr-defined]
+            result = self.plugin.run(**inputs, task=self._window(scratch, checkpoints))  # type: ignore[attr-defined]
             return self._commit(result, scratch)
 
-    def _window(self, scratch: Path) -> Task:
+    def _window(self, scratch: Path, checkpoints: Path | None) -> Task:
         given: dict[str, Any] = {
             "output": scratch / "output",
             "scratch": scratch / "work",
+            "checkpoints": checkpoints,
             "threads": self.spec.threads,
             "seed": self.spec.seed,
             "emit": self._listen,

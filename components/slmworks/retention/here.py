@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slmworks.execution.resumption import forgotten, remove_forgotten
 from slmworks.machine.locks import abandoned, sweep
 from slmworks.store.objects import ObjectStore
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 DAY = 86400.0
-DAMAGED, LOCKS, COPIES, GONE = (
+DAMAGED, LOCKS, COPIES, GONE, CHECKPOINTS = (
     "damaged objects on this machine",
     "lock files on this machine",
     "copies of the bucket on this machine",
     "records on this machine of runs that are gone",
+    "checkpoints on this machine of tasks that were given up",
 )
 
 
@@ -45,6 +47,10 @@ def tidy(
             removed[kind].add(_size(folder))
             if not dry_run:
                 shutil.rmtree(folder, ignore_errors=True)
+    for folder in forgotten(store, before.timestamp()):
+        removed[CHECKPOINTS].add(_size(folder))
+    if not dry_run:
+        remove_forgotten(store, before.timestamp())
     old = [path for path in store.cache.glob("leases/*.lock") if _age(path) > DAY]
     if not dry_run:
         sweep(store.cache)

@@ -3,6 +3,8 @@
 Which epoch is kept, and the learning rate's way up and down, are those of `slmworks_torch.training`.
 """
 
+import hashlib
+import json
 import math
 import random
 import time
@@ -11,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slmworks.contract.stage import Task
+from slmworks.machine.process import cpu_name
 from slmworks_torch import networks, training
 from slmworks_torch.batches import shuffled_batches
 from slmworks_torch.causal import forward, layouts, measures
+from slmworks_torch.causal.checkpoints import Checkpoints
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.measures import LossScore
 from slmworks_torch.causal.options import CausalOptions
@@ -52,6 +56,8 @@ class Progress:
     """Losses since the last point of the curve."""
     scores: list[LossScore] = field(default_factory=list)
     """Of the epochs that are over."""
+    curves: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    """Step and metrics of every point that was logged."""
     kept: int = 0
     """Epoch whose weights are kept so far."""
 
@@ -76,9 +82,15 @@ class Loop:
         self.at = Progress()
         self.kept: dict[str, torch.Tensor] = {}
         self.told = 0.0
+        self.checkpoints = Checkpoints(task.checkpoints, self._belongs(), task.say)
 
     def run(self) -> Trained:
-        """Train, and leave the network as it was after the epoch that is kept, in evaluation mode."""
+        """Train, and leave the network as it was after the epoch that is kept, in evaluation mode.
+
+        What an attempt that was killed left behind is gone on from.
+        """
+        if state := self.checkpoints.load():
+            self._restore(state)
         while self.at.epoch <= self.options.epochs:
             self._epoch()
             self._validate()
@@ -100,6 +112,8 @@ class Loop:
             self.at.step += 1
             self._note(loss)
             self._tell()
+            if self.checkpoints.due:
+                self.checkpoints.save(self.at.step, self._state())
 
     def _batches(self, epoch: int) -> list[list[int]]:
         """Rows of each step of an epoch: known without the epochs before it."""
@@ -140,7 +154,7 @@ class Loop:
             self.net, self.held_out, most=self.options.tokens_at_once, precision=self.options.precision
         )
         self.at.scores.append(found)
-        self.task.log(self.at.step, **{f"validation_{name}": value for name, value in found.numbers.items()})
+        self._log({f"validation_{name}": value for name, value in found.numbers.items()})
         if not found.clearly_worse(max(self.at.scores, key=lambda score: score.value)):
             self.at.kept = self.at.epoch
             self.kept = {name: weight.detach().clone() for name, weight in training.trained(self.net)}
@@ -150,8 +164,12 @@ class Loop:
             raise training.diverged(loss, self.at.step, self.options)
         self.at.recent.append(loss)
         if self.at.step % self.every == 0:
-            self.task.log(self.at.step, loss=sum(self.at.recent) / len(self.at.recent))
+            self._log({"loss": sum(self.at.recent) / len(self.at.recent)})
             self.at.recent.clear()
+
+    def _log(self, metrics: dict[str, float]) -> None:
+        self.at.curves.append((self.at.step, metrics))
+        self.task.log(self.at.step, **metrics)
 
     def _tell(self) -> None:
         now = time.monotonic()
@@ -162,3 +180,50 @@ class Loop:
             )
             note = f"epoch {self.at.epoch}/{self.options.epochs}"
             self.task.progress(done, self.options.epochs * len(self.train), note=note)
+
+    # --- checkpoints -------------------------------------------------------------------------------
+
+    def _belongs(self) -> dict[str, str]:
+        """What decides the bytes of this training, beside what the task's identity says."""
+        import torch
+
+        rows = hashlib.sha256(json.dumps([self.train.ids, self.train.starts]).encode()).hexdigest()
+        weights = [f"{name} {tuple(weight.shape)}" for name, weight in training.trained(self.net)]
+        gpu = self.net.device.type == "cuda"
+        return {
+            "options": self.options.model_dump_json(),
+            "rows": rows,
+            "weights": hashlib.sha256("\n".join(weights).encode()).hexdigest(),
+            "seed": str(self.task.seed),
+            "threads": str(self.task.threads),
+            "device": torch.cuda.get_device_name() if gpu else cpu_name(),
+            "torch": str(torch.__version__),
+        }
+
+    def _state(self) -> dict[str, Any]:
+        """All that the training goes on from, as plain values and tensors."""
+        import torch
+
+        scores = [{**vars(score), "further": dict(score.further)} for score in self.at.scores]
+        return {
+            "at": {**vars(self.at), "scores": scores},
+            "weights": {name: weight.detach() for name, weight in training.trained(self.net)},
+            "kept": self.kept,
+            "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        import torch
+
+        at = state["at"]
+        self.at = Progress(**{**at, "scores": [LossScore(**score) for score in at["scores"]]})
+        self.net.load_state_dict(state["weights"], strict=False)
+        self.kept = {name: weight.to(self.net.device) for name, weight in state["kept"].items()}
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        torch.cuda.set_rng_state_all(state["random_cuda"])
+        self.task.say(f"goes on from step {self.at.step} of {self.steps}, which an attempt before reached")
+        for step, metrics in self.at.curves:
+            self.task.log(step, **metrics)
