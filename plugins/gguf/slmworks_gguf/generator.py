@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from slmworks.contract.errors import BadRequest
 from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS, prompt, room
 from slmworks_gguf.gguf_header import read_header, the_file
-from slmworks_gguf.gguf_metadata import context, ends, longest_answer, special_tokens, templates
+from slmworks_gguf.gguf_metadata import chat, context, ends, longest_answer
 from slmworks_gguf.llama_server import LlamaRefused, LlamaServer
 
 LEAST = 512
@@ -36,7 +36,7 @@ class GgufGenerator:
         """Tokens that the model reads and writes together."""
         self.most = longest_answer(file) or MAX_NEW_TOKENS
         """Tokens of an answer at most."""
-        self._chat = (templates(file), special_tokens(file))
+        self._chat = chat(file)
         self._alone = Lock()
         """One answer at a time, whatever thread asks: they share keys and values."""
         try:

@@ -54,6 +54,11 @@ def special_tokens(file: GgufHeader) -> dict[str, str]:
     return {f"{role}_token": str(tokens[number]) for role, number in found.items()}
 
 
+def chat(file: GgufHeader) -> tuple[dict[str, str], dict[str, str]]:
+    """Chat templates by name, and special tokens by role: what a prompt is rendered with."""
+    return templates(file), special_tokens(file)
+
+
 def templates(file: GgufHeader) -> dict[str, str]:
     """Name -> chat template; the one without a name is `default`. Empty for a model that doesn't chat."""
     found = {

@@ -33,8 +33,12 @@ _DEFAULTS = (
     _NO_FLOAT, _NO_FLOAT, 0, _NO_FLOAT, 0, 0, 0, 0, 1, 1,
 )  # fmt: skip
 """The first numbers of untouched context parameters."""
-_WINDOW, _BATCH, _FLASH, _KEYS, _VALUES = 0, 1, 13, 26, 27
-"""Places in them: window, batch, flash attention (0: off), types of keys and values (0: float32)."""
+_WINDOW, _BATCH, _FLASH, _WATCH, _KEYS, _VALUES = 0, 1, 13, 22, 26, 27
+"""Places in them: window, batch, flash attention (0: off), a call at each tensor that is computed (two places
+for a pointer), types of keys and values (0: float32)."""
+Watch = Callable[[int, bool], bool]
+"""Told of each tensor (its address) before it is computed, with True: should it be shown? And, where that is
+so, when it is computed, with False: go on?"""
 
 
 class _Parameters(ctypes.Structure):
@@ -127,6 +131,11 @@ class LlamaCpp:
         self._forget()
         return self._compute(ids, 0)
 
+    def read(self, ids: Sequence[int]) -> None:
+        """Compute a text, for a watcher to see."""
+        self._forget()
+        self._compute(ids, 0)
+
     def greedy(self, ids: Sequence[int], steps: int) -> tuple[list[int], "np.ndarray[Any, Any]"]:
         """The `steps` likeliest tokens after a text, one after the other, and the logits on the way.
 
@@ -171,16 +180,21 @@ class LlamaCpp:
 
 
 @contextmanager
-def opened(path: Path, *, threads: int, window: int = 128) -> Iterator[LlamaCpp]:
-    """A GGUF file in llama.cpp, for `window` tokens at once; BadRequest with its word if it takes it not."""
-    library = _library()
+def opened(path: Path, *, threads: int, window: int = 128, watch: Watch | None = None) -> Iterator[LlamaCpp]:
+    """A GGUF file in llama.cpp, for `window` tokens at once; BadRequest with its word if it takes it not.
+
+    `watch`: told of each tensor that is computed, until the window is widened.
+    """
+    library, watcher = shared_library(), None
+    if watch is not None:
+        watcher = _WATCHER(lambda tensor, ask, _data: watch(tensor, ask))
     with ExitStack() as stack:
         errors = stack.enter_context(_errors_of(library))
         model = library.llama_model_load_from_file(str(path).encode(), library.llama_model_default_params())
         if not model:
             raise BadRequest(f"{path.name}: llama.cpp does not load it ({_reason(errors)}).")
         stack.callback(library.llama_model_free, model)
-        context = _context(library, model, window, threads)
+        context = _context(library, model, window, threads, watcher)
         if not context:
             raise BadRequest(f"{path.name}: llama.cpp does not run it ({_reason(errors)}).")
         llama = LlamaCpp(library, model, context, window, path, threads)
@@ -188,9 +202,13 @@ def opened(path: Path, *, threads: int, window: int = 128) -> Iterator[LlamaCpp]
         yield llama
 
 
-def _context(library: Any, model: int, window: int, threads: int) -> int | None:
+def _context(library: Any, model: int, window: int, threads: int, watcher: Any = None) -> int | None:
     """A context of `window` tokens; None where llama.cpp makes none."""
-    context: int | None = library.llama_init_from_model(model, _context_parameters(library, window))
+    given = _context_parameters(library, window)
+    if watcher is not None:
+        address = ctypes.c_uint64.from_buffer(given, 4 * _WATCH)
+        address.value = ctypes.cast(watcher, ctypes.c_void_p).value or 0
+    context: int | None = library.llama_init_from_model(model, given)
     if context:
         library.llama_set_n_threads(context, threads, threads)
     return context
@@ -219,6 +237,9 @@ def _errors_of(library: Any) -> Iterator[list[str]]:
 
 
 _LISTENER: Callable[..., Any] = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+_WATCHER: Callable[..., Any] = ctypes.CFUNCTYPE(
+    ctypes.c_bool, ctypes.c_void_p, ctypes.c_bool, ctypes.c_void_p
+)
 _SILENT = _LISTENER(lambda _level, _text, _data: None)
 
 
@@ -236,7 +257,8 @@ def _context_parameters(library: Any, window: int) -> _Parameters:
 
 
 @cache
-def _library() -> Any:
+def shared_library() -> Any:
+    """The shared library of xllamacpp, with the types of the calls that are made; loaded once a process."""
     found = find_spec("xllamacpp")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("No module named 'xllamacpp'", name="xllamacpp")
@@ -265,6 +287,7 @@ def _check_batch(library: Any) -> None:
 
 
 _HANDLE, _INT = ctypes.c_void_p, ctypes.c_int32
+_LONG, _SIZE = ctypes.c_int64, ctypes.c_size_t
 _INTS, _FLAG = ctypes.POINTER(ctypes.c_int32), ctypes.c_bool
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "llama_backend_init": (None,),
@@ -289,5 +312,9 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "llama_batch_free": (None, _Batch),
     "llama_decode": (_INT, _HANDLE, _Batch),
     "llama_get_logits": (ctypes.POINTER(ctypes.c_float), _HANDLE),
+    "ggml_quantize_chunk": (_SIZE, _INT, _HANDLE, _HANDLE, _LONG, _LONG, _LONG, _HANDLE),
+    "ggml_get_name": (_HANDLE, _HANDLE),
+    "ggml_get_data": (_HANDLE, _HANDLE),
+    "ggml_op_desc": (ctypes.c_char_p, _HANDLE),
 }
 """Call -> type of its result, types of what it is given."""

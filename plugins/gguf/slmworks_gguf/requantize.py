@@ -1,17 +1,20 @@
-"""A GGUF file with its matrices in blocks of fewer bits, rounded to nearest by gguf-py's quantizers."""
+"""A GGUF file with its matrices in blocks of fewer bits, rounded by ggml's quantizers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
-from slmworks_gguf import weights
-from slmworks_gguf.gguf_file import GgufFile, Tensor
+from slmworks_gguf import ggml, weights
+from slmworks_gguf.gguf_file import GgufFile
+from slmworks_gguf.mixtures import BASE, Choice
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WHOLE = ("F64", "F32", "F16", "BF16")
 """Tensor types that are not quantized."""
-TABLES = ("output.weight", "token_embd.weight")
-"""The two tables of the vocabulary: what a rounded weight costs most, and what has rows for rare tokens."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Share:
     """In blocks, whatever their type."""
     named: int
     """Of the type that was asked for."""
+    fallbacks: int
+    """Tensors of another type than the mixture asks for: their rows are no multiple of its block."""
 
     def of(self, count: int) -> float:
         """A count as a share of all parameters."""
@@ -39,17 +44,47 @@ def check(file: GgufFile) -> None:
         )
 
 
-def write(file: GgufFile, path: Path, *, kind: str, progress: Callable[[int, int], None]) -> Share:
-    """Write `file` with matrices of type `kind` (`Q4_0`, …), tables Q8_0; one tensor in memory at a time.
+def share(file: GgufFile, kind: str, choices: Sequence[Choice]) -> Share:
+    """What `write` stores in blocks."""
+    counts = dict.fromkeys((*(one.type for one in choices), BASE[kind]), 0)
+    for tensor, one in zip(file.tensors, choices, strict=True):
+        counts[one.type] += tensor.elements
+    blocks = sum(count for name, count in counts.items() if name not in WHOLE)
+    fallbacks = sum(one.type != one.wanted for one in choices)
+    return Share(file.parameters, blocks, counts[BASE[kind]], fallbacks)
 
-    What is no matrix, or has rows that are no multiple of a block, keeps its type.
+
+def write(
+    file: GgufFile,
+    path: Path,
+    kind: str,
+    choices: Sequence[Choice],
+    *,
+    importance: "Mapping[str, np.ndarray[Any, Any]]",
+    progress: Callable[[int, int], None],
+) -> None:
+    """Write `file` as one of type `kind` (`q4_0`, …), each tensor as chosen; one in memory at a time.
+
+    `importance`: tensor -> weight of each column's error, float32 [columns]; a tensor that isn't there is
+    rounded to nearest.
     """
+    import gguf
+
+    writer = gguf.GGUFWriter(path, file.architecture)
+    _write_header(writer, file, kind, choices)
+    for done, (tensor, one) in enumerate(zip(file.tensors, choices, strict=True)):
+        progress(done, len(choices))
+        values = weights.values_of(file, tensor)
+        writer.write_tensor_data(ggml.quantized(values, one.type, importance.get(tensor.name)))
+    writer.close()
+
+
+def _write_header(writer: Any, file: GgufFile, kind: str, choices: Sequence[Choice]) -> None:
+    """The metadata as they were, but for the type, and the tensors' descriptions."""
     import numpy as np
 
     import gguf
 
-    kinds = [_kind(tensor, kind) for tensor in file.tensors]
-    writer = gguf.GGUFWriter(path, file.architecture)
     skipped = ("general.architecture", "general.file_type", "general.quantization_version")
     for key, value in file.metadata.items():
         if key not in skipped:
@@ -57,29 +92,12 @@ def write(file: GgufFile, path: Path, *, kind: str, progress: Callable[[int, int
             element = None if inner is None else gguf.GGUFValueType(inner)
             writer.add_key_value(key, value, gguf.GGUFValueType(of), sub_type=element)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{kind}"])
-    for tensor, to in zip(file.tensors, kinds, strict=True):
-        number = gguf.GGMLQuantizationType[to]
+    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{kind.upper()}"])
+    for tensor, one in zip(file.tensors, choices, strict=True):
+        number = gguf.GGMLQuantizationType[one.type]
         block, width = gguf.GGML_QUANT_SIZES[number]
         size = tensor.elements // block * width
         writer.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), size, raw_dtype=number)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for done, (tensor, to) in enumerate(zip(file.tensors, kinds, strict=True)):
-        progress(done, len(kinds))
-        values = weights.values_of(file, tensor)
-        writer.write_tensor_data(gguf.quants.quantize(values, gguf.GGMLQuantizationType[to]))
-    writer.close()
-    counts = dict.fromkeys((*kinds, kind), 0)
-    for tensor, to in zip(file.tensors, kinds, strict=True):
-        counts[to] += tensor.elements
-    blocks = sum(count for name, count in counts.items() if name not in WHOLE)
-    return Share(file.parameters, blocks, counts[kind])
-
-
-def _kind(tensor: Tensor, kind: str) -> str:
-    """The type that a tensor gets."""
-    if len(tensor.shape) != 2 or tensor.shape[-1] % 32 or not tensor.name.endswith(".weight"):
-        return "F32"
-    return "Q8_0" if tensor.name in TABLES else kind
