@@ -27,6 +27,8 @@ from slmworks.contract.artifact import Artifact, Dataset, Model
 from slmworks.contract.errors import SlmworksError
 
 TYPES = "f32,q8_0,q6_k,q5_k_m,q5_k_m+,q5_0,q5_0+,q4_k_m,q4_k_m+,iq4_nl,iq4_nl+,q4_1,q4_1+,q4_0,q4_0+,q3_k_m,q3_k_m+"
+LONGEST = 1024
+"""Tokens of a row at most."""
 DECODED = 32
 """Tokens that are written behind each prompt."""
 
@@ -156,7 +158,8 @@ def _gguf(model: Model, rows: Sequence[Any]) -> Line:
         (runtime.encode(row), [*llama.encode(row["completion"], around=False), *runtime.ends[:1]])
         for row in rows
     ]
-    llama.widen(max(len(prompt) + max(len(answer), DECODED) for prompt, answer in texts))
+    texts = _short(texts, runtime.context)
+    llama.widen(max(len(prompt) + len(answer) for prompt, answer in texts) + DECODED)
     return _measured(
         texts,
         llama.logits,
@@ -164,6 +167,12 @@ def _gguf(model: Model, rows: Sequence[Any]) -> Line:
         lambda ids: llama.continuation(ids, DECODED, ()),
         "llama.cpp, gguf runtime",
     )
+
+
+def _short(texts: Texts, context: int) -> Texts:
+    """Texts with room for what is written behind them: longer answers lose their end, longer prompts go."""
+    room = min(LONGEST, context or LONGEST) - DECODED
+    return [(prompt, answer[: room - len(prompt)]) for prompt, answer in texts if len(prompt) < room]
 
 
 def _torch(model: Model, rows: Sequence[Any]) -> Line:
@@ -180,6 +189,7 @@ def _torch(model: Model, rows: Sequence[Any]) -> Line:
         )
         for row in rows
     ]
+    texts = _short(texts, runtime.context)
 
     def logits(ids: Sequence[int]) -> Any:
         with torch.inference_mode():

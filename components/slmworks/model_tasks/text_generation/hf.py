@@ -31,7 +31,7 @@ class HfGenerator:
         """Tokenizer and chat template."""
         self.tokenizer = self.chat.tokenizer
         """transformers' tokenizer of the folder."""
-        self.module = load_network(model.path, "AutoModelForCausalLM")
+        self.module = self.load(model)
         """The transformers model."""
         self.context = hf_positions.count(self.module)
         """Tokens that the model reads and writes together; 0 where there is no limit."""
@@ -46,6 +46,10 @@ class HfGenerator:
     def open(cls, model: Model, *, threads: int) -> "HfGenerator":
         """Load a Model artifact."""
         return cls(model, threads)
+
+    def load(self, model: Model) -> Any:
+        """The network; a format of another kind of weights has its own."""
+        return load_network(model.path, "AutoModelForCausalLM")
 
     def answer(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Answer `{"text", "finish", "tokens"}` for each row of one batch."""
