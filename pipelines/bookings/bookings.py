@@ -92,7 +92,7 @@ NAMES = (
     "Okafor", "Lindqvist", "Moreau", "Tanaka", "Rossi", "Novak", "Haddad", "Fernandez", "Schmidt", "O'Brien",
     "Kowalski", "Nguyen", "Silva", "Johansson", "Dubois", "Patel", "Yilmaz", "Costa", "Petrov", "Andersen",
     "Garcia", "Meyer", "Ivanova", "Khan", "Olsen", "Bianchi", "Jansen", "Murphy", "Weber", "Suzuki",
-    "Mbeki", "Larsson", "Horvat", "Nowak", "Castillo", "Fischer", "Evans", "Leclerc", "Papadopoulos", "Virtanen",
+    "Mbeki", "Larsson", "Horvat", "Nowak", "Castillo", "Fischer", "Evans", "Leclerc", "Papadakis", "Virtanen",
 )  # fmt: skip
 FIRST = ("Anna", "Ben", "Carla", "David", "Elena", "Frank", "Grace", "Hugo", "Ines", "Jonas", "Kira", "Leo")
 

@@ -14,7 +14,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.model_tasks.text_generation.hf import HfGenerator
 from slmworks.testing import Bench
-from slmworks_gguf.generator import GgufGenerator
+from slmworks_gguf.runtime import GgufRuntime
 
 LONG = "One after the other, and a long way to the end. " * 4
 ROWS = [
@@ -39,9 +39,9 @@ def hf(model: Model, most: int = 40) -> HfGenerator:
     return found
 
 
-def gguf(model: Model, most: int = 40) -> GgufGenerator:
+def gguf(model: Model, most: int = 40) -> GgufRuntime:
     found = open_runtime(limited(model, most), threads=1, model_task="text-generation")
-    assert isinstance(found, GgufGenerator)
+    assert isinstance(found, GgufRuntime)
     return found
 
 
@@ -168,7 +168,7 @@ def test_place_grows_with_the_prompts_after_the_folder_is_gone(tmp_path: Path) -
     rows = [{"messages": [{"role": "prompt", "content": "x " * count}]} for count in (4, 290, 700)]
     file = limited(exported(folder, Bench(tmp_path)), 40)
     runtime = open_runtime(file, threads=1, model_task="text-generation")
-    assert isinstance(runtime, GgufGenerator)
+    assert isinstance(runtime, GgufRuntime)
     assert runtime._llama.context == 512
     wanted = [hf(folder).answer([row]) for row in rows]
     assert runtime.answer(rows[:1]) == wanted[0]

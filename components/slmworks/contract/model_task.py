@@ -54,6 +54,22 @@ class Measure:
     higher_is_better: bool = True
     written: Callable[[float], str] = figures.score
     """How the number is written for people."""
+    needs: str = ""
+    """Key that answers must have, or the measure is absent: `likelihood`, which no trivial baseline gives."""
+    same: tuple[int, ...] = ()
+    """Places in the counts that must be equal for two models, row by row, or they aren't compared: the tokens
+    of a perplexity, which depend on the tokenizer."""
+
+    def given(self, answers: Sequence[Answer]) -> bool:
+        """True if the answers have what it needs."""
+        return not self.needs or all(answer.get(self.needs) is not None for answer in answers)
+
+    def comparable(self, ours: "Array", theirs: "Array") -> bool:
+        """True if two models' counts [rows, counts] may be compared."""
+        import numpy as np
+
+        places = list(self.same)
+        return np.array_equal(ours[:, places], theirs[:, places])
 
     def over(self, rows: Sequence[Row], answers: Sequence[Answer]) -> float:
         """Its value over rows and their answers."""

@@ -6,7 +6,7 @@ model's files. A runtime is deliberately no place for business rules such as thr
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
+    "Likelihood",
     "Network",
     "Outputs",
     "Runtime",
+    "Scoring",
+    "Timed",
+    "Timing",
     "Truncating",
     "answer_all",
     "length_batches",
@@ -37,7 +41,8 @@ class Runtime(Protocol):
     """Distributions that it needs; a release pins them."""
     stands_alone: ClassVar[bool]
     """Its module needs nothing of slmworks but modules of `slmworks.model_tasks` that need nothing either,
-    and `cls(folder)` loads a model: releases and edge bundles carry a copy of the source."""
+    and `cls(folder)` loads a model: releases and edge bundles carry a copy of the source. Of a derived
+    class they carry the one that says so."""
 
     @classmethod
     def open(cls, model: Model, *, threads: int) -> Self:
@@ -61,6 +66,44 @@ class Truncating(Runtime, Protocol):
 
     def answer_truncated(self, rows: Sequence[Row]) -> tuple[list[Answer], list[bool]]:
         """What `answer` gives, and for each row whether it was longer than the model reads."""
+
+
+class Likelihood(NamedTuple):
+    """How likely a model finds the truth of a row."""
+
+    nll: float
+    """Negative log-likelihood of the truth given the inputs, in nats."""
+    tokens: int
+    """Tokens that it is the sum over."""
+
+
+@runtime_checkable
+class Scoring(Runtime, Protocol):
+    """A runtime that says how likely its model finds the truth, as the answering library computes it."""
+
+    def scored(self, rows: Sequence[Row]) -> list[Likelihood]:
+        """The likelihood of each row's truth; rows have the model task's inputs and targets."""
+
+
+class Timing(NamedTuple):
+    """What an answer took that is written token by token, from the moment at which it was asked for."""
+
+    prompt_tokens: int
+    """Tokens that were read."""
+    first_s: float
+    """Seconds until the first token."""
+    tokens: int
+    """Tokens that were written, with the one that ends the answer."""
+    seconds: float
+    """Seconds until the last token."""
+
+
+@runtime_checkable
+class Timed(Runtime, Protocol):
+    """A runtime that writes its answers token by token, and says when."""
+
+    def timed(self, rows: Sequence[Row]) -> list[Timing]:
+        """Answer rows that are asked for at the same moment, as `answer` does, and say what each took."""
 
 
 @runtime_checkable

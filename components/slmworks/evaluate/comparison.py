@@ -75,6 +75,21 @@ class Comparison:
             ],
         }
 
+    def change(self, *, resamples: int, seed: int) -> dict[str, Any] | None:
+        """How far our value is from theirs, with its interval and p; None where they aren't comparable.
+
+        `value`, `low` and `high` are how much better ours is, whichever way is better.
+        """
+        name = self.measure.name
+        if not (name in self.ours.counts and name in self.theirs.counts):
+            return None
+        if not self.measure.comparable(*self._counts):
+            return None
+        pairs = self.pairs()
+        found = statistics.difference(pairs, resamples=resamples, seed=seed)
+        p = statistics.p_differ(pairs, resamples=resamples, seed=seed)
+        return {"theirs": round(pairs.other, 6), "better": found.estimate.rounded(), "p": round(p, 6)}
+
     def examples(self, texts: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         """Rows that changed sides, the surest of our answers first; `texts` in the order of our rows."""
         sure = [one or 0.0 for one in self.ours.confidence]

@@ -63,8 +63,9 @@ def counted(measure: Measure, rows: Sequence[Row], answers: Sequence[Answer]) ->
 
 
 def counts(task: ModelTask, rows: Sequence[Row], answers: Sequence[Answer]) -> dict[str, "Array"]:
-    """Measure -> what each row adds to it, float64 [rows, counts]."""
-    return {measure.name: counted(measure, rows, answers) for measure in task.measures}
+    """Measure -> what each row adds to it, float64 [rows, counts]; of those that the answers allow."""
+    found = (measure for measure in task.measures if measure.given(answers))
+    return {measure.name: counted(measure, rows, answers) for measure in found}
 
 
 def judge(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import PositiveInt
@@ -10,7 +11,7 @@ from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, ModelTask, Row, require_same_meta
-from slmworks.contract.runtime import in_batches, inputs_of, open_runtime
+from slmworks.contract.runtime import Scoring, in_batches, inputs_of, open_runtime
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, predictions, trivial
 from slmworks.evaluate.about import about, model_name
@@ -50,6 +51,9 @@ class Quality(Evaluate):
     """Least number of bootstrap resamples for each interval that has to be drawn."""
     trivial: bool = True
     """Without a baseline: also judge the model task's trivial baselines: what a language model must beat."""
+    likelihood: bool = True
+    """Also measure how likely the model finds the true answers (perplexity, bits a byte), where its runtime
+    says it. It takes one more pass over each row's inputs and truth."""
     slices: bool = True
     """Report the first measure for every slice (source, label, …) too."""
 
@@ -122,7 +126,36 @@ class Quality(Evaluate):
             before += len(some)
             return found
 
-        return purpose.judged(answer, rows, data)
+        likely = self._likelihoods(runtime, purpose, rows, task)
+        answers = purpose.judged(answer, rows, data)
+        return (
+            {
+                split: [{**one, **more} for one, more in zip(said, likely[split], strict=True)]
+                for split, said in answers.items()
+            }
+            if likely
+            else answers
+        )
+
+    def _likelihoods(
+        self, runtime: "Runtime", purpose: ModelTask, rows: Mapping[str, Sequence[Row]], task: Task
+    ) -> dict[str, list[Answer]]:
+        """What answers get by split, if the runtime says how likely it finds the truth; else nothing."""
+        if not self.likelihood or not isinstance(runtime, Scoring):
+            return {}
+        columns = (*purpose.inputs, *purpose.targets)
+        total, before = sum(map(len, rows.values())), 0
+        found: dict[str, list[Answer]] = {}
+        for split, some in rows.items():
+
+            def tell(done: int, before: int = before) -> None:
+                task.progress(before + done, total, note="likelihood")
+
+            asked = [{name: row[name] for name in columns} for row in some]
+            scored = in_batches(runtime.scored, asked, self.batch_size, longest_first=True, tell=tell)
+            found[split] = [{"likelihood": one._asdict()} for one in scored]
+            before += len(some)
+        return found
 
     def _trivial(
         self, purpose: ModelTask, rows: Mapping[str, Sequence[Row]], data: Dataset, task: Task
@@ -151,6 +184,7 @@ class Quality(Evaluate):
                 counts[measure.name], measure, resamples=self.resamples, seed=task.seed
             )
             for measure in purpose.measures
+            if measure.name in counts
         }
         found: dict[str, Any] = {
             "n": len(rows),
@@ -185,11 +219,16 @@ class Quality(Evaluate):
         found: dict[str, Any] = {
             "baseline": {"model": baseline.refs["model"], "name": baseline.read()["name"]}
         }
+        resamples = max(self.resamples, statistics.DRAWS)
         for one in judged:
-            both = Comparison.of(one, predictions.read(baseline.path, one.split), purpose.measures[0])
-            report["splits"][one.split]["against"] = both.numbers(
-                resamples=max(self.resamples, statistics.DRAWS), seed=task.seed
-            )
+            both, *others = _comparisons(purpose, one, predictions.read(baseline.path, one.split))
+            against = both.numbers(resamples=resamples, seed=task.seed)
+            further = {
+                other.measure.name: change
+                for other in others
+                if (change := other.change(resamples=resamples, seed=task.seed))
+            }
+            report["splits"][one.split]["against"] = against | ({"further": further} if further else {})
             if one.split == "test":
                 found["examples"] = both.examples([purpose.text(row) for row in rows["test"]])
         return found
@@ -235,6 +274,13 @@ def _rows(purpose: ModelTask, data: Dataset, split: str) -> list[dict[str, Any]]
         raise BadRequest(f"the data's split '{split}' has no rows; make it larger in the curate step.")
     purpose.check(data, split, rows)
     return rows
+
+
+def _comparisons(purpose: ModelTask, ours: Judged, theirs: Judged) -> list[Comparison]:
+    """Our answers beside theirs by every measure, the deciding one first."""
+    first, *others = purpose.measures
+    both = Comparison.of(ours, theirs, first)
+    return [both, *(replace(both, measure=other) for other in others)]
 
 
 def _slices(purpose: ModelTask, judged: Judged) -> Any:

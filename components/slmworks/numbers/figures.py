@@ -14,6 +14,12 @@ def score(value: float) -> str:
     return f"{value:.3f}"
 
 
+def amount(value: float) -> str:
+    """A number without a unit of its own, with the digits that matter: 4.13, 19.5, 1,204."""
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:,.{digits}f}"
+
+
 def interval(estimate: Interval, written: Callable[[float], str] = score) -> str:
     """A number with its interval: 0.748 (0.736–0.760)."""
     value, low, high = (written(estimate[key]) for key in ("value", "low", "high"))

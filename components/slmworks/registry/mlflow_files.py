@@ -73,7 +73,12 @@ def standalone_runtime(model: Model) -> tuple[ModelTask, type[Runtime]]:
             f"a model of format '{model.format}' cannot be released: no runtime of {task.name} for it stands "
             "alone. Export it first (a step with stage: export, before evaluate)."
         )
-    return task, runtime
+    return task, _carried(runtime)
+
+
+def _carried(runtime: type[Runtime]) -> type[Runtime]:
+    """The class that says of itself that it stands alone: one that is derived from it may know more."""
+    return next(kind for kind in runtime.__mro__ if "stands_alone" in vars(kind))
 
 
 def wrapper(model: Model) -> dict[str, str]:

@@ -32,6 +32,7 @@ class GgufGenerator:
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
         """Open the folder's one file to compute with `threads` threads."""
         file = read_header(the_file(Path(folder)))
+        self.path, self.threads = file.path, threads
         self.context = context(file)
         """Tokens that the model reads and writes together."""
         self.most = longest_answer(file) or MAX_NEW_TOKENS
@@ -43,7 +44,9 @@ class GgufGenerator:
             self._llama = LlamaServer(str(file.path), threads=threads, context=min(LEAST, self.context))
         except LlamaRefused as error:
             raise BadRequest(str(error)) from error
-        told = ([one] for one in ends(file))
+        self.ends = ends(file)
+        """Tokens that end an answer."""
+        told = ([one] for one in self.ends)
         self._shown_ends = tuple(filter(None, map(self._llama.detokenize, told)))
         """Texts of the ends that are no special tokens: llama.cpp says them, too."""
 

@@ -33,6 +33,8 @@ _DEFAULTS = (
     _NO_FLOAT, _NO_FLOAT, 0, _NO_FLOAT, 0, 0, 0, 0, 1, 1,
 )  # fmt: skip
 """The first numbers of untouched context parameters."""
+_PLACES = 256
+"""Places whose logits are in memory at once, where a text's are read one after the other."""
 _WINDOW, _BATCH, _FLASH, _WATCH, _KEYS, _VALUES = 0, 1, 13, 22, 26, 27
 """Places in them: window, batch, flash attention (0: off), a call at each tensor that is computed (two places
 for a pointer), types of keys and values (0: float32)."""
@@ -136,6 +138,18 @@ class LlamaCpp:
         self._forget()
         self._compute(ids, 0)
 
+    def logits_behind(self, ids: Sequence[int], answer: Sequence[int]) -> "Iterator[np.ndarray[Any, Any]]":
+        """Logits before each token of an answer to `ids`, and behind its last one, some places at a time.
+
+        float32 [places, vocabulary]; the window must hold both.
+        """
+        self._forget()
+        told = [*ids, *answer]
+        start, end = 0, min(len(ids) + _PLACES - 1, len(told))
+        while start < len(told):
+            yield self._compute(told[start:end], start, skip=max(len(ids) - 1 - start, 0))
+            start, end = end, min(end + _PLACES, len(told))
+
     def greedy(self, ids: Sequence[int], steps: int) -> tuple[list[int], "np.ndarray[Any, Any]"]:
         """The `steps` likeliest tokens after a text, one after the other, and the logits on the way.
 
@@ -155,8 +169,11 @@ class LlamaCpp:
     def _forget(self) -> None:
         self.library.llama_memory_clear(self.library.llama_get_memory(self.context), True)
 
-    def _compute(self, ids: Sequence[int], start: int, *, last: bool = False) -> "np.ndarray[Any, Any]":
-        """Logits of each token, or of the last one only, float32 [tokens or 1, vocabulary]."""
+    def _compute(
+        self, ids: Sequence[int], start: int, *, last: bool = False, skip: int = 0
+    ) -> "np.ndarray[Any, Any]":
+        """Logits of each token but the first `skip`, or of the last one, float32 [places, vocabulary]."""
+        skip = len(ids) - 1 if last else skip
         import numpy as np
 
         if not 0 < len(ids) <= self.window - start:
@@ -167,14 +184,13 @@ class LlamaCpp:
             for place, token in enumerate(ids):
                 batch.tokens[place], batch.places[place] = token, start + place
                 batch.sequence_counts[place] = 1
-                batch.gives_logits[place] = not last or place == len(ids) - 1
+                batch.gives_logits[place] = place >= skip
                 batch.sequences[place][0] = 0
             code = self.library.llama_decode(self.context, batch)
             if code:
                 raise TaskFailed(f"{self.path.name}: llama.cpp computed nothing (llama_decode gave {code}).")
             found = self.library.llama_get_logits(self.context)
-            rows = 1 if last else len(ids)
-            return np.ctypeslib.as_array(found, (rows, self.tokens)).copy()
+            return np.ctypeslib.as_array(found, (len(ids) - skip, self.tokens)).copy()
         finally:
             self.library.llama_batch_free(batch)
 

@@ -1,14 +1,16 @@
 """A causal language model in a Hugging Face folder, computed by torch: greedy text."""
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any, ClassVar
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.model_task import Row
+from slmworks.contract.runtime import Likelihood
 from slmworks.machine.quiet import quiet
 from slmworks.model_tasks import hf_positions
 from slmworks.model_tasks.hf_text import load_network
-from slmworks.model_tasks.text_generation import prompt
+from slmworks.model_tasks.text_generation import likelihood, prompt
 from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer, ends_of
 
 
@@ -40,6 +42,7 @@ class HfGenerator:
         self.ends = ends_of(self.module, self.tokenizer)
         """Tokens that end an answer."""
         self._pad = self.ends[0] if self.ends else 0
+        self._keeps_few = "logits_to_keep" in signature(self.module.forward).parameters
         self.module.generation_config = _greedy(self.ends, self._pad)
 
     @classmethod
@@ -68,6 +71,31 @@ class HfGenerator:
     def encode(self, row: Row) -> list[int]:
         """Token ids of a row's prompt."""
         return self.chat.encode(row)
+
+    def scored(self, rows: Sequence[Row]) -> list[Likelihood]:
+        """The likelihood of each row's `completion`, row by row: nothing is padded."""
+        asked = [self._target(row) for row in rows]
+        for ids, answer in asked:
+            likelihood.require_room(len(ids), len(answer), self.context)
+        return [self._likelihood(ids, answer) for ids, answer in asked]
+
+    def _target(self, row: Row) -> tuple[list[int], list[int]]:
+        """Token ids of a row's prompt, and of its true answer."""
+        text, templated = prompt.prompt(row, self.chat.templates, self.chat.special)
+        ids = self.chat.ids(text, around=not templated)
+        answer = likelihood.behind(self.chat.ids, text, ids, str(row["completion"]), around=not templated)
+        return ids, answer
+
+    def _likelihood(self, ids: Sequence[int], answer: Sequence[int]) -> Likelihood:
+        import torch
+
+        found = likelihood.Sum(answer, self.ends)
+        kept = len(answer) + 1
+        few = {"logits_to_keep": kept} if self._keeps_few else {}
+        with quiet(), torch.inference_mode():
+            logits = self.module(input_ids=torch.tensor([[*ids, *answer]]), use_cache=False, **few).logits
+        found.add(logits[0, -kept:].float().numpy())
+        return found.likelihood()
 
     def _generate(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
         """At most so many tokens behind each prompt, the likeliest each time."""

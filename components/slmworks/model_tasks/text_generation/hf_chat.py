@@ -47,7 +47,11 @@ class ChatTokenizer:
     def encode(self, row: Row) -> list[int]:
         """Token ids of a row's prompt; errors as in `prompt`."""
         text, templated = prompt.prompt(row, self.templates, self.special)
-        return list(self.tokenizer(text, add_special_tokens=not templated)["input_ids"])
+        return self.ids(text, around=not templated)
+
+    def ids(self, text: str, *, around: bool) -> list[int]:
+        """Token ids of a text; `around`: with the tokens that come before and behind one by themselves."""
+        return list(self.tokenizer(text, add_special_tokens=around)["input_ids"])
 
 
 def ends_of(net: Any, tokenizer: Any) -> list[int]:

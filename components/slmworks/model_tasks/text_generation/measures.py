@@ -1,12 +1,16 @@
-"""What an answer adds to each measure: exact match, token F1, ROUGE-L, valid JSON."""
+"""What an answer adds to each measure: exact match, token F1, ROUGE-L, valid JSON, groundedness."""
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from slmworks.contract.model_task import Answer, Row
 from slmworks.model_tasks.text_generation import json_answers
+from slmworks.model_tasks.text_generation.messages import TOOLS
 
+GROUNDED = 0.5
+"""Share of a true answer's words that come from the conversation, from which on answers should, too."""
 _WORD = re.compile(r"\w+")
 
 
@@ -39,6 +43,38 @@ def valid_json(row: Row, answer: Answer) -> tuple[float, ...]:
     schema = row.get("schema") or ""
     valid = found is not json_answers.NOTHING and (not schema or json_answers.follows(found, schema))
     return (float(valid), 1.0)
+
+
+def grounded(row: Row, answer: Answer) -> tuple[float, ...]:
+    """(share of the answer's words that are in the conversation, 1): K-Precision (Adlakha et al., 2024).
+
+    (0, 0) for a row whose true answer itself has less than half of its words from there: it asks for what the
+    model knows. A word counts as often as the conversation has it; an answer without words adds (0, 1).
+    """
+    given = Counter(_words(_conversation(row)))
+    if _supported(str(row["completion"]), given) < GROUNDED:
+        return (0.0, 0.0)
+    return (_supported(str(answer["text"]), given), 1.0)
+
+
+def _conversation(row: Row) -> str:
+    """All that is said before the answer; schemas of tools are none of it."""
+    return "\n".join(str(one["content"]) for one in row["messages"] if one["role"] != TOOLS)
+
+
+def _supported(text: str, given: "Counter[str]") -> float:
+    """Share of a text's words that are among the given ones; of JSON, of its values' words."""
+    value = json_answers.parsed(text)
+    said = _values(value) if json_answers.structured(value) else _words(text)
+    return sum((Counter(said) & given).values()) / len(said) if said else 0.0
+
+
+def _values(value: Any) -> list[str]:
+    """Words of all values in a JSON value; names of fields are form, and true, false and null say no word."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return [word for one in inner for word in _values(one)]
+    return [] if value is None or isinstance(value, bool) else _words(str(value))
 
 
 def wants_json(row: Row) -> bool:

@@ -1,6 +1,6 @@
 """What the reviewer's page shows of a generator only: its answers' further measures, length and end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from slmworks.numbers import figures
@@ -9,14 +9,20 @@ from slmworks.packet.markup import Html, el, grid, join
 Titles = Mapping[str, str]
 
 
-def answers(candidate: Mapping[str, Any], teacher: Mapping[str, Any] | None, titles: Titles) -> Html:
+def answers(
+    candidate: Mapping[str, Any],
+    teacher: Mapping[str, Any] | None,
+    titles: Titles,
+    written: Mapping[str, Callable[[float], str]],
+) -> Html:
     """Every measure, answers that were cut off, tokens an answer; the teacher's beside.
 
-    `titles`: measure -> its heading; those that the report doesn't have are left out.
+    `titles` and `written`: measure -> its heading, and how it is written; those that the report doesn't have
+    are left out.
     """
     both = (candidate, teacher)
     shown = {name: title for name, title in titles.items() if name in candidate["measures"]}
-    lines = [[title, *(_value(side, name) for side in both)] for name, title in shown.items()]
+    lines = [[title, *(_value(side, name, written[name]) for side in both)] for name, title in shown.items()]
     table = grid(
         ("answers", "candidate", "teacher"),
         [
@@ -29,9 +35,9 @@ def answers(candidate: Mapping[str, Any], teacher: Mapping[str, Any] | None, tit
     return join([el("h2", "Answers"), table])
 
 
-def _value(side: Mapping[str, Any] | None, name: str) -> str:
+def _value(side: Mapping[str, Any] | None, name: str, written: Callable[[float], str]) -> str:
     found = side["measures"].get(name) if side else None
-    return figures.score(found["value"]) if found else figures.NOTHING
+    return written(found["value"]) if found else figures.NOTHING
 
 
 def _cut_off(side: Mapping[str, Any] | None) -> str:

@@ -1,20 +1,51 @@
 """The model task `text-generation`: an answer to a conversation."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.model_task import Answer, Details, LeftOut, ModelTask, Row, Trivial, share
-from slmworks.model_tasks.text_generation import json_answers, measures
+from slmworks.contract.model_task import Answer, Details, LeftOut, Measure, ModelTask, Row, Trivial, share
+from slmworks.model_tasks.text_generation import json_answers, likelihood, measures
 from slmworks.model_tasks.text_generation.messages import problem
+from slmworks.numbers import figures
+
+if TYPE_CHECKING:
+    from slmworks.numbers.statistics import Estimate
 
 BRIEF = 200
 """Characters of a text that a table shows."""
-VALID_JSON = share("valid_json", "valid JSON", measures.valid_json)
+SOME_ROWS = (
+    share("valid_json", "valid JSON", measures.valid_json),
+    share("groundedness", "groundedness", measures.grounded),
+)
+"""Measures of the rows that they make sense for."""
+BITS_PER_BYTE = Measure(
+    "bits_per_byte",
+    "bits a byte",
+    likelihood.bits_and_bytes,
+    value=likelihood.quotient,
+    worst=(8.0 * likelihood.BYTES, likelihood.BYTES),  # each byte is as likely as any other
+    best=(0.0, likelihood.BYTES),
+    higher_is_better=False,
+    needs="likelihood",
+    same=(1,),
+)
+PERPLEXITY = Measure(
+    "perplexity",
+    "perplexity",
+    likelihood.nats_and_tokens,
+    value=likelihood.perplexity,
+    worst=(likelihood.UNKNOWING * likelihood.TOKENS, likelihood.TOKENS),
+    best=(0.0, likelihood.TOKENS),
+    higher_is_better=False,
+    written=figures.amount,
+    needs="likelihood",
+    same=(1,),
+)
 
 
 class Generated(Documented):
@@ -46,8 +77,10 @@ class TextGeneration(ModelTask):
         share("exact_match", "exact match", measures.exact),
         share("token_f1", "token F1", measures.token_f1),
         share("rouge_l", "ROUGE-L", measures.rouge_l),
+        BITS_PER_BYTE,
+        PERPLEXITY,
     )
-    titles: ClassVar[Mapping[str, str]] = {"valid_json": "valid JSON"}
+    titles: ClassVar[Mapping[str, str]] = {one.name: one.title for one in SOME_ROWS}
 
     route: ClassVar[str] = "generate"
     verb: ClassVar[str] = "Generate"
@@ -69,14 +102,14 @@ class TextGeneration(ModelTask):
     def details(
         self, rows: Sequence[Row], answers: Sequence[Answer], model: Model, *, resamples: int, seed: int
     ) -> Details:
-        """Valid JSON where rows want JSON; how many of a model's answers were cut off, and their length."""
+        """Valid JSON and groundedness where they make sense; answers that were cut off, and their length."""
         finished = [answer for answer in answers if "finish" in answer]
         content: dict[str, Any] = {}
         if finished:
             cut = sum(answer["finish"] == "length" for answer in finished)
             tokens = sum(answer["tokens"] for answer in finished)
             content = {"cut_off": cut, "tokens": tokens}
-        return Details(measures=_json_measures(rows, answers, resamples, seed), content=content)
+        return Details(measures=_of_some_rows(rows, answers, resamples, seed), content=content)
 
     def agreement(self, wanted: Answer, found: Answer) -> float:
         """1 for the same answer, outer blanks and the layout of JSON apart."""
@@ -99,7 +132,8 @@ class TextGeneration(ModelTask):
         from slmworks.model_tasks.text_generation import page
 
         titles = {**{one.name: one.title for one in self.measures}, **self.titles}
-        return (page.answers(candidate, teacher, titles),)
+        written = {name: self.written(name) for name in titles}
+        return (page.answers(candidate, teacher, titles, written),)
 
     def counted(self, answer: Answer) -> str:
         """How the answer ended."""
@@ -114,15 +148,16 @@ def _target_problem(row: Row) -> str:
     return f"its schema {found}" if found else ""
 
 
-def _json_measures(
+def _of_some_rows(
     rows: Sequence[Row], answers: Sequence[Answer], resamples: int, seed: int
-) -> dict[str, Any]:
-    """`valid_json` over the rows that want JSON; nothing where none does."""
+) -> dict[str, "Estimate"]:
+    """The measures that only some rows have, over those; nothing where none has."""
     from slmworks.evaluate.predictions import counted
     from slmworks.numbers import statistics
 
-    counts = counted(VALID_JSON, rows, answers)
-    counts = counts[counts[:, 1] > 0]
-    if not len(counts):
-        return {}
-    return {"valid_json": statistics.estimate(counts, VALID_JSON, resamples=resamples, seed=seed)}
+    found: dict[str, Estimate] = {}
+    for measure in SOME_ROWS:
+        counts = counted(measure, rows, answers)
+        if len(mine := counts[counts[:, 1] > 0]):
+            found[measure.name] = statistics.estimate(mine, measure, resamples=resamples, seed=seed)
+    return found

@@ -1,0 +1,73 @@
+"""How likely a GGUF model finds true answers, as the library that serves it computes them.
+
+llama.cpp's server gives no log-probabilities of a prompt, so its C API is asked, with keys and values in
+float32. The file is opened a second time here, when the first likelihood is asked for.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from slmworks.contract.model_task import Row
+from slmworks.contract.runtime import Likelihood
+from slmworks.model_tasks.text_generation import likelihood, prompt
+
+if TYPE_CHECKING:
+    from slmworks_gguf.llama_cpp import LlamaCpp
+
+WINDOW = 512
+"""Tokens that llama.cpp is opened for at first."""
+
+
+class GgufScoring:
+    """The part of a GGUF runtime that says how likely it finds the truth; a release doesn't carry it."""
+
+    path: Path
+    """The file that answers."""
+    context: int
+    """Tokens that the model reads and writes together."""
+    ends: list[int]
+    """Tokens that end an answer."""
+    threads: int
+    """Threads to compute with."""
+    _chat: "tuple[dict[str, str], dict[str, str]]"
+    _scorer: "LlamaCpp | None" = None
+    _scoring = Lock()
+
+    def scored(self, rows: Sequence[Row]) -> list[Likelihood]:
+        """The likelihood of each row's `completion`."""
+        with self._scoring:
+            asked = [self._target(row) for row in rows]
+            for ids, answer in asked:
+                likelihood.require_room(len(ids), len(answer), self.context)
+            return [self._likelihood(ids, answer) for ids, answer in asked]
+
+    def _target(self, row: Row) -> tuple[list[int], list[int]]:
+        """Token ids of a row's prompt, and of its true answer."""
+        text, templated = prompt.prompt(row, *self._chat)
+        ids = self._ids(text, around=not templated)
+        answer = likelihood.behind(self._ids, text, ids, str(row["completion"]), around=not templated)
+        return ids, answer
+
+    def _likelihood(self, ids: Sequence[int], answer: Sequence[int]) -> Likelihood:
+        llama, found = self._opened_for_scoring(), likelihood.Sum(answer, self.ends)
+        if len(ids) + len(answer) > llama.window:
+            llama.widen(min(self.context, max(2 * llama.window, len(ids) + len(answer))))
+        for logits in llama.logits_behind(ids, answer):
+            found.add(logits)
+        return found.likelihood()
+
+    def _ids(self, text: str, *, around: bool) -> list[int]:
+        return self._opened_for_scoring().encode(text, around=around)
+
+    def _opened_for_scoring(self) -> "LlamaCpp":
+        if self._scorer is None:
+            from slmworks_gguf.llama_cpp import opened
+
+            self._open_scorer = ExitStack()  # freed with this object
+            size = min(WINDOW, self.context)
+            file = opened(self.path, threads=self.threads, window=size)
+            self._scorer = self._open_scorer.enter_context(file)
+        return self._scorer
