@@ -22,6 +22,7 @@ from slmworks.numbers import figures
 if TYPE_CHECKING:
     import numpy as np
 
+    from slmworks.contract.generation import GenerativeDialect
     from slmworks.numbers.statistics import Estimate
 
     Array = np.ndarray[Any, Any]
@@ -301,6 +302,8 @@ class ModelTask(ABC):
     """One harmless row of inputs; nobody's data is shipped inside a release."""
     dialects: ClassVar[tuple[Dialect, ...]] = ()
     """Other routes for the same rows."""
+    generative_dialects: ClassVar[tuple["GenerativeDialect", ...]] = ()
+    """Routes of a server whose runtime generates piece by piece."""
 
     def counted(self, answer: Answer) -> str:
         """The label under which the server's metrics count an answer; a few values at most."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, Typ
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest, with_article
+from slmworks.contract.generation import Generated, Piece, Prepared, Settings, Slots
 from slmworks.contract.model_task import Answer, ModelTask, Row
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "Outputs",
     "Runtime",
     "Scoring",
+    "Streaming",
     "Timed",
     "Timing",
     "Truncating",
@@ -107,6 +109,30 @@ class Timed(Runtime, Protocol):
 
 
 @runtime_checkable
+class Streaming(Runtime, Protocol):
+    """A runtime that generates answers piece by piece, several side by side; any thread may ask."""
+
+    slots: int
+    """Answers at a time."""
+    context: int
+    """Tokens that one of them may have, its prompt included."""
+
+    @classmethod
+    def open_slots(cls, model: Model, slots: Slots) -> Self:
+        """Load the model for answers side by side; BadRequest for more context than it reads."""
+
+    def prepare(self, row: Row, settings: Settings) -> Prepared:
+        """Read a row; BadRequest for a conversation it cannot answer, or that leaves no room for an answer."""
+
+    def stream(self, prepared: Prepared, take: Callable[[Piece], bool]) -> Generated | None:
+        """Generate, and hand over each piece as it is made, in this thread.
+
+        `take` gives True once nobody wants more: then the place is free at once, and this gives None.
+        BadRequest, before the first piece, for settings that it cannot follow.
+        """
+
+
+@runtime_checkable
 class Network(Runtime, Protocol):
     """A runtime around a torch network, for those who transform it or write it as a graph."""
 
@@ -123,9 +149,10 @@ class Network(Runtime, Protocol):
         """A torch module `(input_ids, attention_mask) -> output [batch, width]`; `module` is its `model`."""
 
 
-def open_runtime(model: Model, *, threads: int, model_task: str = "") -> Runtime:
+def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slots | None = None) -> Runtime:
     """Load a model to compute with `threads` threads; `model_task`: what a bare pretrained one is used for.
 
+    `slots`: how it is opened where it generates piece by piece.
     Raises BadRequest for a model that cannot do it, an unknown format or a missing library.
     """
     named = model.model_task or model_task
@@ -147,6 +174,9 @@ def open_runtime(model: Model, *, threads: int, model_task: str = "") -> Runtime
     found = known[model.format]
     try:
         kind: type[Runtime] = found.load()
+        if slots and (open_slots := getattr(kind, "open_slots", None)):
+            streaming: Streaming = open_slots(model, slots)
+            return streaming
         return kind.open(model, threads=threads)
     except ModuleNotFoundError as error:
         raise BadRequest(

@@ -3,7 +3,8 @@
 This file and those that it imports stand alone: they need jinja2 and xllamacpp. A release carries a copy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
@@ -29,26 +30,36 @@ class GgufGenerator:
     packages: ClassVar[tuple[str, ...]] = ("jinja2", "xllamacpp")
     stands_alone: ClassVar[bool] = True
 
-    def __init__(self, folder: str | Path, threads: int = 1) -> None:
-        """Open the folder's one file to compute with `threads` threads."""
+    def __init__(
+        self, folder: str | Path, threads: int = 1, *, context_size: int = 0, slots: int = 1
+    ) -> None:
+        """Open the folder's one file to compute with `threads` threads, `slots` answers side by side.
+
+        `context_size`: tokens of each, prompt and answer together; 0: it grows with the texts, up to what
+        the model reads, and there is one answer at a time.
+        """
         file = read_header(the_file(Path(folder)))
-        self.path, self.threads = file.path, threads
+        self.path, self.threads, self.slots = file.path, threads, slots
         self.context = context(file)
         """Tokens that the model reads and writes together."""
         self.most = longest_answer(file) or MAX_NEW_TOKENS
         """Tokens of an answer at most."""
         self._chat = chat(file)
         self._alone = Lock()
-        """One answer at a time, whatever thread asks: they share keys and values."""
+        """One answer at a time, whatever thread asks, where the place for it may grow."""
+        self._grows = not context_size
+        first = context_size or min(LEAST, self.context)
         try:
-            self._llama = LlamaServer(str(file.path), threads=threads, context=min(LEAST, self.context))
+            self._llama = LlamaServer(str(file.path), threads=threads, context=first, slots=slots)
         except LlamaRefused as error:
             raise BadRequest(str(error)) from error
         self.ends = ends(file)
         """Tokens that end an answer."""
         told = ([one] for one in self.ends)
-        self._shown_ends = tuple(filter(None, map(self._llama.detokenize, told)))
+        self.shown_ends = tuple(filter(None, map(self._llama.detokenize, told)))
         """Texts of the ends that are no special tokens: llama.cpp says them, too."""
+        if context_size:
+            self.context = min(self.context, self._llama.context)
 
     @classmethod
     def open(cls, model: Any, *, threads: int) -> "GgufGenerator":
@@ -76,14 +87,23 @@ class GgufGenerator:
         text, templated = prompt(row, *self._chat)
         return self._llama.tokenize(text, around=not templated)
 
-    def _answer(self, ids: Sequence[int], most: int) -> dict[str, Any]:
+    @contextmanager
+    def place(self, window: int) -> Iterator[LlamaServer]:
+        """The server with place for a text of so many tokens, as long as the context lasts."""
+        if not self._grows:
+            yield self._llama
+            return
         with self._alone:
-            self._widen(len(ids) + most)
-            found = self._llama.complete(ids, {**GREEDY, "max_tokens": most})
+            self._widen(window)
+            yield self._llama
+
+    def _answer(self, ids: Sequence[int], most: int) -> dict[str, Any]:
+        with self.place(len(ids) + most) as llama:
+            found = llama.complete(ids, {**GREEDY, "max_tokens": most})
         (said,) = found["choices"]
         text, finish = str(said["text"]), str(said["finish_reason"])
         if finish == "stop":
-            text = text.removesuffix(next(filter(text.endswith, self._shown_ends), ""))
+            text = text.removesuffix(next(filter(text.endswith, self.shown_ends), ""))
         return {"text": text, "finish": finish, "tokens": found["usage"]["completion_tokens"]}
 
     def _widen(self, window: int) -> None:

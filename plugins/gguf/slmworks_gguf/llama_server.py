@@ -59,6 +59,8 @@ class LlamaServer:
         parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.api_keys, parameters.ui, parameters.verbosity = [self._key], False, -1
         parameters.warmup = False
+        # By default it keeps keys and values of every prompt that lost its slot, up to 8 GiB of them.
+        parameters.cache_ram_mib = 0
         try:
             self._server = xllamacpp.Server(parameters)
         except RuntimeError as error:

@@ -1,0 +1,215 @@
+"""A generator's answers piece by piece, by OpenAI's settings, in llama.cpp's server."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.generation import Generated, Piece, Settings, Slots
+from slmworks.contract.model_task import Row
+from slmworks.contract.plain_text import one_line
+from slmworks.model_tasks.text_generation.prompt import room
+from slmworks_gguf.generator import GgufGenerator
+from slmworks_gguf.gguf_header import read_header, the_file
+from slmworks_gguf.gguf_metadata import context
+from slmworks_gguf.llama_server import LlamaRefused, LlamaServer
+
+if TYPE_CHECKING:
+    from slmworks.contract.artifact import Model
+
+CONTEXT = 2048
+"""Tokens of a slot where nothing else is asked for and the model reads as many."""
+COMPACT = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}
+"""JSON as Python writes it. llama.cpp's own grammar permits blanks without end, and models go on with them."""
+NO_BEGINNING = "]"
+"""No JSON begins with it."""
+KEPT = 256
+"""JSON Schemas of which it is kept whether they can be followed."""
+FORCED = 1000.0
+"""A bias that no logit comes near."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A row's token ids, and the tokens that its answer may have."""
+
+    ids: Sequence[int]
+    most: int
+    settings: Settings
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Their number."""
+        return len(self.ids)
+
+
+class GgufStreaming(GgufGenerator):
+    """A GGUF runtime that generates piece by piece; a release carries the part of it that answers."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        """Open a file as `GgufGenerator` does."""
+        super().__init__(*given, **options)
+        self.schemas = Schemas()
+
+    @classmethod
+    def open_slots(cls, model: "Model", slots: Slots) -> Self:
+        """Load a Model artifact to generate several answers side by side."""
+        size = context_of(slots.context, context(read_header(the_file(model.path))))
+        found = cls(model.path, slots.threads, context_size=size, slots=slots.number)
+        # The first token, and the first grammar, are slow.
+        found.schemas.require_followed(found._llama, '{"type": "object"}')
+        return found
+
+    def prepare(self, row: Row, settings: Settings) -> Prompt:
+        """Read a row: its prompt's token ids, and the room for its answer."""
+        ids = self.encode(row)
+        return Prompt(ids, room(len(ids), self.context, settings.max_tokens or self.most), settings)
+
+    def stream(self, prepared: Prompt, take: Callable[[Piece], bool]) -> Generated | None:
+        """Generate piece by piece, in this thread; None once `take` has given True."""
+        return stream(self, prepared, take)
+
+
+def context_of(asked: int, reads: int) -> int:
+    """Tokens of a slot; BadRequest where that is more than the model reads."""
+    if asked > reads:
+        raise BadRequest(
+            f"a context of {asked} tokens, and the model reads {reads}; ask for {reads} at most."
+        )
+    return asked or min(CONTEXT, reads)
+
+
+def stream(generator: "GgufStreaming", prompt: Prompt, take: Callable[[Piece], bool]) -> Generated | None:
+    """Generate and hand over each piece; None once `take` has given True. BadRequest as `Schemas`."""
+    pieces = _Pieces(take, generator.shown_ends)
+    with generator.place(len(prompt.ids) + prompt.most) as llama:
+        if prompt.settings.schema:
+            generator.schemas.require_followed(llama, prompt.settings.schema)
+        try:
+            llama.stream(prompt.ids, fields(prompt), pieces.take)
+        except LlamaRefused as error:
+            raise BadRequest(f"llama.cpp refuses the request ({one_line(str(error))[:120]}).") from error
+    return pieces.generated
+
+
+def fields(prompt: Prompt) -> dict[str, Any]:
+    """llama.cpp's fields for OpenAI's settings: what OpenAI's API doesn't know is off."""
+    wanted = prompt.settings
+    found: dict[str, Any] = {
+        "max_tokens": prompt.most,
+        "cache_prompt": True,
+        "temperature": wanted.temperature,
+        "top_p": wanted.top_p,
+        "top_k": 0,
+        "min_p": 0.0,
+        # Before the likeliest are kept, as where these two settings come from.
+        "samplers": ["penalties", "temperature", "top_p"],
+        "frequency_penalty": wanted.frequency_penalty,
+        "presence_penalty": wanted.presence_penalty,
+        "repeat_last_n": len(prompt.ids) + prompt.most,
+        "stop": list(wanted.stop),
+    }
+    if wanted.seed is not None:
+        found["seed"] = wanted.seed % (2**32 - 1)  # the number above means: any
+    if wanted.logprobs is not None:
+        found["logprobs"] = max(1, wanted.logprobs)
+    if wanted.schema:
+        found["json_schema"] = grammar(wanted.schema)
+    return found
+
+
+def grammar(schema: str) -> dict[str, Any]:
+    """A JSON Schema with the layout that llguidance writes."""
+    return {**json.loads(schema), "x-guidance": COMPACT}
+
+
+class Schemas:
+    """The JSON Schemas that a file's server was asked about, the latest of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bool] = {}
+
+    def require_followed(self, llama: LlamaServer, schema: str) -> None:
+        """BadRequest for a JSON Schema with something that llguidance doesn't know.
+
+        llama.cpp then answers as if there were none, without a word. So it is asked for one token, with a bias
+        to one that no JSON begins with: it comes if nothing is enforced.
+        """
+        if schema not in self._known:
+            while len(self._known) >= KEPT:
+                self._known.pop(next(iter(self._known)), None)
+            self._known[schema] = _followed(llama, schema)
+        if not self._known[schema]:
+            raise BadRequest(
+                "the JSON Schema says something that llama.cpp's grammars don't know; leave out `not`, `if`, "
+                "`contains`, `uniqueItems`, unusual formats, references to elsewhere, and patterns that look ahead."
+            )
+
+
+def _followed(llama: LlamaServer, schema: str) -> bool:
+    first, *_ = llama.tokenize(NO_BEGINNING, around=False)
+    asked = {"max_tokens": 1, "temperature": 0.0, "logit_bias": [[first, FORCED]], "cache_prompt": False}
+    found = llama.complete([first], {**asked, "json_schema": grammar(schema)})
+    return str(found["choices"][0]["text"]).strip() != NO_BEGINNING
+
+
+class _Pieces:
+    """llama.cpp's pieces as ours: the token that ends an answer is kept back where llama.cpp says it."""
+
+    def __init__(self, take: Callable[[Piece], bool], ends: Sequence[str]) -> None:
+        self._take, self._ends = take, ends
+        self._text: list[str] = []
+        self._held: Piece | None = None
+        self.generated: Generated | None = None
+
+    def take(self, found: Mapping[str, Any]) -> bool:
+        """Take one of llama.cpp's pieces; True once nobody wants more."""
+        (said,) = found["choices"]
+        if said["finish_reason"]:
+            return self._end(str(said["finish_reason"]), said, found["usage"])
+        return self._hand_over() or self._next(_piece(said))
+
+    def _next(self, piece: Piece) -> bool:
+        if any(map(piece.text.endswith, self._ends)):
+            self._held = piece
+            return False
+        return self._said(piece)
+
+    def _hand_over(self) -> bool:
+        held, self._held = self._held, None
+        return held is not None and self._said(held)
+
+    def _end(self, finish: str, said: Mapping[str, Any], usage: Mapping[str, Any]) -> bool:
+        held, self._held = self._held, None
+        rest = _piece(said)
+        if held is not None:
+            rest = Piece(held.text + rest.text, [*held.logprobs, *rest.logprobs])
+        if finish == "stop":
+            end = next(filter(rest.text.endswith, self._ends), "")
+            rest = Piece(rest.text.removesuffix(end), rest.logprobs[:-1] if end else rest.logprobs)
+        if (rest.text or rest.logprobs) and self._said(rest):
+            return True
+        tokens = int(usage["completion_tokens"])
+        self.generated = Generated(
+            answer={"text": "".join(self._text), "finish": finish, "tokens": tokens},
+            finish=finish,
+            tokens=tokens,
+            prompt_tokens=int(usage["prompt_tokens"]),
+            cached_tokens=int(usage["prompt_tokens_details"]["cached_tokens"]),
+        )
+        return False
+
+    def _said(self, piece: Piece) -> bool:
+        self._text.append(piece.text)
+        return self._take(piece)
+
+
+def _piece(said: Mapping[str, Any]) -> Piece:
+    return Piece(str(said["text"]), [*map(_logprob, (said["logprobs"] or {}).get("content", ()))])
+
+
+def _logprob(token: Mapping[str, Any]) -> dict[str, Any]:
+    known = ("token", "bytes", "logprob")
+    others = [{key: one[key] for key in known} for one in token["top_logprobs"]]
+    return {**{key: token[key] for key in known}, "top_logprobs": others}
