@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Row
@@ -19,7 +20,7 @@ _TASK = TextGeneration.name
 
 def calibration_rows(calibration: Dataset, rows: int, seed: int) -> list[Row]:
     """Draw up to `rows` rows of the split `train`; BadRequest for data of another model task, or none."""
-    purpose = calibration.model_task
+    purpose = catalog.canonical(calibration.model_task)
     if purpose != _TASK:
         named = f"are for {purpose}" if purpose else "name no model task"
         raise BadRequest(
