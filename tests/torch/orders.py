@@ -10,6 +10,10 @@ import pyarrow.parquet as pq
 from slmworks.contract.artifact import Dataset
 from slmworks.testing import sealed
 
+TURN = pa.struct([("role", pa.string()), ("content", pa.string())])
+SCHEMA = pa.schema(
+    [("id", pa.string()), ("source", pa.string()), ("messages", pa.list_(TURN)), ("completion", pa.string())]
+)
 ASK = ("Book a table for {n} at {t}.", "We are {n}, coming at {t}.", "Dinner for {n}? {t} would suit.")
 
 
@@ -27,7 +31,7 @@ def dataset(folder: Path, **splits: list[dict[str, Any]]) -> Dataset:
     folder.mkdir(parents=True, exist_ok=True)
     for split, rows in splits.items():
         named = [{"id": f"{split}-{n}", "source": "toy", **one} for n, one in enumerate(rows)]
-        pq.write_table(pa.Table.from_pylist(named), folder / f"{split}.parquet")
+        pq.write_table(pa.Table.from_pylist(named, schema=SCHEMA), folder / f"{split}.parquet")
     (folder / "card.json").write_text("{}\n")
     return sealed(Dataset(path=folder, meta={"task": "text-generation"}))
 

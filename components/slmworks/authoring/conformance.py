@@ -124,10 +124,9 @@ def real(plugin: Plugin) -> Iterator[str]:
         for port in getattr(loaded, trait):
             if taken[port].kind is not kind:
                 yield f"{trait}: port '{port}' takes no {kind.kind}; leave it out."
-    for trait in ("ignores", "needs"):
-        for port in sorted(getattr(loaded, trait)):
-            if not taken[port].optional:
-                yield f"{trait}: port '{port}' is not optional, so it is always given; leave it out."
+    for port in sorted(loaded.needs):
+        if not taken[port].optional:
+            yield f"needs: port '{port}' is not optional, so it is always given; leave it out."
     for name in filter(None, (*loaded.model_tasks, loaded.makes_model_task)):
         yield from _unknown_model_task(name)
 

@@ -46,7 +46,8 @@ class Stage(Documented, ABC):
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Dataset port -> the splits it reads: only those are handed over, and count in its identity."""
     ignores: ClassVar[frozenset[str]] = frozenset()
-    """Optional ports that this plugin has no use for: not handed over, not part of its identity."""
+    """Ports that this plugin has no use for: a recipe may leave them out; they are not handed over (`run`
+    gets None), nor part of its identity."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """Optional ports of the stage that this plugin cannot do without (`calibration`, …)."""
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}

@@ -36,7 +36,9 @@ def absence(plugin: Stage, given: Given, sources: Iterable[Source]) -> Manifest 
     """An empty manifest that says which input is missing; None if the task can run."""
     reasons = [source.absent for source in sources if source.absent]
     for port in ports(type(plugin)).values():
-        if port.name not in given or (port.optional and port.name not in plugin.needs):
+        if port.name not in given or port.name in plugin.ignores:
+            continue
+        if port.optional and port.name not in plugin.needs:
             continue
         some = given[port.name]
         if all(one.absent for one in some):

@@ -181,9 +181,7 @@ class Draft:
         )  # fmt: skip
 
     def _miss(self, port: Port) -> None:
-        wanting = next(
-            (v for v in self.variants if not port.optional or port.name in v.configured.needs), None
-        )
+        wanting = next((v for v in self.variants if _needs(v.configured, port)), None)
         if wanting is not None:
             raise self.error(
                 "from",
@@ -255,6 +253,10 @@ class Draft:
                 if _agree(coordinates, task.coordinates)
             ]
         return [({**inputs, **joined}, coordinates) for inputs, coordinates in rows]
+
+
+def _needs(plugin: Stage, port: Port) -> bool:
+    return port.name in plugin.needs or not (port.optional or port.name in plugin.ignores)
 
 
 def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -1,7 +1,7 @@
 """The way from data and a model to a trained model, which every plugin of this family goes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slmworks.contract.artifact import Dataset, Model
@@ -22,10 +22,23 @@ class Lesson:
     train: Examples
     held_out: Examples
     max_length: int
+    longest_answer: int
+    """Tokens of the longest answer in `train`, its end included."""
 
 
-def prepare(model: ChatModel, data: Dataset, options: CausalOptions, task: Task, *, port: str) -> Lesson:
-    """Read and encode the data, say what is left out, and check the network on some of it."""
+def prepare(
+    model: ChatModel,
+    data: Dataset,
+    options: CausalOptions,
+    task: Task,
+    *,
+    port: str,
+    everything: bool = False,
+) -> Lesson:
+    """Read and encode the data, say what is left out, and check the network on some of it.
+
+    `everything`: rows of `train` teach their prompts too.
+    """
     most = options.max_length or min(model.context or LONGEST, LONGEST)
     hf_folder.refuse_length(model.net, most, port=port)
     found = []
@@ -34,8 +47,12 @@ def prepare(model: ChatModel, data: Dataset, options: CausalOptions, task: Task,
         for line in made.warnings(split, most):
             task.say(line)
         found.append(made)
-    checks.check(model.net, found[0], port=port)
-    return Lesson(model, found[0], found[1], most)
+    train, held_out = found
+    longest = max(train.answers)
+    checks.check(model.net, train, port=port)
+    if everything:
+        train = replace(train, starts=[1] * len(train))
+    return Lesson(model, train, held_out, most, longest)
 
 
 def learn(lesson: Lesson, net: Any, options: CausalOptions, task: Task) -> Trained:
@@ -57,7 +74,7 @@ def finish(
     """Write the folder; `share` of the weights was trained, `noted` is what is known of its origin."""
     model = lesson.model
     model.save(task.output)
-    most = options.max_new_tokens or _room_for(lesson.train, model.context)
+    most = options.max_new_tokens or _room_for(lesson.longest_answer, model.context)
     left_out = sum(lesson.train.left_out.values())
     return Model(
         path=task.output,
@@ -78,7 +95,7 @@ def trained_share(model: ChatModel) -> float:
     return float(sum(weight.numel() for _, weight in training.trained(model.net))) / model.parameters
 
 
-def _room_for(train: Examples, context: int) -> int:
-    """Tokens of an answer: a quarter more than the longest learnt one, in steps of 16."""
-    most = -(-max(train.answers) * 5 // 4 // 16) * 16
+def _room_for(longest: int, context: int) -> int:
+    """Tokens of an answer: a quarter more than the longest learnt one, rounded up to 16."""
+    most = -(-longest * 5 // 64) * 16
     return min(most, context) if context else most

@@ -1,0 +1,111 @@
+"""Rows computed together give what they give alone: packed, padded, and in any parts of a step."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from orders import orders
+from toys import toy
+
+import torch
+from slmworks_torch.causal import chat_model, checks, examples, forward, layouts
+from slmworks_torch.causal.chat_model import ChatModel
+from slmworks_torch.causal.examples import Examples
+
+CPU = torch.device("cpu")
+KINDS = {
+    "llama": {},
+    "mistral": {"sliding_window": 16},
+    "qwen2": {},
+    "gemma2": {"sliding_window": 16, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 3.0},
+    "phi3": {},
+}
+"""Toys, with windows shorter than the rows and caps that are felt."""
+
+
+def given(kind: str, folder: Path, **changes: Any) -> tuple[ChatModel, Examples]:
+    rule = "qwen2" if kind == "qwen2" else "smollm"
+    model = chat_model.load(toy(folder / kind, kind, rule=rule, **changes), port="model")
+    data = orders(folder / "orders")
+    found = examples.encode(model, examples.read(data, "train"), split="train", max_length=256)
+    return model, found
+
+
+def alone(net: Any, found: Examples, rows: list[int]) -> torch.Tensor:
+    """Logits of the answers, row by row, from the network's own forward pass over whole rows."""
+    logits = []
+    for row in rows:
+        with torch.inference_mode():
+            whole = net(input_ids=torch.tensor([found.ids[row]])).logits[0]
+        logits.append(whole[found.starts[row] - 1 : -1])
+    return torch.cat(logits)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_in_one_line_give_what_they_give_alone(kind: str, tmp_path: Path) -> None:
+    model, found = given(kind, tmp_path, **KINDS[kind])
+    rows = [0, 1, 2, 7]
+    assert min(found.lengths) > 20  # longer than the windows
+    wanted = alone(model.net, found, rows)
+    for lay in (layouts.packed_batch, layouts.padded_batch):
+        assert torch.allclose(checks.forward_of(model.net, lay(found, rows, CPU)), wanted, atol=1e-5)
+    assert checks.packs(model.net, found)
+
+
+def test_learnt_positions_do_not_lose_their_cap_or_scale(tmp_path: Path) -> None:
+    model, found = given("gemma2", tmp_path, **KINDS["gemma2"])
+    logits = checks.forward_of(model.net, layouts.packed_batch(found, [0, 1], CPU))
+    assert 2.0 < float(logits.abs().max()) <= 3.0
+
+
+def test_a_network_that_mixes_packed_rows_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, found = given("llama", tmp_path)
+    assert checks.packs(model.net, found)
+    own = model.net.forward
+    monkeypatch.setattr(model.net, "forward", lambda **inputs: own(**{**inputs, "position_ids": None}))
+    assert not checks.packs(model.net, found)
+
+
+def test_padding_and_packing_hold_every_row_once(tmp_path: Path) -> None:
+    _, found = given("llama", tmp_path)
+    rows = list(range(len(found)))
+    for plan, most in ((layouts.padded, 300), (layouts.packed, 200)):
+        groups = plan(found, rows, most)
+        assert sorted(row for group in groups for row in group) == rows
+        assert len(groups) > 3
+    for group in layouts.padded(found, rows, 300):
+        assert max(found.lengths[row] for row in group) * len(group) <= 300
+    for group in layouts.packed(found, rows, 200):
+        assert sum(found.lengths[row] for row in group) <= 200
+
+
+@pytest.mark.parametrize(("plan", "lay"), [("padded", "padded_batch"), ("packed", "packed_batch")])
+@pytest.mark.parametrize("most", [60, 150, 10_000])
+def test_gradients_add_up_to_those_of_the_mean_over_all_tokens(
+    plan: str, lay: str, most: int, tmp_path: Path
+) -> None:
+    model, found = given("llama", tmp_path)
+    net, rows = model.net, [0, 1, 2, 3, 4, 5]
+    lost = torch.zeros(())
+    for row in rows:
+        ids = torch.tensor([found.ids[row]])
+        logits = net(input_ids=ids).logits[0, found.starts[row] - 1 : -1]
+        lost = lost + torch.nn.functional.cross_entropy(logits, ids[0, found.starts[row] :], reduction="sum")
+    total = sum(found.answers[row] for row in rows)
+    (lost / total).backward()
+    wanted = {name: weight.grad.clone() for name, weight in net.named_parameters()}
+    net.zero_grad()
+    for group in getattr(layouts, plan)(found, rows, most):
+        (forward.losses(net, getattr(layouts, lay)(found, group, CPU))[0] / total).backward()
+    for name, weight in net.named_parameters():
+        assert torch.allclose(weight.grad, wanted[name], atol=1e-6, rtol=1e-4), name
+
+
+def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags, has in ({"avx2"}, False), ({"avx2", "avx512_bf16"}, True), ({"amx_bf16"}, True):
+        monkeypatch.setattr(forward, "cpu_flags", lambda flags=flags: frozenset(flags))
+        assert forward.has_bfloat16(CPU) == has
+        with forward.mixed(CPU, "auto"):
+            assert torch.is_autocast_enabled("cpu") == has
+        with forward.mixed(CPU, "float32"):
+            assert not torch.is_autocast_enabled("cpu")
