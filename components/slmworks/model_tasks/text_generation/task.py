@@ -8,9 +8,11 @@ from pydantic import BaseModel
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.generation import GenerativeDialect
 from slmworks.contract.model_task import Answer, Details, LeftOut, Measure, ModelTask, Row, Trivial, share
 from slmworks.model_tasks.text_generation import json_answers, likelihood, measures
 from slmworks.model_tasks.text_generation.messages import problem
+from slmworks.model_tasks.text_generation.openai_wanted import CHAT, COMPLETION
 from slmworks.numbers import figures
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class TextGeneration(ModelTask):
     route: ClassVar[str] = "generate"
     verb: ClassVar[str] = "Generate"
     response: ClassVar[type[BaseModel]] = Generated
+    generative_dialects: ClassVar[tuple[GenerativeDialect, ...]] = (CHAT, COMPLETION)
     example: ClassVar[Row] = {"messages": [{"role": "user", "content": "When does the shop open?"}]}
 
     def check(self, data: Dataset, split: str, rows: Sequence[Row]) -> None:
