@@ -177,6 +177,8 @@ class ModelTask(ABC):
     """Columns that hold the truth: ("label",) · ("answers",). They may be null in the split `transfer`."""
     optional: ClassVar[tuple[str, ...]] = ()
     """Further columns that rows are judged by where the data have them: ("schema",)."""
+    asked_with: ClassVar[tuple[str, ...]] = ()
+    """Of `optional`, those that a model may see: they say what is asked, not what is true."""
     shared_meta: ClassVar[tuple[str, ...]] = ()
     """Keys of `meta` that model, data and teacher must agree on: ("labels",)."""
     classes: ClassVar[bool] = False

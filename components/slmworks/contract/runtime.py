@@ -186,8 +186,9 @@ def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slo
 
 
 def inputs_of(task: ModelTask, rows: Sequence[Row]) -> list[Row]:
-    """The rows with the model task's inputs only: a model never sees the truth."""
-    return [{name: row[name] for name in task.inputs} for row in rows]
+    """The rows with the model task's inputs only, and what they are asked with: never the truth."""
+    further = [name for name in task.asked_with if rows and name in rows[0]]
+    return [{name: row[name] for name in (*task.inputs, *further)} for row in rows]
 
 
 def length_batches(

@@ -16,5 +16,7 @@ def about(model: Model) -> dict[str, Any]:
 
 
 def model_name(model: Model) -> str:
-    """A short name: how it was quantized, or else its format. Models have no names of their own."""
-    return str(model.meta.get("quantized", {}).get("method") or model.format)
+    """A short name: how it was quantized, or else its format, and how it is asked. They have no names."""
+    name = str(model.meta.get("quantized", {}).get("method") or model.format)
+    prompting = model.meta.get("prompting")
+    return f"{name}, {prompting}" if prompting else name

@@ -178,7 +178,8 @@ def _slice(rows: Sequence[Row], start: int, length: int) -> list[Row]:
 
 
 def _rows(purpose: ModelTask, data: Dataset, seed: int) -> list[Row]:
-    rows = inputs_of(purpose, data.rows("test", *purpose.inputs))
+    further = [name for name in purpose.asked_with if data.has("test", name)]
+    rows = inputs_of(purpose, data.rows("test", *purpose.inputs, *further))
     if not rows:
         raise BadRequest("the data's split 'test' has no rows to measure with; make it larger in curate.")
     return random.Random(seed).sample(rows, len(rows))

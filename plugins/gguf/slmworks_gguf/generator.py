@@ -10,7 +10,9 @@ from threading import Lock
 from typing import Any, ClassVar
 
 from slmworks.contract.errors import BadRequest
+from slmworks.model_tasks.text_generation.in_context import read_in_context
 from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS, prompt, room
+from slmworks_gguf.constrained import Grammars
 from slmworks_gguf.gguf_header import read_header, the_file
 from slmworks_gguf.gguf_metadata import chat, context, ends, longest_answer
 from slmworks_gguf.llama_server import LlamaRefused, LlamaServer
@@ -45,6 +47,9 @@ class GgufGenerator:
         self.most = longest_answer(file) or MAX_NEW_TOKENS
         """Tokens of an answer at most."""
         self._chat = chat(file)
+        self.in_context = read_in_context(Path(folder), refused=BadRequest)
+        """What is put before a conversation, and what an answer must look like."""
+        self.grammars = Grammars()
         self._alone = Lock()
         """One answer at a time, whatever thread asks, where the place for it may grow."""
         self._grows = not context_size
@@ -76,14 +81,17 @@ class GgufGenerator:
         """Answer `{"text", "finish", "tokens"}` for each row."""
         prompts = [self.encode(row) for row in rows]
         rooms = [room(len(ids), self.context, self.most) for ids in prompts]
-        return [self._answer(ids, most) for ids, most in zip(prompts, rooms, strict=True)]
+        return [self._answer(*one) for one in zip(rows, prompts, rooms, strict=True)]
 
     def prompt(self, row: Mapping[str, Any]) -> str:
         """The text that is continued for a row."""
-        return prompt(row, *self._chat)[0]
+        return prompt(self.in_context.row(row), *self._chat)[0]
 
     def encode(self, row: Mapping[str, Any]) -> list[int]:
         """Token ids of a row's prompt."""
+        return self.in_context.encode(row, self._encode, self.context)
+
+    def _encode(self, row: Mapping[str, Any]) -> list[int]:
         text, templated = prompt(row, *self._chat)
         return self._llama.tokenize(text, around=not templated)
 
@@ -97,9 +105,11 @@ class GgufGenerator:
             self._widen(window)
             yield self._llama
 
-    def _answer(self, ids: Sequence[int], most: int) -> dict[str, Any]:
+    def _answer(self, row: Mapping[str, Any], ids: Sequence[int], most: int) -> dict[str, Any]:
+        schema = self.in_context.json_schema(row)
         with self.place(len(ids) + most) as llama:
-            found = llama.complete(ids, {**GREEDY, "max_tokens": most})
+            held = self.grammars.fields(schema, llama) if schema is not None else {}
+            found = llama.complete(ids, {**GREEDY, **held, "max_tokens": most})
         (said,) = found["choices"]
         text, finish = str(said["text"]), str(said["finish_reason"])
         if finish == "stop":

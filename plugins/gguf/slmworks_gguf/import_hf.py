@@ -9,6 +9,7 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.export import Export
+from slmworks.model_tasks.text_generation import in_context
 from slmworks_gguf import facts, gguf_metadata
 from slmworks_gguf.memory import give_back
 
@@ -52,6 +53,7 @@ class ImportGguf(Export):
         self._write(network, plan, task.output)
         task.progress(2, 4, unit="parts", note="proof")
         found = self._prove(file, original, task)
+        in_context.carry(model.path, task.output)
         task.progress(4, 4, unit="parts")
         size = sum(path.stat().st_size for path in task.output.rglob("*") if path.is_file())
         summary = {"bytes": size, "parameters": file.parameters, **found.summary()}

@@ -10,6 +10,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.model_task import Row
 from slmworks.contract.stage import Task
+from slmworks.model_tasks.text_generation import in_context
 from slmworks.quantize import Quantize
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class QuantizeGguf(Quantize):
             importance=importance,
             progress=lambda done, total: task.progress(done, total, unit="tensors", note="round"),
         )
+        in_context.carry(model.path, task.output)
         moved = _moved(source.path, path, threads=task.threads)
         size = path.stat().st_size
         return Model(

@@ -13,21 +13,13 @@ from slmworks.model_tasks.text_generation.prompt import room
 from slmworks_gguf.generator import GgufGenerator
 from slmworks_gguf.gguf_header import read_header, the_file
 from slmworks_gguf.gguf_metadata import context
-from slmworks_gguf.llama_server import LlamaRefused, LlamaServer
+from slmworks_gguf.llama_server import LlamaRefused
 
 if TYPE_CHECKING:
     from slmworks.contract.artifact import Model
 
 CONTEXT = 2048
 """Tokens of a slot where nothing else is asked for and the model reads as many."""
-COMPACT = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}
-"""JSON as Python writes it. llama.cpp's own grammar permits blanks without end, and models go on with them."""
-NO_BEGINNING = "]"
-"""No JSON begins with it."""
-KEPT = 256
-"""JSON Schemas of which it is kept whether they can be followed."""
-FORCED = 1000.0
-"""A bias that no logit comes near."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +39,13 @@ class Prompt:
 class GgufStreaming(GgufGenerator):
     """A GGUF runtime that generates piece by piece; a release carries the part of it that answers."""
 
-    def __init__(self, *given: Any, **options: Any) -> None:
-        """Open a file as `GgufGenerator` does."""
-        super().__init__(*given, **options)
-        self.schemas = Schemas()
-
     @classmethod
     def open_slots(cls, model: "Model", slots: Slots) -> Self:
         """Load a Model artifact to generate several answers side by side."""
         size = context_of(slots.context, context(read_header(the_file(model.path))))
         found = cls(model.path, slots.threads, context_size=size, slots=slots.number)
         # The first token, and the first grammar, are slow.
-        found.schemas.require_followed(found._llama, '{"type": "object"}')
+        found.grammars.fields({"type": "object"}, found._llama)
         return found
 
     def prepare(self, row: Row, settings: Settings) -> Prompt:
@@ -81,20 +68,20 @@ def context_of(asked: int, reads: int) -> int:
 
 
 def stream(generator: "GgufStreaming", prompt: Prompt, take: Callable[[Piece], bool]) -> Generated | None:
-    """Generate and hand over each piece; None once `take` has given True. BadRequest as `Schemas`."""
+    """Generate and hand over each piece; None once `take` has given True. BadRequest as `Grammars`."""
     pieces = _Pieces(take, generator.shown_ends)
+    schema = prompt.settings.schema
     with generator.place(len(prompt.ids) + prompt.most) as llama:
-        if prompt.settings.schema:
-            generator.schemas.require_followed(llama, prompt.settings.schema)
+        held = generator.grammars.fields(json.loads(schema), llama) if schema else {}
         try:
-            llama.stream(prompt.ids, fields(prompt), pieces.take)
+            llama.stream(prompt.ids, {**fields(prompt), **held}, pieces.take)
         except LlamaRefused as error:
             raise BadRequest(f"llama.cpp refuses the request ({one_line(str(error))[:120]}).") from error
     return pieces.generated
 
 
 def fields(prompt: Prompt) -> dict[str, Any]:
-    """llama.cpp's fields for OpenAI's settings: what OpenAI's API doesn't know is off."""
+    """llama.cpp's fields for OpenAI's settings but the schema: what OpenAI's API doesn't know is off."""
     wanted = prompt.settings
     found: dict[str, Any] = {
         "max_tokens": prompt.most,
@@ -114,44 +101,7 @@ def fields(prompt: Prompt) -> dict[str, Any]:
         found["seed"] = wanted.seed % (2**32 - 1)  # the number above means: any
     if wanted.logprobs is not None:
         found["logprobs"] = max(1, wanted.logprobs)
-    if wanted.schema:
-        found["json_schema"] = grammar(wanted.schema)
     return found
-
-
-def grammar(schema: str) -> dict[str, Any]:
-    """A JSON Schema with the layout that llguidance writes."""
-    return {**json.loads(schema), "x-guidance": COMPACT}
-
-
-class Schemas:
-    """The JSON Schemas that a file's server was asked about, the latest of them."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, bool] = {}
-
-    def require_followed(self, llama: LlamaServer, schema: str) -> None:
-        """BadRequest for a JSON Schema with something that llguidance doesn't know.
-
-        llama.cpp then answers as if there were none, without a word. So it is asked for one token, with a bias
-        to one that no JSON begins with: it comes if nothing is enforced.
-        """
-        if schema not in self._known:
-            while len(self._known) >= KEPT:
-                self._known.pop(next(iter(self._known)), None)
-            self._known[schema] = _followed(llama, schema)
-        if not self._known[schema]:
-            raise BadRequest(
-                "the JSON Schema says something that llama.cpp's grammars don't know; leave out `not`, `if`, "
-                "`contains`, `uniqueItems`, unusual formats, references to elsewhere, and patterns that look ahead."
-            )
-
-
-def _followed(llama: LlamaServer, schema: str) -> bool:
-    first, *_ = llama.tokenize(NO_BEGINNING, around=False)
-    asked = {"max_tokens": 1, "temperature": 0.0, "logit_bias": [[first, FORCED]], "cache_prompt": False}
-    found = llama.complete([first], {**asked, "json_schema": grammar(schema)})
-    return str(found["choices"][0]["text"]).strip() != NO_BEGINNING
 
 
 class _Pieces:

@@ -5,12 +5,13 @@ from inspect import signature
 from typing import Any, ClassVar
 
 from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Likelihood
 from slmworks.machine.quiet import quiet
 from slmworks.model_tasks import hf_positions
 from slmworks.model_tasks.hf_text import load_network
-from slmworks.model_tasks.text_generation import likelihood, prompt
+from slmworks.model_tasks.text_generation import in_context, likelihood, prompt
 from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer, ends_of
 
 
@@ -28,6 +29,8 @@ class HfGenerator:
         """Load the folder to compute with `threads` threads."""
         import torch
 
+        self._in_context = in_context.read_in_context(model.path, refused=BadRequest)
+        _require_free(self._in_context)
         torch.set_num_threads(threads)
         self.chat = ChatTokenizer.open(model.path)
         """Tokenizer and chat template."""
@@ -66,11 +69,11 @@ class HfGenerator:
 
     def prompt(self, row: Row) -> str:
         """The text that is continued for a row."""
-        return self.chat.prompt(row)
+        return self.chat.prompt(self._in_context.row(row))
 
     def encode(self, row: Row) -> list[int]:
         """Token ids of a row's prompt."""
-        return self.chat.encode(row)
+        return self._in_context.encode(row, self.chat.encode, self.context)
 
     def scored(self, rows: Sequence[Row]) -> list[Likelihood]:
         """The likelihood of each row's `completion`, row by row: nothing is padded."""
@@ -81,7 +84,7 @@ class HfGenerator:
 
     def _target(self, row: Row) -> tuple[list[int], list[int]]:
         """Token ids of a row's prompt, and of its true answer."""
-        text, templated = prompt.prompt(row, self.chat.templates, self.chat.special)
+        text, templated = prompt.prompt(self._in_context.row(row), self.chat.templates, self.chat.special)
         ids = self.chat.ids(text, around=not templated)
         answer = likelihood.behind(self.chat.ids, text, ids, str(row["completion"]), around=not templated)
         return ids, answer
@@ -114,6 +117,15 @@ class HfGenerator:
         said = [token for token in tokens if token not in self.ends]
         text = self.tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return prompt.answer(text, tokens, self.ends)
+
+
+def _require_free(found: in_context.InContext) -> None:
+    """BadRequest for answers that a grammar constrains: transformers has none."""
+    if found.grammar != "none":
+        raise BadRequest(
+            "the model's answers are held to a grammar, which llama.cpp does and transformers doesn't; write "
+            "the model as GGUF first (stage: export, uses: gguf), and give that to finetune/in-context."
+        )
 
 
 def _greedy(ends: Sequence[int], pad: int) -> Any:

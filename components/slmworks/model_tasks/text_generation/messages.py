@@ -31,6 +31,11 @@ def split_tools(messages: Sequence[Message]) -> tuple[list[Any] | None, list[Mes
     return None, list(messages)
 
 
+def conversation(messages: Sequence[Message]) -> str:
+    """What is said in a conversation, without instructions and tools, which are the same in many."""
+    return "\n".join(str(one["content"]) for one in messages if one["role"] not in (SYSTEM, TOOLS))
+
+
 def problem(messages: Sequence[Message] | None) -> str:
     """What is wrong with a conversation and how to mend it, in a line; empty for a sound one."""
     if not messages:

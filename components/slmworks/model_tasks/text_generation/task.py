@@ -73,6 +73,7 @@ class TextGeneration(ModelTask):
     inputs: ClassVar[tuple[str, ...]] = ("messages",)
     targets: ClassVar[tuple[str, ...]] = ("completion",)
     optional: ClassVar[tuple[str, ...]] = ("schema",)
+    asked_with: ClassVar[tuple[str, ...]] = ("schema",)
     carried_meta: ClassVar[tuple[str, ...]] = ("max_length", "max_new_tokens", "parameters")
     pretrained: ClassVar[bool] = True
     measures: ClassVar = (

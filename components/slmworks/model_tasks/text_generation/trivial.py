@@ -3,16 +3,14 @@
 import pickle
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import first_line
 from slmworks.contract.model_task import Answer, LeftOut, Row, Trivial
-from slmworks.model_tasks.text_generation.messages import SYSTEM, TOOLS
+from slmworks.model_tasks.text_generation.messages import conversation
+from slmworks.model_tasks.text_generation.nearest import NearestTexts
 
 NEAREST, FREQUENT = "nearest training answer", "most frequent answer"
-ROWS = 256
-"""Rows that are compared with all training rows at once."""
 
 
 def fit(data: Dataset) -> Mapping[str, Trivial | LeftOut]:
@@ -24,11 +22,6 @@ def fit(data: Dataset) -> Mapping[str, Trivial | LeftOut]:
         return {NEAREST: LeftOut(reason), FREQUENT: LeftOut(reason)}
     texts, known = [conversation(prompt) for prompt, _ in told], [answer for _, answer in told]
     return {NEAREST: _nearest(texts, known), FREQUENT: _frequent(known)}
-
-
-def conversation(messages: Sequence[Mapping[str, Any]]) -> str:
-    """What is said in a conversation, without instructions and tools, which are the same in many."""
-    return "\n".join(str(one["content"]) for one in messages if one["role"] not in (SYSTEM, TOOLS))
 
 
 def _frequent(answers: Sequence[str]) -> Trivial:
@@ -43,33 +36,16 @@ def _nearest(texts: Sequence[str], answers: Sequence[str]) -> Trivial | LeftOut:
     By the cosine of TF-IDF vectors over words and pairs of words (Salton & Buckley, 1988).
     """
     try:
-        words, rows_known = _fitted(texts)
+        nearest = NearestTexts(texts)
     except ValueError as error:
         return LeftOut(first_line(error))
 
     def answer(rows: Sequence[Row]) -> list[Answer]:
-        found: list[Answer] = []
-        for start in range(0, len(rows), ROWS):
-            asked = words.transform([conversation(row["messages"]) for row in rows[start : start + ROWS]])
-            nearest = (asked @ rows_known.T).toarray().argmax(axis=1)
-            found += [_answer(answers[place]) for place in nearest]
-        return found
+        found = nearest.of([conversation(row["messages"]) for row in rows])
+        return [_answer(answers[place]) for (place,) in found]
 
-    return Trivial(answer, len(pickle.dumps((words, rows_known, list(answers)), protocol=5)))
-
-
-def _fitted(texts: Sequence[str]) -> tuple[Any, Any]:
-    """A vectorizer, of characters where no text has a word, and the texts' vectors."""
-    import numpy as np
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    options = {"sublinear_tf": True, "ngram_range": (1, 2), "dtype": np.float32}
-    try:
-        words = TfidfVectorizer(token_pattern=r"\w+", **options)  # noqa: S106 - of one letter or digit too
-        return words, words.fit_transform(texts)
-    except ValueError:  # an empty vocabulary
-        words = TfidfVectorizer(analyzer="char", **options)
-        return words, words.fit_transform(texts)
+    size = len(pickle.dumps((nearest.words, nearest.vectors, list(answers)), protocol=5))
+    return Trivial(answer, size)
 
 
 def _answer(text: str) -> Answer:

@@ -1,0 +1,195 @@
+"""In-context learning: an instruction, examples and a grammar that a model answers with, without training.
+
+They lie beside the weights, in `in_context.json`, and every runtime of generators puts them before the
+conversation that it is asked (Brown et al., 2020). Nothing here needs slmworks or a library, but for the
+nearest examples; what is wrong with a file or a row is raised as the class that the caller names.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from slmworks.model_tasks.text_generation.messages import PROMPT, SYSTEM, TOOLS, conversation
+from slmworks.model_tasks.text_generation.nearest import NearestTexts
+
+FILE = "in_context.json"
+"""Name of the file in a model's folder."""
+GRAMMARS = ("none", "object", "schema")
+
+Example = Mapping[str, Any]
+"""`messages` and `completion` of a training row."""
+
+
+@dataclass(frozen=True)
+class InContext:
+    """What is put before a conversation, and what an answer must look like; empty for most models."""
+
+    instruction: str = ""
+    """Text of the system's turn, before the conversation's own."""
+    examples: tuple[Example, ...] = ()
+    """Rows that examples are taken from: the very ones, or all where the nearest ones are asked for."""
+    count: int = 0
+    """Examples in each prompt."""
+    nearest: bool = False
+    """The `count` rows nearest to the question, the nearest last (Liu et al., 2022)."""
+    grammar: str = "none"
+    """`object`: a JSON object; `schema`: JSON that follows the row's schema, or else `schema`."""
+    schema: Mapping[str, Any] | None = None
+    """JSON Schema of the answers to rows that bring none."""
+    refused: type[Exception] = field(default=ValueError, compare=False)
+    """Class of the error for a row that can't be asked so."""
+
+    def row(self, row: Mapping[str, Any], count: int | None = None) -> Mapping[str, Any]:
+        """The row with the instruction and `count` examples (all that there are to be) before its turns."""
+        wanted = self.count if count is None else count
+        messages = list(row["messages"] or ())
+        if not messages or not (wanted or self.instruction):
+            return row
+        if any(one.get("role") == PROMPT for one in messages):
+            raise self.refused(
+                "the model answers with an instruction or examples, which are turns of a conversation, and "
+                "the row is raw text (role 'prompt'); ask in a turn of the user."
+            )
+        tools = [one for one in messages if one.get("role") == TOOLS]
+        said = [str(one["content"]) for one in messages if one.get("role") == SYSTEM]
+        turns = [one for one in messages if one.get("role") not in (SYSTEM, TOOLS)]
+        system = "\n\n".join(filter(None, [self.instruction, *said]))
+        first = [{"role": SYSTEM, "content": system}] if system else []
+        return {**row, "messages": [*tools, *first, *self._turns(turns, wanted), *turns]}
+
+    def encode(
+        self, row: Mapping[str, Any], encode: Callable[[Mapping[str, Any]], list[int]], context: int
+    ) -> list[int]:
+        """Token ids of a row's prompt. `context`: tokens that the model reads; 0 where there is no limit."""
+        ids = encode(self.row(row))
+        if not context or len(ids) < context or not self.count:
+            return ids
+        fitting = (few for few in range(self.count - 1, -1, -1) if len(encode(self.row(row, few))) < context)
+        few = next(fitting, None)
+        if few is None:
+            return ids  # the conversation alone is too long, which its runtime says
+        raise self.refused(
+            f"with {self.count} examples the prompt has {len(ids)} tokens, and the model reads {context} "
+            f"with its answer: {few} of the examples fit; take that many at most (finetune/in-context, option "
+            "`examples`), or shorter rows."
+        )
+
+    def json_schema(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The JSON Schema that the answer to a row must follow; None for any text."""
+        if self.grammar == "none":
+            return None
+        own = self._own(row) if self.grammar == "schema" and row.get("schema") else self.schema
+        if own is None and self.grammar == "object":
+            own = {"type": "object"}
+        return None if own is None else dict(own) if isinstance(own, dict) else {}
+
+    def _own(self, row: Mapping[str, Any]) -> Any:
+        """The row's own schema."""
+        try:
+            return json.loads(row["schema"])
+        except (ValueError, RecursionError) as error:
+            raise self.refused("the row's schema is no JSON; give a JSON Schema, or none.") from error
+
+    def _turns(self, asked: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
+        """Questions and answers of the examples."""
+        turns: list[Mapping[str, Any]] = []
+        for example in self._chosen(asked, count):
+            turns += [one for one in example["messages"] if one["role"] not in (SYSTEM, TOOLS)]
+            turns.append({"role": "assistant", "content": example["completion"]})
+        return turns
+
+    def _chosen(self, asked: Sequence[Mapping[str, Any]], count: int) -> Sequence[Example]:
+        if not self.nearest or not count:
+            return self.examples[:count]
+        (places,) = self._known.of([conversation(asked)], count)
+        return [self.examples[place] for place in reversed(places)]
+
+    @cached_property
+    def _known(self) -> NearestTexts:
+        return NearestTexts([conversation(example["messages"]) for example in self.examples])
+
+
+NOTHING = InContext()
+"""For a model that answers without any."""
+
+
+def write(folder: Path, found: InContext) -> None:
+    """Write the file; keys of a schema keep their order, in which llama.cpp writes them."""
+    said = {
+        "instruction": found.instruction,
+        "count": found.count,
+        "nearest": found.nearest,
+        "grammar": found.grammar,
+        "schema": found.schema,
+        "examples": [dict(one) for one in found.examples],
+    }
+    (folder / FILE).write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_in_context(folder: Path, *, refused: type[Exception] = ValueError) -> InContext:
+    """What a model's folder says; NOTHING without a file. `refused`: raised for a damaged one, or a row."""
+    path = folder / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return NOTHING
+    except (OSError, ValueError) as error:
+        raise refused(_damaged(f"cannot be read: {error}")) from error
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise refused(_damaged(f"no JSON: {error}")) from error
+    if found := in_context_problem(said):
+        raise refused(_damaged(found))
+    return InContext(**{**said, "examples": tuple(said["examples"])}, refused=refused)
+
+
+def carry(source: Path, target: Path) -> None:
+    """Hand the file on from one folder to another that has the same model in another form."""
+    if (source / FILE).is_file():
+        (target / FILE).write_bytes((source / FILE).read_bytes())
+
+
+def in_context_problem(said: Any) -> str:
+    """What is wrong with the content of a file, in a few words; empty for a sound one."""
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "instruction": str,
+        "count": int,
+        "nearest": bool,
+        "grammar": str,
+        "schema": (dict, type(None)),
+        "examples": list,
+    }
+    if not isinstance(said, dict) or said.keys() != kinds.keys():
+        return f"it must have {', '.join(kinds)}, and nothing else"
+    for key, kind in kinds.items():
+        if not isinstance(said[key], kind):
+            return f"'{key}' is of another kind"
+    if said["grammar"] not in GRAMMARS:
+        return f"'grammar' is none of {', '.join(GRAMMARS)}"
+    if not all(map(_is_example, said["examples"])):
+        return "an example has no messages or no completion"
+    if not 0 <= said["count"] <= len(said["examples"]):
+        return f"'count' is {said['count']}, and there are {len(said['examples'])} examples"
+    return ""
+
+
+def _is_example(one: Any) -> bool:
+    if not isinstance(one, dict) or not isinstance(one.get("completion"), str):
+        return False
+    turns = one.get("messages")
+    return (
+        isinstance(turns, list)
+        and bool(turns)
+        and all(
+            isinstance(turn, dict) and all(isinstance(turn.get(key), str) for key in ("role", "content"))
+            for turn in turns
+        )
+    )
+
+
+def _damaged(why: str) -> str:
+    return f"{FILE} is damaged ({why}); make the model anew with finetune/in-context."

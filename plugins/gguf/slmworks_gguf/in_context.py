@@ -1,0 +1,165 @@
+"""A candidate that isn't trained: the model as it is, asked with an instruction, examples and a grammar."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import NonNegativeInt, PositiveInt
+
+from slmworks.contract.artifact import HEADER, Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
+from slmworks.finetune import Finetune
+from slmworks.model_tasks.text_generation.in_context import FILE, InContext, write
+from slmworks.model_tasks.text_generation.messages import PROMPT, conversation, problem
+
+Row = Mapping[str, Any]
+
+
+class InContextLearning(Finetune):
+    """Ask a model with an instruction, examples and a grammar instead of training it (Brown et al., 2020).
+
+    The weights stay as they are. What it is asked with lies beside them (`in_context.json`), and both
+    runtimes of generators, so evaluation and server too, put it before each conversation.
+    """
+
+    reads: ClassVar = {"data": ("train",)}
+    accepts: ClassVar = {"model": ("hf", "gguf")}
+    model_tasks: ClassVar = ("text-generation",)
+    makes_model_task: ClassVar = "text-generation"
+    runs_models: ClassVar = True
+    deterministic: ClassVar = True
+    max_threads: ClassVar = 1
+    depends_on: ClassVar = ("jsonschema", "scikit-learn", "transformers", "xllamacpp")
+
+    instruction: str = ""
+    """Text of the system's turn, before a row's own; empty for none."""
+    examples: NonNegativeInt = 3
+    """Training rows that stand before each question, with their answers; 0 for none."""
+    choose: Literal["fixed", "nearest"] = "fixed"
+    """`fixed`: the same for all questions, drawn by the seed, of different templates and lengths; computed
+    once. `nearest`: those whose words are nearest to the question (TF-IDF), computed for each one."""
+    grammar: Literal["none", "object", "schema"] = "none"
+    """What answers are held to, token by token, in format gguf: `object`, any JSON object; `schema`, a JSON
+    Schema: that of the row where the data have a column `schema`, else `json_schema`."""
+    json_schema: dict[str, Any] | str = ""
+    """JSON Schema for `grammar: schema`, as a mapping or JSON text; if not given, and the data bring none,
+    the types and keys of the training answers."""
+    max_new_tokens: PositiveInt | None = None
+    """Tokens of an answer at most; if not given, what the model's header says, or 256."""
+
+    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+        """Hand the weights on, write `in_context.json`, and ask the longest training question once."""
+        from slmworks.evaluate.about import about
+        from slmworks_gguf import facts, gguf_file
+
+        rows = training_rows(data)
+        found = self.in_context(rows, seed=task.seed)
+        hand_on(model.path, task.output)
+        write(task.output, found)
+        known = facts.of(gguf_file.read(gguf_file.the_file(model.path))) if model.format == "gguf" else {}
+        meta = {**model.meta, **known, "task": "text-generation", "prompting": self.name()}
+        if self.max_new_tokens is not None:
+            meta["max_new_tokens"] = self.max_new_tokens
+        made = Model(path=task.output, format=model.format, meta=meta)
+        longest = _try(made, rows, threads=task.threads) if rows else 0
+        summary = {"examples": self.examples, "longest_prompt": longest, **about(made)}
+        summary.pop("format")
+        return replace(made, summary=summary)
+
+    def name(self) -> str:
+        """How a table tells it from the model that it was made of: `3-shot nearest + schema`."""
+        shots = f"{self.examples}-shot" if self.examples else "zero-shot"
+        nearest = " nearest" if self.examples and self.choose == "nearest" else ""
+        return f"{shots}{nearest}" + (f" + {self.grammar}" if self.grammar != "none" else "")
+
+    def in_context(self, rows: Sequence[Row], *, seed: int) -> InContext:
+        """What the model is asked with, from training rows; BadRequest where they are too few."""
+        from slmworks_gguf.examples import diverse
+
+        able = [row for row in rows if row["messages"][0]["role"] != PROMPT]
+        if self.examples > len(able):
+            raise BadRequest(
+                f"finetune: in-context asks for {self.examples} examples, and train has {len(able)} "
+                f"conversations with an answer; take at most {len(able)} (`examples`)."
+            )
+        nearest = self.choose == "nearest" and self.examples > 0
+        taken = able if nearest else diverse(able, self.examples, seed=seed)
+        kept = tuple({"messages": row["messages"], "completion": row["completion"]} for row in taken)
+        return InContext(self.instruction, kept, self.examples, nearest, self.grammar, self._schema(rows))
+
+    def _schema(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """The schema for rows that bring none; None where it isn't asked for, or the rows bring theirs."""
+        if self.grammar != "schema":
+            if self.json_schema:
+                raise BadRequest(
+                    "finetune: in-context has a `json_schema` and no use for it; say `grammar: schema`, or "
+                    "leave it out."
+                )
+            return None
+        if self.json_schema:
+            return given_schema(self.json_schema)
+        return None if any(row.get("schema") for row in rows) else _inferred(rows)
+
+
+def training_rows(data: Dataset) -> list[dict[str, Any]]:
+    """The rows of `train` with an answer: `messages`, `completion`, and `schema` where the data have it."""
+    names = ["messages", "completion", *(["schema"] if data.has("train", "schema") else [])]
+    rows = data.rows("train", *names)
+    return [row for row in rows if str(row["completion"] or "").strip() and not problem(row["messages"])]
+
+
+def given_schema(said: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    """A JSON Schema from an option; BadRequest for what is none."""
+    from slmworks.model_tasks.text_generation import json_answers
+
+    text = said if isinstance(said, str) else json.dumps(said)
+    if why := json_answers.schema_problem(text):
+        raise BadRequest(
+            f"finetune: in-context's `json_schema` {why}; give an object, such as {{type: object, "
+            "properties: {…}, required: […]}."
+        )
+    found = json.loads(text)
+    return found if isinstance(found, dict) else {}
+
+
+def hand_on(source: Path, target: Path) -> None:
+    """A model's files in another folder: linked, so that they take no second place, or copied."""
+    for path in sorted(source.rglob("*")):
+        name = path.relative_to(source)
+        if not path.is_file() or str(name) in (HEADER, FILE):  # both are written anew
+            continue
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, target / name)
+        except OSError:  # another disk, or a file of somebody else's
+            shutil.copyfile(path, target / name)
+
+
+def _inferred(rows: Sequence[Row]) -> Mapping[str, Any]:
+    from slmworks.model_tasks.text_generation import json_answers
+    from slmworks.model_tasks.text_generation.inferred_schema import schema_of
+
+    values = [json_answers.parsed(row["completion"]) for row in rows]
+    sound = [value for value in values if json_answers.structured(value)]
+    if not sound or len(sound) < len(values):
+        raise BadRequest(
+            f"finetune: in-context has no schema for the answers: the data have no column `schema`, and "
+            f"{len(values) - len(sound)} of {len(values)} training answers are no JSON object or list; give "
+            "`json_schema`."
+        )
+    return schema_of(sound)
+
+
+def _try(made: Model, rows: Sequence[Row], *, threads: int) -> int:
+    """Tokens of the longest training question's prompt, asked for one token, so that a refusal comes now."""
+    from slmworks.contract.runtime import open_runtime
+
+    longest = max(rows, key=lambda row: len(conversation(row["messages"])))
+    runtime: Any = open_runtime(replace(made, meta={**made.meta, "max_new_tokens": 1}), threads=threads)
+    runtime.answer([longest])
+    return len(runtime.encode(longest))
