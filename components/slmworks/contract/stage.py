@@ -13,7 +13,7 @@ import types
 import typing
 from abc import ABC
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -153,7 +153,7 @@ def _port(name: str, hint: Any) -> Port:
         return Port(name, args[0], many=True)
     if origin in (typing.Union, types.UnionType):
         (kind,) = (arg for arg in args if arg is not types.NoneType)
-        return Port(name, kind, optional=True)
+        return replace(_port(name, kind), optional=True)
     return Port(name, hint)
 
 

@@ -15,12 +15,24 @@ class Gate(Stage):
 
     default: ClassVar[str | None] = "paired-bootstrap"
     decides: ClassVar[bool] = True
-    relations: ClassVar[Mapping[str, str]] = {"reports": "decided-on", "champion": "compared-with"}
+    relations: ClassVar[Mapping[str, str]] = {
+        "reports": "decided-on",
+        "champion": "compared-with",
+        "references": "compared-with",
+    }
 
     @abstractmethod
-    def run(self, *, reports: Sequence[Report], champion: Report | None, task: Task) -> Verdict:
+    def run(
+        self,
+        *,
+        reports: Sequence[Report],
+        champion: Report | None,
+        references: Sequence[Report] | None,
+        task: Task,
+    ) -> Verdict:
         """Write `verdict.json`; `meta["passed"]` is the decision.
 
         `champion` is the report of the model that serves today, measured on the same data; None while
-        there is none.
+        there is none. `references` are reports on models that must be beaten and are never chosen: untuned
+        ones, or what another way would give.
         """

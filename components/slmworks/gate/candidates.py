@@ -47,22 +47,33 @@ def times_smaller(one: QualityReport, other: QualityReport) -> float:
     return other.bytes / max(one.bytes, 1)
 
 
-def candidates(reports: Sequence[Report], task: Task) -> list[Candidate]:
-    """Every model with a quality report that has a baseline, by name; BadRequest if none has."""
+def candidates(
+    reports: Sequence[Report], task: Task, *, references: Sequence[Report] = ()
+) -> list[Candidate]:
+    """Every model with a quality report that has a baseline, by name; BadRequest if none has.
+
+    A model that `references` are about is none.
+    """
     judged = [QualityReport(report) for report in reports if _type(report) == "quality"]
-    compared = {one.model: one for one in judged if "baseline" in one.report.refs}
+    beaten = {report.refs["model"] for report in references}
+    compared = {one.model: one for one in judged if "baseline" in one.report.refs and one.model not in beaten}
+    if not compared and beaten.intersection(one.model for one in judged):
+        raise BadRequest(
+            "every model among the gate's reports is a reference too, and references are never chosen; give "
+            "it a candidate."
+        )
     if not compared:
         raise BadRequest(
             "no report compares a model with a baseline; give the gate an evaluate step that has "
             "`baseline:` in its `from`."
         )
     baseline = _baseline(list(compared.values()), task)
-    _require_alike([*judged, baseline])
+    require_alike([*judged, baseline])
     speeds = {
         report.refs["model"]: _speed(report, baseline) for report in reports if _type(report) == "speed"
     }
-    names = _names({model: one.name for model, one in compared.items()})
-    found = [Candidate(names[model], one, baseline, speeds.get(model)) for model, one in compared.items()]
+    named = names({model: one.name for model, one in compared.items()})
+    found = [Candidate(named[model], one, baseline, speeds.get(model)) for model, one in compared.items()]
     return sorted(found, key=lambda one: one.name)
 
 
@@ -87,7 +98,7 @@ def champion_of(report: Report | None, found: Sequence[Candidate]) -> QualityRep
     return champion
 
 
-def _require_alike(judged: Sequence[QualityReport]) -> None:
+def require_alike(judged: Sequence[QualityReport]) -> None:
     """BadRequest unless all were measured for one model task and on the same data."""
     tasks = sorted({one.model_task.name for one in judged})
     if len(tasks) > 1:
@@ -129,7 +140,7 @@ def _baseline(compared: Sequence[QualityReport], task: Task) -> QualityReport:
     return QualityReport(task.fetch(compared[0].report, "baseline", Report))
 
 
-def _names(wanted: Mapping[str, str]) -> dict[str, str]:
+def names(wanted: Mapping[str, str]) -> dict[str, str]:
     """Model -> name; where two models have one name, the start of the digest tells them apart."""
     taken = list(wanted.values())
     return {

@@ -117,6 +117,32 @@ def is_champion(allowed: float, measure: Measure) -> Check:
     return Check("champion", _against(measure), -allowed, 0.0, 0.0, "passed", words, written)
 
 
+def check_reference(
+    name: str, pairs: Paired, change: statistics.Bounded, *, confidence: float, measure: Measure
+) -> Check:
+    """Is it surely better than a reference? One-sided bound on the difference, which must lie above 0.
+
+    All references must be beaten, so none of them needs a correction for the others (Berger, 1982).
+    """
+    value, n = change.estimate.value, figures.count(pairs.n)
+    changed, least = _change(measure, value), _change(measure, change.bound)
+    side = "lower" if measure.higher_is_better else "upper"
+    bound = f"{figures.requirement(confidence)} {side} bound {_barely(change.bound)}{least}, n = {n}"
+    named = changed if measure.is_share else f"{measure.title} {changed}"
+    how: Outcome = "passed" if change.surely > 0 else "inconclusive" if value > 0 else "missed"
+    if how == "passed":
+        words = f"better than {name}: {named} ({bound})"
+    elif how == "missed":
+        words = f"not better than {name}, which needs no such model: {named} ({bound})"
+    else:
+        needed = statistics.rows_needed_for_difference(pairs, 0.0, confidence=confidence)
+        words = f"better than {name}, but not for sure: {named} ({bound}): "
+        words += _more_rows(needed, pairs.n, "they are as good")
+    written = (f"above {_change(measure, 0.0)}", changed, least)
+    title = f"change of {measure.title} against {name}"
+    return Check("reference", title, 0.0, value, change.bound, how, words, written)
+
+
 def check_minimum(quality: QualityReport, name: str, required: float) -> Check:
     """Is a measure good enough on test, whatever the baseline does? The measured value decides."""
     found, task = quality.measures("test"), quality.model_task

@@ -1,7 +1,7 @@
 """The gate by paired bootstrap: how much a small model keeps of its teacher, and how sure that is."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
@@ -23,9 +23,11 @@ from slmworks.gate.checks import (
     check_speedup,
     is_champion,
 )
+from slmworks.gate.references import References, models, require_trivial
 from slmworks.gate.rows import (
     candidate_row,
     champion_row,
+    reference_row,
     shown_measures,
     speed_warnings,
     teacher_row,
@@ -69,6 +71,8 @@ class PairedBootstrap(Gate):
     minimum: dict[str, float] = Field(default={})
     """Measure -> least value on test, whatever the teacher does ({accuracy: 0.9}); where lower is better, the
     largest value."""
+    beat_trivial: bool = False
+    """Refuse a candidate that is not surely better than each trivial baseline; else that is a warning."""
     limits: dict[str, float] = Field(default={})
     """Number among the report's limits -> largest value on test ({ece: 0.05}: calibration error)."""
     choose: Literal["smallest", "fastest", "best"] = "smallest"
@@ -84,15 +88,22 @@ class PairedBootstrap(Gate):
             raise ValueError(f"must be a share of the teacher's measure, at most {MOST_KEPT:g}; 97 % is 0.97")
         return share
 
-    def run(self, *, reports: Sequence[Report], champion: Report | None = None, task: Task) -> Verdict:
+    def run(
+        self,
+        *,
+        reports: Sequence[Report],
+        champion: Report | None = None,
+        references: Sequence[Report] | None = None,
+        task: Task,
+    ) -> Verdict:
         """Write `verdict.json`. A refusal is a verdict too; BadRequest only if reports don't fit together."""
-        found = candidates(reports, task)
-        today = champion_of(champion, found)
+        found = candidates(reports, task, references=references or ())
+        today, beaten = champion_of(champion, found), self._references(references or (), found, task.seed)
         self._require_scale(found[0].quality.measure)
         self._require_speed(found)
-        chosen, reason = self._choose(found, today, task.seed)
+        chosen, reason = self._choose(found, today, beaten, task.seed)
         kept = {one.name: self._kept(one.quality, chosen.baseline, "test", task.seed) for one in found}
-        checks = self._checks(chosen, kept[chosen.name], today, task.seed)
+        checks = self._checks(chosen, kept[chosen.name], today, beaten, task.seed)
         passed = all(check.passed for check in checks)
         rows = [teacher_row(chosen.baseline, found)]
         if today is not None and today.model not in {one.model for one in found}:
@@ -102,8 +113,14 @@ class PairedBootstrap(Gate):
             candidate_row(one, _as_reported(kept[one.name], one.quality, one.baseline), chosen=one is chosen)
             for one in found
         ]
+        rows += [
+            reference_row(name, one, chosen.baseline, one.beside(chosen.baseline, "test").pairs().kept)
+            for name, one in beaten.models.items()
+            if one.model not in (chosen.baseline.model, today and today.model)  # they have a row
+        ]
         rows += trivial_rows(chosen.baseline, chosen)
-        warnings = self._warnings(chosen, task.seed) + speed_warnings(found)
+        warnings = [] if self.beat_trivial else self._warnings(chosen, task.seed)
+        warnings += speed_warnings(found)
         verdict = {
             "passed": passed,
             "sentence": _sentence(checks, warnings),
@@ -121,9 +138,14 @@ class PairedBootstrap(Gate):
         return Verdict(
             path=task.output,
             meta={"passed": passed},
-            refs=_refs(chosen, today, reports),
+            refs=_refs(chosen, today, reports) | _numbered("reference", references or ()),
             summary={"sentence": verdict["sentence"], "kept": _as_metrics(checks[0])},
         )
+
+    def _references(self, reports: Sequence[Report], found: Sequence[Candidate], seed: int) -> References:
+        if self.beat_trivial:
+            require_trivial(found)
+        return References(models(reports, found), self.beat_trivial, self.confidence, self.resamples, seed)
 
     def _require_scale(self, measure: Measure) -> None:
         """BadRequest for a drop that a measure from 0 to 1 cannot have: somebody meant points."""
@@ -160,7 +182,11 @@ class PairedBootstrap(Gate):
         )
 
     def _choose(
-        self, found: Sequence[Candidate], champion: QualityReport | None, seed: int
+        self,
+        found: Sequence[Candidate],
+        champion: QualityReport | None,
+        beaten: References,
+        seed: int,
     ) -> tuple[Candidate, str]:
         """Of those that *surely* keep enough on validation the wanted one; if none does, the best.
 
@@ -180,7 +206,7 @@ class PairedBootstrap(Gate):
             return best(one)
 
         def enough(one: Candidate) -> bool:
-            if kept[one.name].surely < self.retention:
+            if kept[one.name].surely < self.retention or not beaten.beaten(one, "validation"):
                 return False
             if champion is None or champion.model == one.model:
                 return True
@@ -188,18 +214,25 @@ class PairedBootstrap(Gate):
 
         keeps = f"keeps {figures.requirement(self.retention)}"
         keeps += "" if champion is None else " and is not worse than the champion"
+        keeps += " and beats every reference" if beaten.any else ""
         good = [one for one in found if enough(one)]
         if good:
             return min(good, key=wanted), f"{self.choose} that {keeps}"
         return min(found, key=best), f"best on validation; none surely {keeps}"
 
     def _checks(
-        self, one: Candidate, kept: statistics.Bounded, champion: QualityReport | None, seed: int
+        self,
+        one: Candidate,
+        kept: statistics.Bounded,
+        champion: QualityReport | None,
+        beaten: References,
+        seed: int,
     ) -> list[Check]:
         pairs, measure = one.quality.beside(one.baseline, "test").pairs(), one.quality.measure
         checks = [check_retention(pairs, kept, self.retention, confidence=self.confidence, measure=measure)]
         if champion is not None:
             checks.append(self._champion_check(one, champion, seed))
+        checks += beaten.checks(one)
         if self.slice_drop is not None:
             checks.append(self._slice_check(one, champion, self.slice_drop, seed))
         checks += [check_minimum(one.quality, name, least) for name, least in self.minimum.items()]
@@ -270,10 +303,14 @@ def _sentence(checks: Sequence[Check], warnings: Sequence[str]) -> str:
     return f"{head}: " + "; ".join([*(check.words for check in ordered), *warnings])
 
 
-def _refs(chosen: Candidate, champion: QualityReport | None, reports: Sequence[Report]) -> Mapping[str, Any]:
-    digests = dict.fromkeys([*(report.digest for report in reports), chosen.baseline.report.digest])
-    numbered = {f"report.{number}": digest for number, digest in enumerate(digests)}
+def _refs(chosen: Candidate, champion: QualityReport | None, reports: Sequence[Report]) -> dict[str, Any]:
+    numbered = _numbered("report", [*reports, chosen.baseline.report])
     refs = {"model": chosen.model, "baseline_model": chosen.baseline.model, **numbered}
     if champion is not None:
         refs |= {"champion_model": champion.model, "champion": champion.report.digest}
     return refs
+
+
+def _numbered(role: str, reports: Sequence[Report]) -> dict[str, str]:
+    digests = dict.fromkeys(report.digest for report in reports)
+    return {f"{role}.{number}": digest for number, digest in enumerate(digests)}

@@ -70,6 +70,16 @@ def champion_row(champion: QualityReport, baseline: QualityReport, kept: Mapping
     }
 
 
+def reference_row(name: str, reference: QualityReport, baseline: QualityReport, kept: float) -> Row:
+    """A model that must be beaten and is never chosen; its speed is not measured here."""
+    return {
+        **_row("reference", name, reference.model_task, reference.split("test"), None),
+        **_model(reference),
+        "kept": {"value": round(kept, 6)},
+        "smaller": round(times_smaller(reference, baseline), 4),
+    }
+
+
 def trivial_rows(baseline: QualityReport, chosen: Candidate) -> list[Row]:
     """The model task's trivial baselines, where the baseline's report has them."""
     speeds = (chosen.speed or {}).get("trivial", {})

@@ -73,8 +73,8 @@ class InContext:
             return ids  # the conversation alone is too long, which its runtime says
         raise self.refused(
             f"with {self.count} examples the prompt has {len(ids)} tokens, and the model reads {context} "
-            f"with its answer: {few} of the examples fit; take that many at most (finetune/in-context, option "
-            "`examples`), or shorter rows."
+            f"with its answer: {few} of the examples fit; take that many at most (option "
+            "`examples` of finetune/in-context), or shorter rows."
         )
 
     def json_schema(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
