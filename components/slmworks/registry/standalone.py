@@ -99,7 +99,8 @@ def _defined(source: str) -> dict[str, str]:
             found[node.name] = ast.unparse(node)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found |= {target.id: ast.unparse(node) for target in targets if isinstance(target, ast.Name)}
+            names = (name for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
+            found |= {name.id: ast.unparse(node) for name in names}
     return found
 
 
