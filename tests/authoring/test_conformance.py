@@ -38,7 +38,14 @@ class Sound(Gate):
     minimum: Annotated[float, Field(gt=0)] = 0.5
     """The least."""
 
-    def run(self, *, reports: Sequence[Report], champion: Report | None, task: Task) -> Verdict:
+    def run(
+        self,
+        *,
+        reports: Sequence[Report],
+        champion: Report | None,
+        references: Sequence[Report] | None,
+        task: Task,
+    ) -> Verdict:
         raise NotImplementedError
 
 
@@ -73,14 +80,28 @@ class Impossible(Sound):
 class Untyped(Sound):
     """Does not say what it makes."""
 
-    def run(self, *, reports: Sequence[Report], champion: Report | None, task: Task):
+    def run(
+        self,
+        *,
+        reports: Sequence[Report],
+        champion: Report | None,
+        references: Sequence[Report] | None,
+        task: Task,
+    ):
         raise NotImplementedError
 
 
 class Mistyped(Sound):
     """Makes something else."""
 
-    def run(self, *, reports: Sequence[Report], champion: Report | None, task: Task) -> Report:
+    def run(
+        self,
+        *,
+        reports: Sequence[Report],
+        champion: Report | None,
+        references: Sequence[Report] | None,
+        task: Task,
+    ) -> Report:
         raise NotImplementedError
 
 

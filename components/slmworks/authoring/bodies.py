@@ -291,7 +291,7 @@ def test_the_best_model_passes_if_it_is_good_enough(bench: Bench) -> None:
     """The verdict names the chosen model."""
     reports = [report(bench, 0.7), report(bench, 0.9)]
     plugin = $cls(minimum=0.8)
-    verdict = plugin.run(reports=reports, champion=None, task=bench.task("run"))
+    verdict = plugin.run(reports=reports, champion=None, references=None, task=bench.task("run"))
     assert verdict.passed
     assert verdict.refs["model"] == "model-0.9"
 
@@ -299,7 +299,8 @@ def test_the_best_model_passes_if_it_is_good_enough(bench: Bench) -> None:
 def test_a_model_that_is_not_good_enough_is_refused(bench: Bench) -> None:
     """The sentence says what was required."""
     plugin = $cls(minimum=0.8)
-    verdict = plugin.run(reports=[report(bench, 0.7)], champion=None, task=bench.task("run"))
+    reports = [report(bench, 0.7)]
+    verdict = plugin.run(reports=reports, champion=None, references=None, task=bench.task("run"))
     assert verdict.read()["sentence"] == "refused: accuracy 0.700, 0.8 required"
 
 
@@ -307,7 +308,7 @@ def test_without_a_report_on_quality_there_is_no_verdict(bench: Bench) -> None:
     """The message says which step is missing."""
     plugin = $cls()
     with pytest.raises(BadRequest, match="evaluates with quality"):
-        plugin.run(reports=[], champion=None, task=bench.task("run"))
+        plugin.run(reports=[], champion=None, references=None, task=bench.task("run"))
 ''',
     fields='''\
     deterministic: ClassVar = True

@@ -141,7 +141,14 @@ class ToyGate(Gate):
     """Whether to."""
     deterministic: ClassVar[bool] = True
 
-    def run(self, *, reports: Sequence[Report], champion: Report | None, task: Task) -> Verdict:
+    def run(
+        self,
+        *,
+        reports: Sequence[Report],
+        champion: Report | None,
+        references: Sequence[Report] | None,
+        task: Task,
+    ) -> Verdict:
         """Chooses the first."""
         sentence = "passed" if self.allow else "refused: 3 points short"
         verdict = {"passed": self.allow, "sentence": sentence, "models": [r.refs["model"] for r in reports]}

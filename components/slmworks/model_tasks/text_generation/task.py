@@ -98,7 +98,7 @@ class TextGeneration(ModelTask):
                 raise BadRequest(f"the data's split '{split}', row '{row['id']}': {found}; curate it again.")
 
     def trivial(self, data: Dataset, *, seed: int) -> Mapping[str, Trivial | LeftOut]:
-        """The nearest training row's answer, and the most frequent one."""
+        """The nearest training row's answer, that with the message's values, and the most frequent one."""
         from slmworks.model_tasks.text_generation import trivial
 
         return trivial.fit(data)
