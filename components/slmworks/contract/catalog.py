@@ -183,6 +183,12 @@ def runtimes(name: str) -> dict[str, Offered]:
     }
 
 
+def model_tasks_of(model_format: str) -> list[str]:
+    """Names of the model tasks that have a runtime for a format."""
+    keys = (key.rpartition(".") for key in _offered("slmworks.runtime"))
+    return sorted(task for task, _, read in keys if read == model_format)
+
+
 def architectures() -> dict[str, Offered]:
     """Name -> function that registers a network's classes with transformers."""
     return _offered("slmworks.architecture")

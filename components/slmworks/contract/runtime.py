@@ -29,6 +29,7 @@ __all__ = [
     "Truncating",
     "answer_all",
     "length_batches",
+    "model_task_of",
     "open_runtime",
     "outputs_all",
 ]
@@ -183,6 +184,21 @@ def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slo
             f"running {with_article(task.name)} model of format '{model.format}' needs {error.name}: "
             f"pip install '{found.distribution}[run]'"
         ) from error
+
+
+def model_task_of(model: Model) -> ModelTask:
+    """What a model is for; of a bare pretrained one, the only model task that reads its format.
+
+    BadRequest for a bare model that could be for several, or whose model task takes tuned ones only.
+    """
+    able = [model.model_task] if model.model_task else catalog.model_tasks_of(model.format)
+    task = catalog.model_task(able[0]) if len(able) == 1 else None
+    if task is None or not (model.model_task or task.pretrained):
+        raise BadRequest(
+            "a model without a task cannot be released; fine-tune it first (a step with stage: finetune), or "
+            "export it to a format that only one model task reads, as gguf is."
+        )
+    return task
 
 
 def inputs_of(task: ModelTask, rows: Sequence[Row]) -> list[Row]:

@@ -19,7 +19,7 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.catalog import BrokenPlugin
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import ModelTask, input_types
-from slmworks.contract.runtime import Runtime
+from slmworks.contract.runtime import Runtime, model_task_of
 from slmworks.registry.standalone import standalone_source
 
 __all__ = ["standalone_runtime", "wrapper"]
@@ -61,17 +61,15 @@ mlflow.models.set_model(Release())
 
 def standalone_runtime(model: Model) -> tuple[ModelTask, type[Runtime]]:
     """A model's task and its runtime that stands alone; BadRequest where there is none."""
-    if not model.model_task:
-        raise BadRequest(
-            "a model without a task cannot be released; fine-tune it first (a step with stage: finetune)."
-        )
-    task = catalog.model_task(model.model_task)
-    offered = catalog.runtimes(task.name).get(model.format)
-    runtime: type[Runtime] | None = offered.load() if offered else None
+    task = model_task_of(model)
+    offered = catalog.runtimes(task.name)
+    runtime: type[Runtime] | None = offered[model.format].load() if model.format in offered else None
     if runtime is None or not runtime.stands_alone:
+        able = [name for name, one in offered.items() if one.load().stands_alone]
         raise BadRequest(
             f"a model of format '{model.format}' cannot be released: no runtime of {task.name} for it stands "
-            "alone. Export it first (a step with stage: export, before evaluate)."
+            f"alone. Export it first, to {' or '.join(able) or 'another format'} (a step with stage: export, "
+            "before evaluate)."
         )
     return task, _carried(runtime)
 
@@ -150,6 +148,8 @@ def _type(kind: Any) -> dict[str, Any]:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if kind in _SCALARS:
         return {"type": _SCALARS[kind]}
+    if origin is typing.Literal and len({type(one) for one in args}) == 1:
+        return _type(type(args[0]))
     if origin is list:
         return {"type": "array", "items": _type(args[0])}
     if origin is dict:
@@ -162,7 +162,7 @@ def _type(kind: Any) -> dict[str, Any]:
         }
     raise BrokenPlugin(
         f"MLflow's signature has no type for {kind}; a model task's inputs and response are made of str, "
-        "int, float, bool, lists, dicts and pydantic models of these."
+        "int, float, bool, literals of one of them, lists, dicts and pydantic models of these."
     )
 
 

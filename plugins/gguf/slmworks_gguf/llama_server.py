@@ -52,7 +52,7 @@ class LlamaServer:
         parameters = xllamacpp.CommonParams()
         # As it was opened, whatever became of its name.
         parameters.model.path = f"/dev/fd/{self._file.fileno()}"
-        parameters.model_alias = "model"
+        parameters.model_alias = {"model"}  # a set of names
         parameters.n_ctx, parameters.n_parallel = self.context * self.slots, self.slots
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = self._threads
         parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32

@@ -1,14 +1,15 @@
 """A release in memory: its identity, its model task and runtime, and the first slow call behind it."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self, cast
 
-from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Model
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, ModelTask, Row
-from slmworks.contract.runtime import Runtime, Truncating, open_runtime
+from slmworks.contract.runtime import Runtime, Truncating, model_task_of, open_runtime
 from slmworks.registry.release import Approved, private_copy
 
 TRUNCATED = "truncated"
@@ -66,9 +67,10 @@ def load(approved: Approved) -> Loaded:
     served = Served.of(approved)
     with private_copy(approved) as copy:
         model = cast("Model", Artifact.open(copy / "model", digest=served.model_digest))
-        runtime = open_runtime(model, threads=1)
-        task = catalog.model_task(model.model_task)
+        task = model_task_of(model)
+        runtime = open_runtime(model, threads=1, model_task=task.name)
         shared = {key: model.meta[key] for key in task.shared_meta if key in model.meta}
         loaded = Loaded(served, task, runtime, shared)
-        loaded.answer([task.input_sample()])  # the first call is slow; nobody should wait for it
+        with contextlib.suppress(BadRequest):  # one that doesn't chat has no answer to the example
+            loaded.answer([task.input_sample()])  # the first call is slow; nobody should wait for it
     return loaded
