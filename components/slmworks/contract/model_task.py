@@ -302,6 +302,8 @@ class ModelTask(ABC):
     """One answer, with a description of every field: REST, OpenAPI and MLflow's signature come from it."""
     example: ClassVar[Row]
     """One harmless row of inputs; nobody's data is shipped inside a release."""
+    short: ClassVar[Row | None] = None
+    """The row that a mere text stands for on a command line, TEXT in its place; None where none does."""
     dialects: ClassVar[tuple[Dialect, ...]] = ()
     """Other routes for the same rows."""
     generative_dialects: ClassVar[tuple["GenerativeDialect", ...]] = ()

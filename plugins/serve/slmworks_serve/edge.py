@@ -2,7 +2,7 @@
 
     model/                            exactly the files that were approved, less the header
     runtime.py                        the runtime that measured it, with nothing of slmworks
-    run.py, requirements.txt          35 lines; the runtime's packages, in the versions that were measured
+    run.py, requirements.txt          40 lines; the runtime's packages, in the versions that were measured
     release.json, SHA256SUMS, README.md   how to identify it, and how to check it
 
 No server, no registry: once it is copied away, nobody can roll it back from here.
@@ -52,16 +52,17 @@ $rows as arguments, or one a line on stdin; JSON lines out. Both are UTF-8, what
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from runtime import $runtime
 
-runtime = $runtime(Path(__file__).resolve().parent / "model")
+runtime = cache(lambda: $runtime(Path(__file__).resolve().parent / "model"))
 
 
 def answer($row):
-    """The model's answer to one $row."""
-    return runtime.answer([$inputs])[0]
+    """The model's answer to one $row; ValueError for one that it cannot answer."""
+    return runtime().answer([$inputs])[0]
 
 
 if __name__ == "__main__":
@@ -73,12 +74,17 @@ if __name__ == "__main__":
     try:
         for line in $lines:
             print(json.dumps(answer($line), ensure_ascii=False), flush=True)
+        sys.exit()
     except UnicodeDecodeError as error:
-        print(f"run.py: {source} is not UTF-8 ({error.reason}); convert it first.", file=sys.stderr)
-        sys.exit(2)
+        problem = f"{source} is not UTF-8 ({error.reason}); convert it first."
     except json.JSONDecodeError as error:
-        print(f"run.py: {source} is not JSON ({error}): {line[:60]!r}", file=sys.stderr)
-        sys.exit(2)
+        problem = f"{source} is not JSON ({error}): {line[:60]!r}"
+    except ModuleNotFoundError as error:
+        problem = f"{error.name} is not installed: pip install -r requirements.txt"
+    except ValueError as error:
+        problem = error
+    print(f"run.py: {problem}", file=sys.stderr)
+    sys.exit(2)
 ''')
 
 
@@ -155,9 +161,17 @@ def _run(task: ModelTask, runtime: type[Runtime]) -> str:
         rows=_rows(task),
         row=text or "row",
         inputs=f'{{"{text}": {text}}}' if text else "row",
-        line="line" if text else "json.loads(line)",
+        line="line" if text else _parsed(task),
         lines="lines" if text else "filter(str.strip, lines)",
     )
+
+
+def _parsed(task: ModelTask) -> str:
+    """The expression that makes a row of a line: its JSON, or what a mere text stands for."""
+    if task.short is None:
+        return "json.loads(line)"
+    short = json.dumps(task.short).replace('"TEXT"', "line")
+    return f'json.loads(line) if line.lstrip().startswith("{{") else {short}'
 
 
 def _readme(task: ModelTask, entry: Entry, decided: Entry) -> str:
@@ -177,7 +191,10 @@ def _readme(task: ModelTask, entry: Entry, decided: Entry) -> str:
 
 def _rows(task: ModelTask) -> str:
     text = only_text(task)
-    return f"{text}s".capitalize() if text else f"JSON objects with {', '.join(task.inputs)}"
+    if text:
+        return f"{text}s".capitalize()
+    also = "" if task.short is None else " (or texts)"
+    return f"JSON objects with {', '.join(task.inputs)}{also}"
 
 
 def _text(path: Path, text: str) -> None:

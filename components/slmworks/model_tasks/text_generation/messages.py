@@ -41,7 +41,8 @@ def problem(messages: Sequence[Message] | None) -> str:
     if not messages:
         return "there are no messages; give one with the role 'user' at least"
     for number, message in enumerate(messages, 1):
-        if not all(isinstance(message.get(key), str) for key in ("role", "content")):
+        said = message if isinstance(message, Mapping) else {}
+        if not all(isinstance(said.get(key), str) for key in ("role", "content")):
             return f"message {number} has no role or no content; give both as text"
     if raw_text(messages) is not None:
         return ""

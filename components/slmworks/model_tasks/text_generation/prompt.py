@@ -26,9 +26,9 @@ def prompt(
     `templates`: name -> chat template (Jinja, as transformers reads it); `special`: `bos_token`, … -> token.
     BadRequest for a conversation out of order, one without a template, one that the template refuses.
     """
-    messages = [] if row["messages"] is None else list(row["messages"])  # MLflow gives an array
-    if found := problem(messages):
-        raise BadRequest(f"{found}.")
+    messages = _listed(row.get("messages"))
+    if wrong := problem(messages):
+        raise BadRequest(f"{wrong}.")
     raw = raw_text(messages)
     if raw is not None:
         return raw, False
@@ -53,6 +53,13 @@ def behind_answer(templates: Mapping[str, str], special: Mapping[str, str]) -> s
         return ""
     _, found, behind = rendered.rpartition(ANSWER)
     return behind if found else ""
+
+
+def _listed(found: Any) -> list[Any]:
+    """A row's messages, which MLflow gives as an array."""
+    if isinstance(found, (str, Mapping)) or not (found is None or hasattr(found, "__iter__")):
+        raise BadRequest("messages is no list; give one with the role 'user' at least.")
+    return [] if found is None else list(found)
 
 
 def room(prompt_tokens: int, context: int, most: int) -> int:

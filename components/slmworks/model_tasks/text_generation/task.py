@@ -89,6 +89,7 @@ class TextGeneration(ModelTask):
     verb: ClassVar[str] = "Generate"
     response: ClassVar[type[BaseModel]] = Generated
     generative_dialects: ClassVar[tuple[GenerativeDialect, ...]] = (CHAT, COMPLETION)
+    short: ClassVar[Row | None] = {"messages": [{"role": "user", "content": "TEXT"}]}
     example: ClassVar[Row] = {"messages": [{"role": "user", "content": "When does the shop open?"}]}
 
     def check(self, data: Dataset, split: str, rows: Sequence[Row]) -> None:
