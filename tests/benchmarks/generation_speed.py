@@ -3,7 +3,7 @@
     .venv/bin/python tests/benchmarks/generation_speed.py FOLDER [--work DIR] [--types f32 q8_0 q4_1 q4_0]
 
 FOLDER is a causal language model that chats, as `export/hf` writes it; its GGUF files are made in `--work` where
-they aren't there. A row is a message whose facts the answer repeats as JSON, behind three worked examples, so
+they aren't there. A row is a message whose facts the answer repeats as JSON, behind two worked examples, so
 that an untuned model too copies names and dates; the examples make the answers longer and more alike than those of
 a tuned model, which flatters lookup. Everything has one thread and keys and values in float32. All engines answer row by
 row in turns; rates are tokens per CPU second of the process (wall beside it), the prompt and the answer
@@ -103,14 +103,14 @@ def gguf_files(folder: Path, work: Path, types: Sequence[str]) -> dict[str, Path
 
 
 def rows(count: int) -> list[dict[str, Any]]:
-    """Conversations: an instruction, three worked examples, and a message."""
+    """Conversations: an instruction, two worked examples, and a message."""
     found = []
     for number in range(count):
         turns = [{"role": "system", "content": ASK}]
-        for place in range(4):
+        for place in range(3):
             told, wanted = order(7 * number + place)
             turns.append({"role": "user", "content": told})
-            if place < 3:
+            if place < 2:
                 turns.append({"role": "assistant", "content": wanted})
         found.append({"messages": turns})
     return found

@@ -13,16 +13,37 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.model_task import Row
+from slmworks.contract.runtime import Timing
 from slmworks.machine.process import die_with
+
+
+class Singles(NamedTuple):
+    """Rows that were answered one at a time."""
+
+    ms: list[float]
+    """Milliseconds of each."""
+    timings: list[Timing]
+    """Of a model that writes its answers token by token: what each took. Else empty."""
+
+
+class Batches(NamedTuple):
+    """Rows that were answered together."""
+
+    seconds: float
+    timings: list[Timing]
+    """As of singles, from the moment at which a batch was asked for."""
 
 
 class Probe:
     """The parent's side: a model loaded in another process."""
+
+    writes = False
+    """The loaded model writes its answers token by token."""
 
     def __init__(self, process: "subprocess.Popen[str]", name: str) -> None:
         """Take over a started process."""
@@ -45,24 +66,25 @@ class Probe:
 
     def load(self, model: Model, *, threads: int, model_task: str) -> float:
         """Load the model for a model task; returns seconds until it is ready, imports included."""
-        return float(
-            self.ask(
-                do="load",
-                path=str(model.path),
-                format=model.format,
-                meta=dict(model.meta),
-                threads=threads,
-                model_task=model_task,
-            )
+        seconds, self.writes = self.ask(
+            do="load",
+            path=str(model.path),
+            format=model.format,
+            meta=dict(model.meta),
+            threads=threads,
+            model_task=model_task,
         )
+        return float(seconds)
 
-    def latencies(self, rows: Sequence[Row]) -> list[float]:
-        """Milliseconds for each row, one at a time."""
-        return list(self.ask(do="single", rows=list(rows)))
+    def singles(self, rows: Sequence[Row]) -> Singles:
+        """Answer rows one at a time."""
+        ms, timings = self.ask(do="single", rows=list(rows))
+        return Singles(ms, [Timing(*one) for one in timings])
 
-    def seconds(self, rows: Sequence[Row], batch_size: int) -> float:
-        """Seconds for all rows, `batch_size` at a time in the given order."""
-        return float(self.ask(do="batches", rows=list(rows), batch_size=batch_size))
+    def batches(self, rows: Sequence[Row], batch_size: int) -> Batches:
+        """Answer rows, `batch_size` at a time in the given order."""
+        seconds, timings = self.ask(do="batches", rows=list(rows), batch_size=batch_size)
+        return Batches(seconds, [Timing(*one) for one in timings])
 
     def spent(self) -> tuple[float, float]:
         """CPU seconds of the process and seconds of the clock, while it answered rows since the last call."""
@@ -128,6 +150,7 @@ class _Side:
 
     def __init__(self) -> None:
         self.spent = [0.0, 0.0]
+        self.timings: list[Timing] = []
 
     def answer(self, request: dict[str, Any]) -> Any:
         match request["do"]:
@@ -135,10 +158,11 @@ class _Side:
                 return self._load(request)
             case "single":
                 with self._counted():
-                    return time_singles(self.runtime.answer, request["rows"])
+                    return time_singles(self._answer, request["rows"]), self._noted()
             case "batches":
                 with self._counted():
-                    return time_batches(self.runtime.answer, request["rows"], request["batch_size"])
+                    taken = time_batches(self._answer, request["rows"], request["batch_size"])
+                    return taken, self._noted()
             case "spent":
                 spent, self.spent = self.spent, [0.0, 0.0]
                 return spent
@@ -154,13 +178,26 @@ class _Side:
         self.spent[0] += time.process_time() - cpu
         self.spent[1] += time.perf_counter() - clock
 
-    def _load(self, request: dict[str, Any]) -> float:
-        from slmworks.contract.runtime import open_runtime
+    def _answer(self, rows: Sequence[Row]) -> None:
+        """Answer rows; one that writes token by token says when."""
+        from slmworks.contract.runtime import Timed
+
+        if isinstance(self.runtime, Timed):
+            self.timings += self.runtime.timed(rows)
+        else:
+            self.runtime.answer(rows)
+
+    def _noted(self) -> list[Timing]:
+        found, self.timings = self.timings, []
+        return found
+
+    def _load(self, request: dict[str, Any]) -> tuple[float, bool]:
+        from slmworks.contract.runtime import Timed, open_runtime
 
         start = time.perf_counter()
         model = Model(path=Path(request["path"]), format=request["format"], meta=request["meta"])
         self.runtime = open_runtime(model, threads=request["threads"], model_task=request["model_task"])
-        return time.perf_counter() - start
+        return time.perf_counter() - start, isinstance(self.runtime, Timed)
 
 
 def main() -> None:

@@ -18,32 +18,41 @@ from slmworks.contract.runtime import inputs_of
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, trivial
 from slmworks.evaluate.about import about, model_name
+from slmworks.evaluate.pace import Pace, taken
 from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
 from slmworks.evaluate.quality import model_task_of
-from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup
+from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup, token_speedups
 from slmworks.machine.process import cpu_name
 from slmworks.machine.surroundings import Moment, Round, surroundings
 
 __all__ = ["Speed"]
 
+ABSENT = "absent"
+"""In place of the version of a package that isn't installed."""
+
 
 class Speed(Evaluate):
     """Latency, throughput, bytes on disk and peak memory, in turns with the baseline's model.
 
-    Each model runs in a fresh process with the task's threads. Every round gives both the same rows, in
-    alternating order; ratios carry bootstrap intervals over rounds.
+    Of models that write token by token also the time to the first token, and tokens a second of prompt and
+    answer apart. Each model runs in a fresh process with the task's threads. Every round gives both the same
+    rows, in alternating order; ratios carry bootstrap intervals over rounds.
     """
 
     runs_models: ClassVar = True
     exclusive: ClassVar = True
-    depends_on: ClassVar = ("cpu", "threads", "onnxruntime", "tokenizers", "torch")
+    depends_on: ClassVar = (
+        "cpu", "threads", "onnxruntime", "tokenizers", "torch", "transformers", "xllamacpp",
+    )  # fmt: skip
 
     seconds: PositiveFloat = 20.0
     """How long to measure, all models together; loading comes on top."""
     rounds: Annotated[int, Field(ge=3, le=1000)] = 12
-    """Turns for each model; they are what the intervals resample."""
+    """Turns for each model; they are what the intervals resample. Fewer, but three, where answers are written
+    token by token and take too long."""
     batch_size: PositiveInt = 32
-    """Rows of a batch when throughput is measured."""
+    """Rows of a batch when throughput is measured; fewer, where they are written token by token and take too
+    long."""
     busy: Literal["again", "keep"] = "again"
     """What becomes of a measurement on a busy machine: it is made again in the next run, or kept. Report,
     verdict and packet say that the machine was busy."""
@@ -57,8 +66,9 @@ class Speed(Evaluate):
         models = {"model": model}
         if baseline is not None:
             models["baseline"] = task.fetch(baseline, "model", Model)
-        timings, loads, memory, rounds = self._measure(models, purpose, rows, task)
-        around = surroundings(rounds, threads=task.threads)
+        measured = self._measure(models, purpose, rows, task)
+        timings = measured.timings
+        around = surroundings(measured.rounds, threads=task.threads)
         if around["busy"]:
             task.say(f"measured on a busy machine: {around['busy']}")
         report: dict[str, Any] = {
@@ -66,12 +76,12 @@ class Speed(Evaluate):
             "model_task": purpose.name,
             "name": model_name(model),
             "machine": _machine(task.threads),
-            "batch_size": self.batch_size,
-            "rounds": self.rounds,
+            "batch_size": measured.pace.batch_size,
+            "rounds": measured.pace.rounds,
             "surroundings": around,
         }
         for role, one in models.items():
-            own = {"load_s": round(loads[role], 3), "memory": memory[role]}
+            own = {"load_s": round(measured.loads[role], 3), "memory": measured.memory[role]}
             report[role] = {"name": model_name(one)} | about(one) | timings[role].numbers() | own
         if baseline is not None:
             report["baseline"]["digest"] = models["baseline"].digest
@@ -88,7 +98,7 @@ class Speed(Evaluate):
 
     def _measure(
         self, models: Mapping[str, Model], purpose: ModelTask, rows: Sequence[Row], task: Task
-    ) -> tuple[dict[str, Timings], dict[str, float], dict[str, int], list[Round]]:
+    ) -> "_Measured":
         with contextlib.ExitStack() as stack:
             probes: dict[str, Probe] = {}
             loads: dict[str, float] = {}
@@ -96,23 +106,31 @@ class Speed(Evaluate):
                 task.progress(0, self.rounds, unit="rounds", note=f"load {role}")
                 probes[role] = stack.enter_context(probe(role))
                 loads[role] = probes[role].load(model, threads=task.threads, model_task=purpose.name)
-            pace = _pace(list(probes.values()), rows, self)
+            pace = Pace.of(
+                list(probes.values()),
+                rows,
+                seconds=self.seconds,
+                rounds=self.rounds,
+                batch_size=self.batch_size,
+            )
+            if less := pace.less(self.rounds, self.batch_size, self.seconds):
+                task.say(less)
             timings = {role: Timings() for role in models}
             rounds: list[Round] = []
             for one in probes.values():
                 one.spent()  # on getting warm
-            for turn in range(self.rounds):
+            for turn in range(pace.rounds):
                 order = list(probes) if turn % 2 == 0 else list(reversed(probes))
                 singles, batch = pace.rows(rows, turn)
                 start = Moment.now()
                 for role in order:
-                    timings[role].singles.append(probes[role].latencies(singles))
+                    timings[role].add_singles(probes[role].singles(singles))
                 for role in order:
-                    taken = probes[role].seconds(batch, self.batch_size)
-                    timings[role].batches.append((len(batch), taken))
+                    timings[role].add_batches(len(batch), probes[role].batches(batch, pace.batch_size))
                 rounds.append(_round(start, [one.spent() for one in probes.values()]))
-                task.progress(turn + 1, self.rounds, unit="rounds", note="in turns" if len(order) > 1 else "")
-            return timings, loads, {role: one.memory() for role, one in probes.items()}, rounds
+                task.progress(turn + 1, pace.rounds, unit="rounds", note="in turns" if len(order) > 1 else "")
+            memory = {role: one.memory() for role, one in probes.items()}
+            return _Measured(timings, loads, memory, rounds, pace)
 
     def _trivial(
         self, purpose: ModelTask, rows: Sequence[Row], data: Dataset, task: Task, *, lasting: bool
@@ -139,42 +157,20 @@ class Speed(Evaluate):
 
 
 @dataclass(frozen=True)
-class _Pace:
-    """How many rows of each kind fit into a round: the same for every model, set by the slowest."""
+class _Measured:
+    """All that was measured, by role."""
 
-    singles: int
-    batch_rows: int
-
-    def rows(self, rows: Sequence[Row], turn: int) -> tuple[list[Row], list[Row]]:
-        """The rows of a turn; going on through all rows and beginning again."""
-        return _slice(rows, turn * self.singles, self.singles), _slice(
-            rows, turn * self.batch_rows, self.batch_rows
-        )
-
-
-def _pace(probes: Sequence[Probe], rows: Sequence[Row], speed: Speed) -> _Pace:
-    warm, batch = _slice(rows, 0, 10), _slice(rows, 0, speed.batch_size)
-    single_s = batch_s = 0.0
-    for one in probes:  # the first calls are slow (allocation, caches) and don't count
-        one.latencies(warm)
-        one.seconds(batch, speed.batch_size)
-        single_s += sum(one.latencies(warm)) / 1000 / len(warm)
-        batch_s += one.seconds(batch, speed.batch_size)
-    share = speed.seconds / speed.rounds / 2
-    return _Pace(
-        singles=int(min(max(share / single_s, 5), 500)),
-        batch_rows=speed.batch_size * int(min(max(share / batch_s, 1), 50)),
-    )
+    timings: dict[str, Timings]
+    loads: dict[str, float]
+    memory: dict[str, int]
+    rounds: list[Round]
+    pace: Pace
 
 
 def _round(start: Moment, spent: Sequence[tuple[float, float]]) -> Round:
     """From the CPU and clock seconds of each model's process in that round."""
     own = min(cpu / max(clock, 1e-9) for cpu, clock in spent)
     return Round.between(start, Moment.now(), used=sum(cpu for cpu, _ in spent), own=own)
-
-
-def _slice(rows: Sequence[Row], start: int, length: int) -> list[Row]:
-    return [rows[(start + i) % len(rows)] for i in range(length)]
 
 
 def _rows(purpose: ModelTask, data: Dataset, seed: int) -> list[Row]:
@@ -187,37 +183,43 @@ def _rows(purpose: ModelTask, data: Dataset, seed: int) -> list[Row]:
 
 def _ratios(report: Mapping[str, Any], timings: Mapping[str, Timings], seed: int) -> dict[str, Any]:
     ours, theirs = timings["model"], timings["baseline"]
+    by_token = {name: one.rounded() for name, one in token_speedups(ours, theirs, seed=seed).items()}
     return {
         "speedup": latency_speedup(ours, theirs, seed=seed).rounded(),
         "throughput": throughput_speedup(ours, theirs, seed=seed).rounded(),
         "smaller": round(report["baseline"]["bytes"] / max(report["model"]["bytes"], 1), 4),
+        **({"token_speedups": by_token} if by_token else {}),
     }
 
 
 def _machine(threads: int) -> dict[str, Any]:
-    packages = ("onnxruntime", "tokenizers", "torch")
-    return {"cpu": cpu_name(), "threads": threads, "versions": {name: _version(name) for name in packages}}
+    versions = {name: _version(name) for name in ("onnxruntime", "tokenizers", "torch")}
+    more = {name: _version(name) for name in ("transformers", "xllamacpp")}
+    versions |= {name: found for name, found in more.items() if found != ABSENT}
+    return {"cpu": cpu_name(), "threads": threads, "versions": versions}
 
 
 def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "absent"
+        return ABSENT
 
 
 def _timed(one: Trivial, rows: Sequence[Row], batch_size: int) -> dict[str, Any]:
-    many = _slice(rows, 0, 10 * batch_size)
+    many = taken(rows, 0, 10 * batch_size)
     one.answer(many[:batch_size])
-    taken = Timings(
-        singles=[time_singles(one.answer, _slice(rows, 0, 100))],
+    times = Timings(
+        singles=[time_singles(one.answer, taken(rows, 0, 100))],
         batches=[(len(many), time_batches(one.answer, many, batch_size))],
     )
-    return taken.numbers() | {"bytes": one.bytes}
+    return times.numbers() | {"bytes": one.bytes}
 
 
 def _summary(report: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: report["model"][name] for name in ("p50_ms", "p95_ms", "rows_s", "bytes", "memory")}
+    if tokens := report["model"].get("tokens"):
+        found |= {name: value for name, value in tokens.items() if name != "at_once"}
     if "speedup" in report:
         found |= {"speedup": round(report["speedup"]["value"], 3), "smaller": round(report["smaller"], 3)}
     return found

@@ -1,6 +1,7 @@
 """Parts of the reviewer's page, top to bottom; each is empty when nothing is known about it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, el, grid, interval, join, span_of
@@ -88,6 +89,31 @@ def _cut_texts(cut: Mapping[str, float] | None) -> Html:
     return el("p", said, class_="soft")
 
 
+def _tokens(speed: Mapping[str, Any], names: Mapping[str, str]) -> Html:
+    """Time to the first token and tokens a second, of models that write token by token."""
+    lines = [
+        [
+            name,
+            figures.milliseconds(tokens["first_token_ms"]),
+            *(_rate(tokens.get(f"{part}_tokens_s")) for part in ("prompt", "answer")),
+            figures.milliseconds(tokens["at_once"]["first_token_ms"]),
+            figures.rate(tokens["at_once"]["tokens_s"]),
+        ]
+        for role, name in names.items()
+        if (tokens := speed.get(role, {}).get("tokens"))
+    ]
+    if not lines:
+        return NOTHING
+    rows = speed["batch_size"]
+    together = f"{rows} at once: " if rows > 1 else "again: "
+    headings = ("", "first token ms", "prompt tokens/s", "answer tokens/s")
+    return grid([*headings, f"{together}first token ms", "tokens/s"], lines, label="Tokens")
+
+
+def _rate(per_second: float | None) -> str:
+    return figures.NOTHING if per_second is None else figures.rate(per_second)
+
+
 def speed(found: Found) -> Html:
     """Latency, throughput, memory and loading, with the machine they were measured on."""
     if found.speed is None:
@@ -120,6 +146,7 @@ def speed(found: Found) -> Html:
         [
             el("h2", "What it costs to serve"),
             grid([*named, "peak memory", "load s"], lines, label="Cost"),
+            _tokens(found.speed, names),
             el("p", note, class_="soft"),
         ]
     )

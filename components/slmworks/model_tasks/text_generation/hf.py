@@ -1,13 +1,14 @@
 """A causal language model in a Hugging Face folder, computed by torch: greedy text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from inspect import signature
+from time import perf_counter
 from typing import Any, ClassVar
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Row
-from slmworks.contract.runtime import Likelihood
+from slmworks.contract.runtime import Likelihood, Timing
 from slmworks.machine.quiet import quiet
 from slmworks.model_tasks import hf_positions
 from slmworks.model_tasks.hf_text import load_network
@@ -60,12 +61,30 @@ class HfGenerator:
     def answer(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Answer `{"text", "finish", "tokens"}` for each row of one batch."""
         prompts = [self.encode(row) for row in rows]
-        rooms = [prompt.room(len(ids), self.context, self.most) for ids in prompts]
         found: dict[int, list[int]] = {}
-        for size in sorted(set(rooms)):  # positions beyond a row's room may not exist
-            mine = [place for place, one in enumerate(rooms) if one == size]
+        for size, mine in self._by_room(prompts):
             found.update(zip(mine, self._generate([prompts[place] for place in mine], size), strict=True))
         return [self._answer(found[place]) for place in range(len(rows))]
+
+    def timed(self, rows: Sequence[Row]) -> list[Timing]:
+        """Answer rows as one batch, and say what each took."""
+        start = perf_counter()
+        prompts = [self.encode(row) for row in rows]
+        found: dict[int, Timing] = {}
+        for size, mine in self._by_room(prompts):
+            clock = _Clock()
+            said = self._generate([prompts[place] for place in mine], size, clock)
+            for place, tokens in zip(mine, said, strict=True):
+                self._answer(tokens)
+                first, last = clock.ticks[0] - start, clock.ticks[len(tokens) - 1] - start
+                found[place] = Timing(len(prompts[place]), first, len(tokens), last)
+        return [found[place] for place in range(len(rows))]
+
+    def _by_room(self, prompts: Sequence[Sequence[int]]) -> Iterator[tuple[int, list[int]]]:
+        """Numbers of prompts by the tokens that their answers may have: positions beyond may not exist."""
+        rooms = [prompt.room(len(ids), self.context, self.most) for ids in prompts]
+        for size in sorted(set(rooms)):
+            yield size, [place for place, one in enumerate(rooms) if one == size]
 
     def prompt(self, row: Row) -> str:
         """The text that is continued for a row."""
@@ -100,7 +119,9 @@ class HfGenerator:
         found.add(logits[0, -kept:].float().numpy())
         return found.likelihood()
 
-    def _generate(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], most: int, clock: "_Clock | None" = None
+    ) -> list[list[int]]:
         """At most so many tokens behind each prompt, the likeliest each time."""
         import torch
 
@@ -109,7 +130,10 @@ class HfGenerator:
         seen = [[0] * (longest - len(one)) + [1] * len(one) for one in prompts]
         with quiet(), torch.inference_mode():
             found = self.module.generate(
-                input_ids=torch.tensor(ids), attention_mask=torch.tensor(seen), max_new_tokens=most
+                input_ids=torch.tensor(ids),
+                attention_mask=torch.tensor(seen),
+                max_new_tokens=most,
+                streamer=clock,
             )
         return [prompt.until_end(row, self.ends) for row in found[:, longest:].tolist()]
 
@@ -126,6 +150,23 @@ def _require_free(found: in_context.InContext) -> None:
             "the model's answers are held to a grammar, which llama.cpp does and transformers doesn't; write "
             "the model as GGUF first (stage: export, uses: gguf), and give that to finetune/in-context."
         )
+
+
+class _Clock:
+    """Notes when each token of a batch was there; in the form of transformers' streamers."""
+
+    def __init__(self) -> None:
+        self._prompt = True
+        self.ticks: list[float] = []
+
+    def put(self, _tokens: object) -> None:
+        """Called with the prompt first, then with the next token of each row."""
+        if not self._prompt:
+            self.ticks.append(perf_counter())
+        self._prompt = False
+
+    def end(self) -> None:
+        """Called behind the last token."""
 
 
 def _greedy(ends: Sequence[int], pad: int) -> Any:
