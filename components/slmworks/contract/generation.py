@@ -1,4 +1,4 @@
-"""Generation piece by piece: what is asked of a runtime, what it gives, and the APIs that ask in their own form.
+"""Generation piece by piece: what is asked of a runtime, what it gives, and APIs that ask in their own form.
 
 The numbers' names and ranges are those of OpenAI's API, which other servers and clients share.
 """
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, Row
 
 
@@ -19,7 +20,7 @@ class Slots:
     number: int
     """Answers at a time."""
     context: int = 0
-    """Tokens of each, prompt and answer together; 0: as many as the model reads, or as the runtime thinks fit."""
+    """Tokens of each, prompt and answer together; 0: as the runtime thinks fit."""
     threads: int = 1
     """Threads that compute all of them."""
 
@@ -70,6 +71,10 @@ class Generated:
     prompt_tokens: int
     cached_tokens: int
     """Of the prompt's tokens those that did not have to be computed again."""
+
+
+class TooLong(BadRequest):
+    """A prompt that leaves no room for an answer in the context."""
 
 
 class Prepared(Protocol):

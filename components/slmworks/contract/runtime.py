@@ -123,7 +123,7 @@ class Streaming(Runtime, Protocol):
         """Load the model for answers side by side; BadRequest for more context than it reads."""
 
     def prepare(self, row: Row, settings: Settings) -> Prepared:
-        """Read a row; BadRequest for a conversation it cannot answer, or that leaves no room for an answer."""
+        """Read a row; BadRequest for one that it cannot answer, or that leaves no room for an answer."""
 
     def stream(self, prepared: Prepared, take: Callable[[Piece], bool]) -> Generated | None:
         """Generate, and hand over each piece as it is made, in this thread.

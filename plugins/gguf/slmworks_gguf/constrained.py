@@ -41,8 +41,9 @@ class Grammars:
             self._refused[text] = _refusal(wanted, llama)
         if why := self._refused[text]:
             raise BadRequest(
-                f"the JSON Schema can't constrain an answer: {why}; write it with type, properties, required, "
-                "items, enum and the like (no `not`, `if`, `contains`, `uniqueItems`, references to elsewhere)."
+                f"the JSON Schema can't constrain an answer: {why}; write it with type, properties, "
+                "required, items, enum and the like (no `not`, `if`, `contains`, `uniqueItems`, `$ref` to "
+                "elsewhere)."
             )
         return {"json_schema": wanted}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.generation import Generated, Piece, Settings, Slots
+from slmworks.contract.generation import Generated, Piece, Settings, Slots, TooLong
 from slmworks.contract.model_task import Row
 from slmworks.contract.plain_text import one_line
 from slmworks.model_tasks.text_generation.prompt import room
@@ -29,6 +29,8 @@ class Prompt:
     ids: Sequence[int]
     most: int
     settings: Settings
+    schema: Mapping[str, Any] | None = None
+    """JSON Schema of the answer; None for any text."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -49,9 +51,14 @@ class GgufStreaming(GgufGenerator):
         return found
 
     def prepare(self, row: Row, settings: Settings) -> Prompt:
-        """Read a row: its prompt's token ids, and the room for its answer."""
+        """A row's token ids and the room for its answer; BadRequest, TooLong for one that leaves none."""
         ids = self.encode(row)
-        return Prompt(ids, room(len(ids), self.context, settings.max_tokens or self.most), settings)
+        try:
+            most = room(len(ids), self.context, settings.max_tokens or self.most)
+        except BadRequest as error:
+            raise TooLong(str(error)) if ids else error from None
+        asked = json.loads(settings.schema) if settings.schema else self.in_context.json_schema(row)
+        return Prompt(ids, most, settings, asked)
 
     def stream(self, prepared: Prompt, take: Callable[[Piece], bool]) -> Generated | None:
         """Generate piece by piece, in this thread; None once `take` has given True."""
@@ -61,30 +68,27 @@ class GgufStreaming(GgufGenerator):
 def context_of(asked: int, reads: int) -> int:
     """Tokens of a slot; BadRequest where that is more than the model reads."""
     if asked > reads:
-        raise BadRequest(
-            f"a context of {asked} tokens, and the model reads {reads}; ask for {reads} at most."
-        )
+        raise BadRequest(f"--context {asked}: the model reads {reads} tokens; ask for {reads} at most.")
     return asked or min(CONTEXT, reads)
 
 
-def stream(generator: "GgufStreaming", prompt: Prompt, take: Callable[[Piece], bool]) -> Generated | None:
+def stream(generator: GgufStreaming, found: Prompt, take: Callable[[Piece], bool]) -> Generated | None:
     """Generate and hand over each piece; None once `take` has given True. BadRequest as `Grammars`."""
     pieces = _Pieces(take, generator.shown_ends)
-    schema = prompt.settings.schema
-    with generator.place(len(prompt.ids) + prompt.most) as llama:
-        held = generator.grammars.fields(json.loads(schema), llama) if schema else {}
+    with generator.place(len(found.ids) + found.most) as llama:
+        held = generator.grammars.fields(found.schema, llama) if found.schema is not None else {}
         try:
-            llama.stream(prompt.ids, {**fields(prompt), **held}, pieces.take)
+            llama.stream(found.ids, {**fields(found), **held}, pieces.take)
         except LlamaRefused as error:
             raise BadRequest(f"llama.cpp refuses the request ({one_line(str(error))[:120]}).") from error
     return pieces.generated
 
 
-def fields(prompt: Prompt) -> dict[str, Any]:
+def fields(prepared: Prompt) -> dict[str, Any]:
     """llama.cpp's fields for OpenAI's settings but the schema: what OpenAI's API doesn't know is off."""
-    wanted = prompt.settings
+    wanted = prepared.settings
     found: dict[str, Any] = {
-        "max_tokens": prompt.most,
+        "max_tokens": prepared.most,
         "cache_prompt": True,
         "temperature": wanted.temperature,
         "top_p": wanted.top_p,
@@ -94,7 +98,7 @@ def fields(prompt: Prompt) -> dict[str, Any]:
         "samplers": ["penalties", "temperature", "top_p"],
         "frequency_penalty": wanted.frequency_penalty,
         "presence_penalty": wanted.presence_penalty,
-        "repeat_last_n": len(prompt.ids) + prompt.most,
+        "repeat_last_n": len(prepared.ids) + prepared.most,
         "stop": list(wanted.stop),
     }
     if wanted.seed is not None:

@@ -5,14 +5,19 @@ Loads what the release's runtime needs; never MLflow. It checks no digest and as
 """
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.plain_text import one_line
+from slmworks_serve import openai_form
 from slmworks_serve.batches import Batches
 from slmworks_serve.bodies import Budget
 from slmworks_serve.connections import Connections, most_connections
 from slmworks_serve.endpoint import Endpoint
+from slmworks_serve.generation_metrics import GenerationMetrics
+from slmworks_serve.generations import Generations
+from slmworks_serve.generative import DialectRoute, RowsRoute
 from slmworks_serve.guard import KNOWN
 from slmworks_serve.limits import Limits
 from slmworks_serve.messages import DialectReader, Reader, RowsReader
@@ -28,14 +33,27 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import BaseRoute, Route
 
+    from slmworks_serve.guard import App
+
+MODELS = "/v1/models"
+
 
 class Service:
     """One server's state. `model` is replaced whole: a request keeps the one it started with."""
 
-    def __init__(self, model: Loaded, threads: int, limits: Limits | None = None, prefix: str = "") -> None:
-        """`threads` batches are computed side by side, each on one thread.
+    def __init__(
+        self,
+        model: Loaded,
+        threads: int,
+        limits: Limits | None = None,
+        prefix: str = "",
+        *,
+        digest: bool = True,
+    ) -> None:
+        """`threads` batches are computed side by side, each on one thread; a generator uses all at once.
 
-        `prefix`: the path under which a gateway shows the server; "": what the gateway says.
+        `prefix`: the path under which a gateway shows the server; "": what the gateway says. `digest`:
+        whether answers may show the beginning of the model's digest.
         """
         self.model, self.prefix = model, prefix
         self.limits = limits or Limits()
@@ -47,6 +65,11 @@ class Service:
             max_queue=self.limits.max_queue,
             seen=self.metrics.batch,
         )
+        self.threads, self.digest = threads, digest
+        self.created = int(time.time())
+        """Seconds since 1970."""
+        meters = GenerationMetrics(self.metrics, shown=model.streaming is not None)
+        self.generations = Generations(self.limits.max_generations, meters)
         self.budget = Budget(max(self.limits.max_bodies, self.limits.max_body))
         self.connections = Connections(
             most_connections(self.limits.max_connections), dropped=self.metrics.dropped
@@ -66,6 +89,13 @@ class Service:
         """Answer nothing until there is another release to switch to; any thread may call this."""
         self.withdrawn = why
         self.say(why)
+
+    def listed(self, name: str = "") -> dict[str, Any]:
+        """The models that are served, or the one of a name, as OpenAI's API lists them."""
+        one = openai_form.entry(self.model, self.created)
+        if not name:
+            return {"object": "list", "data": [one]}
+        return one if name == one["id"] else openai_form.error(openai_form.unknown_model(name, one["id"]))
 
     def say(self, line: str) -> None:
         """One line for whoever runs the server."""
@@ -93,7 +123,12 @@ def create_app(service: Service, shown: Shown = ALL) -> "Starlette":
         text = page(document, origin, prefix, service.model.task)
         return HTMLResponse(text, headers={**varies, "content-security-policy": policy(text)})
 
+    async def models(request: "Request") -> "Response":
+        said = service.listed(request.path_params.get("model", ""))
+        return JSONResponse(said, 404 if "error" in said else 200)
+
     routes = [
+        *(Route(path, models) for path in (MODELS, MODELS + "/{model:path}") if service.model.streaming),
         *(Route(path, one, methods=["POST"]) for path, one in endpoints(service).items()),
         *_watched(service, shown),
         Route("/openapi.json", document),
@@ -106,9 +141,14 @@ def create_app(service: Service, shown: Shown = ALL) -> "Starlette":
     return _routed(service, [*behind, *routes])
 
 
-def endpoints(service: Service) -> dict[str, Endpoint]:
+def endpoints(service: Service) -> "dict[str, App]":
     """What answers questions, by path; to POST."""
     task = service.model.task
+    if service.model.streaming:
+        return {
+            f"/{task.route}": RowsRoute(service, RowsReader(task)),
+            **{f"/{one.route}": DialectRoute(service, one) for one in task.generative_dialects},
+        }
     question = RowsReader(task)
     readers: dict[str, Reader] = {
         task.route: question,
@@ -148,6 +188,7 @@ def _watched(service: Service, shown: Shown) -> list["Route"]:
         return JSONResponse(found, 200 if status == "ready" else 503)
 
     async def metrics(_: "Request") -> "Response":
+        service.generations.measure()
         text = service.metrics.text(len(service.batches), len(service.connections))
         return Response(text, headers={"content-type": service.metrics.content_type})
 

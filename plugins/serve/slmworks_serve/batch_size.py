@@ -17,7 +17,12 @@ padded less than these, which are all of one length."""
 
 
 def paced(loaded: Loaded, most: int) -> Loaded:
-    """The model with the size of batch, up to `most`, at which one thread answers most rows a second."""
+    """The model with the size of batch, up to `most`, at which one thread answers most rows a second.
+
+    A generator stays as it is: it takes each row by itself.
+    """
+    if loaded.streaming:
+        return loaded
     sizes = [1 << power for power in range(most.bit_length())]
     rates = {size: _rate(loaded, size) for size in sizes}
     best = max(rates.values())

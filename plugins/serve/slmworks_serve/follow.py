@@ -9,14 +9,16 @@ import ctypes
 import gc
 import threading
 import time
+import weakref
 
 from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.contract.plain_text import one_line
+from slmworks.contract.runtime import Runtime
 from slmworks.registry.log import ModelState, Registry
 from slmworks.registry.release import approved_release
 from slmworks_serve.app import Service
 from slmworks_serve.batch_size import paced
-from slmworks_serve.model import load
+from slmworks_serve.model import load, slots_of
 
 EVERY = 2.0
 """Seconds between two looks at the log."""
@@ -34,8 +36,8 @@ class Follow(threading.Thread):
         self._entries: list[str] | None = None
         self._retry_at = 0.0
         self._said = ""
-        self._switched = False
-        """Whether there is an old model to give back the memory of."""
+        self._leaving: weakref.ref[Runtime] | None = None
+        """The runtime that was switched from, while its memory is not given back: it may answer still."""
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -50,9 +52,11 @@ class Follow(threading.Thread):
     def look(self) -> None:
         """Switch if the log names another champion. Costs one listing when nothing was decided."""
         version = 0
-        if self._switched:
-            self._switched = False
-            _give_back()
+        if self._leaving:
+            gc.collect()
+            if self._leaving() is None:
+                self._leaving = None
+                _give_back()
         try:
             entries = self._registry.store.list(f"registry/{self._name}/")
             if entries == self._entries and (not self._said or time.monotonic() < self._retry_at):
@@ -72,14 +76,19 @@ class Follow(threading.Thread):
 
     def _switch(self, version: int) -> None:
         approved = approved_release(self._registry, self._name, version)
-        loaded = load(approved)
+        service = self._service
+        loaded = load(approved, slots_of(service.limits, service.threads))
         ours, theirs = self._service.model.task.name, loaded.task.name
         if theirs != ours:
             raise BadRequest(
                 f"v{version} is a model for {theirs}, not for {ours}; register it under its own name."
             )
-        self._service.switch(paced(loaded, self._service.limits.max_batch))
-        self._switched = True
+        if bool(loaded.streaming) != bool(service.model.streaming):
+            raise BadRequest(
+                f"v{version} is computed in another way than the one before; restart the server."
+            )
+        self._leaving = weakref.ref(service.model.runtime)
+        service.switch(paced(loaded, service.limits.max_batch))
         self._service.say(f"v{version} answers now")
 
     def _withdraw(self, state: ModelState) -> None:
@@ -103,6 +112,5 @@ class Follow(threading.Thread):
 
 def _give_back() -> None:
     """Hand what the old model had to the system: glibc would keep some 15 MB of every switch."""
-    gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

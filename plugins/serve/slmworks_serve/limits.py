@@ -1,6 +1,6 @@
 """What one server takes on before it says no: sizes, waiting texts and seconds."""
 
-from pydantic import ConfigDict, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
 
 from slmworks.contract.documented import Documented
 
@@ -29,6 +29,19 @@ class Limits(Documented):
     deadline: PositiveFloat = 10.0
     """Seconds from a request's head to its answer; then 408 (body) or 504, and its texts are dropped. The
     head itself has as long (408)."""
+    slots: PositiveInt = 4
+    """Answers that a generator computes side by side; each takes memory for its context."""
+    context: NonNegativeInt = 0
+    """Tokens of one generated answer and its prompt; 0: 2048, or as many as the model reads."""
+    max_tokens: PositiveInt | None = None
+    """Tokens of a generated answer that may be asked for; more is answered 400. Default: the context."""
+    max_generations: PositiveInt = 16
+    """Answers that are generated or wait for it; a request that would exceed it is answered 503."""
+    first_token: PositiveFloat = 30.0
+    """Seconds from a request's head to the first token of a generated answer; then 504."""
+    answer: PositiveFloat = 120.0
+    """Seconds from a request's head to the end of a generated answer; then 504, or a stream ends with an
+    error."""
     grace: PositiveInt = 10
     """Seconds that requests in flight have left when the server is told to stop."""
 
@@ -41,9 +54,19 @@ class Limits(Documented):
 class Refused(Exception):
     """A request that is not answered: a status, one line, and whether the connection must be closed."""
 
-    def __init__(self, status: int, line: str, *, close: bool = False) -> None:
+    def __init__(
+        self,
+        status: int,
+        line: str,
+        *,
+        close: bool = False,
+        param: str | None = None,
+        code: str | None = None,
+    ) -> None:
         super().__init__(line)
         self.status = status
         self.line = line
+        self.param, self.code = param, code
+        """The field to blame and OpenAI's word for the problem, for routes of its API."""
         self.close = close
         """The body was not read to its end, so nothing else can follow on this connection."""

@@ -25,6 +25,8 @@ class Metrics:
         def meter(kind: Any, name: str, what: str, *labels: str, **more: Any) -> Any:
             return kind(f"slmworks_{name}", what, labels, registry=self._all, **more)
 
+        self.meter = meter
+        """Makes one meter more: its kind, name, what it measures, its labels."""
         # Cached, since to find a meter's child by its labels takes longer than to count.
         self._requests = cache(meter(prometheus.Counter, "requests", "Answered requests", "status").labels)
         self._seconds = meter(

@@ -1,19 +1,22 @@
 """A release in memory: its identity, its model task and runtime, and the first slow call behind it."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self, cast
 
 from slmworks.contract.artifact import Artifact, Model
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.generation import By, Slots
 from slmworks.contract.model_task import Answer, ModelTask, Row
-from slmworks.contract.runtime import Runtime, Truncating, model_task_of, open_runtime
+from slmworks.contract.runtime import Runtime, Streaming, Truncating, model_task_of, open_runtime
 from slmworks.registry.release import Approved, private_copy
+from slmworks_serve.limits import Limits
 
 TRUNCATED = "truncated"
 """Key of an answer: whether the model read only the beginning of its text."""
+
+FINGERPRINT = 16
+"""Characters of a digest that tell models apart."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Served:
         """The identity that was approved."""
         entry = approved.entry
         return cls(entry.name, entry.version, entry.model_digest, entry.wrapper_digest)
+
+    def by(self, *, digest: bool) -> By:
+        """The same for replies in the form of other APIs; `digest`: whether its beginning is shown."""
+        fingerprint = self.model_digest[:FINGERPRINT] if digest else f"v{self.version}"
+        return By(self.name, self.version, fingerprint)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +60,26 @@ class Loaded:
         return [{**answer, TRUNCATED: one} for answer, one in zip(answers, cut, strict=True)]
 
     @cached_property
+    def streaming(self) -> Streaming | None:
+        """Its runtime, where that generates piece by piece."""
+        return self.runtime if isinstance(self.runtime, Streaming) else None
+
+    @cached_property
     def says_truncated(self) -> bool:
         """Whether its answers say if a text was cut."""
         return isinstance(self.runtime, Truncating)
 
 
-def load(approved: Approved) -> Loaded:
+def slots_of(limits: Limits | None, threads: int) -> Slots:
+    """How a generator is opened by a server of these limits, that computes with `threads` threads."""
+    limits = limits or Limits()
+    return Slots(limits.slots, limits.context, threads)
+
+
+def load(approved: Approved, slots: Slots | None = None) -> Loaded:
     """Load an approved release. It computes a batch on one thread: the server runs several at once.
+
+    `slots`: how a generator is opened, which computes several answers together.
 
     It is loaded from a private copy that was hashed, and is gone when this returns: what answers is what was
     approved, whatever happens to the folder. From a file, since onnxruntime holds a model that it gets as
@@ -68,9 +89,9 @@ def load(approved: Approved) -> Loaded:
     with private_copy(approved) as copy:
         model = cast("Model", Artifact.open(copy / "model", digest=served.model_digest))
         task = model_task_of(model)
-        runtime = open_runtime(model, threads=1, model_task=task.name)
+        runtime = open_runtime(model, threads=1, model_task=task.name, slots=slots)
         shared = {key: model.meta[key] for key in task.shared_meta if key in model.meta}
         loaded = Loaded(served, task, runtime, shared)
-        with contextlib.suppress(BadRequest):  # one that doesn't chat has no answer to the example
+        if not loaded.streaming:  # that is warm already, and may know no chat
             loaded.answer([task.input_sample()])  # the first call is slow; nobody should wait for it
     return loaded

@@ -139,7 +139,7 @@ class Sampling(Documented):
     stop: Stop | Annotated[list[Stop], Field(max_length=4)] | None = None
     """Texts that end an answer, 4 at most."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Tokens of an answer. Default: as the model's header says. Where the context is full, the answer ends."""
+    """Tokens of an answer; default: as the model's header says. It ends where the context is full."""
     frequency_penalty: Penalty | None = None
     """For each time that a token was there, in the prompt too."""
     presence_penalty: Penalty | None = None

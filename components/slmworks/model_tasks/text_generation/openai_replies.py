@@ -155,15 +155,13 @@ class CompletionReplying(_Replying):
         """Log-probabilities in the older form; offsets in characters of the answer, from `begin`."""
         if self._top is None:
             return None
-        offsets = []
-        for one in tokens:
+        cut, offsets = self._cut(tokens), []
+        for one in cut:
             offsets.append(begin)
             begin += len(one["token"])
         return {
-            "tokens": [one["token"] for one in tokens],
-            "token_logprobs": [one["logprob"] for one in tokens],
-            "top_logprobs": [
-                {top["token"]: top["logprob"] for top in one["top_logprobs"]} for one in self._cut(tokens)
-            ],
+            "tokens": [one["token"] for one in cut],
+            "token_logprobs": [one["logprob"] for one in cut],
+            "top_logprobs": [{top["token"]: top["logprob"] for top in one["top_logprobs"]} for one in cut],
             "text_offset": offsets,
         }
