@@ -117,6 +117,8 @@ class Streaming(Runtime, Protocol):
     """Answers at a time."""
     context: int
     """Tokens that one of them may have, its prompt included."""
+    most: int
+    """Tokens of an answer where nothing else is asked for."""
 
     @classmethod
     def open_slots(cls, model: Model, slots: Slots) -> Self:

@@ -91,6 +91,34 @@ _AT_LEAST_ONE = click.IntRange(min=1)
     type=click.IntRange(0, 65535),
     help="Give metrics and digests at a port of their own, which asks for no token.",
 )
+@click.option(
+    "--slots", type=_AT_LEAST_ONE, help="Generated answers that are computed side by side. [default: 4]"
+)
+@click.option(
+    "--context",
+    type=_AT_LEAST_ONE,
+    help="Tokens of a generated answer with its prompt. [default: 2048, or as many as the model reads]",
+)
+@click.option(
+    "--max-tokens",
+    type=_AT_LEAST_ONE,
+    help="Tokens that a generated answer may be asked to have. [default: the context]",
+)
+@click.option(
+    "--max-generations",
+    type=_AT_LEAST_ONE,
+    help="Answers that are generated or wait for it; then 503. [default: 16]",
+)
+@click.option(
+    "--first-token-deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to the first token of a generated answer. [default: 30]",
+)
+@click.option(
+    "--answer-deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to the end of a generated answer. [default: 120]",
+)
 @click.option("--grace", type=_AT_LEAST_ONE, help="Seconds to finish when told to stop. [default: 10]")
 @trusted_keys_option
 @with_places()

@@ -84,9 +84,7 @@ class Follow(threading.Thread):
                 f"v{version} is a model for {theirs}, not for {ours}; register it under its own name."
             )
         if bool(loaded.streaming) != bool(service.model.streaming):
-            raise BadRequest(
-                f"v{version} is computed in another way than the one before; restart the server."
-            )
+            raise BadRequest(f"v{version} is computed in another way than the last one; restart the server.")
         self._leaving = weakref.ref(service.model.runtime)
         service.switch(paced(loaded, service.limits.max_batch))
         self._service.say(f"v{version} answers now")

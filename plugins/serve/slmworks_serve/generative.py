@@ -6,6 +6,7 @@ All of them share the model's slots and one queue.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
@@ -121,11 +122,11 @@ class _Route:
     async def _taken(self, asked: Asked, model: Loaded, take: Take) -> None:
         """Take all there is, the first of it in time, and the last; TimeoutError otherwise."""
         limits, begun = self.service.limits, asyncio.get_running_loop().time()
-        async with asyncio.timeout(limits.first_token) as clock:
+        async with asyncio.timeout(limits.first_token_deadline) as clock:
             async for place, event in asked.events():
                 if not asked.began:
                     asked.began = True
-                    clock.reschedule(begun + limits.answer)
+                    clock.reschedule(begun + limits.answer_deadline)
                 await take(place, event)
                 if isinstance(event, Generated) and (label := model.task.counted(event.answer)):
                     self.service.metrics.said(label, model.served.version)
@@ -133,8 +134,12 @@ class _Route:
     def _too_late(self, asked: Asked) -> Refused:
         limits = self.service.limits
         if asked.began:
-            return Refused(504, f"the answer did not end within {limits.answer:g} s; ask for fewer tokens.")
-        return Refused(504, f"no token came within {limits.first_token:g} s; it was dropped; try again.")
+            return Refused(
+                504, f"the answer did not end within {limits.answer_deadline:g} s; ask for fewer tokens."
+            )
+        return Refused(
+            504, f"no token came within {limits.first_token_deadline:g} s; it was dropped; try again."
+        )
 
 
 class RowsRoute(_Route):
@@ -180,9 +185,9 @@ class DialectRoute(_Route):
             body = await self._body(scope, receive, share)
             wanted = openai_form.read(self._dialect, body, self.service.limits)
             model = self._model()
-            openai_form.require_given(wanted, model, self.service.limits)
+            choices = openai_form.given(wanted, model, self.service.limits)
             replying = wanted.reply(model.served.by(digest=self.service.digest))
-            await self._replied(model, wanted, replying, receive, sending)
+            await self._replied(model, replace(wanted, choices=choices), replying, receive, sending)
         finally:
             share.give_back()
 

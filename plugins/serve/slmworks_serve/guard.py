@@ -64,7 +64,8 @@ class Guard:
             self._check(scope, address, apart=apart)
         except Refused as refused:
             self._metrics.refused(refused.status)
-            await reply(send, *refusal(refused))
+            form = getattr(self._questions.get(scope["path"]), "refusal", refusal)
+            await reply(send, *form(refused))
             return
         if apart:
             app = self._apart[1]

@@ -37,9 +37,9 @@ class Limits(Documented):
     """Tokens of a generated answer that may be asked for; more is answered 400. Default: the context."""
     max_generations: PositiveInt = 16
     """Answers that are generated or wait for it; a request that would exceed it is answered 503."""
-    first_token: PositiveFloat = 30.0
+    first_token_deadline: PositiveFloat = 30.0
     """Seconds from a request's head to the first token of a generated answer; then 504."""
-    answer: PositiveFloat = 120.0
+    answer_deadline: PositiveFloat = 120.0
     """Seconds from a request's head to the end of a generated answer; then 504, or a stream ends with an
     error."""
     grace: PositiveInt = 10
@@ -49,6 +49,12 @@ class Limits(Documented):
     def patience(self) -> float:
         """Seconds in which a client must take some of its answer; twice as long ends before `grace` does."""
         return min(self.deadline, 0.4 * self.grace)
+
+
+GENERATION = frozenset(
+    ("slots", "context", "max_tokens", "max_generations", "first_token_deadline", "answer_deadline")
+)
+"""The limits that only a generator has."""
 
 
 class Refused(Exception):

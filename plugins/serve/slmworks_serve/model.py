@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import Any, Self, cast
 
 from slmworks.contract.artifact import Artifact, Model
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import By, Slots
 from slmworks.contract.model_task import Answer, ModelTask, Row
 from slmworks.contract.runtime import Runtime, Streaming, Truncating, model_task_of, open_runtime
 from slmworks.registry.release import Approved, private_copy
-from slmworks_serve.limits import Limits
+from slmworks_serve.limits import GENERATION, Limits
 
 TRUNCATED = "truncated"
 """Key of an answer: whether the model read only the beginning of its text."""
@@ -74,6 +75,17 @@ def slots_of(limits: Limits | None, threads: int) -> Slots:
     """How a generator is opened by a server of these limits, that computes with `threads` threads."""
     limits = limits or Limits()
     return Slots(limits.slots, limits.context, threads)
+
+
+def require_generator(model: Loaded, limits: Limits | None) -> None:
+    """BadRequest for limits of generators that were asked for, where the model is none."""
+    asked = sorted(GENERATION & limits.model_fields_set) if limits else []
+    if asked and model.streaming is None:
+        option = f"--{asked[0].replace('_', '-')}"
+        raise BadRequest(
+            f"{option} is for models that generate text piece by piece, and {model.served.name} is for "
+            f"{model.task.name}; leave it out."
+        )
 
 
 def load(approved: Approved, slots: Slots | None = None) -> Loaded:

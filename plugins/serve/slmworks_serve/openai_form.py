@@ -1,6 +1,7 @@
 """What routes of OpenAI's API say in its form: errors, events of a stream, the list of models."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -8,6 +9,7 @@ from pydantic_core import to_json
 
 from slmworks.contract.generation import GenerativeDialect, Unsupported, Wanted
 from slmworks_serve import replies
+from slmworks_serve.generations import Choice
 from slmworks_serve.limits import Limits, Refused
 from slmworks_serve.messages import within
 from slmworks_serve.model import Loaded
@@ -88,15 +90,24 @@ def read(dialect: GenerativeDialect, body: bytes, limits: Limits) -> Wanted:
     return wanted
 
 
-def require_given(wanted: Wanted, model: Loaded, limits: Limits) -> None:
-    """Refused for another model than the one that is served, and for a longer answer than is given."""
+def given(wanted: Wanted, model: Loaded, limits: Limits) -> list[Choice]:
+    """The choices of a request, none longer than is given.
+
+    Refused for another model than the one that is served, and for a longer answer.
+    """
     name = model.served.name
     if wanted.model not in ("", name):
         raise unknown_model(wanted.model, name)
     most = max(settings.max_tokens or 0 for _, settings in wanted.choices)
-    if limits.max_tokens and most > limits.max_tokens:
+    if limits.max_tokens is None or model.streaming is None:
+        return list(wanted.choices)
+    if most > limits.max_tokens:
         line = f"an answer of {most} tokens is asked for; {limits.max_tokens} are given at most."
         raise Refused(400, line, param="max_tokens")
+    usual = min(limits.max_tokens, model.streaming.most)
+    return [
+        (row, replace(settings, max_tokens=settings.max_tokens or usual)) for row, settings in wanted.choices
+    ]
 
 
 def unknown_model(asked: str, served: str) -> Refused:

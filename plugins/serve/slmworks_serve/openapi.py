@@ -1,11 +1,14 @@
 """The OpenAPI document of a server: every route, from the model task of the release it serves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, Field, TypeAdapter, create_model
 
-from slmworks.contract.model_task import Dialect, type_of
+from slmworks.contract.generation import GenerativeDialect
+from slmworks.contract.model_task import Dialect, ModelTask, type_of
+from slmworks_serve import openai_form
 from slmworks_serve.limits import Limits
 from slmworks_serve.messages import RowsReader
 from slmworks_serve.model import TRUNCATED, Loaded
@@ -63,7 +66,7 @@ def openapi(model: Loaded, limits: Limits, prefix: str = "", shown: Shown = ALL)
         "servers": [{"url": prefix or "/"}],
         "paths": {
             f"/{task.route}": {"post": _post(task.verb, about, asked, answers, refs["error"])},
-            **{f"/{one.route}": {"post": _dialect(one, refs)} for one in task.dialects},
+            **_dialects(model, refs),
             "/health": {"get": {**alive, **_open(shown)}},
             "/ready": {"get": {**ready, **_open(shown)}},
             **({"/metrics": {"get": numbers}} if shown.release else {}),
@@ -125,7 +128,8 @@ def _schemas(
             )
         ),
         "error": TypeAdapter(Error),
-        **{f"/{one.route}": TypeAdapter(one.request) for one in model.task.dialects},
+        **{f"/{one.route}": TypeAdapter(one.request) for one in dialects_of(model)},
+        **(_openai_bodies(model.task) if model.streaming else {}),
     }
     found, schemas = TypeAdapter.json_schemas(
         [(name, "validation", adapter) for name, adapter in bodies.items()],
@@ -139,6 +143,44 @@ def _schemas(
 
 def _name(reference: dict[str, Any]) -> str:
     return str(reference["$ref"]).rpartition("/")[2]
+
+
+def dialects_of(model: Loaded) -> Sequence[Dialect | GenerativeDialect]:
+    """The routes in the form of other APIs: a generator has its own."""
+    return model.task.generative_dialects if model.streaming else model.task.dialects
+
+
+def _openai_bodies(task: ModelTask) -> dict[str, TypeAdapter[Any]]:
+    return {
+        "openai error": TypeAdapter(openai_form.OpenAIError),
+        "model": TypeAdapter(openai_form.ModelEntry),
+        "models": TypeAdapter(openai_form.ModelList),
+        **{f"/{one.route} reply": TypeAdapter(one.answers) for one in task.generative_dialects},
+    }
+
+
+def _dialects(model: Loaded, refs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The paths in the form of other APIs."""
+    if not model.streaming:
+        return {f"/{one.route}": {"post": _dialect(one, refs)} for one in model.task.dialects}
+    one_model = _get("Say which model is served.", refs["model"])
+    one_model["responses"]["404"] = _reply("Another one.", refs["openai error"])
+    name = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        **{f"/{one.route}": {"post": _generative(one, refs)} for one in model.task.generative_dialects},
+        "/v1/models": {"get": _get("List the model that is served.", refs["models"])},
+        "/v1/models/{model}": {"get": {**one_model, "parameters": [name]}},
+    }
+
+
+def _generative(dialect: GenerativeDialect, refs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    asked = {"schema": refs[f"/{dialect.route}"], "examples": {"one": {"value": dict(dialect.example)}}}
+    about = f"{dialect.summary}; with `stream`, as events that end with `data: [DONE]`."
+    answers, error = refs[f"/{dialect.route} reply"], refs["openai error"]
+    found = _post(dialect.summary, about, asked, answers, error)
+    events = {"schema": {"type": "string"}}
+    found["responses"]["200"]["content"]["text/event-stream"] = events
+    return found
 
 
 def _dialect(dialect: Dialect, refs: dict[str, dict[str, Any]]) -> dict[str, Any]:

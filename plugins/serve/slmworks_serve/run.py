@@ -23,7 +23,7 @@ from slmworks_serve.follow import Follow
 from slmworks_serve.guard import Access, Guard
 from slmworks_serve.hosts import Hosts
 from slmworks_serve.limits import Limits
-from slmworks_serve.model import load, slots_of
+from slmworks_serve.model import load, require_generator, slots_of
 from slmworks_serve.openapi import Shown
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ def server(
 
         from slmworks_serve.http_protocol import HeadWithin
 
-        service = Service(
-            load(approved, slots_of(limits, threads)), threads, limits, prefix, digest=apart is None
-        )
+        model = load(approved, slots_of(limits, threads))
+        require_generator(model, limits)
+        service = Service(model, threads, limits, prefix, digest=apart is None)
         app = create_app(service, Shown(release=apart is None, tokens=access.tokens is not None))
         own = (apart, create_apart(service)) if apart is not None else None
         asked = {at + path: one for path, one in endpoints(service).items() for at in ("", prefix)}
