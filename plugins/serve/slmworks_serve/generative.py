@@ -134,12 +134,10 @@ class _Route:
     def _too_late(self, asked: Asked) -> Refused:
         limits = self.service.limits
         if asked.began:
-            return Refused(
-                504, f"the answer did not end within {limits.answer_deadline:g} s; ask for fewer tokens."
-            )
-        return Refused(
-            504, f"no token came within {limits.first_token_deadline:g} s; it was dropped; try again."
-        )
+            seconds = f"{limits.answer_deadline:g} s"
+            return Refused(504, f"the answer did not end within {seconds}; ask for fewer tokens.")
+        seconds = f"{limits.first_token_deadline:g} s"
+        return Refused(504, f"no token came within {seconds}; it was dropped; try again.")
 
 
 class RowsRoute(_Route):
