@@ -60,3 +60,15 @@ def generator_release(toy_gguf, tmp_path_factory):
     store = open_store(str(folder / "store"))
     enter(store, generator(toy_gguf, folder / "model", max_new_tokens=12))
     return approved_release(Registry(store), NAME)
+
+
+@pytest.fixture(scope="session")
+def other_gguf(tmp_path_factory):
+    """Another toy, of another shape."""
+    from toys import exported, toy
+
+    from slmworks.testing import Bench
+
+    folder = tmp_path_factory.mktemp("other")
+    model = toy(folder / "llama", max_position_embeddings=8192, num_hidden_layers=3)
+    return exported(model, Bench(folder)).path / "model.gguf"

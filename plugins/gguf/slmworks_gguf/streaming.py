@@ -68,7 +68,9 @@ class GgufStreaming(GgufGenerator):
 def context_of(asked: int, reads: int) -> int:
     """Tokens of a slot; BadRequest where that is more than the model reads."""
     if asked > reads:
-        raise BadRequest(f"--context {asked}: the model reads {reads} tokens; ask for {reads} at most.")
+        raise BadRequest(
+            f"a context of {asked} tokens, and the model reads {reads}; ask for {reads} at most."
+        )
     return asked or min(CONTEXT, reads)
 
 
