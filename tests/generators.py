@@ -33,7 +33,12 @@ def enter(store: Store, model: Model, name: str = NAME, *, approve: bool = True)
     found = digests(folder)
 
     def release(version: int) -> Release:
-        meta = {"name": name, "version": version, "model_digest": found.model, "wrapper_digest": found.wrapper}
+        meta = {
+            "name": name,
+            "version": version,
+            "model_digest": found.model,
+            "wrapper_digest": found.wrapper,
+        }
         return Release(path=folder, meta=meta, refs={"model": found.model}, summary={})
 
     registry = Registry(store)

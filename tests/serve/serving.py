@@ -17,7 +17,9 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Served:
     """An approved generator behind HTTP."""
 
-    def __init__(self, approved: Approved, *, access: Any = None, apart: int | None = None, **limits: Any) -> None:
+    def __init__(
+        self, approved: Approved, *, access: Any = None, apart: int | None = None, **limits: Any
+    ) -> None:
         self.entry = approved.entry
         self.service, running_server = server(
             approved, threads=1, limits=Limits(**limits), access=access, apart=apart
@@ -68,7 +70,9 @@ class Served:
 
     def metric(self, name: str) -> float:
         lines = self.text("metrics").splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.split("{")[0].split()[0] == f"slmworks_{name}")
+        return sum(
+            float(line.split()[-1]) for line in lines if line.split("{")[0].split()[0] == f"slmworks_{name}"
+        )
 
 
 def beside(work: Any) -> threading.Thread:

@@ -108,7 +108,10 @@ def test_rows_and_chats_share_the_slots(served: Served) -> None:
 
 
 def test_texts_side_by_side_are_those_of_each_alone(served: Served) -> None:
-    asked = [{**SHORT, "max_tokens": 30, "messages": [{"role": "user", "content": text}]} for text in ("ab", "x1 y2", "hello")]
+    asked = [
+        {**SHORT, "max_tokens": 30, "messages": [{"role": "user", "content": text}]}
+        for text in ("ab", "x1 y2", "hello")
+    ]
     alone = [served.post("v1/chat/completions", one)["choices"][0]["message"] for one in asked]
     together: dict[int, Any] = {}
 
@@ -124,7 +127,9 @@ def test_texts_side_by_side_are_those_of_each_alone(served: Served) -> None:
 
 
 def test_too_late_for_the_first_token_and_for_the_last(generator_release) -> None:
-    with Served(generator_release, slots=1, context=8192, first_token_deadline=0.5, answer_deadline=1.0) as served:
+    with Served(
+        generator_release, slots=1, context=8192, first_token_deadline=0.5, answer_deadline=1.0
+    ) as served:
         began = Stream(served)
         assert began.event()["object"] == "chat.completion.chunk"
         status, said = served.refused("v1/chat/completions", SHORT)
@@ -155,7 +160,10 @@ def test_a_token_is_asked_for_in_openai_s_form(generator_release) -> None:
     token = "a-token-of-this-server"
     with Served(generator_release, access=Access(tokens=Tokens(token)), slots=1) as served:
         status, said = served.refused("v1/chat/completions", SHORT)
-        assert (status, said["error"]["message"]) == (401, "send a token of this server: authorization: Bearer TOKEN")
+        assert (status, said["error"]["message"]) == (
+            401,
+            "send a token of this server: authorization: Bearer TOKEN",
+        )
         assert Stream(served, token=token).event()["model"] == NAME
 
 
@@ -173,7 +181,12 @@ def test_what_prometheus_reads(served: Served) -> None:
     assert served.metric("answer_tokens_total") == 8
     assert served.metric("prompt_tokens_total") > 8
     assert served.metric("cached_prompt_tokens_total") > 0
-    for line in ("slmworks_first_token_seconds_count 2.0", "slmworks_token_seconds_count 2.0", "slmworks_slots_busy 0.0", "slmworks_queued_generations 0.0"):
+    for line in (
+        "slmworks_first_token_seconds_count 2.0",
+        "slmworks_token_seconds_count 2.0",
+        "slmworks_slots_busy 0.0",
+        "slmworks_queued_generations 0.0",
+    ):
         assert line in lines
 
 
@@ -186,7 +199,11 @@ def switching(toy_gguf, other_gguf, tmp_path):
     store = open_store(str(tmp_path / "store"))
     enter(store, generator(toy_gguf, tmp_path / "one", max_new_tokens=12))
     with Served(approved_release(Registry(store), NAME), slots=1, context=8192) as served:
-        yield served, Follow(served.service, Registry(store)), lambda: enter(store, generator(other_gguf, tmp_path / "two"))
+        yield (
+            served,
+            Follow(served.service, Registry(store)),
+            lambda: enter(store, generator(other_gguf, tmp_path / "two")),
+        )
 
 
 def test_a_stream_ends_with_the_model_that_began_it(switching) -> None:
@@ -199,7 +216,9 @@ def test_a_stream_ends_with_the_model_that_began_it(switching) -> None:
     first = served.service.model
     enter_second()
     follow.look()
-    said = served.post("v1/chat/completions", SHORT)  # the one slot of the old one is taken, the new one's isn't
+    said = served.post(
+        "v1/chat/completions", SHORT
+    )  # the one slot of the old one is taken, the new one's isn't
     assert (said["version"], events[0]["version"]) == (2, 1)
     assert said["choices"][0]["message"]["content"] != other
     while (event := stream.event()) != "data: [DONE]":
@@ -230,4 +249,7 @@ def test_a_withdrawn_model_answers_nobody(switching) -> None:
     served.service.withdraw("chatter v1 was taken out of service")
     status, said = served.refused("v1/chat/completions", SHORT)
     assert (status, said["error"]["message"]) == (503, "chatter v1 was taken out of service")
-    assert served.refused("generate", {"messages": SHORT["messages"]}) == (503, {"error": "chatter v1 was taken out of service"})
+    assert served.refused("generate", {"messages": SHORT["messages"]}) == (
+        503,
+        {"error": "chatter v1 was taken out of service"},
+    )

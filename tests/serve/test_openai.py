@@ -7,13 +7,17 @@ import pytest
 
 openai = pytest.importorskip("openai")
 
-from generators import NAME  # noqa: E402
 from serving import Served  # noqa: E402
+
+from generators import NAME  # noqa: E402
 
 HI = [{"role": "user", "content": "Hi"}]
 PERSON = {
     "type": "object",
-    "properties": {"name": {"type": "string", "maxLength": 8}, "age": {"type": "integer", "minimum": 0, "maximum": 99}},
+    "properties": {
+        "name": {"type": "string", "maxLength": 8},
+        "age": {"type": "integer", "minimum": 0, "maximum": 99},
+    },
     "required": ["name", "age"],
     "additionalProperties": False,
 }
@@ -45,8 +49,14 @@ def test_a_chat_is_what_an_evaluation_says(served: Served, client) -> None:
 def test_a_stream_has_the_same_text_and_its_usage_last(client) -> None:
     whole = client.chat.completions.create(model=NAME, messages=HI, max_tokens=12)
     options = {"include_usage": True}
-    events = list(client.chat.completions.create(model=NAME, messages=HI, max_tokens=12, stream=True, stream_options=options))
-    assert "".join(one.choices[0].delta.content or "" for one in events[:-1]) == whole.choices[0].message.content
+    events = list(
+        client.chat.completions.create(
+            model=NAME, messages=HI, max_tokens=12, stream=True, stream_options=options
+        )
+    )
+    assert (
+        "".join(one.choices[0].delta.content or "" for one in events[:-1]) == whole.choices[0].message.content
+    )
     assert events[0].choices[0].delta.role == "assistant"
     assert events[-2].choices[0].finish_reason == "length"
     assert (events[-1].choices, events[-1].usage.completion_tokens) == ([], 12)
@@ -75,12 +85,18 @@ def test_text_goes_on_without_a_template(served: Served, client) -> None:
 
 def test_all_choices_are_counted(client) -> None:
     one = client.chat.completions.create(model=NAME, messages=HI, max_tokens=9)
-    three = client.chat.completions.create(model=NAME, messages=HI, max_tokens=9, n=3, temperature=1.5, seed=4)
+    three = client.chat.completions.create(
+        model=NAME, messages=HI, max_tokens=9, n=3, temperature=1.5, seed=4
+    )
     assert [choice.index for choice in three.choices] == [0, 1, 2]
     assert (three.usage.completion_tokens, three.usage.prompt_tokens) == (27, one.usage.prompt_tokens)
     assert len({choice.message.content for choice in three.choices}) == 3
-    again = client.chat.completions.create(model=NAME, messages=HI, max_tokens=9, n=3, temperature=1.5, seed=4)
-    assert [choice.message.content for choice in again.choices] == [choice.message.content for choice in three.choices]
+    again = client.chat.completions.create(
+        model=NAME, messages=HI, max_tokens=9, n=3, temperature=1.5, seed=4
+    )
+    assert [choice.message.content for choice in again.choices] == [
+        choice.message.content for choice in three.choices
+    ]
 
 
 def test_what_was_computed_before_is_said(client) -> None:
@@ -121,7 +137,9 @@ def test_a_stop_ends_the_answer_and_is_no_part_of_it(client) -> None:
 
 
 def test_logprobs(client) -> None:
-    chat = client.chat.completions.create(model=NAME, messages=HI, max_tokens=4, logprobs=True, top_logprobs=3)
+    chat = client.chat.completions.create(
+        model=NAME, messages=HI, max_tokens=4, logprobs=True, top_logprobs=3
+    )
     tokens = chat.choices[0].logprobs.content
     assert len(tokens) == 4
     for token in tokens:
@@ -130,13 +148,20 @@ def test_logprobs(client) -> None:
     plain = client.chat.completions.create(model=NAME, messages=HI, max_tokens=4, logprobs=True)
     assert [one.top_logprobs for one in plain.choices[0].logprobs.content] == [[]] * 4
     assert client.chat.completions.create(model=NAME, messages=HI, max_tokens=4).choices[0].logprobs is None
-    older = client.completions.create(model=NAME, prompt="ab cd", max_tokens=4, logprobs=2).choices[0].logprobs
+    older = (
+        client.completions.create(model=NAME, prompt="ab cd", max_tokens=4, logprobs=2).choices[0].logprobs
+    )
     assert {len(one) for one in older.top_logprobs} == {2}
     assert older.token_logprobs == [max(one.values()) for one in older.top_logprobs]
     assert older.text_offset[0] == 0
     assert older.text_offset == sorted(older.text_offset)
     events = client.chat.completions.create(model=NAME, messages=HI, max_tokens=4, logprobs=True, stream=True)
-    streamed = [token.token for event in events if event.choices[0].logprobs for token in event.choices[0].logprobs.content]
+    streamed = [
+        token.token
+        for event in events
+        if event.choices[0].logprobs
+        for token in event.choices[0].logprobs.content
+    ]
     assert streamed == [token.token for token in tokens]
 
 
@@ -148,12 +173,16 @@ def test_json_follows_its_schema_and_ends(client) -> None:
     assert set(found) == {"name", "age"}
     assert 0 <= found["age"] <= 99
     assert said.choices[0].message.content == json.dumps(found, ensure_ascii=False)  # no blanks but those
-    events = client.chat.completions.create(model=NAME, messages=HI, max_tokens=200, response_format=form, stream=True)
+    events = client.chat.completions.create(
+        model=NAME, messages=HI, max_tokens=200, response_format=form, stream=True
+    )
     assert "".join(one.choices[0].delta.content or "" for one in events) == said.choices[0].message.content
 
 
 def test_any_json_object(client) -> None:
-    said = client.chat.completions.create(model=NAME, messages=HI, max_tokens=60, response_format={"type": "json_object"})
+    said = client.chat.completions.create(
+        model=NAME, messages=HI, max_tokens=60, response_format={"type": "json_object"}
+    )
     text = said.choices[0].message.content
     assert text.startswith("{")
     assert "\n" not in text.split('"')[0]
@@ -176,7 +205,9 @@ def test_models(client, served: Served) -> None:
 def test_tools_are_shown_and_hidden(client) -> None:
     plain = client.chat.completions.create(model=NAME, messages=HI, max_tokens=1)
     shown = client.chat.completions.create(model=NAME, messages=HI, max_tokens=1, tools=[SUM])
-    hidden = client.chat.completions.create(model=NAME, messages=HI, max_tokens=1, tools=[SUM], tool_choice="none")
+    hidden = client.chat.completions.create(
+        model=NAME, messages=HI, max_tokens=1, tools=[SUM], tool_choice="none"
+    )
     assert shown.usage.prompt_tokens > plain.usage.prompt_tokens == hidden.usage.prompt_tokens
 
 
@@ -251,14 +282,23 @@ def test_what_a_completion_cannot_be_is_a_line(served: Served, body, param, line
 
 
 def test_harmless_defaults_of_other_apis_are_taken(client) -> None:
-    asked = {"best_of": 1, "echo": False, "suffix": None, "logit_bias": None, "user": "me", "stream_options": None}
+    asked = {
+        "best_of": 1,
+        "echo": False,
+        "suffix": None,
+        "logit_bias": None,
+        "user": "me",
+        "stream_options": None,
+    }
     assert client.completions.create(model=NAME, prompt="ab", max_tokens=1, **asked).choices
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_prompt_that_is_too_long_names_both_numbers(client, stream: bool) -> None:
     long = [{"role": "user", "content": "ab " * 2000}]
-    with pytest.raises(openai.BadRequestError, match=r"the prompt has \d{4} tokens, and the model reads 1024 with its answer") as caught:
+    with pytest.raises(
+        openai.BadRequestError, match=r"the prompt has \d{4} tokens, and the model reads 1024 with its answer"
+    ) as caught:
         client.chat.completions.create(model=NAME, messages=long, stream=stream)
     assert caught.value.code == "context_length_exceeded"
 
@@ -276,6 +316,15 @@ def test_what_is_no_json_is_said_in_openai_s_form(served: Served) -> None:
 
 def test_the_document_and_the_page_know_the_routes(served: Served) -> None:
     paths = served.get("openapi.json")["paths"]
-    assert {"/v1/chat/completions", "/v1/completions", "/v1/models", "/v1/models/{model}", "/generate"} <= set(paths)
-    assert set(paths["/v1/completions"]["post"]["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
+    assert {
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/models",
+        "/v1/models/{model}",
+        "/generate",
+    } <= set(paths)
+    assert set(paths["/v1/completions"]["post"]["responses"]["200"]["content"]) == {
+        "application/json",
+        "text/event-stream",
+    }
     assert "/v1/chat/completions" in served.text("docs")

@@ -51,7 +51,7 @@ class QuantizeGguf(Quantize):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export to f32 where needed (proved), round, and compare both files in llama.cpp."""
-        from slmworks_gguf import facts, gguf_file, mixtures, requantize
+        from slmworks_gguf import ggml, gguf_file, mixtures, requantize
 
         rows = self._rows(calibration, task)
         source = gguf_file.read(self._source(model, task))
@@ -59,33 +59,19 @@ class QuantizeGguf(Quantize):
         path = task.output / "model.gguf"
         choices = mixtures.choices(source, self.type, calibrated=bool(rows))
         share = requantize.share(source, self.type, choices)
-        self._check(share)
+        check_share(share, self.type)
         importance = self._importance(source, rows, task) if rows else {}
         requantize.write(
             source,
             path,
             self.type,
             choices,
-            importance=importance,
+            blocks=lambda tensor, to, values: ggml.quantized(values, to, importance.get(tensor.name)),
             progress=lambda done, total: task.progress(done, total, unit="tensors", note="round"),
         )
         in_context.carry(model.path, task.output)
-        moved = _moved(source.path, path, threads=task.threads)
-        size = path.stat().st_size
-        return Model(
-            path=task.output,
-            format="gguf",
-            meta={**model.meta, **facts.of(gguf_file.read(path)), "quantized": self._said(share, len(rows))},
-            summary={
-                "bytes": size,
-                "parameters": share.parameters,
-                "bits_per_weight": 8 * size / share.parameters,
-                "weights_quantized_share": share.of(share.quantized),
-                **({"fallback_tensors": share.fallbacks} if share.fallbacks else {}),
-                **({"calibration_rows": len(rows)} if rows else {}),
-                "divergence": moved,
-            },
-        )
+        moved = divergence(source.path, path, threads=task.threads)
+        return described(model, path, share, self._said(share, len(rows)), moved, rows=len(rows))
 
     def _rows(self, calibration: Dataset | None, task: Task) -> Sequence[Row]:
         """The rows to calibrate with; none where there are no data, or no use for them."""
@@ -108,19 +94,6 @@ class QuantizeGguf(Quantize):
         path = task.scratch / "f32.gguf"
         ExportGguf().write(model, path, task)
         return path
-
-    def _check(self, share: "Share") -> None:
-        """TaskFailed where no matrix got the type."""
-        from slmworks_gguf.mixtures import BASE, SMALLER
-
-        if share.named:
-            return
-        base = BASE[self.type]
-        block, otherwise = (256, f"take {SMALLER[base].lower()}") if base in SMALLER else (32, "")
-        raise TaskFailed(
-            f"quantize: no matrix of this model has rows of a multiple of {block} weights, so none became "
-            f"{self.type}; {otherwise or 'keep its f32 or f16 file'}."
-        )
 
     def _importance(
         self, source: "GgufFile", rows: Sequence[Row], task: Task
@@ -149,7 +122,21 @@ class QuantizeGguf(Quantize):
         }
 
 
-def _moved(source: Path, path: Path, *, threads: int) -> float:
+def check_share(share: "Share", kind: str) -> None:
+    """TaskFailed where no matrix got the type."""
+    from slmworks_gguf.mixtures import BASE, SMALLER
+
+    if share.named:
+        return
+    base = BASE[kind]
+    block, otherwise = (256, f"take {SMALLER[base].lower()}") if base in SMALLER else (32, "")
+    raise TaskFailed(
+        f"quantize: no matrix of this model has rows of a multiple of {block} weights, so none became "
+        f"{kind}; {otherwise or 'keep its f32 or f16 file'}."
+    )
+
+
+def divergence(source: Path, path: Path, *, threads: int) -> float:
     """Mean divergence (nats a token) of a file from its source, both in llama.cpp; TaskFailed unless finite.
 
     The source's own greedy text is what both compute.
@@ -168,3 +155,26 @@ def _moved(source: Path, path: Path, *, threads: int) -> float:
             "quantize: the file computes no finite numbers in llama.cpp; take a type of more bits."
         )
     return moved
+
+
+def described(
+    model: Model, path: Path, share: "Share", quantized: Mapping[str, Any], moved: float, *, rows: int
+) -> Model:
+    """The artifact of a quantized file, made of `model`."""
+    from slmworks_gguf import facts, gguf_file
+
+    size = path.stat().st_size
+    return Model(
+        path=path.parent,
+        format="gguf",
+        meta={**model.meta, **facts.of(gguf_file.read(path)), "quantized": dict(quantized)},
+        summary={
+            "bytes": size,
+            "parameters": share.parameters,
+            "bits_per_weight": 8 * size / share.parameters,
+            "weights_quantized_share": share.of(share.quantized),
+            **({"fallback_tensors": share.fallbacks} if share.fallbacks else {}),
+            **({"calibration_rows": rows} if rows else {}),
+            "divergence": moved,
+        },
+    )

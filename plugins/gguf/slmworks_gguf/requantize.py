@@ -1,13 +1,13 @@
-"""A GGUF file with its matrices in blocks of fewer bits, rounded by ggml's quantizers."""
+"""A GGUF file with its matrices in blocks of fewer bits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
-from slmworks_gguf import ggml, weights
-from slmworks_gguf.gguf_file import GgufFile
+from slmworks_gguf import weights
+from slmworks_gguf.gguf_file import GgufFile, Tensor
 from slmworks_gguf.mixtures import BASE, Choice
 
 if TYPE_CHECKING:
@@ -60,13 +60,12 @@ def write(
     kind: str,
     choices: Sequence[Choice],
     *,
-    importance: "Mapping[str, np.ndarray[Any, Any]]",
+    blocks: "Callable[[Tensor, str, np.ndarray[Any, Any]], np.ndarray[Any, Any]]",
     progress: Callable[[int, int], None],
 ) -> None:
     """Write `file` as one of type `kind` (`q4_0`, …), each tensor as chosen; one in memory at a time.
 
-    `importance`: tensor -> weight of each column's error, float32 [columns]; a tensor that isn't there is
-    rounded to nearest.
+    `blocks`: from a tensor, its type and its values in float32 to what is stored.
     """
     import gguf
 
@@ -75,7 +74,7 @@ def write(
     for done, (tensor, one) in enumerate(zip(file.tensors, choices, strict=True)):
         progress(done, len(choices))
         values = weights.values_of(file, tensor)
-        writer.write_tensor_data(ggml.quantized(values, one.type, importance.get(tensor.name)))
+        writer.write_tensor_data(blocks(tensor, one.type, values))
     writer.close()
 
 
