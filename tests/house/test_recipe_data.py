@@ -4,9 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-DATA = Path(__file__).parents[2] / "pipelines" / "bookings"
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "pipelines" / "examples"
+SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 
 
-def test_bookings_are_what_the_script_makes() -> None:
-    made = subprocess.run([sys.executable, DATA / "bookings.py"], capture_output=True, check=True)
-    assert made.stdout == (DATA / "bookings.csv").read_bytes()
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_example_data_are_what_their_script_makes(script: Path) -> None:
+    made = subprocess.run([sys.executable, script], capture_output=True, check=True)
+    assert made.stdout == script.with_suffix(".csv").read_bytes()
+
+
+def test_there_are_scripts() -> None:
+    assert {path.stem for path in SCRIPTS} == {path.stem for path in EXAMPLES.glob("*.csv")} != set()

@@ -1,6 +1,6 @@
 """Makes `bookings.csv` for `first-generator.yaml`: messages to a restaurant, and the booking in each as JSON.
 
-    python pipelines/bookings/bookings.py > pipelines/bookings/bookings.csv
+    python pipelines/examples/bookings.py > pipelines/examples/bookings.csv
 
 Every message is made from one of the wordings below, so that a test with *other* wordings asks what was
 learnt. People, day and time are said in several ways and answered in one: "half past seven" is 19:30, for
