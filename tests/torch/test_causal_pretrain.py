@@ -80,17 +80,17 @@ def test_the_network_is_as_the_options_say(bench: Bench, data: Dataset) -> None:
 
 def test_plain_text_can_be_learnt(bench: Bench, tmp_path: Path) -> None:
     text = [row([("prompt", "")], f"The {word} is blue. " * 30) for word in ("sky", "sea", "ink")]
-    made = train(bench, dataset(tmp_path / "data", train=text, validation=text[:1]), epochs=4)
+    made = train(bench, dataset(tmp_path / "data", train=text, validation=text[:1]), epochs=20, batch_size=2)
     assert made.summary["token_accuracy"] > 0.5
 
 
-def test_answers_alone_can_be_learnt(bench: Bench, data: Dataset) -> None:
+def test_prompts_can_be_learnt_too(bench: Bench, data: Dataset) -> None:
     one, other = (train(bench, data, learn, epochs=1, learn=learn) for learn in ("answers", "everything"))
     assert one.digest != other.digest
 
 
 def test_rows_longer_than_the_context_are_left_out(bench: Bench, tmp_path: Path) -> None:
-    long = row([("user", "x " * 100)], "y")
+    long = row([("user", "x " * 200)], "y")
     data = dataset(tmp_path / "data", train=[*map(order, range(8)), long], validation=[order(9)])
     assert train(bench, data, epochs=1).summary["rows_left_out"] == 1
     with pytest.raises(BadRequest, match="max_length: 129 tokens are more than the 128"):

@@ -40,8 +40,8 @@ class Pretrain(CausalOptions, Finetune):
     """Most tokens, 256 bytes and 3 special ones included; small data gives fewer."""
     context: Annotated[int, Field(ge=8)] = 512
     """Tokens that the model reads and writes together."""
-    learn: Literal["everything", "answers"] = "everything"
-    """What a row teaches: all its tokens, or its answer only. Validation is over answers in any case."""
+    learn: Literal["answers", "everything"] = "answers"
+    """What a row teaches: its answer only, or its prompt too. Validation is over answers in any case."""
     epochs: PositiveInt = 10
     """How often every row is seen; the last epoch that is not clearly worse on `validation` is kept."""
     learning_rate: PositiveFloat = 3e-3
