@@ -39,6 +39,9 @@ LONGEST, SHORTEST = 4, 2
 GUESSES = (1, 3, 7, 15)
 """Lengths of a guess: with the token before it a batch of 2, 4, 8, 16."""
 
+KEPT = ExitStack()
+"""What stays open as long as the process."""
+
 ASK = "Write the order as JSON with the fields name, item, date, city and phone."
 PEOPLE = ("Maria Gonzalez", "Tom Okafor", "Priya Raman", "Henrik Larsen", "Aiko Watanabe", "Samuel Brown")
 ITEMS = (
@@ -180,8 +183,9 @@ def table(engines: dict[str, Asked], prompts: Sequence[Sequence[int]]) -> None:
     """Answer all prompts with all engines in turns, and print."""
     clocks = {name: Clock() for name in engines}
     differ = dict.fromkeys(engines, 0)
-    for engine in engines.values():
+    for name, engine in engines.items():
         engine(prompts[0])  # memory, caches
+        print(f"warm: {name}", file=sys.stderr, flush=True)
     for number, prompt in enumerate(prompts, 1):
         print(f"row {number} of {len(prompts)}", file=sys.stderr, flush=True)
         said = {name: timed(engine, prompt, clocks[name]) for name, engine in engines.items()}
@@ -259,7 +263,7 @@ def torch_engine(folder: Path) -> Engine:
 
 def llama_of(file: Path) -> tuple[llama_cpp.LlamaCpp, list[int]]:
     """The file in llama.cpp, for as long as the process lives, and the tokens that end an answer."""
-    llama = ExitStack().enter_context(llama_cpp.opened(file, threads=1, window=WINDOW))
+    llama = KEPT.enter_context(llama_cpp.opened(file, threads=1, window=WINDOW))
     return llama, vocabulary.ends(gguf_file.read(file))
 
 

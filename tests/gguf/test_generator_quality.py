@@ -15,6 +15,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import open_runtime
 from slmworks.evaluate.quality import Quality
 from slmworks.gate.paired_bootstrap import PairedBootstrap
+from slmworks.numbers import figures
 from slmworks.testing import Bench, sealed
 
 PROMPTS = [f"Question {number}: what is {number} of {number * 7}?" for number in range(12)]
@@ -77,7 +78,9 @@ def test_both_formats_come_to_the_same_numbers_a_verdict_and_a_page(
     own, other = judge("gguf", teacher), judge("other", teacher)
     test = teacher.read()["splits"]["test"]
     values = {name: one["value"] for name, one in test["measures"].items()}
-    assert list(values) == ["exact_match", "token_f1", "rouge_l", "valid_json"]
+    assert list(values) == [
+        "exact_match", "token_f1", "rouge_l", "bits_per_byte", "perplexity", "valid_json",
+    ]  # fmt: skip
     assert values["exact_match"] == 0.5
     assert values["valid_json"] == 0
     assert 0.5 <= values["rouge_l"] <= values["token_f1"] < 0.6
@@ -91,23 +94,63 @@ def test_both_formats_come_to_the_same_numbers_a_verdict_and_a_page(
     assert trivial["nearest training answer"]["test"]["measures"]["exact_match"]["value"] == 1
     assert trivial["nearest training answer"]["test"]["measures"]["valid_json"]["value"] == 1
     assert trivial["most frequent answer"]["test"]["measures"]["exact_match"]["value"] == 0.5
-    assert own.read()["splits"]["test"]["measures"] == test["measures"]
+    assert "bits_per_byte" not in trivial["most frequent answer"]["test"]["measures"]
+    for name, one in own.read()["splits"]["test"]["measures"].items():
+        assert one == pytest.approx(test["measures"][name], rel=1e-3)
+        assert name in ("bits_per_byte", "perplexity") or one == test["measures"][name]
     against = own.read()["splits"]["test"]["against"]
     assert (against["retention"]["value"], against["gained"], against["lost"]) == (1, 0, 0)
-    assert other.read()["splits"]["test"]["against"]["lost"] == 6
+    assert list(against["further"]) == ["token_f1", "rouge_l", "bits_per_byte", "perplexity"]
+    same = against["further"]["bits_per_byte"]
+    assert same["theirs"] == values["bits_per_byte"]
+    assert same["better"]["value"] == pytest.approx(0, abs=1e-3 * values["bits_per_byte"])
+    against = other.read()["splits"]["test"]["against"]
+    assert against["lost"] == 6
+    worse, theirs = against["further"]["perplexity"], other.read()["splits"]["test"]["measures"]["perplexity"]
+    assert worse["better"]["value"] == pytest.approx(values["perplexity"] - theirs["value"], rel=1e-5)
 
-    gate = PairedBootstrap(retention=0.5, minimum={"exact_match": 0.1})
+    most = values["bits_per_byte"] + 0.1
+    gate = PairedBootstrap(retention=0.5, minimum={"exact_match": 0.1, "bits_per_byte": most})
     verdict = gate.run(reports=[own, other], champion=None, task=bench.task("gate"))
     assert verdict.refs["model"] == models["gguf"].digest
+    limits = {check["name"]: check for check in verdict.read()["checks"]}
+    assert limits["bits_per_byte"]["title"] == "bits a byte, at most"
+    assert limits["bits_per_byte"]["outcome"] == "passed"
+    strict = PairedBootstrap(retention=0.5, minimum={"bits_per_byte": values["bits_per_byte"] - 0.1})
+    refused = strict.run(reports=[own, other], champion=None, task=bench.task("strict")).read()
+    assert not refused["passed"]
+    assert "bits a byte" in refused["sentence"]
     page = packet.page(verdict.read(), [own, other, teacher])
     text = " ".join(re.sub(r"<[^>]*>", " ", page).split())
     both = {name: f"{values[name]:.3f}" for name in values}
+    rates = [one.read()["splits"]["test"]["measures"] for one in (own, teacher)]
+    bits = " ".join(f"{one['bits_per_byte']['value']:.3f}" for one in rates)
+    perplexities = " ".join(figures.amount(one["perplexity"]["value"]) for one in rates)
     assert (
         f"answers candidate teacher exact match 0.500 0.500 token F1 {both['token_f1']} {both['token_f1']} "
-        f"ROUGE-L {both['rouge_l']} {both['rouge_l']} valid JSON 0.000 0.000 "
+        f"ROUGE-L {both['rouge_l']} {both['rouge_l']} bits a byte {bits} perplexity {perplexities} "
+        "valid JSON 0.000 0.000 "
         "cut off at the largest length 100.0 % 100.0 % tokens an answer 8.0 8.0"
     ) in text
     assert "nearest training answer" in text
+
+
+def test_without_likelihoods_their_measures_are_absent_and_a_gate_says_so(
+    models: dict[str, Model], data: Dataset, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)
+    plugin = Quality(resamples=50, likelihood=False)
+    teacher = bench.keep(plugin.run(model=models["hf"], baseline=None, data=data, task=bench.task("teacher")))
+    told = Quality(resamples=50).run(model=models["hf"], baseline=teacher, data=data, task=bench.task("told"))
+    assert "perplexity" not in teacher.read()["splits"]["test"]["measures"]
+    assert "perplexity" in told.read()["splits"]["test"]["measures"]
+    assert list(told.read()["splits"]["test"]["against"]["further"]) == ["token_f1", "rouge_l"]
+    silent = bench.keep(
+        plugin.run(model=models["hf"], baseline=teacher, data=data, task=bench.task("silent"))
+    )
+    gate = PairedBootstrap(retention=0.5, minimum={"perplexity": 10})
+    with pytest.raises(BadRequest, match=r"^the gate's `minimum` names 'perplexity', which the report on hf"):
+        gate.run(reports=[silent], champion=None, task=bench.task("gate"))
 
 
 def test_a_bare_model_is_judged_untuned(models: dict[str, Model], data: Dataset, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import random
+from math import log
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +14,7 @@ from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Trivial
+from slmworks.evaluate.predictions import counted
 from slmworks.model_tasks.text_generation import json_answers, measures, trivial
 from slmworks.model_tasks.text_generation.messages import problem
 
@@ -49,6 +52,82 @@ def dataset(folder: Path, rows: list[tuple[str, str]], split: str = "train") -> 
 )
 def test_exact_match(truth: str, answer: str, score: float) -> None:
     assert measures.exact({"completion": truth}, {"text": answer}) == (score, 1)
+
+
+SHOP = said(
+    "system: Use the document.", "user: Document: The shop opens at nine. Question: when does it open?"
+)
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "counts"),
+    [
+        ("The shop opens at nine", "It opens at ten", (0.75, 1)),
+        ("The shop opens at nine", "nine nine nine nine", (0.25, 1)),  # it is said once
+        ("The shop opens at nine", "", (0, 1)),
+        ("Around half past eight", "nine", (0, 0)),  # not from the conversation
+        (
+            '{"opens": "nine", "at": ["the shop", null]}',
+            '{"hour": "ten", "at": ["shop"], "sure": true}',
+            (0.5, 1),
+        ),
+        ('{"closes": 18}', '{"closes": 18}', (0, 0)),
+    ],
+)
+def test_groundedness_is_the_share_of_words_from_the_conversation(
+    truth: str, answer: str, counts: tuple[float, float]
+) -> None:
+    row = {"messages": SHOP, "completion": truth}
+    assert measures.grounded(row, {"text": answer}) == counts
+
+
+def test_schemas_of_tools_are_no_ground() -> None:
+    tools = said('tools: [{"name": "weather", "city": "Oslo"}]', "user: Where?")
+    assert measures.grounded({"messages": tools, "completion": "Oslo"}, {"text": "Oslo"}) == (0, 0)
+    told = said("user: Where?", "assistant: call", "tool: Oslo")
+    assert measures.grounded({"messages": told, "completion": "Oslo"}, {"text": "In Oslo"}) == (0.5, 1)
+
+
+def test_details_have_groundedness_over_the_rows_that_have_ground() -> None:
+    rows = [{"messages": SHOP, "completion": text} for text in ("at nine", "eight", "opens at nine")]
+    answers = [{"text": text} for text in ("at ten", "at nine", "opens at nine")]
+    found = TASK.details(rows, answers, Model(path=Path(), format="hf"), resamples=50, seed=0).measures
+    assert found["groundedness"].value == 0.75
+    assert (
+        "groundedness"
+        not in TASK.details(
+            rows[1:2], answers[1:2], Model(path=Path(), format="hf"), resamples=50, seed=0
+        ).measures
+    )
+
+
+def likely(nll: float, tokens: int) -> dict[str, object]:
+    return {"text": "", "likelihood": {"nll": nll, "tokens": tokens}}
+
+
+def test_bits_a_byte_and_perplexity_by_hand() -> None:
+    rows = [{"completion": "née"}, {"completion": "12345678"}]  # 4 and 8 bytes
+    answers = [likely(2 * log(2), 2), likely(4 * log(2), 4)]
+    bits, perplexity = (TASK.measure(name) for name in ("bits_per_byte", "perplexity"))
+    assert bits
+    assert perplexity
+    assert bits.over(rows, answers) == pytest.approx(6 / 12)
+    assert perplexity.over(rows, answers) == pytest.approx(2)
+    assert not bits.given([{"text": ""}])
+    assert not bits.higher_is_better
+    assert not bits.is_share
+    assert float(bits.value(np.array(bits.worst))) == 8
+
+
+def test_perplexities_of_other_tokens_are_not_compared_and_bits_a_byte_are() -> None:
+    rows = [{"completion": "four"}, {"completion": "eightest"}]
+    ours, theirs = [likely(1, 2), likely(2, 3)], [likely(1, 2), likely(2, 4)]
+    for name, comparable in (("bits_per_byte", True), ("perplexity", False)):
+        measure = TASK.measure(name)
+        assert measure
+        counts = [counted(measure, rows, said) for said in (ours, theirs)]
+        assert measure.comparable(*counts) is comparable
+        assert measure.comparable(counts[0], counts[0])
 
 
 def test_words_in_common_by_hand() -> None:
@@ -98,7 +177,7 @@ def test_valid_json_is_in_view_where_rows_want_json_only() -> None:
     model = Model(path=Path())
 
     def measured(*truths: str) -> dict:
-        rows = [{"completion": truth} for truth in truths]
+        rows = [{"messages": said("user: ?"), "completion": truth} for truth in truths]
         answers = [
             {"text": "{}", "finish": "stop", "tokens": 3},
             {"text": "x", "finish": "length", "tokens": 5},
