@@ -99,7 +99,8 @@ class Sum:
             exact = row.astype(np.float64)
             exact -= exact.max()
             wanted = exact[self._wanted[self._place]]
-            self._nll += float(np.log(np.exp(exact).sum()) - np.logaddexp.reduce(wanted))
+            with np.errstate(all="ignore"):  # what is no number is refused in the end
+                self._nll += float(np.log(np.exp(exact).sum()) - np.logaddexp.reduce(wanted))
             self._place += 1
 
     def likelihood(self) -> Likelihood:
