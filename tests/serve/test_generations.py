@@ -85,7 +85,7 @@ def test_a_client_that_leaves_while_it_waits_is_not_computed(served: Served) -> 
 
 
 def test_the_seventeenth_client_is_told_to_come_again(generator_release) -> None:
-    with Served(generator_release, slots=1, context=8192, max_generations=16) as served:
+    with Served(generator_release, slots=1, context=8192, max_generations=16, grace=1) as served:
         streams = [beside(lambda: Stream(served).rest()) for _ in range(16)]
         until(lambda: served.generations._open == 16)
         status, said = served.refused("v1/chat/completions", SHORT)
@@ -128,7 +128,7 @@ def test_texts_side_by_side_are_those_of_each_alone(served: Served) -> None:
 
 def test_too_late_for_the_first_token_and_for_the_last(generator_release) -> None:
     with Served(
-        generator_release, slots=1, context=8192, first_token_deadline=0.5, answer_deadline=1.0
+        generator_release, slots=1, context=8192, first_token_deadline=0.5, answer_deadline=3.0
     ) as served:
         began = Stream(served)
         assert began.event()["object"] == "chat.completion.chunk"
@@ -137,7 +137,7 @@ def test_too_late_for_the_first_token_and_for_the_last(generator_release) -> Non
         assert "no token came within 0.5 s" in said["error"]["message"]
         last = began.rest().strip().splitlines()[-1]
         assert json.loads(last.removeprefix("data: "))["error"]["message"] == (
-            "the answer did not end within 1 s; ask for fewer tokens."
+            "the answer did not end within 3 s; ask for fewer tokens."
         )
         assert served.post("v1/chat/completions", SHORT)["usage"]["completion_tokens"] == 4
 
