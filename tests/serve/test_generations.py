@@ -130,7 +130,7 @@ def test_too_late_for_the_first_token_and_for_the_last(generator_release) -> Non
     with Served(
         generator_release, slots=1, context=8192, first_token_deadline=0.5, answer_deadline=3.0
     ) as served:
-        began = Stream(served)
+        began = Stream(served, {**ENDLESS, "n": 4})
         assert began.event()["object"] == "chat.completion.chunk"
         status, said = served.refused("v1/chat/completions", SHORT)
         assert (status, said["error"]["type"]) == (504, "timeout")
