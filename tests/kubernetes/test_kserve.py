@@ -146,3 +146,15 @@ def test_what_is_not_approved_is_not_even_written(deploy, cluster):
     with pytest.raises(BadRequest, match="v2 is not approved yet"):
         deploy(2, **NEW)
     assert cluster.requests == []
+
+
+@pytest.mark.parametrize(
+    ("size", "requested", "limit"),
+    [(0, "512Mi", "2Gi"), (98 << 20, "512Mi", "2Gi"), (1 << 30, "1327Mi", "2351Mi")],
+)
+def test_a_large_release_gets_memory_for_it_once_and_twice_while_it_is_loaded(size, requested, limit):
+    names = {"name": "a", "namespace": "b", "model": "c", "digest": "d", "image": "e", "store": "s3://f"}
+    pod = inference_service(Wanted(**names, size=size))["spec"]["predictor"]
+    resources = pod["containers"][0]["resources"]
+    assert resources["requests"]["memory"] == requested
+    assert resources["limits"]["memory"] == limit

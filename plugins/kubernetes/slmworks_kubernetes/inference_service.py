@@ -16,6 +16,7 @@ _LOCKED = {
     "capabilities": {"drop": ["ALL"]},
 }
 _RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Wanted:
     env: dict[str, str] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     """Names that it is asked by, beside those of its Services."""
+    size: int = 0
+    """Bytes of the release."""
 
 
 def inference_service(wanted: Wanted) -> dict[str, Any]:
@@ -62,6 +65,24 @@ def inference_service(wanted: Wanted) -> dict[str, Any]:
             }
         },
     }
+
+
+def _resources(size: int) -> dict[str, Any]:
+    """What the server asks for: the model once, and twice while it is loaded; the usual where that is enough.
+
+    A generator's keys and values are not in it: the usual limit has room for 4 slots of a small model.
+    """
+    needed, most = (200 * _MIB + int(times * size) for times in (1.1, 2.1))
+    return {
+        "requests": {"cpu": "500m", "memory": _memory(512, needed)},
+        "limits": {"memory": _memory(2048, most)},
+    }
+
+
+def _memory(usual: int, needed: int) -> str:
+    """The larger of the usual MiB and the bytes that are needed."""
+    mib = max(usual, -(-needed // _MIB))
+    return f"{mib // 1024}Gi" if mib % 1024 == 0 else f"{mib}Mi"
 
 
 def _pod(wanted: Wanted) -> dict[str, Any]:
@@ -130,7 +151,7 @@ def _server(wanted: Wanted) -> dict[str, Any]:
         **({"env": demanded} if demanded else {}),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": _LOCKED,
-        "resources": _RESOURCES,
+        "resources": _resources(wanted.size),
         "volumeMounts": [
             {"name": "release", "mountPath": "/release", "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of its own

@@ -9,6 +9,7 @@ from pydantic import PositiveInt
 
 from slmworks.contract.artifact import Deployment, Release
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import scan
 from slmworks.deploy import Deploy
 from slmworks.registry.state import Entry
 from slmworks.registry.task import ReleaseTask
@@ -64,32 +65,34 @@ class DeployKserve(Deploy):
         digest = f"sha256:{entry.model_digest}"
         name = self.service or entry.name
         if self.how == "write":
-            body = inference_service(self._wanted(entry, task, self.namespace or "default"))
+            body = inference_service(self._wanted(entry, release, task, self.namespace or "default"))
             text = json.dumps(body, indent=2)
             (task.output / "inferenceservice.json").write_text(text + "\n", encoding="utf-8")
             task.say(f"InferenceService {name} is written: kubectl apply -f inferenceservice.json")
             return record(release, entry, task, "kserve", file="inferenceservice.json", after=digest)
         cluster = Cluster.connect(self.context, self.namespace)
         rolling = rollout(cluster, name, timeout=self.timeout, say=task.say)
-        rolled = self._apply(rolling, entry, task, digest)
+        rolled = self._apply(rolling, entry, release, task, digest)
         where = {"namespace": cluster.namespace, "service": name}
         return record(release, entry, task, "kserve", **where, **asdict(rolled))
 
-    def _apply(self, rolling: Rollout, entry: Entry, task: ReleaseTask, digest: str) -> Rolled:
+    def _apply(
+        self, rolling: Rollout, entry: Entry, release: Release, task: ReleaseTask, digest: str
+    ) -> Rolled:
         began = time.monotonic()
         try:
             rolling.cluster.read(INFERENCE_SERVICE, rolling.name)
         except Absent:
             if self.image is None:
                 raise
-            wanted = self._wanted(entry, task, rolling.cluster.namespace)
+            wanted = self._wanted(entry, release, task, rolling.cluster.namespace)
             rolling.cluster.create(INFERENCE_SERVICE, inference_service(wanted))
             task.say(f"{rolling.label} is created")
             progress = rolling.wait(digest, began)
             return Rolled("", digest, time.monotonic() - began, progress.replicas, changed=True)
         return rolling.to(digest)
 
-    def _wanted(self, entry: Entry, task: ReleaseTask, namespace: str) -> Wanted:
+    def _wanted(self, entry: Entry, release: Release, task: ReleaseTask, namespace: str) -> Wanted:
         store = self.store or task.registry.store.url
         if self.image is None:
             raise BadRequest("kserve: needs `image`, our serving image with a tag, to write a service.")
@@ -107,6 +110,7 @@ class DeployKserve(Deploy):
             secret=self.secret,
             env=self.env,
             hosts=self.allowed_hosts,
+            size=sum(file.size for file in scan(release.path)),
         )
 
 
