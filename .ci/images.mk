@@ -19,8 +19,8 @@ about-inc := slmworks: quantizes with Intel Neural Compressor
 install-gguf := slmworks[s3,lineage] slmworks-gguf[run]
 about-gguf := slmworks: reads, writes and quantizes GGUF
 
-# It answers: without torch and without MLflow.
-install-serve := slmworks[s3,sign] slmworks-serve[run]
+# It answers, generators too: without torch and without MLflow.
+install-serve := slmworks[s3,sign] slmworks-serve[run] slmworks-gguf[serve]
 about-serve := slmworks: serves an approved release
 
 install-kubernetes := slmworks[s3,lineage,sign] slmworks-kubernetes[run]
