@@ -130,7 +130,7 @@ def test_the_weights_are_linked_and_the_source_stays_as_it_was(
     assert (wide["gguf"].path / HEADER).read_bytes() == before
     assert found.meta["task"] == "text-generation"
     assert found.meta["max_length"] == 1024
-    assert (model_name(found), found.summary["examples"]) == ("gguf, 3-shot", 3)
+    assert (model_name(found), found.summary["examples"]) == ("gguf (3-shot)", 3)
     again = made(wide["gguf"], data, bench, "again")
     assert again.digest == found.digest
 
@@ -140,7 +140,7 @@ def test_every_answer_follows_the_schema(
     grammar: Any, wide: dict[str, Model], data: Dataset, bench: Bench
 ) -> None:
     found = made(wide["gguf"], data, bench, grammar="schema", json_schema=grammar)
-    assert model_name(found) == "gguf, 3-shot + schema"
+    assert model_name(found) == "gguf (3-shot + schema)"
     for answer in opened(found).answer(ROWS):
         assert json_answers.follows(json_answers.parsed(answer["text"]), json.dumps(FINITE)), answer
         assert answer["finish"] == "stop"
@@ -213,7 +213,7 @@ def test_what_a_model_is_asked_with_goes_along_into_other_forms(
     wanted = opened(found).prompt(ROWS[0])
     assert wanted.count('{"size": ') == 3
     assert [opened(one).prompt(ROWS[0]) for one in (file, small)] == [wanted, wanted]
-    assert [model_name(one) for one in (file, small)] == ["gguf, 3-shot", "gguf-q8_0, 3-shot"]
+    assert [model_name(one) for one in (file, small)] == ["gguf (3-shot)", "gguf-q8_0 (3-shot)"]
 
 
 TEXTS = [{**answered(number), "completion": f"thing {number}"} for number in range(3)]

@@ -19,4 +19,4 @@ def model_name(model: Model) -> str:
     """A short name: how it was quantized, or else its format, and how it is asked. They have no names."""
     name = str(model.meta.get("quantized", {}).get("method") or model.format)
     prompting = model.meta.get("prompting")
-    return f"{name}, {prompting}" if prompting else name
+    return f"{name} ({prompting})" if prompting else name

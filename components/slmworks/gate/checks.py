@@ -133,12 +133,12 @@ def check_reference(
     if how == "passed":
         words = f"better than {name}: {named} ({bound})"
     elif how == "missed":
-        words = f"not better than {name}, which needs no such model: {named} ({bound})"
+        words = f"not better than {name}: {named} ({bound})"
     else:
         needed = statistics.rows_needed_for_difference(pairs, 0.0, confidence=confidence)
         words = f"better than {name}, but not for sure: {named} ({bound}): "
         words += _more_rows(needed, pairs.n, "they are as good")
-    written = (f"above {_change(measure, 0.0)}", changed, least)
+    written = (f"{'above' if measure.higher_is_better else 'below'} 0", changed, least)
     title = f"change of {measure.title} against {name}"
     return Check("reference", title, 0.0, value, change.bound, how, words, written)
 

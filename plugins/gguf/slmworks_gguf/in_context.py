@@ -67,7 +67,7 @@ class InContextLearning(Finetune):
             meta["max_new_tokens"] = self.max_new_tokens
         made = Model(path=task.output, format=model.format, meta=meta)
         longest = _try(made, rows, threads=task.threads) if rows else 0
-        summary = {"examples": self.examples, "longest_prompt": longest, **about(made)}
+        summary = {"examples": self.examples, "prompt_tokens": longest, **about(made)}
         summary.pop("format")
         return replace(made, summary=summary)
 
