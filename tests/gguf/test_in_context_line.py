@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from toys import exported, toy
 
 from slmworks.testing import Bench
@@ -53,7 +52,6 @@ def orders() -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-@pytest.mark.timeout(600)
 def test_untuned_candidates_and_rules_stand_in_one_table_and_must_be_beaten(tmp_path: Path) -> None:
     model = exported(toy(tmp_path / "hf", max_position_embeddings=1024), Bench(tmp_path / "bench"))
     (tmp_path / "toy.gguf").write_bytes((model.path / "model.gguf").read_bytes())
