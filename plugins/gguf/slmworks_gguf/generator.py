@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any, ClassVar
 
 from slmworks.contract.errors import BadRequest
-from slmworks.model_tasks.text_generation.in_context import read_in_context
+from slmworks.model_tasks.text_generation.in_context import InContext
 from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS, prompt, room
 from slmworks_gguf.constrained import Grammars
 from slmworks_gguf.gguf_header import read_header, the_file
@@ -47,7 +47,7 @@ class GgufGenerator:
         self.most = longest_answer(file) or MAX_NEW_TOKENS
         """Tokens of an answer at most."""
         self._chat = chat(file)
-        self.in_context = read_in_context(Path(folder), refused=BadRequest)
+        self.in_context = InContext.read(Path(folder), refused=BadRequest)
         """What is put before a conversation, and what an answer must look like."""
         self.grammars = Grammars()
         self._alone = Lock()

@@ -14,7 +14,7 @@ from slmworks.contract.artifact import HEADER, Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.finetune import Finetune
-from slmworks.model_tasks.text_generation.in_context import FILE, InContext, write
+from slmworks.model_tasks.text_generation.in_context import IN_CONTEXT, InContext
 from slmworks.model_tasks.text_generation.messages import PROMPT, conversation, problem
 
 Row = Mapping[str, Any]
@@ -60,7 +60,7 @@ class InContextLearning(Finetune):
         rows = training_rows(data)
         found = self.in_context(rows, seed=task.seed)
         hand_on(model.path, task.output)
-        write(task.output, found)
+        found.write(task.output)
         known = facts.of(gguf_file.read(gguf_file.the_file(model.path))) if model.format == "gguf" else {}
         meta = {**model.meta, **known, "task": "text-generation", "prompting": self.name()}
         if self.max_new_tokens is not None:
@@ -131,7 +131,7 @@ def hand_on(source: Path, target: Path) -> None:
     """A model's files in another folder: linked, so that they take no second place, or copied."""
     for path in sorted(source.rglob("*")):
         name = path.relative_to(source)
-        if not path.is_file() or str(name) in (HEADER, FILE):  # both are written anew
+        if not path.is_file() or str(name) in (HEADER, IN_CONTEXT):  # both are written anew
             continue
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         try:

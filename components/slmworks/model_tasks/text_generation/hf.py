@@ -12,8 +12,9 @@ from slmworks.contract.runtime import Likelihood, Timing
 from slmworks.machine.quiet import quiet
 from slmworks.model_tasks import hf_positions
 from slmworks.model_tasks.hf_text import load_network
-from slmworks.model_tasks.text_generation import in_context, likelihood, prompt
+from slmworks.model_tasks.text_generation import likelihood, prompt
 from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer, ends_of
+from slmworks.model_tasks.text_generation.in_context import InContext
 
 
 class HfGenerator:
@@ -30,7 +31,7 @@ class HfGenerator:
         """Load the folder to compute with `threads` threads."""
         import torch
 
-        self._in_context = in_context.read_in_context(model.path, refused=BadRequest)
+        self._in_context = InContext.read(model.path, refused=BadRequest)
         _require_free(self._in_context)
         torch.set_num_threads(threads)
         self.chat = ChatTokenizer.open(model.path)
@@ -143,7 +144,7 @@ class HfGenerator:
         return prompt.answer(text, tokens, self.ends)
 
 
-def _require_free(found: in_context.InContext) -> None:
+def _require_free(found: InContext) -> None:
     """BadRequest for answers that a grammar constrains: transformers has none."""
     if found.grammar != "none":
         raise BadRequest(

@@ -15,7 +15,7 @@ from typing import Any
 from slmworks.model_tasks.text_generation.messages import PROMPT, SYSTEM, TOOLS, conversation
 from slmworks.model_tasks.text_generation.nearest import NearestTexts
 
-FILE = "in_context.json"
+IN_CONTEXT = "in_context.json"
 """Name of the file in a model's folder."""
 GRAMMARS = ("none", "object", "schema")
 
@@ -41,6 +41,36 @@ class InContext:
     """JSON Schema of the answers to rows that bring none."""
     refused: type[Exception] = field(default=ValueError, compare=False)
     """Class of the error for a row that can't be asked so."""
+
+    @classmethod
+    def read(cls, folder: Path, *, refused: type[Exception] = ValueError) -> "InContext":
+        """What a model's folder says; an empty one without a file. `refused`: raised for what is wrong."""
+        try:
+            text = (folder / IN_CONTEXT).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return cls(refused=refused)
+        except (OSError, ValueError) as error:
+            raise refused(_damaged(f"cannot be read: {error}")) from error
+        try:
+            said = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise refused(_damaged(f"no JSON: {error}")) from error
+        if found := _file_problem(said):
+            raise refused(_damaged(found))
+        return cls(**{**said, "examples": tuple(said["examples"])}, refused=refused)
+
+    def write(self, folder: Path) -> None:
+        """Write the file; keys of a schema keep their order, in which llama.cpp writes them."""
+        said = {
+            "instruction": self.instruction,
+            "count": self.count,
+            "nearest": self.nearest,
+            "grammar": self.grammar,
+            "schema": self.schema,
+            "examples": [dict(one) for one in self.examples],
+        }
+        text = json.dumps(said, indent=1, ensure_ascii=False) + "\n"
+        (folder / IN_CONTEXT).write_text(text, encoding="utf-8")
 
     def row(self, row: Mapping[str, Any], count: int | None = None) -> Mapping[str, Any]:
         """The row with the instruction and `count` examples (all that there are to be) before its turns."""
@@ -84,7 +114,9 @@ class InContext:
         own = self._own(row) if self.grammar == "schema" and row.get("schema") else self.schema
         if own is None and self.grammar == "object":
             own = {"type": "object"}
-        return None if own is None else dict(own) if isinstance(own, dict) else {}
+        if own is None:
+            return None
+        return dict(own) if isinstance(own, dict) else {}
 
     def _own(self, row: Mapping[str, Any]) -> Any:
         """The row's own schema."""
@@ -112,48 +144,13 @@ class InContext:
         return NearestTexts([conversation(example["messages"]) for example in self.examples])
 
 
-NOTHING = InContext()
-"""For a model that answers without any."""
-
-
-def write(folder: Path, found: InContext) -> None:
-    """Write the file; keys of a schema keep their order, in which llama.cpp writes them."""
-    said = {
-        "instruction": found.instruction,
-        "count": found.count,
-        "nearest": found.nearest,
-        "grammar": found.grammar,
-        "schema": found.schema,
-        "examples": [dict(one) for one in found.examples],
-    }
-    (folder / FILE).write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_in_context(folder: Path, *, refused: type[Exception] = ValueError) -> InContext:
-    """What a model's folder says; NOTHING without a file. `refused`: raised for a damaged one, or a row."""
-    path = folder / FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return NOTHING
-    except (OSError, ValueError) as error:
-        raise refused(_damaged(f"cannot be read: {error}")) from error
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise refused(_damaged(f"no JSON: {error}")) from error
-    if found := in_context_problem(said):
-        raise refused(_damaged(found))
-    return InContext(**{**said, "examples": tuple(said["examples"])}, refused=refused)
-
-
-def carry(source: Path, target: Path) -> None:
+def carry_in_context(source: Path, target: Path) -> None:
     """Hand the file on from one folder to another that has the same model in another form."""
-    if (source / FILE).is_file():
-        (target / FILE).write_bytes((source / FILE).read_bytes())
+    if (source / IN_CONTEXT).is_file():
+        (target / IN_CONTEXT).write_bytes((source / IN_CONTEXT).read_bytes())
 
 
-def in_context_problem(said: Any) -> str:
+def _file_problem(said: Any) -> str:
     """What is wrong with the content of a file, in a few words; empty for a sound one."""
     kinds: dict[str, type | tuple[type, ...]] = {
         "instruction": str,
@@ -192,4 +189,4 @@ def _is_example(one: Any) -> bool:
 
 
 def _damaged(why: str) -> str:
-    return f"{FILE} is damaged ({why}); make the model anew with finetune/in-context."
+    return f"{IN_CONTEXT} is damaged ({why}); make the model anew with finetune/in-context."

@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-PROMPT, TOOLS, SYSTEM = "prompt", "tools", "system"
+PROMPT = "prompt"
+TOOLS = "tools"
+SYSTEM = "system"
 ANSWERED = ("user", "tool")
 """Roles of a conversation's last message: the model answers it."""
 BEHIND: Mapping[str, tuple[str, ...]] = {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-BLOCK = 256
+ASKED_AT_ONCE = 256
 """Texts that are compared with all known ones at once."""
 
 
@@ -22,8 +22,8 @@ class NearestTexts:
         import numpy as np
 
         found: list[list[int]] = []
-        for start in range(0, len(asked), BLOCK):
-            vectors = self.words.transform(asked[start : start + BLOCK])
+        for start in range(0, len(asked), ASKED_AT_ONCE):
+            vectors = self.words.transform(asked[start : start + ASKED_AT_ONCE])
             likeness = (vectors @ self.vectors.T).toarray()
             found += np.argsort(-likeness, axis=1, kind="stable")[:, :count].tolist()
         return found
