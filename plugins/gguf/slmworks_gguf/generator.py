@@ -44,11 +44,11 @@ class GgufGenerator:
         self.path, self.threads, self.slots = file.path, threads, slots
         self.context = context(file)
         """Tokens that the model reads and writes together."""
-        self.most = longest_answer(file) or MAX_NEW_TOKENS
-        """Tokens of an answer at most."""
         self._chat = chat(file)
         self.in_context = InContext.read(Path(folder), refused=BadRequest)
         """What is put before a conversation, and what an answer must look like."""
+        self.most = self.in_context.max_new_tokens or longest_answer(file) or MAX_NEW_TOKENS
+        """Tokens of an answer at most."""
         self.grammars = Grammars()
         self._alone = Lock()
         """One answer at a time, whatever thread asks, where the place for it may grow."""

@@ -90,7 +90,8 @@ class InContextLearning(Finetune):
         nearest = self.choose == "nearest" and self.examples > 0
         taken = able if nearest else diverse(able, self.examples, seed=seed)
         kept = tuple({"messages": row["messages"], "completion": row["completion"]} for row in taken)
-        return InContext(self.instruction, kept, self.examples, nearest, self.grammar, self._schema(rows))
+        schema, most = self._schema(rows), self.max_new_tokens
+        return InContext(self.instruction, kept, self.examples, nearest, self.grammar, schema, most)
 
     def _schema(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """The schema for rows that bring none; None where it isn't asked for, or the rows bring theirs."""
@@ -160,6 +161,7 @@ def _try(made: Model, rows: Sequence[Row], *, threads: int) -> int:
     from slmworks.contract.runtime import open_runtime
 
     longest = max(rows, key=lambda row: len(conversation(row["messages"])))
-    runtime: Any = open_runtime(replace(made, meta={**made.meta, "max_new_tokens": 1}), threads=threads)
+    runtime: Any = open_runtime(made, threads=threads)
+    runtime.most = 1
     runtime.answer([longest])
     return len(runtime.encode(longest))

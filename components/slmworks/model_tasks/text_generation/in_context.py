@@ -39,6 +39,8 @@ class InContext:
     """`object`: a JSON object; `schema`: JSON that follows the row's schema, or else `schema`."""
     schema: Mapping[str, Any] | None = None
     """JSON Schema of the answers to rows that bring none."""
+    max_new_tokens: int | None = None
+    """Tokens of an answer at most; None for what the model itself says."""
     refused: type[Exception] = field(default=ValueError, compare=False)
     """Class of the error for a row that can't be asked so."""
 
@@ -67,6 +69,7 @@ class InContext:
             "nearest": self.nearest,
             "grammar": self.grammar,
             "schema": self.schema,
+            "max_new_tokens": self.max_new_tokens,
             "examples": [dict(one) for one in self.examples],
         }
         text = json.dumps(said, indent=1, ensure_ascii=False) + "\n"
@@ -158,12 +161,13 @@ def _file_problem(said: Any) -> str:
         "nearest": bool,
         "grammar": str,
         "schema": (dict, type(None)),
+        "max_new_tokens": (int, type(None)),
         "examples": list,
     }
     if not isinstance(said, dict) or said.keys() != kinds.keys():
         return f"it must have {', '.join(kinds)}, and nothing else"
     for key, kind in kinds.items():
-        if not isinstance(said[key], kind):
+        if not isinstance(said[key], kind) or (key == "max_new_tokens" and said[key] == 0):
             return f"'{key}' is of another kind"
     if said["grammar"] not in GRAMMARS:
         return f"'grammar' is none of {', '.join(GRAMMARS)}"
