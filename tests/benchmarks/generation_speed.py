@@ -180,33 +180,41 @@ def serve(make: Callable[[Path], Engine], path: Path, pipe: Any) -> None:
 
 
 def table(engines: dict[str, Asked], prompts: Sequence[Sequence[int]]) -> None:
-    """Answer all prompts with all engines in turns, and print."""
+    """Answer all prompts with all engines in turns, and print; after each row what there is so far."""
     clocks = {name: Clock() for name in engines}
     differ = dict.fromkeys(engines, 0)
     for name, engine in engines.items():
-        engine(prompts[0])  # memory, caches
+        engine(prompts[0][:32])  # memory, caches
         print(f"warm: {name}", file=sys.stderr, flush=True)
     for number, prompt in enumerate(prompts, 1):
-        print(f"row {number} of {len(prompts)}", file=sys.stderr, flush=True)
         said = {name: timed(engine, prompt, clocks[name]) for name, engine in engines.items()}
         for name in engines:
-            differ[name] += said[name] != said[name.partition(",")[0]]
-        differ["gguf f32"] += said.get("gguf f32") != said["transformers fp32"] if "gguf f32" in said else 0
+            plain_text = said["transformers fp32" if name == "gguf f32" else name.partition(",")[0]]
+            differ[name] += said[name] != plain_text
+        last = number == len(prompts)
+        print(*lines(clocks, differ, number), sep="\n", file=sys.stdout if last else sys.stderr, flush=True)
+
+
+def lines(clocks: dict[str, Clock], differ: dict[str, int], rows: int) -> list[str]:
+    """The table after so many rows."""
     first = clocks["transformers fp32"]
     base = first.tokens / first.answer[0]
-    print(
-        "| engine | prompt tok/CPU-s | answer tok/CPU-s | × transformers | tok/s wall | tokens a step | rows that differ |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    found = [
+        "| engine | prompt tok/CPU-s | answer tok/CPU-s | × transformers | tok/s wall | tokens a step | differ |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, clock in clocks.items():
         rate = clock.tokens / clock.answer[0]
         steps = f"{clock.tokens / clock.steps:.2f}" if clock.steps else "–"
-        print(
+        found.append(
             f"| {name} | {clock.prompt_tokens / clock.prompt[0]:.0f} | {rate:.1f} | {rate / base:.2f} "
-            f"| {clock.tokens / clock.answer[1]:.1f} | {steps} | {differ[name]} of {len(prompts)} |"
+            f"| {clock.tokens / clock.answer[1]:.1f} | {steps} | {differ[name]} of {rows} |"
         )
-    print(f"{len(prompts)} rows, {first.prompt_tokens / len(prompts):.0f} tokens of a prompt and "
-          f"{1 + first.tokens / len(prompts):.0f} of an answer on average.")  # fmt: skip
+    asked, answered = first.prompt_tokens / rows, 1 + first.tokens / rows
+    return [
+        *found,
+        f"{rows} rows, {asked:.0f} tokens of a prompt and {answered:.0f} of an answer on average.",
+    ]
 
 
 def timed(engine: Asked, prompt: Sequence[int], clock: Clock) -> str:
