@@ -244,7 +244,7 @@ RAW = [{**answered(number), "messages": [{"role": "prompt", "content": "Tea"}]} 
         (
             None,
             {"grammar": "schema", "json_schema": {"not": {"type": "string"}}},
-            "can't constrain them: it names something",
+            "can't constrain an answer: it names something",
         ),
         (
             TEXTS,
