@@ -328,3 +328,19 @@ def test_the_document_and_the_page_know_the_routes(served: Served) -> None:
         "text/event-stream",
     }
     assert "/v1/chat/completions" in served.text("docs")
+
+
+def test_an_answer_that_is_a_call_comes_back_as_one(client) -> None:
+    numbers = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1, "maximum": 9}}, "required": ["a"], "additionalProperties": False}
+    one = {"type": "object", "properties": {"name": {"const": "add"}, "arguments": numbers}, "required": ["name", "arguments"], "additionalProperties": False}
+    form = {"type": "json_schema", "json_schema": {"name": "calls", "schema": {"type": "array", "items": one, "minItems": 1, "maxItems": 1}}}
+    asked = {"model": NAME, "messages": HI, "tools": [SUM], "max_tokens": 200, "response_format": form}
+    said = client.chat.completions.create(**asked).choices[0]
+    assert (said.finish_reason, said.message.content) == ("tool_calls", None)
+    (called,) = said.message.tool_calls
+    assert (called.function.name, set(json.loads(called.function.arguments))) == ("add", {"a"})
+    again = [*HI, said.message, {"role": "tool", "tool_call_id": called.id, "content": "3"}]
+    assert client.chat.completions.create(model=NAME, messages=again, tools=[SUM], max_tokens=2).choices
+    deltas = [event.choices[0].delta for event in client.chat.completions.create(**asked, stream=True)]
+    (streamed,) = [delta.tool_calls[0] for delta in deltas if delta.tool_calls]
+    assert streamed.function.arguments == called.function.arguments
