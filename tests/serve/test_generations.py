@@ -142,6 +142,13 @@ def test_too_late_for_the_first_token_and_for_the_last(generator_release) -> Non
         assert served.post("v1/chat/completions", SHORT)["usage"]["completion_tokens"] == 4
 
 
+def test_a_stream_may_take_longer_than_a_body(generator_release) -> None:
+    with Served(generator_release, slots=1, context=8192, deadline=0.3) as served:
+        began = time.monotonic()
+        assert Stream(served, {**ENDLESS, "max_tokens": 3000}).rest().endswith("data: [DONE]\n\n")
+        assert time.monotonic() - began > 0.3
+
+
 def test_the_longest_answer_that_is_given(generator_release) -> None:
     with Served(generator_release, slots=1, max_tokens=5) as served:
         status, said = served.refused("v1/chat/completions", {**SHORT, "max_tokens": 6})

@@ -24,6 +24,13 @@ PERSON = {
 SUM = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
 
 
+def nested(depth: int) -> dict:
+    found: dict = {"type": "string"}
+    for _ in range(depth):
+        found = {"items": found}
+    return found
+
+
 @pytest.fixture(scope="module")
 def served(generator_release) -> Iterator[Served]:
     with Served(generator_release, slots=2, context=1024) as served:
@@ -228,6 +235,8 @@ def test_tools_are_shown_and_hidden(client) -> None:
         ({"messages": HI, "store": True}, "store", "store: this value is not supported"),
         ({"messages": HI, "temperature": "hot"}, "temperature", "temperature: Input should be a valid number"),
         ({"messages": HI, "temperature": 3}, "temperature", "temperature: Input should be less than or equal to 2"),
+        (b'{"messages": [{"role": "user", "content": "a"}], "temperature": NaN}', "temperature", "temperature: Input should be a finite number"),
+        ({"messages": HI, "response_format": {"type": "json_schema", "json_schema": {"schema": nested(150)}}}, "response_format", "is nested too deeply"),
         ({"messages": HI, "top_p": 0}, "top_p", "top_p: Input should be greater than 0"),
         ({"messages": HI, "n": 0}, "n", "n: Input should be greater than or equal to 1"),
         ({"messages": HI, "n": 17}, "n", "n: Input should be less than or equal to 16"),
@@ -270,6 +279,7 @@ def test_what_a_chat_cannot_be_is_a_line(served: Served, body, param, line: str)
         ({"prompt": []}, "prompt", "there is no prompt; give one text at least."),
         ({"prompt": ""}, None, "the prompt is empty"),
         ({"prompt": ["a", ""]}, None, "the prompt is empty"),
+        ({"prompt": ["a"] * 17}, "n", "17 answers are asked for; 16 are generated at a time."),
         ({}, "prompt", "prompt: Field required"),
         ({"prompt": "a", "messages": []}, "messages", "messages is not supported"),
         ({"prompt": "a" * 29_994}, None, "a prompt of 30000 characters; at most 20000 are taken"),

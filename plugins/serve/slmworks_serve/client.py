@@ -19,6 +19,9 @@ from slmworks_serve.run import listen, server
 if TYPE_CHECKING:
     from slmworks.store import Store
 
+ANSWER = 150.0
+"""Seconds to wait for an answer: longer than a server with its own limits takes for a generated one."""
+
 __all__ = ["Exchange", "ask", "ask_once", "ask_release", "running"]
 
 
@@ -102,7 +105,7 @@ def ask(url: str, question: dict[str, Any] | None = None, *, token: str = "") ->
     request = urllib.request.Request(url, data, headers)  # noqa: S310
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(request, timeout=30) as reply:
+        with direct.open(request, timeout=ANSWER if question else 30) as reply:
             return dict(json.load(reply))
     except urllib.error.HTTPError as refused:
         kind = BadRequest if refused.code < 500 else TaskFailed

@@ -44,8 +44,9 @@ class GenerationMetrics:
         self._read.inc(found.prompt_tokens)
         self._cached.inc(found.cached_tokens)
         self._made.inc(found.tokens)
-        if first > 0:
-            self._first.observe(first)
+        if first <= 0:  # it said nothing
+            return
+        self._first.observe(first)
         if found.tokens > 1:
             self._token.observe(further / (found.tokens - 1))
 

@@ -122,7 +122,7 @@ class _Route:
     async def _taken(self, asked: Asked, model: Loaded, take: Take) -> None:
         """Take all there is, the first of it in time, and the last; TimeoutError otherwise."""
         limits, begun = self.service.limits, asyncio.get_running_loop().time()
-        async with asyncio.timeout(limits.first_token_deadline) as clock:
+        async with asyncio.timeout(min(limits.first_token_deadline, limits.answer_deadline)) as clock:
             async for place, event in asked.events():
                 if not asked.began:
                     asked.began = True
@@ -136,7 +136,7 @@ class _Route:
         if asked.began:
             seconds = f"{limits.answer_deadline:g} s"
             return Refused(504, f"the answer did not end within {seconds}; ask for fewer tokens.")
-        seconds = f"{limits.first_token_deadline:g} s"
+        seconds = f"{min(limits.first_token_deadline, limits.answer_deadline):g} s"
         return Refused(504, f"no token came within {seconds}; it was dropped; try again.")
 
 

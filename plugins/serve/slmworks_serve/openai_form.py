@@ -93,12 +93,17 @@ def read(dialect: GenerativeDialect, body: bytes, limits: Limits) -> Wanted:
 def given(wanted: Wanted, model: Loaded, limits: Limits) -> list[Choice]:
     """The choices of a request, none longer than is given.
 
-    Refused for another model than the one that is served, and for a longer answer.
+    Refused for another model than the one that is served, and for more or longer answers than are given.
     """
     name = model.served.name
     if wanted.model not in ("", name):
         raise unknown_model(wanted.model, name)
     most = max(settings.max_tokens or 0 for _, settings in wanted.choices)
+    if len(wanted.choices) > limits.max_generations:
+        line = (
+            f"{len(wanted.choices)} answers are asked for; {limits.max_generations} are generated at a time."
+        )
+        raise Refused(400, line, param="n")
     if limits.max_tokens is None or model.streaming is None:
         return list(wanted.choices)
     if most > limits.max_tokens:

@@ -15,7 +15,7 @@ MOST_CHOICES = 16
 SEED = 2**63
 _FORBID = ConfigDict(extra="forbid", protected_namespaces=())
 
-Penalty = Annotated[float, Field(ge=-2, le=2)]
+Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 Stop = Annotated[str, Field(min_length=1)]
 
 
@@ -130,9 +130,9 @@ class Sampling(Documented):
     """The name of the served model; another one is refused. May be left out."""
     n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
     """Answers to one prompt. Without a temperature they are equal."""
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     """Default: 0, the likeliest token each time, as the model was measured."""
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     """The share of probability that tokens are drawn from."""
     seed: Annotated[int, Field(ge=-SEED, lt=SEED)] | None = None
     """The same answer for the same seed; choice `i` has `seed + i`."""
