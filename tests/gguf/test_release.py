@@ -13,17 +13,19 @@ from typing import Any
 
 import pytest
 from test_generator import ROWS
-from toys import exported, limited, toy
+from toys import exported, limited, rewritten, toy
 
 from releases import approve, built, register
 from s3 import Server, s3, s3_server  # noqa: F401 - fixtures
 from slmworks.contract.artifact import Model, Release
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import scan, tree_digest
 from slmworks.contract.runtime import open_runtime
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release, build
 from slmworks.store import Store, open_store
 from slmworks.testing import Bench, sealed
+from slmworks_gguf.gguf_metadata import LONGEST_ANSWER
 from slmworks_serve.client import ask_once, ask_release
 from slmworks_serve.edge import export
 from slmworks_serve.model import load
@@ -288,6 +290,33 @@ def test_a_release_that_is_damaged_is_a_line(model: Model, tmp_path: Path) -> No
         wrong = sealed(Model(path=folder, format="gguf"))
         with pytest.raises(BadRequest, match=line):
             load(built(wrong, tmp_path / name, name="talk"))
+
+
+@pytest.mark.parametrize("missing", ["kind", "format", "meta", "refs"])
+def test_a_release_whose_header_lacks_something_is_a_line(model: Model, tmp_path: Path, missing: str) -> None:
+    shutil.copytree(model.path, tmp_path / "model")
+    header = tmp_path / "model" / "slmworks.json"
+    said = json.loads(header.read_text())
+    del said[missing]
+    header.write_text(json.dumps(said))
+    lame = dataclasses.replace(model, path=tmp_path / "model", digest=tree_digest(scan(tmp_path / "model")))
+    with pytest.raises(BadRequest, match=f"not an artifact \\(KeyError: '{missing}'\\)"):
+        load(built(lame, tmp_path / "release", name="talk"))
+
+
+@pytest.mark.parametrize("wrong", [0, "many", 2.5])
+def test_a_file_with_no_such_length_is_a_line(llama_gguf: Model, tmp_path: Path, wrong: Any) -> None:
+    again = tmp_path / "again"
+    again.mkdir()
+    rewritten(
+        llama_gguf.path / "model.gguf",
+        again / "model.gguf",
+        lambda said: said.update({LONGEST_ANSWER: wrong}),
+    )
+    with pytest.raises(
+        BadRequest, match=r"model\.gguf: slmworks\.max_new_tokens is .*, and no number of tokens above 0"
+    ):
+        load(built(sealed(Model(path=again, format="gguf")), tmp_path / "release", name="talk"))
 
 
 def test_a_release_whose_header_says_another_length_is_a_line(model: Model, tmp_path: Path) -> None:

@@ -17,7 +17,13 @@ from generators import NAME, enter, generator
 from releases import approve, register, word_counter
 from slmworks.store import open_store
 
-ENDLESS = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8000, "n": 16, "stop": "never there", "stream": True}
+ENDLESS = {
+    "messages": [{"role": "user", "content": "Hi"}],
+    "max_tokens": 8000,
+    "n": 16,
+    "stop": "never there",
+    "stream": True,
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +37,18 @@ def store(toy_gguf, tmp_path_factory) -> Path:
 
 
 def command(store: Path, name: str, *words: str) -> list[str]:
-    return [sys.executable, "-m", "slmworks", "serve", name, "--store", str(store), "--port=0", "--threads=1", *words]
+    return [
+        sys.executable,
+        "-m",
+        "slmworks",
+        "serve",
+        name,
+        "--store",
+        str(store),
+        "--port=0",
+        "--threads=1",
+        *words,
+    ]
 
 
 def test_it_stops_in_the_middle_of_a_stream(store: Path) -> None:
@@ -41,7 +58,9 @@ def test_it_stops_in_the_middle_of_a_stream(store: Path) -> None:
         said = server.stdout.readline()
         port = int(re.search(r"answers at http://127\.0\.0\.1:(\d+)/generate", said)[1])
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        line.request("POST", "/v1/chat/completions", json.dumps(ENDLESS), {"content-type": "application/json"})
+        line.request(
+            "POST", "/v1/chat/completions", json.dumps(ENDLESS), {"content-type": "application/json"}
+        )
         reply = line.getresponse()
         assert reply.readline().startswith(b"data: {")
         began = time.monotonic()
@@ -64,7 +83,9 @@ def test_it_stops_in_the_middle_of_a_stream(store: Path) -> None:
     ],
 )  # fmt: skip
 def test_options_that_do_not_fit_are_one_line(store: Path, name: str, words: list[str], line: str) -> None:
-    done: Any = subprocess.run(command(store, name, *words), capture_output=True, text=True, check=False, timeout=120, env=os.environ)
+    done: Any = subprocess.run(
+        command(store, name, *words), capture_output=True, text=True, check=False, timeout=120, env=os.environ
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert line in done.stderr
     assert done.stderr.count("\n") == 1

@@ -341,9 +341,25 @@ def test_the_document_and_the_page_know_the_routes(served: Served) -> None:
 
 
 def test_an_answer_that_is_a_call_comes_back_as_one(client) -> None:
-    numbers = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1, "maximum": 9}}, "required": ["a"], "additionalProperties": False}
-    one = {"type": "object", "properties": {"name": {"const": "add"}, "arguments": numbers}, "required": ["name", "arguments"], "additionalProperties": False}
-    form = {"type": "json_schema", "json_schema": {"name": "calls", "schema": {"type": "array", "items": one, "minItems": 1, "maxItems": 1}}}
+    numbers = {
+        "type": "object",
+        "properties": {"a": {"type": "integer", "minimum": 1, "maximum": 9}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
+    one = {
+        "type": "object",
+        "properties": {"name": {"const": "add"}, "arguments": numbers},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+    form = {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "calls",
+            "schema": {"type": "array", "items": one, "minItems": 1, "maxItems": 1},
+        },
+    }
     asked = {"model": NAME, "messages": HI, "tools": [SUM], "max_tokens": 200, "response_format": form}
     said = client.chat.completions.create(**asked).choices[0]
     assert (said.finish_reason, said.message.content) == ("tool_calls", None)
