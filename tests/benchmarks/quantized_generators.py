@@ -58,7 +58,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--model", type=Path, required=True, help="Hugging Face folder")
     options.add_argument("--data", type=Path, required=True, help="folder of a Dataset of text-generation")
-    options.add_argument("--types", default=TYPES, help=f"default: {TYPES}; inc-4, inc-8 and autoround too")
+    options.add_argument(
+        "--types", default=TYPES, help=f"default: {TYPES}; inc-4, inc-8 and autoround-ITERS too"
+    )
     options.add_argument("--rows", type=int, default=40, help="rows of test to measure with")
     options.add_argument("--calibrate", type=int, default=128, help="rows of train to calibrate with")
     options.add_argument("--keep", type=Path, help="folder to keep the files in; default: they go")
@@ -145,6 +147,10 @@ def _plugin(name: str, calibrate: int) -> Any:
         from slmworks_inc.rtn import IncRtn
 
         return IncRtn(bits=int(name[4:]))
+    if name.startswith("autoround-"):
+        from slmworks_inc.autoround import IncAutoround
+
+        return IncAutoround(iters=int(name[10:]), rows=calibrate)
     return QuantizeGguf(type=name.rstrip("+"), rows=calibrate)
 
 

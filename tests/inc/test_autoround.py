@@ -116,7 +116,7 @@ def test_other_data_too_few_tokens_and_other_models_are_refused(
         (model, data, {"length": 200, "rows": 1}, "the 1 calibration rows have "),
         (tiny_classifier, data, {}, "quantize: config.json names BertForSequenceClassification"),
     ):
-        task = bench.task(line[-9:])
+        task = bench.task(str(len(line)))
         with pytest.raises(BadRequest) as refused:
             run(given, rows, task, **options)
         assert str(refused.value).startswith(line)

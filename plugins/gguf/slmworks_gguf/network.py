@@ -24,9 +24,11 @@ def load(folder: Path, *, threads: int) -> Any:
     import transformers
     from safetensors.torch import load_file
     from transformers import AutoConfig
+    from transformers.utils import logging
 
     import torch
 
+    logging.disable_progress_bar()
     torch.set_num_threads(threads)
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     config.dtype = torch.float32

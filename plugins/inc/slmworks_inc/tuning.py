@@ -14,7 +14,7 @@ def tune(
 ) -> None:
     """Tune in place: each linear layer but the output table becomes integers times fp16 steps, 32 a step.
 
-    `pieces`: token ids, all of one length. Neural Compressor writes a copy below `scratch` that nothing reads.
+    `pieces`: token ids, all of one length. Neural Compressor writes a copy below `scratch`; nothing reads it.
     """
     import torch
     from slmworks.machine.quiet import quiet
