@@ -16,6 +16,7 @@ FAMILIES = ("text", "torch", "onnx", "inc", "gguf", "serve", "kubernetes")
 MAIN = [
     "-e .[run,dev,kubeflow]",
     *(f"-e plugins/{family}[run]" for family in FAMILIES),
+    "-e plugins/inc[autoround]",
     "setuptools",
     "wheel",
 ]
