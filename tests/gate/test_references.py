@@ -25,7 +25,7 @@ def right(share: float, *, but: int = 0) -> dict[str, list[bool]]:
 
 @pytest.fixture
 def teacher(bench: Bench) -> Report:
-    return quality_report(bench, TEACHER, right(0.8), trivial={"nearest": right(0.5), "rule": right(0.78)})
+    return quality_report(bench, TEACHER, right(0.8), trivial={"nearest": right(0.5), "rule": right(0.3)})
 
 
 class Judge:
@@ -75,7 +75,7 @@ def test_a_candidate_that_beats_each_reference_passes_in_words_table_and_page(ju
         ("trivial", "rule"),
     ]
     checks = [one for one in said["checks"] if one["name"] == "reference"]
-    assert [one["outcome"] for one in checks] == ["passed", "passed"]
+    assert [one["outcome"] for one in checks] == ["passed"] * 4
     assert said["because"] == "smallest that keeps 90 % and beats every reference"
     assert {judge.verdict.refs[f"reference.{number}"] for number in (0, 1)} == {few.digest, zero.digest}
     page = " ".join(re.sub(r"<[^>]*>", " ", packet.page(said, [tuned, judge.teacher])).split())
@@ -123,17 +123,18 @@ def test_the_baseline_can_be_a_reference_and_has_one_row(judge: Judge) -> None:
     assert [row["role"] for row in said["rows"]] == ["teacher", "candidate", "trivial", "trivial"]
 
 
-def test_trivial_baselines_are_a_warning_or_a_condition(judge: Judge) -> None:
-    tuned = judge.of(TUNED, 0.78)
+def test_trivial_baselines_are_a_warning_and_beside_references_a_condition(bench: Bench) -> None:
+    judge = Judge(bench, quality_report(bench, TEACHER, right(0.8), trivial={"rule": right(0.78)}))
+    tuned, few = judge.of(TUNED, 0.78), judge.of(FEW, 0.2, name="few")
     said = judge.decide(tuned)
     assert said["passed"]
     assert "warning: rule is as good (0.780 against 0.780)" in said["sentence"]
-    said = judge.decide(tuned, beat_trivial=True)
+    said = judge.decide(tuned, references=[few])
     assert not said["passed"]
     assert said["sentence"].startswith("refused: not better than rule: ")
-    assert "better than nearest: +28.0 points" in said["sentence"]
+    assert "better than few: +58.0 points" in said["sentence"]
     assert "warning" not in said["sentence"]
-    assert judge.decide(judge.of(ZERO, 0.9), beat_trivial=True)["passed"]
+    assert judge.decide(judge.of(ZERO, 0.9), references=[few])["passed"]
 
 
 def test_without_references_a_verdict_is_what_it_was(judge: Judge) -> None:
@@ -150,6 +151,3 @@ def test_what_is_no_reference_is_refused_in_a_line(judge: Judge, bench: Bench) -
         judge.decide(tuned, references=[judge.of(FEW, 0.5, data="f" * 64, baseline=None)])
     with pytest.raises(BadRequest, match="every model among the gate's reports is a reference too"):
         judge.decide(tuned, references=[tuned])
-    bare = quality_report(bench, FEW, right(0.8))
-    with pytest.raises(BadRequest, match="`beat_trivial`, but the report on its baseline has no trivial"):
-        judge.decide(judge.of(ZERO, 0.79, baseline=bare), beat_trivial=True)

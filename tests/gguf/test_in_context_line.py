@@ -31,7 +31,7 @@ steps:
   teacher: {stage: evaluate, from: {model: ./toy.gguf, data: data}}
   of_untuned: {stage: evaluate, from: {model: untuned, data: data}}
   of_held: {stage: evaluate, from: {model: held, data: data, baseline: teacher}}
-  gate: {stage: gate, from: {reports: of_held, references: of_untuned}, with: {beat_trivial: true}}
+  gate: {stage: gate, from: {reports: of_held, references: of_untuned}}
 """
 WORDINGS = (
     "Table for {n} at {t}.",

@@ -23,7 +23,7 @@ from slmworks.gate.checks import (
     check_speedup,
     is_champion,
 )
-from slmworks.gate.references import References, models, require_trivial
+from slmworks.gate.references import References, models
 from slmworks.gate.rows import (
     candidate_row,
     champion_row,
@@ -71,8 +71,6 @@ class PairedBootstrap(Gate):
     minimum: dict[str, float] = Field(default={})
     """Measure -> least value on test, whatever the teacher does ({accuracy: 0.9}); where lower is better, the
     largest value."""
-    beat_trivial: bool = False
-    """Refuse a candidate that is not surely better than each trivial baseline; else that is a warning."""
     limits: dict[str, float] = Field(default={})
     """Number among the report's limits -> largest value on test ({ece: 0.05}: calibration error)."""
     choose: Literal["smallest", "fastest", "best"] = "smallest"
@@ -119,7 +117,7 @@ class PairedBootstrap(Gate):
             if one.model not in (chosen.baseline.model, today and today.model)  # they have a row
         ]
         rows += trivial_rows(chosen.baseline, chosen)
-        warnings = [] if self.beat_trivial else self._warnings(chosen, task.seed)
+        warnings = [] if beaten.models else self._warnings(chosen, task.seed)
         warnings += speed_warnings(found)
         verdict = {
             "passed": passed,
@@ -143,9 +141,7 @@ class PairedBootstrap(Gate):
         )
 
     def _references(self, reports: Sequence[Report], found: Sequence[Candidate], seed: int) -> References:
-        if self.beat_trivial:
-            require_trivial(found)
-        return References(models(reports, found), self.beat_trivial, self.confidence, self.resamples, seed)
+        return References(models(reports, found), self.confidence, self.resamples, seed)
 
     def _require_scale(self, measure: Measure) -> None:
         """BadRequest for a drop that a measure from 0 to 1 cannot have: somebody meant points."""
@@ -214,7 +210,7 @@ class PairedBootstrap(Gate):
 
         keeps = f"keeps {figures.requirement(self.retention)}"
         keeps += "" if champion is None else " and is not worse than the champion"
-        keeps += " and beats every reference" if beaten.any else ""
+        keeps += " and beats every reference" if beaten.models else ""
         good = [one for one in found if enough(one)]
         if good:
             return min(good, key=wanted), f"{self.choose} that {keeps}"

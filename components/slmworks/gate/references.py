@@ -17,17 +17,10 @@ class References:
     """What must be beaten, with the settings of the bound that decides it."""
 
     models: Mapping[str, QualityReport]
-    """Name -> model."""
-    trivial: bool
-    """The trivial baselines too."""
+    """Name -> model. Where there are any, the trivial baselines must be beaten too."""
     confidence: float
     resamples: int
     seed: int
-
-    @property
-    def any(self) -> bool:
-        """True if there is something to beat."""
-        return bool(self.models) or self.trivial
 
     def checks(self, one: Candidate) -> list[Check]:
         """One check for each of them, on test."""
@@ -44,7 +37,7 @@ class References:
 
     def _pairs(self, one: Candidate, split: str) -> dict[str, Paired]:
         found = {name: one.quality.beside(other, split).pairs() for name, other in self.models.items()}
-        if self.trivial:
+        if self.models:
             found |= {name: one.beside_trivial(name, split) for name in one.baseline.trivial}
         return found
 
@@ -67,12 +60,3 @@ def models(reports: Sequence[Report], found: Sequence[Candidate]) -> dict[str, Q
     }
     named = names(known)
     return {named[model]: judged[model] for model in sorted(judged, key=lambda one: named[one])}
-
-
-def require_trivial(found: Sequence[Candidate]) -> None:
-    """BadRequest where the baseline's report has no trivial baselines to beat."""
-    if not found[0].baseline.trivial:
-        raise BadRequest(
-            "the gate has `beat_trivial`, but the report on its baseline has no trivial baselines; evaluate "
-            "the baseline itself without a `baseline:`, with `trivial: true`."
-        )
