@@ -279,3 +279,15 @@ def test_a_vocabulary_larger_than_the_network_is_refused(
         BadRequest, match=r"gives '<\|new\|>' the id 400, and the network has embeddings for 0 to 399"
     ):
         tune(bench, changed(llama, tmp_path / "model", grow), data)
+
+
+def test_bfloat16_trains_too(
+    bench: Bench, llama: Model, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from slmworks_torch.causal import forward
+
+    monkeypatch.setattr(forward, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    exact = tune(bench, llama, data, "float32", precision="float32")
+    made = tune(bench, llama, data, "bfloat16")
+    assert made.digest != exact.digest
+    assert made.summary["loss"] == pytest.approx(exact.summary["loss"], rel=0.05)
