@@ -49,7 +49,7 @@ class IncAutoround(Quantize):
     length: Annotated[int, Field(ge=8)] = 256
     """Tokens of a piece."""
     iters: NonNegativeInt = 200
-    """Steps for each layer of the network; 0 rounds to nearest. Time grows with it."""
+    """Steps for each layer of the network; 0 tunes nothing. Time grows with it."""
     batch_size: PositiveInt = 8
     """Pieces in a step."""
 
