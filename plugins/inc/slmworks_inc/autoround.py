@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -55,6 +56,7 @@ class IncAutoround(Quantize):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export the model (proved), tune it, write what was tuned, and compare both files in llama.cpp."""
+        _require_packages()
         from slmworks.model_tasks.text_generation.hf import HfGenerator
         from slmworks_gguf import converter, ggml, grid, mixtures, requantize
         from slmworks_gguf.calibration import calibration_rows
@@ -155,3 +157,12 @@ class IncAutoround(Quantize):
                 shutil.copyfile(source / name, folder / name)
         task.progress(1, 2, unit="parts", note="write")
         return folder
+
+
+def _require_packages() -> None:
+    """BadRequest without the packages of the extra `autoround`."""
+    for name in ("auto_round", "slmworks_gguf"):
+        if find_spec(name) is None:
+            raise BadRequest(
+                f"inc-autoround needs {name.replace('_', '-')}: pip install 'slmworks-inc[autoround]'"
+            )
