@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slmworks.contract.artifact import Model
+from slmworks.contract.artifact import HEADER, Artifact, Model
 from slmworks.model_tasks.text_generation.hf import HfGenerator
 from slmworks.model_tasks.text_generation.prompt import until_end
 from slmworks.testing import Bench
@@ -83,11 +83,11 @@ def gguf_files(folder: Path, work: Path, types: Sequence[str]) -> dict[str, Path
     from slmworks_gguf.quantize import QuantizeGguf
 
     found: dict[str, Path] = {}
-    source = (
-        Model.open(folder)
-        if (folder / "slmworks.json").is_file()
-        else Model(path=folder, format="hf", meta={})
-    )
+    source = Model(path=folder, format="hf", meta={})
+    if (folder / HEADER).is_file():
+        opened = Artifact.open(folder)
+        assert isinstance(opened, Model)
+        source = opened
     for kind in dict.fromkeys(["f32", *types]):
         file = work / kind / "output" / "model.gguf"
         if not file.is_file():
