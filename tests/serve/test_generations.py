@@ -66,6 +66,7 @@ def test_a_stream_that_is_left_frees_its_slot_at_once(served: Served) -> None:
     assert served.post("v1/chat/completions", SHORT)["usage"]["completion_tokens"] == 4
     assert time.monotonic() - began < 30
     assert served.metric("generations_cancelled_total") == 2
+    assert served.metric("answer_tokens_total") == 4  # none of the two came to its end
     assert (served.generations.waiting, served.generations._open) == (0, 0)
 
 
