@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from test_generator import ROWS
-from toys import exported, limited, toy
+from toys import exported, imported, limited, toy
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
@@ -16,6 +16,7 @@ from slmworks.contract.runtime import open_runtime
 from slmworks.registry.standalone import standalone_source
 from slmworks.testing import Bench
 from slmworks_gguf.generator import GgufGenerator
+from slmworks_gguf.quantize import QuantizeGguf
 
 ASK = """
 import json, sys
@@ -59,6 +60,15 @@ def test_the_length_of_an_answer_goes_from_the_header_into_the_file_and_back(
     file = exported(short, Bench(tmp_path))
     assert gguf(file).most == 7
     assert gguf(Model(path=file.path, format="gguf", digest=file.digest)).most == 7
+
+
+def test_the_length_is_kept_by_rounding_and_by_reading(llama_gguf: Model, tmp_path: Path) -> None:
+    bench, short = Bench(tmp_path), limited(llama_gguf, 9)
+    bare = Model(path=short.path, format="gguf", digest=short.digest)
+    rounded = QuantizeGguf(type="q8_0").run(model=bare, calibration=None, task=bench.task("quantize"))
+    read = imported(bare, bench)
+    assert (rounded.meta["max_new_tokens"], read.meta["max_new_tokens"]) == (9, 9)
+    assert (gguf(rounded).most, gguf(exported(read, bench)).most) == (9, 9)
 
 
 def test_a_header_that_says_another_length_than_the_file_is_refused(llama_gguf: Model) -> None:
