@@ -23,7 +23,7 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.stage import Task
 from slmworks.testing import Bench
 from slmworks_torch import training
-from slmworks_torch.causal import chat_model, examples
+from slmworks_torch.causal import chat_model, examples, forward, layouts
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.loop import Loop
@@ -65,6 +65,7 @@ def main() -> None:
             training.prepare(task)
             model = chat_model.load(Model(path=asked.folder, format="hf"), port="model")
             given = rows(model, asked.rows)
+            _warm(model, given)
             losses[arm], seconds = ARMS[arm](model, given, task, bench)
             speed = sum(given.lengths) / seconds
         base = base or speed
@@ -82,6 +83,12 @@ def _asked() -> argparse.Namespace:
         "--arms", default="trl,padded,packed,frozen,lora,trl-own", help="the first is the base"
     )
     return options.parse_args()
+
+
+def _warm(model: ChatModel, given: Examples) -> None:
+    """Forward and backward once, whose first time costs more than the next ones."""
+    forward.losses(model.net, layouts.padded_batch(given, [0], model.net.device))[0].backward()
+    model.net.zero_grad()
 
 
 def rows(model: ChatModel, count: int) -> Examples:
