@@ -98,6 +98,12 @@ def test_an_end_that_the_data_wrote_is_learnt_once_and_never_inside(tmp_path: Pa
     assert found.left_out == {"with an end of answer inside": 1}
 
 
+def test_a_text_that_is_an_end_only_teaches_nothing(tmp_path: Path) -> None:
+    found = encoded(toy(tmp_path / "model"), [row([("prompt", "")], "<|im_end|>"), SAID[0]], tmp_path)
+    assert len(found) == 1
+    assert found.left_out == {"without a token to learn": 1}
+
+
 def test_rows_that_cannot_be_learnt_are_refused(tmp_path: Path) -> None:
     model = toy(tmp_path / "model")
     with pytest.raises(

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from slmworks_torch.causal.chat_model import ChatModel
 
 MODEL_TASK = "text-generation"
-TOO_LONG, ENDS_INSIDE = "longer than max_length", "with an end of answer inside"
+TOO_LONG, ENDS_INSIDE, NOTHING = (
+    "longer than max_length",
+    "with an end of answer inside",
+    "without a token to learn",
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ def _problem(
     """The reason that a row is left out for; empty for none. Plain text is never too long."""
     if any(token in model.ends for token in answer[:-1]):
         return ENDS_INSIDE
+    if len(given) + len(answer) < 2:
+        return NOTHING
     plain = raw_text(row["messages"]) == ""
     return TOO_LONG if not plain and len(given) + len(answer) > max_length else ""
 
