@@ -90,6 +90,9 @@ def test_both_formats_put_the_same_examples_before_a_question(
     assert [one.prompt(row) for row in ROWS] == [other.prompt(row) for row in ROWS]
     assert [one.encode(row) for row in ROWS] == [other.encode(row) for row in ROWS]
     assert other.answer(ROWS) == one.answer(ROWS)
+    judged = [{**row, "completion": '{"size": "small", "hot": true}'} for row in ROWS]
+    wanted = [found.nll for found in one.scored(judged)]
+    assert [found.nll for found in other.scored(judged)] == pytest.approx(wanted, rel=1e-3)
     count = options.get("examples", 3)
     for turns, asked in zip(ASKED, map(one.prompt, ROWS), strict=True):
         assert asked.count('{"size": ') == count

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Likelihood
 from slmworks.model_tasks.text_generation import likelihood, prompt
+from slmworks.model_tasks.text_generation.in_context import InContext
 
 if TYPE_CHECKING:
     from slmworks_gguf.llama_cpp import LlamaCpp
@@ -32,6 +33,8 @@ class GgufScoring:
     """Tokens that end an answer."""
     threads: int
     """Threads to compute with."""
+    in_context: InContext
+    """What stands before a conversation."""
     _chat: "tuple[dict[str, str], dict[str, str]]"
     _scorer: "LlamaCpp | None" = None
     _scoring = Lock()
@@ -46,7 +49,7 @@ class GgufScoring:
 
     def _target(self, row: Row) -> tuple[list[int], list[int]]:
         """Token ids of a row's prompt, and of its true answer."""
-        text, templated = prompt.prompt(row, *self._chat)
+        text, templated = prompt.prompt(self.in_context.row(row), *self._chat)
         ids = self._ids(text, around=not templated)
         answer = likelihood.behind(self._ids, text, ids, str(row["completion"]), around=not templated)
         return ids, answer
