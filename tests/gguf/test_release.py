@@ -121,6 +121,27 @@ def test_the_server_gives_what_was_measured(
     assert (listed.returncode, "champion" in listed.stdout) == (0, True), listed.stderr
 
 
+NO_HEAVY = """
+import sys
+for name in ("torch", "transformers", "gguf", "tokenizers", "mlflow", "pyarrow", "pandas", "conversion"):
+    sys.modules[name] = None
+from slmworks.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def test_the_server_needs_what_answers_and_no_more(
+    store: Store, model: Model, measured: list[dict[str, Any]]
+) -> None:
+    released(store, model)
+    words = ["serve", "talk", "--ask", json.dumps(ROWS[1]), "--store", store.root]  # type: ignore[attr-defined]
+    done = subprocess.run(
+        [sys.executable, "-c", NO_HEAVY, *words], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert " ".join(measured[1]["text"].split())[:40] in " ".join(done.stdout.split())
+
+
 @pytest.fixture
 def bundle(store: Store, model: Model, tmp_path: Path) -> Path:
     released(store, model)
