@@ -46,8 +46,7 @@ From Python: `from run import answer`.
 
 _RUN = Template('''"""Answer with the model in this folder.
 
-$rows as arguments, or one a line on stdin; JSON lines out. Both are UTF-8, whatever the locale.
-"""
+$rows as arguments, or one a line on stdin; JSON lines out. Both are UTF-8, whatever the locale."""
 
 import json
 import os
