@@ -73,7 +73,8 @@ def test_8_bits_compute_nearly_what_the_original_does(
     assert small.encode(ROW) == whole.encode(ROW)
     assert small.ends == whole.ends
     ours, theirs = logits(small.module), logits(whole.module)
-    assert 0 < (ours - theirs).std() < 0.05 * theirs.std()
+    # Weights this large make much of a rounding; wrong unpacking is off by the logits themselves.
+    assert 0 < (ours - theirs).std() < 0.1 * theirs.std()
 
 
 @pytest.mark.parametrize("options", [{}, {"sym": False}, {"group_size": 128}], ids=str)
