@@ -1,6 +1,7 @@
 """Releases of generators: a GGUF file in a release's folder, entered in the log as `register` does it."""
 
 import shutil
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,19 @@ from slmworks.registry.release import digests
 from slmworks.store import Store
 from slmworks.testing import sealed
 
+sys.path.insert(0, str(Path(__file__).parent / "gguf"))
+
+from toys import limited
+
 NAME = "chatter"
 
 
 def generator(gguf: Path, folder: Path, **meta: Any) -> Model:
-    """A Model artifact around a GGUF file."""
+    """A Model artifact around a GGUF file, which says the length of an answer where `meta` does."""
     folder.mkdir(parents=True)
     shutil.copy(gguf, folder / "model.gguf")
-    return sealed(Model(path=folder, format="gguf", meta={"task": "text-generation", **meta}))
+    made = sealed(Model(path=folder, format="gguf", meta={"task": "text-generation", **meta}))
+    return limited(made, meta["max_new_tokens"]) if "max_new_tokens" in meta else made
 
 
 def enter(store: Store, model: Model, name: str = NAME, *, approve: bool = True) -> int:
