@@ -129,16 +129,16 @@ def test_texts_side_by_side_are_those_of_each_alone(served: Served) -> None:
 
 def test_too_late_for_the_first_token_and_for_the_last(generator_release) -> None:
     with Served(
-        generator_release, slots=1, context=8192, first_token_deadline=0.5, answer_deadline=3.0
+        generator_release, slots=1, context=8192, first_token_deadline=0.5, answer_deadline=2.0
     ) as served:
-        began = Stream(served, {**ENDLESS, "n": 4})
+        began = Stream(served, {**ENDLESS, "n": 12})
         assert began.event()["object"] == "chat.completion.chunk"
         status, said = served.refused("v1/chat/completions", SHORT)
         assert (status, said["error"]["type"]) == (504, "timeout")
         assert "no token came within 0.5 s" in said["error"]["message"]
         last = began.rest().strip().splitlines()[-1]
         assert json.loads(last.removeprefix("data: "))["error"]["message"] == (
-            "the answer did not end within 3 s; ask for fewer tokens."
+            "the answer did not end within 2 s; ask for fewer tokens."
         )
         assert served.post("v1/chat/completions", SHORT)["usage"]["completion_tokens"] == 4
 
