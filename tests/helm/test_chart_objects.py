@@ -193,7 +193,8 @@ def test_the_server_is_asked_where_it_answers():
     from slmworks_serve.app import Service, create_app
 
     service = Service.__new__(Service)
-    service.model, service.prefix = SimpleNamespace(task=catalog.model_task("text-classification")), ""
+    model = SimpleNamespace(task=catalog.model_task("text-classification"), streaming=None)
+    service.model, service.prefix = model, ""
     there = {route.path for route in create_app(service).routes}
     (pod,) = pods(objects("deployment"))
     (server,) = pod["containers"]
