@@ -26,7 +26,7 @@ PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 AIRFLOW_VENV := .venv-airflow
 TOOLS_VENV := .venv-tools
 
-.PHONY: help install install-airflow first-run airflow check test test-slow test-kills test-airflow test-docker lint types format \
+.PHONY: help install install-airflow first-run first-generator airflow check test test-slow test-kills test-airflow test-docker lint types format \
 	schema docs goldens chart conformance families findings wheels images lock sbom clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -64,6 +64,12 @@ first-run: install ## the first recipe, to an approved and answering model
 	$(SLMWORKS) run pipelines/first-run.yaml
 	if $(SLMWORKS) models reviews | grep -q candidate; then $(SLMWORKS) approve reviews --because "first run"; fi
 	$(SLMWORKS) serve reviews --ask "The screen is gorgeous, but the battery died after two days."
+
+ASKED := Good evening, could you do a table for six on Friday at half past seven? It's Moreau.
+first-generator: install ## a tuned generator, SmolLM2 that writes bookings as JSON, to an approved and chatting model
+	$(SLMWORKS) run pipelines/first-generator.yaml
+	if $(SLMWORKS) models bookings | grep -q candidate; then $(SLMWORKS) approve bookings --because "first generator"; fi
+	echo "$(ASKED)" | $(SLMWORKS) chat bookings --system "The booking in JSON, null for what is missing."
 
 airflow: install install-airflow ## Airflow with our DAGs on 127.0.0.1; Ctrl-C stops it
 	$(AIRFLOW_VENV)/bin/python -m slmworks_airflow --mlflow-python $(BIN)/python $(AIRFLOW_ARGS)

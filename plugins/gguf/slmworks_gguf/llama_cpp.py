@@ -120,14 +120,6 @@ class LlamaCpp:
                 return said.raw[:size].decode("utf-8", "replace")
             room = -size
 
-    def continuation(self, ids: Sequence[int], most: int, ends: Sequence[int]) -> list[int]:
-        """The likeliest tokens behind a text, one after the other: `most`, or up to one of `ends`."""
-        self._forget()
-        said = [int(self._compute(ids, 0, last=True)[0].argmax())]
-        while said[-1] not in ends and len(said) < most:
-            said.append(int(self._compute(said[-1:], len(ids) + len(said) - 1)[0].argmax()))
-        return said
-
     def logits(self, ids: Sequence[int]) -> "np.ndarray[Any, Any]":
         """Logits at every position of a text, float32 [tokens, vocabulary]."""
         self._forget()
@@ -169,11 +161,8 @@ class LlamaCpp:
     def _forget(self) -> None:
         self.library.llama_memory_clear(self.library.llama_get_memory(self.context), True)
 
-    def _compute(
-        self, ids: Sequence[int], start: int, *, last: bool = False, skip: int = 0
-    ) -> "np.ndarray[Any, Any]":
-        """Logits of each token but the first `skip`, or of the last one, float32 [places, vocabulary]."""
-        skip = len(ids) - 1 if last else skip
+    def _compute(self, ids: Sequence[int], start: int, *, skip: int = 0) -> "np.ndarray[Any, Any]":
+        """Logits of each token but the first `skip`, float32 [places, vocabulary]."""
         import numpy as np
 
         if not 0 < len(ids) <= self.window - start:
