@@ -3,7 +3,8 @@
     python tests/benchmarks/generation_server.py MODEL.gguf
 
 Both sides are asked in turn, by as many clients, for answers to prompts of one length that nobody asked before;
-so the ratios say what HTTP, the queue and the chat template cost. Clients run in this process, too.
+so the ratios say what HTTP, the queue and the chat template cost. Clients run in this process, too. Each cell of the
+table has llama.cpp's number, the server's, and their ratio.
 """
 
 import argparse
@@ -157,7 +158,7 @@ def main() -> None:
         for ask in sides.values():
             ask(question(chance))
         heads = ("tokens/s", "first token, s", "CPU s/token")
-        print("clients   " + "   ".join(f"{head:>14} (bare, served, ratio)"[-24:] for head in heads))
+        print("clients   " + "   ".join(f"{head:>24}" for head in heads))
         for clients in given.clients:
             print(compared(sides, clients, given.rounds, chance), flush=True)
 
