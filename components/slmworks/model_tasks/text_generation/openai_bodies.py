@@ -5,11 +5,24 @@ A field that is not here, or another value of one that can only have one, is ref
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic_core import PydanticCustomError
 
 from slmworks.contract.documented import Documented
 
-NO = Literal[False] | None
+
+def _of(kind: type) -> BeforeValidator:
+    """Refuses a value of another type: to Python 0 is False, and True is 1."""
+
+    def check(given: Any) -> Any:
+        if type(given) is not kind:
+            raise PydanticCustomError("literal_error", "Input should be the default")
+        return given
+
+    return BeforeValidator(check)
+
+
+NO = Annotated[Literal[False], _of(bool)] | None
 """A field that nothing but its default is taken of."""
 MOST_CHOICES = 16
 SEED = 2**63
@@ -171,7 +184,7 @@ class ChatRequest(Sampling):
     """Functions that the model may call, if its template and its training know of them."""
     tool_choice: Literal["auto", "none"] | None = None
     """`none` hides the tools from the model."""
-    parallel_tool_calls: Literal[True] | None = None
+    parallel_tool_calls: Annotated[Literal[True], _of(bool)] | None = None
     """An answer may hold several calls."""
     modalities: list[Literal["text"]] | None = None
     """Text only."""
@@ -188,7 +201,7 @@ class CompletionRequest(Sampling):
     """The log-probability of each token, and of so many likeliest ones."""
     echo: NO = None
     """Not supported."""
-    best_of: Literal[1] | None = None
+    best_of: Annotated[Literal[1], _of(int)] | None = None
     """Not supported."""
     suffix: Literal[""] | None = None
     """Not supported."""
