@@ -272,6 +272,7 @@ def test_what_a_chat_cannot_be_is_a_line(served: Served, body, param, line: str)
     ("body", "param", "line"),
     [
         ({"prompt": "a", "echo": True}, "echo", "echo: this value is not supported"),
+        ({"prompt": "a", "logprobs": False}, "logprobs", "logprobs: Input should be a valid integer"),
         ({"prompt": "a", "echo": 0}, "echo", "echo: this value is not supported"),
         ({"prompt": "a", "best_of": True}, "best_of", "best_of: this value is not supported"),
         ({"prompt": "a", "best_of": 2}, "best_of", "best_of: this value is not supported"),

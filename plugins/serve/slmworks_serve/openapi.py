@@ -178,8 +178,7 @@ def _generative(dialect: GenerativeDialect, refs: dict[str, dict[str, Any]]) -> 
     about = f"{dialect.summary}; with `stream`, as events that end with `data: [DONE]`."
     answers, error = refs[f"/{dialect.route} reply"], refs["openai error"]
     found = _post(dialect.summary, about, asked, answers, error)
-    events = {"schema": {"type": "string"}}
-    found["responses"]["200"]["content"]["text/event-stream"] = events
+    found["responses"]["200"]["content"]["text/event-stream"] = {}
     return found
 
 

@@ -20,7 +20,7 @@ BY = By("calc", 3, "abc")
 
 
 def messages(*turns: dict[str, Any], **more: Any) -> Any:
-    (row, _), *_ = chat(ChatRequest.model_validate({"messages": turns, **more})).choices
+    (row, _), *_ = chat(ChatRequest.model_validate({"messages": list(turns), **more})).choices
     return row["messages"]
 
 

@@ -26,7 +26,8 @@ NO = Annotated[Literal[False], _of(bool)] | None
 """A field that nothing but its default is taken of."""
 MOST_CHOICES = 16
 SEED = 2**63
-_FORBID = ConfigDict(extra="forbid", protected_namespaces=())
+_FORBID = ConfigDict(extra="forbid", protected_namespaces=(), strict=True)
+"""Nothing unknown, and no 0 where false is meant."""
 
 Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 Stop = Annotated[str, Field(min_length=1)]
