@@ -102,7 +102,7 @@ class Tool(Documented):
 class JsonSchema(Documented):
     """The JSON Schema of an answer."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), populate_by_name=True, strict=True)
 
     name: str = ""
     """Without effect."""
