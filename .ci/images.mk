@@ -13,7 +13,7 @@ about-torch := slmworks: trains and evaluates with PyTorch
 install-onnx := slmworks[s3,lineage] slmworks-onnx[run]
 about-onnx := slmworks: exports to ONNX and quantizes there
 
-install-inc := slmworks[s3,lineage] slmworks-onnx[run] slmworks-inc[run,autoround]
+install-inc := slmworks[s3,lineage] slmworks-onnx[run] slmworks-inc[run] slmworks-inc[autoround]
 about-inc := slmworks: quantizes with Intel Neural Compressor
 
 install-gguf := slmworks[s3,lineage] slmworks-gguf[run]

@@ -15,7 +15,7 @@ from slmworks.registry.release import digests
 from slmworks.store import Store
 from slmworks.testing import sealed
 
-sys.path.insert(0, str(Path(__file__).parent / "gguf"))
+sys.path.append(str(Path(__file__).parent / "gguf"))
 
 from toys import limited
 

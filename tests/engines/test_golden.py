@@ -27,6 +27,7 @@ RECIPES = sorted(ROOT.glob("pipelines/*.yaml"))
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_a_shipped_recipe_compiles_to_what_it_did(recipe: Path, tmp_path: Path) -> None:
     shutil.copy(recipe, tmp_path)
+    shutil.copytree(ROOT / "pipelines" / "examples", tmp_path / "examples")
     (tmp_path / "data").mkdir()
     for split in ("train", "test"):
         (tmp_path / f"data/{split}.csv").write_text("text,label\nhello,greeting\n")

@@ -30,7 +30,7 @@ def test_what_is_known_is_on_the_page() -> None:
 
 def test_the_measures_of_an_answer_are_on_the_page() -> None:
     task = catalog.model_task("text-generation")
-    shown = re.findall(r"^\| `(\w+)` \| (?:1 for|F1 of)", PAGE, re.MULTILINE)
+    shown = re.findall(r"^\| `(\w+)` \| (?:1 for|F1 of|bits of|nats of|share of)", PAGE, re.MULTILINE)
     assert shown == [one.name for one in task.measures] + list(task.titles)
     assert f"`max_new_tokens` (the model's header; {MAX_NEW_TOKENS})" in PAGE
     for column in (*task.inputs, *task.targets, *task.optional):

@@ -14,7 +14,7 @@ from slmworks.contract.runtime import open_runtime
 from slmworks.testing import Bench, sealed
 
 pytest.importorskip("auto_round", reason="slmworks-inc[autoround] is not installed")
-sys.path.insert(0, str(Path(__file__).parents[1] / "gguf"))
+sys.path.append(str(Path(__file__).parents[1] / "gguf"))
 
 from toys import toy
 

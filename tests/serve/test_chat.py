@@ -187,6 +187,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(place: Path) -> None:
     terminal.until(r"hello\r\n.{40}")
     terminal.type("\x03")
     terminal.until(r"stopped\r\n.*?> ", 20)
+    time.sleep(0.5)  # until it reads again
     terminal.type("\x03")
     terminal.until(r"Ctrl-C stops an answer\r\n.*?> ")
     terminal.type("/wipe\n")

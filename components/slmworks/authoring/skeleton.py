@@ -59,6 +59,8 @@ $$ pytest
 ```
 """
 
+WIDTH = 110
+"""Characters of a line of what is written."""
 MODULE = '''\
 """$description"""
 
@@ -69,7 +71,7 @@ class $cls($parent):
     """$description"""
 
 $fields
-    def run(self, *, $signature) -> $made:
+    def run($signature) -> $made:
         """$promise"""
 $run'''
 
@@ -142,11 +144,19 @@ def _ports(contract: type[Stage]) -> dict[str, str]:
     parameters = [f"{port.name}: {_hint(port)}" for port in taken]
     arguments = [f"{port.name}={_argument(port)}" for port in taken]
     return {
-        "signature": ", ".join([*parameters, f"task: {task_class(contract).__name__}"]),
+        "signature": _signature([*parameters, f"task: {task_class(contract).__name__}"], contract),
         "given": needed[0].name if needed else "",
         "arguments": ", ".join(arguments),
         "kinds": ", ".join(sorted({port.kind.__name__ for port in needed if port.kind})),
     }
+
+
+def _signature(parameters: list[str], contract: type[Stage]) -> str:
+    """The parameters of `run`, in a line where it isn't too long, else one a line."""
+    line = ", ".join(["self", "*", *parameters])
+    if len(f"    def run({line}) -> {output(contract).__name__}:") <= WIDTH:
+        return line
+    return "".join(f"\n        {one}," for one in ("self", "*", *parameters)) + "\n    "
 
 
 def _hint(port: Port) -> str:

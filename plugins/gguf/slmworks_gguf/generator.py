@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from slmworks.contract.errors import BadRequest
 from slmworks.model_tasks.text_generation.in_context import InContext
-from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS, prompt, room
+from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS, prompt, room, whole_characters
 from slmworks_gguf.constrained import Grammars
 from slmworks_gguf.gguf_header import read_header, the_file
 from slmworks_gguf.gguf_metadata import chat, context, ends, longest_answer
@@ -68,14 +68,19 @@ class GgufGenerator:
 
     @classmethod
     def open(cls, model: Any, *, threads: int) -> "GgufGenerator":
-        """Load a Model artifact. BadRequest where its header says another length of answers than its file."""
-        found, said = cls(model.path, threads), model.meta.get("max_new_tokens")
-        if said not in (None, found.most):
+        """Load a Model artifact; BadRequest as `require_header`."""
+        found = cls(model.path, threads)
+        found.require_header(model)
+        return found
+
+    def require_header(self, model: Any) -> None:
+        """BadRequest where a Model artifact's header says another length of answers than its file."""
+        said = model.meta.get("max_new_tokens")
+        if said not in (None, self.most):
             raise BadRequest(
-                f"the model's header says max_new_tokens {said}, and its file {found.most}, which is what "
+                f"the model's header says max_new_tokens {said}, and its file {self.most}, which is what "
                 "goes with it wherever it is copied to; export it again."
             )
-        return found
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answer `{"text", "finish", "tokens"}` for each row."""
@@ -114,7 +119,8 @@ class GgufGenerator:
         text, finish = str(said["text"]), str(said["finish_reason"])
         if finish == "stop":
             text = text.removesuffix(next(filter(text.endswith, self.shown_ends), ""))
-        return {"text": text, "finish": finish, "tokens": found["usage"]["completion_tokens"]}
+        tokens = found["usage"]["completion_tokens"]
+        return {"text": whole_characters(text, finish), "finish": finish, "tokens": tokens}
 
     def _widen(self, window: int) -> None:
         """Make place for so many tokens: twice as many each time, up to the context."""

@@ -9,7 +9,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import Generated, Piece, Settings, Slots, TooLong
 from slmworks.contract.model_task import Row
 from slmworks.contract.plain_text import one_line
-from slmworks.model_tasks.text_generation.prompt import room
+from slmworks.model_tasks.text_generation.prompt import room, whole_characters
 from slmworks_gguf.generator import GgufGenerator
 from slmworks_gguf.gguf_header import read_header, the_file
 from slmworks_gguf.gguf_metadata import context
@@ -46,6 +46,7 @@ class GgufStreaming(GgufGenerator):
         """Load a Model artifact to generate several answers side by side."""
         size = context_of(slots.context, context(read_header(the_file(model.path))))
         found = cls(model.path, slots.threads, context_size=size, slots=slots.number)
+        found.require_header(model)
         # The first token, and the first grammar, are slow.
         found.grammars.fields({"type": "object"}, found._llama)
         return found
@@ -147,8 +148,9 @@ class _Pieces:
         if (rest.text or rest.logprobs) and self._said(rest):
             return True
         tokens = int(usage["completion_tokens"])
+        text = whole_characters("".join(self._text), finish)
         self.generated = Generated(
-            answer={"text": "".join(self._text), "finish": finish, "tokens": tokens},
+            answer={"text": text, "finish": finish, "tokens": tokens},
             finish=finish,
             tokens=tokens,
             prompt_tokens=int(usage["prompt_tokens"]),

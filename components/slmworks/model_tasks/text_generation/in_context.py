@@ -78,8 +78,10 @@ class InContext:
     def row(self, row: Mapping[str, Any], count: int | None = None) -> Mapping[str, Any]:
         """The row with the instruction and `count` examples (all that there are to be) before its turns."""
         wanted = self.count if count is None else count
-        messages = list(row["messages"] or ())
-        if not messages or not (wanted or self.instruction):
+        if not (wanted or self.instruction) or not isinstance(row.get("messages"), (list, tuple)):
+            return row  # what is wrong with its messages, its prompt says
+        messages = list(row["messages"])
+        if not messages:
             return row
         if any(one.get("role") == PROMPT for one in messages):
             raise self.refused(
