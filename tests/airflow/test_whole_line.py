@@ -137,6 +137,7 @@ def test_a_second_run_does_no_work_and_asks_nobody(line: Line) -> None:
     assert listed(made, "done") == {"register"}  # never cached, and the same version
 
 
+@pytest.mark.slow
 def test_a_form_changes_options_and_a_rejection_ends_the_line(line: Line) -> None:
     ended = line.home.drive(
         dag="tiny",

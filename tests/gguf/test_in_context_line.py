@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from toys import exported, toy
 
 from slmworks.testing import Bench
+
+pytestmark = pytest.mark.slow
 
 RECIPE = """\
 name: orders

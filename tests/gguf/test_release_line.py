@@ -14,6 +14,8 @@ from toys import toy
 from slmworks.contract.runtime import open_runtime
 from slmworks.model_tasks.text_generation.hf import HfGenerator
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """\
 name: talk
 steps:

@@ -22,6 +22,8 @@ from slmworks_gguf import gguf_file, grid, llama_cpp, proof, weights
 from slmworks_gguf.quantize import QuantizeGguf
 from slmworks_inc.autoround import IncAutoround
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [f"Question {number}: what is {number} of {number * 7}?" for number in range(24)]
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from slmworks.contract.errors import BadRequest
 from slmworks.model_tasks.text_generation.in_context import InContext
-from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS, prompt, room, whole_characters
+from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS, prompt, room
 from slmworks_gguf.constrained import Grammars
 from slmworks_gguf.gguf_header import read_header, the_file
 from slmworks_gguf.gguf_metadata import chat, context, ends, longest_answer
@@ -120,7 +120,7 @@ class GgufGenerator:
         if finish == "stop":
             text = text.removesuffix(next(filter(text.endswith, self.shown_ends), ""))
         tokens = found["usage"]["completion_tokens"]
-        return {"text": whole_characters(text, finish), "finish": finish, "tokens": tokens}
+        return {"text": text, "finish": finish, "tokens": tokens}
 
     def _widen(self, window: int) -> None:
         """Make place for so many tokens: twice as many each time, up to the context."""

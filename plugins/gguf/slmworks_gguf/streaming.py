@@ -1,4 +1,7 @@
-"""A generator's answers piece by piece, by OpenAI's settings, in llama.cpp's server."""
+"""A generator's answers piece by piece, by OpenAI's settings, in llama.cpp's server.
+
+An answer that is cut off inside a character ends with U+FFFD as a whole, and without it in pieces.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +12,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import Generated, Piece, Settings, Slots, TooLong
 from slmworks.contract.model_task import Row
 from slmworks.contract.plain_text import one_line
-from slmworks.model_tasks.text_generation.prompt import room, whole_characters
+from slmworks.model_tasks.text_generation.prompt import room
 from slmworks_gguf.generator import GgufGenerator
 from slmworks_gguf.gguf_header import read_header, the_file
 from slmworks_gguf.gguf_metadata import context
@@ -148,9 +151,8 @@ class _Pieces:
         if (rest.text or rest.logprobs) and self._said(rest):
             return True
         tokens = int(usage["completion_tokens"])
-        text = whole_characters("".join(self._text), finish)
         self.generated = Generated(
-            answer={"text": text, "finish": finish, "tokens": tokens},
+            answer={"text": "".join(self._text), "finish": finish, "tokens": tokens},
             finish=finish,
             tokens=tokens,
             prompt_tokens=int(usage["prompt_tokens"]),

@@ -77,16 +77,11 @@ def room(prompt_tokens: int, context: int, most: int) -> int:
     return min(most, context - prompt_tokens) if context else most
 
 
-def whole_characters(text: str, finish: str) -> str:
-    """The text of an answer; where it was cut off inside a character, without the beginning of that."""
-    return text.rstrip("\ufffd") if finish == "length" else text
-
-
 def answer(text: str, tokens: Sequence[int], ends: Sequence[int]) -> dict[str, object]:
     """An answer as the model task has it; `tokens` are those generated, with the one that ends it."""
     stopped = bool(tokens) and tokens[-1] in ends
     finish = "stop" if stopped else "length"
-    return {"text": whole_characters(text, finish), "finish": finish, "tokens": len(tokens)}
+    return {"text": text, "finish": finish, "tokens": len(tokens)}
 
 
 def until_end(tokens: Sequence[int], ends: Sequence[int]) -> list[int]:
