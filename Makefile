@@ -84,7 +84,7 @@ check: install lint types ## under a minute: ruff, mypy and the quick tests
 test: install install-airflow lint types ## ruff, mypy and every test but the marked ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-test-slow: install ## tests that take minutes
+test-slow: install install-airflow ## tests that take minutes
 	$(BIN)/python -m pytest $(PATIENT) -m slow $(PYTEST_ARGS)
 
 test-kills: install ## of the slow tests the one that kills `slmworks gc` 50 times: 4 minutes

@@ -1,11 +1,12 @@
 """Releases of generators: a GGUF file in a release's folder, entered in the log as `register` does it."""
 
 import shutil
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from toys import limited
 
 from releases import BY, commit
 from slmworks.contract.artifact import Model, Release
@@ -14,10 +15,6 @@ from slmworks.registry.log import Registry
 from slmworks.registry.release import digests
 from slmworks.store import Store
 from slmworks.testing import sealed
-
-sys.path.append(str(Path(__file__).parent / "gguf"))
-
-from toys import limited
 
 NAME = "chatter"
 

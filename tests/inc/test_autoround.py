@@ -1,6 +1,5 @@
 """AutoRound's tuned weights in a GGUF file: as they were tuned, and nearer to the model than plain rounding."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from slmworks.contract.runtime import open_runtime
 from slmworks.testing import Bench, sealed
 
 pytest.importorskip("auto_round", reason="slmworks-inc[autoround] is not installed")
-sys.path.append(str(Path(__file__).parents[1] / "gguf"))
 
 from toys import toy
 

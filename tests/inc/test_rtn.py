@@ -2,11 +2,11 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
+from toys import toy
 
 import torch
 from slmworks.contract.artifact import Model
@@ -15,10 +15,6 @@ from slmworks.contract.runtime import open_runtime
 from slmworks.testing import Bench, sealed
 from slmworks_inc import rtn_folder
 from slmworks_inc.rtn import IncRtn
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "gguf"))
-
-from toys import toy
 
 ROW = {"messages": [{"role": "user", "content": "What is 7 of 21?"}]}
 LAYERS = 7 * 2

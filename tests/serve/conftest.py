@@ -1,8 +1,5 @@
 """A store with two versions of a model, the first of them approved, and servers of it."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from wire import Server
 
@@ -11,8 +8,6 @@ from releases import two_versions
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
 from slmworks.store import open_store
-
-sys.path.append(str(Path(__file__).parents[1] / "gguf"))
 
 
 @pytest.fixture

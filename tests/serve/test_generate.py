@@ -1,20 +1,16 @@
 """`POST /generate`: a generator behind the server, its own word about a question it cannot answer."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from toys import toy
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
 from slmworks.contract.runtime import open_runtime
 from slmworks_serve.app import Service, create_app
 from slmworks_serve.model import Loaded, Served
-
-sys.path.append(str(Path(__file__).parents[1] / "gguf"))
-from toys import toy
 
 ASKED = {"messages": [{"role": "user", "content": "Hi"}]}
 
