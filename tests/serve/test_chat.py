@@ -1,5 +1,6 @@
 """`slmworks chat`: a real process, by pipe and by terminal."""
 
+import contextlib
 import os
 import pty
 import re
@@ -176,6 +177,15 @@ class Terminal:
         self.said = self.said[found.end() :]
         return found.group()
 
+    def type_until(self, text: str, pattern: str) -> None:
+        """Type a key again each second until it has been read as meant: before, it stops the last answer."""
+        for _ in range(30):
+            self.type(text)
+            with contextlib.suppress(AssertionError):
+                self.until(pattern, 1)
+                return
+        self.until(pattern, 1)
+
     def ended(self) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
 
@@ -187,9 +197,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(place: Path) -> None:
     terminal.until(r"hello\r\n.{40}")
     terminal.type("\x03")
     terminal.until(r"stopped\r\n.*?> ", 20)
-    time.sleep(0.5)  # until it reads again
-    terminal.type("\x03")
-    terminal.until(r"Ctrl-C stops an answer\r\n.*?> ")
+    terminal.type_until("\x03", r"Ctrl-C stops an answer\r\n.*?> ")
     terminal.type("/wipe\n")
     terminal.until(r"/wipe is no command.*?> ")
     terminal.type("/reset\n")

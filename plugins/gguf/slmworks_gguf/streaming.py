@@ -1,6 +1,6 @@
 """A generator's answers piece by piece, by OpenAI's settings, in llama.cpp's server.
 
-An answer that is cut off inside a character ends with U+FFFD as a whole, and without it in pieces.
+An answer that is cut off inside a character ends with U+FFFD as a whole, and before that token in pieces.
 """
 
 import json
