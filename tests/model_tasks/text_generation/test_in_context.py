@@ -4,6 +4,7 @@ import ast
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from slmworks.model_tasks.text_generation.in_context import InContext
@@ -38,6 +39,22 @@ def test_examples_stand_as_turns_behind_instructions_and_tools() -> None:
     with pytest.raises(ValueError, match="the row is raw text"):
         found.row({"messages": turns("prompt: once")})
     assert InContext().row({"messages": turns("prompt: once")})["messages"] == turns("prompt: once")
+
+
+@pytest.mark.parametrize("kind", [tuple, lambda said: np.array(said, dtype=object)], ids=["tuple", "array"])
+def test_messages_may_be_an_array_as_mlflow_gives_them(kind: Any) -> None:
+    found, said = InContext("Count.", EXAMPLES, 2), turns("user: three")
+    assert found.row({"messages": kind(said)}) == found.row({"messages": said})
+    assert len(found.row({"messages": kind(said)})["messages"]) == 8
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 3, "Hi", {}, [], ["Hi"], [{"role": "user"}], turns("assistant: first")], ids=str
+)
+def test_a_conversation_that_is_none_is_left_to_the_prompt(wrong: Any) -> None:
+    row = {"messages": wrong}
+    assert InContext("Count.", EXAMPLES, 2).row(row) is row
+    assert InContext("Count.", EXAMPLES, 2).row({}) == {}
 
 
 def test_too_many_examples_are_said_with_the_number_that_fits() -> None:

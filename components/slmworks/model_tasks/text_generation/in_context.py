@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from slmworks.model_tasks.text_generation.messages import PROMPT, SYSTEM, TOOLS, conversation
+from slmworks.model_tasks.text_generation.messages import PROMPT, SYSTEM, TOOLS, conversation, listed, problem
 from slmworks.model_tasks.text_generation.nearest import NearestTexts
 
 IN_CONTEXT = "in_context.json"
@@ -78,11 +78,9 @@ class InContext:
     def row(self, row: Mapping[str, Any], count: int | None = None) -> Mapping[str, Any]:
         """The row with the instruction and `count` examples (all that there are to be) before its turns."""
         wanted = self.count if count is None else count
-        if not (wanted or self.instruction) or not isinstance(row.get("messages"), (list, tuple)):
+        messages = listed(row.get("messages"))
+        if not messages or problem(messages) or not (wanted or self.instruction):
             return row  # what is wrong with its messages, its prompt says
-        messages = list(row["messages"])
-        if not messages:
-            return row
         if any(one.get("role") == PROMPT for one in messages):
             raise self.refused(
                 "the model answers with an instruction or examples, which are turns of a conversation, and "

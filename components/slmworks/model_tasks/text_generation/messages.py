@@ -20,6 +20,13 @@ BEHIND: Mapping[str, tuple[str, ...]] = {
 Message = Mapping[str, Any]
 
 
+def listed(found: Any) -> list[Any] | None:
+    """A row's messages, which MLflow gives as an array; empty for none at all, None for what is no list."""
+    if found is None:
+        return []
+    return None if isinstance(found, (str, Mapping)) or not hasattr(found, "__iter__") else list(found)
+
+
 def raw_text(messages: Sequence[Message]) -> str | None:
     """The text that is continued without a chat template; None for a conversation."""
     alone = len(messages) == 1 and messages[0]["role"] == PROMPT

@@ -8,7 +8,7 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.model_tasks.text_generation.chat_template import render
-from slmworks.model_tasks.text_generation.messages import problem, raw_text, split_tools
+from slmworks.model_tasks.text_generation.messages import listed, problem, raw_text, split_tools
 
 MAX_NEW_TOKENS = 256
 """Tokens of an answer at most, where the model has no `max_new_tokens`."""
@@ -26,7 +26,9 @@ def prompt(
     `templates`: name -> chat template (Jinja, as transformers reads it); `special`: `bos_token`, … -> token.
     BadRequest for a conversation out of order, one without a template, one that the template refuses.
     """
-    messages = _listed(row.get("messages"))
+    messages = listed(row.get("messages"))
+    if messages is None:
+        raise BadRequest("messages is no list; give one with the role 'user' at least.")
     if wrong := problem(messages):
         raise BadRequest(f"{wrong}.")
     raw = raw_text(messages)
@@ -55,13 +57,6 @@ def behind_answer(templates: Mapping[str, str], special: Mapping[str, str]) -> s
     return behind if found else ""
 
 
-def _listed(found: Any) -> list[Any]:
-    """A row's messages, which MLflow gives as an array."""
-    if isinstance(found, (str, Mapping)) or not (found is None or hasattr(found, "__iter__")):
-        raise BadRequest("messages is no list; give one with the role 'user' at least.")
-    return [] if found is None else list(found)
-
-
 def room(prompt_tokens: int, context: int, most: int) -> int:
     """Tokens that an answer may have, `most` at best; BadRequest for a prompt that leaves none.
 
@@ -80,8 +75,7 @@ def room(prompt_tokens: int, context: int, most: int) -> int:
 def answer(text: str, tokens: Sequence[int], ends: Sequence[int]) -> dict[str, object]:
     """An answer as the model task has it; `tokens` are those generated, with the one that ends it."""
     stopped = bool(tokens) and tokens[-1] in ends
-    finish = "stop" if stopped else "length"
-    return {"text": text, "finish": finish, "tokens": len(tokens)}
+    return {"text": text, "finish": "stop" if stopped else "length", "tokens": len(tokens)}
 
 
 def until_end(tokens: Sequence[int], ends: Sequence[int]) -> list[int]:
