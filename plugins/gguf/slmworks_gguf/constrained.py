@@ -31,8 +31,13 @@ class Grammars:
         self._refused: dict[str, str] = {}
         """Schema -> why it can't be followed; empty for one that can."""
 
-    def fields(self, schema: Mapping[str, Any], llama: LlamaServer) -> dict[str, Any]:
-        """llama.cpp's fields for an answer that follows a schema; BadRequest for one that it can't follow."""
+    def fields(self, schema: Mapping[str, Any] | None, llama: LlamaServer) -> dict[str, Any]:
+        """llama.cpp's fields for an answer that follows a schema; none for None.
+
+        BadRequest for a schema that it can't follow.
+        """
+        if schema is None:
+            return {}
         wanted = {**schema, "x-guidance": COMPACT}
         text = json.dumps(wanted, ensure_ascii=False)
         if text not in self._refused:

@@ -113,7 +113,7 @@ class GgufGenerator:
     def _answer(self, row: Mapping[str, Any], ids: Sequence[int], most: int) -> dict[str, Any]:
         schema = self.in_context.json_schema(row)
         with self.place(len(ids) + most) as llama:
-            held = self.grammars.fields(schema, llama) if schema is not None else {}
+            held = self.grammars.fields(schema, llama)
             found = llama.complete(ids, {**GREEDY, **held, "max_tokens": most})
         (said,) = found["choices"]
         text, finish = str(said["text"]), str(said["finish_reason"])

@@ -40,8 +40,6 @@ class LlamaServer:
         self.context = 0
         """Tokens that one text may have here, with its continuation."""
         self.widen(context)
-        self.trained = int(self._get("/v1/models")["data"][0]["meta"]["n_ctx_train"])
-        """Tokens that the model was made for."""
 
     def widen(self, context: int) -> None:
         """Load the file again, for `context` tokens a slot. Nobody may be waiting for an answer."""
@@ -73,10 +71,6 @@ class LlamaServer:
     def busy(self) -> int:
         """Slots that are computing now."""
         return sum(bool(slot["is_processing"]) for slot in self._get("/slots"))
-
-    def properties(self) -> dict[str, Any]:
-        """What llama.cpp says of the file: `chat_template`, `bos_token`, `eos_token` and more."""
-        return dict(self._get("/props"))
 
     def tokenize(self, text: str, *, around: bool) -> list[int]:
         """Token ids of a text; special tokens in the text are taken as such.

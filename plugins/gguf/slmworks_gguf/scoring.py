@@ -49,10 +49,8 @@ class GgufScoring:
 
     def _target(self, row: Row) -> tuple[list[int], list[int]]:
         """Token ids of a row's prompt, and of its true answer."""
-        text, templated = prompt.prompt(self.in_context.row(row), *self._chat)
-        ids = self._ids(text, around=not templated)
-        answer = likelihood.behind(self._ids, text, ids, str(row["completion"]), around=not templated)
-        return ids, answer
+        rendered = prompt.prompt(self.in_context.row(row), *self._chat)
+        return likelihood.target(rendered, str(row["completion"]), self._opened_for_scoring().encode)
 
     def _likelihood(self, ids: Sequence[int], answer: Sequence[int]) -> Likelihood:
         llama, found = self._opened_for_scoring(), likelihood.Sum(answer, self.ends)
@@ -61,9 +59,6 @@ class GgufScoring:
         for logits in llama.logits_behind(ids, answer):
             found.add(logits)
         return found.likelihood()
-
-    def _ids(self, text: str, *, around: bool) -> list[int]:
-        return self._opened_for_scoring().encode(text, around=around)
 
     def _opened_for_scoring(self) -> "LlamaCpp":
         if self._scorer is None:

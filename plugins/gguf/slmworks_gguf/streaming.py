@@ -82,7 +82,7 @@ def stream(generator: GgufStreaming, found: Prompt, take: Callable[[Piece], bool
     """Generate and hand over each piece; None once `take` has given True. BadRequest as `Grammars`."""
     pieces = _Pieces(take, generator.shown_ends)
     with generator.place(len(found.ids) + found.most) as llama:
-        held = generator.grammars.fields(found.schema, llama) if found.schema is not None else {}
+        held = generator.grammars.fields(found.schema, llama)
         try:
             llama.stream(found.ids, {**fields(found), **held}, pieces.take)
         except LlamaRefused as error:

@@ -37,7 +37,7 @@ class GgufTiming(GgufGenerator):
 
         schema = self.in_context.json_schema(row)
         with self.place(len(ids) + most) as llama:
-            held = self.grammars.fields(schema, llama) if schema is not None else {}
+            held = self.grammars.fields(schema, llama)
             llama.stream(ids, {**GREEDY, **held, "max_tokens": most}, take)
         read, tokens = said["timings"]["prompt_n"], said["usage"]["completion_tokens"]
         return Timing(int(read), ticks[0] - start, int(tokens), ticks[-1] - start)

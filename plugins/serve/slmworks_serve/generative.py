@@ -5,6 +5,7 @@ All of them share the model's slots and one queue.
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ _EVENTS = [
 Take = Callable[[int, Piece | Generated], Awaitable[None]]
 
 
-class _Route:
+class _Route(ABC):
     """One route of a service that generates, as an ASGI application."""
 
     way_out = "Send content-type: application/json; /openapi.json describes the body."
@@ -80,9 +81,9 @@ class _Route:
         self.service.say(f"a question failed: {type(error).__name__}: {error}")
         return Refused(500, f"the model failed on this question ({type(error).__name__}).")
 
+    @abstractmethod
     async def _answer(self, scope: Scope, receive: Receive, sending: "_Sending") -> None:
         """Read the body and reply. Raises Refused, Gone, or whatever the model raises."""
-        raise NotImplementedError
 
     async def _body(self, scope: Scope, receive: Receive, share: bodies.Share) -> bytes:
         limits = self.service.limits

@@ -104,10 +104,8 @@ class HfGenerator:
 
     def _target(self, row: Row) -> tuple[list[int], list[int]]:
         """Token ids of a row's prompt, and of its true answer."""
-        text, templated = prompt.prompt(self._in_context.row(row), self.chat.templates, self.chat.special)
-        ids = self.chat.ids(text, around=not templated)
-        answer = likelihood.behind(self.chat.ids, text, ids, str(row["completion"]), around=not templated)
-        return ids, answer
+        rendered = prompt.prompt(self._in_context.row(row), self.chat.templates, self.chat.special)
+        return likelihood.target(rendered, str(row["completion"]), self.chat.ids)
 
     def _likelihood(self, ids: Sequence[int], answer: Sequence[int]) -> Likelihood:
         import torch

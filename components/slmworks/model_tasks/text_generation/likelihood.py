@@ -51,15 +51,16 @@ def perplexity(sums: "Array") -> "Array":
     return np.exp(np.minimum(quotient(sums), 700.0))
 
 
-def behind(encode: "Encode", asked: str, ids: Sequence[int], completion: str, *, around: bool) -> list[int]:
-    """Token ids of an answer behind the prompt `asked`, whose own are `ids`.
+def target(rendered: tuple[str, bool], completion: str, encode: "Encode") -> tuple[list[int], list[int]]:
+    """Token ids of a prompt, rendered as `prompt.prompt` gives it, and of the answer behind it.
 
     Prompt and answer are encoded together where that leaves the prompt's tokens as they are. Where a token
     would reach over the border, the answer is encoded alone: the model is given the prompt's own tokens.
     """
-    both = encode(asked + completion, around=around)
-    whole = both[: len(ids)] == list(ids) and len(both) > len(ids)
-    return both[len(ids) :] if whole else encode(completion, around=False)
+    asked, templated = rendered
+    ids, both = (encode(text, around=not templated) for text in (asked, asked + completion))
+    whole = both[: len(ids)] == ids and len(both) > len(ids)
+    return ids, both[len(ids) :] if whole else encode(completion, around=False)
 
 
 def require_room(prompt_tokens: int, answer_tokens: int, context: int) -> None:

@@ -44,8 +44,7 @@ class LoraFinetune(CausalOptions, Finetune):
         loaded = chat_model.load(model, port="model")
         given = lesson.prepare(loaded, data, self, task, port="model")
         with_adapters = self._adapted(loaded)
-        parameters = loaded.parameters
-        share = sum(weight.numel() for _, weight in training.trained(with_adapters)) / parameters
+        share = lesson.trained_share(loaded)
         trained = lesson.learn(given, with_adapters, self, task)
         with_adapters.merge_and_unload()
         return lesson.finish(given, trained, self, task, share, model.meta)
