@@ -4,7 +4,7 @@ import pytest
 from wire import Server
 
 from generators import NAME, enter, generator
-from releases import two_versions
+from releases import approve, register, two_versions, word_counter
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
 from slmworks.store import open_store
@@ -46,6 +46,17 @@ def toy_gguf(tmp_path_factory):
     folder = tmp_path_factory.mktemp("toy")
     model = toy(folder / "llama", template=TOOLS_TOO, max_position_embeddings=8192)
     return exported(model, Bench(folder)).path / "model.gguf"
+
+
+@pytest.fixture(scope="session")
+def both_kinds(toy_gguf, tmp_path_factory):
+    """A store with the toy under one name and a classifier under another, both approved."""
+    folder = tmp_path_factory.mktemp("both")
+    store = open_store(str(folder / "store"))
+    enter(store, generator(toy_gguf, folder / "model", max_new_tokens=12))
+    register(store, word_counter(folder / "words"))
+    approve(store)
+    return folder / "store"
 
 
 @pytest.fixture(scope="session")

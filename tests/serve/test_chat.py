@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from serving import Served
 
-from generators import NAME, enter, generator
-from releases import approve, register, word_counter
+from generators import NAME
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
 from slmworks.store import open_store
@@ -25,25 +24,16 @@ from slmworks_serve.tokens import Tokens
 COMMAND = [sys.executable, "-m", "slmworks", "chat"]
 
 
-@pytest.fixture(scope="module")
-def place(toy_gguf, tmp_path_factory) -> Path:
-    """A store with the toy, another name for a classifier."""
-    folder = tmp_path_factory.mktemp("chat")
-    store = open_store(str(folder / "store"))
-    enter(store, generator(toy_gguf, folder / "model", max_new_tokens=12))
-    register(store, word_counter(folder / "words"))
-    approve(store)
-    return folder / "store"
-
-
-def chat(place: Path, said: str, *words: str) -> Any:
-    command = [*COMMAND, NAME, "--store", str(place), "--threads=1", *words]
+def chat(both_kinds: Path, said: str, *words: str) -> Any:
+    command = [*COMMAND, NAME, "--store", str(both_kinds), "--threads=1", *words]
     return subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.fixture(scope="module")
-def served(place: Path):
-    with Served(approved_release(Registry(open_store(str(place))), NAME), slots=1, context=1024) as served:
+def served(both_kinds: Path):
+    with Served(
+        approved_release(Registry(open_store(str(both_kinds))), NAME), slots=1, context=1024
+    ) as served:
         yield served
 
 
@@ -56,8 +46,8 @@ def answers(served: Served, *questions: str) -> list[str]:
     return found
 
 
-def test_lines_of_a_pipe_are_one_conversation(place: Path, served: Served) -> None:
-    done = chat(place, "ab cd\nhello\n\n/reset\nhello\n/quit\nab\n")
+def test_lines_of_a_pipe_are_one_conversation(both_kinds: Path, served: Served) -> None:
+    done = chat(both_kinds, "ab cd\nhello\n\n/reset\nhello\n/quit\nab\n")
     first, second = answers(served, "ab cd", "hello")
     (alone,) = answers(served, "hello")
     assert done.stdout == f"{first}\n{second}\n{alone}\n"
@@ -75,7 +65,7 @@ def test_lines_of_a_pipe_are_one_conversation(place: Path, served: Served) -> No
     assert done.returncode == 0
 
 
-def test_a_server_that_runs_is_asked(place: Path, served: Served, tmp_path: Path) -> None:
+def test_a_server_that_runs_is_asked(both_kinds: Path, served: Served, tmp_path: Path) -> None:
     ask = [*COMMAND, NAME, "--url"]
     done = subprocess.run(
         [*ask, served.address], input="ab cd\n", capture_output=True, text=True, check=False, timeout=60
@@ -84,7 +74,9 @@ def test_a_server_that_runs_is_asked(place: Path, served: Served, tmp_path: Path
     token = "a-token-of-this-server"
     (tmp_path / "token").write_text(token + "\n")
     with Served(
-        approved_release(Registry(open_store(str(place))), NAME), slots=1, access=Access(tokens=Tokens(token))
+        approved_release(Registry(open_store(str(both_kinds))), NAME),
+        slots=1,
+        access=Access(tokens=Tokens(token)),
     ) as closed:
         words = [*ask, closed.address, "--max-tokens=3"]
         refused = subprocess.run(words, input="a\n", capture_output=True, text=True, check=False, timeout=60)
@@ -116,8 +108,8 @@ def test_a_server_that_runs_is_asked(place: Path, served: Served, tmp_path: Path
         ([NAME, "--url=http://127.0.0.1:9", "--token-file=/nowhere"], "the token file /nowhere cannot be read"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_one_line(place: Path, words: list[str], line: str) -> None:
-    more = [] if any("--url" in word for word in words) else ["--store", str(place)]
+def test_what_cannot_be_is_one_line(both_kinds: Path, words: list[str], line: str) -> None:
+    more = [] if any("--url" in word for word in words) else ["--store", str(both_kinds)]
     done = subprocess.run(
         [*COMMAND, *words, *more], input="hi\n", capture_output=True, text=True, check=False, timeout=60
     )
@@ -126,7 +118,7 @@ def test_what_cannot_be_is_one_line(place: Path, words: list[str], line: str) ->
     assert done.stderr.count("\n") == 1
 
 
-def test_another_model_and_a_command_that_is_none(served: Served, place: Path) -> None:
+def test_another_model_and_a_command_that_is_none(served: Served, both_kinds: Path) -> None:
     done = subprocess.run(
         [*COMMAND, "other", "--url", served.address],
         input="hi\n",
@@ -139,12 +131,12 @@ def test_another_model_and_a_command_that_is_none(served: Served, place: Path) -
         2,
         f"slmworks: line 1: the model 'other' is not served here; '{NAME}' is.\n",
     )
-    done = chat(place, "/wipe\n")
+    done = chat(both_kinds, "/wipe\n")
     assert (done.returncode, "line 1: /wipe is no command; /reset begins" in done.stderr) == (2, True)
 
 
-def test_a_full_context_is_said_with_the_way_out(place: Path) -> None:
-    done = chat(place, "ab cd\n" + "x " * 400 + "\n", "--context=256")
+def test_a_full_context_is_said_with_the_way_out(both_kinds: Path) -> None:
+    done = chat(both_kinds, "ab cd\n" + "x " * 400 + "\n", "--context=256")
     assert done.returncode == 2
     assert re.search(
         r"line 2: the prompt has \d+ tokens, and the model reads 256 with its answer; shorten the conversation\. /reset begins a new conversation\.\n$",
@@ -190,8 +182,10 @@ class Terminal:
         return os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
 
 
-def test_ctrl_c_stops_the_answer_and_not_the_program(place: Path) -> None:
-    terminal = Terminal(NAME, "--store", str(place), "--threads=1", "--max-tokens=8000", "--context=8192")
+def test_ctrl_c_stops_the_answer_and_not_the_program(both_kinds: Path) -> None:
+    terminal = Terminal(
+        NAME, "--store", str(both_kinds), "--threads=1", "--max-tokens=8000", "--context=8192"
+    )
     terminal.until(r"chatter: /reset begins a new conversation.*> ")
     terminal.type("hello\n")
     terminal.until(r"hello\r\n.{40}")

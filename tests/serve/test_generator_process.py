@@ -13,9 +13,7 @@ from typing import Any
 
 import pytest
 
-from generators import NAME, enter, generator
-from releases import approve, register, word_counter
-from slmworks.store import open_store
+from generators import NAME
 
 ENDLESS = {
     "messages": [{"role": "user", "content": "Hi"}],
@@ -26,17 +24,7 @@ ENDLESS = {
 }
 
 
-@pytest.fixture(scope="module")
-def store(toy_gguf, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("process")
-    store = open_store(str(folder / "store"))
-    enter(store, generator(toy_gguf, folder / "model", max_new_tokens=12))
-    register(store, word_counter(folder / "words"))
-    approve(store)
-    return folder / "store"
-
-
-def command(store: Path, name: str, *words: str) -> list[str]:
+def command(both_kinds: Path, name: str, *words: str) -> list[str]:
     return [
         sys.executable,
         "-m",
@@ -44,15 +32,15 @@ def command(store: Path, name: str, *words: str) -> list[str]:
         "serve",
         name,
         "--store",
-        str(store),
+        str(both_kinds),
         "--port=0",
         "--threads=1",
         *words,
     ]
 
 
-def test_it_stops_in_the_middle_of_a_stream(store: Path) -> None:
-    words = command(store, NAME, "--slots=1", "--context=8192", "--grace=1")
+def test_it_stops_in_the_middle_of_a_stream(both_kinds: Path) -> None:
+    words = command(both_kinds, NAME, "--slots=1", "--context=8192", "--grace=1")
     server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         said = server.stdout.readline()
@@ -83,17 +71,24 @@ def test_it_stops_in_the_middle_of_a_stream(store: Path) -> None:
         (NAME, ["--context=9000"], "a context of 9000 tokens, and the model reads 8192; ask for 8192 at most."),
     ],
 )  # fmt: skip
-def test_options_that_do_not_fit_are_one_line(store: Path, name: str, words: list[str], line: str) -> None:
+def test_options_that_do_not_fit_are_one_line(
+    both_kinds: Path, name: str, words: list[str], line: str
+) -> None:
     done: Any = subprocess.run(
-        command(store, name, *words), capture_output=True, text=True, check=False, timeout=120, env=os.environ
+        command(both_kinds, name, *words),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=os.environ,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert line in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_one_question_by_the_command_line(store: Path) -> None:
+def test_one_question_by_the_command_line(both_kinds: Path) -> None:
     question = json.dumps({"messages": [{"role": "user", "content": "ab"}]})
-    words = [sys.executable, "-m", "slmworks", "serve", NAME, "--store", str(store), "--ask", question]
+    words = [sys.executable, "-m", "slmworks", "serve", NAME, "--store", str(both_kinds), "--ask", question]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, f"{NAME} v1 at http://127.0.0.1:" in done.stdout) == (0, True), done.stderr
