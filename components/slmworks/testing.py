@@ -1,10 +1,14 @@
 """Test bench for plugins: tasks without a store, artifacts sealed as a store would."""
 
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from slmworks.contract.artifact import Artifact
+from slmworks.contract.ledger import Ledger, MemoryLedger
 from slmworks.contract.manifest import tree_digest
 from slmworks.contract.stage import Task
 from slmworks.registry.log import Registry
@@ -32,6 +36,8 @@ class Bench:
     """Every event that the tasks emitted."""
     known: dict[str, Artifact] = field(default_factory=dict)
     """Digest -> artifact, for `task.fetch`."""
+    ledgers: dict[str, MemoryLedger] = field(default_factory=dict)
+    """Name, teacher's digest, options and version, as JSON -> what the teacher has produced for all tasks."""
 
     def task(self, name: str, *, threads: int = 1, seed: int = 0) -> Task:
         """A fresh task with empty output and scratch folders below `folder/name`."""
@@ -50,7 +56,15 @@ class Bench:
             "scratch": scratch,
             "emit": self.events.append,
             "resolve": self.known.__getitem__,
+            "ledger_of": self._ledger,
         }
+
+    @contextlib.contextmanager
+    def _ledger(
+        self, name: str, teacher: Artifact, options: Mapping[str, Any], version: int
+    ) -> Iterator[Ledger]:
+        about = json.dumps([name, teacher.digest, dict(options), version])
+        yield self.ledgers.setdefault(about, MemoryLedger())
 
     def keep(self, artifact: A) -> A:
         """Seal an artifact and remember it, so that later tasks can follow a ref to it."""

@@ -28,6 +28,7 @@ from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.loop import Loop
 from slmworks_torch.causal.lora import LoraFinetune
+from slmworks_torch.causal.objective import Supervised
 from slmworks_torch.causal.options import CausalOptions
 from slmworks_torch.causal.sft import SupervisedFinetune
 
@@ -105,12 +106,17 @@ def rows(model: ChatModel, count: int) -> Examples:
     return examples.encode(model, made, split="train", max_length=256)
 
 
+def loop_of(net: Any, given: Examples, few: Examples, options: CausalOptions, task: Task) -> Loop:
+    """Our loop, not begun yet."""
+    return Loop(net, Supervised(given, few, options, 256, training.device()), options, task)
+
+
 def ours(
     model: ChatModel, given: Examples, options: CausalOptions, task: Task, bench: Bench, net: Any
 ) -> Run:
     """One epoch by our loop; one row is validated."""
     few = Examples(given.ids[:1], given.starts[:1])
-    loop = Loop(net, given, few, options, task, 256)
+    loop = loop_of(net, given, few, options, task)
     began = time.process_time()
     loop.run()
     seconds = time.process_time() - began
@@ -158,7 +164,7 @@ def theirs(model: ChatModel, given: Examples, task: Task, *, own_order: bool) ->
     from trl import SFTConfig, SFTTrainer
 
     options = SupervisedFinetune(epochs=1, batch_size=BATCH, learning_rate=RATE, warmup=0.0)
-    loop = Loop(model.net, given, given, options, task, 256)
+    loop = loop_of(model.net, given, given, options, task)
     order = [row for batch in loop._batches(1) for row in batch]
     labels = [[-100] * start + ids[start:] for ids, start in zip(given.ids, given.starts, strict=True)]
     table = {"input_ids": [given.ids[row] for row in order], "labels": [labels[row] for row in order]}

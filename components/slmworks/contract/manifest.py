@@ -174,6 +174,8 @@ class Manifest(BaseModel):
     """Port -> digests of the task's inputs."""
     shared: dict[str, str] = {}
     """Name -> digest of intermediate results that the task shared with others."""
+    ledgers: dict[str, str] = {}
+    """Name -> identity of the ledgers of teachers that the task took from."""
     created: str = ""
     """UTC time of the commit, ISO 8601."""
     seconds: float = 0.0

@@ -27,6 +27,7 @@ __all__ = [
     "Timed",
     "Timing",
     "Truncating",
+    "Writing",
     "answer_all",
     "length_batches",
     "model_task_of",
@@ -133,6 +134,23 @@ class Streaming(Runtime, Protocol):
         `take` gives True once nobody wants more: then the place is free at once, and this gives None.
         BadRequest, before the first piece, for settings that it cannot follow.
         """
+
+
+@runtime_checkable
+class Writing(Runtime, Protocol):
+    """A runtime that answers rows with settings of their own, and hands over each answer once it is whole."""
+
+    def write(
+        self, asked: Sequence[tuple[Row, Settings]], take: Callable[[int, Generated | BadRequest], None]
+    ) -> None:
+        """Answer all rows, in whatever order and company is fastest; what is drawn depends on its seed alone.
+
+        `take(place, …)` gets the answer to the row at that place, or why it cannot be answered (its prompt is
+        too long); it is called in this thread, and what it raises ends the work.
+        """
+
+    def price(self, generated: Generated) -> float:
+        """What an answer costs, in the currency of a hosted model's prices; 0 for a model of one's own."""
 
 
 @runtime_checkable

@@ -9,10 +9,11 @@ Nothing in here knows a recipe, a store or an orchestrator.
 """
 
 import collections.abc
+import contextlib
 import types
 import typing
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from pydantic import ConfigDict
 
 from slmworks.contract.artifact import Artifact, Files, Model
 from slmworks.contract.documented import Documented
+from slmworks.contract.ledger import Ledger, MemoryLedger
 
 A = TypeVar("A", bound=Artifact)
 
@@ -182,6 +184,8 @@ class Task:
     """From a digest to the artifact in the store; use `fetch` and `open`."""
     share_with: "ShareWith | None" = None
     """Finds or keeps an intermediate result in the store; use `share`."""
+    ledger_of: "LedgerOf | None" = None
+    """Opens a teacher's ledger in the store; use `ledger`."""
 
     def progress(
         self, done: float, total: float | None = None, *, unit: str = "rows", note: str = ""
@@ -233,6 +237,26 @@ class Task:
         build(folder)
         return Files(path=folder)
 
+    @contextlib.contextmanager
+    def ledger(
+        self, name: str, *, teacher: Artifact, options: Mapping[str, Any], version: int
+    ) -> Iterator[Ledger]:
+        """What a teacher has produced so far, row by row, for every task that asks it the same.
+
+        Unlike what `share` keeps, it grows: what was added stays, even if this task is killed. `name`
+        (`answers`), the teacher (by digest), `options` (JSON values) and `version` are its identity. The
+        version is raised by hand when other entries are made than before: what was paid for isn't thrown away
+        because code moved. Nobody else on this machine has the ledger while the block runs.
+        """
+        if self.ledger_of is None:
+            yield MemoryLedger()
+            return
+        with self.ledger_of(name, teacher, options, version) as found:
+            yield found
+
+
+LedgerOf = Callable[[str, Artifact, Mapping[str, Any], int], contextlib.AbstractContextManager[Ledger]]
+"""Takes name, teacher, options and version."""
 
 ShareWith = Callable[
     [str, Mapping[str, Artifact], Mapping[str, Any], Callable[[Path], None]],

@@ -6,9 +6,10 @@ An engine hands over manifests and gets one back; the bytes stay in the store. A
 leaves nothing that another task would see.
 """
 
+import contextlib
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, Literal
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Files
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed, first_line
+from slmworks.contract.ledger import Ledger
 from slmworks.contract.manifest import File, Manifest, is_tree, scan, stranger, tree_digest
 from slmworks.contract.options import configure, plain
 from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports, task_class
@@ -30,6 +32,7 @@ from slmworks.execution.records import TaskRecord, run_record, utc
 from slmworks.execution.resumption import checkpoint_folder
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
+from slmworks.ledger.in_store import About, open_ledger
 from slmworks.machine.locks import lease, scratch_folder
 from slmworks.registry.log import Registry
 from slmworks.registry.task import ReleaseTask
@@ -71,6 +74,7 @@ class Running:
     fingerprint: str
     metrics: list[dict[str, Any]] = field(default_factory=list)
     shared: dict[str, str] = field(default_factory=dict)
+    ledgers: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     begun: float = 0.0
     """Start of the work (s since 1970), after waiting for cores and leases."""
@@ -135,6 +139,9 @@ class Running:
         """Emit that another run has the machine's cores."""
         self.emit({"event": "waiting", "note": "another run has the cores"})
 
+    def _say(self, line: str) -> None:
+        self.emit({"event": "line", "line": line})
+
     def _say_waiting(self) -> None:
         self.emit({"event": "waiting", "note": "another run is doing the same"})
 
@@ -160,6 +167,7 @@ class Running:
             "emit": self._listen,
             "resolve": self._resolve,
             "share_with": partial(self._share, scratch),
+            "ledger_of": self._ledger,
         }
         if issubclass(task_class(type(self.plugin)), ReleaseTask):
             run = run_record(self.store, self.spec.run)
@@ -226,6 +234,16 @@ class Running:
                 require_whole(self.store, manifest)
         self.shared[name] = manifest.digest
         return Files(path=self.store.folder(manifest.digest), digest=manifest.digest)
+
+    @contextlib.contextmanager
+    def _ledger(
+        self, name: str, teacher: Artifact, options: Mapping[str, Any], version: int
+    ) -> Iterator[Ledger]:
+        about = About(name, teacher.digest, options, version)
+        user = {"run": self.spec.run, "task": self.spec.id, "plugin": self.spec.plugin}
+        with open_ledger(self.store, about, user, say=self._say, waiting=self._say_waiting) as found:
+            yield found
+        self.ledgers[name] = about.identity
 
     # --- output ------------------------------------------------------------------------------------
 
@@ -294,6 +312,7 @@ class Running:
             },
             inputs=dict(inputs),
             shared=dict(self.shared),
+            ledgers=dict(self.ledgers),
             created=utc(time.time()),
             seconds=round(seconds, 3),
         )

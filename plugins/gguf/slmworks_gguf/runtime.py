@@ -1,9 +1,9 @@
 """A GGUF file as it is measured and served: answers, what they take, how likely it finds the truth."""
 
 from slmworks_gguf.scoring import GgufScoring
-from slmworks_gguf.streaming import GgufStreaming
 from slmworks_gguf.timing import GgufTiming
+from slmworks_gguf.writing import GgufWriting
 
 
-class GgufRuntime(GgufScoring, GgufTiming, GgufStreaming):
+class GgufRuntime(GgufScoring, GgufTiming, GgufWriting):
     """The runtime `text-generation.gguf`; a release carries the part that answers."""

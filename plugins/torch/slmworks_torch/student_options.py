@@ -37,9 +37,7 @@ class LayerOptions(FreezingOptions):
     @field_validator("layers")
     @classmethod
     def _ascending(cls, layers: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if layers is not None and list(layers) != sorted(set(layers)):
-            raise ValueError("layers must ascend and name each layer once, like [0, 2, 5]")
-        return layers
+        return ascending(layers)
 
     @model_validator(mode="after")
     def _one_is_trained(self) -> Self:
@@ -56,6 +54,13 @@ class LayerOptions(FreezingOptions):
         depth = depth_of(model)
         if depth is not None:
             refuse_beyond(self.layers, depth)
+
+
+def ascending(layers: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The layers; ValueError where they don't ascend."""
+    if layers is not None and list(layers) != sorted(set(layers)):
+        raise ValueError("layers must ascend and name each layer once, like [0, 2, 5]")
+    return layers
 
 
 def refuse_beyond(layers: Sequence[int], depth: int) -> None:

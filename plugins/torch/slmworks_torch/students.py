@@ -30,22 +30,26 @@ def from_layers(
     cannot stand in for, or where `max_length` is more than it has positions.
     """
     from slmworks.model_tasks import hf_positions as positions
-    from slmworks_torch import networks
     from slmworks_torch.hf_folder import refuse_length
 
     net = teacher.net
-    depth = int(net.config.num_hidden_layers)
-    chosen = every_other(depth) if layers is None else tuple(layers)
-    refuse_beyond(chosen, depth)
-    stack = networks.layer_stack(net, "layers", "give distill a smaller model as its student")
-    config = _config(net.config, chosen)
+    chosen = every_other(int(net.config.num_hidden_layers)) if layers is None else tuple(layers)
+    config, weights = of_layers(net, chosen)
     length = max_length or teacher.max_length
     refuse_length(net, length, port="teacher")
-    weights = _renamed(net.state_dict(), stack, chosen)
     if table := positions.table(net):
         config.max_position_embeddings = reached = length + positions.first(net, table)
         weights[table] = weights[table][:reached]
-    return replace(teacher, net=_built(config, teacher.head, weights, chosen), max_length=length)
+    return replace(teacher, net=built(config, teacher.head, weights, chosen), max_length=length)
+
+
+def of_layers(net: Any, chosen: Sequence[int]) -> tuple[Any, dict[str, Any]]:
+    """Configuration and weights of a network that has these layers only; BadRequest as `from_layers`."""
+    from slmworks_torch import networks
+
+    refuse_beyond(chosen, int(net.config.num_hidden_layers))
+    stack = networks.layer_stack(net, "layers", "give distill a smaller model as its student")
+    return _config(net.config, chosen), _renamed(net.state_dict(), stack, chosen)
 
 
 def _config(whole: Any, chosen: Sequence[int]) -> Any:
@@ -62,8 +66,11 @@ def _config(whole: Any, chosen: Sequence[int]) -> Any:
     return config
 
 
-def _built(config: Any, head: str, weights: dict[str, Any], chosen: Sequence[int]) -> Any:
-    """A network of the configuration with exactly these weights, in evaluation mode."""
+def built(config: Any, head: str, weights: dict[str, Any], chosen: Sequence[int]) -> Any:
+    """A network of the configuration with exactly these weights, in evaluation mode.
+
+    `head`: the class of transformers; `chosen`: the layers, for the BadRequest if there is no such network.
+    """
     from slmworks_torch.networks import new_network
 
     try:

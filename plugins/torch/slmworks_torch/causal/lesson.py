@@ -11,6 +11,7 @@ from slmworks_torch.causal import chat_model, checks, examples
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.loop import Loop, Trained
+from slmworks_torch.causal.objective import Supervised
 from slmworks_torch.causal.options import LONGEST, CausalOptions
 
 
@@ -60,7 +61,9 @@ def learn(lesson: Lesson, net: Any, options: CausalOptions, task: Task) -> Train
     if options.packing and not checks.packs(lesson.model.net, lesson.train):
         task.say("rows are padded, not packed: this network mixes rows that stand one behind another")
         options = options.model_copy(update={"packing": False})
-    return Loop(net, lesson.train, lesson.held_out, options, task, lesson.max_length).run()
+    device = training.device()
+    objective = Supervised(lesson.train, lesson.held_out, options, lesson.max_length, device)
+    return Loop(net, objective, options, task).run()
 
 
 def finish(

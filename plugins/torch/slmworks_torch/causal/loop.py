@@ -4,11 +4,9 @@ Which epoch is kept, and the learning rate's way up and down, are those of `slmw
 """
 
 import hashlib
-import json
 import math
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +14,10 @@ from slmworks.contract.stage import Task
 from slmworks.machine.process import cpu_name
 from slmworks_torch import networks, training
 from slmworks_torch.batches import shuffled_batches
-from slmworks_torch.causal import forward, layouts, measures
+from slmworks_torch.causal import forward
 from slmworks_torch.causal.checkpoints import Checkpoints
-from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.measures import LossScore
+from slmworks_torch.causal.objective import Objective
 from slmworks_torch.causal.options import CausalOptions
 
 
@@ -63,21 +61,19 @@ class Progress:
 
 
 class Loop:
-    """One training of a network on examples."""
+    """One training of a network by an objective."""
 
-    def __init__(
-        self, net: Any, train: Examples, held_out: Examples, options: CausalOptions, task: Task, most: int
-    ) -> None:
-        """`most`: tokens of a line of packed rows."""
+    def __init__(self, net: Any, objective: Objective, options: CausalOptions, task: Task) -> None:
+        """Move the network to the GPU where there is one."""
         import torch
 
-        self.net, self.train, self.held_out = net.to(training.device()), train, held_out
-        self.options, self.task, self.most = options, task, most
+        self.net, self.objective = net.to(training.device()), objective
+        self.options, self.task = options, task
         networks.set_dropout(net, options.dropout)
         self.optimizer = torch.optim.AdamW(
             training.groups(net, options.weight_decay), lr=options.learning_rate, fused=True
         )
-        self.steps = options.epochs * -(-len(train) // options.batch_size)
+        self.steps = options.epochs * -(-objective.rows // options.batch_size)
         self.every = max(1, self.steps // 100)
         self.at = Progress()
         self.kept: dict[str, torch.Tensor] = {}
@@ -102,12 +98,13 @@ class Loop:
 
     def _epoch(self) -> None:
         self.net.train()
+        lengths = self.objective.lengths
         batches = self._batches(self.at.epoch)
         for rows in batches[self.at.batch :]:
             started = time.monotonic()
             loss = self._learn(rows)
             self.at.seconds += time.monotonic() - started
-            self.at.tokens += sum(self.train.lengths[row] for row in rows)
+            self.at.tokens += sum(lengths[row] for row in rows)
             self.at.batch += 1
             self.at.step += 1
             self._note(loss)
@@ -118,17 +115,17 @@ class Loop:
     def _batches(self, epoch: int) -> list[list[int]]:
         """Rows of each step of an epoch: known without the epochs before it."""
         chance = random.Random(f"{self.task.seed}/{epoch}")
-        return shuffled_batches(self.train.lengths, self.options.batch_size, chance)
+        return shuffled_batches(self.objective.lengths, self.options.batch_size, chance)
 
     def _learn(self, rows: list[int]) -> float:
-        """One step; the loss is the mean over all its learnt tokens, however they are grouped."""
+        """One step; the loss is the mean over all that it weighs, however that is grouped."""
         import torch
 
-        total = sum(self.train.answers[row] for row in rows)
+        total = self.objective.weight(rows)
         loss = 0.0
-        for batch in self._grouped(rows):
+        for group in self.objective.groups(rows):
             with forward.mixed(self.net.device, self.options.precision):
-                part = forward.losses(self.net, batch)[0] / total
+                part = self.objective.loss(self.net, group) / total
             part.backward()
             loss += float(part.detach())
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -139,20 +136,9 @@ class Loop:
         self.optimizer.zero_grad()
         return loss
 
-    def _grouped(self, rows: list[int]) -> Iterator[layouts.Batch]:
-        """The rows of a step in the parts that are computed together."""
-        at_once = self.options.tokens_at_once
-        if self.options.packing:
-            for group in layouts.packed(self.train, rows, min(self.most, at_once)):
-                yield layouts.packed_batch(self.train, group, self.net.device)
-        else:
-            for group in layouts.padded(self.train, rows, at_once):
-                yield layouts.padded_batch(self.train, group, self.net.device)
-
     def _validate(self) -> None:
-        found = measures.validate(
-            self.net, self.held_out, most=self.options.tokens_at_once, precision=self.options.precision
-        )
+        self.net.eval()
+        found = self.objective.validate(self.net)
         self.at.scores.append(found)
         self._log({f"validation_{name}": value for name, value in found.numbers.items()})
         if not found.clearly_worse(max(self.at.scores, key=lambda score: score.value)):
@@ -175,11 +161,10 @@ class Loop:
         now = time.monotonic()
         if now - self.told > training.TELL or self.at.step == self.steps:
             self.told = now
-            done = (self.at.epoch - 1) * len(self.train) + min(
-                self.at.batch * self.options.batch_size, len(self.train)
-            )
+            rows = self.objective.rows
+            done = (self.at.epoch - 1) * rows + min(self.at.batch * self.options.batch_size, rows)
             note = f"epoch {self.at.epoch}/{self.options.epochs}"
-            self.task.progress(done, self.options.epochs * len(self.train), note=note)
+            self.task.progress(done, self.options.epochs * rows, note=note)
 
     # --- checkpoints -------------------------------------------------------------------------------
 
@@ -187,12 +172,11 @@ class Loop:
         """What decides the bytes of this training, beside what the task's identity says."""
         import torch
 
-        rows = hashlib.sha256(json.dumps([self.train.ids, self.train.starts]).encode()).hexdigest()
         weights = [f"{name} {tuple(weight.shape)}" for name, weight in training.trained(self.net)]
         gpu = self.net.device.type == "cuda"
         return {
             "options": self.options.model_dump_json(),
-            "rows": rows,
+            "rows": self.objective.fingerprint(),
             "weights": hashlib.sha256("\n".join(weights).encode()).hexdigest(),
             "seed": str(self.task.seed),
             "threads": str(self.task.threads),
