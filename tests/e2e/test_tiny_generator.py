@@ -30,9 +30,11 @@ def test_it_learns_its_small_domain_and_waits_for_approval(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_it_is_the_same_on_every_engine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ["tiny-generator", "distil-generator"])
+def test_it_is_the_same_on_every_engine(recipe: str, tmp_path: Path) -> None:
+    path = RECIPE.with_stem(recipe)
     ended = subprocess.run(
-        [sys.executable, HERE / "conformance.py", RECIPE, "--work", str(tmp_path)],
+        [sys.executable, HERE / "conformance.py", path, "--work", str(tmp_path)],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=3600,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
