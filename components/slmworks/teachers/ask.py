@@ -2,54 +2,23 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated
-
-from pydantic import Field, PositiveInt
+from dataclasses import dataclass
 
 from slmworks.contract.artifact import Model
-from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import Generated, Settings
-from slmworks.contract.ledger import Cost, Entry, Ledger
+from slmworks.contract.ledger import Entry, Ledger
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Writing, open_runtime
 from slmworks.contract.stage import Task
-from slmworks.machine.energy import Meter
+from slmworks.teachers.budget import Account, Budget
+
+__all__ = ["Budget", "Question", "Written", "ask"]
 
 MODEL_TASK = "text-generation"
 ANSWERS, VERSION = "answers", 1
 """Name and version of the ledger."""
-TELL = 2.0
-"""Seconds between two lines of progress."""
-
-
-class Budget(Documented):
-    """The most that a teacher's ledger may cost in all, runs before included; a task stops when it is spent.
-
-    What was paid for stays: with a larger budget the same task goes on where it stopped.
-    """
-
-    tokens: PositiveInt | None = None
-    """Tokens that the teacher writes or scores."""
-    minutes: Annotated[float, Field(gt=0)] | None = None
-    """Time of the teacher on the clock."""
-    money: Annotated[float, Field(gt=0)] | None = None
-    """Price of a hosted teacher, in the currency of its prices."""
-
-    def reached(self, spent: Cost) -> str:
-        """The limit that is reached, with both numbers; empty while there is some left."""
-        limits = (
-            ("tokens", spent.tokens, self.tokens, "{:,.0f}"),
-            ("minutes", spent.seconds / 60, self.minutes, "{:,.1f}"),
-            ("money", spent.money, self.money, "{:,.4g}"),
-        )
-        for name, got, most, form in limits:
-            if most is not None and got >= most:
-                return f"{name}: {form.format(got)} of {form.format(most)}"
-        return ""
 
 
 @dataclass(frozen=True)
@@ -125,14 +94,13 @@ class _Asking:
         task: Task,
         budget: Budget,
     ) -> None:
-        self.teacher, self.wanted, self.ledger, self.task, self.budget = teacher, wanted, ledger, task, budget
-        self.done = 0
+        self.teacher, self.wanted, self.task = teacher, wanted, task
+        self.account = Account(ledger, budget, task, len(wanted), lack="answer")
         self.refused: list[BadRequest] = []
-        self.told = 0.0
 
     def run(self) -> None:
         """Ask all of them."""
-        self._require_budget()
+        self.account.require()
         runtime = open_runtime(self.teacher, threads=self.task.threads, model_task=MODEL_TASK)
         if not isinstance(runtime, Writing):
             raise BadRequest(
@@ -140,7 +108,7 @@ class _Asking:
                 f"writes no answers; give a model for {MODEL_TASK}."
             )
         self.runtime: Writing = runtime
-        self.meter, self.clock, self.cpu = Meter(), time.monotonic(), time.process_time()
+        self.account.begin()
         runtime.write([(one.row, one.settings) for _, one in self.wanted], self._take)
         if self.refused:
             self.task.say(
@@ -149,37 +117,16 @@ class _Asking:
             )
 
     def _take(self, place: int, found: Generated | BadRequest) -> None:
-        self.done += 1
         if isinstance(found, BadRequest):
             self.refused.append(found)
         else:
             written = Written(str(found.answer["text"]), found.finish, found.tokens, found.prompt_tokens)
-            cost = replace(
-                self._cost(),
+            self.account.keep(
+                self.wanted[place][0],
+                written.entry(),
                 tokens=found.tokens,
                 prompt_tokens=found.prompt_tokens,
                 money=self.runtime.price(found),
             )
-            self.ledger.add(self.wanted[place][0], written.entry(), cost)
-        now = time.monotonic()
-        if now - self.told > TELL or self.done == len(self.wanted):
-            self.told = now
-            self.task.progress(self.done, len(self.wanted), note="asking the teacher")
-        if self.done < len(self.wanted):
-            self._require_budget()
-
-    def _cost(self) -> Cost:
-        """Time and energy since the last answer."""
-        clock, cpu = time.monotonic(), time.process_time()
-        found = Cost(seconds=clock - self.clock, cpu_seconds=cpu - self.cpu, joules=self.meter.joules())
-        self.clock, self.cpu = clock, cpu
-        return found
-
-    def _require_budget(self) -> None:
-        """BadRequest once the budget is spent."""
-        if spent := self.budget.reached(self.ledger.spent):
-            left = len(self.wanted) - self.done
-            raise BadRequest(
-                f"budget: it is spent ({spent}), and {left} of {len(self.wanted)} rows have no answer yet; "
-                "raise it, or take fewer rows. What was paid for is kept."
-            )
+        self.account.count()
+        self.account.require()
