@@ -79,6 +79,11 @@ class Ledger(ABC):
     def spent(self) -> Cost:
         """What all entries cost together, those of other tasks included."""
 
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes that the written entries take where they are kept."""
+
 
 @dataclass
 class MemoryLedger(Ledger):
@@ -108,3 +113,8 @@ class MemoryLedger(Ledger):
     def spent(self) -> Cost:
         """What all entries cost."""
         return self.cost
+
+    @property
+    def size(self) -> int:
+        """Bytes of all columns: they are not compressed."""
+        return sum(len(column) for entry in self.entries.values() for column in entry.columns.values())
