@@ -79,7 +79,7 @@ def load(model: Model, *, port: str) -> ChatModel:
     words = hf_folder.read_tokenizer(model, port=port)
     net = networks.network(model, HEAD, port=port, new_head=False)
     rows = token_checks.embeddings_of(net, words, port)
-    chat = _open_chat(model, port=port)
+    chat = open_chat(model, port=port)
     for role, token in chat.special.items():
         if words.token_to_id(token) is None:
             raise BadRequest(
@@ -132,7 +132,8 @@ def _refuse_other_heads(model: Model, *, port: str) -> None:
         )
 
 
-def _open_chat(model: Model, *, port: str) -> ChatTokenizer:
+def open_chat(model: Model, *, port: str) -> ChatTokenizer:
+    """Tokenizer and chat template alone; BadRequest for files that transformers cannot load."""
     try:
         return ChatTokenizer.open(model.path)
     except Exception as error:

@@ -1,6 +1,6 @@
 """The way from data and a model to a trained model, which every plugin of this family goes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from slmworks_torch.causal import chat_model, checks, examples
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.loop import Loop, Trained
-from slmworks_torch.causal.objective import Supervised
+from slmworks_torch.causal.objective import Objective, Supervised
 from slmworks_torch.causal.options import LONGEST, CausalOptions
 
 
@@ -56,14 +56,23 @@ def prepare(
     return Lesson(model, train, held_out, most, longest)
 
 
-def learn(lesson: Lesson, net: Any, options: CausalOptions, task: Task) -> Trained:
-    """Train `net`, the lesson's network or one around it, and say where rows cannot be packed."""
+def learn(
+    lesson: Lesson,
+    net: Any,
+    options: CausalOptions,
+    task: Task,
+    aim: Callable[[Supervised], Objective] = lambda answers: answers,
+) -> Trained:
+    """Train `net`, the lesson's network or one around it, and say where rows cannot be packed.
+
+    `aim`: from the objective of the rows' answers to another one over the same rows.
+    """
     if options.packing and not checks.packs(lesson.model.net, lesson.train):
         task.say("rows are padded, not packed: this network mixes rows that stand one behind another")
         options = options.model_copy(update={"packing": False})
     device = training.device()
-    objective = Supervised(lesson.train, lesson.held_out, options, lesson.max_length, device)
-    return Loop(net, objective, options, task).run()
+    answers = Supervised(lesson.train, lesson.held_out, options, lesson.max_length, device)
+    return Loop(net, aim(answers), options, task).run()
 
 
 def finish(

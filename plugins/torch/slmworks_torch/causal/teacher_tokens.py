@@ -87,12 +87,13 @@ def gather(
     with task.ledger(LOGPROBS, teacher=teacher, options={"k": k}, version=VERSION) as ledger:
         left = set(ledger.missing(named))
         wanted = {key: row for row, key in enumerate(named) if key in left}
-        paid = sum(given.answers[row] for row in wanted.values())
+        answers = given.answers
+        paid = sum(answers[row] for row in wanted.values())
         if wanted:
             _compute(teacher, theirs, wanted, ledger, task, k, budget or Budget())
         found = _read(ledger, named, given, k, _own_ids(ids, vocabulary), task.scratch)
         size = ledger.size
-    known = sum(given.answers) - paid
+    known = sum(answers) - paid
     summary = {"teacher_tokens_paid": paid, "teacher_tokens_reused": known, "ledger_bytes": size}
     return replace(found, summary=summary)
 
@@ -135,7 +136,7 @@ def _entries(net: Any, examples: Examples, group: Sequence[int], k: int) -> Iter
         whole = top_k.of_logits(logits, k)
     start = 0
     for row in group:
-        end = start + examples.answers[row]
+        end = start + len(examples.ids[row]) - examples.starts[row]
         yield TopK(whole.ids[start:end], whole.logprobs[start:end])
         start = end
 
