@@ -1,9 +1,14 @@
 """Distillation by a teacher's likeliest tokens: paid once, matched by every divergence, refused for strangers."""
 
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from orders import dataset, order, orders
+from safetensors.torch import load_file, save_file
 from toys import toy
 
 from slmworks.contract.artifact import Dataset, Model
@@ -12,6 +17,7 @@ from slmworks.teachers.budget import Budget
 from slmworks.testing import Bench, sealed
 from slmworks_torch.causal.sft import SupervisedFinetune
 from slmworks_torch.causal.token_kd import TokenKD
+from slmworks_torch.logit_kd import LogitKD
 
 QUICK = {"epochs": 4, "learning_rate": 3e-3, "batch_size": 8}
 LAYERS = {"initializer_range": 0.1}
@@ -123,3 +129,144 @@ def test_packed_rows_teach_the_same_as_padded_ones(bench, teacher, small, data) 
         bench, teacher, small, data, "packed", epochs=1, alpha=0.3, packing=True, tokens_at_once=300
     )
     assert packed.summary["loss"] == pytest.approx(padded.summary["loss"], rel=1e-3)
+
+
+# --- a student with a part of the vocabulary -----------------------------------------------------------
+
+
+def cut(model: Model, folder: Path, kept: list[int]) -> Model:
+    """The model with these tokens only, in this order; merges of others are gone."""
+    shutil.copytree(model.path, folder)
+    said = json.loads((folder / "tokenizer.json").read_text())
+    words = {token: number for token, number in said["model"]["vocab"].items() if number in kept}
+    said["model"]["vocab"] = {token: kept.index(number) for token, number in words.items()}
+    merges = [pair for pair in said["model"]["merges"] if {*pair, "".join(pair)} <= words.keys()]
+    said["model"]["merges"] = merges
+    for token in said["added_tokens"]:
+        token["id"] = kept.index(token["id"])
+    (folder / "tokenizer.json").write_text(json.dumps(said))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": len(kept)}))
+    weights = load_file(folder / "model.safetensors")
+    weights["model.embed_tokens.weight"] = weights["model.embed_tokens.weight"][kept].contiguous()
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return sealed(Model(path=folder, format="hf", meta=model.meta))
+
+
+def parts(model: Model, tokens: set[int]) -> set[int]:
+    """The tokens that these are merged from."""
+    said = json.loads((model.path / "tokenizer.json").read_text())["model"]
+    found = set(tokens)
+    for pair in reversed(said["merges"]):
+        if said["vocab"]["".join(pair)] in found:
+            found |= {said["vocab"][part] for part in pair}
+    return found
+
+
+def test_a_student_with_a_part_of_the_vocabulary_learns_from_the_same_teacher(
+    bench, teacher, small, data, tmp_path
+) -> None:
+    from slmworks_torch.causal import chat_model
+
+    chat = chat_model.open_chat(teacher, port="teacher")
+    said = [row for split in ("train", "validation") for row in data.rows(split, "messages", "completion")]
+    used = {token for row in said for token in chat.encode(row) + chat.ids(row["completion"], around=False)}
+    kept = sorted({0, 1, 2, *used, *range(3, 259), *parts(teacher, used)})
+    assert len(kept) < 390
+    student = cut(small, tmp_path / "cut", kept)
+    made = distill(bench, teacher, student, data, "cut", epochs=10)
+    assert made.summary["loss"] < 0.8
+    again = distill(bench, teacher, small, data, "whole", epochs=1)
+    assert again.summary["teacher_tokens_paid"] == 0
+
+
+# --- what is refused -----------------------------------------------------------------------------------
+
+
+def refused(bench: Bench, teacher: Model, student: Model | None, data: Dataset, **options: Any) -> str:
+    with pytest.raises(BadRequest) as caught:
+        distill(bench, teacher, student, data, **options)
+    assert not bench.ledgers
+    return str(caught.value)
+
+
+def changed(model: Model, folder: Path, name: str, change: Callable[[str], str]) -> Model:
+    shutil.copytree(model.path, folder)
+    (folder / name).write_text(change((folder / name).read_text()))
+    return sealed(Model(path=folder, format="hf"))
+
+
+def test_other_tokens_are_refused(bench, teacher, small, data, tmp_path) -> None:
+    words = json.loads((small.path / "tokenizer.json").read_text())["model"]["vocab"]
+    token = max(words, key=words.get)
+
+    def rename(text: str) -> str:
+        said = json.loads(text)
+        said["model"]["vocab"]["Ġzzz"] = said["model"]["vocab"].pop(token)
+        said["model"]["merges"] = [pair for pair in said["model"]["merges"] if "".join(pair) != token]
+        return json.dumps(said)
+
+    student = changed(small, tmp_path / "renamed", "tokenizer.json", rename)
+    said = refused(bench, teacher, student, data)
+    assert said == (
+        f"student: its token {words[token]} is 'Ġzzz', which the teacher's vocabulary lacks, so their "
+        "probabilities cannot be compared; take a student of the teacher's family, or distill/sequence-kd, "
+        "which takes any."
+    )
+
+
+def test_another_template_and_other_special_tokens_are_refused(bench, teacher, small, data, tmp_path) -> None:
+    student = changed(
+        small,
+        tmp_path / "template",
+        "chat_template.jinja",
+        lambda text: text.replace("<|im_end|>", "<|im_end|>\n"),
+    )
+    assert refused(bench, teacher, student, data).startswith(
+        "student: by its chat template the prompt of row 'train-0' has '\\n<|im_start|>assistant\\n' at "
+        "character 56, by the teacher's '<|im_start|>assistant\\n'; take a student"
+    )
+    student = changed(
+        small,
+        tmp_path / "special",
+        "tokenizer_config.json",
+        lambda text: text.replace('"bos_token": "<|im_start|>"', '"bos_token": "<|endoftext|>"'),
+    )
+    assert "student: its bos_token is '<|endoftext|>', the teacher's is '<|im_start|>'" in refused(
+        bench, teacher, student, data, name="special"
+    )
+
+
+def test_a_larger_student_a_large_k_and_an_empty_split_are_refused(
+    bench, teacher, small, data, tmp_path
+) -> None:
+    assert "more than its teacher's" in refused(bench, small, teacher, data)
+    assert refused(bench, teacher, small, data, name="k", k=400) == (
+        "k: the teacher has 400 tokens, and 400 of them and a rest are asked for; take 399 at most."
+    )
+    empty = dataset(tmp_path / "empty", train=[], validation=[order(1)])
+    assert "the split 'train' is empty" in refused(bench, teacher, small, empty, name="empty")
+
+
+def test_a_classifier_is_sent_to_logit_kd_and_a_generator_to_token_kd(
+    bench, teacher, small, data, tiny_classifier, tiny_reviews
+) -> None:
+    assert refused(bench, tiny_classifier, small, data) == (
+        "teacher: it is a classifier (BertForSequenceClassification), which writes no tokens; use "
+        "distill/logit-kd, or give a causal language model."
+    )
+    with pytest.raises(BadRequest) as caught:
+        LogitKD().run(teacher=teacher, student=None, data=tiny_reviews, task=bench.task("logit"))
+    assert str(caught.value) == (
+        "teacher: it is a generator (LlamaForCausalLM), which chooses among no labels; use distill/token-kd."
+    )
+
+
+def test_what_a_pretrained_model_rules_out_is_known_from_its_folder(teacher, tiny_classifier) -> None:
+    TokenKD(layers=[0, 1]).check_origin("teacher", teacher)
+    with pytest.raises(BadRequest, match="layers: the teacher has the layers 0 to 1, not 2"):
+        TokenKD(layers=[0, 2]).check_origin("teacher", teacher)
+    with pytest.raises(BadRequest, match="k: the student has 400 tokens"):
+        TokenKD(k=500).check_origin("student", teacher)
+    with pytest.raises(BadRequest, match="use distill/logit-kd"):
+        TokenKD().check_origin("student", tiny_classifier)

@@ -60,6 +60,7 @@ def known_labels(model: Model, *, port: str) -> list[str]:
 
 def require_same_labels(teacher: Model, student: Model | None, data: Dataset) -> None:
     """BadRequest unless teacher and data have the same labels, and the student too where it has any."""
+    _refuse_generator(teacher)
     known, wanted = known_labels(teacher, port="teacher"), labels_of(data)
     if not known:
         raise BadRequest(
@@ -83,6 +84,14 @@ def require_same_labels(teacher: Model, student: Model | None, data: Dataset) ->
             f"student: its labels are {_listed(own)}, the teacher's are {_listed(known)}; "
             "give distill a student without a head or one with the teacher's labels."
         )
+
+
+def _refuse_generator(teacher: Model) -> None:
+    for name in hf_folder.read_config(teacher.path, port="teacher").get("architectures") or []:
+        if str(name).endswith("ForCausalLM"):
+            raise BadRequest(
+                f"teacher: it is a generator ({name}), which chooses among no labels; use distill/token-kd."
+            )
 
 
 def meta(labels: Sequence[str], made: "TextNetwork | BagClassifier") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ class TeacherTokens:
     """Their log-probabilities, [places, k]."""
     firsts: Sequence[int]
     """The first place of each row, and behind them the number of places."""
-    summary: dict[str, float]
+    summary: Mapping[str, float]
     """Tokens that were paid for now, that were there before, and bytes of the whole ledger."""
 
     def of(self, owners: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
