@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.teachers.budget import Budget
 from slmworks.testing import Bench, sealed
+from slmworks_torch.causal import checkpoints
 from slmworks_torch.causal.sft import SupervisedFinetune
 from slmworks_torch.causal.token_kd import TokenKD
 from slmworks_torch.logit_kd import LogitKD
@@ -129,6 +131,38 @@ def test_packed_rows_teach_the_same_as_padded_ones(bench, teacher, small, data) 
         bench, teacher, small, data, "packed", epochs=1, alpha=0.3, packing=True, tokens_at_once=300
     )
     assert packed.summary["loss"] == pytest.approx(padded.summary["loss"], rel=1e-3)
+
+
+class CutError(Exception):
+    """The end of an attempt."""
+
+
+def test_an_attempt_goes_on_where_the_last_one_ended(
+    bench, teacher, small, data, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "LEAST", 0.0)
+    monkeypatch.setattr(checkpoints, "SHARE", 1e9)
+    plugin = TokenKD(**QUICK, dropout=0.1, alpha=0.5, divergence="jsd")
+
+    def attempt(name: str, folder: Path | None, cut: int = 0) -> Model:
+        logged: list[dict[str, Any]] = []
+
+        def emit(event: dict[str, Any]) -> None:
+            bench.events.append(event)
+            logged.extend([event] if event["event"] == "metrics" else [])
+            if cut and len(logged) >= cut:
+                raise CutError
+
+        task = replace(bench.task(name), checkpoints=folder, emit=emit)
+        return sealed(plugin.run(teacher=teacher, student=small, data=data, task=task))
+
+    with pytest.raises(CutError):
+        attempt("first", tmp_path / "kept", cut=14)
+    (paid,) = [ledger.spent for ledger in bench.ledgers.values()]
+    made = attempt("second", tmp_path / "kept")
+    assert any("goes on from step" in event.get("line", "") for event in bench.events)
+    assert [ledger.spent for ledger in bench.ledgers.values()] == [paid]
+    assert made.digest == attempt("whole", None).digest
 
 
 # --- a student with a part of the vocabulary -----------------------------------------------------------
