@@ -17,7 +17,7 @@ from slmworks_torch import hf_folder, networks, token_checks
 HEAD = "AutoModelForCausalLM"
 KEPT = (
     "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt",
-    "chat_template*", "additional_chat_templates/*", "LICENSE*", "NOTICE*",
+    "chat_template*", "additional_chat_templates/*", "kept_tokens.json", "LICENSE*", "NOTICE*",
 )  # fmt: skip
 """Files beside the network that a trained model keeps to the byte."""
 GENERATION = "generation_config.json"
@@ -39,6 +39,8 @@ class ChatModel:
     """The folder whose tokenizer files are kept."""
     added: tuple[int, ...] = field(default=())
     """Ends that the folder's generation settings don't name yet."""
+    shape: Mapping[str, float] = field(default_factory=dict)
+    """What a student was cut to, for the summary: `layers`, `ffn`, `vocabulary`, `extra_tokens`."""
 
     @property
     def parameters(self) -> int:

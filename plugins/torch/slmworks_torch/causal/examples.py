@@ -79,7 +79,7 @@ def encode(model: "ChatModel", rows: Sequence[Row], *, split: str, max_length: i
     left_out: Counter[str] = Counter()
     longest = 0
     for row in rows:
-        given, answer = _prompt(model, row, split), _answer(model, row)
+        given, answer = tokens(model, row, split)
         longest = max(longest, len(given) + len(answer))
         if reason := _problem(model, given, answer, row, max_length):
             left_out[reason] += 1
@@ -91,6 +91,11 @@ def encode(model: "ChatModel", rows: Sequence[Row], *, split: str, max_length: i
     if not ids:
         raise BadRequest(_nothing_left(found, split, max_length))
     return found
+
+
+def tokens(model: "ChatModel", row: Row, split: str) -> tuple[list[int], list[int]]:
+    """Token ids of a row's prompt and of its answer with the token that ends it, uncut."""
+    return _prompt(model, row, split), _answer(model, row)
 
 
 def _prompt(model: "ChatModel", row: Row, split: str) -> list[int]:

@@ -95,6 +95,7 @@ def finish(
         summary={
             **trained.summary,
             "parameters": model.parameters,
+            **model.shape,
             "trained": round(share, 4),
             "rows": lesson.train.rows - left_out,
             "rows_left_out": left_out,
