@@ -4,7 +4,7 @@ transformers reads what it knows of a file and silently leaves out the rest; her
 architecture and every tensor has a place, or the file is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, in_a_line
@@ -60,6 +60,22 @@ def check_window(settings: Mapping[str, Any], *, at: str) -> None:
             f"{at}: config.json has a sliding window of {window} tokens, and llama.cpp computes this "
             f"architecture without one; lower max_position_embeddings ({reach}) to {window}."
         )
+    kinds = settings.get("layer_types") or []
+    if settings["architectures"][0] == "Gemma2ForCausalLM" and window and window < reach and _breaks(kinds):
+        raise BadRequest(
+            f"{at}: llama.cpp takes every other layer of this architecture, the first one among them, for "
+            f"one with a window, and layer_types ({_short(kinds)}) says otherwise; make a student of layers "
+            f"that alternate, or lower max_position_embeddings ({reach}) to {window}."
+        )
+
+
+def _breaks(kinds: Sequence[str]) -> bool:
+    """True unless layers with and without a window alternate, one with a window first."""
+    return any((kind == "sliding_attention") == bool(place % 2) for place, kind in enumerate(kinds))
+
+
+def _short(kinds: Sequence[str]) -> str:
+    return " ".join(kind.removesuffix("_attention") for kind in kinds)
 
 
 def check(file: GgufFile) -> None:

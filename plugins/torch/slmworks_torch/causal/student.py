@@ -33,7 +33,7 @@ class StudentShape(Documented):
     on: blocks of quantized files."""
     vocabulary: Literal["keep"] | PositiveInt = "keep"
     """Tokens that stay, of a byte-level BPE: all, or so many: bytes, special tokens, what the training text
-    uses, then the earliest learnt ones. Training text is the same tokens as before, other text gets longer."""
+    uses, then the earliest learnt ones. Training text has the tokens that it had; other text gets longer."""
 
     @field_validator("layers")
     @classmethod

@@ -16,8 +16,8 @@ from slmworks.contract.model_task import Row
 from slmworks.contract.stage import Task
 from slmworks.model_tasks.text_generation import prompt
 from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer
-from slmworks_torch.causal import byte_level, examples
-from slmworks_torch.causal.chat_model import GENERATION, HEAD, KEPT, ChatModel
+from slmworks_torch.causal import byte_level, examples, sizes
+from slmworks_torch.causal.chat_model import GENERATION, KEPT, ChatModel
 
 KEPT_TOKENS = "kept_tokens.json"
 """File beside the weights: which ids of the whole vocabulary the tokens had."""
@@ -29,8 +29,8 @@ _STALE = ("vocab.*", "merges.txt", "tokenizer.model")
 def kept_ids(folder: Path, *, of: Path | None = None) -> list[int] | None:
     """The id that each token of a cut model had before, in the order of its own ids; None for one not cut.
 
-    `of`: folder of the model whose ids are asked for, if that may be a cut one too. Without it: the ids of the
-    whole vocabulary, however often it was cut. BadRequest where `of` lacks one of the tokens.
+    `of`: folder of the model whose ids are asked for, if that may be a cut one too. Without it: the ids of
+    the whole vocabulary, however often it was cut. BadRequest where `of` lacks one of the tokens.
     """
     found = _read(folder)
     theirs = _read(of) if of else None
@@ -61,7 +61,7 @@ def cut(model: ChatModel, number: int, data: Dataset, task: Task, *, port: str) 
     if number == size:  # it was cut in a round before
         return replace(model, shape={**model.shape, "vocabulary": size})
     train = list(_tokens(model, data, "train"))
-    used = {token for ids in train for token in ids} | _of_template(model)
+    used = {token for ids in train for token in ids} | _ends(model, said)
     ids = byte_level.kept(said, used, number, port=port)
     made = _with_tokens(model, said, ids, task.scratch / "vocabulary")
     _prove(made, data, train, ids)
@@ -80,10 +80,17 @@ def _rows(data: Dataset, split: str) -> Sequence[Row]:
     return examples.read(data, split)
 
 
-def _of_template(model: ChatModel) -> set[int]:
-    """Tokens that end an answer, and those behind one, where a conversation goes on."""
+def _ends(model: ChatModel, said: byte_level.Json) -> set[int]:
+    """Tokens that end a text or an answer, and those behind one, where a conversation goes on."""
     behind = prompt.behind_answer(model.chat.templates, model.chat.special)
-    return {*model.chat.ids(behind, around=False), *model.chat.ids("", around=True)}
+    known = {*said["model"]["vocab"].values(), *(token["id"] for token in said["added_tokens"])}
+    if lost := {model.turn_end, model.text_end} - known:
+        raise BadRequest(
+            f"vocabulary: an answer ends with the token {min(lost)}, which tokenizer.json doesn't hold; mend "
+            f"eos_token_id in {GENERATION}."
+        )
+    around = (*model.chat.ids(behind, around=False), *model.chat.ids("", around=True))
+    return {*around, model.turn_end, model.text_end, *model.ends} & known
 
 
 def _with_tokens(model: ChatModel, said: byte_level.Json, ids: Sequence[int], folder: Path) -> ChatModel:
@@ -108,7 +115,6 @@ def _net(model: ChatModel, ids: Sequence[int], new: Mapping[int, int]) -> Any:
     import copy
 
     import torch
-    from slmworks_torch import networks
 
     config = copy.deepcopy(model.net.config)
     config.vocab_size = len(ids)
@@ -119,11 +125,15 @@ def _net(model: ChatModel, ids: Sequence[int], new: Mapping[int, int]) -> Any:
     index = torch.tensor(ids, device=model.net.device)
     tables = (model.net.get_input_embeddings(), model.net.get_output_embeddings())
     ours = {id(weight) for table in tables for weight in table.parameters()}
+    rows = len(tables[0].weight)
     for name, weight in weights.items():
+        if id(weight) not in ours and weight.ndim > 1 and len(weight) == rows:
+            raise BadRequest(
+                f"vocabulary: {name} may have a row for each token too, and only embeddings and head can be "
+                "cut; leave the option out."
+            )
         weights[name] = weight.detach()[index] if id(weight) in ours else weight.detach()
-    found = networks.new_network(config, HEAD)
-    found.load_state_dict(weights)
-    return found.eval()
+    return sizes.rebuilt(config, weights, "vocabulary")
 
 
 def _mapped(value: Any, new: Mapping[int, int]) -> Any:

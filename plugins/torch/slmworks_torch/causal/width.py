@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
-from slmworks_torch.causal import examples, forward, layouts
+from slmworks_torch.causal import examples, forward, layouts, sizes
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.options import LONGEST
 
@@ -63,7 +63,9 @@ def activity(net: Any, rows: examples.Examples, task: Task) -> "Mapping[str, tor
     device = training.device()
     net.to(device)
     parts = _parts(net, port="student")
-    sums = {name: torch.zeros(part.down_proj.in_features, dtype=torch.float64) for name, part in parts.items()}
+    sums = {
+        name: torch.zeros(part.down_proj.in_features, dtype=torch.float64) for name, part in parts.items()
+    }
     groups = layouts.padded(rows, range(len(rows)), AT_ONCE)
     places = 0
     for done, group in enumerate(groups):
@@ -90,9 +92,6 @@ def of_neurons(net: Any, kept: "Mapping[str, torch.Tensor]") -> Any:
     """A network with the named neurons of each feed-forward part only; the same number of each."""
     import copy
 
-    from slmworks_torch import networks
-    from slmworks_torch.causal.chat_model import HEAD
-
     config = copy.deepcopy(net.config)
     config.intermediate_size = len(next(iter(kept.values())))
     weights = dict(net.state_dict())
@@ -100,9 +99,7 @@ def of_neurons(net: Any, kept: "Mapping[str, torch.Tensor]") -> Any:
         for entry, index, dim in _cuts(part, kept[name], int(net.config.intermediate_size)):
             key = f"{name}.{entry}"
             weights[key] = weights[key].index_select(dim, index.to(weights[key].device))
-    found = networks.new_network(config, HEAD)
-    found.load_state_dict(weights)
-    return found.eval()
+    return sizes.rebuilt(config, weights, "ffn")
 
 
 def _cuts(part: Any, kept: "torch.Tensor", whole: int) -> "Iterator[tuple[str, torch.Tensor, int]]":
