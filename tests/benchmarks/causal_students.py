@@ -1,12 +1,13 @@
 """Students cut from one generator: weights, bytes, tokens, what the cut costs, healing, speed. Prints a table.
 
-    .venv/bin/python tests/benchmarks/causal_students.py FOLDER [--text FILE] [--heal ROWS] [--only NAME,…]
+    .venv/bin/python tests/benchmarks/causal_students.py FOLDER [--text FILE] [--heal ROWS] [--only NAME;…] [--files NAME;…]
 
 FOLDER is a causal language model as `export/hf` writes it (SmolLM2-135M-Instruct, docs/generation.md). Rows are
 messages with bookings as JSON (pipelines/examples/bookings.py); wordings of the held-out rows are in no training
 row. What a vocabulary cut does to text of another kind is measured on FILE. Bits are of a byte of the answer, so
 that vocabularies can be compared. `--heal` trains each student on so many rows for one epoch, the teacher too.
-Speed is llama.cpp's, q8_0, one thread: greedy tokens a CPU second, all files in turns, the median of five.
+Files and speed are of `--files`: llama.cpp, q8_0, one thread, greedy tokens a CPU second, all files in turns, the
+median of five.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from slmworks_gguf.export import ExportGguf
 from slmworks_gguf.llama_cpp import opened
 from slmworks_gguf.quantize import QuantizeGguf
 from slmworks_torch import training
-from slmworks_torch.causal import chat_model, examples, measures
+from slmworks_torch.causal import chat_model, examples, measures, width
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.sft import SupervisedFinetune
 from slmworks_torch.causal.student import StudentShape, student_of
@@ -49,7 +50,8 @@ SHAPES: Mapping[str, dict[str, Any]] = {
 BOOKINGS = Path(__file__).parents[2] / "pipelines" / "examples" / "bookings.py"
 SYSTEM = "The booking in JSON, null for what is missing."
 HELD_OUT = 16
-PIECES, CHARACTERS = 6, 1000
+SPEED = "q8_0 tok/CPU-s"
+PIECES, CHARACTERS = 4, 600
 """Of the text of another kind."""
 BEGIN, STEPS, TURNS = 8, 48, 5
 TURN = pa.struct([("role", pa.string()), ("content", pa.string())])
@@ -62,27 +64,35 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--text", type=Path)
     parser.add_argument("--heal", type=int, default=0)
-    parser.add_argument("--only", default=",".join(SHAPES))
+    parser.add_argument("--only", default=";".join(SHAPES))
+    parser.add_argument("--files", default="the teacher;all three")
+    parser.add_argument("--held-out", type=int, default=HELD_OUT, help="held-out rows")
+    parser.add_argument("--neurons", type=int, default=width.ROWS, help="rows that neurons are measured on")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         training.prepare(bench.task("threads"))
-        sets = {"bookings": bookings(bench.folder / "bookings")}
+        width.ROWS = asked.neurons
+        sets = {"bookings": bookings(bench.folder / "bookings", asked.held_out)}
         if asked.text:
             sets["text"] = text(bench.folder / "text", asked.text.read_text(encoding="utf-8"))
         found = {}
-        for name in asked.only.split(","):
+        for name in asked.only.split(";"):
             found[name] = measured(asked.folder, name, sets, bench, asked.heal)
             print(f"{name}: {found[name]}", file=sys.stderr, flush=True)
-        for name, rate in rates({name: bench.folder / f"{name}.gguf" for name in found}).items():
-            found[name]["q8_0 tok/CPU-s"] = rate
+        named = [name for name in asked.files.split(";") if name in found]
+        for name in named:
+            found[name] |= files(bench, name)
+            print(f"{name}: {found[name]}", file=sys.stderr, flush=True)
+        for name, rate in rates({name: bench.folder / f"{name}.gguf" for name in named}).items():
+            found[name][SPEED] = rate
     print(*table(found), sep="\n")
 
 
 def measured(
     folder: Path, name: str, sets: Mapping[str, Dataset], bench: Bench, heal: int
 ) -> dict[str, float]:
-    """Numbers of one student; its q8_0 file stays in the bench's folder."""
+    """Numbers of one student; its folder stays in the bench's."""
     teacher = Model(path=folder, format="hf", meta={})
     started = time.process_time()
     made = student_of(teacher, None, StudentShape(**SHAPES[name]), sets["bookings"], bench.task(name))
@@ -93,16 +103,28 @@ def measured(
     at = bench.folder / f"{name} saved"
     at.mkdir()
     made.save(at)
-    model = sealed(Model(path=at, format="hf", meta={"task": "text-generation"}))
     if heal:
-        said["healed, bookings"] = bits(healed(model, sets["bookings"], bench, name, heal), sets["bookings"])
+        del made
+        told = healed(saved(bench, name), sets["bookings"], bench, name, heal)
+        said["healed, bookings"] = bits(told, sets["bookings"])
+    return said
+
+
+def saved(bench: Bench, name: str) -> Model:
+    """The student's folder."""
+    path = bench.folder / f"{name} saved"
+    return sealed(Model(path=path, format="hf", meta={"task": "text-generation"}))
+
+
+def files(bench: Bench, name: str) -> dict[str, float]:
+    """Sizes of a student's GGUF files; the one of type q8_0 stays in the bench's folder."""
+    model = saved(bench, name)
     file = sealed(ExportGguf().run(model=model, task=bench.task(f"{name} f32")))
     small = QuantizeGguf(type="q8_0").run(model=file, calibration=None, task=bench.task(f"{name} q8_0"))
-    said["f32, MB"], said["q8_0, MB"] = (one.summary["bytes"] / 1e6 for one in (file, small))
+    sizes = {"f32, MB": file.summary["bytes"] / 1e6, "q8_0, MB": small.summary["bytes"] / 1e6}
     shutil.move(small.path / "model.gguf", bench.folder / f"{name}.gguf")
-    for part in (name, f"{name} saved", f"{name} f32", f"{name} q8_0"):
-        shutil.rmtree(bench.folder / part)
-    return said
+    shutil.rmtree(file.path)
+    return sizes
 
 
 def healed(model: Model, data: Dataset, bench: Bench, name: str, count: int) -> ChatModel:
@@ -143,19 +165,17 @@ def rates(files: Mapping[str, Path]) -> dict[str, float]:
 
 def table(found: Mapping[str, Mapping[str, float]]) -> list[str]:
     """A line for each student; speed beside that of the first."""
-    names = list(next(iter(found.values())))
-    first = next(iter(found.values()))[names[-1]]
+    names = list(dict.fromkeys(column for said in found.values() for column in said))
+    first = next((said[SPEED] for said in found.values() if SPEED in said), math.nan)
     lines = [f"| student | {' | '.join(names)} | × |", "|---" * (len(names) + 2) + "|"]
     for name, said in found.items():
-        lines.append(f"| {name} | {' | '.join(map(shown, said.values()))} | {said[names[-1]] / first:.2f} |")
+        numbers = [f"{said[column]:.3g}" if column in said else "" for column in names]
+        ratio = f"{said[SPEED] / first:.2f}" if SPEED in said else ""
+        lines.append(f"| {name} | {' | '.join(numbers)} | {ratio} |")
     return lines
 
 
-def shown(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
-
-
-def bookings(folder: Path) -> Dataset:
+def bookings(folder: Path, rows_held_out: int) -> Dataset:
     """Messages and bookings; a quarter of the wordings is held out."""
     said = subprocess.run([sys.executable, str(BOOKINGS)], capture_output=True, text=True, check=True)
     rows = list(csv.DictReader(io.StringIO(said.stdout)))
@@ -167,7 +187,8 @@ def bookings(folder: Path) -> Dataset:
         folder,
         train=[(SYSTEM, row["message"], row["booking"]) for row in train],
         validation=[
-            (SYSTEM, row["message"], row["booking"]) for row in held_out[:: len(held_out) // HELD_OUT]
+            (SYSTEM, row["message"], row["booking"])
+            for row in held_out[:: len(held_out) // rows_held_out][:rows_held_out]
         ],
     )
 

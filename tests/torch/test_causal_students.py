@@ -18,7 +18,8 @@ from slmworks.testing import Bench
 from slmworks_torch.causal import examples, sizes, width
 from slmworks_torch.causal.student import StudentShape
 
-REST = [name for name in EXPORTED if name not in ("llama", "phi3")]
+QUICK = ("llama", "phi3", "gemma2")
+REST = [pytest.param(name, marks=pytest.mark.slow) for name in EXPORTED if name not in QUICK]
 IDS = [1, 40, 300, 77, 12, 399, 5, 250, 90, 33, 8, 120, 200, 201, 60, 7]
 IDS_OF_FEW = [number % 360 for number in IDS]
 
@@ -67,7 +68,7 @@ def test_a_student_by_depth_computes_what_its_layers_computed(
     assert made.config.tie_word_embeddings == opened(whole).config.tie_word_embeddings
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "mixtral"])
+@pytest.mark.parametrize("family", [*QUICK, *REST])
 def test_neurons_that_are_cut_could_as_well_give_nothing(
     family: str, bench: Bench, tmp_path: Path, data: Dataset
 ) -> None:
@@ -111,7 +112,13 @@ def test_widths_are_multiples_of_a_block_of_quantized_files(whole: int, share: f
 
 
 @pytest.mark.parametrize(
-    "family", ["llama", "phi3", *(pytest.param(name, marks=pytest.mark.slow) for name in REST)]
+    "family",
+    [
+        "llama",
+        pytest.param("phi3", marks=pytest.mark.slow),
+        pytest.param("gemma2", marks=pytest.mark.slow),
+        *REST,
+    ],
 )
 def test_a_student_cut_in_every_way_answers_in_llama_cpp_as_in_torch(
     family: str, bench: Bench, tmp_path: Path, data: Dataset
