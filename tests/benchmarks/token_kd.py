@@ -20,9 +20,10 @@ import torch
 from slmworks.contract.artifact import Model
 from slmworks.contract.ledger import Cost
 from slmworks.ledger.chunk import Chunk
+from slmworks.model_tasks.text_generation.prompt import until_end
 from slmworks.testing import Bench, sealed
 from slmworks_torch import training
-from slmworks_torch.causal import chat_model, examples, forward, layouts, teacher_tokens
+from slmworks_torch.causal import chat_model, forward, layouts, teacher_tokens
 from slmworks_torch.causal.divergences import divergence
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.objective import Supervised
@@ -78,14 +79,15 @@ def answered(teacher: Any, count: int, most: int) -> Examples:
         teacher.chat.encode({"messages": [{"role": "user", "content": text}]})
         for text in chance.sample(wordings, count)
     ]
+    words = teacher.chat.tokenizer
+    words.padding_side = "left"
+    padded = words.pad({"input_ids": prompts}, return_tensors="pt")
+    with torch.inference_mode():
+        whole = teacher.net.generate(**padded, max_new_tokens=most, do_sample=True, temperature=0.7, top_k=0)
     ids = []
-    for prompt in prompts:
-        with torch.inference_mode():
-            (whole,) = teacher.net.generate(
-                torch.tensor([prompt]), max_new_tokens=most, do_sample=True, temperature=0.7, top_k=0
-            )
-        ids.append(whole.tolist())
-    return examples.Examples(ids, [len(prompt) for prompt in prompts])
+    for prompt, said in zip(prompts, whole[:, padded["input_ids"].shape[1] :].tolist(), strict=True):
+        ids.append([*prompt, *until_end(said, teacher.ends)])
+    return Examples(ids, [len(prompt) for prompt in prompts])
 
 
 def _arms(teacher: Any, student: Any, rows: Examples, said: Any) -> dict[str, Callable[[Any], Any]]:

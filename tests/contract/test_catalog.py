@@ -108,3 +108,10 @@ def test_a_plan_with_identities_imports_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_plugin_of_another_model_task_names_those_that_work_for_it() -> None:
+    said = catalog.others_for("distill", "text-classification")
+    assert said.startswith("; use distill/")
+    assert "distill/logit-kd" in said
+    assert catalog.others_for("distill", "no-such-task") == ""

@@ -1,5 +1,6 @@
 """Installed plugins, model tasks and runtimes: found by entry point, imported only when asked for."""
 
+import contextlib
 import importlib
 import inspect
 import traceback
@@ -93,6 +94,15 @@ def plugin(stage: str, name: str) -> Plugin:
         hint = f"It is a plugin of {elsewhere[0]}." if elsewhere else did_you_mean(name, known)
         raise BadRequest(f"no such {stage} plugin '{name}'. {hint}")
     return known[name]
+
+
+def others_for(stage: str, model_task: str) -> str:
+    """The way out for a plugin of a stage that doesn't work for a model task: those that do, if any."""
+    found = []
+    for name, one in plugins(stage).items():
+        with contextlib.suppress(BrokenPlugin):
+            found += [f"{stage}/{name}"] if model_task in one.load().model_tasks else []
+    return f"; use {' or '.join(found)}" if found else ""
 
 
 @cache

@@ -35,7 +35,7 @@ def open_input(
         found = Model.from_files(found)
     if port.kind is None or not isinstance(found, port.kind):
         raise BadRequest(f"{spec.id}.{port.name}: got a {found.kind}, which is not what {spec.stage} takes.")
-    _check_formats(spec.id, plugin, port.name, found)
+    _check_formats(spec, plugin, port.name, found)
     return found
 
 
@@ -56,18 +56,19 @@ def _view(folder: Path, names: Sequence[str], view: Path) -> Path:
     return view
 
 
-def _check_formats(task_id: str, plugin: Stage, port: str, found: Artifact) -> None:
+def _check_formats(spec: TaskSpec, plugin: Stage, port: str, found: Artifact) -> None:
     takes = plugin.accepts.get(port, ())
     if isinstance(found, Model) and takes and found.format not in takes:
         raise BadRequest(
-            f"{task_id}.{port}: takes {' or '.join(takes)} models, this one is {found.format}; put an export "
+            f"{spec.id}.{port}: takes {' or '.join(takes)} models, this one is {found.format}; put an export "
             "step before it that makes such a model."
         )
     if isinstance(found, Model) and found.model_task and plugin.model_tasks:
         named = catalog.canonical(found.model_task)
         if named not in plugin.model_tasks:
             raise BadRequest(
-                f"{task_id}.{port}: works for {' or '.join(plugin.model_tasks)}, this model is for {named}."
+                f"{spec.id}.{port}: works for {' or '.join(plugin.model_tasks)}, this model is for {named}"
+                f"{catalog.others_for(spec.stage, named)}."
             )
 
 

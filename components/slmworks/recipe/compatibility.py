@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import output
@@ -63,7 +64,7 @@ def _check_facts(recipe: Recipe, task: PlannedTask, port: str, known: _Facts, ma
     if known.model_task and chosen.model_tasks and known.model_task not in chosen.model_tasks:
         raise BadRequest(
             f"{place}: {task.plugin} works for {' or '.join(chosen.model_tasks)}, but {made_by} makes "
-            f"what is for {known.model_task}."
+            f"what is for {known.model_task}{catalog.others_for(task.stage, known.model_task)}."
         )
 
 
