@@ -75,7 +75,7 @@ class TokenKD(CausalOptions, StudentShape, Distill):
             if model:
                 self.check_origin(port, model)
         training.prepare(task)
-        loaded = students.student_of(teacher, student, self)
+        loaded = students.student_of(teacher, student, self, data, task)
         ids = self._match(teacher, student, loaded, data)
         given = lesson.prepare(loaded, data, self, task, port="student" if student else "teacher")
         size = int(loaded.net.get_output_embeddings().weight.shape[0])
@@ -93,7 +93,6 @@ class TokenKD(CausalOptions, StudentShape, Distill):
 
         theirs = chat_model.open_chat(teacher, port="teacher")
         if student:
-            _refuse_larger(loaded, teacher)
             same_tokens.require_same_prompts(theirs, loaded.chat, examples.read(data, "train"))
         return same_tokens.teacher_ids(theirs, loaded.chat)
 
@@ -141,20 +140,3 @@ def _config(model: Model) -> dict[str, Any]:
         return dict(json.loads((model.path / "config.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
-
-
-def _refuse_larger(student: "ChatModel", teacher: Model) -> None:
-    """BadRequest for a student with more weights than its teacher's files."""
-    from math import prod
-
-    from safetensors import safe_open
-
-    most = 0
-    for path in teacher.path.glob("*.safetensors"):
-        with safe_open(path, framework="pt") as file:
-            most += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    if student.parameters > most:
-        raise BadRequest(
-            f"student: it has {student.parameters:,} weights, more than its teacher's {most:,}; give a "
-            "smaller student, or change places."
-        )
