@@ -30,11 +30,15 @@ def teacher_ids(teacher: ChatTokenizer, student: ChatTokenizer) -> list[int] | N
                 f"student: its token {own[token]} is {token[:SHOWN]!r}, which the teacher's vocabulary "
                 f"lacks, so their probabilities cannot be compared; {WAY_OUT}"
             )
-    if [own[token] for token in ordered] != list(range(len(ordered))):
-        hole = next(place for place, token in enumerate(ordered) if own[token] != place)
-        raise BadRequest(f"student: tokenizer.json has no token {hole}, but ones behind it; {WAY_OUT}")
-    found = [theirs[token] for token in ordered]
-    return None if found == list(range(len(found))) else found
+    if all(own[token] == theirs[token] for token in ordered):
+        return None
+    for place, token in enumerate(ordered):
+        if own[token] != place:
+            raise BadRequest(
+                f"student: its ids are not its teacher's, and tokenizer.json has no token {place}, but ones "
+                f"behind it; {WAY_OUT}"
+            )
+    return [theirs[token] for token in ordered]
 
 
 def require_same_prompts(teacher: ChatTokenizer, student: ChatTokenizer, rows: Sequence[Row]) -> None:

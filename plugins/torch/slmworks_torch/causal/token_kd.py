@@ -15,8 +15,6 @@ from slmworks.teachers.budget import Budget
 from slmworks_torch.causal.divergences import Kind
 from slmworks_torch.causal.options import CausalOptions
 from slmworks_torch.causal.student import StudentShape
-from slmworks_torch.student_options import refuse_beyond
-from slmworks_torch.training_options import depth_of
 
 if TYPE_CHECKING:
     from slmworks_torch.causal.chat_model import ChatModel
@@ -53,17 +51,14 @@ class TokenKD(CausalOptions, StudentShape, Distill):
     """What the teacher's ledger may cost at most."""
 
     def check_origin(self, port: str, model: Model) -> None:
-        """BadRequest for a model that writes no text, a layer that it won't have, a `k` above its tokens."""
+        """BadRequest for a model that writes no text, and for a `k` above its tokens."""
         if port not in ("teacher", "student"):
             return
         config = _config(model)
-        refuse_classifier(config, port)
+        _refuse_classifier(config, port)
         size = config.get("vocab_size")
         if isinstance(size, int):
             self._refuse_k(size, port)
-        depth = depth_of(model)
-        if self.layers and port == "teacher" and depth is not None:
-            refuse_beyond(self.layers, depth)
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Make or take the student, ask the teacher what its ledger lacks, train, choose on `validation`."""
@@ -124,7 +119,7 @@ class TokenKD(CausalOptions, StudentShape, Distill):
             )
 
 
-def refuse_classifier(config: Mapping[str, Any], port: str) -> None:
+def _refuse_classifier(config: Mapping[str, Any], port: str) -> None:
     """BadRequest where a config.json names a network that chooses among labels."""
     for name in config.get("architectures") or []:
         if str(name).endswith("ForSequenceClassification"):
