@@ -1,9 +1,9 @@
 """Speed of `distill/token-kd` on this machine, beside plain SFT and beside a teacher that is asked at each step.
 
-    python tests/benchmarks/token_kd.py TEACHER [--student FOLDER] [--k 16] [--steps 4] [--rounds 3]
+    python tests/benchmarks/token_kd.py TEACHER [--layers 10] [--k 16] [--steps 4] [--rounds 3]
 
-`TEACHER`, and `--student`, are Hugging Face folders with a chat template. SmolLM2 is one after `export/hf` (docs/generation.md);
-without a student it is its own. The arms take turns, step by step, on the same rows, one thread: process CPU seconds
+`TEACHER` is a Hugging Face folder with a chat template: SmolLM2 after `export/hf` (docs/generation.md), say. The student
+is made of its first layers. The arms take turns, step by step, on the same rows, one thread: process CPU seconds
 of forward and backward, medians of the rounds; the optimizer costs all arms the same. Below: bytes that a token of the teacher takes in a chunk.
 """
 
@@ -27,6 +27,7 @@ from slmworks_torch.causal import chat_model, forward, layouts, teacher_tokens
 from slmworks_torch.causal.divergences import divergence
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.objective import Supervised
+from slmworks_torch.causal.student import from_layers
 from slmworks_torch.causal.token_kd import TokenKD
 from slmworks_torch.causal.token_objective import TokenMatch
 
@@ -49,21 +50,19 @@ def main() -> None:
         training.prepare(task)
         given = sealed(Model(path=asked.teacher, format="hf"))
         teacher = chat_model.load(given, port="teacher")
-        student = chat_model.load(Model(path=asked.student or asked.teacher, format="hf"), port="student")
+        student = from_layers(teacher, range(asked.layers))
         rows = answered(teacher, BATCH * asked.steps, asked.tokens)
-        began = time.process_time()
         said = teacher_tokens.gather(
             given, rows, task, k=asked.k, vocabulary=len(student.net.get_output_embeddings().weight)
         )
-        seconds = time.process_time() - began
         _speed(_arms(teacher, student, rows, said), rows, asked)
-        _bytes(bench, sum(rows.answers), seconds)
+        _bytes(bench)
 
 
 def _asked() -> argparse.Namespace:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("teacher", type=Path)
-    options.add_argument("--student", type=Path)
+    options.add_argument("--layers", type=int, default=10, help="of the student")
     options.add_argument("--k", type=int, default=16)
     options.add_argument("--steps", type=int, default=4)
     options.add_argument("--rounds", type=int, default=3)
@@ -130,11 +129,14 @@ def _ratio(base: list[float], found: list[float]) -> float:
     return statistics.median(one / other for one, other in zip(base, found, strict=True))
 
 
-def _bytes(bench: Bench, tokens: int, seconds: float) -> None:
+def _bytes(bench: Bench) -> None:
+    """What the teacher's tokens took, in a chunk and of the processor."""
     ((_, ledger),) = bench.ledgers.items()
-    chunk = Chunk({key[:32]: entry for key, entry in ledger.entries.items()}, Cost(), "").dump()
+    data = Chunk({key[:32]: entry for key, entry in ledger.entries.items()}, Cost(), "").dump()
+    spent = ledger.spent
     print(
-        f"\nteacher: {tokens} tokens, {len(chunk) / tokens:.1f} bytes each, {tokens / seconds:.1f} a CPU second"
+        f"\nteacher: {spent.tokens} tokens, {len(data) / spent.tokens:.1f} bytes each, "
+        f"{(spent.tokens + spent.prompt_tokens) / spent.cpu_seconds:.1f} tokens a CPU second, prompts included"
     )
 
 
