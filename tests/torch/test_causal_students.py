@@ -15,6 +15,7 @@ from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.testing import Bench
+from slmworks_torch import students
 from slmworks_torch.causal import examples, sizes, width
 from slmworks_torch.causal.student import StudentShape
 
@@ -193,3 +194,13 @@ def test_the_same_seed_gives_the_same_neurons(bench: Bench, tmp_path: Path, data
     made = [student(bench, whole, data, name=f"cut{number}", ffn=0.4) for number in range(2)]
     first, second = (one.net.state_dict() for one in made)
     assert all(first[name].equal(second[name]) for name in first)
+
+
+def test_a_network_whose_layers_depend_on_their_place_gives_no_layers(tmp_path: Path) -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(n_layer=3, n_embd=16, n_head=2, vocab_size=20, scale_attn_by_inverse_layer_idx=True)
+    with pytest.raises(
+        BadRequest, match="no gpt2 student can be made of the layers 0, 2 .*depends on its place"
+    ):
+        students.of_layers(GPT2LMHeadModel(config), (0, 2))

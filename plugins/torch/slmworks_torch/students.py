@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PER_LAYER = ("layer_types", "attention_layers", "attention_window", "mlp_layer_types", "no_rope_layers")
 """Entries of configurations that list one value a layer."""
+BY_PLACE = ("num_kv_shared_layers", "scale_attn_by_inverse_layer_idx")
+"""Entries by which a layer computes something else under another number."""
 
 
 def every_other(count: int) -> tuple[int, ...]:
@@ -55,6 +57,9 @@ def of_layers(net: Any, chosen: Sequence[int]) -> tuple[Any, dict[str, Any]]:
 def _config(whole: Any, chosen: Sequence[int]) -> Any:
     """The teacher's configuration with as many layers; lists of one entry a layer are cut too."""
     config = copy.deepcopy(whole)
+    for name in BY_PLACE:
+        if getattr(whole, name, None):
+            raise _refusal(whole, chosen, f"{name}: a layer depends on its place")
     try:
         config.num_hidden_layers = len(chosen)
     except NotImplementedError as error:  # Funnel counts blocks of layers
