@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
@@ -50,6 +50,8 @@ class Written:
     """`stop`, or `length`: it was cut off."""
     tokens: int
     prompt_tokens: int
+    new: bool = field(default=False, compare=False)
+    """It was paid for just now, and not in an earlier task or attempt."""
 
     def entry(self) -> Entry:
         """As the ledger keeps it."""
@@ -80,7 +82,8 @@ def ask(
         if wanted:
             _Asking(teacher, list(wanted.items()), ledger, task, budget or Budget()).run()
         found = {key: Written.of(entry) for key, entry in ledger.read(keys)}
-    return [found.get(key) for key in keys]
+    told = {key: replace(one, new=key in left) for key, one in found.items()}
+    return [told.get(key) for key in keys]
 
 
 class _Asking:

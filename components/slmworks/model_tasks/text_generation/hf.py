@@ -1,18 +1,19 @@
 """A causal language model in a Hugging Face folder, computed by torch: greedy text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 from time import perf_counter
 from typing import Any, ClassVar
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.generation import Generated, Settings
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Likelihood, Timing
 from slmworks.machine.quiet import quiet
 from slmworks.model_tasks import hf_positions
 from slmworks.model_tasks.hf_text import load_network
-from slmworks.model_tasks.text_generation import likelihood, prompt
+from slmworks.model_tasks.text_generation import hf_writing, likelihood, prompt
 from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer, ends_of
 from slmworks.model_tasks.text_generation.in_context import InContext
 
@@ -46,9 +47,10 @@ class HfGenerator:
         """Tokens of an answer at most."""
         self.ends = ends_of(self.module, self.tokenizer)
         """Tokens that end an answer."""
-        self._pad = self.ends[0] if self.ends else 0
+        self.pad = self.ends[0] if self.ends else 0
+        """Token that fills a batch up."""
         self._keeps_few = "logits_to_keep" in signature(self.module.forward).parameters
-        self.module.generation_config = _greedy(self.ends, self._pad)
+        self.module.generation_config = _greedy(self.ends, self.pad)
 
     @classmethod
     def open(cls, model: Model, *, threads: int) -> "HfGenerator":
@@ -125,7 +127,7 @@ class HfGenerator:
         import torch
 
         longest = max(map(len, prompts))
-        ids = [[self._pad] * (longest - len(one)) + list(one) for one in prompts]
+        ids = [[self.pad] * (longest - len(one)) + list(one) for one in prompts]
         seen = [[0] * (longest - len(one)) + [1] * len(one) for one in prompts]
         with quiet(), torch.inference_mode():
             found = self.module.generate(
@@ -136,10 +138,23 @@ class HfGenerator:
             )
         return [prompt.until_end(row, self.ends) for row in found[:, longest:].tolist()]
 
-    def _answer(self, tokens: Sequence[int]) -> dict[str, Any]:
+    def write(
+        self, asked: Sequence[tuple[Row, Settings]], take: Callable[[int, Generated | BadRequest], None]
+    ) -> None:
+        """Answer rows with settings of their own, batch by batch; a row's draws depend on its seed alone."""
+        hf_writing.write(self, asked, take)
+
+    def price(self, generated: Generated) -> float:
+        """Nothing."""
+        return 0.0
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of generated tokens, without those that end an answer."""
         said = [token for token in tokens if token not in self.ends]
-        text = self.tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return prompt.answer(text, tokens, self.ends)
+        return str(self.tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _answer(self, tokens: Sequence[int]) -> dict[str, Any]:
+        return prompt.answer(self.text(tokens), tokens, self.ends)
 
 
 def _require_free(found: InContext) -> None:

@@ -1,10 +1,11 @@
 """The way from data and a model to a trained model, which every plugin of this family goes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.model_task import Row
 from slmworks.contract.stage import Task
 from slmworks_torch import hf_folder, training
 from slmworks_torch.causal import chat_model, checks, examples
@@ -40,20 +41,30 @@ def prepare(
 
     `everything`: rows of `train` teach their prompts too.
     """
-    most = options.max_length or min(model.context or LONGEST, LONGEST)
-    hf_folder.refuse_length(model.net, most, port=port)
-    found = []
-    for split in ("train", "validation"):
-        made = examples.encode(model, examples.read(data, split), split=split, max_length=most)
-        for line in made.warnings(split, most):
-            task.say(line)
-        found.append(made)
-    train, held_out = found
+    most = longest_row(model, options, port=port)
+    train, held_out = (
+        encoded(model, examples.read(data, split), split, most, task) for split in ("train", "validation")
+    )
     longest = max(train.answers)
     checks.check(model.net, train, port=port)
     if everything:
         train = replace(train, starts=[1] * len(train))
     return Lesson(model, train, held_out, most, longest)
+
+
+def longest_row(model: ChatModel, options: CausalOptions, *, port: str) -> int:
+    """Most tokens of a row; BadRequest for more than the network can take."""
+    most = options.max_length or min(model.context or LONGEST, LONGEST)
+    hf_folder.refuse_length(model.net, most, port=port)
+    return most
+
+
+def encoded(model: ChatModel, rows: Sequence[Row], split: str, most: int, task: Task) -> Examples:
+    """Token ids of rows; what is left out is said."""
+    made = examples.encode(model, rows, split=split, max_length=most)
+    for line in made.warnings(split, most):
+        task.say(line)
+    return made
 
 
 def learn(
@@ -86,7 +97,7 @@ def finish(
     """Write the folder; `share` of the weights was trained, `noted` is what is known of its origin."""
     model = lesson.model
     model.save(task.output)
-    most = options.max_new_tokens or _room_for(lesson.longest_answer, model.context)
+    most = options.max_new_tokens or room_for(lesson.longest_answer, model.context)
     left_out = sum(lesson.train.left_out.values())
     return Model(
         path=task.output,
@@ -108,7 +119,7 @@ def trained_share(model: ChatModel) -> float:
     return float(sum(weight.numel() for _, weight in training.trained(model.net))) / model.parameters
 
 
-def _room_for(longest: int, context: int) -> int:
+def room_for(longest: int, context: int) -> int:
     """Tokens of an answer: a quarter more than the longest learnt one, rounded up to 16."""
     most = -(-longest * 5 // 64) * 16
     return min(most, context) if context else most
