@@ -3,9 +3,9 @@
 from collections import Counter
 
 import pytest
-import torch
 from toys import toy
 
+import torch
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import Generated, Settings, TooLong
 from slmworks.contract.runtime import Writing, open_runtime

@@ -1,4 +1,4 @@
-"""Conversations that a teacher is asked about: those of `train`, and those of `transfer`, which need no answer."""
+"""Conversations that a teacher is asked about: those of `train`, and of `transfer`, which have no answer."""
 
 from collections.abc import Sequence
 

@@ -48,8 +48,9 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
     answer_tokens: PositiveInt | None = None
     """Most tokens of a teacher's answer. Default: as many as the teacher gives in service."""
     keep: Keep = "finished"
-    """Which answers are learnt: `all`; `finished`: not cut off; also `json`: a JSON object; `schema`: one that
-    follows the row's schema, or else the option; `exact`: the label's, where a row has one."""
+    """Which answers are learnt: `all`; `finished`: those that are not cut off, and of these `json`: JSON
+    objects; `schema`: those that follow the row's schema, or else `json_schema`; `exact`: those that are the
+    label, where a row has one."""
     json_schema: dict[str, Any] | None = None
     """JSON Schema of the answers to rows that bring none, for `keep: schema`."""
     labels: Literal["replace", "add"] = "replace"

@@ -71,12 +71,10 @@ def sift(answers: Sequence[tuple[Row, Written | None]], keep: Keep, schema: str 
     """
     found = Sifted()
     said: set[tuple[str, str]] = set()
-    paid: set[int] = set()
+    for answer in {id(answer): answer for _, answer in answers if answer}.values():
+        found.paid += answer.tokens if answer.new else 0
+        found.reused += 0 if answer.new else answer.tokens
     for row, answer in answers:
-        if answer is not None and id(answer) not in paid:
-            paid.add(id(answer))
-            found.paid += answer.tokens if answer.new else 0
-            found.reused += 0 if answer.new else answer.tokens
         if answer is not None and row["completion"]:
             found.compared += 1
             found.agreed += same(str(row["completion"]), answer.text)
@@ -95,10 +93,10 @@ def sift(answers: Sequence[tuple[Row, Written | None]], keep: Keep, schema: str 
 def require_schemas(rows: Sequence[Row], schema: str) -> None:
     """BadRequest where there is no schema that answers could be checked against, or one that is none."""
     if schema and (found := json_answers.schema_problem(schema)):
-        raise BadRequest(f"schema: it {found}; give a JSON Schema.")
+        raise BadRequest(f"json_schema: it {found}; give a JSON Schema.")
     if not schema and not any(row.get("schema") for row in rows):
         raise BadRequest(
-            "keep: no row of the data has a schema to check answers against; give the option schema, or "
+            "keep: no row of the data has a schema to check answers against; give the option json_schema, or "
             "keep: json."
         )
 
