@@ -5,7 +5,8 @@ a token. So what is drawn depends on the row's seed alone, whatever stands besid
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,15 +47,24 @@ def drawn(module: Any, asked: Sequence[Draw], *, ends: Sequence[int], pad: int) 
     ids = [[pad] * gap + list(one.ids) for gap, one in zip(gaps, asked, strict=True)]
     seen = [[0] * gap + [1] * len(one.ids) for gap, one in zip(gaps, asked, strict=True)]
     stop = _Stop(asked, longest)
-    with quiet(), torch.inference_mode():
+    with quiet(), torch.inference_mode(), _only(module, _settings(max(one.most for one in asked), ends, pad)):
         found = module.generate(
             input_ids=torch.tensor(ids, device=module.device),
             attention_mask=torch.tensor(seen, device=module.device),
-            generation_config=_settings(max(one.most for one in asked), ends, pad),
             logits_processor=[_Choose(asked)] if any(one.temperature for one in asked) else [],
             stopping_criteria=[stop],
         )
     return [stop.cut(row, tokens, ends) for row, tokens in enumerate(found[:, longest:].tolist())]
+
+
+@contextmanager
+def _only(module: Any, settings: Any) -> Iterator[None]:
+    """Generation by these settings: what a call leaves open is taken from those of the network's folder."""
+    kept, module.generation_config = module.generation_config, settings
+    try:
+        yield
+    finally:
+        module.generation_config = kept
 
 
 def _settings(most: int, ends: Sequence[int], pad: int) -> Any:

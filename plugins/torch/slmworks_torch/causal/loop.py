@@ -121,6 +121,7 @@ class Loop:
         """One step; the loss is the mean over all that it weighs, however that is grouped."""
         import torch
 
+        self.objective.begin(self.net, rows, self.at.step)
         total = self.objective.weight(rows)
         loss = 0.0
         for group in self.objective.groups(rows):

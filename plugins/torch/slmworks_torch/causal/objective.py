@@ -29,6 +29,13 @@ class Objective(ABC):
         """Rows of an epoch."""
         return len(self.lengths)
 
+    def begin(self, net: Any, rows: Sequence[int], step: int) -> None:  # noqa: B027 - most make nothing
+        """Make what a step learns from where that depends on the network; nothing as a rule.
+
+        Called before the rows of a step are asked for. `step` counts all steps from 0, so that what is drawn
+        for one is known without those before it.
+        """
+
     @abstractmethod
     def weight(self, rows: Sequence[int]) -> float:
         """What the loss of a step is divided by: as a rule the tokens that it learns."""
