@@ -124,7 +124,5 @@ def _reasons(row: Row, answer: Written | None, keep: Keep, schema: str) -> Itera
 
 def _nothing_kept(found: Sifted, keep: Keep) -> str:
     why = ", ".join(f"{count} {reason}" for reason, count in found.dropped.most_common())
-    weaker = (
-        "take a teacher that can do it" if keep == "all" else "keep more (keep: all), or take another teacher"
-    )
-    return f"teacher: none of its {found.asked} answers is kept ({why}); {weaker}."
+    way_out = "" if keep == "all" else f"keep more than {keep}, raise answer_tokens, or "
+    return f"teacher: none of its {found.asked} answers is kept ({why}); {way_out}take another teacher."
