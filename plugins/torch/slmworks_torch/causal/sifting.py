@@ -71,9 +71,9 @@ def sift(answers: Sequence[tuple[Row, Written | None]], keep: Keep, schema: str 
     """
     found = Sifted()
     said: set[tuple[str, str]] = set()
-    for answer in {id(answer): answer for _, answer in answers if answer}.values():
-        found.paid += answer.tokens if answer.new else 0
-        found.reused += 0 if answer.new else answer.tokens
+    for one in {id(answer): answer for _, answer in answers if answer}.values():
+        found.paid += one.tokens if one.new else 0
+        found.reused += 0 if one.new else one.tokens
     for row, answer in answers:
         if answer is not None and row["completion"]:
             found.compared += 1
