@@ -28,7 +28,7 @@ def questions(count: int) -> list[Question]:
 
 
 def main(store: str, model: str, form: str, count: str, log: str) -> None:
-    in_store.EVERY = 0.01  # kept at once, so that kills find answers of each moment
+    in_store.EVERY = 0.05  # kept at once, so that kills find answers of each moment
     teacher = Model(path=Path(model), format=form, digest=DIGEST)
     opened = open_store(store)
 

@@ -33,12 +33,14 @@ def colours(folder: Path, **splits: list[dict[str, Any]]) -> Dataset:
     return dataset(folder, **{"train": rows(), "validation": rows(), **splits})
 
 
-def knowing(folder: Path) -> Model:
-    """A toy that has learnt all colours."""
+def knowing(
+    folder: Path, known: list[dict[str, Any]] | None = None, *, epochs: int = 20, hidden_size: int = 64
+) -> Model:
+    """A toy that has learnt these rows, or all."""
     (folder / "bench").mkdir(parents=True)
-    made = SupervisedFinetune(**LEARN).run(
-        model=toy(folder / "base", initializer_range=0.1),
-        data=colours(folder / "data"),
+    made = SupervisedFinetune(**{**LEARN, "epochs": epochs}).run(
+        model=toy(folder / "base", hidden_size=hidden_size, initializer_range=0.1),
+        data=colours(folder / "data", **({"train": known} if known else {})),
         task=Bench(folder / "bench").task("knowing"),
     )
     return sealed(made)
