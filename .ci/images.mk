@@ -3,11 +3,11 @@
 install-core := slmworks[run,s3,sign]
 about-core := slmworks: fetches, evaluates, judges, registers
 
-install-text := slmworks[s3,lineage] slmworks-text[run]
+install-text := slmworks[s3,lineage] slmworks-text[run] slmworks-hosted[run]
 about-text := slmworks: curates text
 
 # It also evaluates what only torch can load.
-install-torch := slmworks[run,s3] slmworks-torch[run]
+install-torch := slmworks[run,s3] slmworks-torch[run] slmworks-hosted[run]
 about-torch := slmworks: trains and evaluates with PyTorch
 
 install-onnx := slmworks[s3,lineage] slmworks-onnx[run]
@@ -16,8 +16,12 @@ about-onnx := slmworks: exports to ONNX and quantizes there
 install-inc := slmworks[s3,lineage] slmworks-onnx[run] slmworks-inc[run] slmworks-inc[autoround]
 about-inc := slmworks: quantizes with Intel Neural Compressor
 
-install-gguf := slmworks[s3,lineage] slmworks-gguf[run]
+install-gguf := slmworks[s3,lineage] slmworks-gguf[run] slmworks-hosted[run]
 about-gguf := slmworks: reads, writes and quantizes GGUF
+
+# Whatever asks a teacher can ask a hosted one: the images above have it too.
+install-hosted := slmworks[s3,lineage] slmworks-hosted[run]
+about-hosted := slmworks: asks hosted models
 
 # It answers, generators too: without torch and without MLflow.
 install-serve := slmworks[s3,sign] slmworks-serve[run] slmworks-gguf[serve]

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FAMILIES = ("text", "torch", "onnx", "inc", "gguf", "serve", "kubernetes")
+FAMILIES = ("text", "torch", "onnx", "inc", "gguf", "hosted", "serve", "kubernetes")
 MAIN = [
     "-e .[run,dev,kubeflow]",
     *(f"-e plugins/{family}[run]" for family in FAMILIES),

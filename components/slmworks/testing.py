@@ -37,7 +37,7 @@ class Bench:
     known: dict[str, Artifact] = field(default_factory=dict)
     """Digest -> artifact, for `task.fetch`."""
     ledgers: dict[str, MemoryLedger] = field(default_factory=dict)
-    """Name, teacher's digest, options and version, as JSON -> what the teacher has produced for all tasks."""
+    """Name, teacher, options and version, as JSON -> what the teacher has produced for all tasks."""
 
     def task(self, name: str, *, threads: int = 1, seed: int = 0) -> Task:
         """A fresh task with empty output and scratch folders below `folder/name`."""
@@ -63,7 +63,7 @@ class Bench:
     def _ledger(
         self, name: str, teacher: Artifact, options: Mapping[str, Any], version: int
     ) -> Iterator[Ledger]:
-        about = json.dumps([name, teacher.digest, dict(options), version])
+        about = json.dumps([name, teacher.as_teacher, dict(options), version])
         yield self.ledgers.setdefault(about, MemoryLedger())
 
     def keep(self, artifact: A) -> A:

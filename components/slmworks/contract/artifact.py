@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.hosted import FORMAT as HOSTED
+from slmworks.contract.hosted import Hosted, hosted_in
 from slmworks.contract.manifest import File, drop_empty_folders, scan
 
 HEADER = "slmworks.json"
@@ -53,6 +55,11 @@ class Artifact:
     def model_task(self) -> str:
         """Model task in its header; empty for bytes from outside, or a bare encoder or decoder."""
         return str(self.meta.get("task", ""))
+
+    @property
+    def as_teacher(self) -> str:
+        """What its ledgers know it by: its digest, or what `meta` says for one that isn't its bytes."""
+        return str(self.meta.get("as_teacher") or self.digest)
 
     def seal(self) -> tuple[File, ...]:
         """Write the header file into the folder and hash everything below it; empty folders are dropped."""
@@ -154,7 +161,8 @@ class Model(Artifact):
     """A model that can be loaded without running anyone's code.
 
     Formats: `hf` (Hugging Face folder with safetensors and tokenizer.json), `onnx` (`model.onnx`,
-    `tokenizer.json`) and `gguf` (one `.gguf` file, its tokenizer inside). `meta`: `task` (its model task, as
+    `tokenizer.json`), `gguf` (one `.gguf` file, its tokenizer inside) and `openai` (`slmworks.contract.hosted`:
+    a file that says where somebody else computes it). `meta`: `task` (its model task, as
     headers name it), `max_length` (tokens), `parameters` (count), and the keys that its model task shares
     between model and data.
     """
@@ -164,7 +172,9 @@ class Model(Artifact):
 
     @classmethod
     def from_files(cls, files: Files) -> "Model":
-        """The one model in fetched files: a Hugging Face folder or a GGUF file; BadRequest for any other.
+        """The one model in fetched files: a Hugging Face folder, a GGUF file or a hosted model's file.
+
+        BadRequest for any other.
 
         A folder with config.json and without *.safetensors is no Hugging Face model where a .gguf file lies
         beside them: publishers of GGUF files add the configuration for readers.
@@ -174,10 +184,14 @@ class Model(Artifact):
         single = sorted(files.path.rglob("*.gguf"))
         if single and not weighted:
             return cls(path=_folder_of_one(single), format="gguf", meta={}, digest=files.digest)
+        if not configs and (remote := hosted_in(files.path)):
+            meta = {"as_teacher": Hosted.read(remote).identity}
+            return cls(path=remote.parent, format=HOSTED, meta=meta, digest=files.digest)
         if not configs:
             raise BadRequest(
                 "what was fetched holds no config.json, so it is not a Hugging Face model folder, and no "
-                ".gguf file; point at the folder with config.json and model.safetensors, or at a .gguf file."
+                ".gguf file; point at the folder with config.json and model.safetensors, at a .gguf file, or "
+                "at a hosted model's NAME.hosted.json."
             )
         folder = configs[0].parent
         twins = [path.parent.name for path in configs if len(path.parts) == len(configs[0].parts)]

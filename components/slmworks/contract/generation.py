@@ -59,6 +59,16 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class By:
+    """Who answers."""
+
+    model: str
+    version: int
+    fingerprint: str
+    """The beginning of the model's digest; of another's server whatever it says of itself."""
+
+
+@dataclass(frozen=True)
 class Generated:
     """A generation that has ended."""
 
@@ -71,6 +81,8 @@ class Generated:
     prompt_tokens: int
     cached_tokens: int
     """Of the prompt's tokens those that did not have to be computed again."""
+    by: By | None = None
+    """Who says it has answered, of a model that somebody else computes."""
 
 
 class TooLong(BadRequest):
@@ -81,16 +93,6 @@ class Prepared(Protocol):
     """A row that a runtime has read: nothing can be wrong with its size any more."""
 
     prompt_tokens: int
-
-
-@dataclass(frozen=True)
-class By:
-    """Who answers."""
-
-    model: str
-    version: int
-    fingerprint: str
-    """The beginning of the model's digest."""
 
 
 class Replying(Protocol):

@@ -239,7 +239,7 @@ class Running:
     def _ledger(
         self, name: str, teacher: Artifact, options: Mapping[str, Any], version: int
     ) -> Iterator[Ledger]:
-        about = About(name, teacher.digest, options, version)
+        about = About(name, teacher.as_teacher, options, version)
         user = {"run": self.spec.run, "task": self.spec.id, "plugin": self.spec.plugin}
         with open_ledger(self.store, about, user, say=self._say, waiting=self._say_waiting) as found:
             yield found

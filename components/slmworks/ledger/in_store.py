@@ -42,7 +42,7 @@ class About:
     name: str
     """What was asked of the teacher: `answers`, `logprobs`."""
     teacher: str
-    """Digest of the teacher."""
+    """Digest of the teacher, or what it is known by instead (`Artifact.as_teacher`)."""
     options: Mapping[str, Any]
     """What else decided all of its entries, as JSON values."""
     version: int

@@ -13,6 +13,7 @@ from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Writing, open_runtime
 from slmworks.contract.stage import Task
 from slmworks.teachers.budget import Account, Budget
+from slmworks.teachers.same_model import SameModel
 
 __all__ = ["Budget", "Question", "Written", "ask"]
 
@@ -97,7 +98,7 @@ class _Asking:
         task: Task,
         budget: Budget,
     ) -> None:
-        self.teacher, self.wanted, self.task = teacher, wanted, task
+        self.teacher, self.wanted, self.ledger, self.task = teacher, wanted, ledger, task
         self.account = Account(ledger, budget, task, len(wanted), lack="answer")
         self.refused: list[BadRequest] = []
 
@@ -111,6 +112,7 @@ class _Asking:
                 f"writes no answers; give a model for {MODEL_TASK}."
             )
         self.runtime: Writing = runtime
+        self.same = SameModel(self.ledger, self.task.say)
         self.account.begin()
         runtime.write([(one.row, one.settings) for _, one in self.wanted], self._take)
         if self.refused:
@@ -124,12 +126,8 @@ class _Asking:
             self.refused.append(found)
         else:
             written = Written(str(found.answer["text"]), found.finish, found.tokens, found.prompt_tokens)
-            self.account.keep(
-                self.wanted[place][0],
-                written.entry(),
-                tokens=found.tokens,
-                prompt_tokens=found.prompt_tokens,
-                money=self.runtime.price(found),
-            )
+            cost = self.account.cost(found.tokens, found.prompt_tokens, self.runtime.price(found))
+            self.same.require(found, cost)
+            self.ledger.add(self.wanted[place][0], written.entry(), cost)
         self.account.count()
         self.account.require()

@@ -1,14 +1,13 @@
 """A teacher's work, paid for row by row: what each one took, and the budget that ends it."""
 
 import time
-from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.ledger import Cost, Entry, Ledger
+from slmworks.contract.ledger import Cost, Ledger
 from slmworks.contract.stage import Task
 from slmworks.machine.energy import Meter
 
@@ -56,12 +55,12 @@ class Account:
         """Time and energy count from here on, so after the teacher was loaded."""
         self._meter, self._clock, self._cpu = Meter(), time.monotonic(), time.process_time()
 
-    def keep(
-        self, key: str, entry: Entry, *, tokens: int, prompt_tokens: int = 0, money: float = 0.0
-    ) -> None:
-        """Add a row's entry to the ledger, with all that was used since the last one."""
-        cost = replace(self._used(), tokens=tokens, prompt_tokens=prompt_tokens, money=money)
-        self._ledger.add(key, entry, cost)
+    def cost(self, tokens: int, prompt_tokens: int = 0, money: float = 0.0) -> Cost:
+        """What a row took: these, and all time and energy since the last one."""
+        clock, cpu = time.monotonic(), time.process_time()
+        seconds, cpu_seconds = clock - self._clock, cpu - self._cpu
+        self._clock, self._cpu = clock, cpu
+        return Cost(prompt_tokens, tokens, seconds, cpu_seconds, self._meter.joules(), money)
 
     def count(self, rows: int = 1) -> None:
         """So many more rows are done, with an entry or without; tell people now and then."""
@@ -80,10 +79,3 @@ class Account:
                 f"budget: it is spent ({spent}), and {left} of {self._rows} rows have no {self._lack} yet; "
                 "raise it, or take fewer rows. What was paid for is kept."
             )
-
-    def _used(self) -> Cost:
-        """Time and energy since the last row."""
-        clock, cpu = time.monotonic(), time.process_time()
-        found = Cost(seconds=clock - self._clock, cpu_seconds=cpu - self._cpu, joules=self._meter.joules())
-        self._clock, self._cpu = clock, cpu
-        return found

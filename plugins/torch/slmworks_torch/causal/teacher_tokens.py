@@ -116,8 +116,8 @@ def _compute(
     key_of = {row: key for key, row in wanted.items()}
     for group in layouts.padded(examples, list(key_of), AT_ONCE):
         for row, found in zip(group, _entries(net, examples, group, k), strict=True):
-            prompt = examples.starts[row]
-            account.keep(key_of[row], found.entry(), tokens=len(found.ids), prompt_tokens=prompt)
+            cost = account.cost(len(found.ids), examples.starts[row])
+            ledger.add(key_of[row], found.entry(), cost)
         account.count(len(group))
         account.require()
 

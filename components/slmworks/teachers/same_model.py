@@ -1,0 +1,57 @@
+"""Whether the answers of one ledger are one model's: what a hosted teacher says of itself, and when it changes."""
+
+import hashlib
+import json
+from collections.abc import Callable
+
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.generation import By, Generated
+from slmworks.contract.ledger import Cost, Entry, Ledger
+
+KEY = hashlib.sha256(b"who answers").hexdigest()
+"""Key of the entry that says who gave the first answer."""
+COLUMN = "by"
+
+
+class SameModel:
+    """Watches who answers, for a ledger; a model of one's own says nothing, and is its digest."""
+
+    def __init__(self, ledger: Ledger, say: Callable[[str], None]) -> None:
+        """Look who has answered before. `say` gets a warning."""
+        self._ledger, self._say = ledger, say
+        self._first = next((_by(entry) for _, entry in ledger.read([KEY])), None)
+        self._warned = False
+
+    def require(self, found: Generated, cost: Cost) -> None:
+        """BadRequest once another model answers under the name; the answer isn't kept, its cost is."""
+        if found.by is None:
+            return
+        if self._first is None:
+            self._first = found.by
+            self._ledger.add(KEY, _entry(found.by), Cost())
+        if _name(found.by) != _name(self._first):
+            self._ledger.add(KEY, _entry(found.by), cost)
+            raise BadRequest(
+                f"teacher: it answers as {_name(found.by)} now, and its ledger holds answers of "
+                f"{_name(self._first)}; name the new one as `model` in its file, or give it another "
+                "`revision`: it begins a ledger of its own."
+            )
+        if found.by.fingerprint != self._first.fingerprint and not self._warned:
+            self._warned = True
+            self._say(
+                f"warning: the teacher {_name(found.by)} says it runs otherwise than at its first answer "
+                f"(system_fingerprint {found.by.fingerprint!r}, then {self._first.fingerprint!r}); answers of "
+                "both are in its ledger. Give it another `revision` to begin anew."
+            )
+
+
+def _name(by: By) -> str:
+    return f"{by.model} v{by.version}" if by.version else by.model
+
+
+def _entry(by: By) -> Entry:
+    return Entry({COLUMN: json.dumps(vars(by)).encode()}, 0)
+
+
+def _by(entry: Entry) -> By:
+    return By(**json.loads(entry.columns[COLUMN]))
