@@ -59,6 +59,7 @@ class Faulty(ThreadingHTTPServer):
     """Answers every request by `answer`; `asked` has (path, body, authorization) of each."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, answer: Answer = lambda handler, body: handler.send(200, reply(said(body)))) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

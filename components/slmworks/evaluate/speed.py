@@ -13,6 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.model_task import ModelTask, Row, Trivial
 from slmworks.contract.runtime import inputs_of
 from slmworks.contract.stage import Task
@@ -59,6 +60,14 @@ class Speed(Evaluate):
     trivial: bool = True
     """Also measure the model task's trivial baselines, fitted anew to the training rows."""
 
+    def check_origin(self, port: str, model: Model) -> None:
+        """BadRequest for a hosted model: its speed is that of another's machine and the way there."""
+        if model.format == HOSTED:
+            raise BadRequest(
+                f"{port}: the speed of a hosted model is none of this machine, and each answer of it costs; "
+                "measure its quality only."
+            )
+
     def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task) -> Report:
         """Write `report.json` with the model, its reference and how many times faster and smaller it is."""
         purpose = model_task_of(model, data)
@@ -66,6 +75,8 @@ class Speed(Evaluate):
         models = {"model": model}
         if baseline is not None:
             models["baseline"] = task.fetch(baseline, "model", Model)
+        for role, one in models.items():
+            self.check_origin(role, one)
         measured = self._measure(models, purpose, rows, task)
         timings = measured.timings
         around = surroundings(measured.rounds, threads=task.threads)

@@ -113,7 +113,7 @@ class TextGeneration(ModelTask):
         if finished:
             cut = sum(answer["finish"] == "length" for answer in finished)
             tokens = sum(answer["tokens"] for answer in finished)
-            content = {"cut_off": cut, "tokens": tokens}
+            content = {"cut_off": cut, "tokens": tokens, **_paid(finished)}
         return Details(measures=_of_some_rows(rows, answers, resamples, seed), content=content)
 
     def agreement(self, wanted: Answer, found: Answer) -> float:
@@ -151,6 +151,14 @@ def _target_problem(row: Row) -> str:
         return "its completion is empty"
     found = json_answers.schema_problem(row["schema"]) if row.get("schema") else ""
     return f"its schema {found}" if found else ""
+
+
+def _paid(answers: Sequence[Answer]) -> dict[str, float]:
+    """Tokens that were read and the money that was paid, of a hosted model; nothing of another."""
+    if not all("money" in answer for answer in answers):
+        return {}
+    read = sum(answer["prompt_tokens"] for answer in answers)
+    return {"prompt_tokens": read, "money": round(sum(answer["money"] for answer in answers), 6)}
 
 
 def _of_some_rows(
