@@ -67,12 +67,24 @@ def test_the_ledger_knows_it_by_address_model_and_revision_only(tmp_path: Path) 
     [
         ({"adress": "x"}, "adress: no such key. Did you mean 'address'?"),
         ({"prices": {"prompt": 1, "answer": 1, "curency": "USD"}}, "prices.currency is missing."),
-        ({"prices": {"prompt": -1, "answer": 1, "currency": "USD"}}, "prices.prompt: input should be greater"),
+        (
+            {"prices": {"prompt": -1, "answer": 1, "currency": "USD"}},
+            "prices.prompt: input should be greater",
+        ),
         ({"prices": {"prompt": 1, "answer": 1, "currency": "USD", "x": 1}}, "prices.x: no such key."),
         ({"address": "api.example.com"}, "address: no address; write https://HOST/v1."),
-        ({"address": "http://api.example.com/v1"}, "address: http would send the key and the texts in the open"),
-        ({"address": f"https://me:{KEY}@example.com/v1"}, "address: no user, query or fragment belongs there"),
-        ({"address": f"https://example.com/v1?key={KEY}"}, "address: no user, query or fragment belongs there"),
+        (
+            {"address": "http://api.example.com/v1"},
+            "address: http would send the key and the texts in the open",
+        ),
+        (
+            {"address": f"https://me:{KEY}@example.com/v1"},
+            "address: no user, query or fragment belongs there",
+        ),
+        (
+            {"address": f"https://example.com/v1?key={KEY}"},
+            "address: no user, query or fragment belongs there",
+        ),
         ({"address": "https://example.com/v1/chat/completions"}, "address: it ends where the routes begin"),
         ({"address": "https://[::1/v1"}, "address: no address"),
         ({"key": KEY}, "key: write env:NAME or file:/PATH, the place of the key and never the key itself."),
@@ -97,7 +109,9 @@ def test_what_is_no_json_is_a_line(tmp_path: Path) -> None:
         Hosted.read(path)
 
 
-@pytest.mark.parametrize("address", ["http://localhost:8000/v1", "http://127.0.0.1:8000/v1", "http://[::1]:8000/v1"])
+@pytest.mark.parametrize(
+    "address", ["http://localhost:8000/v1", "http://127.0.0.1:8000/v1", "http://[::1]:8000/v1"]
+)
 def test_http_is_enough_for_this_machine(tmp_path: Path, address: str) -> None:
     found = Hosted.read(write(tmp_path, address=address))
     assert found.address == address

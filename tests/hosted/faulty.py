@@ -10,7 +10,9 @@ from typing import Any, Self
 KEY = "sk-proj-a1B2c3D4e5F6g7H8i9J0k1L2"
 
 
-def reply(text: str | None = "yes", *, model: str = "big", finish: str = "stop", **more: Any) -> dict[str, Any]:
+def reply(
+    text: str | None = "yes", *, model: str = "big", finish: str = "stop", **more: Any
+) -> dict[str, Any]:
     """A sound reply to a chat: 10 tokens read, 5 written."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}

@@ -144,17 +144,17 @@ def test_a_kill_loses_no_more_than_the_answers_of_two_seconds(tmp_path, model, m
     with Faulty(answer) as server:
         teacher = model(server.address, at_once=4)
         context = multiprocessing.get_context("fork")
-        child = context.Process(target=_asking, args=(tmp_path / "store", teacher, 400))
+        child = context.Process(target=_asking, args=(tmp_path / "store", teacher, 200))
         child.start()
         deadline = time.monotonic() + 30
-        while len(server.asked) < 150:
+        while len(server.asked) < 80:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.kill(child.pid, signal.SIGKILL)
         child.join()
         paid = len(server.asked)
-        _asking(tmp_path / "store", teacher, 400)
-        twice = len(server.asked) - 400
+        _asking(tmp_path / "store", teacher, 200)
+        twice = len(server.asked) - 200
         assert 0 <= twice < paid / 2, "what was in the running chunk, and on its way"
 
 

@@ -43,8 +43,15 @@ def test_a_row_is_answered_and_its_price_follows_from_its_tokens(model, key):
     with Faulty() as server:
         runtime = opened(model, server, key="env:BIG_KEY", prices=PRICES)
         assert isinstance(runtime, Writing)
-        (found,) = written(runtime, [(row(), Settings(max_tokens=7, seed=3, stop=("x",), top_p=0.9, temperature=1.0))])
-        assert (found.answer["text"], found.finish, found.tokens, found.prompt_tokens) == ("to hello", "stop", 5, 10)
+        (found,) = written(
+            runtime, [(row(), Settings(max_tokens=7, seed=3, stop=("x",), top_p=0.9, temperature=1.0))]
+        )
+        assert (found.answer["text"], found.finish, found.tokens, found.prompt_tokens) == (
+            "to hello",
+            "stop",
+            5,
+            10,
+        )
         assert found.by == By("big", 0, "")
         assert runtime.price(found) == pytest.approx((10 * 2 + 5 * 8) / 1e6)
         ((path, body, authorization),) = server.asked
@@ -60,7 +67,13 @@ def test_answers_are_the_likeliest_and_in_order(model):
     with Faulty() as server:
         found = opened(model, server, prices=PRICES).answer([row(str(number)) for number in range(20)])
         assert [one["text"] for one in found] == [f"to {number}" for number in range(20)]
-        assert found[0] == {"text": "to 0", "finish": "stop", "tokens": 5, "prompt_tokens": 10, "money": pytest.approx(6e-5)}
+        assert found[0] == {
+            "text": "to 0",
+            "finish": "stop",
+            "tokens": 5,
+            "prompt_tokens": 10,
+            "money": pytest.approx(6e-5),
+        }
         assert {(body["temperature"], body["max_tokens"]) for _, body, _ in server.asked} == {(0.0, 256)}
 
 
@@ -167,10 +180,22 @@ def test_a_hang_is_a_line(model):
     ("answer", "line"),
     [
         (lambda handler, body: handler.error(401, f"bad key {KEY}"), "refuses the key at env:BIG_KEY (401)."),
-        (lambda handler, body: handler.error(404, "gone", "model_not_found"), "there is no model 'big' at http://"),
-        (lambda handler, body: handler.error(429, "quota", "insufficient_quota"), "the account has no credit left"),
-        (lambda handler, body: handler.send(200, b"<html>hello", kind="text/html"), "answers with a web page"),
-        (lambda handler, body: handler.send(301, b"", Location="https://elsewhere"), "redirects elsewhere (301)"),
+        (
+            lambda handler, body: handler.error(404, "gone", "model_not_found"),
+            "there is no model 'big' at http://",
+        ),
+        (
+            lambda handler, body: handler.error(429, "quota", "insufficient_quota"),
+            "the account has no credit left",
+        ),
+        (
+            lambda handler, body: handler.send(200, b"<html>hello", kind="text/html"),
+            "answers with a web page",
+        ),
+        (
+            lambda handler, body: handler.send(301, b"", Location="https://elsewhere"),
+            "redirects elsewhere (301)",
+        ),
     ],
     ids=["401", "404", "quota", "html", "redirect"],
 )

@@ -161,8 +161,8 @@ class Model(Artifact):
     """A model that can be loaded without running anyone's code.
 
     Formats: `hf` (Hugging Face folder with safetensors and tokenizer.json), `onnx` (`model.onnx`,
-    `tokenizer.json`), `gguf` (one `.gguf` file, its tokenizer inside) and `openai` (`slmworks.contract.hosted`:
-    a file that says where somebody else computes it). `meta`: `task` (its model task, as
+    `tokenizer.json`), `gguf` (one `.gguf` file, its tokenizer inside) and `openai` (a file
+    that says where somebody else computes it, `slmworks.contract.hosted`). `meta`: `task` (its model task, as
     headers name it), `max_length` (tokens), `parameters` (count), and the keys that its model task shares
     between model and data.
     """

@@ -127,7 +127,9 @@ def hosted_in(folder: Path) -> Path | None:
     found = sorted(path for path in folder.rglob(f"*{NAME}") if is_hosted(path.name))
     if len(found) > 1:
         names = ", ".join(path.name for path in found[:6])
-        raise BadRequest(f"what was fetched holds {len(found)} hosted models ({names}); point at one of them.")
+        raise BadRequest(
+            f"what was fetched holds {len(found)} hosted models ({names}); point at one of them."
+        )
     return found[0] if found else None
 
 

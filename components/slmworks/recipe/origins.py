@@ -75,7 +75,9 @@ def _models(plan: Plan) -> Iterator[tuple[PlannedTask, str, tuple[str, ...]]]:
     """Task, port and makers, wherever a task is given a model."""
     for task in plan:
         declared = ports(type(task.configured))
-        yield from ((task, port, makers) for port, makers in task.inputs.items() if declared[port].kind is Model)
+        yield from (
+            (task, port, makers) for port, makers in task.inputs.items() if declared[port].kind is Model
+        )
 
 
 def _only_asked(plan: Plan, fetch: str) -> Iterator[tuple[PlannedTask, str]]:
@@ -86,12 +88,18 @@ def _only_asked(plan: Plan, fetch: str) -> Iterator[tuple[PlannedTask, str]]:
             continue
         takes = task.configured.accepts.get(port, ())
         if takes and HOSTED not in takes:
-            yield task, f"{port}: takes {' or '.join(takes)} models, and nobody here has a hosted one's weights."
+            yield (
+                task,
+                f"{port}: takes {' or '.join(takes)} models, and nobody here has a hosted one's weights.",
+            )
         elif output(type(task.configured)) is Report and task.inputs.get("baseline"):
             judged.add(task.id)
     for gate in (task for task in plan if task.configured.decides):
         if judged.intersection(gate.inputs.get("reports", ())) - {*gate.inputs.get("references", ())}:
-            yield gate, (
-                "a hosted model can't be chosen, since it can't be released; give its report as `references`, "
-                "or as the `baseline` of the others."
+            yield (
+                gate,
+                (
+                    "a hosted model can't be chosen, since it can't be released; give its report as `references`, "
+                    "or as the `baseline` of the others."
+                ),
             )

@@ -113,7 +113,9 @@ class Client:
         if status in PASSING or status >= 500:
             raise _Passing(f"{status} {self._clean(message)}".strip(), _retry_after(headers))
         if status == 413 or "context_length_exceeded" in codes or "context" in message.lower():
-            return TooLong(f"the hosted model refuses the row as too long ({self._clean(message) or status}).")
+            return TooLong(
+                f"the hosted model refuses the row as too long ({self._clean(message) or status})."
+            )
         return BadRequest(f"the hosted model refuses the row ({status} {self._clean(message)}).")
 
     def _answer(self, said: Any, headers: Mapping[str, str], data: bytes) -> Generated | BadRequest:
