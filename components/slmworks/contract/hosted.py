@@ -99,7 +99,7 @@ class Hosted(Documented):
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def secret(self) -> str | None:
-        """The key itself, which nobody may keep; None where none is asked for. BadRequest for a missing one."""
+        """The key itself, which nobody may keep; None where none is asked for. BadRequest without one."""
         if self.key is None:
             return None
         kind, _, place = self.key.partition(":")

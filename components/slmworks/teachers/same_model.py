@@ -1,4 +1,4 @@
-"""Whether the answers of one ledger are one model's: what a hosted teacher says of itself, and when it changes."""
+"""Whether the answers of one ledger are one model's: what a hosted teacher says of itself."""
 
 import hashlib
 import json
@@ -38,10 +38,11 @@ class SameModel:
             )
         if found.by.fingerprint != self._first.fingerprint and not self._warned:
             self._warned = True
+            now, then = found.by.fingerprint, self._first.fingerprint
             self._say(
                 f"warning: the teacher {_name(found.by)} says it runs otherwise than at its first answer "
-                f"(system_fingerprint {found.by.fingerprint!r}, then {self._first.fingerprint!r}); answers of "
-                "both are in its ledger. Give it another `revision` to begin anew."
+                f"(system_fingerprint {now!r}, then {then!r}); its ledger has both. Give it another "
+                "`revision` to begin anew."
             )
 
 
