@@ -8,13 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 from serving import Served
 
-from generators import NAME
+from generators import NAME, generator
+from slmworks import packet
 from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import Generated, Settings, TooLong
 from slmworks.contract.runtime import open_runtime
 from slmworks.evaluate.quality import Quality
 from slmworks.evaluate.speed import Speed
+from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.registry.mlflow_files import standalone_runtime
 from slmworks.teachers.ask import Question, ask
 from slmworks.testing import Bench, sealed
@@ -102,21 +104,38 @@ def data(served: Served, tmp_path_factory) -> Dataset:
     return sealed(Dataset(path=folder, meta={"task": "text-generation"}))
 
 
-def test_its_quality_is_measured_with_what_it_cost(
-    served: Served, teacher: Model, data: Dataset, bench: Bench
+def test_a_candidate_is_judged_beside_it_and_the_tables_know_what_is_unknown(
+    served: Served, teacher: Model, toy_gguf, data: Dataset, bench: Bench, monkeypatch
 ) -> None:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("slmworks_hosted.requests.MAX_NEW_TOKENS", served.runtime.most)
-        report = Quality(trivial=False).run(model=teacher, baseline=None, data=data, task=bench.task("q"))
-    said = report.read()
-    assert (said["name"], said["model"]["format"], said["model"]["parameters"]) == ("openai", "openai", None)
-    test = said["splits"]["test"]
+    monkeypatch.setattr("slmworks_hosted.requests.MAX_NEW_TOKENS", served.runtime.most)
+
+    def judge(name: str, model: Model, baseline=None):
+        task = bench.task(name)
+        return bench.keep(Quality(resamples=100).run(model=model, baseline=baseline, data=data, task=task))
+
+    bench.known[teacher.digest] = teacher
+    hosted = judge("hosted", teacher)
+    about, test = hosted.read()["model"], hosted.read()["splits"]["test"]
+    assert about == {"format": "openai", "parameters": None, "bytes": None}
     assert test["measures"]["exact_match"]["value"] == 0.5
     details = test["details"]
     assert details["tokens"] > 0
     assert details["money"] == pytest.approx(
         (details["prompt_tokens"] + 2 * details["tokens"]) / 1e6, abs=1e-6
     )
+
+    own = judge("own", generator(toy_gguf, bench.folder / "own", max_new_tokens=12), hosted)
+    gate = PairedBootstrap(retention=0.1, confidence=0.6)
+    verdict = bench.keep(gate.run(reports=[own], champion=None, references=None, task=bench.task("gate")))
+    (row,) = [one for one in verdict.read()["rows"] if one["role"] == "candidate"]
+    assert row["smaller"] is None
+    assert "openai" in packet.page(verdict.read(), [own, hosted])
+    with pytest.raises(BadRequest, match="smaller: the candidates' baseline is a hosted model"):
+        strict = PairedBootstrap(retention=0.1, confidence=0.6, smaller=2)
+        strict.run(reports=[own], champion=None, references=None, task=bench.task("strict"))
+    with pytest.raises(BadRequest, match="a hosted model can't be chosen"):
+        again = judge("again", teacher, own)
+        gate.run(reports=[again], champion=None, references=None, task=bench.task("no"))
 
 
 def test_it_is_neither_timed_nor_released(teacher: Model, data: Dataset, bench: Bench) -> None:

@@ -3,15 +3,17 @@
 from typing import Any
 
 from slmworks.contract.artifact import HEADER, Model
+from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.manifest import scan
 
 
 def about(model: Model) -> dict[str, Any]:
-    """Format, number of parameters (None if unknown) and bytes of the model's own files."""
+    """Format, number of parameters (None if unknown) and bytes of the model's own files (None if hosted)."""
+    size = sum(f.size for f in scan(model.path) if f.path != HEADER)
     return {
         "format": model.format,
         "parameters": model.meta.get("parameters"),
-        "bytes": sum(f.size for f in scan(model.path) if f.path != HEADER),
+        "bytes": None if model.format == HOSTED else size,
     }
 
 

@@ -56,9 +56,10 @@ class QualityReport:
         return None if found is None else int(found)
 
     @property
-    def bytes(self) -> int:
-        """The model's size on disk."""
-        return int(self.content["model"]["bytes"])
+    def bytes(self) -> int | None:
+        """The model's size on disk; None for a hosted one."""
+        found = self.content["model"]["bytes"]
+        return None if found is None else int(found)
 
     def split(self, split: str) -> Mapping[str, Any]:
         """`n`, `measures`, `limits`, `details`, `slices`, `against` of a split."""

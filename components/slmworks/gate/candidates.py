@@ -6,6 +6,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.stage import Task
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.numbers.paired import Paired
@@ -29,11 +30,11 @@ class Candidate:
     @property
     def bytes(self) -> int:
         """Size on disk."""
-        return self.quality.bytes
+        return self.quality.bytes or 0
 
     @property
-    def smaller(self) -> float:
-        """How many times smaller than the baseline on disk."""
+    def smaller(self) -> float | None:
+        """How many times smaller than the baseline on disk; None where that is hosted."""
         return times_smaller(self.quality, self.baseline)
 
     def beside_trivial(self, name: str, split: str) -> Paired:
@@ -42,8 +43,10 @@ class Candidate:
         return Paired.pair(both.ours.counts[both.measure.name], both.theirs.trivial[name], both.measure)
 
 
-def times_smaller(one: QualityReport, other: QualityReport) -> float:
-    """How many times smaller a model is than another on disk."""
+def times_smaller(one: QualityReport, other: QualityReport) -> float | None:
+    """How many times smaller a model is than another on disk; None where one of them is hosted."""
+    if one.bytes is None or other.bytes is None:
+        return None
     return other.bytes / max(one.bytes, 1)
 
 
@@ -66,6 +69,11 @@ def candidates(
         raise BadRequest(
             "no report compares a model with a baseline; give the gate an evaluate step that has "
             "`baseline:` in its `from`."
+        )
+    if any(one.format == HOSTED for one in compared.values()):
+        raise BadRequest(
+            "a hosted model can't be chosen, since it can't be released; give its report as `references`, or "
+            "as the `baseline` of the others."
         )
     baseline = _baseline(list(compared.values()), task)
     require_alike([*judged, baseline])

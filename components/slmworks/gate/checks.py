@@ -201,8 +201,15 @@ def check_speedup(speed: Mapping[str, Any], required: float) -> Check:
 
 
 def check_smaller(candidate: Candidate, required: float) -> Check:
-    """Is it small enough on disk? Bytes are counted, so there is no uncertainty."""
+    """Is it small enough on disk? Bytes are counted, so there is no uncertainty.
+
+    BadRequest where the baseline is hosted: nobody here knows its bytes.
+    """
     value = candidate.smaller
+    if value is None:
+        raise BadRequest(
+            "smaller: the candidates' baseline is a hosted model, whose size is unknown; leave it out."
+        )
     words = figures.compared(value, "smaller", "larger")
     if value < required:
         words = f"only {words}, {required:g}× smaller required"

@@ -236,7 +236,8 @@ class PairedBootstrap(Gate):
         if one.speed is not None and "speedup" in one.speed:
             # not required, it is still said: any measured speed-up is at least 0
             checks.append(check_speedup(one.speed, self.speedup or 0.0))
-        checks.append(check_smaller(one, self.smaller or 0.0))
+        if one.smaller is not None or self.smaller is not None:
+            checks.append(check_smaller(one, self.smaller or 0.0))
         return checks
 
     def _champion_check(self, one: Candidate, champion: QualityReport, seed: int) -> Check:

@@ -54,7 +54,7 @@ def candidate_row(one: Candidate, kept: Mapping[str, float], *, chosen: bool) ->
     return row | {
         **_model(quality),
         "kept": dict(kept),
-        "smaller": round(one.smaller, 4),
+        "smaller": _ratio(one.smaller),
         "chosen": chosen,
         **{name: speed[name] for name in RATIOS if name in speed},
     }
@@ -66,7 +66,7 @@ def champion_row(champion: QualityReport, baseline: QualityReport, kept: Mapping
         **_row("champion", "champion", champion.model_task, champion.split("test"), None),
         **_model(champion),
         "kept": dict(kept),
-        "smaller": round(times_smaller(champion, baseline), 4),
+        "smaller": _ratio(times_smaller(champion, baseline)),
     }
 
 
@@ -76,7 +76,7 @@ def reference_row(name: str, reference: QualityReport, baseline: QualityReport, 
         **_row("reference", name, reference.model_task, reference.split("test"), None),
         **_model(reference),
         "kept": {"value": round(kept, 6)},
-        "smaller": round(times_smaller(reference, baseline), 4),
+        "smaller": _ratio(times_smaller(reference, baseline)),
     }
 
 
@@ -92,6 +92,10 @@ def trivial_rows(baseline: QualityReport, chosen: Candidate) -> list[Row]:
         kept = {"value": round(pairs.kept, 6)}
         rows.append(row | {"kept": kept, "bytes": speed["bytes"] if speed else None})
     return rows
+
+
+def _ratio(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _model(quality: QualityReport) -> Row:
