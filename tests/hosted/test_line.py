@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from faulty import KEY, Faulty, reply
 
+pytestmark = pytest.mark.slow
 RECIPE = """\
 name: hosted
 steps:
@@ -39,7 +40,7 @@ def run(folder: Path, server: Faulty) -> subprocess.CompletedProcess[str]:
             "prices": {"prompt": 1, "answer": 2, "currency": "USD"}}  # fmt: skip
     (folder / "big.hosted.json").write_text(json.dumps(said))
     command = [sys.executable, "-m", "slmworks", "run", "recipe.yaml", "--store", str(folder / "store")]
-    command += ["--tracking-uri", f"sqlite:///{folder}/mlflow.db", "--cores", "1"]
+    command += ["--tracking", f"sqlite:///{folder}/mlflow.db", "--cores", "1"]
     env = {**os.environ, "BIG_KEY": KEY, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 

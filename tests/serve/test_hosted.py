@@ -129,12 +129,12 @@ def test_a_candidate_is_judged_beside_it_and_the_tables_know_what_is_unknown(
     verdict = bench.keep(gate.run(reports=[own], champion=None, references=None, task=bench.task("gate")))
     (row,) = [one for one in verdict.read()["rows"] if one["role"] == "candidate"]
     assert row["smaller"] is None
-    assert "openai" in packet.page(verdict.read(), [own, hosted])
+    assert "tokens an answer" in packet.page(verdict.read(), [own, hosted])
+    strict = PairedBootstrap(retention=0.1, confidence=0.6, smaller=2)
     with pytest.raises(BadRequest, match="smaller: the candidates' baseline is a hosted model"):
-        strict = PairedBootstrap(retention=0.1, confidence=0.6, smaller=2)
         strict.run(reports=[own], champion=None, references=None, task=bench.task("strict"))
+    again = judge("again", teacher, own)
     with pytest.raises(BadRequest, match="a hosted model can't be chosen"):
-        again = judge("again", teacher, own)
         gate.run(reports=[again], champion=None, references=None, task=bench.task("no"))
 
 
