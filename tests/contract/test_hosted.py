@@ -102,11 +102,16 @@ def test_what_is_wrong_is_a_line_without_values(tmp_path: Path, keys, line: str)
     assert "\n" not in said
 
 
-def test_what_is_no_json_is_a_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [(b"{", "no JSON ("), (b"\xff\xfe{", "no JSON ("), (b"[]", "input should be an object.")],
+)
+def test_what_is_no_json_object_is_a_line(tmp_path: Path, content: bytes, line: str) -> None:
     path = tmp_path / "hosted.json"
-    path.write_text("{")
-    with pytest.raises(BadRequest, match=r"^hosted\.json: no JSON \("):
+    path.write_bytes(content)
+    with pytest.raises(BadRequest) as caught:
         Hosted.read(path)
+    assert str(caught.value).startswith(f"hosted.json: {line}")
 
 
 @pytest.mark.parametrize(

@@ -174,4 +174,4 @@ def _problem(error: Any) -> str:
     if error["loc"] == ("key",):
         return "key: write env:NAME or file:/PATH, the place of the key and never the key itself."
     message = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {message[0].lower()}{message[1:]}."
+    return f"{where}{': ' if where else ''}{message[0].lower()}{message[1:]}."
