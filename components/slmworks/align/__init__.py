@@ -13,6 +13,7 @@ __all__ = ["Align"]
 class Align(Stage):
     """Make a generator prefer the answers that people prefer."""
 
+    default: ClassVar[str | None] = "dpo"
     relations: ClassVar[Mapping[str, str]] = {"model": "aligned-from", "data": "trained-on"}
 
     @abstractmethod

@@ -179,6 +179,9 @@ class ModelTask(ABC):
     """Further columns that rows are judged by where the data have them: ("schema",)."""
     asked_with: ClassVar[tuple[str, ...]] = ()
     """Of `optional`, those that a model may see: they say what is asked, not what is true."""
+    rivals: ClassVar[Mapping[str, str]] = {}
+    """Of `optional`, those that hold a worse answer -> the target that it stands beside. Where every row has
+    one its likelihood is measured like the truth's, and is in answers under the column's name."""
     shared_meta: ClassVar[tuple[str, ...]] = ()
     """Keys of `meta` that model, data and teacher must agree on: ("labels",)."""
     classes: ClassVar[bool] = False

@@ -143,18 +143,22 @@ class Quality(Evaluate):
         """What answers get by split, if the runtime says how likely it finds the truth; else nothing."""
         if not self.likelihood or not isinstance(runtime, Scoring):
             return {}
-        columns = (*purpose.inputs, *purpose.targets)
-        total, before = sum(map(len, rows.values())), 0
+        scored = {split: _scored(purpose, some) for split, some in rows.items()}
+        total, before = sum(len(asked) for one in scored.values() for asked in one.values()), 0
         found: dict[str, list[Answer]] = {}
-        for split, some in rows.items():
+        for split, named in scored.items():
+            columns: dict[str, list[Any]] = {}
+            for name, asked in named.items():
 
-            def tell(done: int, before: int = before) -> None:
-                task.progress(before + done, total, note="likelihood")
+                def tell(done: int, before: int = before) -> None:
+                    task.progress(before + done, total, note="likelihood")
 
-            asked = [{name: row[name] for name in columns} for row in some]
-            scored = in_batches(runtime.scored, asked, self.batch_size, longest_first=True, tell=tell)
-            found[split] = [{"likelihood": one._asdict()} for one in scored]
-            before += len(some)
+                likely = in_batches(runtime.scored, asked, self.batch_size, longest_first=True, tell=tell)
+                columns[name] = [one._asdict() for one in likely]
+                before += len(asked)
+            found[split] = [
+                dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+            ]
         return found
 
     def _trivial(
@@ -274,6 +278,17 @@ def _rows(purpose: ModelTask, data: Dataset, split: str) -> list[dict[str, Any]]
         raise BadRequest(f"the data's split '{split}' has no rows; make it larger in the curate step.")
     purpose.check(data, split, rows)
     return rows
+
+
+def _scored(purpose: ModelTask, rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Name in an answer -> rows whose truth is scored: their own, and what stands beside it in every row."""
+    columns = (*purpose.inputs, *purpose.targets)
+    found: dict[str, list[Row]] = {"likelihood": [{name: row[name] for name in columns} for row in rows]}
+    for rival, target in purpose.rivals.items():
+        if all(row.get(rival) for row in rows):
+            pairs = zip(found["likelihood"], rows, strict=True)
+            found[rival] = [{**asked, target: row[rival]} for asked, row in pairs]
+    return found
 
 
 def _comparisons(purpose: ModelTask, ours: Judged, theirs: Judged) -> list[Comparison]:

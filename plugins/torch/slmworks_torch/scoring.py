@@ -30,6 +30,11 @@ class Score:
         """All numbers by name, the deciding one first."""
         return {self.name: self.value, **self.further}
 
+    @property
+    def refused(self) -> str:
+        """Why a network that scores so may not be kept, as an error's text; empty where it may."""
+        return ""
+
     def clearly_worse(self, best: "Score") -> bool:
         """True if it is more than a standard error of `best` below it."""
         return self.value < best.value - best.standard_error

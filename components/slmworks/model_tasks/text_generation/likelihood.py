@@ -37,6 +37,11 @@ def nats_and_tokens(_row: Row, answer: Answer) -> tuple[float, ...]:
     return (answer["likelihood"]["nll"], float(answer["likelihood"]["tokens"]))
 
 
+def preferred(_row: Row, answer: Answer) -> tuple[float, ...]:
+    """(1, 1) where the true answer is likelier, as a whole, than the rejected one."""
+    return (float(answer["likelihood"]["nll"] < answer["rejected"]["nll"]), 1.0)
+
+
 def quotient(sums: "Array") -> "Array":
     """Sums [..., (amount, units)] to amounts a unit; 0 where there is no unit."""
     import numpy as np

@@ -1,6 +1,7 @@
 """The model task `text-generation`: an answer to a conversation."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel
@@ -48,6 +49,7 @@ PERPLEXITY = Measure(
     needs="likelihood",
     same=(1,),
 )
+PREFERRED = replace(share("preferred", "preferred", likelihood.preferred), needs="rejected")
 
 
 class Generated(Documented):
@@ -66,14 +68,16 @@ class TextGeneration(ModelTask):
 
     A row is a conversation (`messages`: role and content) and its answer (`completion`). A single message of
     the role `prompt` is raw text to go on with; a first one of the role `tools` holds function schemas. The
-    column `schema`, where the data have it, is a JSON Schema that the completion follows.
+    column `schema`, where the data have it, is a JSON Schema that the completion follows; the column `rejected`
+    is an answer that is worse than the completion, or null.
     """
 
     name: ClassVar[str] = "text-generation"
     inputs: ClassVar[tuple[str, ...]] = ("messages",)
     targets: ClassVar[tuple[str, ...]] = ("completion",)
-    optional: ClassVar[tuple[str, ...]] = ("schema",)
+    optional: ClassVar[tuple[str, ...]] = ("schema", "rejected")
     asked_with: ClassVar[tuple[str, ...]] = ("schema",)
+    rivals: ClassVar[Mapping[str, str]] = {"rejected": "completion"}
     carried_meta: ClassVar[tuple[str, ...]] = ("max_length", "max_new_tokens", "parameters")
     pretrained: ClassVar[bool] = True
     measures: ClassVar = (
@@ -82,6 +86,7 @@ class TextGeneration(ModelTask):
         share("rouge_l", "ROUGE-L", measures.rouge_l),
         BITS_PER_BYTE,
         PERPLEXITY,
+        PREFERRED,
     )
     titles: ClassVar[Mapping[str, str]] = {one.name: one.title for one in SOME_ROWS}
 
@@ -93,7 +98,7 @@ class TextGeneration(ModelTask):
     example: ClassVar[Row] = {"messages": [{"role": "user", "content": "When does the shop open?"}]}
 
     def check(self, data: Dataset, split: str, rows: Sequence[Row]) -> None:
-        """BadRequest for roles out of order, an empty completion, a schema that is none."""
+        """BadRequest for roles out of order, an empty answer, a schema that is none, a pair of equal answers."""
         for row in rows:
             if found := problem(row["messages"]) or _target_problem(row):
                 raise BadRequest(f"the data's split '{split}', row '{row['id']}': {found}; curate it again.")
@@ -146,9 +151,14 @@ class TextGeneration(ModelTask):
 
 
 def _target_problem(row: Row) -> str:
-    """What is wrong with a row's completion or schema; empty for nothing."""
+    """What is wrong with a row's completion, the rejected one or the schema; empty for nothing."""
     if not str(row["completion"] or "").strip():
         return "its completion is empty"
+    if (rejected := row.get("rejected")) is not None:
+        if not str(rejected).strip():
+            return "its rejected answer is empty"
+        if rejected == row["completion"]:
+            return "its completion and its rejected answer are equal"
     found = json_answers.schema_problem(row["schema"]) if row.get("schema") else ""
     return f"its schema {found}" if found else ""
 

@@ -57,15 +57,18 @@ class Examples:
             yield f"warning: {count} of {self.rows} rows of {split} are left out: {reason}{more}"
 
 
-def read(data: Dataset, split: str) -> list[Row]:
-    """The rows of a split; BadRequest for data of another model task, an empty split, rows out of order."""
+def read(data: Dataset, split: str, *further: str) -> list[Row]:
+    """The rows of a split, with `further` columns.
+
+    BadRequest for data of another model task, an empty split, rows out of order.
+    """
     task = catalog.model_task(MODEL_TASK)
     if data.meta.get("task") != MODEL_TASK:
         raise BadRequest(
             f"data: it is for {data.meta.get('task') or 'no model task'}, and a causal language model learns "
             f"from data for {MODEL_TASK}; curate it with curate/chat."
         )
-    rows = data.rows(split, "id", *task.inputs, *task.targets)
+    rows = data.rows(split, "id", *task.inputs, *task.targets, *further)
     if not rows:
         raise BadRequest(f"data: the split '{split}' is empty; give the curate step more rows.")
     task.check(data, split, rows)
@@ -81,7 +84,7 @@ def encode(model: "ChatModel", rows: Sequence[Row], *, split: str, max_length: i
     for row in rows:
         given, answer = tokens(model, row, split)
         longest = max(longest, len(given) + len(answer))
-        if reason := _problem(model, given, answer, row, max_length):
+        if reason := problem(model, given, answer, row, max_length):
             left_out[reason] += 1
             continue
         for piece, start in _pieces(given, answer, max_length):
@@ -95,26 +98,27 @@ def encode(model: "ChatModel", rows: Sequence[Row], *, split: str, max_length: i
 
 def tokens(model: "ChatModel", row: Row, split: str) -> tuple[list[int], list[int]]:
     """Token ids of a row's prompt and of its answer with the token that ends it, uncut."""
-    return _prompt(model, row, split), _answer(model, row)
+    return prompt_of(model, row, split), answer_of(model, row, str(row["completion"]))
 
 
-def _prompt(model: "ChatModel", row: Row, split: str) -> list[int]:
+def prompt_of(model: "ChatModel", row: Row, split: str) -> list[int]:
+    """Token ids of a row's conversation; BadRequest where the chat template refuses it."""
     try:
         return model.chat.encode(row)
     except BadRequest as error:
         raise BadRequest(f"data: row '{row['id']}' of the split '{split}': {error}") from None
 
 
-def _answer(model: "ChatModel", row: Row) -> list[int]:
-    """The answer and the token that ends it, once."""
-    text = model.chat.tokenizer(str(row["completion"]), add_special_tokens=False)
+def answer_of(model: "ChatModel", row: Row, answer: str) -> list[int]:
+    """An answer to a row and the token that ends it, once."""
+    text = model.chat.tokenizer(answer, add_special_tokens=False)
     found = list(text["input_ids"])
     while found and found[-1] in model.ends:
         found.pop()
     return [*found, model.text_end if raw_text(row["messages"]) is not None else model.turn_end]
 
 
-def _problem(
+def problem(
     model: "ChatModel", given: Sequence[int], answer: Sequence[int], row: Row, max_length: int
 ) -> str:
     """The reason that a row is left out for; empty for none. Plain text is never too long."""

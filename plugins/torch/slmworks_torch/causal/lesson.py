@@ -13,7 +13,7 @@ from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.loop import Loop, Trained
 from slmworks_torch.causal.objective import Objective, Supervised
-from slmworks_torch.causal.options import LONGEST, CausalOptions
+from slmworks_torch.causal.options import LONGEST, CausalOptions, RowOptions
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def prepare(
     return Lesson(model, train, held_out, most, longest)
 
 
-def longest_row(model: ChatModel, options: CausalOptions, *, port: str) -> int:
+def longest_row(model: ChatModel, options: RowOptions, *, port: str) -> int:
     """Most tokens of a row; BadRequest for more than the network can take."""
     most = options.max_length or min(model.context or LONGEST, LONGEST)
     hf_folder.refuse_length(model.net, most, port=port)
@@ -89,7 +89,7 @@ def learn(
 def finish(
     lesson: Lesson,
     trained: Trained,
-    options: CausalOptions,
+    options: RowOptions,
     task: Task,
     share: float,
     noted: Mapping[str, Any],

@@ -10,15 +10,16 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.machine.process import cpu_name
 from slmworks_torch import networks, training
 from slmworks_torch.batches import shuffled_batches
 from slmworks_torch.causal import forward
 from slmworks_torch.causal.checkpoints import Checkpoints
-from slmworks_torch.causal.measures import LossScore
 from slmworks_torch.causal.objective import Objective
-from slmworks_torch.causal.options import CausalOptions
+from slmworks_torch.causal.options import RowOptions
+from slmworks_torch.scoring import Score
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,12 @@ class Trained:
     """A finished training: the epoch that was kept, its score, and the speed."""
 
     epoch: int
-    score: LossScore
+    score: Score
     tokens_per_s: float
 
     @property
     def summary(self) -> dict[str, float]:
-        """`loss`, `perplexity` and `token_accuracy` on validation, `epoch`, `tokens_per_s`."""
+        """The numbers on validation (`loss`, …), `epoch`, `tokens_per_s`."""
         numbers = {name: round(value, 4) for name, value in self.score.numbers.items()}
         return {**numbers, "epoch": self.epoch, "tokens_per_s": self.tokens_per_s}
 
@@ -52,7 +53,7 @@ class Progress:
     """Time that steps took."""
     recent: list[float] = field(default_factory=list)
     """Losses since the last point of the curve."""
-    scores: list[LossScore] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
     """Of the epochs that are over."""
     curves: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     """Step and metrics of every point that was logged."""
@@ -63,7 +64,7 @@ class Progress:
 class Loop:
     """One training of a network by an objective."""
 
-    def __init__(self, net: Any, objective: Objective, options: CausalOptions, task: Task) -> None:
+    def __init__(self, net: Any, objective: Objective, options: RowOptions, task: Task) -> None:
         """Move the network to the GPU where there is one."""
         import torch
 
@@ -83,7 +84,7 @@ class Loop:
     def run(self) -> Trained:
         """Train, and leave the network as it was after the epoch that is kept, in evaluation mode.
 
-        What an attempt that was killed left behind is gone on from.
+        What an attempt that was killed left behind is gone on from. TaskFailed where no epoch may be kept.
         """
         if state := self.checkpoints.load():
             self._restore(state)
@@ -91,6 +92,8 @@ class Loop:
             self._epoch()
             self._validate()
             self.at.epoch, self.at.batch = self.at.epoch + 1, 0
+        if not self.at.kept:
+            raise TaskFailed(self.at.scores[-1].refused)
         self.net.load_state_dict(self.kept, strict=False)
         self.net.eval()
         speed = round(self.at.tokens / max(self.at.seconds, 1e-9), 1)
@@ -142,9 +145,13 @@ class Loop:
         found = self.objective.validate(self.net)
         self.at.scores.append(found)
         self._log({f"validation_{name}": value for name, value in found.numbers.items()})
-        if not found.clearly_worse(max(self.at.scores, key=lambda score: score.value)):
+        allowed = [score for score in self.at.scores if not score.refused]
+        if not found.refused and not found.clearly_worse(max(allowed, key=lambda score: score.value)):
             self.at.kept = self.at.epoch
-            self.kept = {name: weight.detach().clone() for name, weight in training.trained(self.net)}
+            # a copy is needed only while weights still change
+            last = self.at.epoch == self.options.epochs
+            weights = [] if last else training.trained(self.net)
+            self.kept = {name: weight.detach().clone() for name, weight in weights}
 
     def _note(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -203,7 +210,7 @@ class Loop:
         import torch
 
         at = state["at"]
-        self.at = Progress(**{**at, "scores": [LossScore(**score) for score in at["scores"]]})
+        self.at = Progress(**{**at, "scores": [self.objective.scored(**score) for score in at["scores"]]})
         self.net.load_state_dict(state["weights"], strict=False)
         self.kept = {name: weight.to(self.net.device) for name, weight in state["kept"].items()}
         self.optimizer.load_state_dict(state["optimizer"])

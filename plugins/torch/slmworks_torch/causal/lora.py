@@ -50,10 +50,14 @@ class LoraFinetune(CausalOptions, Finetune):
         return lesson.finish(given, trained, self, task, share, model.meta)
 
     def _adapted(self, model: "ChatModel") -> Any:
-        """The network, its linear layers with an adapter each; the head is left out."""
-        from peft import LoraConfig, get_peft_model
+        return adapted(model, self.rank, self.alpha, self.dropout)
 
-        settings: dict[str, Any] = {"r": self.rank, "lora_alpha": self.alpha, "lora_dropout": self.dropout}
-        return get_peft_model(
-            model.net, LoraConfig(**settings, target_modules="all-linear", task_type="CAUSAL_LM")
-        )
+
+def adapted(model: "ChatModel", rank: int, alpha: float, dropout: float) -> Any:
+    """A model's network, its linear layers with an adapter each; the head is left out."""
+    from peft import LoraConfig, get_peft_model
+
+    settings: dict[str, Any] = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout}
+    return get_peft_model(
+        model.net, LoraConfig(**settings, target_modules="all-linear", task_type="CAUSAL_LM")
+    )

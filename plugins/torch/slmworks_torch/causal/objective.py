@@ -5,12 +5,13 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from slmworks_torch.causal import forward, layouts, measures
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.measures import LossScore
 from slmworks_torch.causal.options import CausalOptions
+from slmworks_torch.scoring import Score
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 class Objective(ABC):
     """What the training loop minimises: it asks for rows by number, and knows nothing of what they are."""
+
+    scored: ClassVar[type[Score]] = LossScore
+    """What `validate` gives; a checkpoint holds its fields."""
 
     @property
     @abstractmethod
@@ -49,7 +53,7 @@ class Objective(ABC):
         """The loss of one part, summed over what `weight` counts; a scalar with a gradient."""
 
     @abstractmethod
-    def validate(self, net: Any) -> LossScore:
+    def validate(self, net: Any) -> Score:
         """Score a network, which is in evaluation mode, on held-out rows."""
 
     @abstractmethod

@@ -10,8 +10,8 @@ LONGEST = 1024
 """Tokens of a row where neither the options nor the model say less: activations grow with them."""
 
 
-class CausalOptions(StepOptions):
-    """Length of the rows, and how they are computed together."""
+class RowOptions(StepOptions):
+    """Length of the rows, and how many are computed together."""
 
     learning_rate: PositiveFloat = 1e-4
     """Highest step size of AdamW (Loshchilov & Hutter, 2019): up during `warmup`, then down to 0."""
@@ -22,9 +22,6 @@ class CausalOptions(StepOptions):
     max_length: Annotated[int, Field(ge=2)] | None = None
     """Most tokens of a row: prompt, answer and the token that ends it. Longer rows are left out and counted,
     plain text is cut into pieces. Default: what the model has positions for, 1024 at most."""
-    packing: bool = False
-    """Put the rows of a step one behind another, up to `max_length` tokens, each of them seeing itself only.
-    Otherwise rows of similar length are padded, which is faster on a processor."""
     tokens_at_once: PositiveInt = 1024
     """Most tokens that are computed together, padding included. A step with more adds up its gradients:
     memory falls, and the result is the same but for rounding."""
@@ -33,3 +30,11 @@ class CausalOptions(StepOptions):
     weights stay float32 in any case."""
     max_new_tokens: PositiveInt | None = None
     """Most tokens of an answer in service. Default: a quarter more than the longest learnt answer."""
+
+
+class CausalOptions(RowOptions):
+    """The same for rows that need no other beside them."""
+
+    packing: bool = False
+    """Put the rows of a step one behind another, up to `max_length` tokens, each of them seeing itself only.
+    Otherwise rows of similar length are padded, which is faster on a processor."""

@@ -1,0 +1,116 @@
+"""Pairs of a chosen and a rejected answer to one prompt, as token ids."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slmworks.contract.artifact import Dataset
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_task import Row
+from slmworks_torch.causal import examples
+from slmworks_torch.causal.examples import TOO_LONG, Examples
+
+if TYPE_CHECKING:
+    from slmworks_torch.causal.chat_model import ChatModel
+
+REJECTED = "rejected"
+PROMPT_TOO_LONG, EQUAL = "with a prompt of max_length alone", "with answers of the same tokens"
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs of a split."""
+
+    answers: Examples
+    """Prompts with an answer each: of pair i the chosen one is row 2i, the rejected one row 2i + 1. Rows that
+    are left out are counted by pairs."""
+
+    def __len__(self) -> int:
+        return len(self.answers) // 2
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each pair that are computed."""
+        lengths = self.answers.lengths
+        return [lengths[2 * pair] + lengths[2 * pair + 1] for pair in range(len(self))]
+
+    def groups(self, pairs: Sequence[int], most: int) -> Iterator[list[int]]:
+        """Pairs of similar length with at most `most` tokens together, padding included; a long one alone."""
+        lengths = self.answers.lengths
+        longest = {pair: max(lengths[2 * pair], lengths[2 * pair + 1]) for pair in pairs}
+        group: list[int] = []
+        for pair in sorted(pairs, key=lambda pair: -longest[pair]):
+            if group and 2 * longest[group[0]] * (len(group) + 1) > most:
+                yield group
+                group = []
+            group.append(pair)
+        if group:
+            yield group
+
+
+def rows_of(pairs: Sequence[int]) -> list[int]:
+    """Rows of `Pairs.answers`: all chosen answers, then all rejected ones."""
+    return [*(2 * pair for pair in pairs), *(2 * pair + 1 for pair in pairs)]
+
+
+def read(data: Dataset, split: str) -> list[Row]:
+    """The rows of a split with both answers; BadRequest where one lacks the rejected answer."""
+    if data.splits and split in data.splits and not data.has(split, REJECTED):
+        if data.meta.get("task") == examples.MODEL_TASK:
+            raise BadRequest(
+                f"data: the split '{split}' has no column '{REJECTED}', and preferences are learnt from pairs; "
+                "curate them with curate/preferences."
+            )
+    rows = examples.read(data, split, REJECTED)
+    for row in rows:
+        if not row[REJECTED]:
+            raise BadRequest(
+                f"data: row '{row['id']}' of the split '{split}' has no rejected answer; leave such rows out "
+                "in curate/preferences."
+            )
+    return rows
+
+
+def encode(model: "ChatModel", rows: Sequence[Row], *, split: str, max_length: int) -> Pairs:
+    """Token ids of pairs, those left out that cannot be learnt whole; BadRequest where none is left."""
+    ids: list[list[int]] = []
+    starts: list[int] = []
+    left_out: Counter[str] = Counter()
+    longest = 0
+    for row in rows:
+        given = examples.prompt_of(model, row, split)
+        answers = [examples.answer_of(model, row, str(row[name])) for name in ("completion", REJECTED)]
+        longest = max(longest, len(given) + max(map(len, answers)))
+        if reason := _problem(model, given, answers, row, max_length):
+            left_out[reason] += 1
+            continue
+        for answer in answers:
+            ids.append([*given, *answer])
+            starts.append(max(1, len(given)))
+    found = Examples(ids, starts, len(rows), left_out, longest)
+    if not ids:
+        raise BadRequest(_nothing_left(found, split, max_length))
+    return Pairs(found)
+
+
+def _problem(
+    model: "ChatModel", given: Sequence[int], answers: Sequence[list[int]], row: Row, max_length: int
+) -> str:
+    if len(given) >= max_length:
+        return PROMPT_TOO_LONG
+    if any(len(given) + len(answer) > max_length for answer in answers):
+        return TOO_LONG
+    if answers[0] == answers[1]:
+        return EQUAL
+    found = (examples.problem(model, given, answer, row, max_length) for answer in answers)
+    return next((reason for reason in found if reason), "")
+
+
+def _nothing_left(found: Examples, split: str, max_length: int) -> str:
+    reasons: Any = ", ".join(f"{count} {reason}" for reason, count in found.left_out.items())
+    return (
+        f"data: no pair of the split '{split}' can be learnt ({reasons}; max_length is {max_length}, the "
+        f"longest answer with its prompt has {found.longest} tokens); raise max_length, or curate shorter "
+        "pairs."
+    )

@@ -1,0 +1,92 @@
+"""Log-probabilities of answers by the model that a training begins with: computed once, kept in its ledger."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slmworks.contract.artifact import Model
+from slmworks.contract.errors import TaskFailed
+from slmworks.contract.ledger import Cost, Entry, Ledger
+from slmworks.contract.stage import Task
+from slmworks.machine.energy import Meter
+from slmworks_torch.causal import forward, layouts
+from slmworks_torch.causal.examples import Examples
+
+if TYPE_CHECKING:
+    import torch
+
+LEDGER, VERSION = "reference", 1
+COLUMN = "logprobs"
+TELL = 2.0
+"""Seconds between two lines of progress."""
+
+
+def log_probabilities(
+    net: Any, model: Model, several: Sequence[Examples], precision: str, task: Task
+) -> "list[list[torch.Tensor]]":
+    """For each of `several` and each of its rows the log-probabilities of its answer, float32 [tokens], nats.
+
+    `net` holds the weights of `model`, as they are before training. Each row is computed alone: what it gets
+    doesn't depend on the rows beside it, so it is the same in every training.
+    """
+    keys = [[_key(one, row) for row in range(len(one))] for one in several]
+    where = {
+        key: (one, row)
+        for one, mine in zip(several, keys, strict=True)
+        for row, key in reversed(list(enumerate(mine)))
+    }
+    mixed = precision == "auto" and forward.has_bfloat16(net.device)
+    options = {"precision": "bfloat16" if mixed else "float32"}
+    with task.ledger(LEDGER, teacher=model, options=options, version=VERSION) as ledger:
+        _compute(net, {key: where[key] for key in ledger.missing(where)}, precision, ledger, task)
+        found = {key: _values(entry) for key, entry in ledger.read(where)}
+    return [[found[key] for key in mine] for mine in keys]
+
+
+def of_row(net: Any, examples: Examples, row: int, precision: str) -> "torch.Tensor":
+    """Log-probabilities of one row's answer, its end included, float32 [tokens]."""
+    import torch
+
+    batch = layouts.padded_batch(examples, [row], net.device)
+    with torch.inference_mode(), forward.mixed(net.device, precision):
+        return -forward.losses(net, batch, "none")[0].cpu()
+
+
+def _compute(
+    net: Any, wanted: Mapping[str, tuple[Examples, int]], precision: str, ledger: Ledger, task: Task
+) -> None:
+    net.eval()
+    meter, clock, cpu, told = Meter(), time.monotonic(), time.process_time(), 0.0
+    for done, (key, (examples, row)) in enumerate(wanted.items(), 1):
+        values = of_row(net, examples, row, precision)
+        if not values.isfinite().all():
+            raise TaskFailed("the model's outputs are no numbers (NaN or infinite); its weights are damaged.")
+        now, used = time.monotonic(), time.process_time()
+        cost = Cost(
+            prompt_tokens=examples.starts[row],
+            tokens=len(values),
+            seconds=now - clock,
+            cpu_seconds=used - cpu,
+            joules=meter.joules(),
+        )
+        clock, cpu = now, used
+        ledger.add(key, Entry({COLUMN: values.numpy().astype("<f4").tobytes()}, len(values)), cost)
+        if now - told > TELL or done == len(wanted):
+            told = now
+            task.progress(done, len(wanted), unit="answers", note="reference")
+
+
+def _key(examples: Examples, row: int) -> str:
+    """An answer's key: its prompt's and its own tokens, and where it begins."""
+    said = json.dumps([examples.ids[row], examples.starts[row]])
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _values(entry: Entry) -> "torch.Tensor":
+    import numpy as np
+
+    import torch
+
+    return torch.from_numpy(np.frombuffer(entry.columns[COLUMN], "<f4").astype("float32"))
