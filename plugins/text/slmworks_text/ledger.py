@@ -56,10 +56,10 @@ Key = Callable[[str, str], str]
 """Takes a row's text and target (empty for none); returns the text that it is compared by."""
 
 
-def survey(rows: StoredRows, keys: Hashes, key: Key | None = None) -> Ledger:
+def survey(rows: StoredRows, keys: Hashes, key: Key | None = None, answer: Key | None = None) -> Ledger:
     """Read the rows once: their numbers, and into `keys` 128 bits of each key's digest, without its case.
 
-    `key`: None where a row's text is what it is compared by.
+    `key`: None where a row's text is what it is compared by. `answer`: the same of its target.
     """
     import numpy as np
 
@@ -72,7 +72,7 @@ def survey(rows: StoredRows, keys: Hashes, key: Key | None = None) -> Ledger:
         place[here], stratum[here], group[here], template[here] = (
             batch.column(name).to_numpy() for name in ("place", "stratum", "group", "template")
         )
-        target[here] = _numbers(batch.column("target"))
+        target[here] = _numbers(batch.column("target")) if answer is None else _answers(batch, answer)
         digests = b"".join(
             hashlib.blake2b(text.casefold().encode(), digest_size=16).digest()
             for text in compared(batch, key)
@@ -97,6 +97,13 @@ def compared(batch: Any, key: Key | None) -> list[str]:
         return texts
     targets = batch.column("target").to_pylist()
     return [key(text, target or "") for text, target in zip(texts, targets, strict=True)]
+
+
+def _answers(batch: Any, answer: Key) -> list[int]:
+    """A number for the answer of each row of a batch, 0 for a row without."""
+    has = batch.column("target").is_valid().to_pylist()
+    found = compared(batch, answer)
+    return [number_of(text) if there else 0 for text, there in zip(found, has, strict=True)]
 
 
 def _numbers(column: Any) -> Any:

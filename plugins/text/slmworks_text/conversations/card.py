@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slmworks_text.checks import Counts
-from slmworks_text.conversations.conversation import Message, unpacked
+from slmworks_text.conversations.conversation import Message, rejected_in, unpacked
 from slmworks_text.conversations.reading import ChatTally
 from slmworks_text.conversations.token_lengths import Measure, Tokens, contents
 from slmworks_text.data_card import TextLengths, fill
@@ -18,25 +18,28 @@ from slmworks_text.rows_on_disk import StoredRows
 
 
 class ChatSplit:
-    """One `<split>.parquet`: id, messages, completion, source, and schema if asked for; and its lengths."""
+    """One `<split>.parquet`: id, messages, completion, source, what else is asked for; and its lengths."""
 
-    def __init__(self, path: Path, sources: Any, measure: Measure, *, schema: bool) -> None:
-        """Open the file; `sources` is an Arrow array with the source of each stratum."""
+    def __init__(self, path: Path, sources: Any, measure: Measure, *, further: Sequence[str]) -> None:
+        """Open the file; `sources` is an Arrow array with the source of each stratum.
+
+        `further`: columns besides those that all have, `schema` and `rejected`.
+        """
         import pyarrow as pa
 
         message = pa.struct([("role", pa.string()), ("content", pa.string())])
         self.messages = pa.list_(message)
-        further = [("schema", pa.string())] if schema else []
         columns = [
             ("id", pa.string()), ("messages", self.messages), ("completion", pa.string()),
-            ("source", pa.string()), *further,
+            ("source", pa.string()), *((name, pa.string()) for name in further),
         ]  # fmt: skip
         self.file = RowGroups(path, pa.schema(columns), LONG_ROW_GROUP)
         self.sources = sources
         self.measure = measure
-        self.schema = schema
+        self.further = further
         self.prompt, self.answer, self.turns = TextLengths(), TextLengths(), Lengths()
-        self.lengths = {part: Lengths() for part in ("prompt", "completion", "all")}
+        self.rejected = TextLengths()
+        self.lengths = {part: Lengths() for part in ("prompt", "completion", "rejected", "all")}
 
     def extend(self, table: Any) -> None:
         """Add rows of id, text, target and stratum."""
@@ -44,8 +47,9 @@ class ChatSplit:
 
         rows = [unpacked(text) for text in table.column("text").to_pylist()]
         answers = table.column("target").to_pylist()
-        for (messages, _), answer in zip(rows, answers, strict=True):
-            self._count(messages, answer)
+        rejected = [rejected_in(text) or None for text in table.column("text").to_pylist()]
+        for (messages, _), answer, worse in zip(rows, answers, rejected, strict=True):
+            self._count(messages, answer, worse)
         said = [[{"role": role, "content": content} for role, content in messages] for messages, _ in rows]
         columns = [
             table.column("id"),
@@ -53,8 +57,8 @@ class ChatSplit:
             table.column("target").cast(pa.string()),
             self.sources.take(table.column("stratum")),
         ]
-        if self.schema:
-            columns.append(pa.array([schema for _, schema in rows], pa.string()))
+        also = {"schema": [schema for _, schema in rows], "rejected": rejected}
+        columns += [pa.array(also[name], pa.string()) for name in self.further]
         self.file.extend(columns)
 
     def close(self) -> None:
@@ -74,6 +78,8 @@ class ChatSplit:
         }
         if self.answer.characters.counts:
             found["target"] = self.answer.described()
+        if self.rejected.characters.counts:
+            found["rejected"] = self.rejected.described()
         if isinstance(self.measure, Tokens):
             found["tokens"] = {
                 part: lengths.distribution("tokens") | lengths.summary()
@@ -82,18 +88,27 @@ class ChatSplit:
             }
         return found
 
-    def _count(self, messages: Sequence[Message], answer: str | None) -> None:
+    def _count(self, messages: Sequence[Message], answer: str | None, rejected: str | None) -> None:
         said = contents(messages)
         self.turns.update([len(messages)])
         self.prompt.update(["\n".join(content for role, content in messages if role != "tools")])
-        if answer is not None:
-            self.answer.update([answer])
+        for lengths, text in ((self.answer, answer), (self.rejected, rejected)):
+            if text is not None:
+                lengths.update([text])
         if isinstance(self.measure, Tokens):
-            before, after = self.measure.of(said), self.measure.of([answer or ""])
-            self.lengths["prompt"].update([before])
-            self.lengths["all"].update([before + after])
-            if answer is not None:
-                self.lengths["completion"].update([after])
+            self._count_tokens(self.measure, said, answer, rejected)
+
+    def _count_tokens(
+        self, measure: Tokens, said: Sequence[str], answer: str | None, rejected: str | None
+    ) -> None:
+        """`all`: the prompt with the longer answer."""
+        before = measure.of(said)
+        after = {"completion": answer, "rejected": rejected}
+        counts = {part: measure.of([text]) for part, text in after.items() if text is not None}
+        self.lengths["prompt"].update([before])
+        self.lengths["all"].update([before + max(counts.values(), default=0)])
+        for part, count in counts.items():
+            self.lengths[part].update([count])
 
 
 def write_chat_splits(
@@ -103,14 +118,14 @@ def write_chat_splits(
     counts: Mapping[str, Counts],
     measure: Measure,
     *,
-    schema: bool,
+    further: Sequence[str],
 ) -> dict[str, ChatSplit]:
-    """One file for each split that has rows; rows sorted by id."""
+    """One file for each split that has rows, with `further` columns; rows sorted by id."""
     import pyarrow as pa
 
     sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
     splits = {
-        split: ChatSplit(folder / f"{split}.parquet", sources, measure, schema=schema)
+        split: ChatSplit(folder / f"{split}.parquet", sources, measure, further=further)
         for split in PLACES
         if counts[split]
     }

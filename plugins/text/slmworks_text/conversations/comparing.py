@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from slmworks_text.conversations.conversation import Conversation, unpacked
+from slmworks_text.conversations.conversation import Conversation, rejected_in, unpacked
 
 MASKED = re.compile(
     r"\{\{?[^{}\n]*\}?\}|\[\[?[^\[\]\n]*\]?\]|<[^<>\n]+>"  # names in braces, brackets and tags
@@ -33,9 +33,16 @@ def prompt_key(packed: str, completion: str) -> str:
 
 
 def whole_text(packed: str, completion: str) -> str:
-    """All that is said, answer included; without the tools, which many conversations share."""
+    """All that is said, answers included; without the tools, which many conversations share."""
     messages, _ = unpacked(packed)
-    return "\n".join([*_contents(messages), completion])
+    rejected = rejected_in(packed)
+    return "\n".join([*_contents(messages), completion, *([rejected] if rejected else [])])
+
+
+def answers_key(packed: str, completion: str) -> str:
+    """The answer, and the worse one where there is one."""
+    rejected = rejected_in(packed)
+    return f"{completion}\0{rejected}" if rejected else completion
 
 
 def _contents(messages: Iterable[tuple[str, str]]) -> list[str]:

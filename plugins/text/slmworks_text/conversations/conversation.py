@@ -37,6 +37,8 @@ class Conversation:
     """A JSON Schema that the answer follows, as JSON text; empty: none."""
     cut: int = 0
     """Turns behind the last answer, which are left out."""
+    rejected: str = ""
+    """A worse answer; empty: none."""
 
     def each(self, change: Callable[[str], str]) -> "Conversation":
         """The conversation with each content changed; the tools are no content."""
@@ -44,7 +46,12 @@ class Conversation:
             (role, content if role == "tools" else change(content)) for role, content in self.messages
         )
         completion = None if self.completion is None else change(self.completion)
-        return replace(self, messages=messages, completion=completion)
+        return replace(self, messages=messages, completion=completion, rejected=change(self.rejected))
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The answers that it has."""
+        return tuple(answer for answer in (self.completion, self.rejected) if answer)
 
     def with_system(self, content: str) -> "Conversation":
         """The conversation with a system turn in front, unless it has one or is raw text."""
@@ -59,20 +66,27 @@ class Conversation:
         return self.messages[0][0] == "prompt"
 
     def packed(self) -> str:
-        """Messages and schema as JSON text, to be stored."""
-        return json.dumps([self.messages, self.schema], ensure_ascii=False, separators=(",", ":"))
+        """Messages, schema and, where there is one, the worse answer as JSON text, to be stored."""
+        said = [self.messages, self.schema, *([self.rejected] if self.rejected else [])]
+        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
 def unpacked(packed: str) -> tuple[list[Message], str]:
     """Messages and schema of what `packed` gave."""
-    messages, schema = json.loads(packed)
+    messages, schema, *_ = json.loads(packed)
     return [(role, content) for role, content in messages], schema
+
+
+def rejected_in(packed: str) -> str:
+    """The worse answer of what `packed` gave; empty for none."""
+    _, _, *rejected = json.loads(packed)
+    return str(*rejected)
 
 
 def conversation_of(
     parts: Parts, shape: Shape | None, *, unlabelled: bool, unanswered: Unanswered
-) -> Conversation:
-    """The conversation in a row; BadConversation for a broken rule.
+) -> tuple[str, Conversation]:
+    """The shape of a row and the conversation in it; BadConversation for a broken rule.
 
     `shape`: None to recognise it. `unlabelled`: an answer at the end is left out, and none is needed.
     `unanswered`: whether what stands behind the last answer is cut off, or the row is kept without an answer.
@@ -86,13 +100,18 @@ def conversation_of(
     completion = None if answer is None else answer.text()
     if completion is not None and not completion.strip():
         raise BadConversation(EMPTY_COMPLETION, f"turn {len(before) + 1}")
+    found = assembled(before, completion, parts, tools="tools" in FURTHER[shape])
+    return shape, replace(found, cut=cut)
+
+
+def assembled(before: Sequence[Turn], completion: str | None, parts: Parts, *, tools: bool) -> Conversation:
+    """A conversation of the turns before the answer, the answer, and the row's schema and, if wanted, tools."""
     messages = [(turn.role, turn.text()) for turn in before if turn.role != "system" or turn.content.strip()]
-    if "tools" in FURTHER[shape] and (tools := tools_of(parts.get("tools"))):
+    if tools and (named := tools_of(parts.get("tools"))):
         if messages[0][0] == "prompt":
             raise BadConversation(BAD_TOOLS, "raw text has no chat template that would show them")
-        messages.insert(0, ("tools", tools))
-    schema = _schema(parts.get("schema"), completion)
-    return Conversation(tuple(messages), completion, schema, cut)
+        messages.insert(0, ("tools", named))
+    return Conversation(tuple(messages), completion, _schema(parts.get("schema"), completion))
 
 
 Split = tuple[list[Turn], Turn | None, int]

@@ -2,7 +2,7 @@
 
 from slmworks.contract.stage import Task
 from slmworks_text import progress
-from slmworks_text.conversations.comparing import prompt_key, whole_text
+from slmworks_text.conversations.comparing import answers_key, prompt_key, whole_text
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.equal import drop_equal
 from slmworks_text.joins.near import drop_near, join_near
@@ -32,7 +32,7 @@ def join_conversations(
     belongs to the first. Of near duplicates, answers included, one is kept.
     """
     keys = Hashes(task.scratch / "keys", width=2)
-    ledger = survey(rows, keys, prompt_key)
+    ledger = survey(rows, keys, prompt_key, answers_key)
     prompts = Components(rows.size)
     drop_equal(ledger, keys, prompts, tally, classes=False)
     _drop_near(rows, ledger, near, tally, task)

@@ -10,11 +10,11 @@ from typing import Any
 from slmworks.contract.errors import BadRequest
 from slmworks_text.conversations.cleaning import ContentRedactor, repaired
 from slmworks_text.conversations.comparing import template_of
-from slmworks_text.conversations.conversation import Conversation, Unanswered, conversation_of
+from slmworks_text.conversations.conversation import Conversation, Unanswered
+from slmworks_text.conversations.kinds import Kind
 from slmworks_text.conversations.messages import without_nulls
-from slmworks_text.conversations.shapes import ANSWERS, FURTHER, NEEDED, Part, Shape, shape_of
 from slmworks_text.conversations.token_lengths import Measure, contents
-from slmworks_text.conversations.turns import EMPTY_COMPLETION, NOT_TEXT, BadConversation
+from slmworks_text.conversations.turns import EMPTY_COMPLETION, EQUAL, NOT_TEXT, BadConversation
 from slmworks_text.formats import format_of, read_rows
 from slmworks_text.layout import Layout
 from slmworks_text.reading import group_of, paths_of, refuse_nested, source_of
@@ -40,12 +40,13 @@ class ChatTally(Tally):
 class ChatReading:
     """Columns, layout and rules of the files of one input."""
 
+    kind: Kind
     layout: Layout
     place: int
     """The split that the input is for, or the pool: an index into `PLACES`."""
-    shape: Shape | None
+    shape: str | None
     """None: by the columns that hold a value, row by row."""
-    fields: Mapping[Part, str]
+    fields: Mapping[str, str]
     """Part -> its column, where that is called otherwise."""
     system: str
     """System turn of conversations that have none; empty: none."""
@@ -66,13 +67,13 @@ class ChatReading:
     longest: int | None
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[str, ...]:
         """The parts that are looked for."""
-        shapes = [self.shape] if self.shape else list(NEEDED)
-        found = [part for shape in shapes for part in (*NEEDED[shape], *FURTHER[shape])]
+        shapes = [self.shape] if self.shape else list(self.kind.needed)
+        found = [part for shape in shapes for part in (*self.kind.needed[shape], *self.kind.further[shape])]
         return tuple(dict.fromkeys([*found, *self.fields]))
 
-    def column(self, part: Part) -> str:
+    def column(self, part: str) -> str:
         """The column of a part."""
         return self.fields.get(part, part)
 
@@ -85,7 +86,7 @@ class ChatReading:
 
     def with_optional(self) -> "ChatReading":
         """With the columns that a file may lack: all that nobody named, but those that the shape needs."""
-        needed = {part for part in NEEDED[self.shape] if part not in ANSWERS} if self.shape else set()
+        needed = set(self.kind.needed[self.shape]) - self.kind.may_lack if self.shape else set()
         optional = {self.column(part) for part in self.parts if part not in {*self.fields, *needed}}
         return replace(self, layout=replace(self.layout, optional=frozenset(optional)))
 
@@ -135,9 +136,8 @@ def _row(
     if not str(parts.get("schema") or "").strip():
         parts["schema"] = reading.schema
     try:
-        shape = reading.shape or shape_of(parts)
-        found = conversation_of(
-            parts, shape, unlabelled=reading.place == TRANSFER, unanswered=reading.unanswered
+        shape, found = reading.kind.read(
+            parts, reading.shape, unlabelled=reading.place == TRANSFER, unanswered=reading.unanswered
         )
     except BadConversation as error:
         drop(error.reason, f"{where}: {error}", tally, reading)
@@ -147,8 +147,8 @@ def _row(
     if found.cut:
         tally.changed[CUT] += 1
     found = _cleaned(found, reading, tally)
-    if found.completion is not None and not found.completion.strip():
-        drop(EMPTY_COMPLETION, f"{where}: nothing is left of the completion", tally, reading)
+    if found.completion is not None and (problem := _answers_problem(found)):
+        drop(problem[0], f"{where}: {problem[1]}", tally, reading)
         return None
     try:
         (found.packed() + (found.completion or "")).encode()
@@ -158,7 +158,7 @@ def _row(
         return None
     said = contents(found.messages)
     if reading.longest is not None:
-        length = reading.measure.of([*said, found.completion or ""])
+        length = max(reading.measure.of([*said, answer]) for answer in found.answers or ("",))
         if length > reading.longest:
             tally.dropped[TOO_LONG] += 1
             tally.first.setdefault(TOO_LONG, f"{where}: {length:,} {reading.measure.unit}")
@@ -173,6 +173,17 @@ def _row(
         group=_group(given, name, reading) if labelled else "",
         template=_template(found, given, reading) if labelled else "",
     )
+
+
+def _answers_problem(found: Conversation) -> tuple[str, str] | None:
+    """The rule that the answers break, and what is wrong; cleaning may leave nothing, or no difference."""
+    if not (found.completion or "").strip():
+        return EMPTY_COMPLETION, "nothing is left of the completion"
+    if found.rejected and not found.rejected.strip():
+        return EMPTY_COMPLETION, "nothing is left of the rejected answer"
+    if found.rejected.strip() == (found.completion or "").strip():
+        return EQUAL, f"{EQUAL}: both say {found.rejected.strip()[:40]!r}"
+    return None
 
 
 def _cleaned(found: Conversation, reading: ChatReading, tally: ChatTally) -> Conversation:

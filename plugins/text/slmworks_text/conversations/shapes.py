@@ -47,15 +47,20 @@ def shape_of(parts: Parts) -> Shape:
     raise BadConversation(NO_SHAPE, "none of its columns holds a value")
 
 
+def with_system(turns: list[Turn], parts: Parts) -> list[Turn]:
+    """The turns with that of a `system` part in front, if there is one."""
+    system = parts.get("system")
+    if system is not None and (text := text_in(system, "system")).strip():
+        return [Turn("system", text), *turns]
+    return turns
+
+
 def turns_in(shape: Shape, parts: Parts) -> list[Turn]:
     """The turns of a row, a `system` part first; raw text is a turn of the role `prompt` and an answer."""
     if any(parts.get(part) is None for part in NEEDED[shape] if part not in ANSWERS):
         raise BadConversation(NO_SHAPE, f"no {' or no '.join(NEEDED[shape])}")
     turns = _READERS[shape](parts)
-    system = parts.get("system") if "system" in FURTHER[shape] else None
-    if system is not None and (text := _text(system, "system")).strip():
-        return [Turn("system", text), *turns]
-    return turns
+    return with_system(turns, parts) if "system" in FURTHER[shape] else turns
 
 
 def _messages(parts: Parts) -> list[Turn]:
@@ -73,8 +78,8 @@ def _alpaca(parts: Parts) -> list[Turn]:
     for pair in history if isinstance(history, Sequence) and not isinstance(history, str) else ():
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
             raise BadConversation(NOT_TEXT, "history is no list of pairs")
-        turns += [Turn("user", _text(pair[0], "history")), Turn("assistant", _text(pair[1], "history"))]
-    asked = [_text(parts.get(part), part) for part in ("instruction", "input")]
+        turns += [Turn("user", text_in(pair[0], "history")), Turn("assistant", text_in(pair[1], "history"))]
+    asked = [text_in(parts.get(part), part) for part in ("instruction", "input")]
     turns.append(Turn("user", "\n".join(text for text in asked if text.strip())))
     return [*turns, *_answer(parts.get("output"), "output")]
 
@@ -82,17 +87,17 @@ def _alpaca(parts: Parts) -> list[Turn]:
 def _prompt_completion(parts: Parts) -> list[Turn]:
     """Two strings are raw text and what follows it; two lists are a conversation."""
     prompt, completion = (parsed(parts.get(part)) for part in ("prompt", "completion"))
-    if _is_list(prompt):
+    if is_list(prompt):
         said = [Turn("assistant", completion)] if isinstance(completion, str) else None
         return [*turns_of(prompt), *(said or ([] if completion is None else turns_of(completion)))]
-    if _is_list(completion):
+    if is_list(completion):
         raise BadConversation(NOT_TEXT, "the completion is a list of messages and the prompt is none")
     prompt, completion = parts["prompt"], parts.get("completion")
-    return [Turn("prompt", _text(prompt, "prompt")), *_answer(completion, "completion")]
+    return [Turn("prompt", text_in(prompt, "prompt")), *_answer(completion, "completion")]
 
 
 def _raw(parts: Parts) -> list[Turn]:
-    return [Turn("prompt", ""), Turn("assistant", _text(parts["text"], "text"))]
+    return [Turn("prompt", ""), Turn("assistant", text_in(parts["text"], "text"))]
 
 
 _READERS: dict[Shape, Callable[[Parts], list[Turn]]] = {
@@ -102,10 +107,10 @@ _READERS: dict[Shape, Callable[[Parts], list[Turn]]] = {
 
 
 def _answer(value: Any, part: str) -> list[Turn]:
-    return [] if value is None else [Turn("assistant", _text(value, part))]
+    return [] if value is None else [Turn("assistant", text_in(value, part))]
 
 
-def _text(value: Any, part: str) -> str:
+def text_in(value: Any, part: str) -> str:
     """A cell as text; numbers of a csv's column are what is written."""
     if isinstance(value, (str, int, float)) or value is None:
         return "" if value is None else str(value)
@@ -114,7 +119,7 @@ def _text(value: Any, part: str) -> str:
     raise BadConversation(NOT_TEXT, f"{part} holds {type(value).__name__}")
 
 
-def _is_list(value: Any) -> bool:
+def is_list(value: Any) -> bool:
     """True for a list of messages; a list in brackets that somebody wrote is text."""
     return (
         isinstance(value, Sequence)

@@ -123,9 +123,7 @@ class Preference(Objective):
                 found.update(row.numpy().tobytes())
         return found.hexdigest()
 
-    def _groups(
-        self, pairs: Pairs, known: "Sequence[torch.Tensor]", rows: Sequence[int]
-    ) -> Iterator[Group]:
+    def _groups(self, pairs: Pairs, known: "Sequence[torch.Tensor]", rows: Sequence[int]) -> Iterator[Group]:
         import torch
 
         for group in pairs.groups(rows, self.options.tokens_at_once):
