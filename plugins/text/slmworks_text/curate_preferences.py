@@ -22,12 +22,12 @@ class CuratePreferences(CurateConversations):
     """Check, clean, de-duplicate, redact and split pairs of answers, and count every row that was dropped.
 
     A row is a conversation up to its last answer (`messages`), the better answer (`completion`) and the worse
-    one (`rejected`), for align/dpo; all that takes conversations takes it too, with the better answer. Shapes,
+    one (`rejected`), for align/dpo; what takes conversations takes it too, with the better answer. Shapes,
     each with `chosen` and `rejected`: `prompt` (a text, which is the user's turn, or a list of messages),
     `messages`, ShareGPT (`conversations`), Alpaca (`instruction`, `input`), and `dialogues`: whole
     conversations that are the same but for the last answer, as lists of messages or as text in which an empty
-    line and `Human:` or `Assistant:` begin a turn (Bai et al., 2022). `raw` is a prompt that no chat template
-    stands around. Inputs, splits and duplicates are as in curate/chat.
+    line and `Human:` or `Assistant:` begin a turn (Bai et al., 2022). `raw` is a prompt that no chat
+    template stands around. Inputs, splits and duplicates are as in curate/chat.
     """
 
     kind_of_rows: ClassVar[Kind] = Kind(NEEDED, FURTHER, frozenset(ANSWERS), pair_of)

@@ -68,8 +68,8 @@ class TextGeneration(ModelTask):
 
     A row is a conversation (`messages`: role and content) and its answer (`completion`). A single message of
     the role `prompt` is raw text to go on with; a first one of the role `tools` holds function schemas. The
-    column `schema`, where the data have it, is a JSON Schema that the completion follows; the column `rejected`
-    is an answer that is worse than the completion, or null.
+    column `schema`, where the data have it, is a JSON Schema that the completion follows; `rejected` is an
+    answer that is worse than the completion, or null.
     """
 
     name: ClassVar[str] = "text-generation"
@@ -98,7 +98,7 @@ class TextGeneration(ModelTask):
     example: ClassVar[Row] = {"messages": [{"role": "user", "content": "When does the shop open?"}]}
 
     def check(self, data: Dataset, split: str, rows: Sequence[Row]) -> None:
-        """BadRequest for roles out of order, an empty answer, a schema that is none, a pair of equal answers."""
+        """BadRequest for roles out of order, an empty or a doubled answer, a schema that is none."""
         for row in rows:
             if found := problem(row["messages"]) or _target_problem(row):
                 raise BadRequest(f"the data's split '{split}', row '{row['id']}': {found}; curate it again.")

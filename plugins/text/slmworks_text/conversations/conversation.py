@@ -105,7 +105,7 @@ def conversation_of(
 
 
 def assembled(before: Sequence[Turn], completion: str | None, parts: Parts, *, tools: bool) -> Conversation:
-    """A conversation of the turns before the answer, the answer, and the row's schema and, if wanted, tools."""
+    """A conversation of the turns before an answer, the answer, the row's schema and, if asked, tools."""
     messages = [(turn.role, turn.text()) for turn in before if turn.role != "system" or turn.content.strip()]
     if tools and (named := tools_of(parts.get("tools"))):
         if messages[0][0] == "prompt":

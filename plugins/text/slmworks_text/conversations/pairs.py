@@ -1,4 +1,4 @@
-"""Two answers to one prompt, the better and the worse, in the shapes in which data sets of preferences hold them."""
+"""A better and a worse answer to one prompt, in the shapes in which data sets of preferences hold them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ NEEDED: Mapping[PairShape, tuple[PairPart, ...]] = {
     "dialogues": ANSWERS,
     "raw": ("prompt", *ANSWERS),
 }
-"""Shape -> the parts that it has; a row is of the first whose prompt it has, and `raw` only where asked for."""
+"""Shape -> its parts; a row is of the first whose prompt it has, and `raw` only where that is asked for."""
 FURTHER: Mapping[PairShape, tuple[PairPart, ...]] = {
     "messages": ("system", "tools"),
     "sharegpt": ("system", "tools"),
@@ -52,7 +52,11 @@ ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
 def pair_of(
-    parts: Parts, shape: PairShape | None, *, unlabelled: bool, unanswered: Unanswered
+    parts: Parts,
+    shape: PairShape | None,
+    *,
+    unlabelled: bool,
+    unanswered: Unanswered,  # noqa: ARG001
 ) -> tuple[str, Conversation]:
     """The shape of a row and its conversation with both answers; BadConversation for a broken rule.
 
@@ -97,7 +101,7 @@ def _whole(parts: Parts, part: PairPart, shape: PairShape, asked: list[Turn]) ->
     cell = parts.get(part)
     if cell is None:
         raise BadConversation(*((NO_REJECTED, "") if part == "rejected" else (NO_ANSWER, "no chosen")))
-    answer = _turns_in_answer(cell, part, shape, asked)
+    answer = _turns_in_answer(cell, part, shape)
     whole = answer[0].role != "assistant" if answer else True
     turns = [*(turn for turn in asked if not whole or turn.role == "system"), *answer]
     if shape != "raw":
@@ -109,7 +113,7 @@ def _whole(parts: Parts, part: PairPart, shape: PairShape, asked: list[Turn]) ->
     return turns
 
 
-def _turns_in_answer(cell: Any, part: PairPart, shape: PairShape, asked: Sequence[Turn]) -> list[Turn]:
+def _turns_in_answer(cell: Any, part: PairPart, shape: PairShape) -> list[Turn]:
     """One turn, or all of a conversation; JSON text is a conversation only where no text is looked for."""
     value = parsed(cell) if shape == "dialogues" else cell
     if isinstance(value, Mapping) and {"role", "from"} & set(value):

@@ -34,16 +34,16 @@ class DirectPreferenceOptimisation(RowOptions, Align):
     """How often every pair is seen; the last epoch within `most_drift` is kept whose win rate on `validation`
     isn't clearly worse than the best one's."""
     learning_rate: PositiveFloat = 5e-6
-    """Highest step size of AdamW; a tenth of supervised fine-tuning's and less. Adapters take ten times more."""
+    """Highest step size of AdamW, far below supervised fine-tuning's; adapters take ten times more."""
     batch_size: PositiveInt = 16
     """Pairs a step, of similar length; each weighs the same."""
     loss: Literal["sigmoid", "ipo"] = "sigmoid"
-    """`sigmoid`: of Bradley-Terry's model, as in the first DPO. `ipo`: the square of what is missing to a gap
-    of 1 / (2 beta), which ends where `sigmoid` goes on for ever (Azar et al., 2024)."""
+    """`sigmoid`: of the model of Bradley and Terry, as in the first DPO. `ipo`: the square of what is missing
+    to a gap of 1 / (2 beta), which ends where `sigmoid` goes on for ever (Azar et al., 2024)."""
     beta: PositiveFloat = 0.1
     """How strongly the reference holds; some ten times more with `length_normalised`."""
     length_normalised: bool = False
-    """Divide each answer's log-ratio to the reference by its tokens, as SimPO divides its log-probabilities
+    """Divide each answer's log-ratio to the reference by its tokens, as SimPO does with log-probabilities
     (Meng et al., 2024): otherwise long answers count for more."""
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     """Share of pairs that may be the wrong way round (Mitchell, 2023); `sigmoid` only."""

@@ -56,12 +56,12 @@ def rows_of(pairs: Sequence[int]) -> list[int]:
 
 def read(data: Dataset, split: str) -> list[Row]:
     """The rows of a split with both answers; BadRequest where one lacks the rejected answer."""
-    if data.splits and split in data.splits and not data.has(split, REJECTED):
-        if data.meta.get("task") == examples.MODEL_TASK:
-            raise BadRequest(
-                f"data: the split '{split}' has no column '{REJECTED}', and preferences are learnt from pairs; "
-                "curate them with curate/preferences."
-            )
+    mine = data.meta.get("task") == examples.MODEL_TASK
+    if mine and split in data.splits and not data.has(split, REJECTED):
+        raise BadRequest(
+            f"data: the split '{split}' has no column '{REJECTED}', and preferences are learnt from pairs; "
+            "curate them with curate/preferences."
+        )
     rows = examples.read(data, split, REJECTED)
     for row in rows:
         if not row[REJECTED]:

@@ -52,7 +52,7 @@ class PreferenceScore(Score):
         if drift <= self.most_drift:
             return ""
         return (
-            f"over-trained: after every epoch the model was further from its reference than most_drift allows "
+            "over-trained: after every epoch the model was further from its reference than most_drift allows "
             f"({drift:.3g} nats a token after the last one, of {self.most_drift:g}); lower learning_rate or "
             "epochs, or raise beta."
         )
@@ -133,7 +133,7 @@ class Preference(Objective):
             yield Group(batch, reference, len(group))
 
     def _judged(self, group: Group, policy: "torch.Tensor") -> "torch.Tensor":
-        """[win, margin, loss, chosen likelier, drift, tokens of the drift] of each pair, float32 [6, pairs]."""
+        """Win, margin, loss, chosen likelier, drift and its tokens, of each pair, float32 [6, pairs]."""
         import torch
 
         sums = summed(group, policy)

@@ -1,4 +1,4 @@
-"""Log-probabilities of answers by the model that a training begins with: computed once, kept in its ledger."""
+"""Log-probabilities of answers by the model that a training begins with: computed once, kept in a ledger."""
 
 import hashlib
 import json
