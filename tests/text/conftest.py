@@ -1,4 +1,4 @@
-"""Files in, a data set out: for every test of `curate/text` and `curate/chat`."""
+"""Files in, a data set out: for every test of `curate/text`, `curate/chat`, `curate/preferences`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,7 @@ from slmworks.contract.artifact import Dataset, Files
 from slmworks.testing import Bench, sealed
 from slmworks_text.curate import CurateText
 from slmworks_text.curate_chat import CurateChat
+from slmworks_text.curate_preferences import CuratePreferences
 
 
 @pytest.fixture
@@ -24,7 +25,15 @@ def chat(tmp_path: Path) -> Callable[..., Dataset]:
     return curated_by(CurateChat, tmp_path)
 
 
-def curated_by(plugin: type[CurateText] | type[CurateChat], tmp_path: Path) -> Callable[..., Dataset]:
+@pytest.fixture
+def preferences(tmp_path: Path) -> Callable[..., Dataset]:
+    """Curate pairs of answers of named inputs: each is file name -> content."""
+    return curated_by(CuratePreferences, tmp_path)
+
+
+def curated_by(
+    plugin: type[CurateText | CurateChat | CuratePreferences], tmp_path: Path
+) -> Callable[..., Dataset]:
     bench = Bench(tmp_path / "bench")
     number = iter(range(100))
 

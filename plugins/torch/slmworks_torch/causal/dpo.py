@@ -54,8 +54,8 @@ class DirectPreferenceOptimisation(RowOptions, Align):
     """Rank of adapters beside every linear layer, which are trained and then merged; by default all weights
     are trained."""
     most_drift: PositiveFloat = 0.5
-    """Farthest from the reference that an epoch may lead, in nats a token: the mean of half the squared
-    log-ratio over the tokens of held-out chosen answers, an estimate of the divergence (Schulman, 2020: k2)."""
+    """Farthest from the reference that an epoch may lead, in nats a token: half the squared log-ratio,
+    averaged over the tokens of held-out chosen answers, an estimate of the divergence (k2: Schulman, 2020)."""
 
     @model_validator(mode="after")
     def _smooths_what_it_can(self) -> Self:
