@@ -4,18 +4,26 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.stage import Stage, Task
 
 __all__ = ["Curate"]
 
 
 class Curate(Stage):
-    """Turn raw files into clean, de-duplicated, labelled splits, and count every row that was dropped."""
+    """Turn raw files, or what a teacher writes, into clean, labelled splits; every dropped row is counted."""
 
     default: ClassVar[str | None] = "text"
-    relations: ClassVar[Mapping[str, str]] = {"data": "curated-from"}
+    relations: ClassVar[Mapping[str, str]] = {
+        "data": "curated-from",
+        "seeds": "grown-from",
+        "teacher": "written-by",
+    }
 
     @abstractmethod
-    def run(self, *, data: Files, task: Task) -> Dataset:
-        """Write one Parquet file a split and `card.json`."""
+    def run(self, *, data: Files, seeds: Dataset | None, teacher: Model | None, task: Task) -> Dataset:
+        """Write one Parquet file a split and `card.json`.
+
+        `teacher` writes rows, like those of `seeds` where there are any; plugins that only read files ignore
+        both.
+        """

@@ -20,8 +20,14 @@ class Evaluate(Stage):
         "model": "measured",
         "data": "measured-on",
         "baseline": "compared-with",
+        "judge": "judged-by",
     }
 
     @abstractmethod
-    def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task) -> Report:
-        """Write `report.json`; `refs` name the model, the data and the baseline's report."""
+    def run(
+        self, *, model: Model, baseline: Report | None, judge: Model | None, data: Dataset, task: Task
+    ) -> Report:
+        """Write `report.json`; `refs` name the model, the data and the baseline's report.
+
+        `judge` says which of two answers is better; plugins that ask nobody ignore it.
+        """

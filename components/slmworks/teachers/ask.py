@@ -51,21 +51,33 @@ class Written:
     """`stop`, or `length`: it was cut off."""
     tokens: int
     prompt_tokens: int
+    seconds: float = 0.0
+    """Time on the clock when it was asked for; of answers side by side its share."""
+    money: float = 0.0
+    """What a hosted teacher charged for it."""
     new: bool = field(default=False, compare=False)
     """It was paid for just now, and not in an earlier task or attempt."""
 
     def entry(self) -> Entry:
         """As the ledger keeps it."""
-        about = json.dumps([self.finish, self.prompt_tokens]).encode()
+        said = [self.finish, self.prompt_tokens, round(self.seconds, 4), round(self.money, 8)]
+        about = json.dumps(said).encode()
         text = self.text.encode("utf-8", "surrogatepass")
         return Entry({"text": text, "about": about}, self.tokens)
 
     @classmethod
     def of(cls, entry: Entry) -> "Written":
         """From the ledger."""
-        finish, prompt_tokens = json.loads(entry.columns["about"])
+        finish, prompt_tokens, *cost = json.loads(entry.columns["about"])
         text = entry.columns["text"].decode("utf-8", "surrogatepass")
-        return cls(text, finish, entry.tokens, prompt_tokens)
+        return cls(text, finish, entry.tokens, prompt_tokens, *cost)
+
+    @property
+    def cost(self) -> Cost:
+        """What it took, whichever task paid for it."""
+        return Cost(
+            prompt_tokens=self.prompt_tokens, tokens=self.tokens, seconds=self.seconds, money=self.money
+        )
 
 
 def ask(
@@ -125,9 +137,16 @@ class _Asking:
         if isinstance(found, BadRequest):
             self.refused.append(found)
         else:
-            written = Written(str(found.answer["text"]), found.finish, found.tokens, found.prompt_tokens)
             cost = self.account.cost(found.tokens, found.prompt_tokens, self.runtime.price(found))
             self.same.require(found, cost)
+            written = Written(
+                str(found.answer["text"]),
+                found.finish,
+                found.tokens,
+                found.prompt_tokens,
+                cost.seconds,
+                cost.money,
+            )
             self.ledger.add(self.wanted[place][0], written.entry(), cost)
         self.account.count()
         self.account.require()

@@ -16,9 +16,12 @@ class CurateSpans(Curate):
     """Read CSV files with the columns question, context and answer."""
 
     deterministic: ClassVar[bool] = True
+    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher"})
     makes_model_task: ClassVar[str] = "span-extraction"
 
-    def run(self, *, data: Files, task: Task) -> Dataset:
+    def run(
+        self, *, data: Files, seeds: Dataset | None = None, teacher: Model | None = None, task: Task
+    ) -> Dataset:
         """Write one Parquet file a split."""
         import pyarrow as pa
         import pyarrow.parquet as pq

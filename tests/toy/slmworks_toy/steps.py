@@ -23,8 +23,11 @@ class ToyCurate(Curate):
     """Copies lines into splits."""
 
     deterministic: ClassVar[bool] = True
+    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher"})
 
-    def run(self, *, data: Files, task: Task) -> Dataset:
+    def run(
+        self, *, data: Files, seeds: Dataset | None = None, teacher: Model | None = None, task: Task
+    ) -> Dataset:
         """One 'Parquet' file a split: text is enough here."""
         for split in ("train", "validation", "test"):
             text = "".join(p.read_text() for p in sorted(data.path.rglob(f"{split}*.csv")))
@@ -124,8 +127,11 @@ class ToyEvaluate(Evaluate):
     """Gives every model a mark."""
 
     deterministic: ClassVar[bool] = True
+    ignores: ClassVar[frozenset[str]] = frozenset({"judge"})
 
-    def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task) -> Report:
+    def run(
+        self, *, model: Model, baseline: Report | None, judge: Model | None = None, data: Dataset, task: Task
+    ) -> Report:
         """A mark."""
         quality = {"accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}
         report = {"type": "classification", "splits": {"test": quality}}
