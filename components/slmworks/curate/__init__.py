@@ -18,12 +18,21 @@ class Curate(Stage):
         "data": "curated-from",
         "seeds": "grown-from",
         "teacher": "written-by",
+        "student": "written-by",
     }
 
     @abstractmethod
-    def run(self, *, data: Files, seeds: Dataset | None, teacher: Model | None, task: Task) -> Dataset:
+    def run(
+        self,
+        *,
+        data: Files,
+        seeds: Dataset | None,
+        teacher: Model | None,
+        student: Model | None,
+        task: Task,
+    ) -> Dataset:
         """Write one Parquet file a split and `card.json`.
 
-        `teacher` writes rows, like those of `seeds` where there are any; plugins that only read files ignore
-        both.
+        `teacher` writes rows, like those of `seeds` where there are any, and `student` what stands beside
+        them; plugins that only read files ignore all three.
         """

@@ -76,7 +76,7 @@ class CurateText(Curate):
     """
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher"})
+    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher", "student"})
     runs_models: ClassVar[bool] = True  # a model task's strata decide the splits
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa")
 
@@ -180,7 +180,13 @@ class CurateText(Curate):
         return catalog.canonical(self.model_task)
 
     def run(
-        self, *, data: Files, seeds: Dataset | None = None, teacher: Model | None = None, task: Task
+        self,
+        *,
+        data: Files,
+        seeds: Dataset | None = None,
+        teacher: Model | None = None,
+        student: Model | None = None,
+        task: Task,
     ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 

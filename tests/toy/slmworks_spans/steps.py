@@ -16,11 +16,17 @@ class CurateSpans(Curate):
     """Read CSV files with the columns question, context and answer."""
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher"})
+    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher", "student"})
     makes_model_task: ClassVar[str] = "span-extraction"
 
     def run(
-        self, *, data: Files, seeds: Dataset | None = None, teacher: Model | None = None, task: Task
+        self,
+        *,
+        data: Files,
+        seeds: Dataset | None = None,
+        teacher: Model | None = None,
+        student: Model | None = None,
+        task: Task,
     ) -> Dataset:
         """Write one Parquet file a split."""
         import pyarrow as pa

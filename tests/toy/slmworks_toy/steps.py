@@ -23,10 +23,16 @@ class ToyCurate(Curate):
     """Copies lines into splits."""
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher"})
+    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher", "student"})
 
     def run(
-        self, *, data: Files, seeds: Dataset | None = None, teacher: Model | None = None, task: Task
+        self,
+        *,
+        data: Files,
+        seeds: Dataset | None = None,
+        teacher: Model | None = None,
+        student: Model | None = None,
+        task: Task,
     ) -> Dataset:
         """One 'Parquet' file a split: text is enough here."""
         for split in ("train", "validation", "test"):

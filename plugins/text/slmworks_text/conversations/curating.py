@@ -87,7 +87,7 @@ class CurateConversations(Curate):
     """Options and course of a curation of conversations; a plugin says what its rows are."""
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher"})
+    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher", "student"})
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa", "tokenizers")
     kind_of_rows: ClassVar[KindOfRows]
     """The shapes that rows are looked for in."""
@@ -169,7 +169,13 @@ class CurateConversations(Curate):
         return MODEL_TASK
 
     def run(
-        self, *, data: Files, seeds: Dataset | None = None, teacher: Model | None = None, task: Task
+        self,
+        *,
+        data: Files,
+        seeds: Dataset | None = None,
+        teacher: Model | None = None,
+        student: Model | None = None,
+        task: Task,
     ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 

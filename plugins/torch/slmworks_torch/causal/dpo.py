@@ -55,7 +55,7 @@ class DirectPreferenceOptimisation(RowOptions, Align):
     are trained."""
     most_drift: PositiveFloat = 0.5
     """Farthest from the reference that an epoch may lead, in nats a token: half the squared log-ratio,
-    averaged over the tokens of held-out chosen answers, an estimate of the divergence (k2: Schulman, 2020)."""
+    averaged over the tokens of held-out chosen answers, an estimate of the divergence (Schulman, 2020)."""
 
     @model_validator(mode="after")
     def _smooths_what_it_can(self) -> Self:
