@@ -95,9 +95,10 @@ class CurateSampledPreferences(Curate):
 
     def _rows(self, seeds: Dataset, split: str) -> list[dict[str, Any]]:
         if seeds.meta.get("task") != MODEL_TASK:
+            said = seeds.meta.get("task") or "no model task"
             raise BadRequest(
-                f"seeds: it is for {seeds.meta.get('task') or 'no model task'}, and prompts come from data for "
-                f"{MODEL_TASK}; curate it with curate/chat."
+                f"seeds: it is for {said}, and prompts are those of data for {MODEL_TASK}; curate "
+                "it with curate/chat."
             )
         further = ["schema"] if seeds.has(split, "schema") else []
         rows = seeds.rows(split, "id", "messages", "completion", "source", *further)
