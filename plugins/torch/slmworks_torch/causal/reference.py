@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import TaskFailed
-from slmworks.contract.ledger import Cost, Entry, Ledger
+from slmworks.contract.ledger import Entry, Ledger
 from slmworks.contract.stage import Task
-from slmworks.machine.energy import Meter
+from slmworks.teachers.budget import Account, Budget
 from slmworks_torch.causal import forward, layouts
 from slmworks_torch.causal.examples import Examples
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 LEDGER, VERSION = "reference", 1
 COLUMN = "logprobs"
-TELL = 2.0
-"""Seconds between two lines of progress."""
 
 
 def log_probabilities(
@@ -32,11 +29,7 @@ def log_probabilities(
     doesn't depend on the rows beside it, so it is the same in every training.
     """
     keys = [[_key(one, row) for row in range(len(one))] for one in several]
-    where = {
-        key: (one, row)
-        for one, mine in zip(several, keys, strict=True)
-        for row, key in reversed(list(enumerate(mine)))
-    }
+    where = {key: (one, row) for one, mine in zip(several, keys, strict=True) for row, key in enumerate(mine)}
     mixed = precision == "auto" and forward.has_bfloat16(net.device)
     options = {"precision": "bfloat16" if mixed else "float32"}
     with task.ledger(LEDGER, teacher=model, options=options, version=VERSION) as ledger:
@@ -58,24 +51,14 @@ def _compute(
     net: Any, wanted: Mapping[str, tuple[Examples, int]], precision: str, ledger: Ledger, task: Task
 ) -> None:
     net.eval()
-    meter, clock, cpu, told = Meter(), time.monotonic(), time.process_time(), 0.0
-    for done, (key, (examples, row)) in enumerate(wanted.items(), 1):
+    account = Account(ledger, Budget(), task, rows=len(wanted), lack="log-probabilities")
+    for key, (examples, row) in wanted.items():
         values = of_row(net, examples, row, precision)
         if not values.isfinite().all():
             raise TaskFailed("the model's outputs are no numbers (NaN or infinite); its weights are damaged.")
-        now, used = time.monotonic(), time.process_time()
-        cost = Cost(
-            prompt_tokens=examples.starts[row],
-            tokens=len(values),
-            seconds=now - clock,
-            cpu_seconds=used - cpu,
-            joules=meter.joules(),
-        )
-        clock, cpu = now, used
-        ledger.add(key, Entry({COLUMN: values.numpy().astype("<f4").tobytes()}, len(values)), cost)
-        if now - told > TELL or done == len(wanted):
-            told = now
-            task.progress(done, len(wanted), unit="answers", note="reference")
+        entry = Entry({COLUMN: values.numpy().astype("<f4").tobytes()}, len(values))
+        account.keep(key, entry, tokens=len(values), prompt_tokens=examples.starts[row])
+        account.count()
 
 
 def _key(examples: Examples, row: int) -> str:
