@@ -153,6 +153,14 @@ def read(folder: Path, split: str) -> Judged:
     )
 
 
+def answers(folder: Path, split: str) -> dict[str, Answer]:
+    """Id -> answer of the rows of one split, as `write` wrote them."""
+    import pyarrow.parquet as pq
+
+    columns = pq.ParquetFile(folder / FILE).read(["split", "id", "answer"]).to_pylist()
+    return {row["id"]: row["answer"] for row in columns if row["split"] == split}
+
+
 def paired(ours: Judged, theirs: Judged) -> Judged:
     """`theirs` in the order of `ours`; BadRequest if they are not the same rows with the same truth."""
     where = {row: i for i, row in enumerate(theirs.ids)}

@@ -63,8 +63,8 @@ class Quality(Evaluate):
     ) -> Report:
         """Write `report.json` and `predictions.parquet` for the splits validation and test."""
         purpose = model_task_of(model, data)
-        rows = {split: _rows(purpose, data, split) for split in SPLITS}
-        _require_comparable(baseline, purpose)
+        rows = {split: judged_rows(purpose, data, split) for split in SPLITS}
+        require_comparable(baseline, purpose)
         answers = self._answers(open_runtime(model, threads=task.threads, model_task=purpose.name), purpose,
                                 rows, data, task)  # fmt: skip
         free, left_out = (
@@ -258,7 +258,8 @@ def model_task_of(model: Model, data: Dataset) -> ModelTask:
     return purpose
 
 
-def _require_comparable(baseline: Report | None, purpose: ModelTask) -> None:
+def require_comparable(baseline: Report | None, purpose: ModelTask) -> None:
+    """BadRequest for a baseline that is no quality report on a model of the same model task."""
     if baseline is None:
         return
     if baseline.meta.get("type") != "quality":
@@ -274,7 +275,8 @@ def _require_comparable(baseline: Report | None, purpose: ModelTask) -> None:
         )
 
 
-def _rows(purpose: ModelTask, data: Dataset, split: str) -> list[dict[str, Any]]:
+def judged_rows(purpose: ModelTask, data: Dataset, split: str) -> list[dict[str, Any]]:
+    """The rows of a split with all that they are judged by; BadRequest for none, or unsound ones."""
     further = [name for name in purpose.optional if data.has(split, name)]
     rows = data.rows(split, "id", "source", *purpose.inputs, *purpose.targets, *further)
     if not rows:
