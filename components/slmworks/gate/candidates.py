@@ -8,6 +8,7 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.stage import Task
+from slmworks.evaluate.judge_report import JudgeReport, is_judge
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.numbers.paired import Paired
 
@@ -21,6 +22,8 @@ class Candidate:
     baseline: QualityReport
     speed: Mapping[str, Any] | None
     """The content of its speed report, if there is one."""
+    judged: tuple[JudgeReport, ...] = ()
+    """What judges say of its answers."""
 
     @property
     def model(self) -> str:
@@ -81,7 +84,11 @@ def candidates(
         report.refs["model"]: _speed(report, baseline) for report in reports if _type(report) == "speed"
     }
     named = names({model: one.name for model, one in compared.items()})
-    found = [Candidate(named[model], one, baseline, speeds.get(model)) for model, one in compared.items()]
+    judges = list(filter(is_judge, reports))
+    found = [
+        Candidate(named[model], one, baseline, speeds.get(model), _opinions(judges, one, baseline))
+        for model, one in compared.items()
+    ]
     return sorted(found, key=lambda one: one.name)
 
 
@@ -91,7 +98,8 @@ def champion_of(report: Report | None, found: Sequence[Candidate]) -> QualityRep
         return None
     if _type(report) != "quality":
         raise BadRequest(
-            "the champion is a report of type speed; give `champion` a step that evaluates with quality."
+            f"the champion is a report of type {report.meta['type']}; give `champion` a step that evaluates "
+            "with quality."
         )
     champion, candidate = QualityReport(report), found[0].quality
     if champion.model_task.name != candidate.model_task.name:
@@ -120,9 +128,9 @@ def require_alike(judged: Sequence[QualityReport]) -> None:
 
 def _type(report: Report) -> str:
     kind = str(report.meta.get("type", ""))
-    if kind not in ("quality", "speed"):
+    if kind not in ("quality", "speed", "judge"):
         raise BadRequest(
-            f"the gate paired-bootstrap reads reports of type quality and speed, not '{kind}'; "
+            f"the gate paired-bootstrap reads reports of type quality, speed and judge, not '{kind}'; "
             "leave that step out of its reports."
         )
     return kind
@@ -138,6 +146,25 @@ def _speed(report: Report, baseline: QualityReport) -> dict[str, Any]:
             "give both evaluate steps the same `baseline:`."
         )
     return content
+
+
+def _opinions(
+    judges: Sequence[Report], quality: QualityReport, baseline: QualityReport
+) -> tuple[JudgeReport, ...]:
+    """The judges' reports on a model; BadRequest where one was made on other rows or beside another model."""
+    found = tuple(JudgeReport(one) for one in judges if one.refs["model"] == quality.model)
+    for one in found:
+        if one.report.refs["data"] != quality.report.refs["data"] or one.content["split"] != "test":
+            raise BadRequest(
+                "a judge saw other rows than the gate decides on; let it judge the split test of the same "
+                "data."
+            )
+        if one.against and one.against != baseline.model:
+            raise BadRequest(
+                f"a judge compared with {one.rival}, which is not the model that quality was compared with; "
+                "give both evaluate steps the same `baseline:`."
+            )
+    return found
 
 
 def _baseline(compared: Sequence[QualityReport], task: Task) -> QualityReport:

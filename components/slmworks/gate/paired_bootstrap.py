@@ -10,6 +10,7 @@ from slmworks.contract.artifact import Report, Verdict
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Measure
 from slmworks.contract.stage import Task
+from slmworks.evaluate.judge_report import JudgeReport
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.gate import Gate
 from slmworks.gate.candidates import Candidate, candidates, champion_of
@@ -23,6 +24,7 @@ from slmworks.gate.checks import (
     check_speedup,
     is_champion,
 )
+from slmworks.gate.judges import check_win_rate, require_wanted
 from slmworks.gate.references import References, models
 from slmworks.gate.rows import (
     candidate_row,
@@ -73,6 +75,9 @@ class PairedBootstrap(Gate):
     largest value."""
     limits: dict[str, float] = Field(default={})
     """Number among the report's limits -> largest value on test ({ece: 0.05}: calibration error)."""
+    win_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """With reports of a judge: the least share of pairs that it must win, ties as half, at the lower bound;
+    0: they are only shown. Without it a judge's report is refused: an opinion is never the first measure."""
     choose: Literal["smallest", "fastest", "best"] = "smallest"
     """Which candidate to take of those that keep enough on validation."""
     resamples: Annotated[int, Field(ge=1000)] = statistics.DRAWS
@@ -99,6 +104,7 @@ class PairedBootstrap(Gate):
         today, beaten = champion_of(champion, found), self._references(references or (), found, task.seed)
         self._require_scale(found[0].quality.measure)
         self._require_speed(found)
+        require_wanted(reports, self.win_rate, found)
         chosen, reason = self._choose(found, today, beaten, task.seed)
         kept = {one.name: self._kept(one.quality, chosen.baseline, "test", task.seed) for one in found}
         checks = self._checks(chosen, kept[chosen.name], today, beaten, task.seed)
@@ -238,7 +244,12 @@ class PairedBootstrap(Gate):
             checks.append(check_speedup(one.speed, self.speedup or 0.0))
         if one.smaller is not None or self.smaller is not None:
             checks.append(check_smaller(one, self.smaller or 0.0))
-        return checks
+        return checks + [self._win_check(said, seed) for said in one.judged]
+
+    def _win_check(self, said: JudgeReport, seed: int) -> Check:
+        return check_win_rate(
+            said, self.win_rate or 0.0, confidence=self.confidence, resamples=self.resamples, seed=seed
+        )
 
     def _champion_check(self, one: Candidate, champion: QualityReport, seed: int) -> Check:
         measure = one.quality.measure

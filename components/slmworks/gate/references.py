@@ -49,9 +49,10 @@ class References:
 
 def models(reports: Sequence[Report], found: Sequence[Candidate]) -> dict[str, QualityReport]:
     """Name -> model that must be beaten; BadRequest if it cannot be compared with the candidates."""
-    if not all(map(is_quality, reports)):
+    if others := [str(one.meta.get("type")) for one in reports if not is_quality(one)]:
         raise BadRequest(
-            "a reference is a report of type speed; give `references` steps that evaluate with quality."
+            f"a reference is a report of type {others[0]}; give `references` steps that evaluate with "
+            "quality."
         )
     judged = {report.refs["model"]: QualityReport(report) for report in reports}
     require_alike([*judged.values(), found[0].quality])

@@ -6,7 +6,7 @@ from string import Template
 from typing import Any
 
 from slmworks.contract.artifact import Report
-from slmworks.packet import card, changes, origin, sections
+from slmworks.packet import card, changes, judges, origin, sections
 from slmworks.packet.markup import el, join
 from slmworks.packet.sources import Background, find
 
@@ -33,6 +33,7 @@ def page(
         changes.teacher(found, behind.texts),
         changes.by_slice(found),
         *sections.of_model_task(found),
+        *judges.sections(found),
         sections.speed(found),
         card.data(behind.card),
         origin.lineage(behind),

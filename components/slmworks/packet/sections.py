@@ -53,7 +53,7 @@ def checks(verdict: Content) -> Html:
     found = [
         check
         for check in verdict.get("checks", [])
-        if check["required"] or not check["passed"] or check["name"] not in ("speedup", "smaller")
+        if check["required"] or not check["passed"] or check["name"] not in ("speedup", "smaller", "win_rate")
     ]
     if not found:
         return NOTHING

@@ -9,6 +9,7 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate.comparison import Comparison
+from slmworks.evaluate.judge_report import is_judge
 from slmworks.evaluate.quality_report import QualityReport, of_model
 from slmworks.numbers import figures, statistics
 from slmworks.numbers.paired import Paired
@@ -70,6 +71,8 @@ class Found:
     """None also where the candidate is the champion."""
     speed: Content | None
     """The content of the chosen candidate's speed report."""
+    judged: tuple[Content, ...] = ()
+    """What judges' reports say of the chosen candidate."""
 
     @cached_property
     def model_task(self) -> ModelTask | None:
@@ -114,6 +117,7 @@ def find(verdict: Content, reports: Sequence[Report]) -> Found:
         teacher=of_model(reports, teacher),
         champion=of_model(reports, champion) if champion != chosen else None,
         speed=_speed(reports, chosen),
+        judged=tuple(one.read() for one in reports if is_judge(one) and one.refs.get("model") == chosen),
     )
 
 
