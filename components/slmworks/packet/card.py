@@ -16,7 +16,7 @@ def data(card: Content | None) -> Html:
     """The content of `card.json`, as far as there is any."""
     if not card:
         return Html("")
-    parts = [_rows(card.get("rows", {})), *_licences(card)]
+    parts = [_rows(card.get("rows", {})), _synthetic(card.get("synthetic")), *_licences(card)]
     for title, key in (("Dropped", "dropped"), ("Changed", "changed"), ("Personal data", "personal_data")):
         if counts := card.get(key):
             parts.append(_reasons(title, counts))
@@ -37,6 +37,19 @@ def _rows(rows: Content) -> Html:
     if not {"in", "out"} <= rows.keys():
         return Html("")
     return el("p", f"{figures.count(rows['in'])} rows in, {figures.count(rows['out'])} rows out.")
+
+
+def _synthetic(about: Content | None) -> Html:
+    """Rows that a teacher wrote: how many, their share, by whom, and what they cost."""
+    if not about:
+        return Html("")
+    teacher, cost = about["teacher"], about.get("cost", {})
+    words = (
+        f"Synthetic: {figures.count(about['kept'])} rows, {figures.percent(about['share_of_train'])} of train, "
+        f"written by {teacher['format']} {teacher['digest'][:12]} "
+        f"({figures.count(about['asked'])} asked for, {figures.count(int(cost.get('tokens', 0)))} tokens"
+    )
+    return el("p", words + (f", {cost['money']:,.4g} in its currency)." if "money" in cost else ")."))
 
 
 def _licences(card: Content) -> list[Html]:

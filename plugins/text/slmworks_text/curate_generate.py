@@ -30,9 +30,8 @@ from slmworks_text.synthetic.written import NewRow, write_beside, write_split
 INSTRUCTION = """\
 These are rows of a data set, one a line:
 {examples}
-Write one new row of the same kind, whose content and wording differ from theirs. Reply with the row as a JSON \
-object and nothing else."""
-LIKE_A_SEED = "more than a seed may give"
+Write one new row of the same kind, whose content and wording differ from theirs. Reply with the row as \
+a JSON object and nothing else."""
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -40,11 +39,11 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 class CurateGenerate(Curate):
     """Let a teacher write rows, and keep those that can be read and are new.
 
-    It is asked with an instruction, and shown topics or training rows of `seeds` (Self-Instruct: Wang et al.,
-    2023). A row it writes is a JSON object of a shape that `curate/chat` knows. Dropped and counted by reason:
-    what can't be read, duplicates and near duplicates of each other and of the seeds, and what is like a row
-    of validation or test. These splits stay as they are; new rows have the source `synthetic`. What the
-    teacher wrote is kept in its ledger, and not asked again.
+    It is asked with an instruction, and shown topics or training rows of `seeds` (Self-Instruct: Wang et
+    al., 2023). A row it writes is a JSON object of a shape that `curate/chat` knows. Dropped and counted by
+    reason: what can't be read, duplicates and near duplicates of each other and of the seeds, and what is
+    like a row of validation or test. These splits stay as they are; new rows have the source `synthetic`.
+    What the teacher wrote is kept in its ledger, and not asked again.
     """
 
     deterministic: ClassVar[bool] = True
@@ -55,9 +54,9 @@ class CurateGenerate(Curate):
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "jsonschema", "pyarrow", "rensa")
 
     rows: PositiveInt
-    """New rows that are wanted; fewer, with a warning, where the teacher doesn't write so many usable ones."""
+    """New rows that are wanted; fewer, with a warning, where the teacher writes fewer that are usable."""
     instruction: str = INSTRUCTION
-    """What the teacher is told; `{topic}` stands for a topic, `{examples}` for rows of `seeds`, one a line."""
+    """What the teacher is told; `{topic}` stands for a topic, `{examples}` for rows of `seeds`."""
     topics: tuple[str, ...] = ()
     """Topics that take turns; without them the training rows do."""
     examples: PositiveInt = 3
@@ -65,10 +64,10 @@ class CurateGenerate(Curate):
     json_schema: dict[str, Any] = Field(default_factory=dict)
     """JSON Schema that answers follow; default: that of the seeds, where all have the same one."""
     row_schema: dict[str, Any] = Field(default_factory=dict)
-    """JSON Schema of a whole row, an object with the parts of a shape that `curate/chat` knows; default: an
-    `instruction` and its `output`."""
+    """JSON Schema of a whole row, an object with the parts of a shape that `curate/chat` knows; default:
+    an `instruction` and its `output`."""
     grammar: Literal["schema", "none"] = "schema"
-    """`schema`: the teacher is held to the row's schema, token by token; `none` for teachers that can't be."""
+    """`schema`: the teacher is held to the row's schema, token by token; `none` for those that can't be."""
     system: str = ""
     """A system turn for new rows that have none of their own."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
