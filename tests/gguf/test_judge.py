@@ -51,6 +51,13 @@ def other(shop: Path) -> Model:
 
 
 @pytest.fixture(scope="module")
+def rival(shop: Path, other: Model, data: Dataset) -> Report:
+    plugin = Quality(trivial=False, likelihood=False)
+    task = Bench(shop / "rival").task("quality")
+    return sealed(plugin.run(model=other, baseline=None, data=data, task=task))
+
+
+@pytest.fixture(scope="module")
 def anyhow(shop: Path) -> Model:
     """A judge that has learnt nothing."""
     return exported(toy(shop / "mistral", "mistral", **LONG), Bench(shop / "anyhow"))
@@ -105,11 +112,10 @@ def test_nobody_is_asked_twice_and_the_report_is_the_same(
 
 
 def test_a_judge_that_always_prefers_the_first_place_decides_nothing(
-    bench: Bench, first: Model, model: Model, other: Model, data: Dataset
+    bench: Bench, first: Model, model: Model, rival: Report, data: Dataset
 ) -> None:
-    baseline = bench.keep(Quality().run(model=other, baseline=None, data=data, task=bench.task("quality")))
-    said = judged(bench, first, model, data, baseline=baseline).read()
-    assert said["against"] == {"name": "gguf", "digest": other.digest}
+    said = judged(bench, first, model, data, baseline=rival).read()
+    assert said["against"] == {"name": "gguf", "digest": rival.refs["model"]}
     assert (said["n"], said["ties"], said["wins"], said["losses"]) == (ROWS, ROWS, 0, 0)
     assert said["win_rate"]["value"] == 0.5
     bias = said["position_bias"]
@@ -118,17 +124,20 @@ def test_a_judge_that_always_prefers_the_first_place_decides_nothing(
 
 def test_equal_answers_cost_nothing(bench: Bench, anyhow: Model, model: Model, data: Dataset) -> None:
     twin = replace(model, digest="e" * 64)
-    baseline = bench.keep(Quality().run(model=twin, baseline=None, data=data, task=bench.task("quality")))
+    baseline = bench.keep(
+        Quality(trivial=False, likelihood=False).run(
+            model=twin, baseline=None, data=data, task=bench.task("quality")
+        )
+    )
     said = judged(bench, anyhow, model, data, baseline=baseline).read()
     assert (said["same"], said["ties"], said["cost"]) == (ROWS, ROWS, {})
     assert said["position_bias"] == {"n": 0}
 
 
 def test_a_sample_is_judged_beside_the_same_rows_of_the_baseline(
-    bench: Bench, anyhow: Model, model: Model, other: Model, data: Dataset
+    bench: Bench, anyhow: Model, model: Model, rival: Report, data: Dataset
 ) -> None:
-    baseline = bench.keep(Quality().run(model=other, baseline=None, data=data, task=bench.task("quality")))
-    made = judged(bench, anyhow, model, data, baseline=baseline, rows=3)
+    made = judged(bench, anyhow, model, data, baseline=rival, rows=3)
     assert made.read()["n"] == 3
     assert {one.id for one in JudgeReport(made).pairs} < {f"test-{place}" for place in range(ROWS)}
 

@@ -8,6 +8,7 @@ import pytest
 
 from slmworks.contract.errors import BadRequest
 from slmworks.teachers.ask import Written
+from slmworks_text.conversations.turns import NOT_TEXT
 from slmworks_text.synthetic.novelty import Novelty
 from slmworks_text.synthetic.reading import Unreadable, conversation_in, row_schema
 from slmworks_text.synthetic.seeds import Seeds
@@ -55,14 +56,14 @@ def test_a_row_gets_the_system_turn_and_the_schema() -> None:
         (wrote('["a"]'), "not a JSON object"),
         (wrote('{"instruction": "2', "length"), "cut off"),
         (wrote('{"instruction": "2 + 2?", "output": ""}'), "empty completion"),
-        (wrote('{"question": "2 + 2?"}'), "no shape of a conversation"),
+        (wrote('{"question": "2 + 2?"}'), "no conversation in the row"),
         (wrote('{"instruction": "Book", "output": {"n": "two"}}'), "answer that does not follow its schema"),
         (wrote('{"instruction": "Book", "output": "two"}'), "completion that is not JSON"),
-        (wrote('{"instruction": "\\ud800", "output": {"n": 1}}'), "not a JSON object"),
+        (wrote('{"instruction": "a", "output": {"n": 1}, "tools": [{"name": "\\ud800"}]}'), NOT_TEXT),
     ],
 )
 def test_what_cannot_be_used_has_a_reason(said: Written | None, reason: str) -> None:
-    schema = "" if reason in ("empty completion", "no shape of a conversation") else SCHEMA
+    schema = "" if reason in ("empty completion", "no conversation in the row") else SCHEMA
     with pytest.raises(Unreadable) as caught:
         conversation_in(said, "", schema)
     assert str(caught.value) == reason

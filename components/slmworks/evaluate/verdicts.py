@@ -7,7 +7,7 @@ answer wins only if it is preferred from both.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from slmworks.contract.generation import Settings
 from slmworks.contract.model_task import Row, share
@@ -67,7 +67,7 @@ def verdict_of(text: str) -> Verdict | None:
     said = text.strip() if found is json_answers.NOTHING else None
     if isinstance(found, dict) and found.keys() == {"verdict"}:
         said = found["verdict"]
-    return cast("Verdict", said) if said in VERDICTS else None
+    return next((one for one in VERDICTS if one == said), None)
 
 
 @dataclass(frozen=True)

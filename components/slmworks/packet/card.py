@@ -45,8 +45,8 @@ def _synthetic(about: Content | None) -> Html:
         return Html("")
     teacher, cost = about["teacher"], about.get("cost", {})
     words = (
-        f"Synthetic: {figures.count(about['kept'])} rows, {figures.percent(about['share_of_train'])} of train, "
-        f"written by {teacher['format']} {teacher['digest'][:12]} "
+        f"Synthetic: {figures.count(about['kept'])} rows, {figures.percent(about['share_of_train'])} of train"
+        f", written by {teacher['format']} {teacher['digest'][:12]} "
         f"({figures.count(about['asked'])} asked for, {figures.count(int(cost.get('tokens', 0)))} tokens"
     )
     return el("p", words + (f", {cost['money']:,.4g} in its currency)." if "money" in cost else ")."))
