@@ -138,8 +138,8 @@ class CurateGenerate(Curate):
             raise BadRequest("with: validation and test together leave nothing for train; lower one of them.")
         if seeds is None and EXAMPLES in self.instruction:
             raise BadRequest(
-                f"the instruction shows {EXAMPLES}, and there are none; give `seeds`, or write an instruction "
-                f"with {TOPIC}."
+                f"the instruction shows {EXAMPLES}, and there are none; give `seeds`, or write an "
+                f"instruction with {TOPIC}."
             )
         if seeds is not None and seeds.model_task != MODEL_TASK:
             raise BadRequest(

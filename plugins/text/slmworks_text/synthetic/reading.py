@@ -8,7 +8,7 @@ from slmworks.model_tasks.text_generation import json_answers
 from slmworks.teachers.ask import Written
 from slmworks_text.conversations.cleaning import repaired
 from slmworks_text.conversations.conversation import Conversation, conversation_of
-from slmworks_text.conversations.turns import BadConversation
+from slmworks_text.conversations.turns import NOT_TEXT, BadConversation
 
 NO_ANSWER = "no answer of the teacher"
 CUT_OFF = "cut off"
@@ -53,7 +53,7 @@ def conversation_in(written: Written | None, system: str, answers: str) -> Conve
     try:
         (found.packed() + (found.completion or "")).encode()
     except UnicodeEncodeError:
-        raise Unreadable(NOT_JSON) from None
+        raise Unreadable(NOT_TEXT) from None  # half of a surrogate pair
     return found
 
 
