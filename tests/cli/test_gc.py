@@ -6,6 +6,8 @@ from click.testing import CliRunner
 from retrains import year
 from slmworks.cli.main import cli
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.ledger import Cost, Entry
+from slmworks.ledger.in_store import About, open_ledger
 from slmworks.store import open_store
 
 
@@ -55,3 +57,16 @@ def test_what_cannot_be_pinned_is_one_line(gc, what):
     with pytest.raises(BadRequest):
         gc("--pin", what)
     assert "nothing to let go of" in gc()
+
+
+def test_ledgers_stay_and_are_told(gc, tmp_path):
+    assert "ledgers" not in gc(*STRICT)
+    store = open_store(str(tmp_path / "store"))
+    user = {"run": "gone", "task": "student"}
+    with open_ledger(store, About("answers", "d" * 64, {}, 1), user, say=print, waiting=print) as held:
+        held.add("e" * 64, Entry({"text": b"paid"}, 1), Cost(tokens=1))
+    before = store.sizes("ledgers/")
+    assert before
+    for _ in range(2):
+        assert f"kept: 1 ledger of teachers, {sum(before.values())} B" in gc(*STRICT)
+    assert store.sizes("ledgers/") == before

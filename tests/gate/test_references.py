@@ -64,8 +64,12 @@ def test_a_candidate_that_beats_each_reference_passes_in_words_table_and_page(ju
     zero = judge.of(ZERO, 0.1, name="gguf (zero-shot)", baseline=None)
     said = judge.decide(tuned, references=[few, zero])
     assert said["passed"]
-    assert "better than gguf (3-shot + schema): +19.0 points (95 % lower bound +1" in said["sentence"]
-    assert "better than gguf (zero-shot): +69.0 points" in said["sentence"]
+    assert (
+        "; better than all 4 references, the best of them gguf (3-shot + schema): +19.0 points "
+        "(95 % lower bound +1"
+    ) in said["sentence"]
+    assert "zero-shot" not in said["sentence"]
+    assert said["sentence"].count("better than") == 1
     assert [(row["role"], row["name"]) for row in said["rows"]] == [
         ("teacher", "teacher"),
         ("candidate", "gguf"),
@@ -133,6 +137,9 @@ def test_trivial_baselines_are_a_warning_and_beside_references_a_condition(bench
     assert not said["passed"]
     assert said["sentence"].startswith("refused: not better than rule: ")
     assert "better than few: +58.0 points" in said["sentence"]
+    further = judge.decide(tuned, references=[few, judge.of(ZERO, 0.3, name="zero")])["sentence"]
+    assert further.startswith("refused: not better than rule: ")
+    assert "; better than 2 of 3 references, the best of them zero: +48.0 points" in further
     assert "warning" not in said["sentence"]
     assert judge.decide(judge.of(ZERO, 0.9), references=[few])["passed"]
 

@@ -149,6 +149,10 @@ def _show(found: "Collected", grace_days: float, *, dry_run: bool) -> None:
         f"kept: {found.stays.count} objects, {size(found.stays.size)} · {kept.releases} releases · "
         f"{len(kept.runs)} runs"
     )
+    if found.ledgers.count:
+        several = "s" if found.ledgers.count > 1 else ""
+        amount = f"{found.ledgers.count} ledger{several} of teachers, {size(found.ledgers.size)}"
+        say(f"kept: {amount}; `slmworks ledger` says of what")
     tenses = ("would wait", "would be removed") if dry_run else ("waits", "removed")
     kinds = dict.fromkeys([*found.aside, *found.removed])
     rows = [(kind, *_words(found.aside.get(kind)), *_words(found.removed.get(kind))) for kind in kinds]

@@ -240,7 +240,12 @@ class Running:
         self, name: str, teacher: Artifact, options: Mapping[str, Any], version: int
     ) -> Iterator[Ledger]:
         about = About(name, teacher.as_teacher, options, version)
-        user = {"run": self.spec.run, "task": self.spec.id, "plugin": self.spec.plugin}
+        user = {
+            "run": self.spec.run,
+            "task": self.spec.id,
+            "plugin": self.spec.plugin,
+            "teacher": teacher.digest,
+        }
         with open_ledger(self.store, about, user, say=self._say, waiting=self._say_waiting) as found:
             yield found
         self.ledgers[name] = about.identity

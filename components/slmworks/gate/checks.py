@@ -1,6 +1,6 @@
 """Requirements of a candidate, one check each: required, measured, its bound, and the words for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -141,6 +141,20 @@ def check_reference(
     written = (f"{'above' if measure.higher_is_better else 'below'} 0", changed, least)
     title = f"change of {measure.title} against {name}"
     return Check("reference", title, 0.0, value, change.bound, how, words, written)
+
+
+def told_together(checks: Sequence[Check]) -> list[str]:
+    """The words of checks, in their order; several references that are beaten are one, with the best's numbers."""
+    references = [check for check in checks if check.name == "reference"]
+    beaten = [check for check in references if check.passed]
+    if len(beaten) < 2:
+        return [check.words for check in checks]
+    every = "both" if len(references) == 2 else f"all {len(references)}"
+    which = every if len(beaten) == len(references) else f"{len(beaten)} of {len(references)}"
+    best = min(beaten, key=lambda check: check.measured)
+    words = f"better than {which} references, the best of them {best.words.removeprefix('better than ')}"
+    rest = [check for check in checks if check not in beaten or check is beaten[0]]
+    return [words if check is beaten[0] else check.words for check in rest]
 
 
 def check_minimum(quality: QualityReport, name: str, required: float) -> Check:

@@ -23,6 +23,7 @@ from slmworks.gate.checks import (
     check_smaller,
     check_speedup,
     is_champion,
+    told_together,
 )
 from slmworks.gate.judges import check_win_rate, require_wanted
 from slmworks.gate.references import References, models
@@ -308,7 +309,7 @@ def _sentence(checks: Sequence[Check], warnings: Sequence[str]) -> str:
         ordered = sorted(checks, key=lambda check: check.passed)
         missed = any(check.outcome == "missed" for check in checks)
         head = "refused" if missed else "inconclusive"
-    return f"{head}: " + "; ".join([*(check.words for check in ordered), *warnings])
+    return f"{head}: " + "; ".join([*told_together(ordered), *warnings])
 
 
 def _refs(chosen: Candidate, champion: QualityReport | None, reports: Sequence[Report]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ LARGE = 1 << 22
 """Bytes of entries after which they are written in any case; chunks are joined up to about as many."""
 MANY = 4096
 """Entries after which they are written in any case."""
+TOGETHER = 16
+"""Chunks that are read together: all of a large ledger would not fit into memory."""
 
 
 @dataclass(frozen=True)
@@ -206,17 +208,21 @@ class StoreLedger(Ledger):
 
     def _look(self) -> None:
         names = self._store.children(f"{self._folder}chunks/")
-        keys = [f"{self._folder}chunks/{name}" for name in names]
-        for name, data in zip(names, self._store.read_all(keys), strict=True):
-            if data is None:  # joined with others at this moment
-                continue
-            try:
-                self._take(int(name), data)
-            except CorruptObject as error:
-                self._say(f"warning: {error} Its rows are asked for again.")
+        for start in range(0, len(names), TOGETHER):
+            some = names[start : start + TOGETHER]
+            keys = [f"{self._folder}chunks/{name}" for name in some]
+            for name, data in zip(some, self._store.read_all(keys), strict=True):
+                if data is not None:  # else joined with others at this moment
+                    self._look_at(name, data)
         replaced = {number for chunk in self._found.values() for number in chunk.replaces}
         for number in replaced & self._found.keys():  # a kill came before they were removed
             del self._found[number]
+
+    def _look_at(self, name: str, data: bytes) -> None:
+        try:
+            self._take(int(name), data)
+        except CorruptObject as error:
+            self._say(f"warning: {error} Its rows are asked for again.")
 
     def _take(self, number: int, data: bytes) -> None:
         chunk = index(data, where=self._key(number))

@@ -145,6 +145,12 @@ def inputs(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def _detail(manifest: Manifest) -> str:
+    """What it is, and the ledgers of teachers that its task took from."""
+    taken = [f"{name} of ledger {identity[:12]}" for name, identity in sorted(manifest.ledgers.items())]
+    return " · ".join(filter(None, [_own(manifest), *taken]))
+
+
+def _own(manifest: Manifest) -> str:
     about: dict[str, Any] = {**manifest.summary, **manifest.meta}
     match manifest.kind:
         case "Files":

@@ -111,6 +111,11 @@ def size(number: float) -> str:
     return f"{number:.0f} B"
 
 
+def money(value: float) -> str:
+    """An amount of money, in the currency of its prices: 12.40, 0.0031; nothing where none is known."""
+    return NOTHING if not value else f"{value:,.2f}" if value >= 1 else f"{value:.2g}"
+
+
 def p_value(p: float) -> str:
     """A p-value: p = 0.030, p < 0.001."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -17,6 +17,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.execution import index
 from slmworks.execution.origins import Origins
+from slmworks.ledger.in_store import LEDGERS
 from slmworks.machine.locks import lease
 from slmworks.retention import here
 from slmworks.retention.roots import Kept, Rule, keep_told, kept
@@ -63,6 +64,8 @@ class Collected:
     """The same of those that were gone before this."""
     back: int = 0
     """Objects, names and runs that are needed again."""
+    ledgers: Amount = field(default_factory=Amount)
+    """Ledgers of teachers, which always stay."""
 
     @property
     def freed(self) -> int:
@@ -103,6 +106,7 @@ class _Collection:
             sweep_removals(self.store)
         self._folders("runs", RUNS, self.kept.runs)
         self._folders("damaged", DAMAGED, set())
+        self._ledgers()
         here.tidy(self.store, self.found.removed, self.kept, self.before, copies, dry_run=self.dry_run)
         return self.found
 
@@ -191,6 +195,12 @@ class _Collection:
             self.found.back += 1
             if not self.dry_run:
                 self.store.remove(f"aside/{kind}/{name}")
+
+    def _ledgers(self) -> None:
+        """They were paid for: only `slmworks ledger remove` removes one."""
+        sizes = self.store.sizes(LEDGERS)
+        count = len({key.removeprefix(LEDGERS).partition("/")[0] for key in sizes})
+        self.found.ledgers.add(sum(sizes.values()), count)
 
     # --- runs, damaged objects -----------------------------------------------------------------------
 

@@ -4,12 +4,13 @@
     tasks/<fingerprint>.json     manifest of the task with that identity: created only if absent
     runs/<run>/<task>.json       records of what happened
     registry/<name>/<seq>.json   the approval log: created only if absent
+    ledgers/<identity>/…         what teachers produced and cost; see `ledger.in_store`
 
 Beside these lie keys by which something is found without reading all of it (`by-digest/`, `by-start/`,
 `unfinished/`, `released/`, `took/`; see `execution.index`). They say nothing that the rest does not say.
 
 The verbs are those that an object store without rename can speak too. Only `slmworks gc` removes what was
-committed; what is found damaged is laid aside.
+committed, and only `slmworks ledger remove` a ledger; what is found damaged is laid aside.
 """
 
 from collections.abc import Iterable, Sequence

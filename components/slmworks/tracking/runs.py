@@ -241,6 +241,7 @@ def _about(task: TaskRecord) -> dict[str, str]:
     if task.manifest:
         tags |= {DIGEST: task.manifest.digest, "slmworks.kind": task.manifest.kind}
         tags |= {f"slmworks.shared.{name}": digest for name, digest in task.manifest.shared.items()}
+        tags |= {f"slmworks.ledger.{name}": identity for name, identity in task.manifest.ledgers.items()}
     if task.error:
         tags["slmworks.error"] = task.error
     for port, digests in task.inputs.items():
