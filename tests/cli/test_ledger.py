@@ -11,7 +11,7 @@ from slmworks.cli.main import cli
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.ledger import Cost, Entry
-from slmworks.ledger.in_store import About, open_ledger
+from slmworks.ledger.in_store import About, StoreLedger, open_ledger
 from slmworks.store import Store, open_store
 from stories import Story
 
@@ -107,10 +107,19 @@ def test_a_damaged_chunk_is_told(store: Store, filled: dict[str, About]) -> None
     folder = f"ledgers/{filled['stranger'].identity}/chunks/"
     (name,) = store.children(folder)
     store.write(f"{folder}{name}", b"not what was written")
-    assert "has damaged chunks" in said(store)
     text = said(store, filled["stranger"].identity)
     assert f"{folder}{name}: is not what was written." in text
     assert "0 rows" in text
+    used(store, filled["stranger"], "again", range(2))  # notices it, and pays anew
+    assert "has damaged chunks" in said(store)
+
+
+def test_what_a_killed_task_paid_is_counted(store: Store, filled: dict[str, About]) -> None:
+    identity = filled["stranger"].identity
+    held = StoreLedger(store, identity)
+    held.add(key(7), Entry({"text": b"an answer"}, 10), Cost(tokens=10))
+    held.flush()  # and then no close
+    assert line(said(store), identity[:12])[3:5] == ["2", "20"]
 
 
 def test_a_ledger_is_removed_when_that_is_confirmed(store: Store, filled: dict[str, About]) -> None:

@@ -51,7 +51,7 @@ def _found(store: "Store", start: str) -> "Listed":
     from slmworks.ledger.listing import whole_identity
     from slmworks.ledger.teacher_name import TeacherNames
 
-    return one_ledger(store, whole_identity(store, start), TeacherNames(store))
+    return one_ledger(store, whole_identity(store, start), TeacherNames(store), verify=True)
 
 
 def _remove(store: "Store", start: str | None, *, yes: bool) -> None:

@@ -96,6 +96,7 @@ class Speed(Evaluate):
         }
         for role, one in models.items():
             own = {"load_s": round(measured.loads[role], 3), "memory": measured.memory[role]}
+            own["cpu_ms"] = round(measured.cpu_ms[role], 4)
             report[role] = {"name": model_name(one)} | about(one) | timings[role].numbers() | own
         if baseline is not None:
             report["baseline"]["digest"] = models["baseline"].digest
@@ -131,6 +132,7 @@ class Speed(Evaluate):
                 task.say(less)
             timings = {role: Timings() for role in models}
             rounds: list[Round] = []
+            cpu, answers = dict.fromkeys(models, 0.0), 0
             for one in probes.values():
                 one.spent()  # on getting warm
             for turn in range(pace.rounds):
@@ -141,10 +143,14 @@ class Speed(Evaluate):
                     timings[role].add_singles(probes[role].singles(singles))
                 for role in order:
                     timings[role].add_batches(len(batch), probes[role].batches(batch, pace.batch_size))
-                rounds.append(_round(start, [one.spent() for one in probes.values()]))
+                spent = {role: one.spent() for role, one in probes.items()}
+                cpu = {role: cpu[role] + spent[role][0] for role in cpu}
+                answers += len(singles) + len(batch)
+                rounds.append(_round(start, list(spent.values())))
                 task.progress(turn + 1, pace.rounds, unit="rounds", note="in turns" if len(order) > 1 else "")
             memory = {role: one.memory() for role, one in probes.items()}
-            return _Measured(timings, loads, memory, rounds, pace)
+            cpu_ms = {role: 1000 * seconds / max(answers, 1) for role, seconds in cpu.items()}
+            return _Measured(timings, loads, memory, cpu_ms, rounds, pace)
 
     def _trivial(
         self, purpose: ModelTask, rows: Sequence[Row], data: Dataset, task: Task, *, lasting: bool
@@ -177,6 +183,8 @@ class _Measured:
     timings: dict[str, Timings]
     loads: dict[str, float]
     memory: dict[str, int]
+    cpu_ms: dict[str, float]
+    """Time of all cores an answer, those alone and those in batches together."""
     rounds: list[Round]
     pace: Pace
 

@@ -3,6 +3,7 @@
     ledgers/<identity>/about.json            the teacher, what was asked of it, and how
     ledgers/<identity>/chunks/<number>       entries; created only if absent, so their order is that of time
     ledgers/<identity>/uses/<run>.<task>.json  what a task took from it and added to it
+    ledgers/<identity>/sums.json             rows and cost of all chunks as the last task left them
 
 A chunk is closed every two seconds, and small ones are joined when a task is done with them: the joined one
 says which it replaces, so a kill at any moment neither loses an entry nor counts a cost twice. `slmworks gc`
@@ -158,6 +159,17 @@ class StoreLedger(Ledger):
         """Bytes of all chunks, compressed."""
         return sum(chunk.size for chunk in self._found.values())
 
+    @property
+    def sums(self) -> dict[str, Any]:
+        """Numbers of all chunks, with the chunks' names, as JSON values: whoever lists a ledger reads these."""
+        return {
+            "chunks": [_name(number) for number in sorted(self._found)],
+            "rows": self.rows,
+            "tokens": self.tokens,
+            "size": self.size,
+            "cost": self.spent.dump(),
+        }
+
     def flush(self) -> None:
         """Write what was added."""
         self._written = time.monotonic()
@@ -204,7 +216,7 @@ class StoreLedger(Ledger):
             self._store.remove(self._key(number))
 
     def _key(self, number: int) -> str:
-        return f"{self._folder}chunks/{number:08}"
+        return f"{self._folder}chunks/{_name(number)}"
 
     def _look(self) -> None:
         names = self._store.children(f"{self._folder}chunks/")
@@ -230,6 +242,10 @@ class StoreLedger(Ledger):
         for key in chunk.keys:
             if self._places.get(key) not in self._found or self._places[key] in chunk.replaces:
                 self._places[key] = number
+
+
+def _name(number: int) -> str:
+    return f"{number:08}"
 
 
 def _now() -> str:
@@ -259,6 +275,8 @@ def open_ledger(
             yield found
         finally:
             found.close()
+            sums = json.dumps(found.sums)
+            store.write(f"{LEDGERS}{identity}/sums.json", sums.encode())
             use = {**user, **found.use.dump(), "at": _now()}
             name = f"{user['run']}.{user['task']}.json"
             store.write(f"{LEDGERS}{identity}/uses/{name}", json.dumps(use, indent=1).encode())

@@ -99,16 +99,21 @@ class Listed:
 
 
 def ledgers(store: "Store") -> Iterator[Listed]:
-    """Every ledger of a store; all of their chunks are read, one ledger after the other."""
+    """Every ledger of a store. A chunk that was damaged since the last task is not found; see `ledger`."""
     names = TeacherNames(store)
     for identity in store.children(LEDGERS):
         yield ledger(store, identity, names)
 
 
-def ledger(store: "Store", identity: str, names: TeacherNames) -> Listed:
-    """One ledger by its whole identity; of one that is not there all numbers are 0."""
+def ledger(store: "Store", identity: str, names: TeacherNames, *, verify: bool = False) -> Listed:
+    """One ledger by its whole identity; of one that is not there all numbers are 0.
+
+    `verify`: read every chunk, and say which are damaged. Else they are read only where a task was killed.
+    """
     damaged: list[str] = []
-    held = StoreLedger(store, identity, damaged.append)
+    sums = {} if verify else _read(store, f"{LEDGERS}{identity}/sums.json")
+    if verify or sums.get("chunks") != store.children(f"{LEDGERS}{identity}/chunks/"):
+        sums = StoreLedger(store, identity, damaged.append).sums
     about = _read(store, f"{LEDGERS}{identity}/about.json")
     uses = _uses(store, identity)
     known_by = str(about.get("teacher", ""))
@@ -119,10 +124,10 @@ def ledger(store: "Store", identity: str, names: TeacherNames) -> Listed:
         teacher=names.of(files) if files else "unknown",
         teachers=frozenset({known_by, *(one.teacher for one in uses)} - {""}),
         created=str(about.get("created", "")),
-        rows=held.rows,
-        tokens=held.tokens,
-        size=held.size,
-        cost=held.spent,
+        rows=int(sums["rows"]),
+        tokens=int(sums["tokens"]),
+        size=int(sums["size"]),
+        cost=Cost.load(sums["cost"]),
         uses=uses,
         damaged=tuple(damaged),
     )
