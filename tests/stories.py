@@ -96,7 +96,16 @@ class Story:
         return self.task("register", "register mlflow", release, verdict="gate", cacheable=False)
 
     def task(
-        self, name, what, artifact: Artifact, *, metrics=(), state="done", cacheable=True, **inputs
+        self,
+        name,
+        what,
+        artifact: Artifact,
+        *,
+        metrics=(),
+        state="done",
+        cacheable=True,
+        ledgers=None,
+        **inputs,
     ) -> Manifest:
         stage, plugin = what.split()
         if artifact.digest:  # committed already
@@ -119,6 +128,7 @@ class Story:
             fingerprint=f"{self.run}{name}".encode().hex(),
             producer={"stage": stage, "plugin": plugin},
             inputs=given,
+            ledgers=ledgers or {},
             created="2026-11-22T10:00:00.000+00:00",
             seconds=1.5,
         )

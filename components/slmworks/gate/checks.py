@@ -144,7 +144,7 @@ def check_reference(
 
 
 def told_together(checks: Sequence[Check]) -> list[str]:
-    """The words of checks, in their order; several references that are beaten are one, with the best's numbers."""
+    """The words of checks, in their order; of several references that are beaten only the best is told."""
     references = [check for check in checks if check.name == "reference"]
     beaten = [check for check in references if check.passed]
     if len(beaten) < 2:

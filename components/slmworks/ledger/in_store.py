@@ -161,7 +161,7 @@ class StoreLedger(Ledger):
 
     @property
     def sums(self) -> dict[str, Any]:
-        """Numbers of all chunks, with the chunks' names, as JSON values: whoever lists a ledger reads these."""
+        """Numbers of all chunks, with their names, as JSON values: who lists a ledger reads only these."""
         return {
             "chunks": [_name(number) for number in sorted(self._found)],
             "rows": self.rows,

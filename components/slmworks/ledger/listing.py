@@ -59,7 +59,7 @@ class Listed:
 
     identity: str
     kind: str
-    """What was asked of the teacher, with the options: `answers`, `logprobs k=16`."""
+    """What was asked of the teacher, with the options: `answers`, `logprobs k=16`; empty: it is gone."""
     teacher: str
     """For people; see `TeacherNames`."""
     teachers: frozenset[str]
@@ -120,7 +120,7 @@ def ledger(store: "Store", identity: str, names: TeacherNames, *, verify: bool =
     files = next((one.teacher for one in reversed(uses) if one.teacher), known_by)
     return Listed(
         identity=identity,
-        kind=_kind(about),
+        kind=_kind(about) if about else "",
         teacher=names.of(files) if files else "unknown",
         teachers=frozenset({known_by, *(one.teacher for one in uses)} - {""}),
         created=str(about.get("created", "")),

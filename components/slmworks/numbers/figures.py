@@ -111,6 +111,22 @@ def size(number: float) -> str:
     return f"{number:.0f} B"
 
 
+def duration(seconds: float) -> str:
+    """A time as people say it: 0.42 s, 12.5 s, 7.1 min, 3.2 h."""
+    for unit, factor in (("h", 3600), ("min", 60)):
+        if seconds >= factor:
+            return f"{seconds / factor:,.1f} {unit}"
+    return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+
+
+def energy(joules: float) -> str:
+    """Energy: 812 J, 3.2 kJ, 1.4 MJ."""
+    for unit, factor in (("MJ", 1e6), ("kJ", 1e3)):
+        if joules >= 0.9995 * factor:
+            return f"{joules / factor:,.1f} {unit}"
+    return f"{joules:.0f} J"
+
+
 def money(value: float) -> str:
     """An amount of money, in the currency of its prices: 12.40, 0.0031; nothing where none is known."""
     return NOTHING if not value else f"{value:,.2f}" if value >= 1 else f"{value:.2g}"

@@ -9,7 +9,9 @@ from slmworks.contract.artifact import Artifact, Report, Verdict
 from slmworks.contract.errors import BadRequest
 from slmworks.execution.origins import Origins
 from slmworks.execution.records import RunRecord, run_record
-from slmworks.lineage.ancestry import Lineage, Node, lineage_of
+from slmworks.ledger.listing import Listed, ledger
+from slmworks.ledger.teacher_name import TeacherNames
+from slmworks.lineage.ancestry import Lineage, Node, lineage_of, way_back
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
 from slmworks.store.contract import folder_or_none
@@ -65,11 +67,14 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
     way, run = lineage_of(store, verdict.digest, origins), _run_of(store, verdict.digest, origins)
     folders = (folder_or_none(store, one) for one in _measured_on(reports))
     data = next((folder for folder in folders if folder and (folder / "card.json").exists()), None)
+    model = verdict.refs.get("model", "")
     return Background(
         card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
         texts=partial(texts, data) if data else nothing_known,
-        model=_way_to(store, verdict.refs.get("model", ""), origins),
+        model=_way_to(store, model, origins),
         verdict=way,
+        ledgers=_ledgers(store, model, origins),
+        baseline=way_back(origins, _baselines(reports, model)).keys(),
         made=_made(run, way, origins),
         notice=_notice(store, decided, run),
     )
@@ -84,6 +89,20 @@ def _way_to(store: "Store", model: str, origins: Origins) -> Lineage | None:
         return lineage_of(store, model, origins)
     except BadRequest:  # nothing says how it was made
         return None
+
+
+def _ledgers(store: "Store", model: str, origins: Origins) -> list[Listed]:
+    """The ledgers that a model and what it was made from took from, by name of their teachers."""
+    taken = (one.ledgers.values() for one in way_back(origins, [model]).values())
+    names = TeacherNames(store, origins)
+    found = [ledger(store, one, names) for one in {one for some in taken for one in some}]
+    return sorted(found, key=lambda one: (one.teacher, one.kind, one.identity))
+
+
+def _baselines(reports: Sequence[Report], model: str) -> list[str]:
+    """What the speed of a model was measured beside."""
+    speeds = (one for one in reports if one.meta.get("type") == "speed" and one.refs.get("model") == model)
+    return [digest for one in speeds if (digest := one.read().get("baseline", {}).get("digest"))]
 
 
 def _run_of(store: "Store", digest: str, origins: Origins) -> RunRecord | None:

@@ -6,7 +6,7 @@ from string import Template
 from typing import Any
 
 from slmworks.contract.artifact import Report
-from slmworks.packet import card, changes, judges, origin, sections
+from slmworks.packet import card, changes, judges, origin, sections, teaching
 from slmworks.packet.markup import el, join
 from slmworks.packet.sources import Background, find
 
@@ -35,6 +35,7 @@ def page(
         *sections.of_model_task(found),
         *judges.sections(found),
         sections.speed(found),
+        teaching.cost(behind, found.speed),
         card.data(behind.card),
         origin.lineage(behind),
         origin.again(behind, digest),

@@ -15,6 +15,7 @@ from slmworks.numbers import figures, statistics
 from slmworks.numbers.paired import Paired
 
 if TYPE_CHECKING:
+    from slmworks.ledger.listing import Listed
     from slmworks.lineage.ancestry import Lineage
 
 Content = Mapping[str, Any]
@@ -57,6 +58,10 @@ class Background:
     verdict: "Lineage | None" = None
     """The way from the source files to the verdict."""
     made: Made | None = None
+    ledgers: Sequence["Listed"] = ()
+    """What was taken from teachers on the way to the chosen model."""
+    baseline: Collection[str] = ()
+    """Digests of the speed report's baseline, and of all that it was made from."""
     notice: str = ""
     """What a reviewer must know before anything else."""
 
