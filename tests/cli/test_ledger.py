@@ -161,3 +161,14 @@ def test_a_store_without_ledgers_says_so(store: Store) -> None:
     assert json.loads(said(store, "--json")) == []
     with pytest.raises(BadRequest, match="there are no ledgers in .* yet"):
         said(store, "abc")
+
+
+def test_a_bucket_has_the_same(s3: str) -> None:
+    store = open_store(s3)
+    about = About("answers", "d" * 64, {}, 1)
+    used(store, about, "first", range(3))
+    used(store, about, "second", range(4))
+    assert line(said(store), about.identity[:12])[3:5] == ["4", "40"]
+    assert "not paid again, because it was there: 30 tokens" in said(store, about.identity[:6])
+    said(store, "remove", about.identity, "--yes")
+    assert store.list("ledgers/") == []

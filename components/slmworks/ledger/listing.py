@@ -44,9 +44,11 @@ class Used:
     @classmethod
     def load(cls, said: Mapping[str, Any]) -> "Used":
         """What a use's file says."""
-        texts = {name: str(said.get(name, "")) for name in ("run", "task", "plugin", "teacher", "at")}
-        numbers = {name: int(said.get(name, 0)) for name in ("rows", "tokens", "rows_added")}
-        return cls(**texts, **numbers, cost=Cost.load(said.get("cost", {})))
+        run, task, plugin, teacher, at = (
+            str(said.get(name, "")) for name in ("run", "task", "plugin", "teacher", "at")
+        )
+        rows, tokens, added = (int(said.get(name, 0)) for name in ("rows", "tokens", "rows_added"))
+        return cls(run, task, plugin, teacher, rows, tokens, added, Cost.load(said.get("cost", {})), at)
 
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
