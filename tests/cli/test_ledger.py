@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from s3 import s3, s3_server  # noqa: F401 - fixtures
 from slmworks.cli.main import cli
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest
