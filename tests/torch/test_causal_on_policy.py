@@ -28,7 +28,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Model:
 def student(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """It knows the form of an answer, and one of the three ways to ask."""
     folder = tmp_path_factory.mktemp("student")
-    return knowing(folder, rows()[:6], epochs=12, hidden_size=32)
+    return knowing(folder, rows()[:6], epochs=15, hidden_size=48)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,8 @@ def test_a_student_learns_what_its_teacher_knows_of_unlabelled_rows(
     bench: Bench, teacher: Model, student: Model, data: Dataset, divergence: str
 ) -> None:
     before = right(student)
-    made = distil(bench, teacher, data, student=student, epochs=15, divergence=divergence, answer_tokens=12)
-    print(divergence, before, right(made), right(teacher), made.summary)
-    assert right(made) >= before + 4
+    made = distil(bench, teacher, data, student=student, epochs=30, divergence=divergence, answer_tokens=12)
+    assert right(made) >= before + 5
     assert (made.summary["rows"], made.summary["student_tokens"] > 0) == (18, True)
 
 
