@@ -112,8 +112,8 @@ def test_another_model_under_the_name_stops(bench, model):
 
 def test_another_fingerprint_is_a_warning(bench, model):
     turns = [
-        lambda handler, body, print=print: handler.send(200, reply(said(body), system_fingerprint=print))
-        for print in ("fp_1", "fp_1", "fp_2", "fp_3")
+        lambda handler, body, mark=mark: handler.send(200, reply(said(body), system_fingerprint=mark))
+        for mark in ("fp_1", "fp_1", "fp_2", "fp_3")
     ]
     with Faulty(in_turn(*turns)) as server:
         assert None not in ask(model(server.address, at_once=1), questions(4), bench.task("one"))

@@ -112,7 +112,7 @@ def test_calls_of_tools_are_text_here_and_calls_there(model):
         assert (found.answer["text"], found.finish) == ('[{"name": "add", "arguments": {"a": 1}}]', "stop")
         body = server.asked[0][1]
     assert body["tools"] == [{"type": "function", "function": {"name": "add"}}]
-    user, assistant, tool = body["messages"]
+    _, assistant, tool = body["messages"]
     assert assistant["content"] == "Well."
     assert assistant["tool_calls"][0]["function"] == {"name": "add", "arguments": '{"a": 0}'}
     assert tool == {"role": "tool", "content": "3", "tool_call_id": assistant["tool_calls"][0]["id"]}

@@ -99,7 +99,7 @@ def _only_asked(plan: Plan, fetch: str) -> Iterator[tuple[PlannedTask, str]]:
             yield (
                 gate,
                 (
-                    "a hosted model can't be chosen, since it can't be released; give its report as `references`, "
-                    "or as the `baseline` of the others."
+                    "a hosted model can't be chosen, since it can't be released; give its report as "
+                    "`references`, or as the `baseline` of the others."
                 ),
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import Generated, Settings
-from slmworks.contract.ledger import Entry, Ledger
+from slmworks.contract.ledger import Cost, Entry, Ledger
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Writing, open_runtime
 from slmworks.contract.stage import Task

@@ -138,7 +138,8 @@ class Client:
             raise BadRequest(f"{host}: redirects elsewhere ({status}); write that address, if it is meant.")
         if status == 402 or any(code in NO_CREDIT for code in codes):
             raise BadRequest(
-                f"{host}: the account has no credit left; what was paid for is kept, run again when it has some."
+                f"{host}: the account has no credit left; what was paid for is kept, run again when it has "
+                "some."
             )
         if status in (401, 403):
             what = f"refuses the key at {key}" if key else "wants a key: name its place, `key: env:NAME`"
@@ -152,8 +153,8 @@ class Client:
     def _does_not_answer(self, error: _Passing) -> TaskFailed:
         asked = f", and asks to wait {error.wait:.0f} s" if error.wait else ""
         return TaskFailed(
-            f"the teacher at {self._hosted.host} does not answer ({error.words}{asked}); what was paid for is "
-            "kept, run again to go on from there."
+            f"the teacher at {self._hosted.host} does not answer ({error.words}{asked}); what was paid for "
+            "is kept, run again to go on from there."
         )
 
     def _clean(self, text: str) -> str:
@@ -163,7 +164,7 @@ class Client:
 
 
 def timeout(hosted: Hosted) -> Any:
-    """aiohttp's timeout: of the whole request, however slowly it trickles in."""
+    """The timeout as aiohttp has it: of the whole request, however slowly it trickles in."""
     import aiohttp
 
     return aiohttp.ClientTimeout(total=hosted.timeout_s)

@@ -32,7 +32,7 @@ def request(row: Row, settings: Settings, hosted: Hosted) -> tuple[str, dict[str
 
 
 def _how(settings: Settings) -> dict[str, Any]:
-    """Fields for the settings; what is as it is by itself in OpenAI's API is left out, but the temperature."""
+    """Fields for the settings; what is OpenAI's own default is left out, but the temperature."""
     found: dict[str, Any] = {"temperature": settings.temperature}
     if settings.top_p != 1.0:
         found["top_p"] = settings.top_p
@@ -60,8 +60,8 @@ def _conversation(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if turn["role"] == "tool":
             if not open_calls:
                 raise BadRequest(
-                    "a tool's result follows no call of it; the assistant's message before it holds the calls "
-                    'as a JSON list on a line of its own, [{"name": …, "arguments": …}].'
+                    "a tool's result follows no call of it; the assistant's message before it holds the "
+                    'calls as a JSON list on a line of its own, [{"name": …, "arguments": …}].'
                 )
             said.append({"role": "tool", "tool_call_id": open_calls.pop(0), "content": turn["content"]})
             continue

@@ -28,8 +28,8 @@ class HostedRuntime:
     """The key; shown to nobody."""
 
     @classmethod
-    def open(cls, model: Model, *, threads: int) -> Self:
-        """Read the file and look for the key; nothing is asked yet. BadRequest for what is wrong with them."""
+    def open(cls, model: Model, *, threads: int) -> Self:  # noqa: ARG003
+        """Read the file and look for the key; nothing is asked yet. BadRequest for what is wrong."""
         found = hosted_in(model.path)
         if found is None:
             raise BadRequest("the model's folder has no hosted.json, so there is no address to ask at.")
