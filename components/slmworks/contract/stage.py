@@ -244,9 +244,9 @@ class Task:
         """What a teacher has produced so far, row by row, for every task that asks it the same.
 
         Unlike what `share` keeps, it grows: what was added stays, even if this task is killed. `name`
-        (`answers`), the teacher (`Artifact.as_teacher`), `options` (JSON values) and `version` are its identity.
-        The version is raised by hand when other entries are made than before: what was paid for isn't thrown away
-        because code moved. Nobody else on this machine has the ledger while the block runs.
+        (`answers`), the teacher (`Artifact.as_teacher`), `options` (JSON values) and `version` are its
+        identity. The version is raised by hand when other entries are made than before: what was paid for
+        isn't thrown away because code moved. Nobody else on this machine has the ledger while the block runs.
         """
         if self.ledger_of is None:
             yield MemoryLedger()

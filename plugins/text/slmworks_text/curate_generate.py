@@ -47,7 +47,7 @@ class CurateGenerate(Curate):
     """
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"data"})
+    ignores: ClassVar[frozenset[str]] = frozenset({"data", "student"})
     needs: ClassVar[frozenset[str]] = frozenset({"teacher"})
     model_tasks: ClassVar[tuple[str, ...]] = (MODEL_TASK,)
     runs_models: ClassVar[bool] = True
@@ -109,6 +109,7 @@ class CurateGenerate(Curate):
         data: Files | None = None,
         seeds: Dataset | None = None,
         teacher: Model | None = None,
+        student: Model | None = None,
         task: Task,
     ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`."""
