@@ -111,10 +111,10 @@ def test_another_model_under_the_name_stops(bench, model):
 
 
 def test_another_fingerprint_is_a_warning(bench, model):
-    turns = [
-        lambda handler, body, mark=mark: handler.send(200, reply(said(body), system_fingerprint=mark))
-        for mark in ("fp_1", "fp_1", "fp_2", "fp_3")
-    ]
+    def answer(mark):
+        return lambda handler, body: handler.send(200, reply(said(body), system_fingerprint=mark))
+
+    turns = [answer(mark) for mark in ("fp_1", "fp_1", "fp_2", "fp_3")]
     with Faulty(in_turn(*turns)) as server:
         assert None not in ask(model(server.address, at_once=1), questions(4), bench.task("one"))
     (line,) = lines(bench)

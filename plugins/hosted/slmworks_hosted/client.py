@@ -187,7 +187,7 @@ def _parsed(data: bytes) -> Any:
 
 
 def _wait(tries: int) -> float:
-    return min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries, 16)) * random.uniform(0.5, 1.0)
+    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(tries, 16)) * random.uniform(0.5, 1.0)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -44,7 +44,7 @@ def conversation_in(written: Written | None, system: str, answers: str) -> Conve
         raise Unreadable(CUT_OFF if written.finish == "length" else NOT_JSON)
     parts = {name: _cell(name, value) for name, value in said.items()}
     try:
-        found = conversation_of({**parts, "schema": answers}, None, unlabelled=False, unanswered="cut")
+        _, found = conversation_of({**parts, "schema": answers}, None, unlabelled=False, unanswered="cut")
     except BadConversation as error:
         raise Unreadable(error.reason) from None
     found = found.with_system(system).each(repaired)

@@ -57,7 +57,7 @@ def _compute(
         if not values.isfinite().all():
             raise TaskFailed("the model's outputs are no numbers (NaN or infinite); its weights are damaged.")
         entry = Entry({COLUMN: values.numpy().astype("<f4").tobytes()}, len(values))
-        account.keep(key, entry, tokens=len(values), prompt_tokens=examples.starts[row])
+        ledger.add(key, entry, account.cost(len(values), examples.starts[row]))
         account.count()
 
 
