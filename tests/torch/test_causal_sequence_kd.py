@@ -217,4 +217,4 @@ def test_options_that_contradict_are_refused() -> None:
     with pytest.raises(ValidationError, match="at temperature 0 all answers are the same"):
         SequenceKD(samples=2)
     with pytest.raises(ValidationError, match="only looked at with keep: schema"):
-        SequenceKD(json_schema={})
+        SequenceKD(json_schema={"type": "object"})

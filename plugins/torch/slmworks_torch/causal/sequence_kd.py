@@ -51,7 +51,7 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
     """Which answers are learnt: `all`; `finished`: those that are not cut off, and of these `json`: JSON
     objects; `schema`: those that follow the row's schema, or else `json_schema`; `exact`: those that are the
     label, where a row has one."""
-    json_schema: dict[str, Any] | None = None
+    json_schema: dict[str, Any] = Field(default_factory=dict)
     """JSON Schema of the answers to rows that bring none, for `keep: schema`."""
     labels: Literal["replace", "add"] = "replace"
     """`replace`: only the teacher's answers are learnt; `add`: those of the data, too."""
@@ -62,7 +62,7 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
     def _options_fit(self) -> Self:
         if self.samples > 1 and not self.temperature:
             raise ValueError("samples: at temperature 0 all answers are the same; set a temperature")
-        if self.json_schema is not None and self.keep != "schema":
+        if self.json_schema and self.keep != "schema":
             raise ValueError("json_schema: it is only looked at with keep: schema")
         return self
 
@@ -94,7 +94,7 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
         """The teacher's answers that are learnt; BadRequest for none, and as `ask`."""
         from slmworks_torch.causal import sifting
 
-        schema = "" if self.json_schema is None else json.dumps(self.json_schema)
+        schema = json.dumps(self.json_schema) if self.json_schema else ""
         if self.keep == "schema":
             sifting.require_schemas(rows, schema)
         each = [(row, number) for row in rows for number in range(self.samples)]
