@@ -65,7 +65,9 @@ def test_it_counts_pairs_whose_better_answer_is_likelier(
     assert found["measures"]["preferred"]["value"] == pytest.approx(wanted)
     other = judged(bench, models["gguf"], data, "gguf", baseline=sealed(found["report"]))
     assert other["measures"]["preferred"]["value"] == pytest.approx(wanted)
-    assert other["against"]["further"]["preferred"]["value"] == 0
+    against = other["against"]["further"]["preferred"]
+    assert against["theirs"] == pytest.approx(wanted, abs=1e-6)
+    assert against["better"]["value"] == 0
     for name in ("exact_match", "perplexity"):
         assert name in found["measures"]
 
