@@ -3,7 +3,8 @@
 import pytest
 
 from slmworks.contract.generation import Settings
-from slmworks.evaluate.verdicts import SCHEMA, Pair, agreement, bias, question, verdict_of, win_rate
+from slmworks.evaluate.verdicts import Pair, agreement, bias, win_rate
+from slmworks.model_tasks.text_generation.judge_prompt import SCHEMA, question, verdict_of
 
 WIN, LOSS, TIE = ("A", "B"), ("B", "A"), ("tie", "tie")
 ALWAYS_FIRST, ALWAYS_SECOND = ("A", "A"), ("B", "B")

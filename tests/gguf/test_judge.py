@@ -12,10 +12,10 @@ from toys import exported, limited, toy
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import Settings
-from slmworks.evaluate import verdicts
-from slmworks.evaluate.judge import Judge
 from slmworks.evaluate.judge_report import JudgeReport
 from slmworks.evaluate.quality import Quality
+from slmworks.model_tasks.text_generation import judge_prompt
+from slmworks.model_tasks.text_generation.judge import Judge
 from slmworks.teachers.ask import Budget
 from slmworks.testing import Bench, sealed
 from slmworks_torch.causal.sft import SupervisedFinetune
@@ -67,7 +67,7 @@ def anyhow(shop: Path) -> Model:
 def first(shop: Path, folder: Model) -> Model:
     """A judge that has learnt to say "A", whatever it is shown."""
     asked = [
-        verdicts.question(order(number), f"{number}", f"{number + 1}", verdicts.CRITERIA, Settings())
+        judge_prompt.question(order(number), f"{number}", f"{number + 1}", judge_prompt.CRITERIA, Settings())
         for number in range(6)
     ]
     rows = [row([("user", one.row["messages"][0]["content"])], '{"verdict": "A"}') for one in asked]
@@ -95,7 +95,7 @@ def test_a_judge_of_nothing_gives_verdicts_by_its_schema(
     assert said["wins"] + said["ties"] + said["losses"] == ROWS
     assert made.refs == {"model": model.digest, "data": data.digest, "judge": anyhow.digest}
     pairs = JudgeReport(made).pairs
-    assert all(one.ahead in verdicts.VERDICTS and one.behind in verdicts.VERDICTS for one in pairs)
+    assert all(one.ahead in judge_prompt.VERDICTS and one.behind in judge_prompt.VERDICTS for one in pairs)
     assert said["agreement"]["n"] == ROWS  # the truth is right, and what a toy says is not
     spent = sum(ledger.spent.tokens for ledger in bench.ledgers.values())
     assert said["cost"]["tokens"] == spent > 0

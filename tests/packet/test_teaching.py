@@ -10,8 +10,8 @@ from judged import first, quality_report, speed_report
 from slmworks.contract.ledger import Cost, Entry
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.ledger.in_store import About, open_ledger
-from slmworks.ledger.listing import Listed, Used
 from slmworks.lineage import lineage_of, render
+from slmworks.lineage.ledgers import Listed, Used
 from slmworks.packet.gather import packet
 from slmworks.packet.sources import Background
 from slmworks.packet.teaching import cost

@@ -11,7 +11,7 @@ from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     from slmworks.contract.ledger import Cost
-    from slmworks.ledger.listing import Listed, Used
+    from slmworks.lineage.ledgers import Listed, Used
     from slmworks.store import Store
 
 REMOVE = "remove"
@@ -47,15 +47,15 @@ def ledger(
 
 
 def _found(store: "Store", start: str) -> "Listed":
-    from slmworks.ledger.listing import ledger as one_ledger
-    from slmworks.ledger.listing import whole_identity
-    from slmworks.ledger.teacher_name import TeacherNames
+    from slmworks.lineage.ledgers import ledger as one_ledger
+    from slmworks.lineage.ledgers import whole_identity
+    from slmworks.lineage.teacher_name import TeacherNames
 
     return one_ledger(store, whole_identity(store, start), TeacherNames(store), verify=True)
 
 
 def _remove(store: "Store", start: str | None, *, yes: bool) -> None:
-    from slmworks.ledger.listing import remove_ledger
+    from slmworks.lineage.ledgers import remove_ledger
     from slmworks.numbers.figures import count, size
 
     if start is None:
@@ -71,7 +71,7 @@ def _remove(store: "Store", start: str | None, *, yes: bool) -> None:
 
 def _list(store: "Store", *, as_json: bool) -> None:
     from slmworks.cli.console import Columns
-    from slmworks.ledger.listing import ledgers
+    from slmworks.lineage.ledgers import ledgers
     from slmworks.numbers.figures import count, size
 
     found = list(ledgers(store))

@@ -9,9 +9,9 @@ from slmworks.contract.artifact import Artifact, Report, Verdict
 from slmworks.contract.errors import BadRequest
 from slmworks.execution.origins import Origins
 from slmworks.execution.records import RunRecord, run_record
-from slmworks.ledger.listing import Listed, ledger
-from slmworks.ledger.teacher_name import TeacherNames
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, way_back
+from slmworks.lineage.ledgers import Listed, ledger
+from slmworks.lineage.teacher_name import TeacherNames
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
 from slmworks.store.contract import folder_or_none

@@ -15,8 +15,8 @@ from slmworks.numbers import figures, statistics
 from slmworks.numbers.paired import Paired
 
 if TYPE_CHECKING:
-    from slmworks.ledger.listing import Listed
     from slmworks.lineage.ancestry import Lineage
+    from slmworks.lineage.ledgers import Listed
 
 Content = Mapping[str, Any]
 """What a JSON file holds."""

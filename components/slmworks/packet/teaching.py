@@ -8,7 +8,7 @@ from slmworks.packet.markup import Html, el, grid, join
 from slmworks.packet.sources import Background, Content
 
 if TYPE_CHECKING:
-    from slmworks.ledger.listing import Listed
+    from slmworks.lineage.ledgers import Listed
 
 LEFT_OUT = (
     "What each ledger holds was paid once; tasks that came later took it from there. Energy is that of this "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.ledger import Cost
 from slmworks.ledger.in_store import LEDGERS, StoreLedger
-from slmworks.ledger.teacher_name import TeacherNames
+from slmworks.lineage.teacher_name import TeacherNames
 from slmworks.machine.locks import locked
 
 if TYPE_CHECKING:

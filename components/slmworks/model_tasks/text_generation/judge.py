@@ -19,6 +19,7 @@ from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.predictions import Judged
 from slmworks.evaluate.quality import judged_rows, model_task_of, require_comparable
 from slmworks.evaluate.verdicts import Pair
+from slmworks.model_tasks.text_generation import judge_prompt
 from slmworks.numbers import statistics
 from slmworks.teachers.ask import Budget, Question, Written, ask
 from slmworks.teachers.writers import MODEL_TASK, require_writer
@@ -44,7 +45,7 @@ class Judge(Evaluate):
     runs_models: ClassVar = True
     depends_on: ClassVar = ("tokenizers", "torch", "transformers", "xllamacpp")
 
-    criteria: Annotated[str, Field(min_length=1)] = verdicts.CRITERIA
+    criteria: Annotated[str, Field(min_length=1)] = judge_prompt.CRITERIA
     """What makes an answer better, in words for the judge."""
     split: Literal["validation", "test"] = "test"
     """The rows that are judged."""
@@ -116,18 +117,18 @@ class Judge(Evaluate):
         self, rows: Sequence[Row], ours: "_Side", theirs: "_Side", judge: Model, task: Task
     ) -> "_Judged":
         """The judge's verdicts on all pairs; nobody is asked about answers that are the same text."""
-        schema = verdicts.SCHEMA if self.grammar == "schema" else ""
+        schema = judge_prompt.SCHEMA if self.grammar == "schema" else ""
         settings = Settings(max_tokens=self.max_new_tokens, schema=schema)
         texts = [(str(a["text"]), str(b["text"])) for a, b in zip(ours.answers, theirs.answers, strict=True)]
         asked: list[Question] = []
         for row, (our, their) in zip(rows, texts, strict=True):
             if our.strip() != their.strip():
                 asked += [
-                    verdicts.question(row, *shown, self.criteria, settings)
+                    judge_prompt.question(row, *shown, self.criteria, settings)
                     for shown in ((our, their), (their, our))
                 ]
         said = ask(judge, asked, task, budget=self.budget)
-        read = iter([verdicts.verdict_of(one.text) if one else None for one in said])
+        read = iter([judge_prompt.verdict_of(one.text) if one else None for one in said])
         pairs = [
             Pair(str(row["id"]), None, None, same=True)
             if our.strip() == their.strip()
