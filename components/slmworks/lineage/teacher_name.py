@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from slmworks.contract.hosted import is_hosted
 from slmworks.contract.manifest import Manifest
 from slmworks.execution.origins import Origins
 from slmworks.registry.log import Registry
@@ -14,7 +15,6 @@ from slmworks.registry.log import Registry
 if TYPE_CHECKING:
     from slmworks.store import Store
 
-HOSTED = "hosted.json"
 """Name, or its end behind a dot, of the file that says where a hosted model is."""
 
 
@@ -48,7 +48,7 @@ class TeacherNames:
     def _hosted(self, manifest: Manifest) -> str:
         """Model and host; the file's other content, such as where the key is, is not for people."""
         paths = (file.path for file in manifest.files)
-        path = next((one for one in paths if f".{PurePosixPath(one).name}".endswith(f".{HOSTED}")), None)
+        path = next((one for one in paths if is_hosted(PurePosixPath(one).name)), None)
         data = self._store.read(f"{manifest.key}/{path}") if path else None
         try:
             said: Any = json.loads(data or b"{}")
