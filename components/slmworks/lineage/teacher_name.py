@@ -15,8 +15,6 @@ from slmworks.registry.log import Registry
 if TYPE_CHECKING:
     from slmworks.store import Store
 
-"""Name, or its end behind a dot, of the file that says where a hosted model is."""
-
 
 class TeacherNames:
     """Says of a digest what people call the model: each thing in the store is read once."""
