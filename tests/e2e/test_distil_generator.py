@@ -46,7 +46,7 @@ def test_both_students_are_judged_beside_their_teacher(store: Path) -> None:
     record = json.loads(next(store.glob("runs/*/gate.json")).read_text())
     verdict = json.loads((store / "objects" / record["manifest"]["digest"] / "verdict.json").read_text())
     assert verdict["passed"]
-    assert {row["name"] for row in verdict["rows"]} >= {"int8", "other_int8"}
+    assert sum(row["name"].startswith("gguf-q8_0") for row in verdict["rows"]) == 2
 
 
 def test_another_student_costs_no_token_of_the_teacher(store: Path, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_another_student_costs_no_token_of_the_teacher(store: Path, tmp_path: Pa
     assert set(before) == {"logprobs", "answers"}
     assert min(before.values()) > 1000
     other = tmp_path / "other.yaml"
-    text = RECIPE.read_text().replace("epochs: 4", "epochs: 1").replace("retention: 0.9", "retention: 0.01")
+    text = RECIPE.read_text().replace("epochs: 4", "epochs: 1").replace("retention: 0.8", "retention: 0.01")
     other.write_text(text.replace("examples/", f"{RECIPE.parent}/examples/"))
     run(other, store)
     assert paid(store) == before
