@@ -42,8 +42,8 @@ SCHEMA = pa.schema([("id", pa.string()), ("messages", pa.list_(TURN)), ("complet
 ASK = ("Book a table for {n} at {t}.", "We are {n}, coming at {t}.", "Dinner for {n}? {t} would suit us.")
 OPTIONS = {"batch_size": 16, "learning_rate": 2e-3}
 ARMS = "labels,sequence-kd,token-kd,on-policy"
-TRIED = 2
-"""Epochs by which the time of one is measured."""
+TRIED = 5
+"""Further epochs by which the time of one is measured, without loading."""
 
 
 def main() -> None:
@@ -81,8 +81,9 @@ def _arm(arm: str, asked: argparse.Namespace, given: tuple[Model, Model, Dataset
     before = _spent(bench)
     _train(arm, {**asked.options, "epochs": 1}, given, bench.task(f"{arm}-first"))  # the teacher is paid
     paid = _spent(bench) - before
-    _, seconds = _train(arm, {**asked.options, "epochs": TRIED}, given, bench.task(f"{arm}-tried"))
-    epochs = max(1, round(asked.seconds / (seconds / TRIED)))
+    _, short = _train(arm, {**asked.options, "epochs": 1}, given, bench.task(f"{arm}-short"))
+    _, long = _train(arm, {**asked.options, "epochs": 1 + TRIED}, given, bench.task(f"{arm}-long"))
+    epochs = 1 + max(0, round((asked.seconds - short) / max((long - short) / TRIED, 1e-3)))
     options, taken = {**asked.options, "epochs": epochs}, []
     exact, accuracy = [], []
     for seed in range(asked.seeds):
