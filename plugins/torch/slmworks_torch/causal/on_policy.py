@@ -56,7 +56,7 @@ class OnPolicyKD(StudentShape, CausalOptions, Distill):
         training.prepare(task)
         port = "student" if student else "teacher"
         theirs = chat_model.load(teacher, port="teacher")
-        loaded = students.student_of(teacher, student, self)
+        loaded = students.student_of(teacher, student, self, data, task)
         given, labelled = self._lesson(loaded, theirs, data, task, port=port)
         checks.check(loaded.net, given.train, port=port)
         objective = self._objective(given, theirs, labelled, task)

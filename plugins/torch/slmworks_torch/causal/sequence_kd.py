@@ -75,7 +75,7 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
         _require_student(teacher, student)
         training.prepare(task)
         port = "student" if student else "teacher"
-        loaded = students.student_of(teacher, student, self)
+        loaded = students.student_of(teacher, student, self, data, task)
         most = lesson.longest_row(loaded, self, port=port)
         labelled = prompts.labelled(data)
         held_out = lesson.encoded(loaded, examples.read(data, "validation"), "validation", most, task)
