@@ -126,6 +126,22 @@ def test_what_a_task_took_and_added_is_told(store: Store) -> None:
     assert (about["name"], about["teacher"], about["options"]) == ("answers", "d" * 64, {"k": 16})
 
 
+def test_what_an_earlier_try_of_the_task_paid_is_listed_with_it(store: Store) -> None:
+    import json
+
+    with opened(store) as ledger:
+        ledger.add(key(1), entry(1), Cost(tokens=1))
+    with opened(store) as ledger:
+        ledger.add(key(2), entry(2), Cost(tokens=2))
+        list(ledger.read([key(1), key(2)]))
+        use = ledger.use
+    say = {"say": lambda _line: None, "waiting": lambda: None}
+    with open_ledger(store, ABOUT, USER, use=use, **say) as ledger:  # asked again by the same task
+        list(ledger.read([key(2)]))
+    said = json.loads(store.read(f"ledgers/{ABOUT.identity}/uses/a-run.student.json"))
+    assert (said["rows"], said["tokens"], said["rows_added"], said["cost"]) == (2, 3, 2, {"tokens": 3})
+
+
 @pytest.mark.parametrize("harm", [lambda data: data[:-3], lambda data: data[:-1] + b"\0", lambda _data: b""])
 def test_a_damaged_chunk_is_named_and_asked_for_again(store: Store, tmp_path: Path, harm) -> None:
     with opened(store) as ledger:

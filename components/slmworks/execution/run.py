@@ -7,6 +7,7 @@ leaves nothing that another task would see.
 """
 
 import contextlib
+import itertools
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +33,7 @@ from slmworks.execution.records import TaskRecord, run_record, utc
 from slmworks.execution.resumption import checkpoint_folder
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
-from slmworks.ledger.in_store import About, open_ledger
+from slmworks.ledger.in_store import About, Use, open_ledger
 from slmworks.machine.locks import lease, scratch_folder
 from slmworks.registry.log import Registry
 from slmworks.registry.task import ReleaseTask
@@ -75,6 +76,8 @@ class Running:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     shared: dict[str, str] = field(default_factory=dict)
     ledgers: dict[str, str] = field(default_factory=dict)
+    used: dict[str, Use] = field(default_factory=dict)
+    """Identity of a ledger -> what this task has taken from it, and added."""
     started: float = field(default_factory=time.time)
     begun: float = 0.0
     """Start of the work (s since 1970), after waiting for cores and leases."""
@@ -246,9 +249,14 @@ class Running:
             "plugin": self.spec.plugin,
             "teacher": teacher.digest,
         }
-        with open_ledger(self.store, about, user, say=self._say, waiting=self._say_waiting) as found:
+        use = self.used.get(about.identity)
+        with open_ledger(self.store, about, user, use=use, say=self._say, waiting=self._say_waiting) as found:
+            self.used[about.identity] = found.use
             yield found
-        self.ledgers[name] = about.identity
+        if about.identity not in self.ledgers.values():  # of several teachers, say
+            others = (f"{name} {number}" for number in itertools.count(2))
+            free = next(one for one in itertools.chain([name], others) if one not in self.ledgers)
+            self.ledgers[free] = about.identity
 
     # --- output ------------------------------------------------------------------------------------
 

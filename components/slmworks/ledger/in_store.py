@@ -79,14 +79,27 @@ class Use:
             "cost": self.cost.dump(),
         }
 
+    @classmethod
+    def tried(cls, record: bytes | None) -> "Use":
+        """What an earlier try of the task added, by its record; nothing without one that can be read."""
+        try:
+            said = json.loads(record or b"{}")
+            return cls(rows_added=int(said.get("rows_added", 0)), cost=Cost.load(said.get("cost", {})))
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
 
 class StoreLedger(Ledger):
     """A ledger in a store. One task writes at a time; see `open_ledger`."""
 
     def __init__(
-        self, store: "Store", identity: str, say: Callable[[str], None] = lambda _line: None
+        self,
+        store: "Store",
+        identity: str,
+        say: Callable[[str], None] = lambda _line: None,
+        use: Use | None = None,
     ) -> None:
-        """Look at all chunks' keys. `say` gets a line about a chunk that is damaged."""
+        """Look at all chunks' keys. `say` gets a line about a chunk that is damaged; `use` is added to."""
         self._store, self._folder, self._say = store, f"{LEDGERS}{identity}/", say
         self._found: dict[int, Index] = {}
         self._places: dict[str, int] = {}
@@ -95,7 +108,7 @@ class StoreLedger(Ledger):
         self._size = 0
         self._written = time.monotonic()
         self._mine: list[int] = []
-        self.use = Use()
+        self.use = use or Use()
         """What was read and added through this object."""
         self._look()
 
@@ -258,25 +271,27 @@ def open_ledger(
     about: About,
     user: Mapping[str, str],
     *,
+    use: Use | None = None,
     say: Callable[[str], None],
     waiting: Callable[[], None],
 ) -> Iterator[StoreLedger]:
     """Hold a ledger alone on this machine; what was added is kept whatever happens in the block.
 
-    `user`: `run`, `task` and whatever else is to be told of who uses it. `waiting` is called if another task
-    has it.
+    `user`: `run`, `task` and whatever else is to be told of who uses it; `use`: what the task has taken and
+    added before, None where it opens the ledger for the first time. `waiting` is called if another task has
+    it.
     """
     identity = about.identity
+    record = f"{LEDGERS}{identity}/uses/{user['run']}.{user['task']}.json"
     with lease(store.cache, f"ledger-{identity}", waiting=waiting):
         said = {**vars(about), "options": dict(about.options), "created": _now()}
         store.create(f"{LEDGERS}{identity}/about.json", json.dumps(said, indent=1).encode())
-        found = StoreLedger(store, identity, say)
+        found = StoreLedger(store, identity, say, use or Use.tried(store.read(record)))
         try:
             yield found
         finally:
             found.close()
             sums = json.dumps(found.sums)
             store.write(f"{LEDGERS}{identity}/sums.json", sums.encode())
-            use = {**user, **found.use.dump(), "at": _now()}
-            name = f"{user['run']}.{user['task']}.json"
-            store.write(f"{LEDGERS}{identity}/uses/{name}", json.dumps(use, indent=1).encode())
+            said = {**user, **found.use.dump(), "at": _now()}
+            store.write(record, json.dumps(said, indent=1).encode())
