@@ -123,6 +123,7 @@ def test_new_data_is_trained_on(works: Home) -> None:
     assert newest(works)["teacher"] == "done"
 
 
+@pytest.mark.slow
 def test_a_branch_that_fails_fails_the_run_after_the_others_have_finished(works: Home) -> None:
     ended = works.drive(dag="toy", conf={"teacher.fail": True})
     assert ended.said["state"] == "failed"

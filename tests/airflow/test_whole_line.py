@@ -96,6 +96,7 @@ def test_mlflow_shows_the_champion(line: Line) -> None:
     assert client.get_registered_model("tiny").aliases["champion"] == shown.version
 
 
+@pytest.mark.slow
 def test_the_same_digests_as_the_local_engine_in_a_store_of_its_own(line: Line) -> None:
     line("run", "tiny.yaml", "--store", "elsewhere", "--tracking", "none")
     store = open_store(str(line.folder / "elsewhere"))
@@ -121,6 +122,7 @@ def test_what_follows_the_approval_runs_as_a_dag_of_its_own(line: Line) -> None:
     assert run_record(line.store, run).state == "done"
 
 
+@pytest.mark.slow
 def test_without_an_event_the_champion_is_deployed(line: Line) -> None:
     ended = line.home.drive(dag="deploy-tiny")
     assert set(ended.tasks.values()) == {"success"}

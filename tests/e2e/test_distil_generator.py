@@ -15,6 +15,9 @@ ROOT = Path(__file__).parent.parent.parent
 RECIPE = ROOT / "pipelines" / "distil-generator.yaml"
 
 
+pytestmark = pytest.mark.slow
+
+
 def run(recipe: Path, store: Path) -> str:
     ended = subprocess.run(
         [sys.executable, "-m", "slmworks", "run", recipe, "--store", str(store), "--tracking", "none"],

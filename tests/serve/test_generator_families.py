@@ -32,7 +32,14 @@ def whole(text: str) -> str:
     return text.rstrip("\ufffd ")
 
 
-@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "gemma2", "phi3"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "llama",
+        "gemma2",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("mistral", "qwen2", "phi3")),
+    ],
+)
 def test_folder_file_and_server_say_the_same(kind: str, tmp_path: Path) -> None:
     folder = toy(tmp_path / kind, kind, rule="qwen2" if kind == "qwen2" else "smollm")
     trained = replace(folder, meta={"task": "text-generation", "max_new_tokens": MOST})

@@ -139,6 +139,7 @@ def test_the_reference_is_what_the_network_itself_computes(bench: Bench, llama: 
 # --- what is learnt ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_model_of_two_styles_learns_to_prefer_one(bench: Bench, llama: Model, tmp_path: Path) -> None:
     rows = [pair(number) for number in range(56)]
     both = [

@@ -66,6 +66,8 @@ class LlamaServer:
                 f"{self._path}: llama.cpp doesn't load it for {self.slots} texts of {self.context} tokens; "
                 "it is cut short, of a kind that this version doesn't know, or too large for the memory."
             ) from error
+        # One that is dropped before its loop has begun is waited for without end (xllamacpp 2026.10.11549).
+        self._get("/slots")
 
     @property
     def busy(self) -> int:
