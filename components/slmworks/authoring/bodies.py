@@ -177,7 +177,7 @@ def test_each_file_becomes_a_split(tmp_path: Path) -> None:
     """Texts and labels are those of the file."""
     data = files(tmp_path, "train", "validation", "test")
     plugin = $cls()
-    made = plugin.run(data=data, task=Bench(tmp_path).task("run"))
+    made = plugin.run(data=data, seeds=None, teacher=None, student=None, task=Bench(tmp_path).task("run"))
     assert made.splits == ("test", "train", "validation")
     assert made.columns("train", "text", "label") == [["It works.", "It broke."], ["good", "bad"]]
     assert made.meta["labels"] == ["bad", "good"]
@@ -186,10 +186,12 @@ def test_each_file_becomes_a_split(tmp_path: Path) -> None:
 def test_a_missing_split_is_refused(tmp_path: Path) -> None:
     """The message names the split."""
     plugin = $cls()
+    given, task = files(tmp_path, "train", "test"), Bench(tmp_path).task("run")
     with pytest.raises(BadRequest, match="'validation'"):
-        plugin.run(data=files(tmp_path, "train", "test"), task=Bench(tmp_path).task("run"))
+        plugin.run(data=given, seeds=None, teacher=None, student=None, task=task)
 ''',
     fields='''\
+    ignores: ClassVar = frozenset({"seeds", "teacher", "student"})
     makes_model_task: ClassVar = "text-classification"
     deterministic: ClassVar = True
     depends_on: ClassVar = ("pyarrow",)
@@ -234,11 +236,12 @@ def test_the_report_is_about_the_model(tmp_path: Path) -> None:
     model = Model(path=tmp_path / "model", format="onnx", digest="m" * 64)
     data = Dataset(path=tmp_path, digest="d" * 64)
     plugin = $cls()
-    made = plugin.run(model=model, baseline=None, data=data, task=Bench(tmp_path).task("run"))
+    task = Bench(tmp_path).task("run")
+    made = plugin.run(model=model, baseline=None, judge=None, data=data, task=task)
     assert made.read() == {"type": "$name", "bytes": 5}
     assert made.refs["model"] == model.digest
 ''',
-    fields="    deterministic: ClassVar = True\n",
+    fields='    ignores: ClassVar = frozenset({"judge"})\n    deterministic: ClassVar = True\n',
     imports=("import json", "from typing import ClassVar"),
 )
 
