@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slmworks_text.checks import Counts
-from slmworks_text.conversations.conversation import Message, rejected_in, unpacked
+from slmworks_text.conversations.conversation import Message, unpacked
 from slmworks_text.conversations.reading import ChatTally
 from slmworks_text.conversations.token_lengths import Measure, Tokens, contents
 from slmworks_text.data_card import TextLengths, fill
@@ -47,17 +47,17 @@ class ChatSplit:
 
         rows = [unpacked(text) for text in table.column("text").to_pylist()]
         answers = table.column("target").to_pylist()
-        rejected = [rejected_in(text) or None for text in table.column("text").to_pylist()]
-        for (messages, _), answer, worse in zip(rows, answers, rejected, strict=True):
+        rejected = [worse or None for _, _, worse in rows]
+        for (messages, _, _), answer, worse in zip(rows, answers, rejected, strict=True):
             self._count(messages, answer, worse)
-        said = [[{"role": role, "content": content} for role, content in messages] for messages, _ in rows]
+        said = [[{"role": role, "content": content} for role, content in messages] for messages, _, _ in rows]
         columns = [
             table.column("id"),
             pa.array(said, self.messages),
             table.column("target").cast(pa.string()),
             self.sources.take(table.column("stratum")),
         ]
-        also = {"schema": [schema for _, schema in rows], "rejected": rejected}
+        also = {"schema": [schema for _, schema, _ in rows], "rejected": rejected}
         columns += [pa.array(also[name], pa.string()) for name in self.further]
         self.file.extend(columns)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from slmworks_text.conversations.conversation import Conversation, rejected_in, unpacked
+from slmworks_text.conversations.conversation import Conversation, unpacked
 
 MASKED = re.compile(
     r"\{\{?[^{}\n]*\}?\}|\[\[?[^\[\]\n]*\]?\]|<[^<>\n]+>"  # names in braces, brackets and tags
@@ -26,7 +26,7 @@ def masked(text: str) -> str:
 
 def prompt_key(packed: str, completion: str) -> str:
     """The conversation before the answer; of raw text, which has little or nothing before it, all of it."""
-    messages, _ = unpacked(packed)
+    messages, _, _ = unpacked(packed)
     raw = messages[0][0] == "prompt" and not messages[0][1].strip()
     said = [*messages, ("assistant", completion)] if raw else messages
     return "\0".join(f"{role}\0{_plain(content)}" for role, content in said)
@@ -34,14 +34,13 @@ def prompt_key(packed: str, completion: str) -> str:
 
 def whole_text(packed: str, completion: str) -> str:
     """All that is said, answers included; without the tools, which many conversations share."""
-    messages, _ = unpacked(packed)
-    rejected = rejected_in(packed)
+    messages, _, rejected = unpacked(packed)
     return "\n".join([*_contents(messages), completion, *([rejected] if rejected else [])])
 
 
 def answers_key(packed: str, completion: str) -> str:
     """The answer, and the worse one where there is one."""
-    rejected = rejected_in(packed)
+    _, _, rejected = unpacked(packed)
     return f"{completion}\0{rejected}" if rejected else completion
 
 

@@ -71,16 +71,10 @@ class Conversation:
         return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
-def unpacked(packed: str) -> tuple[list[Message], str]:
-    """Messages and schema of what `packed` gave."""
-    messages, schema, *_ = json.loads(packed)
-    return [(role, content) for role, content in messages], schema
-
-
-def rejected_in(packed: str) -> str:
-    """The worse answer of what `packed` gave; empty for none."""
-    _, _, *rejected = json.loads(packed)
-    return str(*rejected)
+def unpacked(packed: str) -> tuple[list[Message], str, str]:
+    """Messages, schema and worse answer (empty for none) of what `packed` gave."""
+    messages, schema, *rejected = json.loads(packed)
+    return [(role, content) for role, content in messages], schema, str(*rejected)
 
 
 def conversation_of(

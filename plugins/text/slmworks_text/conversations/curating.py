@@ -247,6 +247,7 @@ class CurateConversations(Curate):
             dict(shares),
             tally,
             task,
+            pairs="rejected" in self.columns_made,
             near=self.near_duplicates,
             sample=self.rows,
             transfer=self.transfer_rows,

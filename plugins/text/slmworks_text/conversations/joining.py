@@ -21,6 +21,7 @@ def join_conversations(
     tally: Tally,
     task: Task,
     *,
+    pairs: bool,
     near: float | None,
     sample: int | None,
     transfer: int | None,
@@ -29,10 +30,11 @@ def join_conversations(
     """The rows that are kept, and the split of each.
 
     Equal prompts with different answers are kept, in one split; across splits that were given, the prompt
-    belongs to the first. Of near duplicates, answers included, one is kept.
+    belongs to the first. Of near duplicates, answers included, one is kept. `pairs`: rows may have a worse
+    answer, too.
     """
     keys = Hashes(task.scratch / "keys", width=2)
-    ledger = survey(rows, keys, prompt_key, answers_key)
+    ledger = survey(rows, keys, prompt_key, answers_key if pairs else None)
     prompts = Components(rows.size)
     drop_equal(ledger, keys, prompts, tally, classes=False)
     _drop_near(rows, ledger, near, tally, task)
