@@ -14,10 +14,10 @@ from slmworks.contract.runtime import Writing, open_runtime
 from slmworks.contract.stage import Task
 from slmworks.teachers.budget import Account, Budget
 from slmworks.teachers.same_model import SameModel
+from slmworks.teachers.writers import MODEL_TASK
 
 __all__ = ["Budget", "Question", "Written", "ask"]
 
-MODEL_TASK = "text-generation"
 ANSWERS, VERSION = "answers", 1
 """Name and version of the ledger."""
 

@@ -1,5 +1,7 @@
 """Rows of `text-generation` as token ids: the prompt as the runtimes render it, the answer, and its end."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +51,12 @@ class Examples:
     def answers(self) -> list[int]:
         """Tokens of each row that are learnt."""
         return [len(ids) - start for ids, start in zip(self.ids, self.starts, strict=True)]
+
+    @property
+    def keys(self) -> list[str]:
+        """The key of each row in a teacher's ledger: of its tokens, and of where its answer begins."""
+        both = zip(self.ids, self.starts, strict=True)
+        return [hashlib.sha256(json.dumps(one).encode()).hexdigest() for one in both]
 
     def warnings(self, split: str, max_length: int) -> Iterator[str]:
         """A line for each reason that rows were left out for."""

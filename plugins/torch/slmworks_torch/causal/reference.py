@@ -1,7 +1,5 @@
 """Log-probabilities of answers by the model that a training begins with: computed once, kept in a ledger."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +26,7 @@ def log_probabilities(
     `net` holds the weights of `model`, as they are before training. Each row is computed alone: what it gets
     doesn't depend on the rows beside it, so it is the same in every training.
     """
-    keys = [[_key(one, row) for row in range(len(one))] for one in several]
+    keys = [one.keys for one in several]
     where = {key: (one, row) for one, mine in zip(several, keys, strict=True) for row, key in enumerate(mine)}
     mixed = precision == "auto" and forward.has_bfloat16(net.device)
     options = {"precision": "bfloat16" if mixed else "float32"}
@@ -59,12 +57,6 @@ def _compute(
         entry = Entry({COLUMN: values.numpy().astype("<f4").tobytes()}, len(values))
         ledger.add(key, entry, account.cost(len(values), examples.starts[row]))
         account.count()
-
-
-def _key(examples: Examples, row: int) -> str:
-    """An answer's key: its prompt's and its own tokens, and where it begins."""
-    said = json.dumps([examples.ids[row], examples.starts[row]])
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _values(entry: Entry) -> "torch.Tensor":

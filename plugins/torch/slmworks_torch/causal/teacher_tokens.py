@@ -1,7 +1,5 @@
 """A teacher's likeliest tokens for the answers of rows: computed once, kept in its ledger, read by number."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,12 +56,6 @@ class TeacherTokens:
         return ids.to(owners.device), logprobs.to(owners.device)
 
 
-def keys(examples: Examples) -> list[str]:
-    """The key of each row in a teacher's ledger: of its tokens, and of the place where its answer begins."""
-    both = zip(examples.ids, examples.starts, strict=True)
-    return [hashlib.sha256(json.dumps(one).encode()).hexdigest() for one in both]
-
-
 def gather(
     teacher: Model,
     given: Examples,
@@ -83,7 +75,7 @@ def gather(
     theirs = (
         given if ids is None else replace(given, ids=[[ids[token] for token in row] for row in given.ids])
     )
-    named = keys(theirs)
+    named = theirs.keys
     with task.ledger(LOGPROBS, teacher=teacher, options={"k": k}, version=VERSION) as ledger:
         left = set(ledger.missing(named))
         wanted = {key: row for row, key in enumerate(named) if key in left}
