@@ -73,7 +73,8 @@ class Account:
     def require(self) -> None:
         """BadRequest once the budget is spent and rows are left."""
         left = self._rows - self._done
-        spent = self._budget.reached(self._ledger.spent) if left else ""
+        limited = self._budget != Budget()  # the sum over all chunks is worth nothing otherwise
+        spent = self._budget.reached(self._ledger.spent) if left and limited else ""
         if spent:
             raise BadRequest(
                 f"budget: it is spent ({spent}), and {left} of {self._rows} rows have no {self._lack} yet; "
