@@ -52,6 +52,8 @@ families:
   slmworks-beta: {python: beta/bin/python}
 """
 
+CURATED = "data: Files, seeds: Dataset | None, teacher: Model | None, student: Model | None"
+
 
 def distribution(folder: Path, name: str, version: str, *, entry: str = "", requires: str = "") -> None:
     """A package as pip leaves it, without pip."""
@@ -68,7 +70,7 @@ def sewing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a recipe, an engine file, two families in their light form and two environments."""
     light = tmp_path / "light"
     for name, stage, base, ports, kind, file, needle in (
-        ("alpha", "curate", "Curate", "data: Files", "Dataset", "train.parquet", "1.0"),
+        ("alpha", "curate", "Curate", CURATED, "Dataset", "train.parquet", "1.0"),
         ("beta", "finetune", "Finetune", "model: Model, data: Dataset", "Model", "model.json", "2.0"),
     ):
         package = light / f"slmworks_{name}"
