@@ -11,7 +11,7 @@ from slmworks.testing import Bench, sealed
 from slmworks_torch import hf_folder
 from slmworks_torch.classification import HEAD
 from slmworks_torch.classifier import FinetuneClassifier
-from slmworks_torch.embeddings import load_teacher
+from slmworks_torch.embeddings import load_encoder
 from slmworks_torch.logit_kd import LogitKD
 
 
@@ -155,7 +155,7 @@ def test_every_model_that_is_trained_or_asked_is_checked(
         "student": lambda: LogitKD().run(
             teacher=tiny_classifier, student=fnet, data=tiny_reviews, task=bench.task("distil")
         ),
-        "teacher": lambda: load_teacher(fnet, 32),
+        "teacher": lambda: load_encoder(fnet, 32, port="teacher"),
     }.items():
         with pytest.raises(BadRequest, match=f"^{port}: a text's output changes"):
             act()

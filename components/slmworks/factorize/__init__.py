@@ -13,7 +13,7 @@ __all__ = ["Factorize"]
 class Factorize(Stage):
     """Replace large matrices by products of small ones."""
 
-    relations: ClassVar[Mapping[str, str]] = {"model": "factorized-from", "data": "trained-on"}
+    relations: ClassVar[Mapping[str, str]] = {"model": "factorized-from", "data": "calibrated-on"}
 
     @abstractmethod
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:

@@ -13,7 +13,7 @@ __all__ = ["Prune"]
 class Prune(Stage):
     """Remove weights, heads or layers that a model can do without."""
 
-    relations: ClassVar[Mapping[str, str]] = {"model": "pruned-from", "data": "trained-on"}
+    relations: ClassVar[Mapping[str, str]] = {"model": "pruned-from", "data": "calibrated-on"}
 
     @abstractmethod
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:

@@ -39,7 +39,7 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
         if student and self.layers:
             raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
         training.prepare(task)
-        network = embeddings.load_teacher(teacher, self.max_length)
+        network = embeddings.load_encoder(teacher, self.max_length, port="teacher")
         made = self._student(student, network)
         refuse_all(self.freeze_layers, int(made.net.config.num_hidden_layers))
         width = int(made.net.config.hidden_size)

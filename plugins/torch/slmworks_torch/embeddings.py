@@ -82,14 +82,12 @@ def score(found: "torch.Tensor", wanted: "torch.Tensor") -> Score:
     return Score("cosine", float(cosines.mean()), error)
 
 
-def load_teacher(teacher: Model, max_length: int | None) -> "TextNetwork":
-    """Load the teacher's encoder without a head; it reads `max_length` tokens, or its own length."""
+def load_encoder(model: Model, max_length: int | None, *, port: str) -> "TextNetwork":
+    """Load an encoder without a head; it reads `max_length` tokens, or its own length."""
     from slmworks_torch import hf_folder
 
-    pooling_of(teacher)
-    return hf_folder.load(
-        teacher, HfEmbedder.head, port="teacher", max_length=max_length, usual=length_of(teacher)
-    )
+    pooling_of(model)
+    return hf_folder.load(model, HfEmbedder.head, port=port, max_length=max_length, usual=length_of(model))
 
 
 def forward_of(model: Model) -> "Forward":

@@ -50,7 +50,7 @@ class StaticEmbeddings(EmbeddingOptions, Distill):
         if student:
             raise BadRequest("student: static-embeddings makes its own; leave it out, or use embedding-kd.")
         training.prepare(task)
-        network = embeddings.load_teacher(teacher, self.max_length)
+        network = embeddings.load_encoder(teacher, self.max_length, port="teacher")
         width = int(network.net.config.hidden_size)
         if self.dimensions > width:
             raise BadRequest(

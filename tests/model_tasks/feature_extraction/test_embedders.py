@@ -20,7 +20,7 @@ from slmworks.evaluate.quality_report import QualityReport
 from slmworks.model_tasks.feature_extraction import openai
 from slmworks.model_tasks.feature_extraction.hf import HfEmbedder, pooling_of
 from slmworks.testing import Bench, sealed
-from slmworks_torch.embeddings import load_teacher
+from slmworks_torch.embeddings import load_encoder
 
 ROWS = [{"text": text} for text in ("the camera is great", "", "my lamp " * 40, "half \ud83d a pair")]
 
@@ -102,7 +102,7 @@ def test_a_text_is_cut_where_positions_end(family: str, said: int | None, tmp_pa
     model = families.write(family, tmp_path)
     if said:
         (tmp_path / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": said}))
-    runtime, teacher = embedder(sealed(model)), load_teacher(model, None)
+    runtime, teacher = embedder(sealed(model)), load_encoder(model, None, port="teacher")
     assert runtime.max_length == teacher.max_length == families.LENGTH
     assert teacher.encode(["my lamp " * 99]).batch([0], "cpu")["input_ids"].shape == (1, families.LENGTH)
     alone = np.concatenate([runtime.outputs([row]) for row in ROWS])

@@ -1,0 +1,1 @@
+"""Pruners and factorizers, for encoders and decoders of every model task."""
