@@ -56,7 +56,8 @@ def objective(bench: Bench, model: Model, data: Dataset, **options: Any) -> tupl
     task = bench.task("objective")
     training.prepare(task)
     loaded = chat_model.load(model, port="model")
-    plugin = DirectPreferenceOptimisation(**{**QUICK, "tokens_at_once": 150, **options})
+    exact = {**QUICK, "tokens_at_once": 150, "precision": "float32"}  # bfloat16 where a processor has it
+    plugin = DirectPreferenceOptimisation(**{**exact, **options})
     return loaded.net, plugin._prepared(loaded, model, data, task)[1]
 
 
