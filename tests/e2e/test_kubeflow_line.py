@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import libyaml
 import pytest
-import yaml
 from kfp_api import FakeKfp
 from local_kfp import compiled, run_pipeline
 from test_first_line import Line
@@ -85,7 +85,7 @@ def test_an_approval_submits_what_follows_it(line: Line) -> None:
         assert kubeflow.violations == []
     assert f"after the approval of run {line.ended.run} · run {second}" in done.stdout
     assert asked.body["runtime_config"] == {"parameters": {"first_run": line.ended.run}}
-    spec, platform = yaml.safe_load_all(line.pipelines.second)
+    spec, platform = libyaml.load_all(line.pipelines.second)
     assert asked.body["pipeline_spec"]["platform_spec"] == platform
     assert asked.body["pipeline_spec"]["pipeline_spec"]["root"] == spec["root"]
 

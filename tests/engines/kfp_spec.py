@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import libyaml
 import yaml
 from google.protobuf.json_format import ParseDict, ParseError
 from kfp.pipeline_spec.pipeline_spec_pb2 import ParameterType, PipelineSpec, PlatformSpec
@@ -46,7 +47,7 @@ def parse(given: Json) -> PipelineSpec:
 def parse_file(text: str) -> Json:
     """An uploaded YAML package as the {pipeline_spec, platform_spec}, or the spec alone, that KFP keeps of it."""
     try:
-        documents = [one for one in yaml.safe_load_all(text) if one is not None]
+        documents = [one for one in libyaml.load_all(text) if one is not None]
     except yaml.YAMLError as error:
         raise wrong(f"Failed to read a pipeline spec file: {error}") from None
     if not 1 <= len(documents) <= 2 or not all(isinstance(one, dict) for one in documents):

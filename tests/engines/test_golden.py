@@ -9,8 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import libyaml
 import pytest
-import yaml
 
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.pipeline import compile_plan
@@ -36,8 +36,8 @@ def test_a_shipped_recipe_compiles_to_what_it_did(recipe: Path, tmp_path: Path) 
     compiled = compile_plan(planned, engine, "s3://slmworks/store", planned.pinned(None))
     for text, name in ((compiled.first, recipe.stem), (compiled.second, f"{recipe.stem}.after-approval")):
         readable = "---\n".join(
-            yaml.safe_dump(_readable(document), sort_keys=True, allow_unicode=True, width=110)
-            for document in yaml.safe_load_all(text)
+            libyaml.dump(_readable(document), sort_keys=True, allow_unicode=True, width=110)
+            for document in libyaml.load_all(text)
         )
         golden = GOLDEN / f"{name}.yaml"
         if os.environ.get("GOLDEN") == "write":

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import libyaml
 import pytest
-import yaml
 
 pytest.importorskip("kfp")
 
@@ -357,7 +357,7 @@ def test_on_s3_with_a_secret_that_is_found_nowhere(works, s3, secret, tmp_path: 
 
 def secrets_of(text: str) -> dict[str, dict[str, str]]:
     """Task -> variable -> the Secret that its value comes from, as the compiled pipeline says."""
-    first, platform = yaml.safe_load_all(text)
+    first, platform = libyaml.load_all(text)
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert first["deploymentSpec"]["executors"].keys() == executors.keys()
     return {
