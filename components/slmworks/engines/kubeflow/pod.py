@@ -53,8 +53,8 @@ def _everywhere(task: "PipelineTask", engine: EngineFile, image: str) -> None:
     variables = {"SLMWORKS_IMAGE": image, **said.env}
     if said.tracking:
         variables["SLMWORKS_TRACKING"] = said.tracking
-    for name, value in variables.items():
-        task.set_env_variable(name, value)
+    if task.container_spec:  # kfp's set_env_variable reads the sources of all callers at each call
+        task.container_spec.env = {**(task.container_spec.env or {}), **variables}
     for volume in said.volumes:
         kubernetes.mount_pvc(task, pvc_name=volume.claim, mount_path=volume.path)
     if not any(volume.path == "/tmp" for volume in said.volumes):  # noqa: S108
