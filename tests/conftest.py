@@ -3,6 +3,7 @@
 import json
 import os
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,14 @@ ROWS = {"train": 240, "validation": 60, "test": 60, "transfer": 90}
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes give a test no name: packed ones hold the second they were made in, and no two workers agree on it."""
     return argname if isinstance(val, bytes) else None
+
+
+@pytest.fixture(scope="module")
+def few_draws() -> Iterator[None]:
+    """Intervals that are drawn once, not until their third decimal stands: for tests of what is done with them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("slmworks.numbers.statistics.FINE", 1.0)
+        yield
 
 
 @pytest.fixture

@@ -139,6 +139,7 @@ def test_a_second_run_does_no_work_and_asks_nobody(line: Line) -> None:
     assert listed(made, "done") == {"register"}  # never cached, and the same version
 
 
+@pytest.mark.slow
 def test_the_command_line_was_first_and_airflow_is_told(line: Line) -> None:
     words = [sys.executable, "-m", "slmworks", "reject", "tiny", "2", "--because=no", "--user=vera"]
     before = " ".join([*words, f"--store={line.folder / '.slmworks'}", "--tracking=none"])
@@ -150,6 +151,7 @@ def test_the_command_line_was_first_and_airflow_is_told(line: Line) -> None:
     assert Registry(line.store).state("tiny").champion.number == 1
 
 
+@pytest.mark.slow
 def test_nobody_is_asked_about_bytes_that_were_rejected(line: Line) -> None:
     ended = line.home.drive(dag="tiny", conf={"student.epochs": 4})
     assert ended.states("approve.ask", "approve.record") == ["skipped", "skipped"]
@@ -176,6 +178,7 @@ def test_a_form_changes_options_and_a_rejection_ends_the_line(line: Line) -> Non
     assert "#   student.epochs: 5" in run_record(line.store, newest(line)).text
 
 
+@pytest.mark.slow
 def test_a_refused_gate_is_a_normal_end(line: Line) -> None:
     ended = line.home.drive(dag="tiny", conf={"with": {"gate": {"smaller": 1000}}})
     assert ended.said["state"] == "success"

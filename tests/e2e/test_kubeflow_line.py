@@ -60,6 +60,7 @@ def test_on_this_machine_nothing_has_to_be_made_again(line: Line) -> None:
     assert line.record("register")["manifest"]["digest"] == line.ended.digests["register"]
 
 
+@pytest.mark.slow
 def test_the_same_digests_as_the_local_engine_in_a_store_of_its_own(line: Line) -> None:
     line("run", "tiny.yaml", "--store", "elsewhere", "--tracking", "none")
     store = open_store(str(line.folder / "elsewhere"))

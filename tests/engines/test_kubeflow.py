@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("kfp")
 
-from local_kfp import IMAGES, compiled, run_pipeline
+from local_kfp import IMAGES, Ended, compiled, run_pipeline
+from toy_line import Works, show_toys
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.close_run import begin, close
@@ -21,6 +22,21 @@ from slmworks.execution.records import run_ids, run_record
 from slmworks.execution.run import Running
 from slmworks.execution.spec import TaskSpec
 from slmworks.store import open_store
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Works, Ended]:
+    """The toy line after one run: for tests that only look."""
+    with pytest.MonkeyPatch.context() as patch:
+        show_toys(patch)
+        works = Works(tmp_path_factory.mktemp("once"))
+        pipeline = compiled(works.write(), works.store).first
+        return works, run_pipeline(pipeline, works.store, tmp_path_factory.mktemp("root"))
+
+
+def test_runs_of_kubeflow_stand_in_the_store(once: tuple[Works, Ended]) -> None:
+    works, ended = once
+    assert run_ids(works.store) == [ended.run]
 
 
 def test_the_same_digests_as_on_this_machine_and_one_cache(works, tmp_path: Path) -> None:
@@ -38,16 +54,16 @@ def test_the_same_digests_as_on_this_machine_and_one_cache(works, tmp_path: Path
     assert set(ended.states.values()) == {"cached"}
 
 
-def test_the_record_of_the_run_is_as_complete_as_the_local_engine_s(works, tmp_path: Path) -> None:
-    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+def test_the_record_of_the_run_is_as_complete_as_the_local_engine_s(once: tuple[Works, Ended]) -> None:
+    works, ended = once
     local = run_record(works.store, works.run().id)
     assert (ended.record.state, ended.record.engine) == ("done", "kubeflow")
     assert ended.record.ended > ended.record.started
     assert (ended.record.text, ended.record.plan) == (local.text, local.plan)
 
 
-def test_artifacts_are_manifests_with_what_a_person_wants_to_see(works, tmp_path: Path) -> None:
-    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+def test_artifacts_are_manifests_with_what_a_person_wants_to_see(once: tuple[Works, Ended]) -> None:
+    works, ended = once
     made = json.loads((ended.folders["teacher"] / "made").read_text())
     assert made["digest"] == ended.digests["teacher"]
     shown = output(ended, "teacher")
@@ -66,8 +82,8 @@ def output(ended, task: str) -> dict:
     return said["artifacts"]["made"]["artifacts"][0]["metadata"]
 
 
-def test_the_log_reads_like_the_terminal(works, tmp_path: Path) -> None:
-    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
+def test_the_log_reads_like_the_terminal(once: tuple[Works, Ended]) -> None:
+    _, ended = once
     lines = [line.strip() for line in ended.log.splitlines()]
     at = lines.index("teacher: starts (finetune toy)")
     assert any(line.startswith("✓ teacher: done: ") for line in lines[at:])
@@ -400,8 +416,3 @@ def test_a_task_that_was_packed_by_another_version_is_refused() -> None:
     from slmworks.execution.encoded import unpack
 
     assert unpack(pack({"a": "ü"})) == {"a": "ü"}
-
-
-def test_runs_of_kubeflow_stand_in_the_store(works, tmp_path: Path) -> None:
-    ended = run_pipeline(compiled(works.write(), works.store).first, works.store, tmp_path / "root")
-    assert run_ids(works.store) == [ended.run]

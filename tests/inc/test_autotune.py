@@ -65,6 +65,7 @@ def test_one_fragile_layer_stays_in_fp32_and_no_other(fragile: Model, seen: Data
     assert lines[2].endswith("meets the goal")
 
 
+@pytest.mark.slow
 def test_a_mixture_is_what_neural_compressor_would_build(
     tiny_classifier: Model, seen: Dataset, bench: Bench
 ) -> None:
