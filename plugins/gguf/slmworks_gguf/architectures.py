@@ -42,6 +42,11 @@ _AS_HEAD = ("attention.value_length", "rope.dimension_count")
 
 def class_of(settings: Mapping[str, Any], *, at: str) -> str:
     """The class that a config.json names; BadRequest unless it is a causal language model that is known."""
+    if settings.get("model_type") == "factorized":
+        raise BadRequest(
+            f"{at}: the model is factorized, and llama.cpp has no layers of low rank; give it the model that "
+            "stands before `factorize`, or make that smaller by `depth`, `ffn` or `vocabulary` (distill)."
+        )
     named = settings.get("architectures") or [""]
     known = sorted(name for names in KNOWN.values() for name in names)
     if named[0] not in known:

@@ -48,7 +48,9 @@ def from_layers(
 def of_layers(net: Any, chosen: Sequence[int]) -> tuple[Any, dict[str, Any]]:
     """Configuration and weights of a network that has these layers only; BadRequest as `from_layers`."""
     from slmworks_torch import networks
+    from slmworks_torch.compression import architecture
 
+    architecture.refuse(net, "layers", "choose layers first, and factorize what they make")
     refuse_beyond(chosen, int(net.config.num_hidden_layers))
     stack = networks.layer_stack(net, "layers", "give distill a smaller model as its student")
     return _config(net.config, chosen), _renamed(net.state_dict(), stack, chosen)

@@ -71,7 +71,9 @@ def shrink(
 ) -> "TextNetwork":
     """The network with its vocabulary cut to `texts`; its embeddings shrink in place."""
     import torch
+    from slmworks_torch.compression import architecture
 
+    architecture.refuse_table(network.net, "vocabulary")
     vocabulary = cut(network.tokenizer, texts, min_count=min_count, characters=characters)
     new = {old: place for place, old in enumerate(vocabulary.old_ids)}
     net = network.net

@@ -18,6 +18,7 @@ from slmworks.model_tasks.text_generation import prompt
 from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer
 from slmworks_torch.causal import byte_level, examples, sizes
 from slmworks_torch.causal.chat_model import GENERATION, KEPT, ChatModel
+from slmworks_torch.compression import architecture
 
 KEPT_TOKENS = "kept_tokens.json"
 """File beside the weights: which ids of the whole vocabulary the tokens had."""
@@ -51,6 +52,7 @@ def cut(model: ChatModel, number: int, data: Dataset, task: Task, *, port: str) 
     Its files lie in the task's scratch folder. BadRequest for a tokenizer of another kind, for fewer tokens
     than must stay and for more than there are.
     """
+    architecture.refuse_table(model.net, "vocabulary")
     said = json.loads((model.folder / "tokenizer.json").read_text(encoding="utf-8"))
     byte_level.refuse_others(said, port=port)
     size = len({*said["model"]["vocab"].values(), *(token["id"] for token in said["added_tokens"])})
