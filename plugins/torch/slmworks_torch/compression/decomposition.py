@@ -32,7 +32,8 @@ class Layers:
         found = []
         for name, module in self.modules.items():
             weight = module.weight.detach()
-            found.append(Matrix(name, *weight.shape, squares(weight, self.moments.get(name))))
+            rows, columns = weight.shape
+            found.append(Matrix(name, rows, columns, squares(weight, self.moments.get(name))))
             task.progress(len(found), len(self.modules), unit="layers", note="singular values")
         return found
 
@@ -130,7 +131,8 @@ def _without(net: Any) -> str:
 def experts(net: Any) -> float:
     """Share of a network's parameters in tensors of three dimensions: experts, which stay whole."""
     sizes = [(weight.ndim, weight.numel()) for weight in net.parameters()]
-    return sum(size for ndim, size in sizes if ndim == 3) / sum(size for _, size in sizes)
+    found: float = sum(size for ndim, size in sizes if ndim == 3) / sum(size for _, size in sizes)
+    return found
 
 
 def distance(view: Compressible, modules: Mapping[str, Any], batches: Sequence[Calibration]) -> float:

@@ -58,13 +58,13 @@ class LowRankEmbedding(nn.Module):  # type: ignore[misc]
 
 def pair(module: Any, rank: int) -> LowRank | LowRankEmbedding:
     """The layer of low rank that takes a module's place, not yet with its weights; ValueError for none."""
-    width = min(module.weight.shape)
-    if not 0 < rank <= width:
-        raise ValueError(f"the rank {rank} of a matrix {' × '.join(map(str, module.weight.shape))}")
+    rows, columns = module.weight.shape
+    if not 0 < rank <= min(rows, columns):
+        raise ValueError(f"the rank {rank} of a matrix {rows} × {columns}")
     with torch.device(module.weight.device):
         if isinstance(module, nn.Embedding):
-            return LowRankEmbedding(*module.weight.shape, rank, padding_idx=module.padding_idx)
-        return LowRank(module.in_features, module.out_features, rank, bias=module.bias is not None)
+            return LowRankEmbedding(rows, columns, rank, padding_idx=module.padding_idx)
+        return LowRank(columns, rows, rank, bias=module.bias is not None)
 
 
 def factorized(module: Any, first: torch.Tensor, second: torch.Tensor) -> LowRank | LowRankEmbedding:
@@ -80,7 +80,8 @@ def factorized(module: Any, first: torch.Tensor, second: torch.Tensor) -> LowRan
         made.second.weight.copy_(second)
         if isinstance(made, LowRank) and made.second.bias is not None:
             made.second.bias.copy_(module.bias)
-    return made.eval()
+    made.eval()
+    return made
 
 
 def is_linear(module: Any) -> bool:

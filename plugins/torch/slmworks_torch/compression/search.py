@@ -45,7 +45,7 @@ def _worth(
     """Name -> distance for each lost share of energy, measured in at most `most` groups of neighbours."""
     cut = [one for one in matrices if one.name in flat]
     size = -(-len(cut) // most)
-    found = {}
+    found: dict[str, float] = {}
     for start in range(0, len(cut), size):
         group = cut[start : start + size]
         moved = layers.distance({one.name: flat[one.name] for one in group}, batches)

@@ -1,0 +1,183 @@
+"""Factorized models go wherever a Hugging Face folder goes: fresh processes, ONNX, int8, training, adapters."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from cut_students import teacher
+from orders import orders
+from safetensors.torch import load_file
+
+import onnx
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.runtime import answer_all, open_runtime
+from slmworks.testing import Bench, sealed
+from slmworks_gguf.export import ExportGguf
+from slmworks_onnx.dynamic import OnnxDynamic
+from slmworks_onnx.export import ExportOnnx
+from slmworks_torch import students
+from slmworks_torch.causal.lora import LoraFinetune
+from slmworks_torch.causal.sft import SupervisedFinetune
+from slmworks_torch.classifier import FinetuneClassifier
+from slmworks_torch.compression import compressible
+from slmworks_torch.compression.svd import SvdFactorize
+from slmworks_torch.logit_kd import LogitKD
+
+ALONE = """
+import json, sys
+from slmworks.model_tasks.hf_text import auto_class
+import torch
+ids = torch.arange(5, 17).reshape(2, 6)
+for folder, *heads in json.loads(sys.argv[1]):
+    for head in heads:
+        net = auto_class(head).from_pretrained(folder).eval()
+        with torch.inference_mode():
+            found = net(input_ids=ids)
+        print(json.dumps([type(net).__name__, (found.logits if "logits" in found else found[0]).tolist()]))
+"""
+"""Loads folders by their heads in a process that has made none of them, and prints what they compute."""
+
+
+@pytest.fixture(scope="module")
+def conversations(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return orders(tmp_path_factory.mktemp("orders"), train=24, validation=6)
+
+
+@pytest.fixture(scope="module")
+def factorized(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Model]:
+    def make(model: Model, **options: Any) -> Model:
+        task = Bench(tmp_path_factory.mktemp("svd")).task("svd")
+        return sealed(SvdFactorize(**(options or {"budget": 0.8})).run(model=model, data=None, task=task))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_classifier: Model, factorized: Callable[..., Model]) -> Model:
+    return factorized(tiny_classifier)
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory, factorized: Callable[..., Model]) -> Model:
+    path = teacher(tmp_path_factory.mktemp("llama"), "llama", num_hidden_layers=2).path
+    meta = {"task": "text-generation", "max_new_tokens": 8}
+    return factorized(sealed(Model(path=path, format="hf", meta=meta)), energy=0.6)
+
+
+def config(model: Model) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads((model.path / "config.json").read_text())
+    return said
+
+
+def test_a_fresh_process_loads_them_by_any_head(classifier: Model, generator: Model) -> None:
+    import torch
+
+    heads = ("AutoModelForSequenceClassification", "AutoModel"), ("AutoModelForCausalLM", "AutoModel")
+    asked = [[str(one.path), *names] for one, names in zip((classifier, generator), heads, strict=True)]
+    ended = subprocess.run(
+        [sys.executable, "-c", ALONE, json.dumps(asked)], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    said = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [name for name, _ in said] == [
+        "FactorizedBertForSequenceClassification", "FactorizedBertModel",
+        "FactorizedLlamaForCausalLM", "FactorizedLlamaModel",
+    ]  # fmt: skip
+    ids = torch.arange(5, 17).reshape(2, 6)
+    for place, model in ((0, classifier), (2, generator)):
+        net = compressible.load(model).net
+        with torch.inference_mode():
+            torch.testing.assert_close(torch.tensor(said[place][1]), net(input_ids=ids).logits)
+            torch.testing.assert_close(torch.tensor(said[place + 1][1]), net.base_model(input_ids=ids)[0])
+
+
+def test_onnx_keeps_two_matrices_and_int8_makes_both_small(
+    classifier: Model, tiny_reviews: Dataset, bench: Bench
+) -> None:
+    written = sealed(ExportOnnx().run(model=classifier, task=bench.task("onnx")))
+    assert written.summary["difference"] < 1e-4
+    shapes = [sorted(one.dims) for one in onnx.load(written.path / "model.onnx").graph.initializer]
+    eight = sum(rank == 8 for rank in config(classifier)["factorized_ranks"].values())
+    assert sum(8 in shape for shape in shapes) >= 2 * eight > 0
+    assert not any(shape in ([32, 32], [32, 64]) for shape in shapes)
+    rows = tiny_reviews.rows("validation", "text")
+    texts = [{"text": row["text"]} for row in rows]
+    small = sealed(OnnxDynamic().run(model=written, calibration=None, task=bench.task("int8")))
+    kinds = {
+        tuple(sorted(one.dims)): onnx.TensorProto.DataType.Name(one.data_type)
+        for one in onnx.load(small.path / "model.onnx").graph.initializer
+        if len(one.dims) == 2
+    }
+    assert kinds[8, 32] in ("INT8", "UINT8")
+    whole, ours = (
+        np.array([list(said["scores"].values()) for said in answer_all(open_runtime(one, threads=1), texts)])
+        for one in (classifier, small)
+    )
+    assert np.abs(whole - ours).max() < 0.2
+
+
+def test_a_classifier_heals_as_a_student_and_by_fine_tuning(
+    classifier: Model, tiny_classifier: Model, tiny_reviews: Dataset, bench: Bench
+) -> None:
+    quick = {"epochs": 1, "learning_rate": 1e-3, "batch_size": 32}
+    healed = LogitKD(**quick, vocabulary="keep").run(
+        teacher=tiny_classifier, student=classifier, data=tiny_reviews, task=bench.task("kd")
+    )
+    tuned = FinetuneClassifier(**quick, max_length=32).run(
+        model=classifier, data=tiny_reviews, task=bench.task("tune")
+    )
+    whole = compressible.load(tiny_classifier)
+    batches = whole.calibration(tiny_reviews, "validation", 60, bench.task("measure"))
+    before = compressible.load(classifier).distance(whole, batches)
+    for made in map(sealed, (healed, tuned)):
+        assert config(made)["factorized_ranks"] == config(classifier)["factorized_ranks"]
+        assert config(made)["architectures"] == ["FactorizedBertForSequenceClassification"]
+        assert made.meta["parameters"] == classifier.meta["parameters"]
+    assert compressible.load(sealed(healed)).distance(whole, batches) < before
+
+
+@pytest.mark.parametrize("plugin", [SupervisedFinetune, LoraFinetune])
+def test_a_generator_is_trained_whole_and_by_adapters(
+    plugin: Any, generator: Model, conversations: Dataset, bench: Bench
+) -> None:
+    made = sealed(
+        plugin(epochs=2, learning_rate=3e-3, batch_size=8).run(
+            model=generator, data=conversations, task=bench.task("tune")
+        )
+    )
+    before, after = (load_file(one.path / "model.safetensors") for one in (generator, made))
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not before[name].equal(after[name])}
+    assert {name for name in before if ".first." in name or ".second." in name} <= moved
+    assert config(made)["factorized_ranks"] == config(generator)["factorized_ranks"]
+    asked = conversations.rows("validation", "messages")[:2]
+    assert answer_all(open_runtime(made, threads=1), asked)
+
+
+def test_gguf_and_choices_of_layers_are_refused(generator: Model, classifier: Model, bench: Bench) -> None:
+    with pytest.raises(
+        BadRequest, match="export: the model is factorized, and llama.cpp has no layers of low"
+    ):
+        ExportGguf().run(model=generator, task=bench.task("gguf"))
+    for model in (generator, classifier):
+        with pytest.raises(BadRequest, match="layers: this model is factorized"):
+            students.of_layers(compressible.load(model).net, (0,))
+
+
+@pytest.mark.slow
+def test_an_embedding_model_in_onnx(
+    tiny_embedder: Model, tiny_reviews: Dataset, factorized: Callable[..., Model], bench: Bench
+) -> None:
+    made = factorized(tiny_embedder, budget=0.8, embeddings=True)
+    written = sealed(ExportOnnx().run(model=made, task=bench.task("onnx")))
+    texts = [{"text": row["text"]} for row in tiny_reviews.rows("validation", "text")]
+    ours, theirs = (
+        np.array([one["embedding"] for one in answer_all(open_runtime(model, threads=1), texts)])
+        for model in (made, written)
+    )
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
