@@ -11,13 +11,14 @@ import transformers
 from cut_students import teacher
 from orders import dataset, orders
 from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
 
 import torch
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.testing import Bench, sealed
-from slmworks_torch.compression import compressible
+from slmworks_torch.compression import architecture, compressible
 from slmworks_torch.compression.svd import SvdFactorize
 
 
@@ -159,9 +160,7 @@ def refused(bench: Bench, model: Model, line: str, data: Dataset | None = None, 
     assert not list(task.output.glob("*"))
 
 
-def test_models_that_cannot_be_factorized(
-    tiny_classifier: Model, tiny_reviews: Dataset, tmp_path: Path, bench: Bench
-) -> None:
+def test_models_that_cannot_be_factorized(tiny_classifier: Model, tmp_path: Path, bench: Bench) -> None:
     made = factorized(bench, tiny_classifier, budget=0.8)
     refused(
         bench, made, "model: this model is factorized, and each layer has a rank of its own; factorize the"
@@ -183,9 +182,14 @@ def test_models_that_cannot_be_factorized(
         compressible.load(sealed(Model(path=folder, format="hf", meta=made.meta)))
 
 
-def test_conv1d_shared_tables_and_empty_splits(
-    tiny_classifier: Model, tiny_reviews: Dataset, conversations: Dataset, tmp_path: Path, bench: Bench
-) -> None:
+def test_families_with_two_classes_for_a_head() -> None:
+    sizes = {"block_sizes": [1, 1], "d_model": 16, "n_head": 2, "d_head": 8, "d_inner": 16, "vocab_size": 40}
+    net = transformers.FunnelModel(transformers.FunnelConfig(**sizes))
+    with pytest.raises(BadRequest, match="model: transformers has not one class alone for a funnel model"):
+        architecture.built(net, "AutoModel", {})
+
+
+def test_layers_tables_weights_and_splits_of_the_wrong_kind(tmp_path: Path, bench: Bench) -> None:
     whole = generator(tmp_path / "llama", "llama")
     line = "embeddings: this llama model's head has the same weights as its table of tokens"
     refused(bench, whole, line, energy=0.5, embeddings=True)
@@ -198,6 +202,12 @@ def test_conv1d_shared_tables_and_empty_splits(
     )
     empty = dataset(tmp_path / "empty", train=[], validation=[])
     refused(bench, whole, "train", empty, budget=0.8, method="whiten")
+    folder = shutil.copytree(whole.path, tmp_path / "broken")
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.1.mlp.up_proj.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    broken = sealed(Model(path=folder, format="hf", meta=whole.meta))
+    refused(bench, broken, "model: model.layers.1.mlp.up_proj holds a weight that is no finite number")
     folder = shutil.copytree(whole.path, tmp_path / "gpt2")
     (folder / "model.safetensors").unlink()
     torch.manual_seed(0)

@@ -39,14 +39,19 @@ def config_of(config: Any, ranks: Mapping[str, int]) -> Any:
 def built(net: Any, head: str, ranks: Mapping[str, int]) -> Any:
     """A network that is loaded like any other, with the weights of `net`, whose layers are of low rank.
 
-    `head`: the class of transformers. Memory is that of one network: its weights are taken over.
+    `head`: the class of transformers. Weights are taken over, not copied. BadRequest for a family that has
+    several classes for one head.
     """
     import torch
 
     config = config_of(net.config, ranks)
-    made = _mappings()[head][type(config)].from_pretrained(
-        None, config=config, state_dict=net.state_dict(), dtype=torch.float32
-    )
+    known = _mappings()[head].get(type(config), None)
+    if known is None:
+        raise BadRequest(
+            f"model: transformers has not one class alone for a {net.config.model_type} model by {head}, and "
+            "a factorized one needs that; take another family."
+        )
+    made = known.from_pretrained(None, config=config, state_dict=net.state_dict(), dtype=torch.float32)
     return made.eval()
 
 

@@ -26,12 +26,16 @@ class Layers:
     """Name -> second moment [n, n] of a layer's inputs, of those that are whitened."""
 
     def matrices(self, task: Task) -> list[Matrix]:
-        """Their weights by size and singular values."""
+        """Their weights by size and singular values; BadRequest for a weight that is no finite number."""
         from slmworks_torch.compression.factors import squares
 
         found = []
         for name, module in self.modules.items():
             weight = module.weight.detach()
+            if not weight.isfinite().all():
+                raise BadRequest(
+                    f"model: {name} holds a weight that is no finite number; take another copy of the model."
+                )
             rows, columns = weight.shape
             found.append(Matrix(name, rows, columns, squares(weight, self.moments.get(name))))
             task.progress(len(found), len(self.modules), unit="layers", note="singular values")
@@ -129,9 +133,10 @@ def _without(net: Any) -> str:
 
 
 def experts(net: Any) -> float:
-    """Share of a network's parameters in tensors of three dimensions: experts, which stay whole."""
-    sizes = [(weight.ndim, weight.numel()) for weight in net.parameters()]
-    found: float = sum(size for ndim, size in sizes if ndim == 3) / sum(size for _, size in sizes)
+    """Share of a network's parameters in tensors that hold all experts of a layer, which stay whole."""
+    sizes = {name: weight.numel() for name, weight in net.named_parameters()}
+    tensors = (name for name, weight in net.named_parameters() if weight.ndim == 3 and "expert" in name)
+    found: float = sum(sizes[name] for name in tensors) / sum(sizes.values())
     return found
 
 

@@ -79,11 +79,12 @@ class SvdFactorize(Factorize):
                 "a smaller share, or a smaller `multiple`."
             )
         modules = layers.pairs(ranks)
-        summary = _summary(matrices, ranks, whole)
+        before = whole.parameters
+        summary = _summary(matrices, ranks, before)
         if data is not None:
             held_out = whole.calibration(data, "validation", self.rows, task)
             summary["distance"] = round(decomposition.distance(whole, modules, held_out), 6)
-        before = whole.parameters
+        del layers  # the whole matrices: room for saving
         made = decomposition.rebuilt(whole, modules, ranks)
         sizes = {"parameters_before": before, "parameters": made.parameters}
         saved = made.made(task, {**sizes, "share": round(made.parameters / before, 4), **summary})
@@ -103,7 +104,7 @@ class SvdFactorize(Factorize):
         what = (
             "whiten: it scales layers by what they read"
             if self.method == "whiten"
-            else ("search: it compares the model's answers")
+            else "search: it compares the model's answers"
         )
         return whole.calibration(
             needed(data, f"{what} on calibration rows, and there are no data"), "train", self.rows, task
@@ -156,7 +157,7 @@ class SvdFactorize(Factorize):
         return int(share * whole.parameters) - fixed
 
 
-def _summary(matrices: "Sequence[Matrix]", ranks: "Ranks", whole: "Compressible") -> dict[str, Any]:
+def _summary(matrices: "Sequence[Matrix]", ranks: "Ranks", parameters: int) -> dict[str, Any]:
     """Layers by what became of them, and means over the factorized ones."""
     done = [one for one in matrices if one.name in ranks]
     shares = [ranks[one.name] / min(one.rows, one.columns) for one in done]
@@ -164,7 +165,7 @@ def _summary(matrices: "Sequence[Matrix]", ranks: "Ranks", whole: "Compressible"
     return {
         "layers_factorized": len(done),
         "layers_whole": len(matrices) - len(done),
-        "factorizable": round(sum(one.whole for one in matrices) / whole.parameters, 4),
+        "factorizable": round(sum(one.whole for one in matrices) / parameters, 4),
         "rank_share": round(sum(shares) / len(done), 4),
         "energy_kept": round(sum(kept) / len(done), 4),
     }
