@@ -120,8 +120,7 @@ def test_an_embedding_model_and_a_bare_encoder(
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({}, "one of energy, budget and search says the ranks, and none is given"),
-        ({"energy": 0.5, "budget": 0.5}, "energy and budget are given; give one"),
+        ({"energy": 0.5, "budget": 0.5}, "energy and budget say the ranks in several ways; give one"),
         ({"energy": 0}, "energy"),
         ({"energy": 1.5}, "energy"),
         ({"budget": 1}, "budget"),

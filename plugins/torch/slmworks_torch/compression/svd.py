@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Batches = Sequence["Calibration"]
 
+BUDGET = 0.8
+"""Share of all parameters that stays where nothing else says the ranks."""
+
 
 class SvdFactorize(Factorize):
     """Replace linear layers by two thin ones each, cut by singular values (Denton et al., 2014).
@@ -36,7 +39,7 @@ class SvdFactorize(Factorize):
     energy: Annotated[float, Field(gt=0, le=1)] | None = None
     """Share of squared singular values that each layer keeps; one of `energy`, `budget` and `search`."""
     budget: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Share of all parameters of the model that stay, at most."""
+    """Share of all parameters of the model that stay, at most; 0.8 where none of the three is given."""
     search: Annotated[float, Field(gt=0, lt=1)] | None = None
     """The same share, given to layers by how far the model's answers on `train` move when they are cut;
     needs `data`."""
@@ -55,9 +58,8 @@ class SvdFactorize(Factorize):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         given = [name for name in ("energy", "budget", "search") if getattr(self, name) is not None]
-        if len(given) != 1:
-            said = f"{' and '.join(given)} are given" if given else "none is given"
-            raise ValueError(f"one of energy, budget and search says the ranks, and {said}; give one")
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} say the ranks in several ways; give one")
         return self
 
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:
@@ -93,7 +95,9 @@ class SvdFactorize(Factorize):
 
     @property
     def _way(self) -> str:
-        return next(name for name in ("energy", "budget", "search") if getattr(self, name) is not None)
+        """The option that says the ranks."""
+        given = (name for name in ("energy", "search") if getattr(self, name) is not None)
+        return next(given, "budget")
 
     def _batches(self, whole: "Compressible", data: Dataset | None, task: Task) -> "Batches":
         """Rows of `train`, where layers are measured on them."""
@@ -145,7 +149,7 @@ class SvdFactorize(Factorize):
         """Parameters that the matrices may have in all; BadRequest where even the lowest ranks have more."""
         from slmworks_torch.compression import ranks
 
-        share = self.budget or self.search or 0.0
+        share = self.search or self.budget or BUDGET
         fixed = whole.parameters - sum(one.whole for one in matrices)
         lowest = (fixed + ranks.lowest(matrices, self.multiple)) / whole.parameters
         if lowest > share:
