@@ -16,8 +16,10 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.testing import Bench
 from slmworks_torch import students
-from slmworks_torch.causal import examples, sizes, width
+from slmworks_torch.causal import sizes, width
 from slmworks_torch.causal.student import StudentShape
+from slmworks_torch.compression import units
+from slmworks_torch.compression.decoder import Decoder
 
 QUICK = ("llama", "phi3", "gemma2")
 REST = [pytest.param(name, marks=pytest.mark.slow) for name in EXPORTED if name not in QUICK]
@@ -77,13 +79,14 @@ def test_neurons_that_are_cut_could_as_well_give_nothing(
     made = opened(saved(student(bench, whole, data, ffn=0.7), tmp_path / "student"))
     assert made.config.intermediate_size == 64
     masked = loaded(whole)
-    rows = examples.encode(masked, examples.read(data, "train"), split="train", max_length=256)
-    means = width.activity(masked.net, rows, bench.task("again"))
+    task, view = bench.task("again"), Decoder(whole, masked)
+    found = units.neurons(masked.net)
+    means = units.activity(view, found, view.calibration(data, "train", width.ROWS, task), task)
     assert len(means) == DEPTH
-    for name, found in means.items():
-        gone = found.argsort()[: 96 - 64]
+    for name, active in means.items():
+        gone = active.argsort()[: 96 - 64]
         with torch.no_grad():
-            masked.net.get_submodule(name).down_proj.weight[:, gone] = 0
+            masked.net.get_submodule(name).weight[:, gone] = 0
     torch.testing.assert_close(logits(made, IDS), logits(masked.net, IDS), rtol=1e-4, atol=1e-4)
 
 
@@ -179,7 +182,7 @@ def test_a_shape_that_cannot_be_is_refused_before_anything_is_measured(
             r"ffn: 0\.95 of the teacher's 96 neurons a layer is 96, rounded to a multiple",
         ),
         (llama, {"ffn": 0.1}, r"ffn: 0\.1 of the teacher's 96 neurons a layer is 0, rounded"),
-        (mixtral, {"ffn": 0.5}, r"ffn: this teacher \(mixtral\) has no gated feed-forward part of one width"),
+        (mixtral, {"ffn": 0.5}, r"ffn: this teacher \(mixtral\) has no feed-forward part of one width"),
     ]
     for number, (model, shape, line) in enumerate(refused):
         with pytest.raises(BadRequest, match=line):
@@ -201,6 +204,6 @@ def test_a_network_whose_layers_depend_on_their_place_gives_no_layers(tmp_path: 
 
     config = GPT2Config(n_layer=3, n_embd=16, n_head=2, vocab_size=20, scale_attn_by_inverse_layer_idx=True)
     with pytest.raises(
-        BadRequest, match="no gpt2 student can be made of the layers 0, 2 .*depends on its place"
+        BadRequest, match="no gpt2 network can be made of the layers 0, 2 .*depends on its place"
     ):
         students.of_layers(GPT2LMHeadModel(config), (0, 2))

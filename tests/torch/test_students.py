@@ -201,7 +201,7 @@ def test_attention_windows_go_with_their_layers(tmp_path):
             "albert",
             [0, 1],
             {"num_hidden_groups": 3},
-            r"no albert student can be made of the layers 0, 1 \(they lack albert.encoder",
+            r"no albert network can be made of the layers 0, 1 \(they lack albert.encoder",
         ),
     ],
 )
@@ -215,5 +215,5 @@ def test_a_network_that_counts_blocks_is_refused(teacher):
 
     config = FunnelConfig(vocab_size=30, d_model=16, n_head=2, d_head=8, d_inner=16, block_sizes=[1, 1, 1])
     funnel = replace(teacher, net=FunnelForSequenceClassification(config))
-    with pytest.raises(BadRequest, match="no funnel student can be made of the layers 0, 2"):
+    with pytest.raises(BadRequest, match="no funnel network can be made of the layers 0, 2"):
         from_layers(funnel, None)

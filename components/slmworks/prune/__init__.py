@@ -13,6 +13,7 @@ __all__ = ["Prune"]
 class Prune(Stage):
     """Remove weights, heads or layers that a model can do without."""
 
+    default: ClassVar[str | None] = "layers"
     relations: ClassVar[Mapping[str, str]] = {"model": "pruned-from", "data": "calibrated-on"}
 
     @abstractmethod

@@ -76,6 +76,24 @@ def new_network(config: Any, head: str) -> Any:
     return auto_class(head).from_config(config)
 
 
+def of_weights(config: Any, head: str, weights: "Mapping[str, torch.Tensor]", option: str) -> Any:
+    """A network of the configuration with exactly these weights, in evaluation mode.
+
+    BadRequest names the `option` that asked for it where there is no such network.
+    """
+    try:
+        found = new_network(config, head)
+        found.load_state_dict(weights)
+        type(config).from_dict(config.to_dict())  # as it is read again
+    except Exception as error:
+        # configurations and networks check themselves with errors of their own
+        raise BadRequest(
+            f"{option}: no {config.model_type} network can be cut this way ({in_a_line(error, 160)}); leave "
+            "the option out."
+        ) from error
+    return found.eval()
+
+
 def with_new_head(net: Any, head: str) -> Any:
     """The same encoder weights under a head that is drawn from torch's random state; in evaluation mode."""
     fresh = new_network(net.config, head)

@@ -52,7 +52,7 @@ def of_layers(net: Any, chosen: Sequence[int]) -> tuple[Any, dict[str, Any]]:
 
     architecture.refuse(net, "layers", "choose layers first, and factorize what they make")
     refuse_beyond(chosen, int(net.config.num_hidden_layers))
-    stack = networks.layer_stack(net, "layers", "give distill a smaller model as its student")
+    stack = networks.layer_stack(net, "layers", "take a smaller model")
     return _config(net.config, chosen), _renamed(net.state_dict(), stack, chosen)
 
 
@@ -96,9 +96,9 @@ def built(config: Any, head: str, weights: dict[str, Any], chosen: Sequence[int]
 
 def _refusal(config: Any, chosen: Sequence[int], reason: str) -> BadRequest:
     return BadRequest(
-        f"layers: no {config.model_type} student can be made of the layers "
-        f"{', '.join(map(str, chosen))} ({reason}); choose others, the first one (0) among them, or give "
-        "distill a smaller model as its student."
+        f"layers: no {config.model_type} network can be made of the layers "
+        f"{', '.join(map(str, chosen))} ({reason}); choose others, the first one (0) among them, or "
+        "take a smaller model."
     )
 
 

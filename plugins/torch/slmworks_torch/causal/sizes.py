@@ -1,12 +1,12 @@
-"""Sizes of students: which layers stay, a network of fewer weights, no student larger than its teacher."""
+"""Sizes of students: which layers stay, no student larger than its teacher."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from slmworks.contract.artifact import Model
-from slmworks.contract.errors import BadRequest, in_a_line
-from slmworks_torch.causal.chat_model import HEAD, ChatModel
+from slmworks.contract.errors import BadRequest
+from slmworks_torch.causal.chat_model import ChatModel
 
 
 def chosen(net: Any, layers: Sequence[int] | None, depth: int | None, *, port: str) -> tuple[int, ...] | None:
@@ -25,22 +25,6 @@ def evenly(count: int, depth: int) -> tuple[int, ...]:
     """`depth` of `count` layers, at distances as equal as can be, from the first to the last."""
     gaps = depth - 1
     return tuple((2 * place * (count - 1) + gaps) // (2 * gaps) for place in range(depth))
-
-
-def rebuilt(config: Any, weights: Mapping[str, Any], option: str) -> Any:
-    """A network of the configuration with exactly these weights; BadRequest names the option if none has."""
-    from slmworks_torch import networks
-
-    try:
-        found = networks.new_network(config, HEAD)
-        found.load_state_dict(weights)
-    except Exception as error:
-        # configurations and networks check themselves with errors of their own
-        raise BadRequest(
-            f"{option}: no {config.model_type} network can be cut this way ({in_a_line(error, 160)}); leave "
-            "the option out."
-        ) from error
-    return found.eval()
 
 
 def refuse_larger(student: ChatModel, teacher: Model) -> None:

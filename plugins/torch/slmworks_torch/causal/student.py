@@ -74,7 +74,7 @@ def student_of(
     if neurons:
         # measured before layers are left out: on what is whole
         given, at = _needed(data, task, "ffn")
-        made = width.narrowed(made, neurons, given, at)
+        made = width.narrowed(made, neurons, student or teacher, given, at)
     return made if layers is None else from_layers(made, layers)
 
 

@@ -16,8 +16,9 @@ from slmworks.contract.model_task import Row
 from slmworks.contract.stage import Task
 from slmworks.model_tasks.text_generation import prompt
 from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer
-from slmworks_torch.causal import byte_level, examples, sizes
-from slmworks_torch.causal.chat_model import GENERATION, KEPT, ChatModel
+from slmworks_torch import networks
+from slmworks_torch.causal import byte_level, examples
+from slmworks_torch.causal.chat_model import GENERATION, HEAD, KEPT, ChatModel
 from slmworks_torch.compression import architecture
 
 KEPT_TOKENS = "kept_tokens.json"
@@ -135,7 +136,7 @@ def _net(model: ChatModel, ids: Sequence[int], new: Mapping[int, int]) -> Any:
                 "cut; leave the option out."
             )
         weights[name] = weight.detach()[index] if id(weight) in ours else weight.detach()
-    return sizes.rebuilt(config, weights, "vocabulary")
+    return networks.of_weights(config, HEAD, weights, "vocabulary")
 
 
 def _mapped(value: Any, new: Mapping[int, int]) -> Any:

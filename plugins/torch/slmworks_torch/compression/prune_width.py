@@ -1,0 +1,142 @@
+"""Prune the width of layers: feed-forward neurons, and attention heads by groups with shared keys."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Task
+from slmworks.prune import Prune
+from slmworks_torch.compression.compressible import needed
+from slmworks_torch.compression.pruned import CalibrationOptions
+
+if TYPE_CHECKING:
+    from slmworks_torch.compression.units import Found
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+"""What stays, as a share."""
+
+
+class PruneWidth(CalibrationOptions, Prune):
+    """Leave out feed-forward neurons and attention heads: those that are least active on calibration data.
+
+    Importance is the mean of |activation| (Minitron; Muralidharan et al., 2024), measured once on the whole
+    model at real tokens of texts, or where a generator predicts its answer. Each layer keeps its own.
+    """
+
+    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}
+    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("hf",)}
+    needs: ClassVar[frozenset[str]] = frozenset({"data"})
+    produces: ClassVar[str] = "hf"
+
+    ffn: PositiveInt | Share | None = None
+    """Feed-forward neurons of each layer that stay: a number, or a share, which is rounded to a multiple of
+    32, of 256 from 2,048 on (blocks of quantized files). All of them when left out."""
+    heads: PositiveInt | Share | None = None
+    """Attention heads of each layer that stay: a number, or a share, in whole groups that share keys and
+    values. Families whose configuration has a width of heads (Llama's kin). All of them when left out."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.ffn is None and self.heads is None:
+            raise ValueError("nothing is to go; say how many feed-forward neurons (ffn) or heads stay")
+        return self
+
+    def check_origin(self, port: str, model: Model) -> None:
+        """BadRequest for more neurons or heads than a config.json names, and for none or all of them."""
+        from types import SimpleNamespace
+
+        from slmworks_torch.compression import units
+
+        said = _config(model) if port == "model" else {}
+        config = SimpleNamespace(**said)
+        width = next((said[name] for name in units.WIDTHS if isinstance(said.get(name), int)), None)
+        if self.ffn is not None and width:
+            _neurons(self.ffn, width)
+        if self.heads is not None and isinstance(said.get("num_attention_heads"), int):
+            _groups(self.heads, *units.heads_of(config))
+
+    def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:
+        """Measure neurons and heads, build the narrower network, compare it with the whole one."""
+        from slmworks_torch import networks
+        from slmworks_torch.compression import pruned, units
+
+        given = needed(data, "which neurons and heads matter is measured on data")
+        self.check_origin("model", model)
+        whole = pruned.loaded(model, task)
+        config, parts = self._asked(whole.net)
+        batches = whole.calibration(given, "train", self.rows, task)
+        kept: dict[str, Any] = {}
+        for found, count in parts:
+            kept.update(units.chosen(whole, found, count, batches, task))
+        every = {name: one for found, _ in parts for name, one in found.items()}
+        option = "heads" if self.ffn is None else "ffn" if self.heads is None else "ffn, heads"
+        net = networks.of_weights(config, whole.head, units.narrowed(whole.net, every, kept), option)
+        smaller = whole.with_net(net)
+        summary = pruned.compared(whole, smaller, given, self.rows, task)
+        return smaller.made(task, {**summary, **_widths(config)})
+
+    def _asked(self, net: Any) -> "tuple[Any, list[tuple[Found, int]]]":
+        """The narrower configuration, and how many of which units stay."""
+        from slmworks_torch.compression import units
+
+        config, parts = net.config, []
+        if self.heads is not None:
+            found = units.heads(net)
+            groups = _groups(self.heads, *units.heads_of(config))
+            config = units.with_heads(net, found, groups)
+            parts.append((found, groups))
+        if self.ffn is not None:
+            found = units.neurons(net)
+            count = _neurons(self.ffn, int(units.width_of(net.config) or 0))
+            config = units.with_neurons(config, count)
+            parts.append((found, count))
+        return config, parts
+
+
+def _neurons(asked: float, whole: int) -> int:
+    """Neurons that stay; BadRequest for none or all."""
+    from slmworks_torch.compression import units
+
+    if isinstance(asked, float):
+        return units.share_of_neurons(asked, whole)
+    if asked >= whole:
+        raise BadRequest(f"ffn: the model has {whole} neurons a layer, and {asked} are to stay; take fewer.")
+    return asked
+
+
+def _groups(asked: float, heads: int, groups: int) -> int:
+    """Groups of heads that stay; BadRequest for a part of one, for none, and for all."""
+    each = heads // groups
+    found = round(asked * groups) if isinstance(asked, float) else asked // each
+    if 0 < found < groups and (isinstance(asked, float) or found * each == asked):
+        return found
+    if groups == 1:
+        raise BadRequest(
+            f"heads: the model's {heads} heads share their keys and values, so none can be left out; take "
+            "`ffn`."
+        )
+    raise BadRequest(
+        f"heads: the model has {heads} heads a layer in groups of {each} that share keys and values, and "
+        f"{asked:g}{' of them' if isinstance(asked, float) else ''} are to stay; take whole groups, "
+        f"from {each} to {heads - each} heads."
+    )
+
+
+def _widths(config: Any) -> dict[str, int]:
+    from slmworks_torch.compression import units
+
+    heads, groups = units.heads_of(config)
+    return {"ffn": int(units.width_of(config) or 0), "heads": heads, "key_value_heads": groups}
+
+
+def _config(model: Model) -> dict[str, Any]:
+    """Content of config.json; empty where it can't be read, which whoever loads the model says."""
+    import json
+
+    try:
+        return dict(json.loads((model.path / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
