@@ -42,6 +42,8 @@ def at(states: "torch.Tensor", counted: "torch.Tensor") -> "torch.Tensor | None"
     Tokens behind a row's (Longformer fills its windows up) count as little as padding.
     """
     rows, tokens = counted.shape
+    if states.ndim == 2 and len(states) == rows * tokens:  # some families compute all tokens as one list
+        states = states.view(rows, tokens, -1)
     if states.ndim != 3 or len(states) != rows or states.shape[1] < tokens:
         return None
     return states[:, :tokens][counted]

@@ -53,8 +53,8 @@ def of_pattern(scores: "torch.Tensor", stay: int, among: int) -> "torch.Tensor":
     return found.view(scores.shape)
 
 
-def experts(net: Any) -> int:
-    """Weights in tensors of three dimensions or more of the network's layers: no linear layer has them."""
+def solid(net: Any) -> int:
+    """Weights in tensors of three dimensions or more, which no linear layer has."""
     return sum(weight.numel() for weight in net.parameters() if weight.ndim > 2)
 
 

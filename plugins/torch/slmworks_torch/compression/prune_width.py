@@ -1,9 +1,9 @@
 """Prune the width of layers: feed-forward neurons, and attention heads by groups with shared keys."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
@@ -15,8 +15,12 @@ from slmworks_torch.compression.pruned import CalibrationOptions
 if TYPE_CHECKING:
     from slmworks_torch.compression.units import Found
 
+Count = Annotated[int, Field(strict=True, ge=1)]
+"""How many stay; strict, since 1.0 would be taken for one of them."""
 Share = Annotated[float, Field(gt=0, lt=1)]
-"""What stays, as a share."""
+"""Which share of them stays."""
+HALF = 0.5
+"""Share of the neurons that stay where nothing is said."""
 
 
 class PruneWidth(CalibrationOptions, Prune):
@@ -31,18 +35,17 @@ class PruneWidth(CalibrationOptions, Prune):
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     produces: ClassVar[str] = "hf"
 
-    ffn: PositiveInt | Share | None = None
+    ffn: Count | Share | None = None
     """Feed-forward neurons of each layer that stay: a number, or a share, which is rounded to a multiple of
-    32, of 256 from 2,048 on (blocks of quantized files). All of them when left out."""
-    heads: PositiveInt | Share | None = None
+    32, of 256 from 2,048 on (blocks of quantized files). Half of them where no `heads` are given either."""
+    heads: Count | Share | None = None
     """Attention heads of each layer that stay: a number, or a share, in whole groups that share keys and
     values. Families whose configuration has a width of heads (Llama's kin). All of them when left out."""
 
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if self.ffn is None and self.heads is None:
-            raise ValueError("nothing is to go; say how many feed-forward neurons (ffn) or heads stay")
-        return self
+    @property
+    def _neurons(self) -> float | None:
+        """What is asked of feed-forward neurons."""
+        return HALF if self.ffn is None and self.heads is None else self.ffn
 
     def check_origin(self, port: str, model: Model) -> None:
         """BadRequest for more neurons or heads than a config.json names, and for none or all of them."""
@@ -53,8 +56,8 @@ class PruneWidth(CalibrationOptions, Prune):
         said = _config(model) if port == "model" else {}
         config = SimpleNamespace(**said)
         width = next((said[name] for name in units.WIDTHS if isinstance(said.get(name), int)), None)
-        if self.ffn is not None and width:
-            _neurons(self.ffn, width)
+        if self._neurons is not None and width:
+            _neurons(self._neurons, width)
         if self.heads is not None and isinstance(said.get("num_attention_heads"), int):
             _groups(self.heads, *units.heads_of(config))
 
@@ -72,7 +75,7 @@ class PruneWidth(CalibrationOptions, Prune):
         for found, count in parts:
             kept.update(units.chosen(whole, found, count, batches, task))
         every = {name: one for found, _ in parts for name, one in found.items()}
-        option = "heads" if self.ffn is None else "ffn" if self.heads is None else "ffn, heads"
+        option = "ffn" if self.heads is None else "heads"
         net = networks.of_weights(config, whole.head, units.narrowed(whole.net, every, kept), option)
         smaller = whole.with_net(net)
         summary = pruned.compared(whole, smaller, given, self.rows, task)
@@ -88,9 +91,9 @@ class PruneWidth(CalibrationOptions, Prune):
             groups = _groups(self.heads, *units.heads_of(config))
             config = units.with_heads(net, found, groups)
             parts.append((found, groups))
-        if self.ffn is not None:
+        if self._neurons is not None:
             found = units.neurons(net)
-            count = _neurons(self.ffn, int(units.width_of(net.config) or 0))
+            count = _neurons(self._neurons, int(units.width_of(net.config) or 0))
             config = units.with_neurons(config, count)
             parts.append((found, count))
         return config, parts

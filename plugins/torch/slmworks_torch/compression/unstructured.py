@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Scores = Mapping[str, torch.Tensor]
 
 
+HALF = 0.5
+"""Share that goes where nothing is said."""
+
+
 class Unstructured(CalibrationOptions, Prune):
     """Set weights of linear layers to zero; embeddings and heads stay as they are."""
 
@@ -30,8 +34,8 @@ class Unstructured(CalibrationOptions, Prune):
     by_row: ClassVar[bool]
     """Whether weights compete with those of their own output only, or with all of their layer's."""
 
-    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Share of each linear layer's weights that becomes zero."""
+    share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of each linear layer's weights that becomes zero; half of them where nothing is said."""
     pattern: Annotated[str, Field(pattern=r"^[1-9][0-9]*:[1-9][0-9]*$")] | None = None
     """`N:M`: N of each M neighbouring inputs of an output stay (`2:4`). Instead of `share`."""
 
@@ -44,7 +48,7 @@ class Unstructured(CalibrationOptions, Prune):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if self.pattern and "share" in self.model_fields_set:
+        if self.pattern is not None and self.share is not None:
             raise ValueError("share and pattern say the same thing in two ways; leave out one")
         return self
 
@@ -82,10 +86,9 @@ class Unstructured(CalibrationOptions, Prune):
             scores = weight.abs() if factors is None else weight.abs() * factors.to(weight)
             if self.pattern:
                 stays = masks.of_pattern(scores, *_numbers(self.pattern))
-            elif self.by_row:
-                stays = masks.of_share(scores, self.share)
             else:
-                stays = masks.of_share(scores.reshape(1, -1), self.share).view(scores.shape)
+                competing = scores if self.by_row else scores.reshape(1, -1)
+                stays = masks.of_share(competing, self.share or HALF).view(scores.shape)
             weight.mul_(stays)
 
     def _refuse(self, net: Any, layers: Mapping[str, Any]) -> None:
@@ -112,15 +115,17 @@ class Unstructured(CalibrationOptions, Prune):
 
         linear, weights = masks.zeros(layer.weight for layer in layers.values())
         every, parameters = masks.zeros(net.parameters())
-        skipped = masks.experts(net)
-        if skipped:
-            task.say(f"{skipped:,} weights in tensors of experts are no linear layers and stay as they were")
+        if skipped := masks.solid(net):
+            task.say(
+                f"{skipped:,} weights in tensors of three dimensions (experts, convolutions) are no linear "
+                "layers and stay as they were"
+            )
         before, after = masks.sizes(model.path), masks.sizes(made.path)
         return {
             "zero_share": round(every / parameters, 4),
             "linear_zero_share": round(linear / weights, 4),
             "linear_share": round(weights / parameters, 4),
-            "expert_parameters_skipped": skipped,
+            "skipped_parameters": skipped,
             "bytes": after[0],
             "bytes_zstd": after[1],
             "bytes_before": before[0],
