@@ -14,7 +14,6 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.testing import Bench, sealed
-from slmworks_onnx.export import ExportOnnx
 from slmworks_torch.compression.influence import influence
 from slmworks_torch.compression.prune_layers import PruneLayers
 
@@ -117,18 +116,15 @@ def test_bare_encoders_are_opened_by_plain_transformers(
     assert 0 < made.summary["distance"] < 2
 
 
-def test_a_classifier_keeps_its_labels_and_is_exported(
-    tiny_classifier: Model, tiny_reviews: Dataset, bench: Bench
-) -> None:
+def test_a_classifier_keeps_its_labels(tiny_classifier: Model, tiny_reviews: Dataset, bench: Bench) -> None:
     made = pruned(PruneLayers(keep=3), tiny_classifier, tiny_reviews, bench)
     assert made.meta["labels"] == tiny_classifier.meta["labels"]
     head = "AutoModelForSequenceClassification"
     layers = tuple(map(int, made.summary["layers_kept"].split()))
     same(opened(made, head), trimmed(opened(tiny_classifier, head), "bert.encoder.layer", layers))
-    onnx = sealed(ExportOnnx().run(model=made, task=bench.task("export")))
     rows = [{"text": text} for text in tiny_reviews.columns("validation", "text")[0][:8]]
-    said = [[one["label"] for one in answer_all(open_runtime(m, threads=1), rows)] for m in (made, onnx)]
-    assert said[0] == said[1]
+    labels = {answer["label"] for answer in answer_all(open_runtime(made, threads=1), rows)}
+    assert labels <= set(made.meta["labels"])
 
 
 def test_an_embedding_model_stays_one(tiny_embedder: Model, tiny_reviews: Dataset, bench: Bench) -> None:

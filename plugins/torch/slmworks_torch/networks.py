@@ -76,14 +76,40 @@ def new_network(config: Any, head: str) -> Any:
     return auto_class(head).from_config(config)
 
 
-def of_weights(config: Any, head: str, weights: "Mapping[str, torch.Tensor]", option: str) -> Any:
-    """A network of the configuration with exactly these weights, in evaluation mode.
+def filled(
+    config: Any,
+    head: str,
+    weights: "Mapping[str, torch.Tensor]",
+    *,
+    shared: bool = False,
+    strict: bool = False,
+) -> tuple[Any, Any]:
+    """A network of the configuration with the weights that it has places for, and what did not fit.
+
+    `shared`: it holds the given tensors themselves, at no cost of memory; for networks that nobody trains.
+    `strict`: what doesn't fit is an error.
+    """
+    if not shared:
+        found = new_network(config, head)
+        return found, found.load_state_dict(weights, strict=strict)
+    from transformers.initialization import no_init_weights
+
+    with no_init_weights():
+        found = new_network(config, head)
+    gaps = found.load_state_dict(weights, strict=strict, assign=True)
+    found.tie_weights()
+    return found, gaps
+
+
+def of_weights(
+    config: Any, head: str, weights: "Mapping[str, torch.Tensor]", option: str, *, shared: bool = False
+) -> Any:
+    """A network of the configuration with exactly these weights, in evaluation mode; `shared` as `filled`.
 
     BadRequest names the `option` that asked for it where there is no such network.
     """
     try:
-        found = new_network(config, head)
-        found.load_state_dict(weights)
+        found, _gaps = filled(config, head, weights, shared=shared, strict=True)
         type(config).from_dict(config.to_dict())  # as it is read again
     except Exception as error:
         # configurations and networks check themselves with errors of their own

@@ -73,16 +73,18 @@ def _config(whole: Any, chosen: Sequence[int]) -> Any:
     return config
 
 
-def built(config: Any, head: str, weights: dict[str, Any], chosen: Sequence[int]) -> Any:
+def built(
+    config: Any, head: str, weights: dict[str, Any], chosen: Sequence[int], *, shared: bool = False
+) -> Any:
     """A network of the configuration with exactly these weights, in evaluation mode.
 
-    `head`: the class of transformers; `chosen`: the layers, for the BadRequest if there is no such network.
+    `head`: the class of transformers; `chosen`: the layers, for the BadRequest if there is no such network;
+    `shared` as `networks.filled`.
     """
-    from slmworks_torch.networks import new_network
+    from slmworks_torch import networks
 
     try:
-        student = new_network(config, head)
-        gaps = student.load_state_dict(weights, strict=False)
+        student, gaps = networks.filled(config, head, weights, shared=shared)
         type(config).from_dict(config.to_dict())  # as it is read again
     except Exception as error:
         # configurations check their lists, networks their shapes, with errors of their own

@@ -65,7 +65,7 @@ class PruneLayers(CalibrationOptions, Prune):
         whole = pruned.loaded(model, task)
         chosen, numbers = self._chosen(whole, data, task)
         config, weights = students.of_layers(whole.net, chosen)
-        smaller = whole.with_net(students.built(config, whole.head, weights, chosen))
+        smaller = whole.with_net(students.built(config, whole.head, weights, chosen, shared=True))
         summary = pruned.compared(whole, smaller, data, self.rows, task)
         kept = " ".join(map(str, chosen))
         return smaller.made(task, {**summary, "layers": len(chosen), "layers_kept": kept, **numbers})

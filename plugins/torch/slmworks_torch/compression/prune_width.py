@@ -76,7 +76,8 @@ class PruneWidth(CalibrationOptions, Prune):
             kept.update(units.chosen(whole, found, count, batches, task))
         every = {name: one for found, _ in parts for name, one in found.items()}
         option = "ffn" if self.heads is None else "heads"
-        net = networks.of_weights(config, whole.head, units.narrowed(whole.net, every, kept), option)
+        weights = units.narrowed(whole.net, every, kept)
+        net = networks.of_weights(config, whole.head, weights, option, shared=True)
         smaller = whole.with_net(net)
         summary = pruned.compared(whole, smaller, given, self.rows, task)
         return smaller.made(task, {**summary, **_widths(config)})

@@ -71,7 +71,7 @@ def heads(net: Any) -> Found:
     size = int(getattr(config, "head_dim", None) or config.hidden_size // count)
     queries = size * (count // groups)
     rows = {"q_proj": (queries,), "k_proj": (size,), "v_proj": (size,)}
-    kinds = [(rows, "o_proj"), (rows, "dense"), ({"qkv_proj": (queries, size, size)}, "o_proj")]
+    kinds: list[Kind] = [(rows, "o_proj"), (rows, "dense"), ({"qkv_proj": (queries, size, size)}, "o_proj")]
     found = _found(net, kinds, lambda _module: groups, queries)
     if len(found) == config.num_hidden_layers:
         return found
