@@ -98,7 +98,9 @@ def test_generators_are_opened_by_plain_transformers(
     whole = generator(tmp_path / "whole", family)
     made = pruned(PruneLayers(keep=2, rows=6), whole, conversations, bench)
     layers = tuple(map(int, made.summary["layers_kept"].split()))
-    same(opened(made), trimmed(opened(whole), "model.layers", layers))
+    net = opened(made)
+    same(net, trimmed(opened(whole), "model.layers", layers))
+    assert made.summary["parameters"] == sum(weight.numel() for weight in net.parameters())
 
 
 @pytest.mark.parametrize(
