@@ -149,5 +149,5 @@ def test_networks_without_such_parts_are_refused(
     with pytest.raises(BadRequest, match=r"heads: no llama network can be cut this way \(.*hidden"):
         pruned(PruneWidth(heads=6, rows=4), odd, conversations, bench, "odd")
     for options in ({"ffn": 1.0}, {"ffn": 0}, {"heads": True}):
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError, match="has to be how many stay, 1 or more, or a share between 0"):
             PruneWidth(**options)

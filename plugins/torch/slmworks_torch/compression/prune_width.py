@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
@@ -41,6 +41,14 @@ class PruneWidth(CalibrationOptions, Prune):
     heads: Count | Share | None = None
     """Attention heads of each layer that stay: a number, or a share, in whole groups that share keys and
     values. Families whose configuration has a width of heads (Llama's kin). All of them when left out."""
+
+    @field_validator("ffn", "heads", mode="before")
+    @classmethod
+    def _number_or_share(cls, stay: object) -> object:
+        number = isinstance(stay, int) and not isinstance(stay, bool) and stay > 0
+        if stay is None or number or (isinstance(stay, float) and 0 < stay < 1):
+            return stay
+        raise ValueError("has to be how many stay, 1 or more, or a share between 0 and 1")
 
     @property
     def _neurons(self) -> float | None:

@@ -43,7 +43,7 @@ class Unstructured(CalibrationOptions, Prune):
     @classmethod
     def _fewer(cls, pattern: str | None) -> str | None:
         if pattern and not operator.lt(*_numbers(pattern)):
-            raise ValueError("N of N:M has to be less than M, like 2:4")
+            raise ValueError("fewer have to stay than there are, like 2:4")
         return pattern
 
     @model_validator(mode="after")
