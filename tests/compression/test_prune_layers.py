@@ -16,6 +16,7 @@ from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.testing import Bench, sealed
 from slmworks_torch.compression.influence import influence
 from slmworks_torch.compression.prune_layers import PruneLayers
+from slmworks_torch.logit_kd import LogitKD
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,20 @@ def test_a_classifier_keeps_its_labels(tiny_classifier: Model, tiny_reviews: Dat
     rows = [{"text": text} for text in tiny_reviews.columns("validation", "text")[0][:8]]
     labels = {answer["label"] for answer in answer_all(open_runtime(made, threads=1), rows)}
     assert labels <= set(made.meta["labels"])
+
+
+@pytest.mark.slow
+def test_a_pruned_classifier_is_healed_by_its_whole(
+    tiny_classifier: Model, tiny_reviews: Dataset, bench: Bench
+) -> None:
+    made = pruned(PruneLayers(keep=1), tiny_classifier, tiny_reviews, bench)
+    plugin = LogitKD(epochs=3, learning_rate=1e-3, vocabulary="keep")
+    healed = plugin.run(
+        teacher=tiny_classifier, student=made, data=tiny_reviews, task=bench.task("heal", seed=1)
+    )
+    task, whole = bench.task("compare"), view(tiny_classifier)
+    batches = whole.calibration(tiny_reviews, "validation", 60, task)
+    assert view(sealed(healed)).distance(whole, batches) < 0.5 * made.summary["distance"]
 
 
 def test_an_embedding_model_stays_one(tiny_embedder: Model, tiny_reviews: Dataset, bench: Bench) -> None:

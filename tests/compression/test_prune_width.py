@@ -68,8 +68,7 @@ def test_generators(family: str, conversations: Dataset, bench: Bench, tmp_path:
     "family", ["bert", "distilbert", "albert", "mobilebert", "modernbert", "gpt2", "opt"]
 )
 def test_neurons_of_encoders(family: str, tiny_reviews: Dataset, bench: Bench, tmp_path: Path) -> None:
-    inner = {"n_inner": 64} if family == "gpt2" else {}
-    whole = encoder(tmp_path / "whole", family, **inner)
+    whole = encoder(tmp_path / "whole", family)
     made = pruned(PruneWidth(ffn=24, rows=ROWS), whole, tiny_reviews, bench)
     assert made.summary["ffn"] == 24
     same(opened(made, "AutoModel"), silenced(whole, tiny_reviews, bench, "AutoModel", ffn=24))
