@@ -10,7 +10,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.prune import Prune
 from slmworks_torch.compression.compressible import Compressible, needed
-from slmworks_torch.compression.pruned import CalibrationOptions
+from slmworks_torch.compression.pruned import MODEL_TASKS, CalibrationOptions
 from slmworks_torch.student_options import ascending
 from slmworks_torch.training_options import depth_of
 
@@ -24,6 +24,7 @@ class PruneLayers(CalibrationOptions, Prune):
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("hf",)}
+    model_tasks: ClassVar[tuple[str, ...]] = MODEL_TASKS
     produces: ClassVar[str] = "hf"
 
     layers: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None

@@ -10,7 +10,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.prune import Prune
 from slmworks_torch.compression.compressible import needed
-from slmworks_torch.compression.pruned import CalibrationOptions
+from slmworks_torch.compression.pruned import MODEL_TASKS, CalibrationOptions
 
 if TYPE_CHECKING:
     from slmworks_torch.compression.units import Found
@@ -33,6 +33,7 @@ class PruneWidth(CalibrationOptions, Prune):
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("hf",)}
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
+    model_tasks: ClassVar[tuple[str, ...]] = MODEL_TASKS
     produces: ClassVar[str] = "hf"
 
     ffn: Count | Share | None = None

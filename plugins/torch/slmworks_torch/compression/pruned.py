@@ -10,6 +10,9 @@ from slmworks.contract.stage import Task
 from slmworks_torch.compression import compressible
 from slmworks_torch.compression.compressible import Compressible
 
+MODEL_TASKS = ("text-classification", "feature-extraction", "text-generation")
+"""Whose heads are kept; a bare encoder, which has none, is taken too."""
+
 
 class CalibrationOptions(Documented):
     """How many rows are looked at."""

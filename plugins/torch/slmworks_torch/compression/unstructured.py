@@ -13,7 +13,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.prune import Prune
 from slmworks_torch.compression.compressible import Compressible, needed
-from slmworks_torch.compression.pruned import CalibrationOptions
+from slmworks_torch.compression.pruned import MODEL_TASKS, CalibrationOptions
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +30,7 @@ class Unstructured(CalibrationOptions, Prune):
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("hf",)}
+    model_tasks: ClassVar[tuple[str, ...]] = MODEL_TASKS
     produces: ClassVar[str] = "hf"
     by_row: ClassVar[bool]
     """Whether weights compete with those of their own output only, or with all of their layer's."""
@@ -137,8 +138,8 @@ class PruneMagnitude(Unstructured):
     """Set the smallest weights of each linear layer to zero (Han et al., 2015): files that compress better.
 
     No runtime here computes faster or takes less memory by it: zeros are stored and multiplied like any other
-    number. What shrinks is the compressed file, and a mask to heal around. Needs no data; with `data` it
-    says how far the model moved.
+    number. What shrinks is the compressed file, and training fills the zeros again. Needs no data; with
+    `data` it says how far the model moved.
     """
 
     by_row: ClassVar[bool] = False
