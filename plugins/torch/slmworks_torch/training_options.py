@@ -1,7 +1,7 @@
 """Options of every training step."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -57,11 +57,16 @@ class FreezingOptions(TrainingOptions):
 
 def depth_of(model: Model) -> int | None:
     """Number of layers by a model's config.json; None where it doesn't say."""
-    try:
-        config = json.loads((model.path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None  # whoever loads it says what is wrong
+    config = config_of(model)
     return next((config[name] for name in DEPTHS if isinstance(config.get(name), int)), None)
+
+
+def config_of(model: Model) -> dict[str, Any]:
+    """Content of a model's config.json; empty where it can't be read, which whoever loads the model says."""
+    try:
+        return dict(json.loads((model.path / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def refuse_all(count: int, depth: int) -> None:

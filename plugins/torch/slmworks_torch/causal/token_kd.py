@@ -1,6 +1,5 @@
 """Distillation of causal language models by their teacher's likeliest tokens, which a ledger keeps."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -15,6 +14,7 @@ from slmworks.teachers.budget import Budget
 from slmworks_torch.causal.divergences import Kind
 from slmworks_torch.causal.options import CausalOptions
 from slmworks_torch.causal.student import StudentShape
+from slmworks_torch.training_options import config_of
 
 if TYPE_CHECKING:
     from slmworks_torch.causal.chat_model import ChatModel
@@ -54,7 +54,7 @@ class TokenKD(CausalOptions, StudentShape, Distill):
         """BadRequest for a model that writes no text, and for a `k` above its tokens."""
         if port not in ("teacher", "student"):
             return
-        config = _config(model)
+        config = config_of(model)
         _refuse_classifier(config, port)
         size = config.get("vocab_size")
         if isinstance(size, int):
@@ -127,11 +127,3 @@ def _refuse_classifier(config: Mapping[str, Any], port: str) -> None:
                 f"{port}: it is a classifier ({name}), which writes no tokens; use distill/logit-kd, or give "
                 "a causal language model."
             )
-
-
-def _config(model: Model) -> dict[str, Any]:
-    """Content of config.json; empty where it can't be read, which whoever loads the model says."""
-    try:
-        return dict(json.loads((model.path / "config.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}

@@ -11,6 +11,7 @@ from slmworks.contract.stage import Task
 from slmworks.prune import Prune
 from slmworks_torch.compression.compressible import needed
 from slmworks_torch.compression.pruned import MODEL_TASKS, CalibrationOptions
+from slmworks_torch.training_options import config_of
 
 if TYPE_CHECKING:
     from slmworks_torch.compression.units import Found
@@ -62,7 +63,7 @@ class PruneWidth(CalibrationOptions, Prune):
 
         from slmworks_torch.compression import units
 
-        said = _config(model) if port == "model" else {}
+        said = config_of(model) if port == "model" else {}
         config = SimpleNamespace(**said)
         width = next((said[name] for name in units.WIDTHS if isinstance(said.get(name), int)), None)
         if self._neurons is not None and width:
@@ -122,7 +123,7 @@ def _neurons(asked: float, whole: int) -> int:
 
 def _groups(asked: float, heads: int, groups: int) -> int:
     """Groups of heads that stay; BadRequest for a part of one, for none, and for all."""
-    each = heads // groups
+    each = max(1, heads // groups)
     found = round(asked * groups) if isinstance(asked, float) else asked // each
     if 0 < found < groups and (isinstance(asked, float) or found * each == asked):
         return found
@@ -143,13 +144,3 @@ def _widths(config: Any) -> dict[str, int]:
 
     heads, groups = units.heads_of(config)
     return {"ffn": int(units.width_of(config) or 0), "heads": heads, "key_value_heads": groups}
-
-
-def _config(model: Model) -> dict[str, Any]:
-    """Content of config.json; empty where it can't be read, which whoever loads the model says."""
-    import json
-
-    try:
-        return dict(json.loads((model.path / "config.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
