@@ -153,6 +153,8 @@ def test_a_task_is_started_with_a_spec_and_manifests(slmworks) -> None:
     wrong = slmworks("task", "--spec", spec.encode(), "--in", f"dta={record}")
     assert wrong.returncode == 2
     assert "Did you mean 'data'?" in wrong.stderr
+    untaken = slmworks("task", "--spec", spec.encode(), "--in", f"teacher={record}")
+    assert (untaken.returncode, "--in teacher=" in untaken.stderr) == (2, True)
     missing = slmworks("task", "--spec", spec.encode(), "--in", "data=nowhere.json")
     assert (missing.returncode, "cannot read a manifest there" in missing.stderr) == (2, True)
 

@@ -62,7 +62,11 @@ def test_two_distributions_with_one_name_are_both_named(stranger) -> None:
     [
         ("class P: pass", "its class must derive from slmworks.prune.Prune"),
         ("from slmworks.prune import Prune\nclass P(Prune): pass", "needs a run\\(\\) with the parameters self, model"),
-        ("from slmworks.prune import Prune\nclass P(Prune):\n  def run(self, *, model, task): ...", "needs a run"),
+        ("from slmworks.prune import Prune\nclass P(Prune):\n  def run(self, *, data, task, **_): ...",
+         r"needs a run\(\) with the parameters self, model, task; it may leave out data\.$"),
+        ("from slmworks.prune import Prune\nclass P(Prune):\n  def run(self, *, model, dta, task): ...", "needs a run"),
+        ("from slmworks.prune import Prune\nclass P(Prune):\n  reads = {'data': ('train',)}\n"
+         "  def run(self, *, model, task, **_): ...", r"names a port 'data'. Its run\(\) leaves it out"),
         ("from slmworks.prune import Prune\nclass P(Prune):\n  reads = {'dta': ('train',)}\n"
          "  def run(self, *, model, data, task): ...", "names a port 'dta'. Did you mean 'data'"),
         ("from slmworks.prune import Prune\nclass P(Prune):\n  deterministic: bool = True\n"

@@ -38,6 +38,14 @@ def test_only_what_changed_and_what_follows_is_run(works) -> None:
     }  # fmt: skip
 
 
+def test_a_plugin_is_not_handed_what_it_ignores_and_does_not_name(works) -> None:
+    quantize = next(line for line in works.recipe.splitlines() if line.strip().startswith("quantize:"))
+    again = "  again: {stage: quantize, uses: toy-onnx, from: {model: quantize, calibration: curate}}"
+    works.recipe = works.recipe.replace(quantize, f"{quantize}\n{again}")
+    states = works.states(works.run())
+    assert states["again.bits=4"] == "done"
+
+
 def test_a_new_test_set_retrains_nothing(works) -> None:
     works.run()
     (works.folder / "test.csv").write_text("other test rows")

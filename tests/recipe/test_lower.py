@@ -54,6 +54,14 @@ def test_sweeps_fan_out_match_and_join(lower) -> None:
     assert [task.id for task in planned if task.step == "gate"] == ["gate"]
 
 
+def test_a_port_goes_to_the_variants_that_take_it(lower) -> None:
+    planned = lower("""\
+  marks: {stage: evaluate, from: {model: teacher, data: curate, judge: teacher}, sweep: [{uses: toy}, {uses: judge}]}
+""")
+    assert set(planned.tasks["marks.toy"].inputs) == {"model", "data"}
+    assert set(planned.tasks["marks.judge"].inputs) == {"model", "data", "judge"}
+
+
 def test_a_variant_is_named_as_it_was_written(lower) -> None:
     planned = lower("""\
   t: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, sweep: [{with: {fail: true}}, {with: {fail: false}}]}
@@ -107,6 +115,12 @@ def test_what_follows_approval_is_another_segment(lower) -> None:
         ("  student: {stage: distill, uses: toy, from: {techer: teacher, data: curate}}",
          "steps.student.from.techer: no such port of distill. Did you mean 'teacher'?"),
         ("  student: {stage: distill, uses: toy, from: {data: curate}}", "toy needs `teacher:` (a Model)"),
+        ("  more: {stage: curate, uses: text, from: {data: raw, teacher: teacher}}",
+         "r.yaml:6 steps.more.from.teacher: curate/text takes no teacher; remove it."),
+        ("  student: {stage: distill, uses: bag-of-embeddings, from: {teacher: teacher, data: curate, student: ./base}}",
+         "steps.student.from.student: distill/bag-of-embeddings takes no student; remove it."),
+        ("  marks: {stage: evaluate, from: {model: teacher, data: curate, judge: ./base}, sweep: [{uses: quality}, {uses: speed}]}",
+         "steps.marks.from.judge: evaluate/quality and evaluate/speed take no judge; remove it."),
         ("  student: {stage: distill, uses: toy, from: {teacher: teacher, data: [curate, curate]}}",
          "steps.student.from.data: takes one step, not a list"),
         ("  student: {stage: distill, uses: toy, from: {teacher: curate, data: curate}}",

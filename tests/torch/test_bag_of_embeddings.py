@@ -17,9 +17,9 @@ from slmworks_torch.logit_kd import LogitKD
 QUICK = {"epochs": 6, "learning_rate": 1e-2, "batch_size": 32, "width": 16, "hidden": 32, "augment": 1}
 
 
-def bag(bench, teacher, data, *, name="bag", task=None, student=None, **options):
+def bag(bench, teacher, data, *, name="bag", task=None, **options):
     made = BagOfEmbeddings(**{**QUICK, **options}).run(
-        teacher=teacher, student=student, data=data, task=task or bench.task(name)
+        teacher=teacher, data=data, task=task or bench.task(name)
     )
     return sealed(made)
 
@@ -116,11 +116,6 @@ def test_other_ways_of_altering_are_asked_anew(bench, tiny_classifier, tiny_revi
 
 def test_embeddings_can_be_frozen(bench, tiny_classifier, tiny_reviews):
     assert bag(bench, tiny_classifier, tiny_reviews, freeze_embeddings=True).summary["accuracy"] > 0.5
-
-
-def test_a_given_student_is_refused(bench, tiny_classifier, tiny_encoder, tiny_reviews):
-    with pytest.raises(BadRequest, match="bag-of-embeddings makes its own"):
-        bag(bench, tiny_classifier, tiny_reviews, student=tiny_encoder)
 
 
 def test_a_teacher_of_other_labels_is_refused(bench, tiny_classifier, tiny_reviews):

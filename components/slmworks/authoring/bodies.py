@@ -26,6 +26,8 @@ class Body:
     """Names of slmworks' public face that are used beside those of the ports."""
     requires: tuple[str, ...] = ()
     """Distributions of the extra `run`."""
+    leaves_out: tuple[str, ...] = ()
+    """Optional ports that `run` doesn't take."""
 
 
 # --- stages that make a model from a model ---------------------------------------------------------------
@@ -60,7 +62,7 @@ def test_it_hands_on_the_model_as_it_is(tmp_path: Path) -> None:
 '''
 
 
-def _copying(data: str = "") -> Body:
+def _copying(data: str = "", *leaves_out: str) -> Body:
     """A step that hands on the model; `data`: its port for rows."""
     reads = f'    reads: ClassVar = {{"{data}": ("train", "validation")}}\n' if data else ""
     return Body(
@@ -70,6 +72,7 @@ def _copying(data: str = "") -> Body:
         test=COPY_TEST,
         fields=f"{reads}    deterministic: ClassVar = True\n",
         imports=("import shutil", "from typing import ClassVar"),
+        leaves_out=leaves_out,
     )
 
 
@@ -177,7 +180,7 @@ def test_each_file_becomes_a_split(tmp_path: Path) -> None:
     """Texts and labels are those of the file."""
     data = files(tmp_path, "train", "validation", "test")
     plugin = $cls()
-    made = plugin.run(data=data, seeds=None, teacher=None, student=None, task=Bench(tmp_path).task("run"))
+    made = plugin.run(data=data, task=Bench(tmp_path).task("run"))
     assert made.splits == ("test", "train", "validation")
     assert made.columns("train", "text", "label") == [["It works.", "It broke."], ["good", "bad"]]
     assert made.meta["labels"] == ["bad", "good"]
@@ -186,12 +189,11 @@ def test_each_file_becomes_a_split(tmp_path: Path) -> None:
 def test_a_missing_split_is_refused(tmp_path: Path) -> None:
     """The message names the split."""
     plugin = $cls()
-    given, task = files(tmp_path, "train", "test"), Bench(tmp_path).task("run")
+    given = files(tmp_path, "train", "test")
     with pytest.raises(BadRequest, match="'validation'"):
-        plugin.run(data=given, seeds=None, teacher=None, student=None, task=task)
+        plugin.run(data=given, task=Bench(tmp_path).task("run"))
 ''',
     fields='''\
-    ignores: ClassVar = frozenset({"seeds", "teacher", "student"})
     makes_model_task: ClassVar = "text-classification"
     deterministic: ClassVar = True
     depends_on: ClassVar = ("pyarrow",)
@@ -204,6 +206,7 @@ def test_a_missing_split_is_refused(tmp_path: Path) -> None:
     imports=("import csv", "import json", "from typing import ClassVar"),
     ours=("BadRequest",),
     requires=("pyarrow>=18",),
+    leaves_out=("seeds", "teacher", "student"),
 )
 
 # --- evaluate and gate ------------------------------------------------------------------------------------
@@ -236,13 +239,13 @@ def test_the_report_is_about_the_model(tmp_path: Path) -> None:
     model = Model(path=tmp_path / "model", format="onnx", digest="m" * 64)
     data = Dataset(path=tmp_path, digest="d" * 64)
     plugin = $cls()
-    task = Bench(tmp_path).task("run")
-    made = plugin.run(model=model, baseline=None, judge=None, data=data, task=task)
+    made = plugin.run(model=model, data=data, task=Bench(tmp_path).task("run"))
     assert made.read() == {"type": "$name", "bytes": 5}
     assert made.refs["model"] == model.digest
 ''',
-    fields='    ignores: ClassVar = frozenset({"judge"})\n    deterministic: ClassVar = True\n',
+    fields="    deterministic: ClassVar = True\n",
     imports=("import json", "from typing import ClassVar"),
+    leaves_out=("baseline", "judge"),
 )
 
 GATE = Body(
@@ -294,7 +297,7 @@ def test_the_best_model_passes_if_it_is_good_enough(bench: Bench) -> None:
     """The verdict names the chosen model."""
     reports = [report(bench, 0.7), report(bench, 0.9)]
     plugin = $cls(minimum=0.8)
-    verdict = plugin.run(reports=reports, champion=None, references=None, task=bench.task("run"))
+    verdict = plugin.run(reports=reports, task=bench.task("run"))
     assert verdict.passed
     assert verdict.refs["model"] == "model-0.9"
 
@@ -303,7 +306,7 @@ def test_a_model_that_is_not_good_enough_is_refused(bench: Bench) -> None:
     """The sentence says what was required."""
     plugin = $cls(minimum=0.8)
     reports = [report(bench, 0.7)]
-    verdict = plugin.run(reports=reports, champion=None, references=None, task=bench.task("run"))
+    verdict = plugin.run(reports=reports, task=bench.task("run"))
     assert verdict.read()["sentence"] == "refused: accuracy 0.700, 0.8 required"
 
 
@@ -311,7 +314,7 @@ def test_without_a_report_on_quality_there_is_no_verdict(bench: Bench) -> None:
     """The message says which step is missing."""
     plugin = $cls()
     with pytest.raises(BadRequest, match="evaluates with quality"):
-        plugin.run(reports=[], champion=None, references=None, task=bench.task("run"))
+        plugin.run(reports=[], task=bench.task("run"))
 ''',
     fields='''\
     deterministic: ClassVar = True
@@ -328,6 +331,7 @@ def test_without_a_report_on_quality_there_is_no_verdict(bench: Bench) -> None:
         "from pydantic import Field",
     ),
     ours=("BadRequest", "QualityReport", "is_quality"),
+    leaves_out=("champion", "references"),
 )
 
 # --- register, approve and deploy: nobody else's registry, reviewers or machines can be guessed -----------
@@ -370,11 +374,11 @@ BODIES = {
     "fetch": FETCH,
     "curate": CURATE,
     "finetune": _copying("data"),
-    "distill": _copying("data"),
+    "distill": _copying("data", "student"),
     "align": _copying("data"),
-    "prune": _copying("data"),
-    "factorize": _copying("data"),
-    "quantize": _copying("calibration"),
+    "prune": _copying("", "data"),
+    "factorize": _copying("", "data"),
+    "quantize": _copying("", "calibration"),
     "export": _copying(),
     "evaluate": EVALUATE,
     "gate": GATE,

@@ -134,7 +134,7 @@ def real(plugin: Plugin) -> Iterator[str]:
 def blind(plugin: Plugin) -> Iterator[str]:
     """A stage that makes a model does not read the split test."""
     loaded, contract = plugin.load(), catalog.stage_class(plugin.stage)
-    data = [port.name for port in ports(contract).values() if port.kind is Dataset]
+    data = [port.name for port in ports(loaded).values() if port.kind is Dataset]
     for port in data if output(contract) is Model else ():
         if port not in loaded.ignores and "test" in loaded.reads.get(port, ("test",)):
             fix = f'reads: ClassVar = {{"{port}": ("train", "validation")}}'

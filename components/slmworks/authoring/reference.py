@@ -38,7 +38,7 @@ def options(plugin: type[Stage]) -> Iterator[Option]:
 def inputs(plugin: Plugin) -> Iterator[tuple[str, list[str]]]:
     """Every port with its kind and what the plugin says of it."""
     loaded = plugin.load()
-    for port in ports(catalog.stage_class(plugin.stage)).values():
+    for port in ports(loaded).values():
         kind = port.kind.kind if port.kind else "any names: paths and URLs"
         yield port.name, [kind, *filter(None, _notes(loaded, port))]
 

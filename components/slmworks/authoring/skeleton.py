@@ -107,7 +107,7 @@ def files(name: str, stage: str) -> dict[str, str]:
         "requires": ", ".join(f'"{one}"' for one in body.requires),
         "fields": body.fields,
         "imports": _imports(contract, body),
-        **_ports(contract),
+        **_ports(contract, body),
     }
     texts = {
         "pyproject.toml": PYPROJECT,
@@ -137,18 +137,23 @@ def _check(name: str, stage: str, cls: str) -> None:
     raise BadRequest(f"slmworks-{name} is installed already; take another name.")
 
 
-def _ports(contract: type[Stage]) -> dict[str, str]:
-    """The stage's ports as parameters of `run`, as a test gives them, and the kinds that the test imports."""
-    taken = list(ports(contract).values())
+def _ports(contract: type[Stage], body: Body) -> dict[str, str]:
+    """The ports as parameters of `run`, as a test gives them, and the kinds that the test imports."""
+    taken = _taken(contract, body)
     needed = [port for port in taken if port.kind and not port.optional]
     parameters = [f"{port.name}: {_hint(port)}" for port in taken]
     arguments = [f"{port.name}={_argument(port)}" for port in taken]
+    rest = ["**_: object"] if body.leaves_out else []
     return {
-        "signature": _signature([*parameters, f"task: {task_class(contract).__name__}"], contract),
+        "signature": _signature([*parameters, f"task: {task_class(contract).__name__}", *rest], contract),
         "given": needed[0].name if needed else "",
         "arguments": ", ".join(arguments),
         "kinds": ", ".join(sorted({port.kind.__name__ for port in needed if port.kind})),
     }
+
+
+def _taken(contract: type[Stage], body: Body) -> list[Port]:
+    return [port for port in ports(contract).values() if port.name not in body.leaves_out]
 
 
 def _signature(parameters: list[str], contract: type[Stage]) -> str:
@@ -173,7 +178,7 @@ def _argument(port: Port) -> str:
 def _imports(contract: type[Stage], body: Body) -> str:
     """The imports of the module: those of the body, and what the signature names."""
     named: list[type] = [contract, output(contract), task_class(contract)]
-    named += [port.kind for port in ports(contract).values() if port.kind]
+    named += [port.kind for port in _taken(contract, body) if port.kind]
     dotted = {f"{one.__module__}.{one.__name__}" for one in named} | set(body.ours)
     face: set[str] = set()
     homes: dict[str, set[str]] = defaultdict(set)

@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean, with_article
-from slmworks.contract.stage import Stage, ports
+from slmworks.contract.stage import Stage, ports, takes
 
 if TYPE_CHECKING:
     from slmworks.contract.model_task import ModelTask
@@ -128,17 +128,31 @@ def _load(stage: str, name: str) -> type[Stage]:
 
 def _check_contract(found: type[Stage], contract: type[Stage], entry: Plugin) -> None:
     where = f"{entry.stage} '{entry.name}' of {entry.distribution}"
-    wanted = inspect.signature(contract.run).parameters  # type: ignore[attr-defined]
-    if inspect.isabstract(found) or set(inspect.signature(found.run).parameters) != set(wanted):  # type: ignore[attr-defined]
-        raise BrokenPlugin(f"{where}: needs a run() with the parameters {', '.join(wanted)}.")
+    if inspect.isabstract(found) or not _required(contract) <= takes(found) <= takes(contract):
+        raise BrokenPlugin(f"{where}: needs a run() with the parameters {_parameters(contract)}.")
     for name in sorted(set(found.model_fields) & contract.__class_vars__):
         raise BrokenPlugin(
             f"{where}: its field '{name}' is an option and hides the trait of that name, which stays "
             f"{getattr(contract, name)!r}; write `{name}: ClassVar = …`."
         )
     named = {*found.reads, *found.ignores, *found.accepts, *found.needs}
-    for port in sorted(named - set(ports(contract))):
-        raise BrokenPlugin(f"{where}: names a port '{port}'. {did_you_mean(port, ports(contract))}")
+    for port in sorted(named - set(ports(found))):
+        hint = "Its run() leaves it out." if port in ports(contract) else did_you_mean(port, ports(contract))
+        raise BrokenPlugin(f"{where}: names a port '{port}'. {hint}")
+
+
+def _required(contract: type[Stage]) -> frozenset[str]:
+    """The parameters that every plugin's run() names: `task`, and the ports that aren't optional."""
+    return takes(contract) - {port.name for port in ports(contract).values() if port.optional}
+
+
+def _parameters(contract: type[Stage]) -> str:
+    """`self, model, task; it may leave out data`, for a message."""
+    names = inspect.signature(contract.run).parameters  # type: ignore[attr-defined]
+    free = takes(contract) - _required(contract)
+    needed = ", ".join(name for name in names if name not in free)
+    may = " or ".join(name for name in names if name in free)
+    return f"{needed}; it may leave out {may}" if may else needed
 
 
 # --- model tasks and runtimes --------------------------------------------------------------------------

@@ -3,13 +3,15 @@
 A *stage* (Finetune, Distill, …) is an abstract class whose `run` declares ports: its keyword-only
 parameters. Their types say the kind of artifact, `| None` makes one optional, `Sequence[...]` joins a
 fan-out, the return type is the one output. A *plugin* subclasses a stage; its fields are its options, its
-class attributes are traits.
+class attributes are traits. Its `run` names the ports that it takes: every required one, and of the optional
+ones those it has a use for.
 
 Nothing in here knows a recipe, a store or an orchestrator.
 """
 
 import collections.abc
 import contextlib
+import inspect
 import types
 import typing
 from abc import ABC
@@ -48,8 +50,9 @@ class Stage(Documented, ABC):
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Dataset port -> the splits it reads: only those are handed over, and count in its identity."""
     ignores: ClassVar[frozenset[str]] = frozenset()
-    """Ports that this plugin has no use for: a recipe may leave them out; they are not handed over (`run`
-    gets None), nor part of its identity."""
+    """Ports that this plugin has no use for, and that a recipe may connect or leave out all the same: they
+    are not handed over (`run` gets None where it names one), nor part of its identity. An optional port that
+    is neither named by `run` nor in here is refused in a recipe."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """Optional ports of the stage that this plugin cannot do without (`calibration`, …)."""
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -123,9 +126,21 @@ class Port:
 
 @cache
 def ports(stage: type[Stage]) -> Mapping[str, Port]:
-    """The ports of a stage or plugin, read from the type hints of the stage's abstract `run`."""
+    """The ports of a stage, read from the type hints of its abstract `run`, or those of a plugin.
+
+    A plugin's `run` may leave out optional ports: these are none of its ports, unless it `ignores` them.
+    """
     hints = typing.get_type_hints(_abstract_run(stage))
-    return {name: _port(name, hint) for name, hint in hints.items() if name not in ("task", "return")}
+    found = (_port(name, hint) for name, hint in hints.items() if name not in ("task", "return"))
+    given = takes(stage) | stage.ignores
+    return {port.name: port for port in found if not port.optional or port.name in given}
+
+
+@cache
+def takes(stage: type[Stage]) -> frozenset[str]:
+    """Names of the parameters of a plugin's `run`: its ports and `task`, but no `**`, which gets nothing."""
+    named = inspect.signature(stage.run).parameters.values()  # type: ignore[attr-defined]
+    return frozenset(one.name for one in named if one.kind is not one.VAR_KEYWORD) - {"self"}
 
 
 @cache

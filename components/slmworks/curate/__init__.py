@@ -34,5 +34,5 @@ class Curate(Stage):
         """Write one Parquet file a split and `card.json`.
 
         `teacher` writes rows, like those of `seeds` where there are any, and `student` what stands beside
-        them; plugins that only read files ignore all three.
+        them; plugins that only read files leave all three out of their `run`.
         """

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
-from slmworks.contract.catalog import stage_class
+from slmworks.contract import catalog
 from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean, exit_of
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.stage import ports
@@ -130,7 +130,7 @@ def _emit(events: int | None, task_id: str) -> Any:
 
 
 def _given(inputs: Sequence[str], spec: TaskSpec) -> dict[str, list[Manifest]]:
-    known = ports(stage_class(spec.stage))
+    known = ports(catalog.plugin(spec.stage, spec.plugin).load())
     pairs: list[tuple[str, Manifest]] = []
     for word in inputs:
         port, equals, where = word.partition("=")

@@ -29,5 +29,5 @@ class Evaluate(Stage):
     ) -> Report:
         """Write `report.json`; `refs` name the model, the data and the baseline's report.
 
-        `judge` says which of two answers is better; plugins that ask nobody ignore it.
+        `judge` says which of two answers is better; plugins that ask nobody leave it out of their `run`.
         """

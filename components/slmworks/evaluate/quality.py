@@ -39,7 +39,6 @@ class Quality(Evaluate):
     max_threads: ClassVar = 1
     predicts: ClassVar = True
     runs_models: ClassVar = True
-    ignores: ClassVar = frozenset({"judge"})
     # Not the CPU: the last digits of an output differ between processors, answers hardly ever do, and a
     # report should be found again on another machine.
     depends_on: ClassVar = (
@@ -58,9 +57,7 @@ class Quality(Evaluate):
     slices: bool = True
     """Report the first measure for every slice (source, label, …) too."""
 
-    def run(
-        self, *, model: Model, baseline: Report | None, judge: Model | None = None, data: Dataset, task: Task
-    ) -> Report:
+    def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task, **_: object) -> Report:
         """Write `report.json` and `predictions.parquet` for the splits validation and test."""
         purpose = model_task_of(model, data)
         rows = {split: judged_rows(purpose, data, split) for split in SPLITS}

@@ -41,7 +41,6 @@ class Speed(Evaluate):
     """
 
     runs_models: ClassVar = True
-    ignores: ClassVar = frozenset({"judge"})
     exclusive: ClassVar = True
     depends_on: ClassVar = (
         "cpu", "threads", "onnxruntime", "tokenizers", "torch", "transformers", "xllamacpp",
@@ -69,9 +68,7 @@ class Speed(Evaluate):
                 "measure its quality only."
             )
 
-    def run(
-        self, *, model: Model, baseline: Report | None, judge: Model | None = None, data: Dataset, task: Task
-    ) -> Report:
+    def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task, **_: object) -> Report:
         """Write `report.json` with the model, its reference and how many times faster and smaller it is."""
         purpose = model_task_of(model, data)
         rows = _rows(purpose, data, task.seed)

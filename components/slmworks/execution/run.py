@@ -22,7 +22,7 @@ from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, T
 from slmworks.contract.ledger import Ledger
 from slmworks.contract.manifest import File, Manifest, is_tree, scan, stranger, tree_digest
 from slmworks.contract.options import configure, plain
-from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports, task_class
+from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports, takes, task_class
 from slmworks.execution import index
 from slmworks.execution.cache import adopt, find
 from slmworks.execution.environment import missing_module, other_code
@@ -154,7 +154,7 @@ class Running:
             checkpoint_folder(self.store, self.fingerprint, fresh=self.spec.fresh) as checkpoints,
         ):
             self.begun = time.time()
-            inputs = {port.name: self._input(port, scratch) for port in ports(type(self.plugin)).values()}
+            inputs = self._inputs(scratch)
             (scratch / "output").mkdir()
             (scratch / "work").mkdir()
             result = self.plugin.run(**inputs, task=self._window(scratch, checkpoints))  # type: ignore[attr-defined]
@@ -190,6 +190,12 @@ class Running:
             self.record("running", None)
 
     # --- inputs ------------------------------------------------------------------------------------
+
+    def _inputs(self, scratch: Path) -> dict[str, Any]:
+        """What the plugin's `run` takes: a port that it doesn't name isn't opened."""
+        plugin = type(self.plugin)
+        taken = (port for port in ports(plugin).values() if port.name in takes(plugin))
+        return {port.name: self._input(port, scratch) for port in taken}
 
     def _input(self, port: Port, scratch: Path) -> Any:
         if port.kind is None:

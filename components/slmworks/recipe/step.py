@@ -117,10 +117,19 @@ class Draft:
                 raise self.error(
                     "from", port, problem=f"no such port of {self.stage}. {did_you_mean(port, self.ports)}"
                 )
+            self._require_taker(port)
             self._take(self.ports[port], (given,) if isinstance(given, str) else given, drafts)
         for taken in self.ports.values():
             if taken.name not in self.step.inputs:
                 self._miss(taken)
+
+    def _require_taker(self, port: str) -> None:
+        """BadRequest for a port of the stage that no variant of this step takes."""
+        if any(port in ports(type(variant.configured)) for variant in self.variants):
+            return
+        names = list(dict.fromkeys(f"{self.stage}/{variant.plugin}" for variant in self.variants))
+        verb = "take" if names[1:] else "takes"
+        raise self.error("from", port, problem=f"{' and '.join(names)} {verb} no {port}; remove it.")
 
     def _take_sources(self, drafts: Mapping[str, "Draft"]) -> None:
         if not self.step.inputs:
@@ -212,13 +221,14 @@ class Draft:
         if variant.label:
             coordinates[self.name] = variant.label
         makers = [task for step in self.edges.values() for name in step for task in made[name]]
+        taken = ports(type(variant.configured))
         return PlannedTask(
             id=".".join([self.name, *coordinates.values()]),
             step=self.name,
             stage=self.stage,
             plugin=variant.plugin,
             configured=variant.configured,
-            inputs=dict(inputs),
+            inputs={port: ids for port, ids in inputs.items() if port in taken},
             sources=self.sources,
             coordinates=coordinates,
             after_approval=self.contract.barrier or any(task.after_approval for task in makers),

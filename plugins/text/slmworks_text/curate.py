@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Dataset, Files, Model
+from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
@@ -76,7 +76,6 @@ class CurateText(Curate):
     """
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher", "student"})
     runs_models: ClassVar[bool] = True  # a model task's strata decide the splits
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa")
 
@@ -179,15 +178,7 @@ class CurateText(Curate):
         """The model task of the rows."""
         return catalog.canonical(self.model_task)
 
-    def run(
-        self,
-        *,
-        data: Files,
-        seeds: Dataset | None = None,
-        teacher: Model | None = None,
-        student: Model | None = None,
-        task: Task,
-    ) -> Dataset:
+    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.

@@ -47,7 +47,7 @@ class CurateGenerate(Curate):
     """
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"data", "student"})
+    ignores: ClassVar[frozenset[str]] = frozenset({"data"})
     needs: ClassVar[frozenset[str]] = frozenset({"teacher"})
     model_tasks: ClassVar[tuple[str, ...]] = (MODEL_TASK,)
     runs_models: ClassVar[bool] = True
@@ -109,8 +109,8 @@ class CurateGenerate(Curate):
         data: Files | None = None,
         seeds: Dataset | None = None,
         teacher: Model | None = None,
-        student: Model | None = None,
         task: Task,
+        **_: object,
     ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`."""
         assert teacher is not None  # the stage's port is optional, and this plugin needs it
@@ -121,7 +121,7 @@ class CurateGenerate(Curate):
             self.near_duplicates, [text_of(row) for row in shown.rows], shown.held_out, task.scratch
         )
         made = _Made()
-        for _ in range(self.rounds):
+        for _round in range(self.rounds):
             asked = self._questions(shown, answers, made, task.seed)
             if not asked:
                 break

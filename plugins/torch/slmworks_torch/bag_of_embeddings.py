@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Dataset, Model
-from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
 from slmworks_torch.from_logits import LogitOptions
@@ -48,13 +47,11 @@ class BagOfEmbeddings(LogitOptions, Distill):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of activations that is dropped while training (Srivastava et al., 2014)."""
 
-    def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
+    def run(self, *, teacher: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Compute the teacher's logits, train the bag, choose the epoch on `validation`, write ONNX."""
         from slmworks.model_tasks.text_classification.labels import labels_of
         from slmworks_torch import classification, from_logits, training
 
-        if student:
-            raise BadRequest("student: bag-of-embeddings makes its own; leave it out, or use logit-kd.")
         make = partial(self._student, labels_of(data))
         gathered, made = from_logits.gather(teacher, None, data, self, task, make)
         trained = training.train(made.net, gathered.objective(made, self), self, task)

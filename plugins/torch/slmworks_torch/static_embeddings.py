@@ -43,12 +43,10 @@ class StaticEmbeddings(EmbeddingOptions, Distill):
     dimensions: PositiveInt = 256
     """Numbers in an embedding, at most the teacher's."""
 
-    def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
+    def run(self, *, teacher: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Compute the teacher's embeddings once, train the table, write ONNX."""
         from slmworks_torch import embeddings, static_network, training
 
-        if student:
-            raise BadRequest("student: static-embeddings makes its own; leave it out, or use embedding-kd.")
         training.prepare(task)
         network = embeddings.load_encoder(teacher, self.max_length, port="teacher")
         width = int(network.net.config.hidden_size)

@@ -23,17 +23,8 @@ class ToyCurate(Curate):
     """Copies lines into splits."""
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher", "student"})
 
-    def run(
-        self,
-        *,
-        data: Files,
-        seeds: Dataset | None = None,
-        teacher: Model | None = None,
-        student: Model | None = None,
-        task: Task,
-    ) -> Dataset:
+    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
         """One 'Parquet' file a split: text is enough here."""
         for split in ("train", "validation", "test"):
             text = "".join(p.read_text() for p in sorted(data.path.rglob(f"{split}*.csv")))
@@ -122,9 +113,9 @@ class ToyOnnxOnly(Quantize):
     ignores: ClassVar[frozenset[str]] = frozenset({"calibration"})
     produces: ClassVar[str] = "onnx"
 
-    def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
+    def run(self, *, model: Model, task: Task, **rest: object) -> Model:
         """Copies."""
-        assert calibration is None
+        assert not rest
         (task.output / "model.onnx").write_text("onnx")
         return Model(path=task.output, format="onnx", meta=dict(model.meta))
 
@@ -133,11 +124,8 @@ class ToyEvaluate(Evaluate):
     """Gives every model a mark."""
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"judge"})
 
-    def run(
-        self, *, model: Model, baseline: Report | None, judge: Model | None = None, data: Dataset, task: Task
-    ) -> Report:
+    def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task, **_: object) -> Report:
         """A mark."""
         quality = {"accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}
         report = {"type": "classification", "splits": {"test": quality}}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt
 
-from slmworks.contract.artifact import Dataset, Files, Model
+from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.documented import Documented
 from slmworks.contract.stage import Task
 from slmworks.curate import Curate
@@ -87,7 +87,6 @@ class CurateConversations(Curate):
     """Options and course of a curation of conversations; a plugin says what its rows are."""
 
     deterministic: ClassVar[bool] = True
-    ignores: ClassVar[frozenset[str]] = frozenset({"seeds", "teacher", "student"})
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa", "tokenizers")
     kind_of_rows: ClassVar[KindOfRows]
     """The shapes that rows are looked for in."""
@@ -168,15 +167,7 @@ class CurateConversations(Curate):
         """The model task of the rows."""
         return MODEL_TASK
 
-    def run(
-        self,
-        *,
-        data: Files,
-        seeds: Dataset | None = None,
-        teacher: Model | None = None,
-        student: Model | None = None,
-        task: Task,
-    ) -> Dataset:
+    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Conversations wait on disk (in the scratch folder); memory grows by some 50 bytes a row.
