@@ -227,7 +227,7 @@ def _measured(
     where: str,
 ) -> Line:
     """Perplexity of the answers, and tokens a CPU-second."""
-    from slmworks_gguf.proof import log_softmax
+    from slmworks.model_tasks.text_generation.divergence import log_softmax
 
     total, count = 0.0, 0
     for prompt, answer in texts:

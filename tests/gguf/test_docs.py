@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 from slmworks.contract import catalog
+from slmworks.model_tasks.text_generation.divergence import BEGINNINGS, STEPS
 from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS
 from slmworks_gguf.architectures import KNOWN
 from slmworks_gguf.export import TOLERANCES
 from slmworks_gguf.import_hf import ImportGguf
 from slmworks_gguf.pre_tokenizers import RULES
-from slmworks_gguf.proof import SPECIAL, STEPS
+from slmworks_gguf.proof import SPECIAL
 from slmworks_gguf.quantize import QuantizeGguf
-from slmworks_gguf.texts import COMPOSED, DECOMPOSED, PROMPTS
+from slmworks_gguf.texts import COMPOSED, DECOMPOSED
 
 PAGE = (Path(__file__).parents[2] / "docs/generation.md").read_text(encoding="utf-8")
 
@@ -42,6 +43,6 @@ def test_the_numbers_of_the_proof_are_on_the_page() -> None:
     assert TOLERANCES["f32"] == tolerance
     assert f"`tolerance` ({tolerance} nats; {TOLERANCES['f16']} for f16)" in PAGE
     words = {4: "four"}
-    assert f"continues {words[len(PROMPTS)]} beginnings by {STEPS} tokens" in PAGE
+    assert f"continues {words[len(BEGINNINGS)]} beginnings by {STEPS} tokens" in PAGE
     assert f"{len(COMPOSED) + len(DECOMPOSED)} short texts" in PAGE
     assert f"({SPECIAL} at most)" in PAGE

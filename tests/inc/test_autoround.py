@@ -16,7 +16,8 @@ pytest.importorskip("auto_round", reason="slmworks-inc[autoround] is not install
 
 from toys import toy
 
-from slmworks_gguf import gguf_file, grid, llama_cpp, proof, weights
+from slmworks.model_tasks.text_generation.divergence import mean_divergence
+from slmworks_gguf import gguf_file, grid, llama_cpp, weights
 from slmworks_gguf.quantize import QuantizeGguf
 from slmworks_inc.autoround import IncAutoround
 
@@ -96,7 +97,7 @@ def apart(whole: Path, small: Path, texts: list[str]) -> float:
     """Mean divergence of one file from another over texts, in llama.cpp."""
     with llama_cpp.opened(whole, threads=1) as one, llama_cpp.opened(small, threads=1) as other:
         ids = [one.encode(text) for text in texts]
-        return proof.mean_divergence((one.logits(each), other.logits(each)) for each in ids)
+        return mean_divergence((one.logits(each), other.logits(each)) for each in ids)
 
 
 def test_what_lies_on_a_grid_is_kept_to_the_bit() -> None:

@@ -92,8 +92,8 @@ def test_a_schema_holds_the_answer(bench: Bench, teacher: Model) -> None:
 
 def test_a_model_that_writes_nothing_is_refused(bench: Bench, tiny_classifier: Model) -> None:
     with pytest.raises(BadRequest) as caught:
-        ask(tiny_classifier, questions(1), bench.task("one"))
+        ask(tiny_classifier, questions(1), bench.task("one"), role="student")
     assert str(caught.value) == (
-        "teacher: it is a classification model of format 'hf', which writes no answers; give a model for "
+        "student: it is a model for text-classification, which writes no answers; give a model for "
         "text-generation."
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.contract.artifact import Report
+from slmworks.evaluate.model_report import ModelReport
 from slmworks.evaluate.verdicts import Pair
 
 FILE = "verdicts.parquet"
@@ -20,20 +21,8 @@ EXAMPLES = 4
 
 
 @dataclass(frozen=True)
-class JudgeReport:
-    """A report of type `judge`."""
-
-    report: Report
-
-    @cached_property
-    def content(self) -> Mapping[str, Any]:
-        """`report.json`."""
-        return self.report.read()
-
-    @property
-    def model(self) -> str:
-        """Digest of the model whose answers were judged."""
-        return self.report.refs["model"]
+class JudgeReport(ModelReport):
+    """A report of type `judge`, on the model whose answers were judged."""
 
     @property
     def against(self) -> str:

@@ -10,24 +10,13 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.model_task import Measure, ModelTask
 from slmworks.evaluate import predictions
 from slmworks.evaluate.comparison import Comparison
+from slmworks.evaluate.model_report import ModelReport
 from slmworks.evaluate.predictions import Judged
 
 
 @dataclass(frozen=True)
-class QualityReport:
+class QualityReport(ModelReport):
     """A report of type `quality`, and the rows that were judged."""
-
-    report: Report
-
-    @cached_property
-    def content(self) -> Mapping[str, Any]:
-        """`report.json`."""
-        return self.report.read()
-
-    @property
-    def model(self) -> str:
-        """Digest of the model."""
-        return self.report.refs["model"]
 
     @cached_property
     def model_task(self) -> ModelTask:

@@ -14,7 +14,7 @@ from slmworks.contract.runtime import Writing, open_runtime
 from slmworks.contract.stage import Task
 from slmworks.teachers.budget import Account, Budget
 from slmworks.teachers.same_model import SameModel
-from slmworks.teachers.writers import MODEL_TASK
+from slmworks.teachers.writers import MODEL_TASK, require_writer
 
 __all__ = ["Budget", "Question", "Written", "ask"]
 
@@ -81,19 +81,25 @@ class Written:
 
 
 def ask(
-    teacher: Model, questions: Sequence[Question], task: Task, *, budget: Budget | None = None
+    teacher: Model,
+    questions: Sequence[Question],
+    task: Task,
+    *,
+    budget: Budget | None = None,
+    role: str = "teacher",
 ) -> list[Written | None]:
     """The teacher's answers, in the order of the questions; None where it cannot answer one.
 
     Each answer is kept as soon as it is there, so a task that is killed, or whose budget is spent, goes on
-    where it stopped. BadRequest where the model's format has no runtime that writes, and for a spent budget.
+    where it stopped. BadRequest for a model that writes no answers, and for a spent budget. `role`: its port.
     """
     keys = [question.key for question in questions]
     with task.ledger(ANSWERS, teacher=teacher, options={}, version=VERSION) as ledger:
         left = set(ledger.missing(keys))
         wanted = {key: one for key, one in zip(keys, questions, strict=True) if key in left}
         if wanted:
-            _Asking(teacher, list(wanted.items()), ledger, task, budget or Budget()).run()
+            require_writer(teacher, role)
+            _Asking(teacher, list(wanted.items()), ledger, task, budget or Budget(), role).run()
         found = {key: Written.of(entry) for key, entry in ledger.read(keys)}
     told = {key: replace(one, new=key in left) for key, one in found.items()}
     return [told.get(key) for key in keys]
@@ -109,8 +115,10 @@ class _Asking:
         ledger: Ledger,
         task: Task,
         budget: Budget,
+        role: str,
     ) -> None:
         self.teacher, self.wanted, self.ledger, self.task = teacher, wanted, ledger, task
+        self.role = role
         self.account = Account(ledger, budget, task, len(wanted), lack="answer")
         self.refused: list[BadRequest] = []
 
@@ -118,18 +126,14 @@ class _Asking:
         """Ask all of them."""
         self.account.require()
         runtime = open_runtime(self.teacher, threads=self.task.threads, model_task=MODEL_TASK)
-        if not isinstance(runtime, Writing):
-            raise BadRequest(
-                f"teacher: it is a {self.teacher.model_task} model of format '{self.teacher.format}', which "
-                f"writes no answers; give a model for {MODEL_TASK}."
-            )
-        self.runtime: Writing = runtime
+        assert isinstance(runtime, Writing)  # `require_writer` has looked
+        self.runtime = runtime
         self.same = SameModel(self.ledger, self.task.say)
         self.account.begin()
         runtime.write([(one.row, one.settings) for _, one in self.wanted], self._take)
         if self.refused:
             self.task.say(
-                f"warning: the teacher cannot answer {len(self.refused)} of {len(self.wanted)} rows; the "
+                f"warning: the {self.role} cannot answer {len(self.refused)} of {len(self.wanted)} rows; the "
                 f"first: {self.refused[0]}"
             )
 

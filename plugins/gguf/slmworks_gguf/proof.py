@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import TaskFailed
+from slmworks.model_tasks.text_generation.divergence import (
+    BEGINNINGS,
+    STEPS,
+    log_softmax,
+    mean_divergence,
+    torch_logits,
+)
 from slmworks_gguf import gguf_file, gguf_metadata, texts
 from slmworks_gguf.llama_cpp import LlamaCpp, opened
 from slmworks_gguf.memory import give_back
@@ -21,8 +28,6 @@ if TYPE_CHECKING:
 
     _Array = np.ndarray[Any, Any]
 
-STEPS = 24
-"""Tokens of each continuation."""
 SPECIAL = 32
 """Special tokens that are tried in the middle of a text."""
 
@@ -130,7 +135,7 @@ def _shown(tokens: Iterable[str]) -> str:
 def continuations(llama: LlamaCpp, *, steps: int = STEPS) -> list[Continuation]:
     """llama.cpp's greedy text behind each built-in beginning, as far as its window goes."""
     found = []
-    for prompt in texts.PROMPTS:
+    for prompt in BEGINNINGS:
         ids = llama.encode(prompt)[: llama.window - steps]
         following, logits = llama.greedy(ids, steps)
         found.append(Continuation((*ids, *following[:-1]), tuple(following), logits))
@@ -157,43 +162,13 @@ def compare(said: Sequence[Continuation], network: Any, tokens: tuple[int, int])
 
 def divergence(said: Sequence[Continuation], network: Any) -> float:
     """Kullback-Leibler divergence of a torch network from what llama.cpp said, the mean over all places."""
-    return mean_divergence((one.logits, _logits(network, one.ids)) for one in said)
-
-
-def mean_divergence(pairs: "Iterable[tuple[_Array, _Array]]") -> float:
-    """Kullback-Leibler divergence (nats) of the second logits from the first, the mean over all places."""
-    import numpy as np
-
-    found = []
-    for first, second in pairs:
-        for row, other in zip(first, second, strict=True):
-            theirs, ours = log_softmax(row), log_softmax(other)
-            found.append(float((np.exp(theirs) * (theirs - ours)).sum()))
-    return sum(found) / len(found)
+    return mean_divergence((one.logits, torch_logits(network, one.ids)) for one in said)
 
 
 def _rows(network: Any, said: Continuation) -> Iterator[tuple["_Array", "_Array"]]:
     """Log-probabilities of every token, torch's and llama.cpp's, place by place."""
-    for ours, theirs in zip(_logits(network, said.ids), said.logits, strict=True):
+    for ours, theirs in zip(torch_logits(network, said.ids), said.logits, strict=True):
         yield log_softmax(ours), log_softmax(theirs)
-
-
-def _logits(network: Any, ids: Sequence[int]) -> "_Array":
-    """A torch network's logits at every place."""
-    import torch
-
-    with torch.inference_mode():
-        found: _Array = network(input_ids=torch.tensor([ids])).logits[0].float().numpy()
-    return found
-
-
-def log_softmax(logits: "_Array") -> "_Array":
-    """Log-probabilities of one place."""
-    import numpy as np
-
-    shifted = logits - logits.max()
-    found: _Array = shifted - np.log(np.exp(shifted).sum())
-    return found
 
 
 def require(proof: Proof, tolerance: float, *, at: str) -> None:

@@ -143,13 +143,14 @@ def divergence(source: Path, path: Path, *, threads: int) -> float:
     """
     import math
 
+    from slmworks.model_tasks.text_generation.divergence import mean_divergence
     from slmworks_gguf import proof
     from slmworks_gguf.llama_cpp import opened
 
     with opened(source, threads=threads) as llama:
         said = proof.continuations(llama)
     with opened(path, threads=threads) as llama:
-        moved = proof.mean_divergence((one.logits, llama.logits(one.ids)) for one in said)
+        moved = mean_divergence((one.logits, llama.logits(one.ids)) for one in said)
     if not math.isfinite(moved):
         raise TaskFailed(
             "quantize: the file computes no finite numbers in llama.cpp; take a type of more bits."

@@ -140,10 +140,3 @@ COMPOSED = tuple(
 """Texts that a composing normalizer leaves as they are."""
 DECOMPOSED = _LETTERS
 """Texts that a composing normalizer changes."""
-PROMPTS = (
-    "The capital of France is",
-    "def fibonacci(n):\n    if n < 2:\n        return n\n",
-    "Once upon a time, in 1823, there lived",
-    "Q: Wie heißt die Hauptstadt von Deutschland?\nA:",
-)
-"""Beginnings that a model continues."""

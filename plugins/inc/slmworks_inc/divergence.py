@@ -1,19 +1,12 @@
 """How far a causal language model moved: its log-probabilities against those of another, both in torch."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slmworks.contract.errors import TaskFailed
-
-BEGINNINGS = (
-    "The weather today is",
-    "def add(a, b):\n    return",
-    '{"name": "Ada", "born": 18',
-    "Question: what is the capital of France?\nAnswer:",
-)
-STEPS = 24
-"""Tokens behind each beginning."""
+from slmworks.model_tasks.text_generation.divergence import BEGINNINGS, STEPS, mean_divergence, torch_logits
 
 
 @dataclass(frozen=True)
@@ -23,7 +16,7 @@ class Greedy:
     ids: tuple[int, ...]
     """Tokens of a beginning and its continuation."""
     logits: Any
-    """float32 [tokens, vocabulary]."""
+    """float32 [tokens, vocabulary], of numpy."""
 
 
 def greedy(network: Any, tokenizer: Any, most: int) -> list[Greedy]:
@@ -35,8 +28,8 @@ def greedy(network: Any, tokenizer: Any, most: int) -> list[Greedy]:
         if not ids:
             continue
         for _ in range(STEPS):
-            ids.append(int(_logits(network, ids)[-1].argmax()))
-        found.append(Greedy(tuple(ids), _logits(network, ids)))
+            ids.append(int(torch_logits(network, ids)[-1].argmax()))
+        found.append(Greedy(tuple(ids), torch_logits(network, ids)))
     return found
 
 
@@ -45,22 +38,7 @@ def of(network: Any, said: Sequence[Greedy]) -> float:
 
     TaskFailed unless it is finite.
     """
-    import math
-
-    from torch.nn.functional import kl_div, log_softmax
-
-    total = count = 0.0
-    for one in said:
-        theirs, ours = (log_softmax(logits, -1) for logits in (one.logits, _logits(network, one.ids)))
-        total += float(kl_div(ours.double(), theirs.double(), reduction="sum", log_target=True))
-        count += len(one.ids)
-    if not count or not math.isfinite(total):
+    found = mean_divergence((one.logits, torch_logits(network, one.ids)) for one in said)
+    if not math.isfinite(found):
         raise TaskFailed("quantize: the packed model computes no finite numbers; take more `bits`.")
-    return total / count
-
-
-def _logits(network: Any, ids: Sequence[int]) -> Any:
-    import torch
-
-    with torch.inference_mode():
-        return network(input_ids=torch.tensor([list(ids)])).logits[0].float()
+    return found

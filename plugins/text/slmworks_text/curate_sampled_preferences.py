@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
@@ -15,8 +14,8 @@ from slmworks.contract.stage import Task
 from slmworks.curate import Curate
 from slmworks.model_tasks.text_generation import measures
 from slmworks.teachers.ask import Budget, Question, Written, ask
+from slmworks_text.conversations import table
 from slmworks_text.data_card import summary, write_card
-from slmworks_text.row_groups import LONG_ROW_GROUP, RowGroups
 
 MODEL_TASK = "text-generation"
 PAIRED = ("train", "validation")
@@ -83,7 +82,8 @@ class CurateSampledPreferences(Curate):
             if not made[split]:
                 raise BadRequest(self._nothing(split, len(rows), dropped))
         for split, rows in made.items():
-            _write(rows, task.output / f"{split}.parquet", schema=seeds.has(split, "schema"))
+            further = ["schema", "rejected"] if seeds.has(split, "schema") else ["rejected"]
+            table.write(table.table_of(rows, further), task.output / f"{split}.parquet")
         card = {
             "rows": {"in": sum(map(len, given.values())), "out": sum(map(len, made.values()))},
             "dropped": dict(dropped),
@@ -115,7 +115,8 @@ class CurateSampledPreferences(Curate):
     ) -> list[Pair | None]:
         """A pair for each row, or None; `dropped` counts why."""
         questions = [Question(row, self._settings(number, task.seed)) for number, row in enumerate(rows)]
-        said = [ask(model, questions, task, budget=self.budget) for model in (teacher, student)]
+        asked = {"teacher": teacher, "student": student}
+        said = [ask(one, questions, task, budget=self.budget, role=role) for role, one in asked.items()]
         found: list[Pair | None] = []
         for row, ours, theirs in zip(rows, *said, strict=True):
             pair = self._pair(row, ours, theirs)
@@ -164,17 +165,3 @@ def _unfit(*answers: Written) -> str:
 def _with(row: Mapping[str, Any], pair: Pair | None) -> dict[str, Any]:
     better, worse = pair or (row["completion"], None)
     return {**row, "completion": better, "rejected": worse}
-
-
-def _write(rows: Sequence[Mapping[str, Any]], path: Path, *, schema: bool) -> None:
-    import pyarrow as pa
-
-    message = pa.struct([("role", pa.string()), ("content", pa.string())])
-    further = ["source", *(["schema"] if schema else []), "rejected"]
-    columns = [("id", pa.string()), ("messages", pa.list_(message)), ("completion", pa.string())]
-    table = pa.Table.from_pylist(
-        list(rows), schema=pa.schema([*columns, *((name, pa.string()) for name in further)])
-    )
-    file = RowGroups(path, table.schema, LONG_ROW_GROUP)
-    file.extend(table.columns)
-    file.close()

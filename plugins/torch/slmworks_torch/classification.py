@@ -9,7 +9,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.model_tasks.text_classification.labels import HEADER, labels_of
-from slmworks_torch import hf_folder, networks, teacher_outputs
+from slmworks_torch import config_json, hf_folder, networks, teacher_outputs
 from slmworks_torch.rows import Rows
 from slmworks_torch.scoring import Score, share_error
 
@@ -45,7 +45,7 @@ def known_labels(model: Model, *, port: str) -> list[str]:
     """The labels of a classifier in the order of its logits, by its header or config.json; empty for none."""
     if labels := labels_of(model):
         return labels
-    config = hf_folder.read_config(model.path, port=port)
+    config = config_json.read(model.path, port=port)
     kinds = config.get("architectures") or []
     if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
         return []
@@ -67,7 +67,7 @@ def require_same_labels(teacher: Model, student: Model | None, data: Dataset) ->
             "teacher: this model is not a classifier, so it has no predictions to learn from; "
             "give distill the output of a finetune step."
         )
-    kind = hf_folder.read_config(teacher.path, port="teacher").get("problem_type")
+    kind = config_json.read(teacher.path, port="teacher").get("problem_type")
     if kind not in (None, "single_label_classification"):
         raise BadRequest(
             f"teacher: it was trained for {kind} (problem_type in config.json), so its outputs are no choice "
@@ -87,7 +87,7 @@ def require_same_labels(teacher: Model, student: Model | None, data: Dataset) ->
 
 
 def _refuse_generator(teacher: Model) -> None:
-    for name in hf_folder.read_config(teacher.path, port="teacher").get("architectures") or []:
+    for name in config_json.read(teacher.path, port="teacher").get("architectures") or []:
         if str(name).endswith("ForCausalLM"):
             raise BadRequest(
                 f"teacher: it is a generator ({name}), which chooses among no labels; use distill/token-kd."

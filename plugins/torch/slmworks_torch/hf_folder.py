@@ -101,17 +101,6 @@ def load(
     return loaded
 
 
-def read_config(folder: Path, *, port: str) -> dict[str, Any]:
-    """Read the folder's config.json; BadRequest names the port it came through."""
-    try:
-        return dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise BadRequest(
-            f"{port}: not a Hugging Face model folder ({type(error).__name__}: config.json); "
-            "point at the folder that has config.json and model.safetensors."
-        ) from None
-
-
 def refuse_length(net: Any, max_length: int, *, port: str) -> None:
     """BadRequest where texts would be longer than the network has positions."""
     most = positions.count(net)

@@ -1,13 +1,12 @@
 """Options of every training step."""
 
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.documented import Documented
-from slmworks.contract.errors import BadRequest
+from slmworks_torch import config_json
 
 DEPTHS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
 """Entries of config.json that hold the number of layers, one of them in most families."""
@@ -57,21 +56,5 @@ class FreezingOptions(TrainingOptions):
 
 def depth_of(model: Model) -> int | None:
     """Number of layers by a model's config.json; None where it doesn't say."""
-    config = config_of(model)
+    config = config_json.known(model.path)
     return next((config[name] for name in DEPTHS if isinstance(config.get(name), int)), None)
-
-
-def config_of(model: Model) -> dict[str, Any]:
-    """Content of a model's config.json; empty where it can't be read, which whoever loads the model says."""
-    try:
-        return dict(json.loads((model.path / "config.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def refuse_all(count: int, depth: int) -> None:
-    """BadRequest unless a layer stays to be trained where `count` of `depth` are frozen."""
-    if count and count >= depth:
-        raise BadRequest(
-            f"freeze_layers: {count} of {depth} layers leave none to train; freeze at most {depth - 1}."
-        )

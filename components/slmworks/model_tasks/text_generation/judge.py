@@ -127,7 +127,7 @@ class Judge(Evaluate):
                     judge_prompt.question(row, *shown, self.criteria, settings)
                     for shown in ((our, their), (their, our))
                 ]
-        said = ask(judge, asked, task, budget=self.budget)
+        said = ask(judge, asked, task, budget=self.budget, role="judge")
         read = iter([judge_prompt.verdict_of(one.text) if one else None for one in said])
         pairs = [
             Pair(str(row["id"]), None, None, same=True)

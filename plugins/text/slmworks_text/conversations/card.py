@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from slmworks_text.checks import Counts
+from slmworks_text.conversations import table
 from slmworks_text.conversations.conversation import Message, unpacked
 from slmworks_text.conversations.reading import ChatTally
 from slmworks_text.conversations.token_lengths import Measure, Tokens, contents
 from slmworks_text.data_card import TextLengths, fill
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
-from slmworks_text.row_groups import LONG_ROW_GROUP, RowGroups
 from slmworks_text.rows import PLACES
 from slmworks_text.rows_on_disk import StoredRows
 
@@ -25,15 +25,7 @@ class ChatSplit:
 
         `further`: columns besides those that all have, `schema` and `rejected`.
         """
-        import pyarrow as pa
-
-        message = pa.struct([("role", pa.string()), ("content", pa.string())])
-        self.messages = pa.list_(message)
-        columns = [
-            ("id", pa.string()), ("messages", self.messages), ("completion", pa.string()),
-            ("source", pa.string()), *((name, pa.string()) for name in further),
-        ]  # fmt: skip
-        self.file = RowGroups(path, pa.schema(columns), LONG_ROW_GROUP)
+        self.file = table.opened(path, further)
         self.sources = sources
         self.measure = measure
         self.further = further
@@ -41,21 +33,21 @@ class ChatSplit:
         self.rejected = TextLengths()
         self.lengths = {part: Lengths() for part in ("prompt", "completion", "rejected", "all")}
 
-    def extend(self, table: Any) -> None:
+    def extend(self, given: Any) -> None:
         """Add rows of id, text, target and stratum."""
         import pyarrow as pa
 
-        rows = [unpacked(text) for text in table.column("text").to_pylist()]
-        answers = table.column("target").to_pylist()
+        rows = [unpacked(text) for text in given.column("text").to_pylist()]
+        answers = given.column("target").to_pylist()
         rejected = [worse or None for _, _, worse in rows]
         for (messages, _, _), answer, worse in zip(rows, answers, rejected, strict=True):
             self._count(messages, answer, worse)
         said = [[{"role": role, "content": content} for role, content in messages] for messages, _, _ in rows]
         columns = [
-            table.column("id"),
-            pa.array(said, self.messages),
-            table.column("target").cast(pa.string()),
-            self.sources.take(table.column("stratum")),
+            given.column("id"),
+            pa.array(said, self.file.schema.field("messages").type),
+            given.column("target").cast(pa.string()),
+            self.sources.take(given.column("stratum")),
         ]
         also = {"schema": [schema for _, schema, _ in rows], "rejected": rejected}
         columns += [pa.array(also[name], pa.string()) for name in self.further]

@@ -9,9 +9,9 @@ from typing import Any
 
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest
+from slmworks_text.conversations import table
 from slmworks_text.conversations.conversation import Conversation
 from slmworks_text.data_card import TextLengths
-from slmworks_text.row_groups import LONG_ROW_GROUP, RowGroups
 
 SOURCE = "synthetic"
 """Source of every row that a teacher wrote."""
@@ -39,11 +39,11 @@ def write_beside(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = _table(new, schema="train" in data.splits and data.has("train", "schema"))
+    rows = _table(new, schema="train" in data.splits and data.has("train", "schema"))
     if keep and "train" in data.splits:
         real = pq.ParquetFile(data.file("train")).read()
-        table = pa.concat_tables([real, table], promote_options="permissive")
-    found = {"train": _write(table, folder / "train.parquet")}
+        rows = pa.concat_tables([real, rows], promote_options="permissive")
+    found = {"train": _described(table.write(rows, folder / "train.parquet"))}
     for split in data.splits:
         if split != "train":
             shutil.copyfile(data.file(split), folder / f"{split}.parquet")
@@ -68,20 +68,14 @@ def write_split(
                 f"the split '{split}' would be empty: the teacher wrote {len(drawn)} usable rows; ask for "
                 "more `rows`, or give `seeds` with splits of their own."
             )
-        found[split] = _write(
-            _table(drawn[start : start + count], schema=schema), folder / f"{split}.parquet"
-        )
+        rows = _table(drawn[start : start + count], schema=schema)
+        found[split] = _described(table.write(rows, folder / f"{split}.parquet"))
         start += count
     return found
 
 
 def _table(new: Sequence[NewRow], *, schema: bool) -> Any:
-    import pyarrow as pa
-
-    message = pa.struct([("role", pa.string()), ("content", pa.string())])
-    columns = [("id", pa.string()), ("messages", pa.list_(message)), ("completion", pa.string())]
-    columns += [("source", pa.string()), *([("schema", pa.string())] if schema else [])]
-    rows = [
+    rows = (
         {
             "id": row.id,
             "messages": [{"role": role, "content": said} for role, said in row.conversation.messages],
@@ -90,24 +84,14 @@ def _table(new: Sequence[NewRow], *, schema: bool) -> Any:
             "schema": row.conversation.schema,
         }
         for row in new
-    ]
-    names = [name for name, _ in columns]
-    picked = [{name: row[name] for name in names} for row in rows]
-    return pa.Table.from_pylist(picked, schema=pa.schema(columns))
+    )
+    return table.table_of(rows, ("schema",) if schema else ())
 
 
-def _write(table: Any, path: Path) -> dict[str, Any]:
-    """Write rows sorted by id; what a card says of them."""
-    table = table.sort_by("id")
-    file = RowGroups(path, table.schema, LONG_ROW_GROUP)
-    file.extend(table.columns)
-    file.close()
-    return _described(table)
-
-
-def _described(table: Any) -> dict[str, Any]:
+def _described(written: Any) -> dict[str, Any]:
+    """What a card says of rows."""
     prompts, answers = TextLengths(), TextLengths()
-    rows = table.select(["messages", "completion", "source"]).to_pylist()
+    rows = written.select(["messages", "completion", "source"]).to_pylist()
     sources: dict[str, int] = {}
     for row in rows:
         sources[row["source"] or ""] = sources.get(row["source"] or "", 0) + 1

@@ -12,7 +12,7 @@ from slmworks.contract.errors import BadRequest, in_a_line
 from slmworks.model_tasks import hf_positions
 from slmworks.model_tasks.text_generation import prompt
 from slmworks.model_tasks.text_generation.hf_chat import SPECIAL, ChatTokenizer, ends_of
-from slmworks_torch import hf_folder, networks, token_checks
+from slmworks_torch import config_json, hf_folder, networks, token_checks
 
 HEAD = "AutoModelForCausalLM"
 KEPT = (
@@ -124,7 +124,7 @@ def _refuse_other_heads(model: Model, *, port: str) -> None:
     """BadRequest where config.json names a network that continues no text."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    named = hf_folder.read_config(model.path, port=port).get("architectures") or []
+    named = config_json.read(model.path, port=port).get("architectures") or []
     known = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     wrong = [str(one) for one in named if str(one) not in known]
     if wrong and any(one.endswith(("Model", "Classification", "MaskedLM", "Answering")) for one in wrong):

@@ -11,10 +11,10 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
 from slmworks.teachers.budget import Budget
+from slmworks_torch import config_json
 from slmworks_torch.causal.divergences import Kind
 from slmworks_torch.causal.options import CausalOptions
 from slmworks_torch.causal.student import StudentShape
-from slmworks_torch.training_options import config_of
 
 if TYPE_CHECKING:
     from slmworks_torch.causal.chat_model import ChatModel
@@ -54,7 +54,7 @@ class TokenKD(CausalOptions, StudentShape, Distill):
         """BadRequest for a model that writes no text, and for a `k` above its tokens."""
         if port not in ("teacher", "student"):
             return
-        config = config_of(model)
+        config = config_json.known(model.path)
         _refuse_classifier(config, port)
         size = config.get("vocab_size")
         if isinstance(size, int):

@@ -12,6 +12,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Row
 from slmworks.contract.stage import Task
+from slmworks_torch import config_json
 
 if TYPE_CHECKING:
     import torch
@@ -129,7 +130,5 @@ def needed(data: Dataset | None, why: str) -> Dataset:
 
 
 def _continues_text(model: Model, port: str) -> bool:
-    from slmworks_torch import hf_folder
-
-    named = hf_folder.read_config(model.path, port=port).get("architectures") or []
+    named = config_json.read(model.path, port=port).get("architectures") or []
     return any(str(one).endswith(("ForCausalLM", "LMHeadModel")) for one in named)

@@ -9,9 +9,9 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.prune import Prune
+from slmworks_torch import config_json
 from slmworks_torch.compression.compressible import needed
 from slmworks_torch.compression.pruned import MODEL_TASKS, CalibrationOptions
-from slmworks_torch.training_options import config_of
 
 if TYPE_CHECKING:
     from slmworks_torch.compression.units import Found
@@ -63,7 +63,7 @@ class PruneWidth(CalibrationOptions, Prune):
 
         from slmworks_torch.compression import units
 
-        said = config_of(model) if port == "model" else {}
+        said = config_json.known(model.path) if port == "model" else {}
         config = SimpleNamespace(**said)
         width = next((said[name] for name in units.WIDTHS if isinstance(said.get(name), int)), None)
         if self._neurons is not None and width:
