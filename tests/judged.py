@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.model_task import Answer, ModelTask, Row, Trivial
-from slmworks.evaluate import quality
+from slmworks.evaluate import answering, quality
 from slmworks.testing import Bench
 
 LABELS = ["negative", "neutral", "positive"]
@@ -51,7 +51,7 @@ def evaluated(
     known = {key: Trivial(Given(_by_text(rows, found)).answer, 120) for key, found in (trivial or {}).items()}
     of = {"format": "hf", "parameters": 10, "bytes": size}
     with (
-        mock.patch.object(quality, "open_runtime", return_value=Given(_by_text(rows, answers))),
+        mock.patch.object(answering, "open_runtime", return_value=Given(_by_text(rows, answers))),
         mock.patch.object(quality, "about", return_value=of),
         mock.patch.object(quality, "model_name", return_value=name),
         mock.patch.object(type(task), "trivial", return_value=known),

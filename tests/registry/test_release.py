@@ -167,6 +167,7 @@ def test_the_log_names_the_release_before_it_is_committed(store, model):
             "format 'hf' cannot be released: no runtime of text-classification .*Export it first",
         ),
         ({"format": "gguf"}, "format 'gguf' cannot be released: no runtime .* stands alone"),
+        ({"format": "openai"}, r"^a hosted model cannot be released: .* Release a model of your own; "),
         ({"meta": {}}, "without a task cannot be released; fine-tune it first"),
     ],
 )

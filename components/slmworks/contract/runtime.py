@@ -12,6 +12,7 @@ from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest, with_article
 from slmworks.contract.generation import Generated, Piece, Prepared, Settings, Slots
+from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.model_task import Answer, ModelTask, Row
 
 if TYPE_CHECKING:
@@ -186,13 +187,7 @@ def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slo
         raise BadRequest(
             f"a pretrained model without a task cannot do {task.name}; fine-tune it first (stage: finetune)."
         )
-    known = catalog.runtimes(task.name)
-    if model.format not in known:
-        raise BadRequest(
-            f"no runtime loads {task.name} models of format '{model.format}' "
-            f"(known: {', '.join(known) or 'none'}); export the model first."
-        )
-    found = known[model.format]
+    found = offered_runtime(model, task)
     try:
         kind: type[Runtime] = found.load()
         if slots and (open_slots := getattr(kind, "open_slots", None)):
@@ -204,6 +199,20 @@ def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slo
             f"running {with_article(task.name)} model of format '{model.format}' needs {error.name}: "
             f"pip install '{found.distribution}[run]'"
         ) from error
+
+
+def offered_runtime(model: Model, task: ModelTask) -> catalog.Offered:
+    """The runtime for a model that is used for `task`, not loaded yet; BadRequest where there is none."""
+    known = catalog.runtimes(task.name)
+    if model.format in known:
+        return known[model.format]
+    way = "export the model first"
+    if model.format == HOSTED:
+        way = f"a hosted model can only be asked for {', '.join(catalog.model_tasks_of(HOSTED))}"
+    raise BadRequest(
+        f"no runtime loads {task.name} models of format '{model.format}' "
+        f"(known: {', '.join(known) or 'none'}); {way}."
+    )
 
 
 def model_task_of(model: Model) -> ModelTask:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import PositiveInt
 
@@ -11,16 +11,14 @@ from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, ModelTask, Row, require_same_meta
-from slmworks.contract.runtime import Scoring, in_batches, inputs_of, open_runtime
+from slmworks.contract.runtime import Scoring, in_batches
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, predictions, trivial
 from slmworks.evaluate.about import about, model_name
+from slmworks.evaluate.answering import Answers
 from slmworks.evaluate.comparison import Comparison
 from slmworks.evaluate.predictions import Judged
 from slmworks.numbers import statistics
-
-if TYPE_CHECKING:
-    from slmworks.contract.runtime import Runtime
 
 __all__ = ["Quality"]
 
@@ -62,8 +60,7 @@ class Quality(Evaluate):
         purpose = model_task_of(model, data)
         rows = {split: judged_rows(purpose, data, split) for split in SPLITS}
         require_comparable(baseline, purpose)
-        answers = self._answers(open_runtime(model, threads=task.threads, model_task=purpose.name), purpose,
-                                rows, data, task)  # fmt: skip
+        answers = self._answers(Answers(model, purpose, task, batch_size=self.batch_size), rows, data)
         free, left_out = (
             self._trivial(purpose, rows, data, task) if baseline is None and self.trivial else ({}, {})
         )
@@ -104,12 +101,7 @@ class Quality(Evaluate):
         return Report(path=task.output, meta=meta, refs=refs, summary=_summary(purpose, report["splits"]))
 
     def _answers(
-        self,
-        runtime: "Runtime",
-        purpose: ModelTask,
-        rows: Mapping[str, Sequence[Row]],
-        data: Dataset,
-        task: Task,
+        self, given: Answers, rows: Mapping[str, Sequence[Row]], data: Dataset
     ) -> dict[str, list[Answer]]:
         total, before = sum(map(len, rows.values())), 0
 
@@ -117,17 +109,14 @@ class Quality(Evaluate):
             nonlocal before
 
             def tell(done: int) -> None:
-                task.progress(min(before + done, total), total)
+                given.task.progress(min(before + done, total), total)
 
-            # Rows of a batch share dynamic int8 scales, so the order of batches belongs to the report.
-            found = in_batches(
-                runtime.answer, inputs_of(purpose, some), self.batch_size, longest_first=True, tell=tell
-            )
+            found = given.of(some, tell=tell)
             before += len(some)
             return found
 
-        likely = self._likelihoods(runtime, purpose, rows, task)
-        answers = purpose.judged(answer, rows, data)
+        likely = self._likelihoods(given, rows)
+        answers = given.purpose.judged(answer, rows, data)
         return (
             {
                 split: [{**one, **more} for one, more in zip(said, likely[split], strict=True)]
@@ -137,13 +126,12 @@ class Quality(Evaluate):
             else answers
         )
 
-    def _likelihoods(
-        self, runtime: "Runtime", purpose: ModelTask, rows: Mapping[str, Sequence[Row]], task: Task
-    ) -> dict[str, list[Answer]]:
+    def _likelihoods(self, given: Answers, rows: Mapping[str, Sequence[Row]]) -> dict[str, list[Answer]]:
         """What answers get by split, if the runtime says how likely it finds the truth; else nothing."""
+        runtime = given.runtime
         if not self.likelihood or not isinstance(runtime, Scoring):
             return {}
-        scored = {split: _scored(purpose, some) for split, some in rows.items()}
+        scored = {split: _scored(given.purpose, some) for split, some in rows.items()}
         total, before = sum(len(asked) for one in scored.values() for asked in one.values()), 0
         found: dict[str, list[Answer]] = {}
         for split, named in scored.items():
@@ -151,7 +139,7 @@ class Quality(Evaluate):
             for name, asked in named.items():
 
                 def tell(done: int, before: int = before) -> None:
-                    task.progress(before + done, total, note="likelihood")
+                    given.task.progress(before + done, total, note="likelihood")
 
                 likely = in_batches(runtime.scored, asked, self.batch_size, longest_first=True, tell=tell)
                 columns[name] = [one._asdict() for one in likely]

@@ -18,6 +18,7 @@ from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
 from slmworks.contract.catalog import BrokenPlugin
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.model_task import ModelTask, input_types
 from slmworks.contract.runtime import Runtime, model_task_of
 from slmworks.registry.standalone import standalone_source
@@ -61,6 +62,11 @@ mlflow.models.set_model(Release())
 
 def standalone_runtime(model: Model) -> tuple[ModelTask, type[Runtime]]:
     """A model's task and its runtime that stands alone; BadRequest where there is none."""
+    if model.format == HOSTED:
+        raise BadRequest(
+            "a hosted model cannot be released: nobody here has its weights. Release a model of your own; "
+            "the hosted one's report can be the gate's `references`, or the `baseline` of the others."
+        )
     task = model_task_of(model)
     offered = catalog.runtimes(task.name)
     runtime: type[Runtime] | None = offered[model.format].load() if model.format in offered else None

@@ -87,11 +87,13 @@ def ask(
     *,
     budget: Budget | None = None,
     role: str = "teacher",
+    every: bool = False,
 ) -> list[Written | None]:
     """The teacher's answers, in the order of the questions; None where it cannot answer one.
 
     Each answer is kept as soon as it is there, so a task that is killed, or whose budget is spent, goes on
     where it stopped. BadRequest for a model that writes no answers, and for a spent budget. `role`: its port.
+    `every`: BadRequest too where it cannot answer one, once the others are kept.
     """
     keys = [question.key for question in questions]
     with task.ledger(ANSWERS, teacher=teacher, options={}, version=VERSION) as ledger:
@@ -99,7 +101,7 @@ def ask(
         wanted = {key: one for key, one in zip(keys, questions, strict=True) if key in left}
         if wanted:
             require_writer(teacher, role)
-            _Asking(teacher, list(wanted.items()), ledger, task, budget or Budget(), role).run()
+            _Asking(teacher, list(wanted.items()), ledger, task, budget or Budget(), role).run(every=every)
         found = {key: Written.of(entry) for key, entry in ledger.read(keys)}
     told = {key: replace(one, new=key in left) for key, one in found.items()}
     return [told.get(key) for key in keys]
@@ -122,20 +124,21 @@ class _Asking:
         self.account = Account(ledger, budget, task, len(wanted), lack="answer")
         self.refused: list[BadRequest] = []
 
-    def run(self) -> None:
-        """Ask all of them."""
+    def run(self, *, every: bool) -> None:
+        """Ask all of them; with `every` BadRequest for those that it cannot answer, else a warning."""
         self.account.require()
         runtime = open_runtime(self.teacher, threads=self.task.threads, model_task=MODEL_TASK)
         assert isinstance(runtime, Writing)  # `require_writer` has looked
         self.runtime = runtime
-        self.same = SameModel(self.ledger, self.task.say)
+        self.same = SameModel(self.ledger, self.task.say, self.role)
         self.account.begin()
         runtime.write([(one.row, one.settings) for _, one in self.wanted], self._take)
         if self.refused:
-            self.task.say(
-                f"warning: the {self.role} cannot answer {len(self.refused)} of {len(self.wanted)} rows; the "
-                f"first: {self.refused[0]}"
-            )
+            count = f"{len(self.refused)} of {len(self.wanted)}"
+            line = f"the {self.role} cannot answer {count} rows; the first: {self.refused[0]}"
+            if every:
+                raise BadRequest(line)
+            self.task.say(f"warning: {line}")
 
     def _take(self, place: int, found: Generated | BadRequest) -> None:
         if isinstance(found, BadRequest):

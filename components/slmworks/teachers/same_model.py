@@ -16,9 +16,9 @@ COLUMN = "by"
 class SameModel:
     """Watches who answers, for a ledger; a model of one's own says nothing, and is its digest."""
 
-    def __init__(self, ledger: Ledger, say: Callable[[str], None]) -> None:
-        """Look who has answered before. `say` gets a warning."""
-        self._ledger, self._say = ledger, say
+    def __init__(self, ledger: Ledger, say: Callable[[str], None], role: str = "teacher") -> None:
+        """Look who has answered before. `say` gets a warning; `role` is the model's port."""
+        self._ledger, self._say, self._role = ledger, say, role
         self._first = next((_by(entry) for _, entry in ledger.read([KEY])), None)
         self._warned = False
 
@@ -32,7 +32,7 @@ class SameModel:
         if _name(found.by) != _name(self._first):
             self._ledger.add(KEY, _entry(found.by), cost)
             raise BadRequest(
-                f"teacher: it answers as {_name(found.by)} now, and its ledger holds answers of "
+                f"{self._role}: it answers as {_name(found.by)} now, and its ledger holds answers of "
                 f"{_name(self._first)}; name the new one as `model` in its file, or give it another "
                 "`revision`: it begins a ledger of its own."
             )
@@ -40,8 +40,8 @@ class SameModel:
             self._warned = True
             now, then = found.by.fingerprint, self._first.fingerprint
             self._say(
-                f"warning: the teacher {_name(found.by)} says it runs otherwise than at its first answer "
-                f"(system_fingerprint {now!r}, then {then!r}); its ledger has both. Give it another "
+                f"warning: the {self._role} {_name(found.by)} says it runs otherwise than at its first "
+                f"answer (system_fingerprint {now!r}, then {then!r}); its ledger has both. Give it another "
                 "`revision` to begin anew."
             )
 

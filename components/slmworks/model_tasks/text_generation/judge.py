@@ -12,10 +12,10 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import Settings
 from slmworks.contract.ledger import Cost
 from slmworks.contract.model_task import Answer, ModelTask, Row
-from slmworks.contract.runtime import in_batches, inputs_of, open_runtime
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, judge_report, predictions, verdicts
 from slmworks.evaluate.about import about, model_name
+from slmworks.evaluate.answering import Answers
 from slmworks.evaluate.predictions import Judged
 from slmworks.evaluate.quality import judged_rows, model_task_of, require_comparable
 from slmworks.evaluate.verdicts import Pair
@@ -191,12 +191,10 @@ class _Judged:
 
 
 def _ours(purpose: ModelTask, rows: Sequence[Row], model: Model, split: str, task: Task) -> _Side:
-    runtime = open_runtime(model, threads=task.threads, model_task=purpose.name)
-
     def tell(done: int) -> None:
         task.progress(done, len(rows), note="answering")
 
-    answers = in_batches(runtime.answer, inputs_of(purpose, rows), BATCH, longest_first=True, tell=tell)
+    answers = Answers(model, purpose, task, batch_size=BATCH).of(rows, tell=tell)
     return _Side(answers, predictions.judge(purpose, split, rows, answers, {}))
 
 
