@@ -11,7 +11,8 @@ from pathlib import Path
 from string import Template
 
 import slmworks
-from slmworks.authoring.bodies import BODIES, Body
+from slmworks.authoring.bodies import BODIES
+from slmworks.authoring.body import Body
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest, with_article
