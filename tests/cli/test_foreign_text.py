@@ -16,8 +16,8 @@ from slmworks.cli.main import cli
 from slmworks.contract.errors import SlmworksError, exit_of
 from slmworks.contract.manifest import Manifest
 from slmworks.engines.lines import Lines, ended_line
+from slmworks.execution.outcome import Outcome
 from slmworks.execution.records import task_record
-from slmworks.execution.run import Outcome
 from slmworks.packet import table
 from slmworks.registry.log import Registry
 from slmworks.store import open_store

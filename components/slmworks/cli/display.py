@@ -16,7 +16,7 @@ from slmworks.engines.lines import (
     result_words,
     started_line,
 )
-from slmworks.execution.run import Outcome
+from slmworks.execution.outcome import Outcome
 from slmworks.recipe.lower import PlannedTask
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
-from slmworks.execution.run import Outcome
+from slmworks.execution.outcome import Outcome
 from slmworks.registry.log import Registry
 from slmworks.tracking.aliases import refuse_moved_champion
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from slmworks.contract.errors import BadRequest, SlmworksError
+from slmworks.execution.outcome import HAVE
 from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records, utc
-from slmworks.execution.run import HAVE
 from slmworks.execution.spec import TaskSpec
 from slmworks.registry.log import Registry
 from slmworks.store import Store

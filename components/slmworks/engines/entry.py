@@ -19,8 +19,9 @@ from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean, ex
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.stage import ports
 from slmworks.execution.missing_inputs import join
+from slmworks.execution.outcome import Outcome
 from slmworks.execution.records import made_by
-from slmworks.execution.run import Outcome, Running
+from slmworks.execution.run import Running
 from slmworks.execution.spec import TaskSpec
 from slmworks.machine.cores import usable_cores
 from slmworks.machine.locks import cores

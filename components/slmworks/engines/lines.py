@@ -8,7 +8,7 @@ import click
 
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.plain_text import one_line
-from slmworks.execution.run import Outcome
+from slmworks.execution.outcome import Outcome
 from slmworks.numbers import figures
 
 EVERY = 10.0

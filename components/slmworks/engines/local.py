@@ -22,8 +22,8 @@ from slmworks.engines.uploader import Uploader
 from slmworks.execution.cache import find
 from slmworks.execution.identity import identify
 from slmworks.execution.missing_inputs import absence, digests_of, present
+from slmworks.execution.outcome import HAVE, Outcome, State
 from slmworks.execution.records import RunRecord, TaskRecord, task_record, utc
-from slmworks.execution.run import HAVE, Outcome, State
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.lineage import alive

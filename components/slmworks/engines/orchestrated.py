@@ -8,8 +8,9 @@ from slmworks.contract.stage import Emit
 from slmworks.engines.close_run import begin
 from slmworks.engines.uploader import beside
 from slmworks.execution.missing_inputs import Given
+from slmworks.execution.outcome import Outcome
 from slmworks.execution.records import TaskRecord, utc
-from slmworks.execution.run import Outcome, Running
+from slmworks.execution.run import Running
 from slmworks.execution.spec import TaskSpec
 from slmworks.store import Store
 

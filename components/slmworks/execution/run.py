@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Files
@@ -29,6 +29,7 @@ from slmworks.execution.environment import missing_module, other_code
 from slmworks.execution.identity import code_digest, identify, shared_fingerprint
 from slmworks.execution.inputs import open_input, pin, require_whole
 from slmworks.execution.missing_inputs import Given, absence, digests_of, present
+from slmworks.execution.outcome import Outcome, State
 from slmworks.execution.records import TaskRecord, run_record, utc
 from slmworks.execution.resumption import checkpoint_folder
 from slmworks.execution.spec import TaskSpec
@@ -40,24 +41,8 @@ from slmworks.registry.task import ReleaseTask
 from slmworks.store import Store, open_store
 from slmworks.store.revival import revive
 
-State = Literal["running", "done", "cached", "absent", "failed", "refused", "skipped", "stopped"]
-
-HAVE = ("done", "cached", "absent")
-"""States of a task with a manifest, if only one without files: tasks that need it can run."""
-
 SPOOL = 30.0
 """Seconds between two records of a running task, so that its curves are uploaded while they grow."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A task's final state and result."""
-
-    state: State
-    manifest: Manifest | None = None
-    error: str = ""
-    code: int = 1
-    """Exit code of a failed task: 2 for a bad request."""
 
 
 @dataclass

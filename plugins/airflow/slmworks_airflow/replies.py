@@ -11,8 +11,8 @@ from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.engines.airflow.line import ENGINE_FILE, TRACKING
 from slmworks.engines.close_run import page_key
 from slmworks.engines.engine_file import EngineFile
+from slmworks.execution.outcome import HAVE
 from slmworks.execution.records import TaskRecord, run_record, task_record, task_records
-from slmworks.execution.run import HAVE
 from slmworks.store import Store
 from slmworks_airflow import tracked
 from slmworks_airflow.asked import Asked

@@ -9,7 +9,7 @@ from slmworks.contract.errors import SlmworksError
 from slmworks.engines.kubeflow.component import CONFUSION, MADE, PAGE, PASSED
 from slmworks.engines.kubeflow.entry import ExecutorInput
 from slmworks.evaluate.quality_report import QualityReport, is_quality
-from slmworks.execution.run import Outcome
+from slmworks.execution.outcome import Outcome
 from slmworks.execution.spec import TaskSpec
 from slmworks.packet.gather import packet
 from slmworks.packet.markup import el

@@ -12,8 +12,8 @@ from slmworks.engines.kubeflow.entry import ExecutorInput
 from slmworks.engines.kubeflow.outputs import answer
 from slmworks.engines.orchestrated import perform
 from slmworks.execution.missing_inputs import Given, join
+from slmworks.execution.outcome import Outcome
 from slmworks.execution.records import made_by
-from slmworks.execution.run import Outcome
 from slmworks.execution.spec import TaskSpec
 from slmworks.machine.cores import usable_cores
 from slmworks.machine.process import adopt_environment
