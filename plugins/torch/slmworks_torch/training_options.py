@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.documented import Documented
 from slmworks_torch import config_json
 
@@ -58,3 +59,11 @@ def depth_of(model: Model) -> int | None:
     """Number of layers by a model's config.json; None where it doesn't say."""
     config = config_json.known(model.path)
     return next((config[name] for name in DEPTHS if isinstance(config.get(name), int)), None)
+
+
+def refuse_all(count: int, depth: int) -> None:
+    """BadRequest unless a layer stays to be trained where `count` of `depth` are frozen."""
+    if count and count >= depth:
+        raise BadRequest(
+            f"freeze_layers: {count} of {depth} layers leave none to train; freeze at most {depth - 1}."
+        )
