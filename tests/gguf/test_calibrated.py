@@ -15,6 +15,7 @@ import torch
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.contract.runtime import open_runtime
+from slmworks.model_tasks.text_generation.calibration import calibration_rows
 from slmworks.testing import Bench, sealed
 from slmworks_gguf import activations, calibration, ggml, gguf_file, llama_cpp, network, weights
 from slmworks_gguf.quantize import QuantizeGguf
@@ -148,7 +149,7 @@ def test_calibration_brings_the_outputs_nearer(kind: str, wide: Model, data: Dat
     assert calibrated.meta["quantized"]["calibration_rows"] == calibrated.summary["calibration_rows"] == 6
     assert "calibration_rows" not in plain.meta["quantized"]
     whole, one, other = (gguf_file.read(model.path / "model.gguf") for model in (wide, plain, calibrated))
-    rows = calibration.calibration_rows(data, 9, 0)
+    rows = calibration_rows(data, 9, 0)
     importance = activations.importance(
         whole,
         lambda llama: calibration.tokens(whole, llama, rows, 64),

@@ -13,7 +13,7 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.contract.runtime import open_runtime
 from slmworks.testing import Bench, sealed
-from slmworks_inc import rtn_folder
+from slmworks_inc import packed_folder
 from slmworks_inc.rtn import IncRtn
 
 ROW = {"messages": [{"role": "user", "content": "What is 7 of 21?"}]}
@@ -86,7 +86,7 @@ def test_4_bits_are_what_the_file_says(options: dict, models: dict[str, Model], 
     columns = torch.arange(96) // group
     scales = file[f"{name}.scales"].T.float()
     expected = (integers - zeros[:, columns]) * scales[:, columns]
-    layer = rtn_folder.read(made.path).get_submodule(name)
+    layer = packed_folder.read(made.path).get_submodule(name)
     layer(torch.zeros(1, 96))
     torch.testing.assert_close(layer.weight, expected, rtol=1e-3, atol=1e-4)
     step = scales[:, columns]
@@ -110,7 +110,7 @@ def test_nothing_is_written_that_says_nothing(models: dict[str, Model], tied: Mo
     size = (made.path / "model.safetensors").stat().st_size
     assert made.summary["bytes"] == size
     parameters = made.meta["parameters"]
-    matrices = sum(one * other for one, other in rtn_folder.settings(made.path).layers.values())
+    matrices = sum(one * other for one, other in packed_folder.settings(made.path).layers.values())
     assert parameters == matrices + 400 * 64 + 5 * 64  # the table, the norms
     assert made.meta["quantized"]["weights_quantized_share"] == pytest.approx(matrices / parameters)
     # A nibble a weight, and for each 32 of them 16 bits of scale and a nibble of zero point.

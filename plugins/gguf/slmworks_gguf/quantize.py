@@ -75,7 +75,7 @@ class QuantizeGguf(Quantize):
 
     def _rows(self, calibration: Dataset | None, task: Task) -> Sequence[Row]:
         """The rows to calibrate with; none where there are no data, or no use for them."""
-        from slmworks_gguf.calibration import calibration_rows
+        from slmworks.model_tasks.text_generation.calibration import calibration_rows
 
         if calibration is None:
             return []

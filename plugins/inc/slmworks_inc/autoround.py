@@ -57,13 +57,14 @@ class IncAutoround(Quantize):
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export the model (proved), tune it, write what was tuned, and compare both files in llama.cpp."""
         _require_packages()
+        from slmworks.model_tasks.text_generation import calibration as conversations
         from slmworks.model_tasks.text_generation.hf import HfGenerator
         from slmworks_gguf import converter, ggml, grid, mixtures, requantize
-        from slmworks_gguf.calibration import calibration_rows
         from slmworks_gguf.quantize import check_share, described, divergence
 
         converter.check(model.path, at="quantize")
-        rows = calibration_rows(self._given(calibration), self.rows, task.seed)
+        data = conversations.given(calibration, plugin="inc-autoround", otherwise="quantize/gguf")
+        rows = conversations.calibration_rows(data, self.rows, task.seed)
         whole = self._exported(model, task, "whole")
         choices = mixtures.choices(whole, "q4_0", calibrated=False)
         share = requantize.share(whole, "q4_0", choices)
@@ -91,15 +92,6 @@ class IncAutoround(Quantize):
         return described(model, path, share, quantized, moved, rows=len(rows))
 
     @staticmethod
-    def _given(calibration: Dataset | None) -> Dataset:
-        if calibration is None:
-            raise BadRequest(
-                "inc-autoround tunes with training rows; add `calibration: <the curate step>` to its "
-                "`from`, or use quantize/gguf, which needs none."
-            )
-        return calibration
-
-    @staticmethod
     def _exported(model: Model, task: Task, name: str) -> "GgufFile":
         """The folder as an f32 file, proved token for token."""
         from slmworks_gguf import gguf_file
@@ -113,16 +105,9 @@ class IncAutoround(Quantize):
 
     def _pieces(self, original: "HfGenerator", rows: Sequence[Any]) -> list[list[int]]:
         """All rows' tokens in pieces of `length`; BadRequest where there is not one."""
-        tokens: list[int] = []
-        for row in rows:
-            try:
-                tokens += original.encode(row)
-            except BadRequest as error:
-                raise BadRequest(
-                    f"the calibration data's split 'train', row '{row['id']}': {error}"
-                ) from error
-            tokens += original.chat.ids(str(row["completion"]), around=False)
-            tokens += original.ends[:1]
+        from slmworks.model_tasks.text_generation import calibration as conversations
+
+        tokens = [token for ids in conversations.tokens(original, rows) for token in ids]
         found = [tokens[start : start + self.length] for start in range(0, len(tokens), self.length)]
         whole = [piece for piece in found if len(piece) == self.length]
         if not whole:

@@ -20,6 +20,6 @@ class IncGenerator(HfGenerator):
 
     def load(self, model: Model) -> Any:
         """The network, with Neural Compressor's modules in it."""
-        from slmworks_inc import rtn_folder
+        from slmworks_inc import packed_folder
 
-        return rtn_folder.read(model.path)
+        return packed_folder.read(model.path)

@@ -4,15 +4,15 @@ Neural Compressor's own file is as large as the fp32 one and slower in torch, so
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from slmworks.contract.artifact import Dataset, Model
-from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Network
 from slmworks.contract.stage import Task
+from slmworks_inc import layers
 from slmworks_inc.linear import LinearInt8
 
 
@@ -42,7 +42,7 @@ class IncStatic(LinearInt8):
         rows = calibration_rows(calibration, purpose, self.rows, task.seed, plugin="inc-static")
         task.progress(0, len(rows), note="load")
         original = onnx_folder.open_network(model, threads=task.threads)
-        self._check_paths(original.module)
+        layers.below(original.module, self.keep_fp32, option="keep_fp32")
         self._quantize(original, rows, model, task)
         trial.require_answers(model, task.output, threads=task.threads)
         target = task.output / "model.onnx"
@@ -62,20 +62,6 @@ class IncStatic(LinearInt8):
                 "agreement": self._compare(original, model, rows, task),
             },
         )
-
-    def _check_paths(self, module: Any) -> None:
-        import torch
-
-        paths = {name for name, _ in module.named_modules() if name}
-        for path in self.keep_fp32:
-            if path not in paths:
-                raise BadRequest(f"keep_fp32: the model has no module '{path}'. {did_you_mean(path, paths)}")
-            below = module.get_submodule(path).modules()
-            if not any(isinstance(part, torch.nn.Linear) for part in below):
-                raise BadRequest(
-                    f"keep_fp32: the module '{path}' holds no linear layer, so nothing in it is quantized "
-                    "anyway; name one that does, or leave it out."
-                )
 
     def _quantize(self, original: Network, rows: Sequence[Row], model: Model, task: Task) -> None:
         from slmworks_onnx.int8 import place_linear

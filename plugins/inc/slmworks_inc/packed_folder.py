@@ -33,6 +33,12 @@ class Packed:
     """Without a zero point."""
     layers: Mapping[str, tuple[int, int]]
     """Path of a module -> its width: what it reads, what it gives."""
+    eights: tuple[str, ...] = ()
+    """Paths of those that have 8 bits, whatever `bits` says."""
+
+    def bits_of(self, name: str) -> int:
+        """Bits a weight of a layer."""
+        return 8 if name in self.eights else self.bits
 
 
 def write(network: Any, packed: Packed, source: Path, target: Path) -> None:
@@ -87,11 +93,12 @@ def settings(folder: Path) -> Packed:
     try:
         said = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         layers = {str(name): (int(one), int(other)) for name, (one, other) in said["layers"].items()}
-        return Packed(int(said["bits"]), int(said["group_size"]), bool(said["sym"]), layers)
+        eights = tuple(map(str, said.get("eights", ())))
+        return Packed(int(said["bits"]), int(said["group_size"]), bool(said["sym"]), layers, eights)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRequest(
             f"{SETTINGS}: it does not say how the layers are packed ({in_a_line(error, 100)}); make the "
-            "model anew with quantize/inc-rtn."
+            "model anew with the quantizer that it came from."
         ) from error
 
 
@@ -129,7 +136,12 @@ def _replace(network: Any, name: str, size: tuple[int, int], packed: Packed) -> 
     except AttributeError as error:
         raise BadRequest(f"{SETTINGS}: the network of config.json has no layer {name}.") from error
     made = INCWeightOnlyLinear(
-        *size, bits=packed.bits, group_size=packed.group_size, zp=True, bias=True, use_optimum_format=True
+        *size,
+        bits=packed.bits_of(name),
+        group_size=packed.group_size,
+        zp=True,
+        bias=True,
+        use_optimum_format=True,
     )
     made.bias = whole.bias
     setattr(holder, last, made)
