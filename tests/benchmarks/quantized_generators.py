@@ -59,7 +59,9 @@ def main() -> None:
     options.add_argument("--model", type=Path, required=True, help="Hugging Face folder")
     options.add_argument("--data", type=Path, required=True, help="folder of a Dataset of text-generation")
     options.add_argument(
-        "--types", default=TYPES, help=f"default: {TYPES}; inc-4, inc-8 and autoround-ITERS too"
+        "--types",
+        default=TYPES,
+        help=f"default: {TYPES}; inc-4, inc-8, gptq-4, gptq-8, awq-4 and autoround-ITERS too",
     )
     options.add_argument("--rows", type=int, default=40, help="rows of test to measure with")
     options.add_argument("--calibrate", type=int, default=128, help="rows of train to calibrate with")
@@ -133,7 +135,7 @@ def _line(name: str, model: Model, data: Dataset, rows: Sequence[Any], calibrate
 
 
 def _calibrated(name: str) -> bool:
-    return name.endswith("+") or name.startswith("autoround")
+    return name.endswith("+") or name.startswith(("autoround", "gptq", "awq"))
 
 
 def _plugin(name: str, calibrate: int) -> Any:
@@ -147,6 +149,14 @@ def _plugin(name: str, calibrate: int) -> Any:
         from slmworks_inc.rtn import IncRtn
 
         return IncRtn(bits=int(name[4:]))
+    if name.startswith("gptq-"):
+        from slmworks_inc.gptq import IncGptq
+
+        return IncGptq(bits=int(name[5:]), rows=calibrate)
+    if name == "awq-4":
+        from slmworks_inc.awq import IncAwq
+
+        return IncAwq(rows=calibrate)
     if name.startswith("autoround-"):
         from slmworks_inc.autoround import IncAutoround
 

@@ -12,6 +12,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.contract.runtime import open_runtime, outputs_all
 from slmworks.testing import Bench, sealed
+from slmworks_inc.autotune import IncAutotune
 from slmworks_inc.static import IncStatic
 
 
@@ -42,6 +43,7 @@ def test_it_says_what_it_is(tiny_classifier: Model, int8: Model) -> None:
     assert {**tiny_classifier.meta, "quantized": quantized} == int8.meta
     assert quantized["method"] == "neural-compressor-static"
     assert quantized["weights_int8_share"] > 0.9
+    assert quantized["weights_quantized_share"] == int8.summary["weights_quantized_share"] > 0.9
     assert int8.summary["calibration_rows"] == 33
     files = {path.name for path in int8.path.iterdir()}
     assert files == {"model.onnx", "tokenizer.json", "labels.json", "slmworks.json"}
@@ -120,6 +122,17 @@ def test_an_encoder_without_a_head_is_refused(
 ) -> None:
     with pytest.raises(BadRequest, match="without a model task cannot be written as ONNX"):
         IncStatic().run(model=tiny_encoder, calibration=tiny_reviews, task=bench.task("int8"))
+
+
+@pytest.mark.parametrize("plugin", [IncStatic, IncAutotune])
+def test_a_generator_is_refused_with_what_takes_it(
+    plugin: type[IncStatic | IncAutotune], tiny_reviews: Dataset, bench: Bench, tmp_path: Path
+) -> None:
+    task = bench.task("int8")
+    model = Model(path=tmp_path, format="hf", meta={"task": "text-generation"})
+    with pytest.raises(BadRequest, match="token by token; use quantize/gguf, or slmworks-inc's inc-gptq"):
+        plugin().run(model=model, calibration=tiny_reviews, task=task)
+    assert list(task.output.iterdir()) == []
 
 
 def test_embeddings_are_quantized_as_classifiers_are(

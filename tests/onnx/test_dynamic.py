@@ -32,7 +32,10 @@ def test_the_share_of_eight_bit_parameters_is_counted(exported: Model, bench: Be
     assert everything.summary["weights_int8_share"] > 0.9
     # 4 layers of (4 * 32 * 32 + 2 * 32 * 64) weights, the pooler's 32 * 32 and the head's 32 * 3.
     wanted = (4 * (4 * 32 * 32 + 2 * 32 * 64) + 32 * 32 + 32 * 3) / exported.meta["parameters"]
-    assert linear.meta["quantized"]["weights_int8_share"] == pytest.approx(wanted, abs=0.005)
+    for said in (linear.meta["quantized"], linear.summary):
+        assert (
+            said["weights_int8_share"] == said["weights_quantized_share"] == pytest.approx(wanted, abs=0.005)
+        )
     assert linear.summary["bytes"] > everything.summary["bytes"]
 
 

@@ -49,7 +49,7 @@ class IncAutotune(LinearInt8):
         """Calibrate once, try mixtures until one meets the goal, and write that one."""
         from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.calibration import calibration_rows
-        from slmworks_onnx.int8 import int8_share
+        from slmworks_onnx.int8 import shares
 
         purpose = onnx_folder.model_task_of(model)
         rows = calibration_rows(calibration, purpose, self.rows, task.seed, plugin="inc-autotune")
@@ -61,10 +61,10 @@ class IncAutotune(LinearInt8):
         int8.write(best.kept, target)
         onnx_folder.write_companions(model, task.output)
         trial.require_answers(model, task.output, threads=task.threads)
-        share = int8_share(target, sum(part.numel() for part in int8.module.parameters()))
+        share = shares(target, sum(part.numel() for part in int8.module.parameters()))
         quantized = {
             "method": "neural-compressor-autotune",
-            "weights_int8_share": share,
+            **share,
             "fp32_layers": sorted(best.kept),
         }
         return Model(
@@ -73,7 +73,7 @@ class IncAutotune(LinearInt8):
             meta={**onnx_folder.carry_meta(model), "quantized": quantized},
             summary={
                 "bytes": target.stat().st_size,
-                "weights_int8_share": share,
+                **share,
                 "calibration_rows": len(rows),
                 "layers": len(int8.names),
                 **summary,

@@ -72,7 +72,7 @@ def hidden(network: Any, names: Sequence[str]) -> Iterator[None]:
 def _hider(part: Any) -> Any:
     import torch
 
-    class Hidden(torch.nn.Module):
+    class Hidden(torch.nn.Module):  # type: ignore[misc]
         """Computes as a layer that it does not list among its modules.
 
         Neural Compressor needs a linear layer in the first layer of the stack: this one is never called.

@@ -36,7 +36,7 @@ class IncStatic(LinearInt8):
         """Calibrate, convert, write ONNX, and compare with the original on the calibration texts."""
         from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.calibration import calibration_rows
-        from slmworks_onnx.int8 import int8_share
+        from slmworks_onnx.int8 import shares
 
         purpose = onnx_folder.model_task_of(model)
         rows = calibration_rows(calibration, purpose, self.rows, task.seed, plugin="inc-static")
@@ -46,18 +46,18 @@ class IncStatic(LinearInt8):
         self._quantize(original, rows, model, task)
         trial.require_answers(model, task.output, threads=task.threads)
         target = task.output / "model.onnx"
-        share = int8_share(target, sum(part.numel() for part in original.module.parameters()))
+        share = shares(target, sum(part.numel() for part in original.module.parameters()))
         task.progress(len(rows), len(rows), note="compare")
         return Model(
             path=task.output,
             format="onnx",
             meta={
                 **onnx_folder.carry_meta(model),
-                "quantized": {"method": "neural-compressor-static", "weights_int8_share": share},
+                "quantized": {"method": "neural-compressor-static", **share},
             },
             summary={
                 "bytes": target.stat().st_size,
-                "weights_int8_share": share,
+                **share,
                 "calibration_rows": len(rows),
                 "agreement": self._compare(original, model, rows, task),
             },

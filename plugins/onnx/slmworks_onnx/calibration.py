@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+GENERATION = "text-generation"
+"""The model task that no static quantizer is for."""
+
+
 class Calibration(Documented):
     """Options of a quantizer that fixes its scales on training texts."""
 
@@ -39,6 +43,11 @@ def calibration_rows(
 
     BadRequest in the name of `plugin` for another input, or where there is no data or no row.
     """
+    if purpose.name == GENERATION:
+        raise BadRequest(
+            f"{plugin} makes int8 of models that read one text and answer at once, and {purpose.name} writes "
+            "token by token; use quantize/gguf, or slmworks-inc's inc-gptq, inc-awq, inc-rtn, inc-autoround."
+        )
     if calibration is None:
         raise BadRequest(
             f"{plugin} needs training texts to calibrate with; add `calibration: <the curate step>` "

@@ -31,7 +31,7 @@ class OnnxDynamic(Quantize):
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export to ONNX where needed, quantize, and count the share of the parameters in 8 bits."""
         from slmworks_onnx import onnx_folder, trial
-        from slmworks_onnx.int8 import EMBEDDINGS, LINEAR, count_weights, int8_share, quantize_weights
+        from slmworks_onnx.int8 import EMBEDDINGS, LINEAR, count_weights, quantize_weights, shares
 
         meta = onnx_folder.carry_meta(model)
         task.progress(0, 2, unit="parts", note="export")
@@ -50,14 +50,14 @@ class OnnxDynamic(Quantize):
             per_channel=self.per_channel,
             reduce_range=self.reduce_range,
         )
-        share = int8_share(target, parameters)
+        share = shares(target, parameters)
         onnx_folder.write_companions(model, task.output)
         trial.require_answers(model, task.output, threads=task.threads)
         task.progress(2, 2, unit="parts")
-        quantized = {"method": "onnxruntime-dynamic", "weights_int8_share": share}
+        quantized = {"method": "onnxruntime-dynamic", **share}
         return Model(
             path=task.output,
             format="onnx",
             meta={**meta, "quantized": quantized},
-            summary={"bytes": target.stat().st_size, "weights_int8_share": share},
+            summary={"bytes": target.stat().st_size, **share},
         )

@@ -87,6 +87,12 @@ def int8_share(path: Path, parameters: int) -> float:
     return round(min(1.0, int8 / parameters), 4)
 
 
+def shares(path: Path, parameters: int) -> dict[str, float]:
+    """What an artifact says of them: the share in fewer bits, as every quantizer names it, and that in 8."""
+    share = int8_share(path, parameters)
+    return {"weights_quantized_share": share, "weights_int8_share": share}
+
+
 def _elements(tensor: Any) -> int:
     import math
 

@@ -58,7 +58,7 @@ class OnnxStatic(Calibration, Quantize):
         from slmworks.model_tasks.onnx_text import open_tokenizer
         from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.calibration import calibration_rows, encoded_batches
-        from slmworks_onnx.int8 import count_weights, int8_share
+        from slmworks_onnx.int8 import count_weights, shares
 
         meta, purpose = onnx_folder.carry_meta(model), onnx_folder.model_task_of(model)
         rows = calibration_rows(calibration, purpose, self.rows, task.seed, plugin="onnx-static")
@@ -74,16 +74,16 @@ class OnnxStatic(Calibration, Quantize):
         self._quantize(source, target, task.scratch, batches, math.ceil(len(rows) / self.batch_size))
         onnx_folder.write_companions(model, task.output)
         trial.require_answers(model, task.output, threads=task.threads)
-        share = int8_share(target, parameters)
+        share = shares(target, parameters)
         task.progress(len(rows), len(rows), note="compare")
-        quantized = {"method": "onnxruntime-static", "weights_int8_share": share}
+        quantized = {"method": "onnxruntime-static", **share}
         return Model(
             path=task.output,
             format="onnx",
             meta={**meta, "quantized": quantized},
             summary={
                 "bytes": target.stat().st_size,
-                "weights_int8_share": share,
+                **share,
                 "calibration_rows": len(rows),
                 "agreement": self._compare(onnx_folder.in_folder(model, source.parent), rows, task),
             },
