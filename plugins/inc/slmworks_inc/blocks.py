@@ -95,17 +95,21 @@ def require_alike(network: Any, found: Blocks, piece: Sequence[int], *, plugin: 
     import torch
 
     calls: list[dict[str, Any]] = []
-    hooks = [
-        part.register_forward_pre_hook(lambda _, __, given: calls.append(given), with_kwargs=True)
-        for part in found.parts
-    ]
+
+    def note(_: Any, places: tuple[Any, ...], names: dict[str, Any]) -> None:
+        """All but the hidden state."""
+        given = {f"argument {place}": one for place, one in enumerate(places[1:], 2)} | names
+        given.pop("hidden_states", None)
+        calls.append(given)
+
+    hooks = [part.register_forward_pre_hook(note, with_kwargs=True) for part in found.parts]
     try:
         network(input_ids=torch.tensor([list(piece)]), use_cache=False)
     finally:
         for hook in hooks:
             hook.remove()
     for number, call in enumerate(calls):
-        for name in {*calls[0], *call}:
+        for name in sorted({*calls[0], *call}):
             if not _same(calls[0].get(name), call.get(name)):
                 raise BadRequest(
                     f"{found.path}.{number} is called with another {name} than {found.path}.0, and {plugin} "
