@@ -91,5 +91,7 @@ def test_calibration_is_decided_by_the_seed(
 def test_an_encoder_is_measured_on_texts_only(
     tiny_classifier: Model, conversations: Dataset, bench: Bench
 ) -> None:
-    with pytest.raises(BadRequest, match="data: they are for text-generation, and an encoder is measured on"):
+    with pytest.raises(
+        BadRequest, match="data: they are for text-generation, and an encoder reads rows of one text"
+    ):
         compressible.load(tiny_classifier).calibration(conversations, "train", 4, bench.task("wrong"))

@@ -42,12 +42,7 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
         network = embeddings.load_encoder(teacher, self.max_length, port="teacher")
         made = self._student(student, network)
         refuse_all(self.freeze_layers, int(made.net.config.num_hidden_layers))
-        width = int(made.net.config.hidden_size)
-        if width != network.net.config.hidden_size:
-            raise BadRequest(
-                f"student: its embeddings have {width} numbers, the teacher's "
-                f"{network.net.config.hidden_size}; give one of the same width, or leave it out."
-            )
+        embeddings.refuse_other_width(made, network)
         gathered = embeddings.gather(teacher, network, data, self, task)
         if self.vocabulary == "cut":
             made = vocabulary.shrink(
@@ -61,7 +56,7 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
             path=task.output,
             format="hf",
             meta=embeddings.meta(
-                dimensions=width,
+                dimensions=int(made.net.config.hidden_size),
                 max_length=made.max_length,
                 parameters=made.parameters,
                 pooling=pooling_of(pooled),

@@ -111,7 +111,7 @@ def gather(
     import torch
     from slmworks_torch.augment import copies
 
-    train, validation = _texts(data, "train"), _texts(data, "validation")
+    train, validation = texts_of(data, "train"), texts_of(data, "validation")
     learnt = train + transfer_rows(data, options.transfer_rows)
     altered = copies(train, options)
     found = teacher_embeddings(teacher, network, data, learnt + validation, task)
@@ -141,6 +141,16 @@ def teacher_embeddings(
     return teacher_outputs.shared(name, build, teacher, network, data, rows, task)
 
 
+def refuse_other_width(student: "TextNetwork", teacher: "TextNetwork") -> None:
+    """BadRequest where their embeddings cannot be compared."""
+    ours, theirs = (int(one.net.config.hidden_size) for one in (student, teacher))
+    if ours != theirs:
+        raise BadRequest(
+            f"student: its embeddings have {ours} numbers, the teacher's {theirs}; give one of the same "
+            "width, or leave it out."
+        )
+
+
 def meta(*, dimensions: int, max_length: int, parameters: int, **more: Any) -> dict[str, Any]:
     """An embedding model's entries of a Model artifact's `meta`."""
     return {
@@ -152,7 +162,7 @@ def meta(*, dimensions: int, max_length: int, parameters: int, **more: Any) -> d
     }
 
 
-def _texts(data: Dataset, split: str) -> Rows:
+def texts_of(data: Dataset, split: str) -> Rows:
     """The distinct questions and documents of a split, in the order of the data."""
     ids, texts, documents = data.columns(split, "id", *INPUTS, *TARGETS)
     if not texts:

@@ -33,23 +33,39 @@ def distillation(
     """
     from torch.nn import functional
 
-    import torch
-
     soft = functional.log_softmax(teacher / temperature, dim=1)
-    wanted = torch.full((len(teacher),), -1)
-    wanted[: len(classes)] = torch.tensor(classes)
+    hard = labels_lost(len(teacher), classes)
 
     def loss(logits: "torch.Tensor", batch: list[int]) -> "torch.Tensor":
-        given = functional.log_softmax(logits / temperature, dim=1)
-        goal = soft[batch].to(logits.device)
-        total = functional.kl_div(given, goal, reduction="batchmean", log_target=True) * temperature**2
+        total = softened(soft[batch].to(logits.device), logits, temperature)
         if mse:
             total = total + mse * functional.mse_loss(logits, teacher[batch].to(logits.device))
         if alpha:
-            hard = functional.cross_entropy(
-                logits, wanted[batch].to(logits.device), ignore_index=-1, reduction="sum"
-            )
-            total = total + alpha * hard / len(batch)
+            total = total + alpha * hard(logits, batch) / len(batch)
         return total
+
+    return loss
+
+
+def softened(goal: "torch.Tensor", logits: "torch.Tensor", temperature: float) -> "torch.Tensor":
+    """T² · KL(teacher ‖ student), the mean over rows; `goal`: the teacher's log-odds, softened by T."""
+    from torch.nn import functional
+
+    given = functional.log_softmax(logits / temperature, dim=1)
+    return functional.kl_div(given, goal, reduction="batchmean", log_target=True) * temperature**2
+
+
+def labels_lost(rows: int, classes: Sequence[int]) -> "Loss":
+    """The sum over a batch of the cross-entropy; 0 for all but the first `len(classes)` of the rows."""
+    from torch.nn import functional
+
+    import torch
+
+    wanted = torch.full((rows,), -1)
+    wanted[: len(classes)] = torch.tensor(classes, dtype=wanted.dtype)
+
+    def loss(logits: "torch.Tensor", batch: list[int]) -> "torch.Tensor":
+        goal = wanted[batch].to(logits.device)
+        return functional.cross_entropy(logits, goal, ignore_index=-1, reduction="sum")
 
     return loss

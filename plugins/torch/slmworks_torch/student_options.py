@@ -63,7 +63,7 @@ def ascending(layers: tuple[int, ...] | None) -> tuple[int, ...] | None:
     return layers
 
 
-def refuse_beyond(layers: Sequence[int], depth: int) -> None:
-    """BadRequest where `layers` names one that a teacher of `depth` layers doesn't have."""
+def refuse_beyond(layers: Sequence[int], depth: int, *, option: str = "layers") -> None:
+    """BadRequest where the option names a layer that a teacher of `depth` layers doesn't have."""
     if beyond := [layer for layer in layers if layer >= depth]:
-        raise BadRequest(f"layers: the teacher has the layers 0 to {depth - 1}, not {beyond[0]}.")
+        raise BadRequest(f"{option}: the teacher has the layers 0 to {depth - 1}, not {beyond[0]}.")

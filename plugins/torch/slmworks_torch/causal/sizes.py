@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
-from slmworks_torch.causal.chat_model import ChatModel
+
+if TYPE_CHECKING:
+    from slmworks_torch.causal.chat_model import ChatModel
+    from slmworks_torch.hf_folder import TextNetwork
 
 
 def chosen(net: Any, layers: Sequence[int] | None, depth: int | None, *, port: str) -> tuple[int, ...] | None:
@@ -27,7 +30,7 @@ def evenly(count: int, depth: int) -> tuple[int, ...]:
     return tuple((2 * place * (count - 1) + gaps) // (2 * gaps) for place in range(depth))
 
 
-def refuse_larger(student: ChatModel, teacher: Model) -> None:
+def refuse_larger(student: "ChatModel | TextNetwork", teacher: Model) -> None:
     """BadRequest for a student with more weights than its teacher, where these are known."""
     most = _weights(teacher)
     if most and student.parameters > most:

@@ -58,13 +58,7 @@ class Encoder(Compressible):
 
     def calibration(self, data: Dataset, split: str, rows: int, task: Task) -> list[Calibration]:
         """Texts of a split; every real token counts."""
-        purpose = catalog.canonical(data.model_task)
-        column = only_text(catalog.model_task(purpose)) if purpose in catalog.model_tasks() else ""
-        if not column:
-            raise BadRequest(
-                f"data: they are for {purpose or 'no model task'}, and an encoder is measured on rows of one "
-                "text; give it the data that it is trained on."
-            )
+        column = text_column(data)
         if not (found := data.rows(split, column)):
             raise BadRequest(f"data: the split '{split}' is empty; give the curate step more rows.")
         texts = [str(row[column]) for row in sample(found, rows, task)]
@@ -98,3 +92,15 @@ class Encoder(Compressible):
     def _write(self, folder: Path) -> dict[str, Any]:
         self.network.save(folder)
         return {}
+
+
+def text_column(data: Dataset) -> str:
+    """The column of the one text that rows of the data are about; BadRequest where it isn't one."""
+    purpose = catalog.canonical(data.model_task)
+    column = only_text(catalog.model_task(purpose)) if purpose in catalog.model_tasks() else ""
+    if not column:
+        raise BadRequest(
+            f"data: they are for {purpose or 'no model task'}, and an encoder reads rows of one text; give "
+            "it the data that it is trained on."
+        )
+    return column
