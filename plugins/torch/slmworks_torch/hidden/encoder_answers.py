@@ -36,6 +36,11 @@ class Answers:
 
     has_labels: ClassVar[bool] = False
 
+    @property
+    def new_head(self) -> bool:
+        """True if the student's answers begin as random ones."""
+        return False
+
     def load_student(self, student: Model, max_length: int) -> "TextNetwork":
         """The given student; BadRequest where its folder is unusable."""
         return hf_folder.load(student, BARE, port="student", max_length=max_length, new_head=False)
@@ -77,6 +82,11 @@ class ClassifierAnswers(Answers):
     """Logits, and labels beside them."""
 
     has_labels: ClassVar[bool] = True
+
+    @property
+    def new_head(self) -> bool:
+        """True for a given student that is no classifier."""
+        return bool(self.student and not classification.known_labels(self.student, port="student"))
 
     def load_student(self, student: Model, max_length: int) -> "TextNetwork":
         """With its own head, or a new one of the teacher's labels."""

@@ -17,6 +17,7 @@ from slmworks_torch.hidden.score import NAME, by_distance
 from slmworks_torch.losses import labels_lost
 from slmworks_torch.scoring import Score, outputs_of
 from slmworks_torch.student_options import refuse_beyond
+from slmworks_torch.training_options import SHORTEST
 
 if TYPE_CHECKING:
     import torch
@@ -31,11 +32,14 @@ def learn(
 ) -> Model:
     """Make or take the student, train it beside its teacher, write it."""
     answers = answers_of(teacher, student, data)
-    length = options.max_length or teacher.network.max_length
-    hf_folder.refuse_length(teacher.net, length, port="teacher")
-    theirs = replace(teacher.network, max_length=length)
+    theirs = replace(teacher.network, max_length=_length(teacher, options))
     made = _student(theirs, teacher.model, student, answers, options)
     answers.refuse(made, theirs, options)
+    if answers.new_head and not options.usual:
+        task.say(
+            "warning: the student's head is new, and neither answers nor labels are learnt, so what it "
+            "answers is random until another step trains it"
+        )
     rows, held_out = _same_tokens(theirs, made, answers.train.texts, answers.validation.texts)
     match = Match.of(theirs.net, made.net, options, _probe(rows))
     labels = labels_lost(len(rows), answers.train.classes)
@@ -107,6 +111,17 @@ class Beside:
 def _parts(outputs: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
     width = (outputs.shape[1] - 1) // 2
     return outputs[:, 0], outputs[:, 1 : 1 + width], outputs[:, 1 + width :]
+
+
+def _length(teacher: Encoder, options: HiddenOptions) -> int:
+    """Tokens of a text that are read; BadRequest for too few and too many."""
+    length = options.max_length or teacher.network.max_length
+    if length < SHORTEST:
+        raise BadRequest(
+            f"max_length: {length} tokens of a text are too few to learn from; read {SHORTEST} at least."
+        )
+    hf_folder.refuse_length(teacher.net, length, port="teacher")
+    return length
 
 
 def _student(
