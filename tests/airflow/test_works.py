@@ -41,7 +41,7 @@ deploy_dag = deploy("RECIPE")
 """
 BROKEN = {
     "misspelt": ("epochs: 6, learning_rate: 3e-3, batch_size: 16}", "temprature: 2}"),
-    "foreign": ("uses: logit-kd", "uses: hidden-kd"),
+    "foreign": ("uses: logit-kd", "uses: foreign-kd"),
 }
 """Recipe -> what is written in it instead of what."""
 
@@ -146,7 +146,7 @@ def test_what_can_t_be_rendered_is_one_line(line: Working, admin: Rest) -> None:
     assert (
         "misspelt.yaml:10 steps.student.with.temprature: no such option of logit-kd" in errors["misspelt.py"]
     )
-    assert "foreign.yaml:9 steps.student.uses: no such distill plugin 'hidden-kd'" in errors["foreign.py"]
+    assert "foreign.yaml:9 steps.student.uses: no such distill plugin 'foreign-kd'" in errors["foreign.py"]
     assert f"{line.folder / 'missing.yaml'}: no such recipe." in errors["missing.py"]
     assert not any("\n" in said for said in errors.values())
     shown = admin.import_errors()
