@@ -26,8 +26,8 @@ class HiddenOptions(CausalOptions, TrainingOptions):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of activations that is dropped while training."""
     max_length: Annotated[int, Field(ge=2)] | None = None
-    """Most tokens of a text, which is cut there, or of a generator's row of prompt and answer: longer ones are
-    left out and counted. Default: as many as the teacher reads, and 1024 at most for a generator."""
+    """Most tokens of a text, which is cut there, or of a generator's row of prompt and answer: longer ones
+    are left out and counted. Default: as many as the teacher reads, and 1024 at most for a generator."""
     layers: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None
     """Layers of the teacher that make up the student, counted from 0; every other one when left out."""
     method: Literal["relations", "states", "both"] = "relations"
