@@ -6,23 +6,17 @@
 A family that was tried with the same code and packages isn't tried again: results are kept in `--work`.
 """
 
-import hashlib
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import click
-
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = map(str, (HERE, HERE.parent))
+
+from family_lane import Cells, Lane, attempt  # noqa: E402 - a script, whose neighbours are looked for
 
 STEPS = (
     "finetune",
@@ -70,67 +64,6 @@ MORE = ("", "great", "the camera is great and the lamp is bad, " * 12)
 """Texts beside those of the test split: none, one word, one that is cut."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What a step made of a family."""
-
-    word: str
-    """`right`, `refused`, or `broken` for an error that isn't said in one line."""
-    by: float = 0.0
-    """Largest difference of a probability, of answers alone and in company, from what went into the step."""
-    says: str = ""
-    """The error's line."""
-
-
-@click.command()
-@click.argument("only", nargs=-1)
-@click.option("--to", type=click.Path(path_type=Path), help="Where to write the page; default: the terminal.")
-@click.option("--work", type=click.Path(path_type=Path), help="Keep results here, and go on from them.")
-def main(only: tuple[str, ...], to: Path | None, work: Path | None) -> None:
-    """Try every step on a small model of the families in ONLY, or of all."""
-    if unknown := set(only) - set(NAMES):
-        raise click.UsageError(f"no such family: {', '.join(sorted(unknown))} (known: {', '.join(NAMES)})")
-    chosen = [family for family in NAMES if family in only or not only]
-    with tempfile.TemporaryDirectory(prefix="families-") as scratch:
-        kept = (work or Path(scratch)) / state()
-        kept.mkdir(parents=True, exist_ok=True)
-        fresh = [family for family in chosen if not (kept / f"{family}.json").exists()]
-        # Spawned anew for each: a family's networks are gone from memory when it is done.
-        with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-            waiting = {pool.submit(tried, family): family for family in fresh}
-            for done in as_completed(waiting):
-                cells, seconds = done.result()
-                file = kept / f"{waiting[done]}.json"
-                file.write_text(json.dumps({step: asdict(cell) for step, cell in cells.items()}, indent=1))
-                click.echo(f"{waiting[done]}: {seconds:.0f} s", err=True)
-        rows = {family: read(kept / f"{family}.json") for family in chosen}
-    text = page(rows)
-    if to is None:
-        click.echo(text)
-    else:
-        to.write_text(text, encoding="utf-8")
-    broken = [
-        f"{family} {step}" for family, cells in rows.items() for step in cells if cells[step].word == "broken"
-    ]
-    if broken:
-        raise SystemExit(f"an error that isn't one line: {', '.join(broken)}")
-
-
-def state() -> str:
-    """Digest of what the results depend on: our code, the packages, and this file and its models."""
-    from slmworks.execution.identity import code_digest
-
-    code = [code_digest(type(plugin)) for plugin in plugins().values()]
-    ours = [file.read_bytes().hex() for file in (Path(__file__), HERE.parent / "families.py")]
-    installed = [f"{name} {version(name)}" for name in PACKAGES]
-    return hashlib.sha256(json.dumps([code, ours, installed]).encode()).hexdigest()[:16]
-
-
-def read(file: Path) -> dict[str, Cell]:
-    """A family's results."""
-    return {step: Cell(**cell) for step, cell in json.loads(file.read_text()).items()}
-
-
 def plugins(vocabulary: str = "cut") -> dict[str, Any]:
     """Step -> its plugin, with options for a network of 32 wide layers and a few hundred texts."""
     from slmworks_inc.autotune import IncAutotune
@@ -155,8 +88,8 @@ def plugins(vocabulary: str = "cut") -> dict[str, Any]:
     }
 
 
-def tried(family: str) -> tuple[dict[str, Cell], float]:
-    """What every step makes of the family, and the seconds that it took."""
+def tried(family: str) -> Cells:
+    """What every step makes of the family."""
     from transformers.utils import logging
 
     import families
@@ -164,8 +97,6 @@ def tried(family: str) -> tuple[dict[str, Cell], float]:
     from slmworks.testing import Bench, sealed
 
     logging.disable_progress_bar()
-
-    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"{family}-") as named:
         folder = Path(named)
         for name in ("data", "base"):
@@ -173,7 +104,7 @@ def tried(family: str) -> tuple[dict[str, Cell], float]:
         data, base, bench = reviews(folder / "data"), families.write(family, folder / "base"), Bench(folder)
         steps = plugins("cut" if words_of(base) == "WordPiece" else "keep")
         texts = [*data.columns("test", "text")[0], *MORE]
-        cells: dict[str, Cell] = {}
+        cells: Cells = {}
 
         def make(step: str, of: Any, **given: Any) -> Any:
             """The step's model, or None where the family is refused."""
@@ -198,26 +129,12 @@ def tried(family: str) -> tuple[dict[str, Cell], float]:
         ]
         if best := next((model for model in (*shipped, exported, bag) if model is not None), None):
             cells["serve"] = attempt(lambda: served(best, folder / "release", texts))
-    return cells, time.monotonic() - started
+    return cells
 
 
 def words_of(model: Any) -> str:
     """The kind of the model's vocabulary."""
     return str(json.loads((model.path / "tokenizer.json").read_text(encoding="utf-8"))["model"]["type"])
-
-
-def attempt(run: Callable[[], float]) -> Cell:
-    """The cell of a step that gives how far its answers are off."""
-    from slmworks.contract.errors import BadRequest, TaskFailed
-
-    try:
-        return Cell("right", run())
-    except (BadRequest, TaskFailed) as error:
-        said = str(error)
-        return Cell("broken" if "\n" in said else "refused", says=said)
-    except Exception as error:
-        # a hole in a check, whatever a library raised through it
-        return Cell("broken", says=f"{type(error).__name__}: {error}")
 
 
 def apart(made: Any, of: Any, texts: Sequence[str]) -> float:
@@ -270,14 +187,9 @@ def said(reply: Any) -> Any:
     return reply.json()
 
 
-def page(rows: Mapping[str, Mapping[str, Cell]]) -> str:
-    """The table as Markdown, with each refusal's words once below it."""
-    import slmworks
-
-    words: list[str] = []
-    lines = [
-        "# Model families",
-        "",
+LANE = Lane(
+    heading="Classifiers",
+    about=(
         "Written by `make families`. A small network of each family (random weights, widths of 32, its own kind of",
         "tokenizer) becomes a classifier of three labels and goes through every step. A number is the largest difference",
         "of a probability: of the step's answers to 63 texts, each alone and all together, from the answers of what",
@@ -287,30 +199,14 @@ def page(rows: Mapping[str, Mapping[str, Cell]]) -> str:
         "`serve` gives the answers of the first that there is of `inc-static`, `onnx-static`, `onnx-dynamic`, `export` and",
         "`bag-of-embeddings`.",
         "(n): refused, in the words below. —: not reached, because the teacher is refused.",
-        "",
-        f"slmworks {slmworks.__version__} · " + " · ".join(f"{name} {version(name)}" for name in PACKAGES),
-        "",
-        f"| family | {' | '.join(STEPS)} |",
-        f"|---|{'---|' * len(STEPS)}",
-    ]
-    for family, cells in rows.items():
-        shown = [_shown(cells.get(step), words) for step in STEPS]
-        lines.append(f"| {NAMES[family]} | {' | '.join(shown)} |")
-    lines.append("")
-    lines += [f"{number}. {word}" for number, word in enumerate(words, 1)]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _shown(cell: Cell | None, words: list[str]) -> str:
-    if cell is None:
-        return "—"
-    if cell.word == "right":
-        return f"{cell.by:.1g}" if cell.by >= 1e-5 else "0"
-    if cell.says not in words:
-        words.append(cell.says)
-    sign = "" if cell.word == "refused" else "**broken** "
-    return f"{sign}({words.index(cell.says) + 1})"
-
+    ),
+    families=NAMES,
+    steps=STEPS,
+    tried=tried,
+    plugins=lambda: map(type, plugins().values()),
+    files=(Path(__file__), HERE.parent / "families.py"),
+    packages=PACKAGES,
+)
 
 if __name__ == "__main__":
-    main()
+    LANE.command()()

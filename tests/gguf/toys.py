@@ -45,6 +45,14 @@ CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "gemma2": ("Gemma2", {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 128}),
     "phi3": ("Phi3", {"sliding_window": None, "original_max_position_embeddings": 256}),
 }
+"""Families that go to GGUF and back."""
+TORCH_ONLY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "mixtral": ("Mixtral", {"num_local_experts": 3, "num_experts_per_tok": 2}),
+    "smollm3": ("SmolLM3", {"no_rope_layers": [1, 0, 0, 1, 1], "tie_word_embeddings": True}),
+    "phi": ("Phi", {"tie_word_embeddings": False}),
+    "gpt2": ("GPT2", {"tie_word_embeddings": True}),
+}
+"""Families that don't."""
 
 
 def bpe(rule: str) -> Tokenizer:
@@ -91,7 +99,7 @@ def toy(
     folder: Path, kind: str = "llama", *, rule: str = "smollm", template: Templates = TEMPLATE, **changed: Any
 ) -> Model:
     """A random model as a Hugging Face folder that names its pre-tokenizer as an import does."""
-    name, more = CLASSES[kind]
+    name, more = {**CLASSES, **TORCH_ONLY}[kind]
     tokenizer = bpe(rule)
     if RULES[rule].whole_words:
         around(tokenizer, "<|im_start|>")
@@ -99,7 +107,7 @@ def toy(
         **{**SIZES, "vocab_size": tokenizer.get_vocab_size(), "tie_word_embeddings": True, **more, **changed}
     )
     torch.manual_seed(0)
-    network = getattr(transformers, f"{name}ForCausalLM")(config).float()
+    network = transformers.AutoModelForCausalLM.from_config(config).float()
     with torch.no_grad():
         for weight in network.parameters():
             if weight.ndim == 1:

@@ -1,0 +1,288 @@
+"""Families of generators x steps: what each makes of a toy of each family, as a table for the docs.
+
+    make generator-families                           # 13 families, some ten minutes on a core
+    python tests/e2e/generator_table.py llama phi3    # some of them, on the terminal
+
+A family that was tried with the same code and packages isn't tried again: results are kept in `--work`.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), *(str(HERE.parent / name) for name in ("", "gguf", "serve", "torch"))]
+
+from family_lane import Cell, Cells, Lane, attempt  # noqa: E402 - a script, whose neighbours are looked for
+
+WINDOW = {"sliding_window": 16}
+"""Shorter than every row of the data."""
+SETTINGS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "llama": ("Llama", "llama", {}),
+    "llama-untied": ("Llama, untied head", "llama-untied", {}),
+    "mistral": ("Mistral (H2O-Danube)", "mistral", {}),
+    "mistral-window": ("Mistral, sliding window", "mistral", WINDOW),
+    "gemma2": ("Gemma 2, windows alternate", "gemma2", WINDOW),
+    "phi3": ("Phi-3", "phi3", {}),
+    "phi3-window": ("Phi-3, sliding window", "phi3", WINDOW),
+    "phi": ("Phi-2", "phi", {}),
+    "qwen2": ("Qwen2", "qwen2", {}),
+    "qwen3": ("Qwen3", "qwen3", {}),
+    "mixtral": ("Mixtral", "mixtral", {}),
+    "smollm3": ("SmolLM3", "smollm3", {}),
+    "gpt2": ("GPT-2", "gpt2", {}),
+}
+"""Name on the command line -> name in the table, toy, what its configuration says beside."""
+TRAINED = ("sft", "lora", "token-kd", "sequence-kd", "dpo")
+PACKED = ("inc-rtn", "export", "q8_0")
+STEPS = (*TRAINED, *PACKED, "evaluate", "register", "answer")
+PACKAGES = ("torch", "transformers", "tokenizers", "peft", "gguf", "xllamacpp", "neural-compressor")
+LAYERS = 4
+ASKED = 8
+"""Rows of each split that are evaluated."""
+
+
+def plugins() -> dict[str, Any]:
+    """Step -> its plugin, with options for a network of 64 wide layers and a few dozen conversations."""
+    from slmworks.evaluate.quality import Quality
+    from slmworks.register.release import MlflowRelease
+    from slmworks_gguf.export import ExportGguf
+    from slmworks_gguf.quantize import QuantizeGguf
+    from slmworks_inc.rtn import IncRtn
+    from slmworks_torch.causal.dpo import DirectPreferenceOptimisation
+    from slmworks_torch.causal.lora import LoraFinetune
+    from slmworks_torch.causal.sequence_kd import SequenceKD
+    from slmworks_torch.causal.sft import SupervisedFinetune
+    from slmworks_torch.causal.token_kd import TokenKD
+
+    quick = {"epochs": 4, "batch_size": 8, "learning_rate": 3e-3}
+    half = {**quick, "depth": LAYERS // 2}
+    return {
+        "sft": SupervisedFinetune(**quick | {"epochs": 8}),
+        "lora": LoraFinetune(**quick),
+        "token-kd": TokenKD(**half),
+        "sequence-kd": SequenceKD(**half, keep="all"),
+        "dpo": DirectPreferenceOptimisation(epochs=1, batch_size=8, learning_rate=1e-4, most_drift=100),
+        "inc-rtn": IncRtn(bits=8),
+        "export": ExportGguf(),
+        "q8_0": QuantizeGguf(type="q8_0"),
+        "evaluate": Quality(trivial=False, slices=False),
+        "register": MlflowRelease(name="lane"),
+    }
+
+
+def tried(family: str) -> Cells:
+    """What every step makes of the family."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory(prefix=f"{family}-") as named:
+        return Trial(family, Path(named)).cells()
+
+
+@dataclass
+class Trial:
+    """One family on its way through the steps."""
+
+    family: str
+    folder: Path
+    found: Cells = field(default_factory=dict)
+
+    def cells(self) -> Cells:
+        """All steps, one after the other."""
+        base = self._toy()
+        orders, pairs = self._data
+        teacher = self._make("sft", self.beside_transformers, model=base, data=orders)
+        self._make("lora", self.beside_transformers, model=base, data=orders)
+        if teacher is None:
+            return self.found
+        for step in ("token-kd", "sequence-kd"):
+            self._make(step, self.beside_transformers, teacher=teacher, student=None, data=orders)
+        self._make("dpo", self.beside_transformers, model=teacher, data=pairs)
+        packed = self._make("inc-rtn", self.moved, model=teacher, calibration=None)
+        exported = self._make("export", self.same_texts(teacher), model=teacher)
+        small = self._make("q8_0", self.moved, model=exported, calibration=None) if exported else None
+        others = [one for one in (exported, small, packed) if one]
+        self.found["evaluate"] = attempt(lambda: self.evaluated(teacher, others))
+        self._released(next(iter((*others[:1], teacher))))
+        return self.found
+
+    def _toy(self) -> Any:
+        from toys import toy
+
+        _, kind, more = SETTINGS[self.family]
+        # transformers splits text its own way for Qwen, whatever tokenizer.json says
+        rule = "qwen2" if "qwen" in kind else "smollm"
+        settings = {"num_hidden_layers": LAYERS, "initializer_range": 0.1, **more}
+        return toy(self.folder / "base", kind, rule=rule, **settings)
+
+    @cached_property
+    def _data(self) -> tuple[Any, Any]:
+        """Conversations with answers, and pairs of answers."""
+        from orders import dataset, order
+        from pairs import styles
+
+        rows = [order(number) for number in range(40 + 2 * ASKED)]
+        splits = {"train": rows[:40], "validation": rows[40:-ASKED], "test": rows[-ASKED:]}
+        transfer = [{**row, "completion": None} for row in rows[:4]]
+        orders = dataset(self.folder / "orders", **splits, transfer=transfer)
+        return orders, styles(self.folder / "pairs", train=24, validation=ASKED)
+
+    @cached_property
+    def _bench(self) -> Any:
+        from slmworks.testing import Bench
+
+        return Bench(self.folder)
+
+    def _make(self, step: str, measure: Callable[[Any], Cell], **given: Any) -> Any:
+        """The step's model, measured; None where the family is refused."""
+        made = []
+
+        def run() -> Cell:
+            made.append(self._bench.keep(plugins()[step].run(**given, task=self._bench.task(step))))
+            return measure(made[0])
+
+        self.found[step] = attempt(run)
+        return made[0] if self.found[step].word == "right" else None
+
+    @cached_property
+    def _rows(self) -> list[dict[str, Any]]:
+        """Conversations of different lengths."""
+        orders, _ = self._data
+        return [{"messages": row["messages"]} for row in orders.rows("test", "messages")]
+
+    def beside_transformers(self, model: Any) -> Cell:
+        """Largest difference of a logit, and all greedy texts, of plain transformers, row by row, and of our
+        runtime, all rows together."""
+        from slmworks.contract.runtime import open_runtime
+
+        runtime = open_runtime(model, threads=1)
+        texts = [answer["text"] for answer in runtime.answer(self._rows)]
+        prompts = [runtime.encode(row) for row in self._rows]
+        plain, written = _plain(model.path, prompts, runtime)
+        _require_equal(written, texts, "plain transformers", "the runtime")
+        return Cell("right", _largest(plain, _together(runtime.module, prompts)))
+
+    def same_texts(self, whole: Any) -> Callable[[Any], Cell]:
+        """Proof's largest difference of a log-probability, where all greedy texts are those of `whole`."""
+        from slmworks.contract.runtime import open_runtime
+
+        def measure(made: Any) -> Cell:
+            one, other = (open_runtime(model, threads=1).answer(self._rows) for model in (whole, made))
+            _require_equal(*([answer["text"] for answer in said] for said in (one, other)), "torch", "llama.cpp")
+            return Cell("right", made.summary["proof_logprob_difference"])
+
+        return measure
+
+    def moved(self, made: Any) -> Cell:
+        """Divergence from what it was made of, and the share of the weights that have fewer bits."""
+        share = made.summary["weights_quantized_share"]
+        return Cell("right", made.summary["divergence"], f" ({share:.0%})")
+
+    def evaluated(self, teacher: Any, others: Sequence[Any]) -> Cell:
+        """Largest difference of the bits of a true answer's byte, of every runtime from torch."""
+        orders, _ = self._data
+        reports = []
+        for number, model in enumerate((teacher, *others)):
+            task = self._bench.task(f"evaluate-{number}")
+            reports.append(plugins()["evaluate"].run(model=model, baseline=None, data=orders, task=task))
+        ours, *theirs = [float(report.summary[BITS]) for report in reports]
+        return Cell("right", max([0.0, *(abs(one - ours) for one in theirs)]), f" of {ours:.2g}")
+
+    def _released(self, model: Any) -> None:
+        """Register the model, and ask the release what evaluation asked."""
+        releases = []
+
+        def register() -> Cell:
+            releases.append(built(model, self.folder / "release", name="lane"))
+            return Cell("right", says=f" {model.format}")
+
+        from releases import built
+
+        self.found["register"] = attempt(register)
+        if releases:
+            self.found["answer"] = attempt(lambda: self.answered(model, releases[0]))
+
+    def answered(self, model: Any, release: Any) -> Cell:
+        """Texts of `slmworks chat`'s server, as the runtime that was evaluated writes them."""
+        from serving import Served
+
+        from slmworks.contract.runtime import open_runtime
+
+        texts = [answer["text"] for answer in open_runtime(model, threads=1).answer(self._rows)]
+        with Served(release) as served:
+            said = [
+                served.post("v1/chat/completions", {**row, "model": "lane", "temperature": 0})["choices"][0]
+                for row in self._rows
+            ]
+        _require_equal([one["message"]["content"] for one in said], texts, "the server", "the runtime")
+        return Cell("right")
+
+
+BITS = "bits_per_byte"
+
+
+def _plain(folder: Path, prompts: Sequence[list[int]], runtime: Any) -> tuple[list[Any], list[str]]:
+    """Logits behind each prompt and greedy texts of plain transformers, row by row."""
+    import transformers
+
+    import torch
+
+    net = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    logits, texts = [], []
+    with torch.inference_mode():
+        for ids in prompts:
+            given = torch.tensor([ids])
+            logits.append(net(input_ids=given).logits[0, -1])
+            said = net.generate(
+                input_ids=given, attention_mask=torch.ones_like(given), max_new_tokens=runtime.most,
+                do_sample=False, eos_token_id=runtime.ends, pad_token_id=runtime.pad,
+            )  # fmt: skip
+            texts.append(runtime.text(said[0, len(ids) :].tolist()))
+    return logits, texts
+
+
+def _together(net: Any, prompts: Sequence[list[int]]) -> list[Any]:
+    """Logits behind each prompt, all in one batch that is padded at the left."""
+    import torch
+
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[0] * (longest - len(one)) + list(one) for one in prompts])
+    seen = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in prompts])
+    places = (seen.cumsum(1) - 1).clamp(min=0)
+    with torch.inference_mode():
+        return list(net(input_ids=ids, attention_mask=seen, position_ids=places).logits[:, -1])
+
+
+def _largest(ones: Sequence[Any], others: Sequence[Any]) -> float:
+    """Largest difference of a number."""
+    return max(float((one - other).abs().max()) for one, other in zip(ones, others, strict=True))
+
+
+def _require_equal(ours: Sequence[str], theirs: Sequence[str], one: str, other: str) -> None:
+    """AssertionError for texts that differ, or are empty."""
+    apart = sum(mine.rstrip("\ufffd ") != yours.rstrip("\ufffd ") for mine, yours in zip(ours, theirs, strict=True))
+    if apart or not any(ours):
+        raise AssertionError(f"{apart} of {len(ours)} texts of {one} are not those of {other}")
+
+
+LANE = Lane(
+    heading="Generators",
+    about=("TODO",),
+    families={name: shown for name, (shown, *_) in SETTINGS.items()},
+    steps=STEPS,
+    tried=tried,
+    plugins=lambda: map(type, plugins().values()),
+    files=(
+        Path(__file__),
+        *(HERE.parent / name for name in ("gguf/toys.py", "torch/orders.py", "torch/pairs.py")),
+    ),
+    packages=PACKAGES,
+)
+
+if __name__ == "__main__":
+    LANE.command()()
