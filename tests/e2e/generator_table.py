@@ -173,7 +173,9 @@ class Trial:
 
         def measure(made: Any) -> Cell:
             one, other = (open_runtime(model, threads=1).answer(self._rows) for model in (whole, made))
-            _require_equal(*([answer["text"] for answer in said] for said in (one, other)), "torch", "llama.cpp")
+            _require_equal(
+                *([answer["text"] for answer in said] for said in (one, other)), "torch", "llama.cpp"
+            )
             return Cell("right", made.summary["proof_logprob_difference"])
 
         return measure
@@ -265,7 +267,9 @@ def _largest(ones: Sequence[Any], others: Sequence[Any]) -> float:
 
 def _require_equal(ours: Sequence[str], theirs: Sequence[str], one: str, other: str) -> None:
     """AssertionError for texts that differ, or are empty."""
-    apart = sum(mine.rstrip("\ufffd ") != yours.rstrip("\ufffd ") for mine, yours in zip(ours, theirs, strict=True))
+    apart = sum(
+        mine.rstrip("\ufffd ") != yours.rstrip("\ufffd ") for mine, yours in zip(ours, theirs, strict=True)
+    )
     if apart or not any(ours):
         raise AssertionError(f"{apart} of {len(ours)} texts of {one} are not those of {other}")
 

@@ -4,6 +4,7 @@ transformers reads what it knows of a file and silently leaves out the rest; her
 architecture and every tensor has a place, or the file is refused.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ _TAKEN_OVER = {
     "rope.scaling.original_context_length": "original_max_position_embeddings",
 }
 """Key -> name in the configuration, of what transformers leaves out."""
+GEMMA2, DEEPEST = "Gemma2ForCausalLM", 46
+"""Class of Gemma 2, and the layers of its largest model."""
 _UNSAID = {"rope_theta": 10000.0}
 """What llama.cpp takes where a file says nothing; transformers' defaults are those of one model."""
 _NEEDED = (
@@ -57,16 +60,49 @@ def class_of(settings: Mapping[str, Any], *, at: str) -> str:
     return str(named[0])
 
 
-def check_window(settings: Mapping[str, Any], *, at: str) -> None:
-    """BadRequest for a llama.cpp architecture that would forget the model's sliding window."""
-    window, reach = settings.get("sliding_window"), settings.get("max_position_embeddings", 0)
-    if settings["architectures"][0] == "MistralForCausalLM" and window and window < reach:
+def check_computed(config: Any, *, at: str) -> None:
+    """BadRequest for a configuration of transformers that llama.cpp computes another way.
+
+    Most would fail the proof, which can't say why. What is beyond a window isn't reached by its texts.
+    """
+    name = config.architectures[0]
+    for key, known in _computed(name, config).items():
+        if (said := getattr(config, key, known[0])) not in known:
+            raise BadRequest(
+                f"{at}: config.json says {key}: {json.dumps(said)}, and llama.cpp computes {name} with "
+                f"{json.dumps(known[0])}, so the file would be another model; pack it as it is "
+                "(quantize/inc-rtn), or take another one."
+            )
+    _check_window(config, at=at)
+
+
+def _computed(name: str, config: Any) -> dict[str, tuple[Any, ...]]:
+    """Key -> the values with which llama.cpp computes an architecture as transformers does."""
+    if name != GEMMA2:
+        biases = {"attention_bias": (False,)} if name == "Qwen3ForCausalLM" else {}
+        return {"hidden_act": ("silu", "swish"), **biases}
+    scaled = config.hidden_size // config.num_attention_heads  # in the largest Gemma 2, known by its depth
+    caps = ("attn_logit_softcapping", "final_logit_softcapping")
+    return {
+        "hidden_activation": ("gelu_pytorch_tanh",),
+        "query_pre_attn_scalar": (scaled if config.num_hidden_layers == DEEPEST else config.head_dim,),
+        **{key: (getattr(config, key) or default,) for key, default in zip(caps, (50.0, 30.0), strict=True)},
+    }
+
+
+def _check_window(config: Any, *, at: str) -> None:
+    """BadRequest where llama.cpp forgets the model's sliding window, or has it in other layers."""
+    name, reach = config.architectures[0], config.max_position_embeddings
+    window = getattr(config, "sliding_window", None)
+    if not window or window >= reach:
+        return
+    kinds = getattr(config, "layer_types", None) or []
+    if name != GEMMA2 and (not kinds or "sliding_attention" in kinds):
         raise BadRequest(
             f"{at}: config.json has a sliding window of {window} tokens, and llama.cpp computes this "
             f"architecture without one; lower max_position_embeddings ({reach}) to {window}."
         )
-    kinds = settings.get("layer_types") or []
-    if settings["architectures"][0] == "Gemma2ForCausalLM" and window and window < reach and _breaks(kinds):
+    if name == GEMMA2 and _breaks(kinds):
         raise BadRequest(
             f"{at}: llama.cpp takes every other layer of this architecture, the first one among them, for "
             f"one with a window, and layer_types ({_short(kinds)}) says otherwise; make a student of layers "

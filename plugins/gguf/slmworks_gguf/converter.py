@@ -19,7 +19,7 @@ def check(folder: Path, *, at: str) -> None:
     """BadRequest for a folder that cannot become a GGUF file."""
     settings = network.settings(folder)
     architectures.class_of(settings, at=at)
-    architectures.check_window(settings, at=at)
+    architectures.check_computed(network.configuration(folder, at=at), at=at)
     if settings.get("quantization_config"):
         raise BadRequest(f"{at}: its weights are quantized already; give the step the model before that.")
     if not (folder / "tokenizer.json").is_file():

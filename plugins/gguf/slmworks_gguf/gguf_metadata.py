@@ -8,13 +8,22 @@ from slmworks_gguf.gguf_header import GgufHeader
 
 TOKENIZER = "tokenizer.ggml."
 TEMPLATE = "tokenizer.chat_template"
+STRETCHED = "rope_factors_long.weight"
+UNSTRETCHED = "rope.scaling.original_context_length"
 LONGEST_ANSWER = "slmworks.max_new_tokens"
 """Key of ours: tokens of an answer at most. It travels with the file, wherever that is copied to."""
 
 
 def context(file: GgufHeader) -> int:
-    """Tokens that the network was made for; llama.cpp's default where the file says nothing."""
-    return int(file.metadata.get(f"{file.architecture}.context_length", 512))
+    """Tokens that the network was made for; llama.cpp's default where the file says nothing.
+
+    With LongRoPE (Ding et al., 2024) those up to which positions aren't stretched: llama.cpp opened for more
+    stretches those of short texts too, so that an answer would depend on the texts before it.
+    """
+    found = int(file.metadata.get(f"{file.architecture}.context_length", 512))
+    if any(tensor.name == STRETCHED for tensor in file.tensors):
+        return min(found, int(file.metadata.get(f"{file.architecture}.{UNSTRETCHED}", found)))
+    return found
 
 
 def longest_answer(file: GgufHeader) -> int | None:

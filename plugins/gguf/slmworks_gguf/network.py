@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, in_a_line
 from slmworks_gguf import architectures
 
 if TYPE_CHECKING:
@@ -19,18 +19,31 @@ def settings(folder: Path) -> dict[str, Any]:
     return said
 
 
+def configuration(folder: Path, *, at: str) -> Any:
+    """A folder's configuration with transformers' defaults; BadRequest for one that transformers doesn't take."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        # configurations check themselves with errors of their own
+        raise BadRequest(
+            f"{at}: transformers does not take its config.json ({in_a_line(error, 160)}); take it from the "
+            "model that the weights are of."
+        ) from error
+
+
 def load(folder: Path, *, threads: int) -> Any:
     """The network in float32 for evaluation, its weights mapped from the file; never anyone's code."""
     import transformers
     from safetensors.torch import load_file
-    from transformers import AutoConfig
     from transformers.utils import logging
 
     import torch
 
     logging.disable_progress_bar()
     torch.set_num_threads(threads)
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = configuration(folder, at=folder.name)
     config.dtype = torch.float32
     weights = {}
     for path in sorted(folder.glob("*.safetensors")):
