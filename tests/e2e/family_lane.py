@@ -24,7 +24,7 @@ class Cell:
 
     word: str
     """`right`, `refused`, or `broken` for an error that isn't said in one line."""
-    by: float = 0.0
+    by: float | None = None
     """How far the step's answers are off, as the lane measures it."""
     says: str = ""
     """The error's line; of a step that is right, what else is shown."""
@@ -178,7 +178,8 @@ def _shown(cell: Cell | None, words: list[str]) -> str:
     if cell is None:
         return "—"
     if cell.word == "right":
-        return (f"{cell.by:.1g}" if cell.by >= 1e-5 else "0") + cell.says
+        number = "" if cell.by is None else f"{cell.by:.1g}" if cell.by >= 1e-5 else "0"
+        return f"{number} {cell.says}".strip()
     if cell.says not in words:
         words.append(cell.says)
     sign = "" if cell.word == "refused" else "**broken** "

@@ -1,6 +1,6 @@
 """Families of generators x steps: what each makes of a toy of each family, as a table for the docs.
 
-    make generator-families                           # 13 families, some ten minutes on a core
+    make generator-families                           # 13 families: minutes on two cores
     python tests/e2e/generator_table.py llama phi3    # some of them, on the terminal
 
 A family that was tried with the same code and packages isn't tried again: results are kept in `--work`.
@@ -44,6 +44,8 @@ PACKAGES = ("torch", "transformers", "tokenizers", "peft", "gguf", "xllamacpp", 
 LAYERS = 4
 ASKED = 8
 """Rows of each split that are evaluated."""
+BITS, ROUNDED = "bits_per_byte", 2e-4
+"""What evaluation is compared by; a rounding of a loss in float32."""
 
 
 def plugins() -> dict[str, Any]:
@@ -59,14 +61,16 @@ def plugins() -> dict[str, Any]:
     from slmworks_torch.causal.sft import SupervisedFinetune
     from slmworks_torch.causal.token_kd import TokenKD
 
-    quick = {"epochs": 4, "batch_size": 8, "learning_rate": 3e-3}
+    quick = {"epochs": 4, "batch_size": 8, "learning_rate": 3e-3, "precision": "float32"}
     half = {**quick, "depth": LAYERS // 2}
     return {
         "sft": SupervisedFinetune(**quick | {"epochs": 8}),
         "lora": LoraFinetune(**quick),
         "token-kd": TokenKD(**half),
         "sequence-kd": SequenceKD(**half, keep="all"),
-        "dpo": DirectPreferenceOptimisation(epochs=1, batch_size=8, learning_rate=1e-4, most_drift=100),
+        "dpo": DirectPreferenceOptimisation(
+            epochs=1, batch_size=8, learning_rate=1e-4, most_drift=100, rank=8
+        ),
         "inc-rtn": IncRtn(bits=8),
         "export": ExportGguf(),
         "q8_0": QuantizeGguf(type="q8_0"),
@@ -96,19 +100,23 @@ class Trial:
         """All steps, one after the other."""
         base = self._toy()
         orders, pairs = self._data
-        teacher = self._make("sft", self.beside_transformers, model=base, data=orders)
-        self._make("lora", self.beside_transformers, model=base, data=orders)
+        teacher = self._make("sft", self.as_trained, model=base, data=orders)
+        self._make("lora", self.as_trained, model=base, data=orders)
         if teacher is None:
             return self.found
-        for step in ("token-kd", "sequence-kd"):
+        student, _ = (
             self._make(step, self.beside_transformers, teacher=teacher, student=None, data=orders)
+            for step in ("token-kd", "sequence-kd")
+        )
         self._make("dpo", self.beside_transformers, model=teacher, data=pairs)
-        packed = self._make("inc-rtn", self.moved, model=teacher, calibration=None)
-        exported = self._make("export", self.same_texts(teacher), model=teacher)
+        if student is None:
+            return self.found
+        packed = self._make("inc-rtn", self.moved, model=student, calibration=None)
+        exported = self._make("export", self.same_texts(student), model=student)
         small = self._make("q8_0", self.moved, model=exported, calibration=None) if exported else None
         others = [one for one in (exported, small, packed) if one]
-        self.found["evaluate"] = attempt(lambda: self.evaluated(teacher, others))
-        self._released(next(iter((*others[:1], teacher))))
+        self.found["evaluate"] = attempt(lambda: self.evaluated(student, others))
+        self._released(small or student)
         return self.found
 
     def _toy(self) -> Any:
@@ -155,9 +163,26 @@ class Trial:
         orders, _ = self._data
         return [{"messages": row["messages"]} for row in orders.rows("test", "messages")]
 
+    def as_trained(self, model: Any) -> Cell:
+        """As `beside_transformers`, where the folder finds held-out answers as likely as training did at its end."""
+        from slmworks.contract.runtime import open_runtime
+
+        orders, _ = self._data
+        found = open_runtime(model, threads=1).scored(
+            list(orders.rows("validation", "messages", "completion"))
+        )
+        loss = sum(one.nll for one in found) / sum(one.tokens for one in found)
+        if abs(loss - model.summary["loss"]) > ROUNDED:
+            raise AssertionError(
+                f"the folder's loss is {loss:.4f}, and training ended at {model.summary['loss']}"
+            )
+        return self.beside_transformers(model)
+
     def beside_transformers(self, model: Any) -> Cell:
-        """Largest difference of a logit, and all greedy texts, of plain transformers, row by row, and of our
-        runtime, all rows together."""
+        """Largest difference of a logit of plain transformers, row by row, from our runtime, all together.
+
+        All greedy texts have to be the same.
+        """
         from slmworks.contract.runtime import open_runtime
 
         runtime = open_runtime(model, threads=1)
@@ -168,7 +193,7 @@ class Trial:
         return Cell("right", _largest(plain, _together(runtime.module, prompts)))
 
     def same_texts(self, whole: Any) -> Callable[[Any], Cell]:
-        """Proof's largest difference of a log-probability, where all greedy texts are those of `whole`."""
+        """The largest difference of a log-probability in the proof; all greedy texts have to be those of `whole`."""
         from slmworks.contract.runtime import open_runtime
 
         def measure(made: Any) -> Cell:
@@ -183,27 +208,27 @@ class Trial:
     def moved(self, made: Any) -> Cell:
         """Divergence from what it was made of, and the share of the weights that have fewer bits."""
         share = made.summary["weights_quantized_share"]
-        return Cell("right", made.summary["divergence"], f" ({share:.0%})")
+        return Cell("right", made.summary["divergence"], f"({share:.0%})")
 
-    def evaluated(self, teacher: Any, others: Sequence[Any]) -> Cell:
-        """Largest difference of the bits of a true answer's byte, of every runtime from torch."""
+    def evaluated(self, whole: Any, others: Sequence[Any]) -> Cell:
+        """Largest difference of the true answers' bits a byte, of the other runtimes from torch, and torch's."""
         orders, _ = self._data
         reports = []
-        for number, model in enumerate((teacher, *others)):
+        for number, model in enumerate((whole, *others)):
             task = self._bench.task(f"evaluate-{number}")
             reports.append(plugins()["evaluate"].run(model=model, baseline=None, data=orders, task=task))
         ours, *theirs = [float(report.summary[BITS]) for report in reports]
-        return Cell("right", max([0.0, *(abs(one - ours) for one in theirs)]), f" of {ours:.2g}")
+        return Cell("right", max([0.0, *(abs(one - ours) for one in theirs)]), f"of {ours:.2g}")
 
     def _released(self, model: Any) -> None:
         """Register the model, and ask the release what evaluation asked."""
+        from releases import built
+
         releases = []
 
         def register() -> Cell:
             releases.append(built(model, self.folder / "release", name="lane"))
-            return Cell("right", says=f" {model.format}")
-
-        from releases import built
+            return Cell("right", says=model.format)
 
         self.found["register"] = attempt(register)
         if releases:
@@ -222,10 +247,7 @@ class Trial:
                 for row in self._rows
             ]
         _require_equal([one["message"]["content"] for one in said], texts, "the server", "the runtime")
-        return Cell("right")
-
-
-BITS = "bits_per_byte"
+        return Cell("right", says="✓")
 
 
 def _plain(folder: Path, prompts: Sequence[list[int]], runtime: Any) -> tuple[list[Any], list[str]]:
@@ -276,7 +298,17 @@ def _require_equal(ours: Sequence[str], theirs: Sequence[str], one: str, other: 
 
 LANE = Lane(
     heading="Generators",
-    about=("TODO",),
+    about=(
+        "Written by `make generator-families`. A toy of each family (random weights, 4 layers of width 64, byte-level",
+        "BPE) learns 40 conversations and goes through every step; the student of `token-kd`, half of its layers, is",
+        "packed, written as GGUF, evaluated and released. Greedy answers to 8 conversations have to be the same: of",
+        "plain transformers, one by one, and our runtime, all together (`sft`, `lora`, `token-kd`, `sequence-kd`, `dpo`);",
+        "of torch and llama.cpp (`export`: export/gguf); of a released file and the server that `slmworks chat` asks",
+        "(`answer`). Numbers: the largest difference of a logit (trained models), of a log-probability (`export`); the",
+        "divergence in nats a token, and the share of the weights that is quantized (`inc-rtn` with 8 bits; `q8_0`:",
+        "quantize/gguf); the largest difference of bits a byte of the true answers in all these runtimes, and those in",
+        "torch (`evaluate`); `register` names the format. (n): refused, in the words below. —: not reached.",
+    ),
     families={name: shown for name, (shown, *_) in SETTINGS.items()},
     steps=STEPS,
     tried=tried,

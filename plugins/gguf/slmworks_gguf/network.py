@@ -20,7 +20,7 @@ def settings(folder: Path) -> dict[str, Any]:
 
 
 def configuration(folder: Path, *, at: str) -> Any:
-    """A folder's configuration with transformers' defaults; BadRequest for one that transformers doesn't take."""
+    """A folder's configuration, with defaults; BadRequest for one that transformers doesn't take."""
     from transformers import AutoConfig
 
     try:

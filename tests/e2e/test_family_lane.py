@@ -1,0 +1,62 @@
+"""Tables of families: one lane doesn't write over another's, and what is broken is said to be."""
+
+from pathlib import Path
+
+import pytest
+from family_lane import Cell, Lane, attempt, replaced
+from generator_table import LANE, STEPS, tried
+
+from slmworks.contract.errors import BadRequest
+
+PAGE = """# Families
+
+<!-- begin: One -->
+old
+<!-- end: One -->
+between
+<!-- begin: Two -->
+kept
+<!-- end: Two -->
+"""
+LINE = "layers: this network has none; take another."
+
+
+def failing(error: Exception) -> Cell:
+    def run() -> float:
+        raise error
+
+    return attempt(run)
+
+
+def test_a_lane_leaves_the_rest_of_the_page_alone() -> None:
+    assert replaced(PAGE, "One", "new\n") == PAGE.replace("old\n", "new\n")
+    assert replaced(replaced(PAGE, "Two", ""), "Two", "kept\n") == PAGE
+    with pytest.raises(SystemExit, match="the page has no place for 'Three'"):
+        replaced(PAGE, "Three", "new")
+
+
+def test_a_refusal_is_said_once_and_what_is_no_line_is_broken() -> None:
+    lane = Lane("H", ("About.",), {"a": "A", "b": "B"}, ("one", "two", "three"), tried, list, (), ("torch",))
+    refused, broken = failing(BadRequest(LINE)), failing(BadRequest("two\nlines"))
+    rows = {
+        "a": {"one": attempt(lambda: 0.0123), "two": refused, "three": failing(KeyError("x"))},
+        "b": {"one": Cell("right", 1e-7, "(5%)"), "two": refused},
+    }
+    text = lane.section(rows)
+    assert "| A | 0.01 | (1) | **broken** (2) |\n| B | 0 (5%) | (1) | — |" in text
+    assert text.endswith(f"\n1. {LINE}\n2. KeyError: 'x'\n")
+    assert lane.broken(rows["a"]) == ["three"]
+    assert broken.word == "broken"
+
+
+def test_the_page_has_a_place_for_both_lanes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "families.md").read_text(encoding="utf-8")
+    for heading in ("Classifiers", "Generators"):
+        assert f"<!-- begin: {heading} -->\n## {heading}\n" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["llama", "gemma2"])
+def test_a_family_goes_through_every_step(family: str) -> None:
+    assert {step: cell.says for step, cell in tried(family).items() if cell.word != "right"} == {}
+    assert set(LANE.steps) == set(STEPS)
