@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toys import exported, toy
+from toys import exported, imported, rewritten, toy
 
 import torch
 from slmworks.contract.errors import BadRequest
@@ -83,6 +83,25 @@ def test_another_function_is_refused_by_its_name(
     said = checked(tmp_path, kind, **changed)
     assert line in said
     assert "\n" not in said
+
+
+def test_a_file_of_phi_3_is_taken_over_without_a_window_as_llama_cpp_computes_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    file = exported(toy(tmp_path / "model", "phi3"), bench)
+    (tmp_path / "windowed").mkdir()
+    key = "phi3.attention.sliding_window"
+    named = rewritten(
+        file.path / "model.gguf", tmp_path / "windowed" / "model.gguf", lambda said: said.update({key: 40})
+    )
+    back = imported(replace(file, path=named.parent), bench)
+    network_of_it = network.load(back.path, threads=1)
+    assert network_of_it.config.sliding_window is None
+    ids = list(range(20, 140))
+    with torch.inference_mode():
+        ours = network_of_it(input_ids=torch.tensor([ids])).logits[0].numpy()
+    with opened(named, threads=1) as llama:
+        assert np.abs(np.array(llama.logits(ids)) - ours).max() < 1e-3
+    converter.check(back.path, at="export")
 
 
 def test_a_configuration_that_transformers_does_not_take_is_a_line(tmp_path: Path) -> None:

@@ -142,8 +142,8 @@ def config_of(file: GgufFile) -> Any:
         # Two keys with one name: the size of a head, and how much of it is rotated.
         if table.get(key) and named.setdefault(table[key], value) != value:
             raise _no_place(file, key, value)
-    if not named.get("sliding_window", True):
-        named["sliding_window"] = None  # phi3 writes 0 for none
+    if file.architecture == "phi3":
+        named["sliding_window"] = None  # llama.cpp has none, whatever the file says
     tied = all(tensor.name != "output.weight" for tensor in file.tensors)
     named = {**_UNSAID, "num_key_value_heads": named["num_attention_heads"], **named}
     named.setdefault("vocab_size", len(file.metadata["tokenizer.ggml.tokens"]))
