@@ -1,6 +1,7 @@
 """Adapters of low rank: they learn, are added to the weights, and leave embeddings alone."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from toys import exported, toy
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.testing import Bench, sealed
+from slmworks_torch.causal import chat_model, lora
 from slmworks_torch.causal.lora import LoraFinetune
 
 
@@ -57,7 +59,7 @@ def test_it_answers_in_both_runtimes(bench: Bench, data: Dataset, tmp_path: Path
 
 
 def test_the_merged_folder_is_what_was_measured(bench: Bench, data: Dataset, tmp_path: Path) -> None:
-    from slmworks_torch.causal import chat_model, examples, measures
+    from slmworks_torch.causal import examples, measures
 
     made = tune(bench, toy(tmp_path / "model", initializer_range=0.1), data, epochs=5)
     model = chat_model.load(made, port="model")
@@ -70,3 +72,15 @@ def test_the_same_seed_gives_the_same_bytes(bench: Bench, data: Dataset, tmp_pat
     model = toy(tmp_path / "model")
     options = {"epochs": 1, "dropout": 0.1}
     assert tune(bench, model, data, "1", **options).digest == tune(bench, model, data, "2", **options).digest
+
+
+@pytest.mark.parametrize(("kind", "weights_a_layer"), [("gpt2", 16_384), ("mixtral", 40_496)])
+def test_transposed_layers_and_fused_experts_get_adapters_without_a_warning(
+    kind: str, weights_a_layer: int, tmp_path: Path
+) -> None:
+    model = chat_model.load(toy(tmp_path / "model", kind), port="model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        adapted = lora.adapted(model, 16, 32.0, 0.0)
+    trained = sum(weight.numel() for weight in adapted.parameters() if weight.requires_grad)
+    assert trained == 2 * weights_a_layer

@@ -82,11 +82,11 @@ def _computed(name: str, config: Any) -> dict[str, tuple[Any, ...]]:
         biases = {"attention_bias": (False,)} if name == "Qwen3ForCausalLM" else {}
         return {"hidden_act": ("silu", "swish"), **biases}
     scaled = config.hidden_size // config.num_attention_heads  # in the largest Gemma 2, known by its depth
-    caps = ("attn_logit_softcapping", "final_logit_softcapping")
+    caps = {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}  # any, but not none
     return {
         "hidden_activation": ("gelu_pytorch_tanh",),
         "query_pre_attn_scalar": (scaled if config.num_hidden_layers == DEEPEST else config.head_dim,),
-        **{key: (getattr(config, key) or default,) for key, default in zip(caps, (50.0, 30.0), strict=True)},
+        **{key: (getattr(config, key, None) or usual,) for key, usual in caps.items()},
     }
 
 

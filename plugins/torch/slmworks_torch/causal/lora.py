@@ -57,7 +57,10 @@ def adapted(model: "ChatModel", rank: int, alpha: float, dropout: float) -> Any:
     """A model's network, its linear layers with an adapter each; the head is left out."""
     from peft import LoraConfig, get_peft_model
 
+    from slmworks.machine.quiet import quiet
+
     settings: dict[str, Any] = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout}
-    return get_peft_model(
-        model.net, LoraConfig(**settings, target_modules="all-linear", task_type="CAUSAL_LM")
-    )
+    with quiet():  # peft warns of what it mends by itself: GPT-2's transposed layers, fused experts
+        return get_peft_model(
+            model.net, LoraConfig(**settings, target_modules="all-linear", task_type="CAUSAL_LM")
+        )
