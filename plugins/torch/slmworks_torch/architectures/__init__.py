@@ -17,3 +17,15 @@ def register_linformer() -> None:
     AutoModelForSequenceClassification.register(
         config, linformer.LinformerForSequenceClassification, exist_ok=True
     )
+
+
+def register_transformer_xl() -> None:
+    """Let AutoConfig, AutoModel and AutoModelForCausalLM know the Transformer-XL."""
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+
+    from slmworks_torch.architectures import transformer_xl_network as xl
+
+    config = xl.TransformerXLConfig
+    AutoConfig.register(config.model_type, config, exist_ok=True)
+    AutoModel.register(config, xl.TransformerXLModel, exist_ok=True)
+    AutoModelForCausalLM.register(config, xl.TransformerXLForCausalLM, exist_ok=True)

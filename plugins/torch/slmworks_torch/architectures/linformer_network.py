@@ -102,8 +102,7 @@ class LinformerSelfAttention(BertSelfAttention):
         `attention_mask`: float32 [rows, tokens], 1 for real tokens.
         `shared`: the projection of all layers, where they share one.
         """
-        rows, tokens, _ = hidden_states.shape
-        shape = (rows, tokens, self.num_attention_heads, self.attention_head_size)
+        shape = (*hidden_states.shape[:2], self.num_attention_heads, self.attention_head_size)
         query = self.query(hidden_states).view(shape).transpose(1, 2)
         real = attention_mask[:, :, None]
         keys, values = (
@@ -121,7 +120,7 @@ class LinformerSelfAttention(BertSelfAttention):
             dropout_p=self.dropout.p if self.training else 0.0,
             scale=self.scaling,
         )
-        return found.transpose(1, 2).reshape(rows, tokens, -1), None
+        return found.transpose(1, 2).contiguous().flatten(2), None
 
 
 class LinformerModel(BertModel):

@@ -1,12 +1,13 @@
 """New networks and tokenizers, as a Hugging Face folder that training starts from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.model_task import Row
 from slmworks_torch.causal import examples
+from slmworks_torch.causal.chat_model import HEAD
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,6 +43,8 @@ def write(folder: Path, data: Dataset, options: "Pretrain") -> dict[str, Any]:
     )
     wrapped.chat_template = TEMPLATE
     wrapped.save_pretrained(folder)
+    if options.architecture == "transformer-xl":
+        return {}
     return {"max_length": options.context, "gguf": {"pre": PRE_TOKENIZER, "general": {}}}
 
 
@@ -77,19 +80,39 @@ def _texts(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _network(size: int, options: "Pretrain") -> Any:
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from slmworks_torch.networks import new_network
 
-    special: Mapping[str, int] = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-    config = LlamaConfig(
-        vocab_size=size,
-        hidden_size=options.hidden,
-        intermediate_size=options.ffn,
-        num_hidden_layers=options.layers,
-        num_attention_heads=options.heads,
+    return new_network((_xl if options.architecture == "transformer-xl" else _llama)(size, options), HEAD)
+
+
+def _llama(size: int, options: "Pretrain") -> Any:
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        **_sizes(size, options),
         num_key_value_heads=options.kv_heads,
         max_position_embeddings=options.context,
-        tie_word_embeddings=True,
-        initializer_range=options.hidden**-0.5 / 2,
-        **special,
     )
-    return LlamaForCausalLM(config)
+
+
+def _xl(size: int, options: "Pretrain") -> Any:
+    from slmworks_torch.architectures.transformer_xl_network import TransformerXLConfig
+
+    length = options.memory_length or max(1, options.context // 4)
+    return TransformerXLConfig(**_sizes(size, options), memory_length=length, segment_length=length)
+
+
+def _sizes(size: int, options: "Pretrain") -> dict[str, Any]:
+    """Entries that both configurations have."""
+    return {
+        "vocab_size": size,
+        "hidden_size": options.hidden,
+        "intermediate_size": options.ffn,
+        "num_hidden_layers": options.layers,
+        "num_attention_heads": options.heads,
+        "tie_word_embeddings": True,
+        "initializer_range": options.hidden**-0.5 / 2,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    }
