@@ -23,9 +23,9 @@ PIECES = 3
 class ExportSegments(Export):
     """Write a Transformer-XL as an ONNX graph of one segment, its memory an input and an output.
 
-    The host hands `next_memory` on as the next segment's `memory`; for the first one it gives zeros, and zeros
-    in the first columns of `attention_mask`. No runtime here answers with such a file: it is for a host of
-    your own.
+    The host hands `next_memory` on as the next segment's `memory`; for the first one it gives zeros, and
+    zeros in the first columns of `attention_mask`. No runtime here answers with such a file: it is for a host
+    of your own.
     """
 
     accepts: ClassVar = {"model": ("hf",)}

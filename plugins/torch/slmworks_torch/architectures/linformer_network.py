@@ -72,10 +72,13 @@ class LengthProjection(nn.Module):
         found = torch.matmul(sizes[:, :, : real.shape[1]], real.t()) / sizes.sum(dim=2, keepdim=True)
         return found.permute(2, 0, 1).clamp(min=TINY)
 
-    def forward(self, states: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-        """Project [rows, heads, tokens, width], zero where padding is, to [rows, heads, places, width]."""
-        found = torch.matmul(self.weight[:, :, : states.shape[2]], states)
-        return found / share.unsqueeze(3)
+    def forward(self, states: torch.Tensor, real: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+        """Project states [rows, heads or 1, tokens, width] to [rows, heads or 1, places, width].
+
+        Padding is zeroed before.
+        """
+        columns = self.weight[:, :, : states.shape[2]]
+        return torch.matmul(columns, states * real[:, None, :, None]) / share[:, :, :, None]
 
 
 class LinformerSelfAttention(BertSelfAttention):
@@ -102,25 +105,40 @@ class LinformerSelfAttention(BertSelfAttention):
         `attention_mask`: float32 [rows, tokens], 1 for real tokens.
         `shared`: the projection of all layers, where they share one.
         """
-        shape = (*hidden_states.shape[:2], self.num_attention_heads, self.attention_head_size)
-        query = self.query(hidden_states).view(shape).transpose(1, 2)
-        real = attention_mask[:, :, None]
-        keys, values = (
-            (part(hidden_states) * real).view(shape).transpose(1, 2) for part in (self.key, self.value)
-        )
         of_keys = shared or self.key_projection
         of_values = self.value_projection or of_keys
         share = of_keys.share(attention_mask)
         other = share if of_values is of_keys else of_values.share(attention_mask)
         found = nn.functional.scaled_dot_product_attention(
-            query,
-            of_keys(keys, share),
-            of_values(values, other),
-            attn_mask=share.log().unsqueeze(2),
+            self._split(self.query(hidden_states)),
+            self._projected(self.key, of_keys, hidden_states, attention_mask, share),
+            self._projected(self.value, of_values, hidden_states, attention_mask, other),
+            attn_mask=share.log()[:, :, None],
             dropout_p=self.dropout.p if self.training else 0.0,
             scale=self.scaling,
         )
-        return found.transpose(1, 2).contiguous().flatten(2), None
+        # copied in any case: kernels of torch lay their output out in different ways, which exports trip over
+        return found.transpose(1, 2).clone(memory_format=torch.contiguous_format).flatten(2), None
+
+    def _projected(
+        self,
+        part: nn.Module,
+        projection: LengthProjection,
+        states: torch.Tensor,
+        real: torch.Tensor,
+        share: torch.Tensor,
+    ) -> torch.Tensor:
+        """Keys or values, [rows, heads, places, width of a head].
+
+        Where heads share a projection, states are projected before they become keys: k are computed, not n.
+        """
+        if len(projection.weight) == 1:
+            return self._split(part(projection(states[:, None], real, share)[:, 0]))
+        return projection(self._split(part(states)), real, share)
+
+    def _split(self, states: torch.Tensor) -> torch.Tensor:
+        """[rows, tokens, width] to [rows, heads, tokens, width of a head]."""
+        return states.unflatten(2, (self.num_attention_heads, -1)).transpose(1, 2)
 
 
 class LinformerModel(BertModel):

@@ -94,7 +94,8 @@ class RelativeAttention(nn.Module):
             dropout_p=self.dropout.p if self.training else 0.0,
             scale=scale,
         )
-        return self.output(found.transpose(1, 2).contiguous().flatten(2))
+        # copied in any case: kernels of torch lay their output out in different ways, which exports trip over
+        return self.output(found.transpose(1, 2).clone(memory_format=torch.contiguous_format).flatten(2))
 
     def _split(self, states: torch.Tensor) -> torch.Tensor:
         """[rows, tokens, width] to [rows, heads, tokens, width of a head]."""
