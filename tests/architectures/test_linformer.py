@@ -77,6 +77,17 @@ def test_a_text_of_full_length_is_projected_as_in_the_paper() -> None:
     assert (found - wanted).abs().max() <= 1e-5
 
 
+def test_places_begin_as_averages_of_strides_or_of_segments() -> None:
+    layer = drawn(max_position_embeddings=6, projected_length=2).encoder.layer[0].attention.self
+    layer.key_projection.average("strided")
+    layer.value_projection.average("segments")
+    third = pytest.approx(1 / 3)
+    assert layer.key_projection.weight.tolist() == [
+        [[third, 0, third, 0, third, 0], [0, third, 0, third, 0, third]]
+    ]
+    assert layer.value_projection.weight.tolist() == [[[third] * 3 + [0] * 3, [0] * 3 + [third] * 3]]
+
+
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_it_is_its_teacher_for_texts_of_up_to_k_tokens(
     sharing: str, tiny_classifier: Model, tiny_reviews: Dataset, bench: Bench

@@ -35,9 +35,9 @@ def main() -> None:
     """Train, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("text", type=Path)
-    parser.add_argument("--share", type=float, default=0.25)
+    parser.add_argument("--share", type=float, default=0.6)
     parser.add_argument("--judged", type=int, default=4096, help="tokens of the last tenth that are judged")
-    for name, usual in (("epochs", 2), ("context", 256), ("memory", 64)):
+    for name, usual in (("epochs", 3), ("context", 256), ("memory", 64)):
         parser.add_argument(f"--{name}", type=int, default=usual)
     asked = parser.parse_args()
     whole = asked.text.read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ def main() -> None:
         bench = Bench(Path(folder))
         plugin = Pretrain(
             architecture="transformer-xl", context=asked.context, memory_length=asked.memory,
-            epochs=asked.epochs, vocabulary=1024,
+            epochs=asked.epochs, vocabulary=512, batch_size=8,
         )  # fmt: skip
         learnt = rows(whole[: int(border * asked.share)])
         data = written(bench.folder / "data", train=learnt[1:], validation=learnt[:1])
