@@ -77,6 +77,14 @@ def test_a_text_of_full_length_is_projected_as_in_the_paper() -> None:
     assert (found - wanted).abs().max() <= 1e-5
 
 
+def test_hidden_states_are_given_where_they_are_asked_for() -> None:
+    net = drawn("AutoModelForSequenceClassification")
+    ids = torch.randint(5, 50, (2, 9))
+    found = net(input_ids=ids, output_hidden_states=True)
+    assert [tuple(one.shape) for one in found.hidden_states] == [(2, 9, 32)] * 4
+    assert net(input_ids=ids).hidden_states is None
+
+
 def test_places_begin_as_averages_of_strides_or_of_segments() -> None:
     layer = drawn(max_position_embeddings=6, projected_length=2).encoder.layer[0].attention.self
     layer.key_projection.average("strided")

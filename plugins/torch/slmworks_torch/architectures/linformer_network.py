@@ -6,10 +6,9 @@ is transformers' BERT, under the same names, so that weights of a BERT fit.
 
 from typing import Any
 
-from transformers import BertConfig, BertForSequenceClassification, BertModel, initialization
+from transformers import BertConfig, BertForSequenceClassification, BertModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.models.bert.modeling_bert import BertLayer, BertSelfAttention
-from transformers.utils.output_capturing import capture_outputs
+from transformers.models.bert.modeling_bert import BertSelfAttention
 
 import torch
 from torch import nn
@@ -54,7 +53,6 @@ class LengthProjection(nn.Module):
         self.weight = nn.Parameter(torch.empty(heads, config.projected_length, config.columns))
         self.average()
 
-    @torch.no_grad()
     def average(self, start: str = "strided") -> None:
         """Let a place average each k-th token (`strided`), or one of k segments of neighbours (`segments`).
 
@@ -64,7 +62,8 @@ class LengthProjection(nn.Module):
         tokens = torch.arange(columns)
         place = tokens % places if start == "strided" else tokens * places // columns
         chosen = nn.functional.one_hot(place, places).t().to(self.weight.dtype)
-        initialization.copy_(self.weight, (chosen / chosen.sum(dim=1, keepdim=True)).expand_as(self.weight))
+        with torch.no_grad():
+            self.weight.copy_(chosen / chosen.sum(dim=1, keepdim=True))
 
     def share(self, real: torch.Tensor) -> torch.Tensor:
         """Share of a place's weights on real tokens, [rows, heads or 1, places]; `real` [rows, tokens]."""
@@ -88,8 +87,10 @@ class LinformerSelfAttention(BertSelfAttention):
         """ValueError for lengths that do not fit, or a sharing that there is not."""
         super().__init__(config, layer_idx=layer_idx)
         own = config.sharing in ("none", "headwise", "key-value")
-        self.key_projection = LengthProjection(config) if own else None
-        self.value_projection = LengthProjection(config) if config.sharing in ("none", "headwise") else None
+        self.key_projection: Any = LengthProjection(config) if own else None
+        self.value_projection: Any = (
+            LengthProjection(config) if config.sharing in ("none", "headwise") else None
+        )
 
     def forward(
         self,
@@ -145,7 +146,6 @@ class LinformerModel(BertModel):
     """An encoder that reads at most `max_position_embeddings` tokens."""
 
     config_class = LinformerConfig
-    _can_record_outputs = {"hidden_states": BertLayer}  # noqa: RUF012 - as transformers writes it
 
     def __init__(self, config: LinformerConfig, add_pooling_layer: bool = True) -> None:  # noqa: FBT001, FBT002
         """ValueError for lengths that do not fit, or a sharing that there is not."""
@@ -159,7 +159,6 @@ class LinformerModel(BertModel):
     def _init_weights(self, module: nn.Module) -> None:
         draw_weights(super()._init_weights, module)
 
-    @capture_outputs
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
@@ -167,6 +166,7 @@ class LinformerModel(BertModel):
         token_type_ids: torch.Tensor | None = None,
         position_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
+        output_hidden_states: bool | None = None,
         **_ignored: Any,
     ) -> BaseModelOutputWithPooling:
         """Encode int64 [rows, tokens]; ValueError for a text longer than there are positions."""
@@ -185,10 +185,16 @@ class LinformerModel(BertModel):
             inputs_embeds=inputs_embeds,
         )
         real = torch.ones_like(states[:, :, 0]) if attention_mask is None else attention_mask.to(states.dtype)
+        every = [states]
         for layer in self.encoder.layer:
             states = layer(states, real, shared=self.length_projection)
-        pooled = None if self.pooler is None else self.pooler(states)
-        return BaseModelOutputWithPooling(last_hidden_state=states, pooler_output=pooled)
+            every.append(states)
+        wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        return BaseModelOutputWithPooling(
+            last_hidden_state=states,
+            pooler_output=None if self.pooler is None else self.pooler(states),
+            hidden_states=tuple(every) if wanted else None,
+        )
 
 
 class LinformerForSequenceClassification(BertForSequenceClassification):
