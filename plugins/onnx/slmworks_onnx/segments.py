@@ -107,7 +107,7 @@ def _segment(net: Any) -> Any:
     """A torch module with the inputs and outputs of the graph."""
     import torch
 
-    class Segment(torch.nn.Module):
+    class Segment(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.net = net
