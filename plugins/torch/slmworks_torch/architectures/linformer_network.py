@@ -114,7 +114,8 @@ class LinformerSelfAttention(BertSelfAttention):
             self._split(self.query(hidden_states)),
             self._projected(self.key, of_keys, hidden_states, attention_mask, share),
             self._projected(self.value, of_values, hidden_states, attention_mask, other),
-            attn_mask=share.log()[:, :, None],
+            # expanded, which costs torch nothing: ONNX Runtime's Attention does not broadcast over queries
+            attn_mask=share.log()[:, :, None].expand(-1, -1, hidden_states.shape[1], -1),
             dropout_p=self.dropout.p if self.training else 0.0,
             scale=self.scaling,
         )
