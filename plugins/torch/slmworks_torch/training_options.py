@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Model
-from slmworks.contract.errors import BadRequest
 from slmworks.contract.documented import Documented
+from slmworks.contract.errors import BadRequest
 from slmworks_torch import config_json
 
 DEPTHS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
