@@ -167,7 +167,7 @@ class LinformerModel(BertModel):
         token_type_ids: torch.Tensor | None = None,
         position_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
-        output_hidden_states: bool | None = None,
+        output_hidden_states: bool | None = None,  # noqa: FBT001 - as transformers calls it
         **_ignored: Any,
     ) -> BaseModelOutputWithPooling:
         """Encode int64 [rows, tokens]; ValueError for a text longer than there are positions."""
