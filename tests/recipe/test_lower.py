@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from slmworks.contract.catalog import plugins
 from slmworks.contract.errors import BadRequest
 from slmworks.recipe.lower import Plan, plan
 from slmworks.recipe.recipe import Recipe, Step
@@ -56,10 +57,18 @@ def test_sweeps_fan_out_match_and_join(lower) -> None:
 
 def test_a_port_goes_to_the_variants_that_take_it(lower) -> None:
     planned = lower("""\
-  marks: {stage: evaluate, from: {model: teacher, data: curate, judge: teacher}, sweep: [{uses: toy}, {uses: judge}]}
+  small: {stage: distill, from: {teacher: teacher, student: teacher, data: curate}, sweep: [{uses: toy}, {uses: bag-of-embeddings}]}
 """)
-    assert set(planned.tasks["marks.toy"].inputs) == {"model", "data"}
-    assert set(planned.tasks["marks.judge"].inputs) == {"model", "data", "judge"}
+    assert set(planned.tasks["small.toy"].inputs) == {"teacher", "student", "data"}
+    assert set(planned.tasks["small.bag-of-embeddings"].inputs) == {"teacher", "data"}
+
+
+def test_a_stage_without_a_plugin_says_so(lower, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "slmworks.recipe.step.plugins", lambda stage: {} if stage == "prune" else plugins(stage)
+    )
+    with pytest.raises(BadRequest, match="no plugin for prune is installed; install one that offers it"):
+        lower("  prune: {from: {model: teacher}}\n")
 
 
 def test_a_variant_is_named_as_it_was_written(lower) -> None:
@@ -107,7 +116,6 @@ def test_what_follows_approval_is_another_segment(lower) -> None:
         ("  studnt: {from: {}}", "r.yaml:6 steps.studnt: no such stage 'studnt'"),
         ("  student: {stage: distil}", "steps.student.stage: no such stage 'distil'. Did you mean 'distill'?"),
         ("  quantize: {uses: toi}", "steps.quantize.uses: no such quantize plugin 'toi'. Did you mean 'toy'?"),
-        ("  prune: {from: {model: teacher}}", "no plugin for prune is installed"),
         ("  student: {stage: distill, uses: toy, from: {teacher: teacher, data: curate}, with: {layrs: [1]}}",
          "steps.student.with.layrs: no such option of toy. Did you mean 'layers'?"),
         ("  student: {stage: distill, uses: toy, from: {teacher: techer, data: curate}}",
