@@ -47,6 +47,7 @@ class IncAutotune(LinearInt8):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Calibrate once, try mixtures until one meets the goal, and write that one."""
+        from slmworks_inc import scores
         from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.calibration import calibration_rows
         from slmworks_onnx.int8 import shares
@@ -55,8 +56,9 @@ class IncAutotune(LinearInt8):
         rows = calibration_rows(calibration, purpose, self.rows, task.seed, plugin="inc-autotune")
         assert calibration is not None
         held_out = self._held_out(calibration, purpose, task.seed)
+        measured = scores.by_measure(purpose, held_out, calibration) if self.score == "measure" else None
         fp32, int8 = self._calibrated(model, rows, task)
-        best, summary = self._choose(fp32, int8, held_out, rows[:RANKING_ROWS], calibration, purpose, task)
+        best, summary = self._choose(fp32, int8, held_out, rows[:RANKING_ROWS], measured, purpose, task)
         target = task.output / "model.onnx"
         int8.write(best.kept, target)
         onnx_folder.write_companions(model, task.output)
@@ -115,7 +117,7 @@ class IncAutotune(LinearInt8):
         int8: "Candidates",
         held_out: Sequence[Row],
         examples: Sequence[Row],
-        data: Dataset,
+        measured: "Scorer | None",
         purpose: ModelTask,
         task: Task,
     ) -> tuple["Trial", dict[str, float]]:
@@ -124,10 +126,7 @@ class IncAutotune(LinearInt8):
         from slmworks_inc import scores
 
         reference = fp32.open(list(fp32.names))
-        if self.score == "measure":
-            scorer = scores.by_measure(purpose, held_out, data)
-        else:
-            scorer = scores.by_agreement(purpose, held_out, reference)
+        scorer = measured or scores.by_agreement(purpose, held_out, reference)
         baseline = scorer.of(reference)
 
         def ranked() -> list[str]:

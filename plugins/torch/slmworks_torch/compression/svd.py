@@ -9,6 +9,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.factorize import Factorize
+from slmworks_torch.compression.pruned import MODEL_TASKS
 
 if TYPE_CHECKING:
     from slmworks_torch.compression.compressible import Calibration, Compressible
@@ -30,6 +31,7 @@ class SvdFactorize(Factorize):
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("hf",)}
+    model_tasks: ClassVar[tuple[str, ...]] = MODEL_TASKS
     produces: ClassVar[str] = "hf"
     depends_on: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
