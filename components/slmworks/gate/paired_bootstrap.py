@@ -12,7 +12,7 @@ from slmworks.contract.model_task import Measure
 from slmworks.contract.stage import Task
 from slmworks.evaluate.judge_report import JudgeReport
 from slmworks.evaluate.quality_report import QualityReport
-from slmworks.gate import Gate
+from slmworks.gate import Gate, front
 from slmworks.gate.candidates import Candidate, candidates, champion_of
 from slmworks.gate.checks import (
     Check,
@@ -118,6 +118,7 @@ class PairedBootstrap(Gate):
             candidate_row(one, _as_reported(kept[one.name], one.quality, one.baseline), chosen=one is chosen)
             for one in found
         ]
+        front.mark(rows)
         rows += [
             reference_row(name, one, chosen.baseline, one.beside(chosen.baseline, "test").pairs().kept)
             for name, one in beaten.models.items()

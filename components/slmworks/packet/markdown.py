@@ -5,6 +5,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Report
 from slmworks.numbers import figures
+from slmworks.packet import tradeoff
 from slmworks.packet.markdown_text import escaped, paragraph, table
 from slmworks.packet.sources import Found, changed, find
 from slmworks.packet.table import caption, cells, headings
@@ -18,7 +19,7 @@ def markdown(verdict: Mapping[str, Any], reports: Sequence[Report] = (), notice:
     sentence = str(verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused"))
     parts = [attention(notice), f"**{escaped(sentence)}**"]
     if verdict.get("rows"):
-        parts += [_table(verdict), paragraph(caption(verdict))]
+        parts += [_table(verdict), paragraph(caption(verdict)), paragraph(tradeoff.sentence(verdict))]
     parts += _changes(find(verdict, reports))
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -6,7 +6,7 @@ from string import Template
 from typing import Any
 
 from slmworks.contract.artifact import Report
-from slmworks.packet import card, changes, judges, origin, sections, teaching
+from slmworks.packet import card, changes, judges, origin, sections, teaching, tradeoff
 from slmworks.packet.markup import el, join
 from slmworks.packet.sources import Background, find
 
@@ -28,6 +28,7 @@ def page(
         el("p", f"Attention: {behind.notice}", class_="warning") if behind.notice else None,
         sections.head(verdict),
         sections.overview(verdict),
+        tradeoff.section(verdict),
         sections.checks(verdict),
         changes.champion(verdict, found, behind.texts),
         changes.teacher(found, behind.texts),

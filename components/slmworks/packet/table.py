@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.plain_text import one_line
 from slmworks.numbers import figures
+from slmworks.packet import tradeoff
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -70,7 +71,9 @@ class Drawing:
         else:
             quality = columns - len(COST)
             yield from (self._part(range(quality)), "", self._part([0, *range(quality, columns)]))
-        yield Text(one_line(caption(self.verdict)), style="dim")
+        for line in (caption(self.verdict), tradeoff.sentence(self.verdict)):
+            if line:
+                yield Text(one_line(line), style="dim")
 
     def _part(self, places: Sequence[int]) -> "Table":
         from rich import box

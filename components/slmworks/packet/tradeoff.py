@@ -1,0 +1,102 @@
+"""What a candidate keeps against what it weighs: the Pareto front in words, and as a picture."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slmworks.numbers import figures
+from slmworks.packet.markup import Html, el, join
+
+WIDE, HIGH = 720, 300
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 16, 42
+"""Room around the picture's frame, in pixels."""
+LINE = 15
+"""Height of a line of text."""
+
+Row = Mapping[str, Any]
+
+
+def sentence(verdict: Mapping[str, Any]) -> str:
+    """`Pareto front of 3 candidates (kept, bytes, p50): a, b`; empty where nothing was compared."""
+    among = [row for row in verdict.get("rows", []) if "front" in row]
+    if not among:
+        return ""
+    named = ", ".join(str(row["name"]) for row in among if row["front"])
+    timed = ", p50" if all(row.get("p50_ms") is not None for row in among) else ""
+    return f"Pareto front of {figures.count(len(among))} candidates (kept, bytes{timed}): {named}"
+
+
+def section(verdict: Mapping[str, Any]) -> Html:
+    """Every candidate by its bytes (to a logarithmic scale) and the share it keeps, the front as a line."""
+    among = [row for row in verdict.get("rows", []) if "front" in row and row.get("bytes")]
+    if len(among) < 2:
+        return Html("")
+    note = f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none."
+    return join([el("h2", "Quality against size"), _picture(among), el("p", note, class_="soft")])
+
+
+def _picture(rows: Sequence[Row]) -> Html:
+    at_x = _scale([math.log(row["bytes"]) for row in rows], LEFT, WIDE - RIGHT)
+    ends = [row["kept"].get(end, row["kept"]["value"]) for row in rows for end in ("low", "high")]
+    at_y = _scale(ends, HIGH - BOTTOM, TOP)
+    spots = [(at_x(math.log(row["bytes"])), at_y(row["kept"]["value"])) for row in rows]
+    front = sorted(spot for spot, row in zip(spots, rows, strict=True) if row["front"])
+    words = "Share kept of the teacher against bytes on disk, one dot a candidate"
+    return el(
+        "svg",
+        el("title", words),
+        *_axes(rows, ends, at_y),
+        el("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in front), class_="edge dashed"),
+        *(_dot(row, spot, at_y) for row, spot in zip(rows, spots, strict=True)),
+        *_labels(rows, spots),
+        viewBox=f"0 0 {WIDE} {HIGH}",
+        style=f"max-width:{WIDE}px",
+        class_="dag",
+        role="img",
+        aria_label=words,
+    )
+
+
+def _scale(values: Sequence[float], start: float, end: float) -> Any:
+    """From a value to its place in pixels; a little room is left at both ends."""
+    low, high = min(values), max(values)
+    room = 0.08 * (high - low) or 0.05
+    low, high = low - room, high + room
+    return lambda value: start + (end - start) * (value - low) / (high - low)
+
+
+def _axes(rows: Sequence[Row], ends: Sequence[float], at_y: Any) -> list[Html]:
+    frame = el("rect", x=LEFT, y=TOP, width=WIDE - LEFT - RIGHT, height=HIGH - TOP - BOTTOM, class_="frame")
+    middle = (LEFT + WIDE - RIGHT) / 2
+    sizes = [row["bytes"] for row in rows]
+    below = f"{figures.size(min(sizes))} to {figures.size(max(sizes))} on disk, smaller to the left"
+    ticks = [
+        el("text", figures.percent(value), x=LEFT - 28, y=f"{at_y(value) + 4:.1f}", class_="tick")
+        for value in dict.fromkeys((min(ends), max(ends)))
+    ]
+    return [frame, *ticks, el("text", below, x=middle, y=HIGH - 12, class_="axis-title")]
+
+
+def _dot(row: Row, spot: tuple[float, float], at_y: Any) -> Html:
+    x, y = spot
+    kind = "strong" if row["chosen"] else "weak"
+    ends = [at_y(row["kept"].get(end, row["kept"]["value"])) for end in ("low", "high")]
+    interval = el(
+        "line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=f"{ends[0]:.1f}", y2=f"{ends[1]:.1f}", class_=f"ci {kind}"
+    )
+    return join([interval, el("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=5, class_=kind)])
+
+
+def _labels(rows: Sequence[Row], spots: Sequence[tuple[float, float]]) -> list[Html]:
+    """Name and time beside each dot, pushed down where two would overlap."""
+    found: list[Html] = []
+    lowest = {False: 0.0, True: 0.0}
+    for (x, y), row in sorted(zip(spots, rows, strict=True), key=lambda pair: pair[0][1]):
+        left = x > (LEFT + WIDE - RIGHT) / 2
+        place = max(y + 4, lowest[left] + LINE)
+        lowest[left] = place
+        time = row.get("p50_ms")
+        said = str(row["name"]) + (f" · {figures.milliseconds(time)} ms" if time is not None else "")
+        shift, anchor = (-10, "end") if left else (10, "start")
+        found.append(el("text", said, x=f"{x + shift:.1f}", y=f"{place:.1f}", text_anchor=anchor))
+    return found
