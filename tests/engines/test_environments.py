@@ -148,7 +148,9 @@ def test_each_family_has_its_own_version_in_one_run(sewing: Path) -> None:
 def test_another_version_in_one_environment_is_another_identity(sewing: Path) -> None:
     run(sewing)
     packages = next((sewing / "beta").glob("lib/python*/site-packages"))
-    (packages / "needle" / "__init__.py").write_text("VERSION = '2.1'\n")
+    (packages / "needle" / "__init__.py").write_text(
+        "VERSION = '2.1'  # another size, since bytecode is kept by size and second\n"
+    )
     (packages / "needle-2.0.dist-info").rename(packages / "needle-2.1.dist-info")
     metadata = packages / "needle-2.1.dist-info" / "METADATA"
     metadata.write_text(metadata.read_text().replace("2.0", "2.1"))
