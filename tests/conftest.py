@@ -1,5 +1,6 @@
 """Tiny models and data that every test may use: real formats, real training, seconds on one core."""
 
+import gc
 import json
 import os
 import random
@@ -36,6 +37,14 @@ ROWS = {"train": 240, "validation": 60, "test": 60, "transfer": 90}
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes give a test no name: packed ones hold the second they were made in, and no two workers agree on it."""
     return argname if isinstance(val, bytes) else None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> Iterator[None]:
+    """What was imported is no garbage: steps that give a large model's memory back look through it each time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")
