@@ -93,10 +93,12 @@ def _labels(rows: Sequence[Row], spots: Sequence[tuple[float, float]]) -> list[H
     lowest = {False: 0.0, True: 0.0}
     for (x, y), row in sorted(zip(spots, rows, strict=True), key=lambda pair: pair[0][1]):
         left = x > (LEFT + WIDE - RIGHT) / 2
-        place = max(y + 4, lowest[left] + LINE)
+        place = max(y - 8, lowest[left] + LINE)
         lowest[left] = place
         time = row.get("p50_ms")
         said = str(row["name"]) + (f" · {figures.milliseconds(time)} ms" if time is not None else "")
         shift, anchor = (-10, "end") if left else (10, "start")
-        found.append(el("text", said, x=f"{x + shift:.1f}", y=f"{place:.1f}", text_anchor=anchor))
+        found.append(
+            el("text", said, x=f"{x + shift:.1f}", y=f"{place:.1f}", text_anchor=anchor, class_="spot")
+        )
     return found
