@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "gguf"))
 
 from generators import NAME, enter, generator
 from slmworks.contract.generation import Settings
