@@ -27,7 +27,7 @@ from slmworks.contract.artifact import HEADER, Artifact, Model
 from slmworks.model_tasks.text_generation.hf import HfGenerator
 from slmworks.model_tasks.text_generation.prompt import until_end
 from slmworks.testing import Bench
-from slmworks_gguf import gguf_file, llama_cpp, vocabulary
+from slmworks_gguf import gguf_file, gguf_metadata, llama_cpp
 
 MOST = 64
 """Tokens of an answer at most."""
@@ -272,7 +272,7 @@ def torch_engine(folder: Path) -> Engine:
 def llama_of(file: Path) -> tuple[llama_cpp.LlamaCpp, list[int]]:
     """The file in llama.cpp, for as long as the process lives, and the tokens that end an answer."""
     llama = KEPT.enter_context(llama_cpp.opened(file, threads=1, window=WINDOW))
-    return llama, vocabulary.ends(gguf_file.read(file))
+    return llama, gguf_metadata.ends(gguf_file.read(file))
 
 
 def plain(file: Path) -> Engine:
@@ -281,7 +281,7 @@ def plain(file: Path) -> Engine:
 
     def answer(ids: Sequence[int], first: Callable[[], None]) -> tuple[str, int, int]:
         llama._forget()
-        said = [int(llama._compute(ids, 0, last=True)[0].argmax())]
+        said = [int(llama._compute(ids, 0, skip=len(ids) - 1)[0].argmax())]
         first()
         while said[-1] not in ends and len(said) < MOST:
             said.append(int(llama._compute(said[-1:], len(ids) + len(said) - 1)[0].argmax()))
@@ -299,7 +299,7 @@ def looked_up(file: Path) -> Engine:
 
     def answer(ids: Sequence[int], first: Callable[[], None]) -> tuple[str, int, int]:
         llama._forget()
-        text = [*ids, int(llama._compute(ids, 0, last=True)[0].argmax())]
+        text = [*ids, int(llama._compute(ids, 0, skip=len(ids) - 1)[0].argmax())]
         first()
         steps, size, most = 0, 1, len(ids) + MOST
         while text[-1] not in ends and len(text) < most:

@@ -165,24 +165,26 @@ def _plugin(name: str, calibrate: int) -> Any:
 
 
 def _gguf(model: Model, rows: Sequence[Any]) -> Line:
-    """A GGUF file in llama.cpp."""
+    """A GGUF file in llama.cpp, its prompts and ends as its runtime has them."""
+    from slmworks_gguf import llama_cpp
     from slmworks_gguf.generator import GgufGenerator
 
     runtime = GgufGenerator.open(model, threads=1)
-    llama = runtime._llama
-    texts: Texts = [
-        (runtime.encode(row), [*llama.encode(row["completion"], around=False), *runtime.ends[:1]])
-        for row in rows
-    ]
-    texts = _short(texts, runtime.context)
-    llama.widen(max(len(prompt) + len(answer) for prompt, answer in texts) + DECODED)
-    return _measured(
-        texts,
-        llama.logits,
-        lambda ids: llama.continuation(ids, 1, ()),
-        lambda ids: llama.continuation(ids, DECODED, ()),
-        "llama.cpp, gguf runtime",
-    )
+    with llama_cpp.opened(model.path / "model.gguf", threads=1, window=LONGEST) as llama:
+        texts: Texts = [
+            (runtime.encode(row), [*llama.encode(row["completion"], around=False), *runtime.ends[:1]])
+            for row in rows
+        ]
+
+        def written(ids: Sequence[int]) -> None:
+            llama._forget()
+            found = llama._compute(ids, 0, skip=len(ids) - 1)
+            for place in range(len(ids), len(ids) + DECODED - 1):
+                found = llama._compute([int(found[0].argmax())], place)
+
+        return _measured(
+            _short(texts, runtime.context), llama.logits, llama.read, written, "llama.cpp, gguf runtime"
+        )
 
 
 def _short(texts: Texts, context: int) -> Texts:
