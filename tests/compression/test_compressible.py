@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from cut_students import teacher
-from orders import orders
 
 import torch
 from slmworks.contract.artifact import Dataset, Model
@@ -14,11 +13,6 @@ from slmworks.testing import Bench, sealed
 from slmworks_torch import students
 from slmworks_torch.compression import compressible
 from slmworks_torch.compression.compressible import Compressible
-
-
-@pytest.fixture(scope="module")
-def conversations(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return orders(tmp_path_factory.mktemp("orders"), train=24, validation=6)
 
 
 @pytest.fixture

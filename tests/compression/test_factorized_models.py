@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from cut_students import teacher
-from orders import orders
 from safetensors.torch import load_file
 
 import onnx
@@ -41,11 +40,6 @@ for folder, *heads in json.loads(sys.argv[1]):
         print(json.dumps([type(net).__name__, (found.logits if "logits" in found else found[0]).tolist()]))
 """
 """Loads folders by their heads in a process that has made none of them, and prints what they compute."""
-
-
-@pytest.fixture(scope="module")
-def conversations(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return orders(tmp_path_factory.mktemp("orders"), train=24, validation=6)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from orders import orders
 from pruning import encoder, generator, opened, outputs, pruned, same, view
 from pydantic import ValidationError
 from toys import exported
@@ -17,16 +16,6 @@ from slmworks.testing import Bench, sealed
 from slmworks_torch.compression.influence import influence
 from slmworks_torch.compression.prune_layers import PruneLayers
 from slmworks_torch.logit_kd import LogitKD
-
-
-@pytest.fixture(scope="module")
-def conversations(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return orders(tmp_path_factory.mktemp("orders"), train=24, validation=6)
-
-
-@pytest.fixture(scope="module")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return generator(tmp_path_factory.mktemp("llama") / "model", "llama")
 
 
 def trimmed(net: Any, stack: str, layers: tuple[int, ...]) -> Any:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from orders import orders
 from pruning import encoder, generator, opened, pruned, same, view
 from pydantic import ValidationError
 from toys import exported
@@ -18,16 +17,6 @@ from slmworks_torch.compression import units
 from slmworks_torch.compression.prune_width import PruneWidth
 
 ROWS = 8
-
-
-@pytest.fixture(scope="module")
-def conversations(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return orders(tmp_path_factory.mktemp("orders"), train=24, validation=6)
-
-
-@pytest.fixture(scope="module")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return generator(tmp_path_factory.mktemp("llama") / "model", "llama")
 
 
 def silenced(model: Model, data: Dataset, bench: Bench, head: str, **stay: int) -> Any:

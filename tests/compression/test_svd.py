@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import transformers
 from cut_students import teacher
-from orders import dataset, orders
+from orders import dataset
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
@@ -20,11 +20,6 @@ from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.testing import Bench, sealed
 from slmworks_torch.compression import architecture, compressible
 from slmworks_torch.compression.svd import SvdFactorize
-
-
-@pytest.fixture(scope="module")
-def conversations(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return orders(tmp_path_factory.mktemp("orders"), train=24, validation=6)
 
 
 def factorized(

@@ -5,7 +5,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from orders import orders
 from pruning import encoder, generator, opened, pruned, same, view
 from pydantic import ValidationError
 
@@ -16,11 +15,6 @@ from slmworks.testing import Bench
 from slmworks_torch.compression.unstructured import PruneMagnitude, Unstructured, Wanda
 
 HEAD = "AutoModelForSequenceClassification"
-
-
-@pytest.fixture(scope="module")
-def conversations(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return orders(tmp_path_factory.mktemp("orders"), train=24, validation=6)
 
 
 def linear(net: Any) -> dict[str, torch.Tensor]:

@@ -2,7 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -94,13 +94,8 @@ class Compressible(ABC):
         """Mean distance of this model's answers from the whole one's on calibration batches."""
         import torch
 
-        total, count = 0.0, 0
         with torch.inference_mode():
-            for batch in batches:
-                found = self.distances(whole.answers(batch), self.answers(batch))
-                total += float(found.double().sum())
-                count += len(found)
-        return total / max(1, count)
+            return mean(self.distances(whole.answers(batch), self.answers(batch)) for batch in batches)
 
 
 def load(model: Model, *, port: str = "model") -> Compressible:
@@ -120,6 +115,15 @@ def load(model: Model, *, port: str = "model") -> Compressible:
 def sample(rows: Sequence[Row], most: int, task: Task) -> list[Row]:
     """At most `most` of the rows, drawn by the task's seed."""
     return random.Random(f"{task.seed}/calibration").sample(list(rows), min(most, len(rows)))
+
+
+def mean(distances: "Iterable[torch.Tensor]") -> float:
+    """Mean over the answers of all batches, of their distances [answers]; 0 for none."""
+    total, count = 0.0, 0
+    for found in distances:
+        total += float(found.double().sum())
+        count += len(found)
+    return total / max(1, count)
 
 
 def needed(data: Dataset | None, why: str) -> Dataset:

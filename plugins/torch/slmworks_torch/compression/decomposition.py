@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks_torch.compression import architecture
-from slmworks_torch.compression.compressible import Calibration, Compressible
+from slmworks_torch.compression.compressible import Calibration, Compressible, mean
 from slmworks_torch.compression.ranks import Matrix, Ranks
 
 if TYPE_CHECKING:
@@ -145,15 +145,13 @@ def distance(view: Compressible, modules: Mapping[str, Any], batches: Sequence[C
     import torch
     from slmworks_torch.compression.low_rank import swapped
 
-    total, count = 0.0, 0
+    def moved(batch: Calibration) -> torch.Tensor:
+        wanted = view.answers(batch)
+        with swapped(view.net, modules):
+            return view.distances(wanted, view.answers(batch))
+
     with torch.inference_mode():
-        for batch in batches:
-            wanted = view.answers(batch)
-            with swapped(view.net, modules):
-                found = view.distances(wanted, view.answers(batch))
-            total += float(found.double().sum())
-            count += len(found)
-    return total / max(1, count)
+        return mean(map(moved, batches))
 
 
 def keep_tokenizer(whole: Compressible, folder: Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import TaskFailed
+from slmworks_torch.compression import inputs
 
 if TYPE_CHECKING:
     import torch
@@ -85,12 +86,8 @@ def _adding(total: "torch.Tensor", real: "torch.Tensor") -> Any:
     """A hook that adds the second moment of a layer's inputs: all, where they aren't one a token."""
 
     def add(_layer: Any, given: Any) -> None:
-        states = given[0]
-        if states.shape[:2] == real.shape:
-            states = states[real]
-        elif states.ndim == 2 and len(states) == real.numel():  # all rows' tokens in one line
-            states = states[real.flatten()]
-        states = states.flatten(0, -2).float()
+        found = inputs.at(given[0], real)
+        states = (given[0].flatten(0, -2) if found is None else found).float()
         total.add_((states.T @ states).cpu())
 
     return add

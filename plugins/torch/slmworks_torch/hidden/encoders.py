@@ -92,7 +92,7 @@ class Beside:
         """The weighted sum of all that is learnt from these rows."""
         each, given, wanted = _parts(outputs)
         total = self.options.hidden_weight * each.mean()
-        if self.options.soft and given.shape[1]:
+        if self.options.soft:
             total = total + self.options.soft * self.answers.apart(wanted, given, self.options.temperature)
         if self.options.alpha:
             total = total + self.options.alpha * self.labels(given, batch) / len(batch)
