@@ -136,18 +136,11 @@ def _sentence(found: Sequence[Ranked], on: set[str], stopped: Sequence[Ranked]) 
     if not stopped:
         return f"{words}: none is stopped"
     nearest = max(stopped, key=lambda one: (one.chance, -one.rank))
-    value = written(nearest.quality.value(SPLIT))
-    words += f"; of those stopped, {nearest.quality.name} ({value}) came nearest to the first "
-    words += (
-        f"({written(found[0].quality.value(SPLIT))}): stopped wrongly in at most {chance(nearest.chance)}"
-    )
+    value, best = written(nearest.quality.value(SPLIT)), written(found[0].quality.value(SPLIT))
+    words += f"; of those stopped, {nearest.quality.name} ({value}) came nearest to the best ({best}): "
+    words += f"a truly best one is stopped so in at most {figures.chance(nearest.chance)} of cases"
     close = sum(one.chance > CLOSE for one in stopped)
-    return words + (f"; {close} of them can't be told from it" if close else "")
-
-
-def chance(share: float) -> str:
-    """A chance for people: at most 1 of 1,000 is written as such."""
-    return "0.1 %" if share < 0.001 else figures.percent(share)
+    return words + (f"; {close} of them overlap{'' if close > 1 else 's'} with the best" if close else "")
 
 
 def ordinal(number: int) -> str:
