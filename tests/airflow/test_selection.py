@@ -40,7 +40,7 @@ def test_what_was_stopped_ends_well_with_nothing(new_home, tmp_path: Path, monke
         "again.bits=8",
         "measure.bits=8",
     }
-    assert records["measure.bits=8"].error == "left out: number 2"
+    assert records["measure.bits=8"].error == "stopped early: number 2"
     local = works.run()
     made = {task: one.manifest.digest for task, one in records.items() if one.manifest}
     assert made == {task: digest for task, digest in works.digests(local).items() if digest}

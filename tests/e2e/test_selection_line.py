@@ -47,7 +47,7 @@ def test_one_goes_on_and_the_others_cost_nothing(line: Line) -> None:
     said = line.said  # type: ignore[attr-defined]
     selection = line.record("first")["manifest"]
     assert len(selection["meta"]["goes_on"]) == 1
-    assert said.count(": absent: left out: ") == 6  # student, int8 and evaluate of two
+    assert said.count(": absent: stopped early: ") == 6  # student, int8 and evaluate of two
     assert "of 3 by accuracy on validation" in said
     assert "1 of 3 goes on; of those stopped, " in said
     assert len(line.record("gate")["inputs"]["reports"]) == 1
@@ -67,7 +67,7 @@ def test_the_reviewer_reads_what_was_stopped(line: Line) -> None:
 def test_a_second_run_and_a_plan_say_the_same(line: Line) -> None:
     assert "✓" not in line("run", "tiny.yaml").replace("✓ register", "")
     planned = line("plan", "tiny.yaml")
-    assert planned.count("left out: ") == 6
+    assert planned.count("stopped early: ") == 6
     assert ", 6 left out" in planned
     (run, *_) = sorted(path.parent.name for path in line.folder.glob(".slmworks/runs/*/run.json"))
     assert line("runs", run).count("absent") == 6

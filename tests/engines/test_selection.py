@@ -35,7 +35,7 @@ def test_what_follows_a_stopped_candidate_is_left_out(selecting: Works) -> None:
     run = selecting.run()
     assert run.exit_code == 0
     assert absent(selecting.states(run)) == GONE
-    assert {run.outcomes[task].error for task in GONE} == {"left out: number 2"}
+    assert {run.outcomes[task].error for task in GONE} == {"stopped early: number 2"}
     assert len(selecting.record(run.id, "last")["inputs"]["references"]) == 1
     assert set(selecting.record(run.id, "again.bits=4")["inputs"]) == {"model"}  # no part of what it is
 
@@ -69,7 +69,7 @@ def test_a_selection_that_is_left_out_itself_leaves_out_what_waits_for_it(select
     given = again.given({**made, "first": made["again.bits=8"]})
     nothing = absence(again.configured, given, ())
     assert nothing is not None
-    assert (nothing.absent, nothing.left_out) == ("left out: number 2", True)
+    assert (nothing.absent, nothing.left_out) == ("stopped early: number 2", True)
 
 
 def test_a_selection_without_a_candidate_is_refused(selecting: Works) -> None:
@@ -107,6 +107,6 @@ def test_kubeflow_comes_to_the_same_end(selecting: Works, tmp_path: Path) -> Non
     ended = run_pipeline(compiled(selecting.write(), elsewhere).first, elsewhere, tmp_path / "root")
     assert ended.succeeded, ended.log
     assert absent(ended.states) == GONE
-    assert "· again.bits=8: absent: left out: number 2" in ended.log
+    assert "· again.bits=8: absent: stopped early: number 2" in ended.log
     local = {task: digest for task, digest in selecting.digests(selecting.run()).items() if digest}
     assert ended.digests == local

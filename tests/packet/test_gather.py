@@ -67,7 +67,7 @@ def test_what_was_stopped_early_is_told_by_its_task(decided, tmp_path):
     folder.mkdir()
     row = {"model": "9" * 64, "name": "hf", "written": "0.612 (0.55–0.67)", "chance": 0.0312}
     (folder / "selection.json").write_text(json.dumps({"rows": [row]}))
-    why = {"9" * 64: "left out: 2nd of 3 by accuracy on validation", "8" * 64: "left out: nobody asked"}
+    why = {"9" * 64: "2nd of 3 by accuracy on validation", "8" * 64: "nobody asked"}
     selection = Selection(path=folder, meta={"goes_on": ["2" * 64], "stopped": why})
     story = Story(store, tmp_path / "again")
     story.task("first", "select halving", selection)

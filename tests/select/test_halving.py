@@ -52,7 +52,7 @@ def test_the_best_on_validation_go_on(bench: Bench, five: list[Report], options:
 def test_the_others_say_why_and_how_sure_that_is(bench: Bench, five: list[Report]) -> None:
     made = selected(bench, five, keep=1)
     content = made.read()
-    assert made.meta["stopped"]["c" * 64] == "left out: 5th of 5 by accuracy on validation"
+    assert made.meta["stopped"]["c" * 64] == "5th of 5 by accuracy on validation"
     chances = {row["model"][0]: row["chance"] for row in content["rows"]}
     assert 0.1 < chances["d"] < 1  # one row behind
     assert chances["e"] <= 0.01
@@ -72,7 +72,7 @@ def test_of_equally_good_ones_the_smaller_goes_first(bench: Bench) -> None:
     made = selected(bench, reports)
     assert going(made) == "b"
     assert made.read()["chance"] == 1.0
-    assert "overlaps with the best" in made.read()["sentence"]
+    assert made.read()["sentence"] == "1 of 2 goes on; of those stopped, 1 is as good as the best (0.750)"
 
 
 def test_what_the_others_were_compared_with_is_no_candidate(bench: Bench) -> None:
@@ -91,8 +91,8 @@ def test_no_more_go_on_than_the_budget_is_enough_for(bench: Bench, five: list[Re
     costs = {"a": 10.0, "b": 50.0, "c": 10.0, "d": 40.0, "e": 50.0}
     made = selected(bench, five, costs, keep=4, budget=1.5)
     assert going(made) == "bd"
-    assert made.meta["stopped"]["e" * 64] == "left out: 3rd of 5 by accuracy on validation, beyond the budget"
-    assert made.meta["stopped"]["c" * 64] == "left out: 5th of 5 by accuracy on validation"
+    assert made.meta["stopped"]["e" * 64] == "3rd of 5 by accuracy on validation, beyond the budget"
+    assert made.meta["stopped"]["c" * 64] == "5th of 5 by accuracy on validation"
     assert made.read()["rows"][0]["cpu_seconds"] == 50.0
     assert going(selected(bench, five, costs, keep=4, budget=1.5, dearer=2)) == "b"
     assert going(selected(bench, five, costs, keep=4, budget=100)) == "bdea"

@@ -50,7 +50,7 @@ SELECT = Body(
         on, off = ranked[: self.keep], ranked[self.keep :]
         rows = [{"model": one.model, "goes_on": one in on} for one in ranked]
         (task.output / "selection.json").write_text(json.dumps({"rows": rows}) + "\\n", encoding="utf-8")
-        stopped = {one.model: f"left out: behind {on[-1].model[:12]}" for one in off}
+        stopped = {one.model: f"behind {on[-1].model[:12]}" for one in off}
         meta = {"goes_on": [one.model for one in on], "stopped": stopped}
         return Selection(path=task.output, meta=meta, summary={"goes_on": len(on)})
 """,
@@ -89,7 +89,7 @@ def test_the_better_model_goes_on(bench: Bench) -> None:
     reports = [report(bench, 0.7), report(bench, 0.9)]
     made = plugin.run(reports=reports, task=bench.task("run"))
     assert made.meta["goes_on"] == ["model-0.9"]
-    assert made.meta["stopped"] == {"model-0.7": "left out: behind model-0.9"}
+    assert made.meta["stopped"] == {"model-0.7": "behind model-0.9"}
 
 
 def test_without_a_report_on_quality_nothing_is_selected(bench: Bench) -> None:

@@ -62,7 +62,8 @@ def _not_chosen(given: Sequence[Manifest]) -> str:
     candidate = next(one for one in given if one is not selection)
     if candidate.digest in selection.meta["goes_on"]:
         return ""
-    return str(selection.meta["stopped"].get(candidate.digest, "no report on it was given to the selection"))
+    why = selection.meta["stopped"].get(candidate.digest, "no report on it was given to the selection")
+    return f"stopped early: {why}"
 
 
 def digests_of(given: Given) -> dict[str, tuple[str, ...]]:

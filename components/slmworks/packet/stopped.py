@@ -37,8 +37,7 @@ def _by(store: "Store", step: str, selection: Manifest, names: Mapping[str, str]
     for model, why in selection.meta["stopped"].items():
         row = rows.get(model, {})
         name = names.get(model) or str(row.get("name") or model[:12])
-        rank = str(why).removeprefix("left out: ")
-        yield Stopped(name, step, rank, str(row.get("written", "")), row.get("chance"))
+        yield Stopped(name, step, str(why), str(row.get("written", "")), row.get("chance"))
 
 
 def sentence(stopped: Sequence[Stopped]) -> str:
@@ -51,6 +50,8 @@ def sentence(stopped: Sequence[Stopped]) -> str:
     if not known:
         return f"{words}."
     worst = max(known, key=lambda one: one.chance or 0.0)
+    if worst.chance == 1:
+        return f"{words}; {worst.name} was as good as the best."
     often = figures.chance(worst.chance or 0.0)
     return f"{words}; the truly best would be stopped so in at most {often} ({worst.name})."
 
@@ -62,6 +63,7 @@ def section(stopped: Sequence[Stopped]) -> Html:
     lines = []
     for one in stopped:
         often = figures.NOTHING if one.chance is None else figures.chance(one.chance)
+        often = "as good as the best" if one.chance == 1 else often
         lines.append((one.name, one.by, one.why, one.score or figures.NOTHING, often))
     named = ("candidate", "by", "rank", "score", "stopped wrongly, at most")
     note = (

@@ -120,8 +120,7 @@ def _row(one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, bey
     quality, measure = one.quality, one.quality.measure
     score = quality.measures(SPLIT)[measure.name]
     why = f"{ordinal(one.rank)} of {of} by {measure.title} on {SPLIT}"
-    if not goes_on:
-        why = f"left out: {why}" + (", beyond the budget" if beyond else "")
+    why += ", beyond the budget" if beyond else ""
     return {
         "rank": one.rank,
         "name": quality.name,
@@ -142,12 +141,21 @@ def _sentence(found: Sequence[Ranked], on: set[str], stopped: Sequence[Ranked]) 
     words = f"{len(on)} of {len(found)} go{'' if on - {last.model} else 'es'} on"
     if not stopped:
         return f"{words}: none is stopped"
+    best = written(found[0].quality.value(SPLIT))
+    if equal := sum(one.chance == 1 for one in stopped):
+        return (
+            f"{words}; of those stopped, {equal} {'are' if equal > 1 else 'is'} as good as the best ({best})"
+        )
     nearest = max(stopped, key=lambda one: (one.chance, -one.rank))
-    value, best = written(nearest.quality.value(SPLIT)), written(found[0].quality.value(SPLIT))
-    words += f"; of those stopped, {nearest.quality.name} ({value}) came nearest to the best ({best}): "
-    words += f"a truly best one is stopped so in at most {figures.chance(nearest.chance)} of cases"
+    words += (
+        f"; of those stopped, {nearest.quality.name} ({written(nearest.quality.value(SPLIT))}) came nearest "
+    )
+    words += (
+        f"to the best ({best}): a truly best one is stopped so in at most {figures.chance(nearest.chance)}"
+    )
     close = sum(one.chance > CLOSE for one in stopped)
-    return words + (f"; {close} of them overlap{'' if close > 1 else 's'} with the best" if close else "")
+    overlap = f"; {close} of them overlap{'' if close > 1 else 's'} with the best" if close else ""
+    return f"{words} of cases{overlap}"
 
 
 def ordinal(number: int) -> str:

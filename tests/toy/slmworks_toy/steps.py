@@ -148,7 +148,7 @@ class ToySelect(Select):
         on, off = models[: self.keep], models[self.keep :]
         rows = [{"model": one, "goes_on": one in on} for one in models]
         (task.output / "selection.json").write_text(json.dumps({"rows": rows}))
-        stopped = {one: f"left out: number {models.index(one) + 1}" for one in off}
+        stopped = {one: f"number {models.index(one) + 1}" for one in off}
         return Selection(path=task.output, meta={"goes_on": on, "stopped": stopped})
 
 
