@@ -7,6 +7,7 @@ from toy_line import Works
 
 from slmworks.contract.errors import BadRequest
 from slmworks.execution.missing_inputs import absence
+from slmworks.execution.run import Running
 from slmworks.store import open_store
 
 SELECTION = """\
@@ -80,6 +81,26 @@ def test_a_selection_without_a_candidate_is_refused(selecting: Works) -> None:
             BadRequest, match="`when` takes two: a selection, and the candidate that must go on"
         ):
             absence(again.configured, {"when": given}, ())
+
+
+def test_a_selection_can_ask_what_it_cost_to_make_a_candidate(selecting: Works, monkeypatch) -> None:
+    from slmworks_toy.steps import ToySelect
+
+    run = selecting.run()
+    first, made = run.plan.tasks["first"], {task: end.manifest for task, end in run.outcomes.items()}
+    candidate, costs = made["quantize.bits=4"], []
+    select = ToySelect.run
+
+    def asking(self, *, reports, task):
+        costs.extend(task.cost(report.refs["model"]) for report in reports)
+        costs.append(task.cost("0" * 64))
+        return select(self, reports=reports, task=task)
+
+    monkeypatch.setattr(ToySelect, "run", asking)
+    spec = first.spec(run=run.id, store=selecting.store.url, sources={}, fresh=True)
+    Running.prepare(spec, first.given(made), print).run()
+    assert costs[0] == (candidate.cpu_seconds or candidate.seconds) > 0
+    assert costs[2] == 0.0
 
 
 def test_nothing_is_started_for_what_is_left_out(selecting: Works) -> None:
