@@ -53,11 +53,13 @@ def _reads(task: "PlannedTask") -> str:
     """The inputs of a task; the branches of a sweep are counted, not listed."""
     if task.sources:
         return ", ".join(dict.fromkeys(source.label for source in task.sources.values()))
-    from slmworks.contract.stage import ports
+    from slmworks.contract.stage import WHEN, ports
 
     taken = ports(type(task.configured))
-    single = [ids[0] for port, ids in task.inputs.items() if not taken[port].many]
-    joined = [one for port, ids in task.inputs.items() if taken[port].many for one in ids]
+    made_from = {port: ids for port, ids in task.inputs.items() if port != WHEN}
+    single = [ids[0] for port, ids in made_from.items() if not taken[port].many]
+    single += [f"when {ids[0]}" for port, ids in task.inputs.items() if port == WHEN]
+    joined = [one for port, ids in made_from.items() if taken[port].many for one in ids]
     steps = Counter(one.partition(".")[0] for one in joined)
     return ", ".join(
         [*single, *(f"{count} × {step}" if count > 1 else step for step, count in steps.items())]

@@ -12,6 +12,7 @@ from slmworks.recipe.compatibility import check_champions, check_formats
 from slmworks.recipe.origins import check_origins
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe
+from slmworks.recipe.selection import bind_candidates
 from slmworks.recipe.step import Draft
 
 __all__ = ["Plan", "PlannedTask", "plan"]
@@ -36,7 +37,7 @@ def plan(recipe: Recipe, *, look: bool = True) -> Plan:
                     f"{recipe.at('steps', name)}: two tasks would be called '{task.id}'; rename the step."
                 )
             tasks[task.id] = task
-    lowered = Plan(recipe, check_formats(recipe, tasks))
+    lowered = Plan(recipe, check_formats(recipe, bind_candidates(recipe, tasks)))
     check_champions(lowered)
     if look:
         check_origins(lowered)
