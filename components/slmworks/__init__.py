@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from slmworks.contract.artifact import Model as Model
     from slmworks.contract.artifact import Release as Release
     from slmworks.contract.artifact import Report as Report
+    from slmworks.contract.artifact import Selection as Selection
     from slmworks.contract.artifact import Verdict as Verdict
     from slmworks.contract.errors import BadRequest as BadRequest
     from slmworks.contract.errors import CorruptObject as CorruptObject
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from slmworks.recipe.recipe import Step as Step
     from slmworks.register import Register as Register
     from slmworks.registry.task import ReleaseTask as ReleaseTask
+    from slmworks.select import Select as Select
 
 __version__ = "0.1.0"
 
@@ -66,7 +68,15 @@ _HOMES = {
     "align": ("Align",),
     "approve": ("Approve",),
     "contract.artifact": (
-        "Artifact", "Dataset", "Deployment", "Files", "Model", "Release", "Report", "Verdict",
+        "Artifact",
+        "Dataset",
+        "Deployment",
+        "Files",
+        "Model",
+        "Release",
+        "Report",
+        "Selection",
+        "Verdict",
     ),
     "contract.errors": ("BadRequest", "CorruptObject", "SlmworksError", "TaskFailed"),
     "contract.model_task": ("Answer", "Details", "Dialect", "Measure", "ModelTask", "Row", "Trivial"),
@@ -96,6 +106,7 @@ _HOMES = {
     "recipe.recipe": ("Recipe", "Step"),
     "register": ("Register",),
     "registry.task": ("ReleaseTask",),
+    "select": ("Select",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -53,9 +53,9 @@ def _reads(task: "PlannedTask") -> str:
     """The inputs of a task; the branches of a sweep are counted, not listed."""
     if task.sources:
         return ", ".join(dict.fromkeys(source.label for source in task.sources.values()))
-    from slmworks.contract.stage import ports
+    from slmworks.contract.stage import inlets
 
-    taken = ports(type(task.configured))
+    taken = inlets(type(task.configured))
     single = [ids[0] for port, ids in task.inputs.items() if not taken[port].many]
     joined = [one for port, ids in task.inputs.items() if taken[port].many for one in ids]
     steps = Counter(one.partition(".")[0] for one in joined)

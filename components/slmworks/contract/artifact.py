@@ -251,6 +251,22 @@ class Report(Artifact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Selection(Artifact):
+    """Which of several models go on: `selection.json`.
+
+    `meta["goes_on"]`: digests of the models that do, the best first; `meta["stopped"]`: digest of every other
+    one -> why, in a few words. `refs`: `report.0`, …, what it was decided on.
+    """
+
+    kind: ClassVar[str] = "Selection"
+    format: str = "json"
+
+    def read(self) -> dict[str, Any]:
+        """The content of `selection.json`."""
+        return dict(json.loads((self.path / "selection.json").read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict(Artifact):
     """A gate's decision: `verdict.json`, `meta["passed"]`; `refs["model"]` is the chosen model."""
 
@@ -288,6 +304,6 @@ class Deployment(Artifact):
 
 
 KINDS: dict[str, type[Artifact]] = {
-    noun.kind: noun for noun in (Files, Dataset, Model, Report, Verdict, Release, Deployment)
+    noun.kind: noun for noun in (Files, Dataset, Model, Report, Selection, Verdict, Release, Deployment)
 }
 """Name -> class of every kind of artifact."""

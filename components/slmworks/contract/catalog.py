@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STAGES = (
     "fetch", "curate", "finetune", "distill", "align", "prune", "factorize",
-    "quantize", "export", "evaluate", "gate", "register", "approve", "deploy",
+    "quantize", "export", "evaluate", "select", "gate", "register", "approve", "deploy",
 )  # fmt: skip
 """Every stage, in the order in which a line usually has them."""
 CORE = "slmworks"

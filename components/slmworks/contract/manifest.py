@@ -180,8 +180,13 @@ class Manifest(BaseModel):
     """UTC time of the commit, ISO 8601."""
     seconds: float = 0.0
     """How long the task took."""
+    cpu_seconds: float = 0.0
+    """Time of all cores that the task took, that of its own processes included; 0: not known."""
     absent: str = ""
     """Reason for a manifest without files: `reviews has no champion yet`."""
+    left_out: bool = False
+    """Of such a manifest: a selection stopped what it would have come from. Where it is given for an optional
+    port, nothing is made either."""
 
     @model_validator(mode="after")
     def _speaks_of_its_files(self) -> Self:
@@ -193,9 +198,9 @@ class Manifest(BaseModel):
         return self
 
     @classmethod
-    def nothing(cls, kind: str, why: str) -> Self:
-        """A manifest without files, with the reason."""
-        return cls(kind=kind, format="", digest="", files=(), absent=why)
+    def nothing(cls, kind: str, why: str, *, left_out: bool = False) -> Self:
+        """A manifest without files, with the reason; `left_out`: a selection is it."""
+        return cls(kind=kind, format="", digest="", files=(), absent=why, left_out=left_out)
 
     @property
     def key(self) -> str:

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict
 
-from slmworks.contract.artifact import Artifact, Files, Model
+from slmworks.contract.artifact import Artifact, Files, Model, Selection
 from slmworks.contract.documented import Documented
 from slmworks.contract.ledger import Ledger, MemoryLedger
 
@@ -124,6 +124,17 @@ class Port:
     """A `Sequence`: joins the branches of a sweep, and takes a list of steps."""
 
 
+WHEN = "when"
+"""Inlet of every task, beside the ports of its stage: a Selection, and the candidate whose task it is. The
+task runs only if the candidate goes on; neither is part of its identity."""
+
+
+@cache
+def inlets(stage: type[Stage]) -> Mapping[str, Port]:
+    """What a task of a stage or plugin can be given: its ports, and `when`."""
+    return {**ports(stage), WHEN: Port(WHEN, Selection, optional=True, many=True)}
+
+
 @cache
 def ports(stage: type[Stage]) -> Mapping[str, Port]:
     """The ports of a stage, read from the type hints of its abstract `run`, or those of a plugin.
@@ -201,6 +212,8 @@ class Task:
     """Finds or keeps an intermediate result in the store; use `share`."""
     ledger_of: "LedgerOf | None" = None
     """Opens a teacher's ledger in the store; use `ledger`."""
+    cost_of: Callable[[str], float] | None = None
+    """From a digest to the CPU-seconds that it took to make it; use `cost`."""
 
     def progress(
         self, done: float, total: float | None = None, *, unit: str = "rows", note: str = ""
@@ -251,6 +264,10 @@ class Task:
         folder.mkdir(parents=True, exist_ok=True)
         build(folder)
         return Files(path=folder)
+
+    def cost(self, digest: str) -> float:
+        """CPU-seconds of the task that made an artifact; 0 where nobody has measured it."""
+        return self.cost_of(digest) if self.cost_of is not None else 0.0
 
     @contextlib.contextmanager
     def ledger(

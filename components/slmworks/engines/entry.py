@@ -17,7 +17,7 @@ import click
 from slmworks.contract import catalog
 from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean, exit_of
 from slmworks.contract.manifest import Manifest
-from slmworks.contract.stage import ports
+from slmworks.contract.stage import inlets
 from slmworks.execution.missing_inputs import join
 from slmworks.execution.outcome import Outcome
 from slmworks.execution.records import made_by
@@ -131,7 +131,7 @@ def _emit(events: int | None, task_id: str) -> Any:
 
 
 def _given(inputs: Sequence[str], spec: TaskSpec) -> dict[str, list[Manifest]]:
-    known = ports(catalog.plugin(spec.stage, spec.plugin).load())
+    known = inlets(catalog.plugin(spec.stage, spec.plugin).load())
     pairs: list[tuple[str, Manifest]] = []
     for word in inputs:
         port, equals, where = word.partition("=")

@@ -29,6 +29,7 @@ from slmworks.execution.environment import missing_module, other_code
 from slmworks.execution.identity import code_digest, identify, shared_fingerprint
 from slmworks.execution.inputs import open_input, pin, require_whole
 from slmworks.execution.missing_inputs import Given, absence, digests_of, present
+from slmworks.execution.origins import Origins
 from slmworks.execution.outcome import Outcome, State
 from slmworks.execution.records import TaskRecord, run_record, utc
 from slmworks.execution.resumption import checkpoint_folder
@@ -36,6 +37,7 @@ from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
 from slmworks.ledger.in_store import About, Use, open_ledger
 from slmworks.machine.locks import lease, scratch_folder
+from slmworks.machine.stopwatch import Spent, Stopwatch
 from slmworks.registry.log import Registry
 from slmworks.registry.task import ReleaseTask
 from slmworks.store import Store, open_store
@@ -64,8 +66,8 @@ class Running:
     used: dict[str, Use] = field(default_factory=dict)
     """Identity of a ledger -> what this task has taken from it, and added."""
     started: float = field(default_factory=time.time)
-    begun: float = 0.0
-    """Start of the work (s since 1970), after waiting for cores and leases."""
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    """Runs from the start of the work, after waiting for cores and leases."""
     spooled: float = field(default_factory=time.time)
     found: bool = False
     """True if the result was in the cache."""
@@ -138,7 +140,7 @@ class Running:
             scratch_folder(self.store.cache, self.spec.id) as scratch,
             checkpoint_folder(self.store, self.fingerprint, fresh=self.spec.fresh) as checkpoints,
         ):
-            self.begun = time.time()
+            self.watch = Stopwatch()
             inputs = self._inputs(scratch)
             (scratch / "output").mkdir()
             (scratch / "work").mkdir()
@@ -156,6 +158,7 @@ class Running:
             "resolve": self._resolve,
             "share_with": partial(self._share, scratch),
             "ledger_of": self._ledger,
+            "cost_of": self._cost,
         }
         if issubclass(task_class(type(self.plugin)), ReleaseTask):
             run = run_record(self.store, self.spec.run)
@@ -204,6 +207,10 @@ class Running:
             )
         return Artifact.open(folder, digest=digest)
 
+    def _cost(self, digest: str) -> float:
+        found = Origins(self.store).of([digest]).get(digest)
+        return (found.manifest.cpu_seconds or found.manifest.seconds) if found else 0.0
+
     def _share(
         self,
         scratch: Path,
@@ -219,11 +226,11 @@ class Running:
             if manifest is None:
                 folder = scratch / f"share-{name}"
                 folder.mkdir()
-                started = time.time()
+                watch = Stopwatch()
                 build(folder)
                 made = Files(path=folder, meta={"shared": name}, refs=digests)
                 read = {role: (digest,) for role, digest in digests.items()}
-                manifest = self._keep(made, identity, inputs=read, seconds=time.time() - started)
+                manifest = self._keep(made, identity, inputs=read, spent=watch.spent())
             else:
                 require_whole(self.store, manifest)
         self.shared[name] = manifest.digest
@@ -266,8 +273,7 @@ class Running:
                 f"{self.spec.stage} {self.spec.plugin} returned {result.path}; an artifact must be made in "
                 "task.output."
             )
-        seconds = time.time() - self.begun
-        return self._keep(result, self.fingerprint, inputs=digests_of(self.given), seconds=seconds)
+        return self._keep(result, self.fingerprint, inputs=digests_of(self.given), spent=self.watch.spent())
 
     def _handed_on(self, result: Artifact) -> Manifest | None:
         """The manifest of an artifact of the store that the plugin returns as it is: no bytes are moved."""
@@ -275,10 +281,10 @@ class Running:
             return None
         revive(self.store, result.digest)
         same = (one for some in self.given.values() for one in some if one.digest == result.digest)
-        return next(same, None) or self._manifest(result, scan(result.path), self.fingerprint, {}, 0.0)
+        return next(same, None) or self._manifest(result, scan(result.path), self.fingerprint, {}, Spent())
 
     def _keep(
-        self, made: Artifact, identity: str, *, inputs: Mapping[str, tuple[str, ...]], seconds: float
+        self, made: Artifact, identity: str, *, inputs: Mapping[str, tuple[str, ...]], spent: Spent
     ) -> Manifest:
         if left := stranger(made.path):
             raise TaskFailed(
@@ -286,7 +292,7 @@ class Running:
             )
         files = made.seal()
         self.store.put(made.path, files)
-        return self._manifest(made, files, identity, inputs, seconds)
+        return self._manifest(made, files, identity, inputs, spent)
 
     def _manifest(
         self,
@@ -294,7 +300,7 @@ class Running:
         files: tuple[File, ...],
         identity: str,
         inputs: Mapping[str, tuple[str, ...]],
-        seconds: float,
+        spent: Spent,
     ) -> Manifest:
         found = catalog.plugin(self.spec.stage, self.spec.plugin)
         manifest = Manifest(
@@ -318,7 +324,8 @@ class Running:
             shared=dict(self.shared),
             ledgers=dict(self.ledgers),
             created=utc(time.time()),
-            seconds=round(seconds, 3),
+            seconds=round(spent.seconds, 3),
+            cpu_seconds=round(spent.cpu_seconds, 3),
         )
         index.note_made(self.store, manifest, self.spec.run)
         index.note_time(self.store, manifest)

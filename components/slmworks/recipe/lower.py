@@ -14,6 +14,7 @@ from slmworks.recipe.orders import written_out
 from slmworks.recipe.origins import check_origins
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe
+from slmworks.recipe.selection import bind_candidates
 from slmworks.recipe.step import Draft, Maker
 
 __all__ = ["Plan", "PlannedTask", "plan"]
@@ -44,7 +45,7 @@ def plan(recipe: Recipe, *, look: bool = True) -> Plan:
                     f"{recipe.at('steps', name)}: two tasks would be called '{task.id}'; rename the step."
                 )
             tasks[task.id] = task
-    lowered = Plan(recipe, check_formats(recipe, tasks))
+    lowered = Plan(recipe, check_formats(recipe, bind_candidates(recipe, tasks)))
     check_champions(lowered)
     if look:
         check_origins(lowered)

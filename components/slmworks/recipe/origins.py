@@ -8,7 +8,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.hosted import Hosted, is_hosted
 from slmworks.contract.manifest import Manifest
-from slmworks.contract.stage import output, ports
+from slmworks.contract.stage import WHEN, inlets, output
 from slmworks.fetch import Source
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.store import Store
@@ -61,7 +61,7 @@ def refusals(plan: Plan, fetch: str, model: Model) -> Iterator[tuple[PlannedTask
     same = {fetch}
     for task in plan:
         for port, makers in task.inputs.items():
-            if same.isdisjoint(makers):
+            if port == WHEN or same.isdisjoint(makers):
                 continue
             try:
                 task.configured.check_origin(port, model)
@@ -74,7 +74,7 @@ def refusals(plan: Plan, fetch: str, model: Model) -> Iterator[tuple[PlannedTask
 def _models(plan: Plan) -> Iterator[tuple[PlannedTask, str, tuple[str, ...]]]:
     """Task, port and makers, wherever a task is given a model."""
     for task in plan:
-        declared = ports(type(task.configured))
+        declared = inlets(type(task.configured))
         yield from (
             (task, port, makers) for port, makers in task.inputs.items() if declared[port].kind is Model
         )

@@ -1,4 +1,4 @@
-"""A recipe: steps as plain data, with five keys a step and no expressions.
+"""A recipe: steps as plain data, with six keys a step and no expressions.
 
     steps:
       student: {stage: distill, uses: logit-kd, from: {teacher: teacher, data: curate}, with: {epochs: 2}}
@@ -16,7 +16,7 @@ from typing import Any
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.recipe.yaml_file import Where, load, place, read_text
 
-WORDS = ("stage", "uses", "with", "from", "sweep")
+WORDS = ("stage", "uses", "with", "from", "when", "sweep")
 TOP = ("name", "description", "steps")
 ORDERS = "orders"
 """The word of a step that stands for many: see `slmworks.recipe.orders`."""
@@ -37,6 +37,8 @@ class Step:
     """The step's `with`."""
     inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     """The step's `from`: port -> step, outside reference, or several of them."""
+    when: str | None = None
+    """The step that selects candidates: only tasks whose candidate goes on run. None: all."""
     sweep: tuple[Mapping[str, Any], ...] = ()
     """Variants: each a mapping with `uses` and/or `with`."""
 
@@ -142,7 +144,7 @@ def read_step(name: str, value: Any, draft: Recipe) -> Step:
     for key in words:
         if key not in WORDS:
             raise BadRequest(f"{draft.at(*where, key)}: no such word in a step. {did_you_mean(key, WORDS)}")
-    for key in ("stage", "uses"):
+    for key in ("stage", "uses", "when"):
         if key in words and not isinstance(words[key], str):
             raise BadRequest(f"{draft.at(*where, key)}: must be a name.")
     return Step(
@@ -150,6 +152,7 @@ def read_step(name: str, value: Any, draft: Recipe) -> Step:
         uses=words.get("uses"),
         options=_mapping(words.get("with", {}), draft, (*where, "with"), "must be a mapping of options"),
         inputs=_inputs(words.get("from", {}), draft, (*where, "from")),
+        when=words.get("when"),
         sweep=_sweep(words.get("sweep"), draft, (*where, "sweep")),
     )
 

@@ -49,6 +49,10 @@ def _step() -> dict[str, Any]:
             "additionalProperties": given,
             "description": "Port: the step that makes it, or a path or URL.",
         },
+        "when": {
+            "type": "string",
+            "description": "A select step: only tasks whose candidate goes on run.",
+        },
         "sweep": {"type": "array", "items": variant, "minItems": 1, "description": "Variants, each a task."},
     }
     return {

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from slmworks.contract.artifact import Files, Model
+from slmworks.contract.artifact import Files, Model, Selection
 from slmworks.contract.catalog import BrokenPlugin, plugin, plugins, stage_class
-from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean, with_article
 from slmworks.contract.options import OptionError, configure
-from slmworks.contract.stage import Port, Stage, output, ports
+from slmworks.contract.stage import WHEN, Port, Stage, inlets, output, ports
 from slmworks.fetch import Source
 from slmworks.recipe.plan import PlannedTask
 from slmworks.recipe.recipe import Recipe, Step
@@ -53,7 +53,7 @@ class Draft:
         self.ports = ports(self.contract)
         self.variants = self._variants()
         self.edges: dict[str, tuple[str, ...]] = {}
-        """Port -> steps."""
+        """Port, or `when` -> steps."""
         self.outside: dict[str, Source] = {}
         """Port -> outside reference (fetched by a task of its own)."""
         self.sources: dict[str, Source] = {}
@@ -118,6 +118,11 @@ class Draft:
 
     def connect(self, drafts: Mapping[str, Maker]) -> None:
         """Resolve inputs to steps and outside references, and check them against the ports."""
+        self._connect_ports(drafts)
+        if self.step.when is not None:
+            self.edges[WHEN] = (self._selecting(self.step.when, drafts),)
+
+    def _connect_ports(self, drafts: Mapping[str, Maker]) -> None:
         if any(port.kind is None for port in self.ports.values()):
             self._take_sources(drafts)
             return
@@ -139,6 +144,18 @@ class Draft:
         names = list(dict.fromkeys(f"{self.stage}/{variant.plugin}" for variant in self.variants))
         verb = "take" if names[1:] else "takes"
         raise self.error("from", port, problem=f"{' and '.join(names)} {verb} no {port}; remove it.")
+
+    def _selecting(self, name: str, drafts: Mapping[str, Maker]) -> str:
+        """The name of a step that makes a selection; BadRequest for any other."""
+        selecting = [one for one, draft in drafts.items() if issubclass(output(draft.contract), Selection)]
+        if name in selecting:
+            return name
+        if name in drafts:
+            what = f"'{name}' is {with_article(drafts[name].stage)} step"
+        else:
+            what = f"there is no step '{name}'"
+        way = did_you_mean(name, selecting) if selecting else "Add one, of the stage select."
+        raise self.error(WHEN, problem=f"names a step that selects, and {what}. {way}")
 
     def _take_sources(self, drafts: Mapping[str, Maker]) -> None:
         if not self.step.inputs:
@@ -230,7 +247,7 @@ class Draft:
         if variant.label:
             coordinates[self.name] = variant.label
         makers = [task for step in self.edges.values() for name in step for task in made[name]]
-        taken = ports(type(variant.configured))
+        taken = inlets(type(variant.configured))
         return PlannedTask(
             id=".".join([self.name, *coordinates.values()]),
             step=self.name,
@@ -262,7 +279,7 @@ class Draft:
         joined: dict[str, tuple[str, ...]] = {}
         rows: list[tuple[dict[str, tuple[str, ...]], dict[str, str]]] = [({}, {})]
         for port, steps in self.edges.items():
-            if self.ports[port].many:
+            if port != WHEN and self.ports[port].many:
                 joined[port] = tuple(task.id for step in steps for task in made[step])
                 continue
             rows = [

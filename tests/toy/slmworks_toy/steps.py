@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from slmworks.contract.artifact import Dataset, Files, Model, Report, Verdict
+from slmworks.contract.artifact import Dataset, Files, Model, Report, Selection, Verdict
 from slmworks.contract.stage import Task
 from slmworks.curate import Curate
 from slmworks.distill import Distill
@@ -16,6 +16,7 @@ from slmworks.evaluate import Evaluate
 from slmworks.finetune import Finetune
 from slmworks.gate import Gate
 from slmworks.quantize import Quantize
+from slmworks.select import Select
 from slmworks_toy.words import GREETING
 
 
@@ -132,6 +133,23 @@ class ToyEvaluate(Evaluate):
         (task.output / "report.json").write_text(json.dumps(report))
         refs = {"model": model.digest, "data": data.digest}
         return Report(path=task.output, refs=refs, lasting="TOY_MOMENT" not in os.environ)
+
+
+class ToySelect(Select):
+    """Lets the first ones go on."""
+
+    keep: PositiveInt = 1
+    """How many."""
+    deterministic: ClassVar[bool] = True
+
+    def run(self, *, reports: Sequence[Report], task: Task) -> Selection:
+        """In the order in which they came."""
+        models = list(dict.fromkeys(report.refs["model"] for report in reports))
+        on, off = models[: self.keep], models[self.keep :]
+        rows = [{"model": one, "goes_on": one in on} for one in models]
+        (task.output / "selection.json").write_text(json.dumps({"rows": rows}))
+        stopped = {one: f"left out: number {models.index(one) + 1}" for one in off}
+        return Selection(path=task.output, meta={"goes_on": on, "stopped": stopped})
 
 
 class ToyGate(Gate):

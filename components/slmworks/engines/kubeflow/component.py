@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.stage import output, ports
+from slmworks.contract.stage import inlets, output
 from slmworks.recipe.plan import PlannedTask
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Slot:
 
 def slots(task: PlannedTask) -> list[Slot]:
     """The input artifacts of a task, in the order of its ports."""
-    taken, found = ports(type(task.configured)), list[Slot]()
+    taken, found = inlets(type(task.configured)), list[Slot]()
     for port, makers in task.inputs.items():
         for number, maker in enumerate(makers, 1):
             found.append(Slot(f"{port}_{number}" if taken[port].many else port, maker))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from slmworks.contract.catalog import stage_class
 from slmworks.contract.manifest import Manifest
-from slmworks.contract.stage import Emit, ports
+from slmworks.contract.stage import Emit, inlets
 from slmworks.engines.kubeflow.component import port_of
 from slmworks.engines.kubeflow.entry import ExecutorInput
 from slmworks.engines.kubeflow.outputs import answer
@@ -56,7 +56,7 @@ class PodTask:
             name: made_by(self.store, self.said.parameter("earlier_run"), task)
             for name, task in earlier.items()
         }
-        known = ports(stage_class(self.spec.stage))
+        known = inlets(stage_class(self.spec.stage))
         return join(known, ((port_of(slot, known), made[slot]) for slot in sorted(made, key=_number)))
 
 

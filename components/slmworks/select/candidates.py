@@ -1,0 +1,73 @@
+"""Quality reports as candidates, the best first, each with the chance that it is truly the best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slmworks.contract.artifact import Report
+from slmworks.contract.errors import BadRequest
+from slmworks.evaluate import predictions
+from slmworks.evaluate.quality_report import QualityReport, is_quality
+from slmworks.numbers.subset import chances_of_best
+
+SPLIT = "validation"
+"""What candidates are chosen on; nobody looks at `test` before the gate."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A candidate and its rank."""
+
+    quality: QualityReport
+    rank: int
+    """From 1."""
+    chance: float
+    """How often, were it truly the best, it would fall so far behind the first (see `chances_of_best`)."""
+
+    @property
+    def model(self) -> str:
+        """Digest of the model."""
+        return self.quality.model
+
+
+def ranked(reports: Sequence[Report], *, resamples: int, seed: int) -> list[Ranked]:
+    """The candidates by the first measure of their model task, then the smaller one; BadRequest for none.
+
+    A report that another one was compared with is about none.
+    """
+    found = _candidates(reports)
+    measure = found[0].measure
+    judged = [one.judged(SPLIT) for one in found]
+    counts = [predictions.paired(judged[0], one).counts[measure.name] for one in judged]
+    if not all(measure.comparable(counts[0], one) for one in counts):
+        raise BadRequest(
+            f"the candidates' {measure.title} can't be compared, since they split texts into other tokens; "
+            "select among models with one tokenizer."
+        )
+    chances = chances_of_best(counts, measure, resamples=resamples, seed=seed)
+    sign = -1.0 if measure.higher_is_better else 1.0
+
+    def place(i: int) -> tuple[float, int, str]:
+        return (sign * found[i].value(SPLIT), found[i].bytes or 0, found[i].model)
+
+    order = sorted(range(len(found)), key=place)
+    return [Ranked(found[i], rank, chances[i]) for rank, i in enumerate(order, start=1)]
+
+
+def _candidates(reports: Sequence[Report]) -> list[QualityReport]:
+    for report in reports:
+        if not is_quality(report):
+            raise BadRequest(
+                f"select reads reports of type quality, not '{report.meta.get('type')}'; leave that step out "
+                "of its reports."
+            )
+    beside = {report.refs.get("baseline") for report in reports}
+    judged = (QualityReport(report) for report in reports if report.digest not in beside)
+    found = list({one.model: one for one in judged}.values())
+    tasks = sorted({one.model_task.name for one in found})
+    if len(tasks) > 1:
+        raise BadRequest(
+            f"the reports are about models for {' and '.join(tasks)}; select among models of one model task."
+        )
+    if len({one.report.refs["data"] for one in found}) > 1:
+        raise BadRequest("the reports were measured on different data; evaluate all models on the same data.")
+    return found

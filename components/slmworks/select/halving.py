@@ -1,0 +1,156 @@
+"""Successive halving: the better half of the candidates goes on, the others are stopped."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from slmworks.contract.artifact import Report, Selection
+from slmworks.contract.stage import Task
+from slmworks.numbers import figures, statistics
+from slmworks.select import Select
+from slmworks.select.candidates import SPLIT, Ranked, ranked
+
+__all__ = ["Halving"]
+
+CLOSE = 0.05
+"""A chance above this is said: the rows do not tell the candidate from the first one."""
+
+
+class Halving(Select):
+    """Let the best on validation go on (successive halving: Jamieson & Talwalkar, 2016; Karnin et al., 2013).
+
+    By the first measure of the model task; of equally good ones the smaller goes first, and at least one goes
+    on. For each one that is stopped it says at most how often that hits the truly best of all (subset
+    selection: Gupta, 1965; Bayesian bootstrap over rows, paired across all candidates: Rubin, 1981). Not
+    marked deterministic: with `budget` measured times count.
+    """
+
+    light: ClassVar = True
+    runs_models: ClassVar = True  # a model task's measures rank, so their code is part of the identity
+
+    keep: PositiveInt | Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """How many go on: a number of candidates, or a share of them, rounded up."""
+    risk: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Stop a candidate only if that hits the truly best one at most this often (0.05): more than `keep`
+    may go on."""
+    budget: PositiveFloat | None = None
+    """CPU-minutes that the next steps may take: no more go on than that is enough for. It comes before `keep`
+    and `risk`."""
+    dearer: PositiveFloat = 1.0
+    """With `budget`: how many times the CPU time of the task that made a candidate the next steps take."""
+    resamples: Annotated[int, Field(ge=1000)] = statistics.DRAWS
+    """Bootstrap resamples."""
+
+    def run(self, *, reports: Sequence[Report], task: Task) -> Selection:
+        """Write `selection.json`; BadRequest if the reports don't fit together."""
+        found = ranked(reports, resamples=self.resamples, seed=task.seed)
+        costs = {one.model: self.dearer * task.cost(one.model) for one in found} if self.budget else {}
+        wanted = self._wanted(found)
+        chosen = wanted[: self._affordable([costs.get(one.model, 0.0) for one in wanted])]
+        on = {one.model for one in chosen}
+        stopped = [one for one in found if one.model not in on]
+        content = _content(found, on, stopped, costs, beyond={one.model for one in wanted} - on)
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        (task.output / "selection.json").write_text(text, encoding="utf-8")
+        task.say(content["sentence"])
+        return Selection(
+            path=task.output,
+            meta={
+                "goes_on": [one.model for one in chosen],
+                "stopped": {row["model"]: row["why"] for row in content["rows"] if not row["goes_on"]},
+            },
+            refs={f"report.{i}": report.digest for i, report in enumerate(reports)},
+            summary={"sentence": content["sentence"], "goes_on": len(chosen), "candidates": len(found)},
+        )
+
+    def _wanted(self, found: Sequence[Ranked]) -> list[Ranked]:
+        """Those that `keep` and `risk` let go on, the best first."""
+        share = isinstance(self.keep, float)
+        count = -int(-self.keep * len(found) // 1) if share else int(self.keep)
+        return [one for one in found if one.rank <= count or (self.risk and one.chance > self.risk)]
+
+    def _affordable(self, costs: Sequence[float]) -> int:
+        """How many of those at the top the budget is enough for; at least one."""
+        if self.budget is None:
+            return len(costs)
+        spent = 0.0
+        for count, cost in enumerate(costs):
+            spent += cost
+            if spent > 60 * self.budget and count:
+                return count
+        return len(costs)
+
+
+def _content(
+    found: Sequence[Ranked],
+    on: set[str],
+    stopped: Sequence[Ranked],
+    costs: Mapping[str, float],
+    *,
+    beyond: set[str],
+) -> dict[str, Any]:
+    """What `selection.json` holds; `beyond`: models that go on but for the budget."""
+    first = found[0].quality
+    rows = [
+        _row(one, len(found), costs, goes_on=one.model in on, beyond=one.model in beyond) for one in found
+    ]
+    worst = max((one.chance for one in stopped), default=0.0)
+    return {
+        "sentence": _sentence(found, on, stopped),
+        "model_task": first.model_task.name,
+        "measure": {"name": first.measure.name, "title": first.measure.title},
+        "split": SPLIT,
+        "n": first.split(SPLIT)["n"],
+        "chance": round(worst, 6),
+        "method": "subset selection (Gupta, 1965) by a paired Bayesian bootstrap over rows",
+        "rows": rows,
+    }
+
+
+def _row(one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, beyond: bool) -> dict[str, Any]:
+    quality, measure = one.quality, one.quality.measure
+    score = quality.measures(SPLIT)[measure.name]
+    why = f"{ordinal(one.rank)} of {of} by {measure.title} on {SPLIT}"
+    if not goes_on:
+        why = f"left out: {why}" + (", beyond the budget" if beyond else "")
+    return {
+        "rank": one.rank,
+        "name": quality.name,
+        "model": one.model,
+        "goes_on": goes_on,
+        "value": score,
+        "written": figures.interval(score, measure.written),
+        "bytes": quality.bytes,
+        "chance": round(one.chance, 6),
+        "why": why,
+        **({"cpu_seconds": round(costs[one.model], 1)} if costs else {}),
+    }
+
+
+def _sentence(found: Sequence[Ranked], on: set[str], stopped: Sequence[Ranked]) -> str:
+    written = found[0].quality.measure.written
+    last = [one for one in found if one.model in on][-1]
+    words = f"{len(on)} of {len(found)} go{'' if on - {last.model} else 'es'} on"
+    if not stopped:
+        return f"{words}: none is stopped"
+    nearest = max(stopped, key=lambda one: (one.chance, -one.rank))
+    value = written(nearest.quality.value(SPLIT))
+    words += f"; of those stopped, {nearest.quality.name} ({value}) came nearest to the first "
+    words += (
+        f"({written(found[0].quality.value(SPLIT))}): stopped wrongly in at most {chance(nearest.chance)}"
+    )
+    close = sum(one.chance > CLOSE for one in stopped)
+    return words + (f"; {close} of them can't be told from it" if close else "")
+
+
+def chance(share: float) -> str:
+    """A chance for people: at most 1 of 1,000 is written as such."""
+    return "0.1 %" if share < 0.001 else figures.percent(share)
+
+
+def ordinal(number: int) -> str:
+    """A rank: 1st, 2nd, 3rd, 11th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
