@@ -58,6 +58,7 @@ def candidates(
 ) -> list[Candidate]:
     """Every model with a quality report that has a baseline, by name; BadRequest if none has.
 
+    Called like the step that made it, where the task knows it.
     A model that `references` are about is none.
     """
     judged = [QualityReport(report) for report in reports if _type(report) == "quality"]
@@ -83,7 +84,7 @@ def candidates(
     speeds = {
         report.refs["model"]: _speed(report, baseline) for report in reports if _type(report) == "speed"
     }
-    named = names({model: one.name for model, one in compared.items()})
+    named = names({model: task.names.get(model, one.name) for model, one in compared.items()})
     judges = list(filter(is_judge, reports))
     found = [
         Candidate(named[model], one, baseline, speeds.get(model), _opinions(judges, one, baseline))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from slmworks.contract.errors import BadRequest
 from slmworks.recipe.compatibility import check_champions, check_formats
 from slmworks.recipe.gathered import Gathered
+from slmworks.recipe.names import with_names
 from slmworks.recipe.orders import written_out
 from slmworks.recipe.origins import check_origins
 from slmworks.recipe.plan import Plan, PlannedTask
@@ -45,7 +46,7 @@ def plan(recipe: Recipe, *, look: bool = True) -> Plan:
                     f"{recipe.at('steps', name)}: two tasks would be called '{task.id}'; rename the step."
                 )
             tasks[task.id] = task
-    lowered = Plan(recipe, check_formats(recipe, bind_candidates(recipe, tasks)))
+    lowered = Plan(recipe, check_formats(recipe, with_names(bind_candidates(recipe, tasks))))
     check_champions(lowered)
     if look:
         check_origins(lowered)
