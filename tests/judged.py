@@ -42,6 +42,7 @@ def evaluated(
     trivial: dict[str, dict[str, list[Answer]]] | None = None,
     data: str = "d" * 64,
     meta: dict[str, Any] | None = None,
+    splits: tuple[str, ...] = SPLITS,
 ) -> Report:
     """The report of the plugin `quality` on a model (its digest) that gives these answers to these rows."""
     header = {"task": task.in_headers, **(meta or {})}
@@ -56,7 +57,7 @@ def evaluated(
         mock.patch.object(quality, "model_name", return_value=name),
         mock.patch.object(type(task), "trivial", return_value=known),
     ):
-        report = quality.Quality(trivial=bool(known)).run(
+        report = quality.Quality(trivial=bool(known), splits=splits).run(
             model=Model(path=folder, meta=header, digest=model),
             baseline=baseline,
             data=Dataset(path=folder, meta=header, digest=data),

@@ -1,7 +1,5 @@
 """Candidates that a selection stopped: what would follow them ends well, with nothing, on every engine."""
 
-
-
 SELECTION = """\
   first: {stage: select, uses: toy, from: {reports: evaluate}}
   again: {stage: quantize, uses: toy-onnx, from: {model: quantize}, when: first}

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model, Report
@@ -21,9 +21,6 @@ from slmworks.evaluate.predictions import Judged
 from slmworks.numbers import statistics
 
 __all__ = ["Quality"]
-
-SPLITS = ("validation", "test")
-"""A candidate is chosen on the first and decided on the second."""
 
 
 class Quality(Evaluate):
@@ -52,14 +49,17 @@ class Quality(Evaluate):
     likelihood: bool = True
     """Also measure how likely the model finds the true answers (perplexity, bits a byte), where its runtime
     says it. It takes one more pass over each row's inputs and truth."""
+    splits: Annotated[tuple[Literal["validation", "test"], ...], Field(min_length=1)] = ("validation", "test")
+    """The splits to judge. A candidate is chosen on the first and decided on the second, so before a `select`
+    step `[validation]` is enough; a gate needs both."""
     slices: bool = True
     """Report the first measure for every slice (source, label, …) too."""
 
     def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task, **_: object) -> Report:
-        """Write `report.json` and `predictions.parquet` for the splits validation and test."""
+        """Write `report.json` and `predictions.parquet`."""
         purpose = model_task_of(model, data)
-        rows = {split: judged_rows(purpose, data, split) for split in SPLITS}
-        require_comparable(baseline, purpose)
+        rows = {split: judged_rows(purpose, data, split) for split in self.splits}
+        require_comparable(baseline, purpose, self.splits)
         answers = self._answers(Answers(model, purpose, task, batch_size=self.batch_size), rows, data)
         free, left_out = (
             self._trivial(purpose, rows, data, task) if baseline is None and self.trivial else ({}, {})
@@ -67,7 +67,7 @@ class Quality(Evaluate):
         judged = [
             predictions.judge(purpose, split, rows[split], answers[split],
                               {name: said[split] for name, said in free.items()})
-            for split in SPLITS
+            for split in self.splits
         ]  # fmt: skip
         predictions.write(task.output, purpose, judged, rows, answers)
         report: dict[str, Any] = {
@@ -243,8 +243,8 @@ def model_task_of(model: Model, data: Dataset) -> ModelTask:
     return purpose
 
 
-def require_comparable(baseline: Report | None, purpose: ModelTask) -> None:
-    """BadRequest for a baseline that is no quality report on a model of the same model task."""
+def require_comparable(baseline: Report | None, purpose: ModelTask, splits: Sequence[str]) -> None:
+    """BadRequest for a baseline that is no quality report on a model of the same model task and splits."""
     if baseline is None:
         return
     if baseline.meta.get("type") != "quality":
@@ -257,6 +257,11 @@ def require_comparable(baseline: Report | None, purpose: ModelTask) -> None:
         raise BadRequest(
             f"the baseline is a report on {other}, this model is for {purpose.name}; compare models of one "
             "model task."
+        )
+    if missing := [split for split in splits if split not in baseline.read()["splits"]]:
+        raise BadRequest(
+            f"the baseline's report does not judge {missing[0]}; leave `splits` out of its evaluate step, or "
+            "give this one the same."
         )
 
 
@@ -298,15 +303,16 @@ def _slices(purpose: ModelTask, judged: Judged) -> Any:
 
 
 def _summary(purpose: ModelTask, splits: Mapping[str, Any]) -> dict[str, Any]:
-    first, test = purpose.measures[0].name, splits["test"]
-    found: dict[str, Any] = {name: round(one["value"], 4) for name, one in test["measures"].items()}
-    found |= {
-        "n": test["n"],
-        f"validation_{first}": round(splits["validation"]["measures"][first]["value"], 4),
-    }
-    found |= test["details"].get("truncation", {})
-    if against := test.get("against"):
-        found["kept"] = round(against["retention"]["value"], 4)
+    """The numbers of the split test, and the first measure on validation; without test all of validation."""
+    first, validation = purpose.measures[0].name, splits.get("validation")
+    shown, prefix = (splits["test"], "") if "test" in splits else (splits["validation"], "validation_")
+    found: dict[str, Any] = {prefix + name: round(one["value"], 4) for name, one in shown["measures"].items()}
+    found["n"] = shown["n"]
+    if validation:
+        found[f"validation_{first}"] = round(validation["measures"][first]["value"], 4)
+    found |= shown["details"].get("truncation", {})
+    if against := shown.get("against"):
+        found[f"{prefix}kept"] = round(against["retention"]["value"], 4)
         if "bound" in against["retention"]:
-            found["kept_at_least"] = round(against["retention"]["bound"], 4)
+            found[f"{prefix}kept_at_least"] = round(against["retention"]["bound"], 4)
     return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Report
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Measure, ModelTask
 from slmworks.evaluate import predictions
 from slmworks.evaluate.comparison import Comparison
@@ -49,6 +50,19 @@ class QualityReport(ModelReport):
         """The model's size on disk; None for a hosted one."""
         found = self.content["model"]["bytes"]
         return None if found is None else int(found)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that were judged, `validation` before `test`."""
+        return tuple(split for split in ("validation", "test") if split in self.content["splits"])
+
+    def require(self, *splits: str) -> None:
+        """BadRequest unless these splits were judged."""
+        if missing := [split for split in splits if split not in self.splits]:
+            raise BadRequest(
+                f"the report on {self.name} judges {' and '.join(self.splits)} only, and {missing[0]} is "
+                "needed too; leave `splits` out of its evaluate step, or that step out of the reports."
+            )
 
     def split(self, split: str) -> Mapping[str, Any]:
         """`n`, `measures`, `limits`, `details`, `slices`, `against` of a split."""

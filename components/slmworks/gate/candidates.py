@@ -81,6 +81,8 @@ def candidates(
         )
     baseline = _baseline(list(compared.values()), task)
     require_alike([*judged, baseline])
+    for one in (*judged, baseline):
+        one.require("validation", "test")
     speeds = {
         report.refs["model"]: _speed(report, baseline) for report in reports if _type(report) == "speed"
     }
@@ -112,6 +114,7 @@ def champion_of(report: Report | None, found: Sequence[Candidate]) -> QualityRep
         raise BadRequest(
             "the champion was measured on other data than the candidates; evaluate it on the same data."
         )
+    champion.require("validation", "test")
     return champion
 
 

@@ -68,6 +68,8 @@ def _candidates(reports: Sequence[Report]) -> list[QualityReport]:
         raise BadRequest(
             f"the reports are about models for {' and '.join(tasks)}; select among models of one model task."
         )
+    for one in found:
+        one.require(SPLIT)
     if len({one.report.refs["data"] for one in found}) > 1:
         raise BadRequest("the reports were measured on different data; evaluate all models on the same data.")
     return found

@@ -68,13 +68,17 @@ def _page(store: Store, verdict: str) -> str:
 
 
 def _confusion(store: Store, digest: str) -> dict[str, Any]:
-    """The confusion matrix of the test split, as Kubeflow draws it (rows are the truth); empty for none."""
+    """The confusion matrix of the test split, as Kubeflow draws it (rows are the truth); empty for none.
+
+    Of validation, where test was not judged.
+    """
     if not digest:
         return {}
     report = Artifact.open(store.folder(digest), digest=digest)
     if not isinstance(report, Report) or not is_quality(report):
         return {}
-    found = QualityReport(report).split("test").get("details", {}).get("confusion", {})
+    quality = QualityReport(report)
+    found = quality.split(quality.splits[-1]).get("details", {}).get("confusion", {})
     labels = found.get("labels", [])
     if not 0 < len(labels) <= MOST_LABELS:
         return {}

@@ -99,7 +99,7 @@ class Judge(Evaluate):
                 f"a judge compares texts, and this model is for {purpose.name}; evaluate it with quality."
             )
         require_writer(judge, "judge")
-        require_comparable(baseline, purpose)
+        require_comparable(baseline, purpose, (self.split,))
         if judge.digest in (model.digest, baseline and baseline.refs["model"]):
             raise BadRequest(
                 "judge: it would judge answers of its own, and models prefer these; give `judge` another "

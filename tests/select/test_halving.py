@@ -1,0 +1,133 @@
+"""Which candidates go on, in which order, and what is said of those that don't."""
+
+from typing import Any
+
+import pytest
+
+from judged import first, quality_report
+from slmworks.contract.artifact import Report, Selection
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.options import OptionError, configure
+from slmworks.select.halving import Halving, ordinal
+from slmworks.testing import Bench
+
+ROWS = 400
+
+
+def report(bench: Bench, model: str, right: int, **known: Any) -> Report:
+    """A report on the model `model` with so many right rows on validation, and none on test."""
+    splits = {"validation": first(ROWS, right), "test": first(10, 0)}
+    return quality_report(bench, model * 64, splits, splits=("validation",), name=f"model {model}", **known)
+
+
+def selected(
+    bench: Bench, reports: list[Report], costs: dict[str, float] | None = None, **options: Any
+) -> Selection:
+    task = bench.task(f"select-{len(list(bench.folder.iterdir()))}")
+    if costs:
+        object.__setattr__(task, "cost_of", lambda digest: costs[digest[0]])
+    return bench.keep(Halving(resamples=1000, **options).run(reports=reports, task=task))
+
+
+def going(selection: Selection) -> str:
+    return "".join(digest[0] for digest in selection.meta["goes_on"])
+
+
+@pytest.fixture
+def five(bench: Bench) -> list[Report]:
+    return [
+        report(bench, name, right) for name, right in zip("abcde", (300, 340, 200, 339, 320), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "on"),
+    [({}, "bde"), ({"keep": 1}, "b"), ({"keep": 0.2}, "b"), ({"keep": 0.21}, "bd"), ({"keep": 9}, "bdeac"),
+     ({"keep": 1, "risk": 0.3}, "bd"), ({"keep": 3, "risk": 0.3}, "bde")],
+)  # fmt: skip
+def test_the_best_on_validation_go_on(bench: Bench, five: list[Report], options: dict, on: str) -> None:
+    assert going(selected(bench, five, **options)) == on
+
+
+def test_the_others_say_why_and_how_sure_that_is(bench: Bench, five: list[Report]) -> None:
+    made = selected(bench, five, keep=1)
+    content = made.read()
+    assert made.meta["stopped"]["c" * 64] == "left out: 5th of 5 by accuracy on validation"
+    chances = {row["model"][0]: row["chance"] for row in content["rows"]}
+    assert 0.1 < chances["d"] < 1  # one row behind
+    assert chances["e"] <= 0.01
+    assert chances["c"] <= 0.01
+    assert content["chance"] == chances["d"]
+    assert content["sentence"].startswith(
+        "1 of 5 goes on; of those stopped, model d (0.848) came nearest to the first (0.850): stopped wrongly in at most "
+    )
+    assert content["sentence"].endswith("%; 1 of them can't be told from it")
+    assert [row["rank"] for row in content["rows"]] == [1, 2, 3, 4, 5]
+    assert content["rows"][0]["written"] == "0.850 (0.812–0.882)"
+    assert made.refs["report.4"] == five[4].digest
+
+
+def test_of_equally_good_ones_the_smaller_goes_first(bench: Bench) -> None:
+    reports = [report(bench, "a", 300, size=900), report(bench, "b", 300, size=400)]
+    made = selected(bench, reports)
+    assert going(made) == "b"
+    assert made.read()["chance"] == 1.0
+    assert "can't be told from it" in made.read()["sentence"]
+
+
+def test_what_the_others_were_compared_with_is_no_candidate(bench: Bench) -> None:
+    baseline = report(bench, "t", 390)
+    reports = [report(bench, name, right, baseline=baseline) for name, right in (("a", 300), ("b", 310))]
+    assert going(selected(bench, [baseline, *reports], keep=2)) == "ba"
+
+
+def test_one_candidate_goes_on_whatever_is_asked(bench: Bench) -> None:
+    made = selected(bench, [report(bench, "a", 3)], costs={"a": 9000.0}, budget=1)
+    assert going(made) == "a"
+    assert made.read()["sentence"] == "1 of 1 goes on: none is stopped"
+
+
+def test_no_more_go_on_than_the_budget_is_enough_for(bench: Bench, five: list[Report]) -> None:
+    costs = {"a": 10.0, "b": 50.0, "c": 10.0, "d": 40.0, "e": 50.0}
+    made = selected(bench, five, costs, keep=4, budget=1.5)
+    assert going(made) == "bd"
+    assert made.meta["stopped"]["e" * 64] == "left out: 3rd of 5 by accuracy on validation, beyond the budget"
+    assert made.meta["stopped"]["c" * 64] == "left out: 5th of 5 by accuracy on validation"
+    assert made.read()["rows"][0]["cpu_seconds"] == 50.0
+    assert going(selected(bench, five, costs, keep=4, budget=1.5, dearer=2)) == "b"
+    assert going(selected(bench, five, costs, keep=4, budget=100)) == "bdea"
+
+
+def test_the_same_reports_give_the_same_bytes(bench: Bench, five: list[Report]) -> None:
+    assert selected(bench, five).digest == selected(bench, five).digest
+
+
+def test_what_does_not_fit_is_refused(bench: Bench, five: list[Report]) -> None:
+    with pytest.raises(BadRequest, match="measured on different data"):
+        selected(bench, [five[0], report(bench, "z", 5, data="e" * 64)])
+    speed = bench.keep(Report(path=_folder(bench), meta={"type": "speed"}, refs={"model": "m" * 64}))
+    with pytest.raises(BadRequest, match="reads reports of type quality, not 'speed'"):
+        selected(bench, [five[0], speed])
+    splits = {"validation": first(10, 5), "test": first(10, 5)}
+    only_test = quality_report(bench, "q" * 64, splits, splits=("test",), name="q")
+    with pytest.raises(BadRequest, match="the report on q judges test only, and validation is needed too"):
+        selected(bench, [only_test])
+
+
+@pytest.mark.parametrize("keep", [0, 1.0, 1.5, -1, "half"])
+def test_keep_is_a_number_or_a_share(keep: Any) -> None:
+    with pytest.raises(OptionError):
+        configure(Halving, "halving", {"keep": keep})
+
+
+def test_ranks_in_words() -> None:
+    assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)] == [
+        "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th",
+    ]  # fmt: skip
+
+
+def _folder(bench: Bench):
+    folder = bench.folder / "speed"
+    folder.mkdir()
+    (folder / "report.json").write_text("{}")
+    return folder
