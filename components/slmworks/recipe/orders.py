@@ -99,7 +99,8 @@ class _Writing:
         self._write(f"{self.block.name}_select", self.block.parts["select"], {"reports": reports})
 
     def _usual_measure(self) -> Part:
-        return Part({}, ("steps", self.block.name, "select"), stage_class("evaluate"), "evaluate")
+        words = {"uses": "quality", "with": {"splits": ["validation"]}}
+        return Part(words, ("steps", self.block.name, "select"), stage_class("evaluate"), "evaluate")
 
     # --- steps -------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Report, Selection
 from slmworks.contract.stage import Task
@@ -32,6 +32,9 @@ class Halving(Select):
 
     keep: PositiveInt | Annotated[float, Field(gt=0, lt=1)] = 0.5
     """How many go on: a number of candidates, or a share of them, rounded up."""
+    margin: NonNegativeFloat | None = None
+    """Candidates that come this near to the best (0.02: two points) count as equally good, and the smaller
+    goes first. Without it, the least compressed one mostly wins."""
     risk: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Stop a candidate only if that hits the truly best one at most this often (0.05): more than `keep`
     may go on."""
@@ -45,7 +48,9 @@ class Halving(Select):
 
     def run(self, *, reports: Sequence[Report], task: Task) -> Selection:
         """Write `selection.json`; BadRequest if the reports don't fit together."""
-        found = ranked(reports, resamples=self.resamples, seed=task.seed)
+        found = ranked(
+            reports, resamples=self.resamples, seed=task.seed, margin=self.margin, called=task.names
+        )
         costs = {one.model: self.dearer * task.cost(one.model) for one in found} if self.budget else {}
         wanted = self._wanted(found)
         chosen = wanted[: self._affordable([costs.get(one.model, 0.0) for one in wanted])]
@@ -69,7 +74,10 @@ class Halving(Select):
         """Those that `keep` and `risk` let go on, the best first."""
         share = isinstance(self.keep, float)
         count = -int(-self.keep * len(found) // 1) if share else int(self.keep)
-        return [one for one in found if one.rank <= count or (self.risk and one.chance > self.risk)]
+        return [one for one in found if one.rank <= count or self._at_risk(one)]
+
+    def _at_risk(self, one: Ranked) -> bool:
+        return self.risk is not None and one.chance > self.risk and not one.as_good
 
     def _affordable(self, costs: Sequence[float]) -> int:
         """How many of those at the top the budget is enough for; at least one."""
@@ -96,7 +104,7 @@ def _content(
     rows = [
         _row(one, len(found), costs, goes_on=one.model in on, beyond=one.model in beyond) for one in found
     ]
-    worst = max((one.chance for one in stopped), default=0.0)
+    worst = max((one.chance for one in stopped if not one.as_good), default=0.0)
     return {
         "sentence": _sentence(found, on, stopped),
         "model_task": first.model_task.name,
@@ -113,11 +121,12 @@ def _row(one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, bey
     quality, measure = one.quality, one.quality.measure
     score = quality.measures(SPLIT)[measure.name]
     why = f"{ordinal(one.rank)} of {of} by {measure.title} on {SPLIT}"
+    why += ", as good as the best and larger" if one.as_good and not goes_on else ""
     if not goes_on:
         why = f"left out: {why}" + (", beyond the budget" if beyond else "")
     return {
         "rank": one.rank,
-        "name": quality.name,
+        "name": one.name,
         "model": one.model,
         "goes_on": goes_on,
         "value": score,
@@ -131,17 +140,21 @@ def _row(one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, bey
 
 def _sentence(found: Sequence[Ranked], on: set[str], stopped: Sequence[Ranked]) -> str:
     written = found[0].quality.measure.written
+    best = max(found, key=lambda one: one.chance).quality  # itself the first, unless sizes decide
     last = [one for one in found if one.model in on][-1]
     words = f"{len(on)} of {len(found)} go{'' if on - {last.model} else 'es'} on"
     if not stopped:
         return f"{words}: none is stopped"
-    nearest = max(stopped, key=lambda one: (one.chance, -one.rank))
+    if larger := sum(one.as_good for one in stopped):
+        words += f"; {larger} as good as the best and larger {'is' if larger == 1 else 'are'} stopped"
+    weaker = [one for one in stopped if not one.as_good]
+    if not weaker:
+        return words
+    nearest = max(weaker, key=lambda one: (one.chance, -one.rank))
     value = written(nearest.quality.value(SPLIT))
-    words += f"; of those stopped, {nearest.quality.name} ({value}) came nearest to the first "
-    words += (
-        f"({written(found[0].quality.value(SPLIT))}): stopped wrongly in at most {chance(nearest.chance)}"
-    )
-    close = sum(one.chance > CLOSE for one in stopped)
+    words += f"; of those stopped, {nearest.name} ({value}) came nearest to the first "
+    words += f"({written(best.value(SPLIT))}): stopped wrongly in at most {chance(nearest.chance)}"
+    close = sum(one.chance > CLOSE for one in weaker)
     return words + (f"; {close} of them can't be told from it" if close else "")
 
 
