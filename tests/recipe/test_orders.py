@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
 from slmworks.contract.errors import BadRequest
 from slmworks.recipe.lower import Plan, plan
 from slmworks.recipe.orders import written_out
 from slmworks.recipe.recipe import Recipe
+from slmworks.recipe.schema import recipe_schema
 
 HEAD = """\
 name: toy
@@ -184,3 +187,12 @@ def test_two_steps_of_one_name_are_refused(lower) -> None:
         BadRequest, match="two of its steps would be called 'small_cut_prune'; rename an operation"
     ):
         lower(words)
+
+
+def test_editors_know_the_words() -> None:
+    checker = Draft202012Validator(recipe_schema())
+    recipe = YAML(typ="safe").load(HEAD + SELECTED)
+    assert not list(checker.iter_errors(recipe))
+    small = recipe["steps"]["small"]
+    for wrong in ({"heel": {}}, {"from": {}}, {"probe": {"uses": "toy"}}, {"only": ["cut"]}, {"orders": {}}):
+        assert list(checker.iter_errors({**recipe, "steps": {"small": {**small, **wrong}}})), wrong

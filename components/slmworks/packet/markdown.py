@@ -19,7 +19,8 @@ def markdown(verdict: Mapping[str, Any], reports: Sequence[Report] = (), notice:
     sentence = str(verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused"))
     parts = [attention(notice), f"**{escaped(sentence)}**"]
     if verdict.get("rows"):
-        parts += [_table(verdict), paragraph(caption(verdict)), paragraph(tradeoff.sentence(verdict))]
+        parts += [_table(verdict), paragraph(caption(verdict))]
+        parts += [paragraph(tradeoff.recommendation(verdict)), paragraph(tradeoff.sentence(verdict))]
     parts += _changes(find(verdict, reports))
     return "\n\n".join(part for part in parts if part) + "\n"
 
