@@ -1,5 +1,6 @@
 """The reviewer's packet, found in a store by the verdict's digest."""
 
+import json
 from dataclasses import replace
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pytest
 
 from judged import LABELS, first, quality_report, row
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Dataset
+from slmworks.contract.artifact import Dataset, Selection
 from slmworks.contract.errors import BadRequest
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.packet.gather import packet
@@ -58,3 +59,35 @@ def test_data_of_a_model_task_that_is_not_installed_stop_no_page(decided, monkey
     assert markdown.startswith("**")
     assert "What was required" in page
     assert "What changed" not in page
+
+
+def test_what_was_stopped_early_is_told_by_its_task(decided, tmp_path):
+    store, digest = decided
+    folder = tmp_path / "selection"
+    folder.mkdir()
+    row = {"model": "9" * 64, "name": "hf", "written": "0.612 (0.55–0.67)", "chance": 0.0312}
+    (folder / "selection.json").write_text(json.dumps({"rows": [row]}))
+    why = {"9" * 64: "left out: 2nd of 3 by accuracy on validation", "8" * 64: "left out: nobody asked"}
+    selection = Selection(path=folder, meta={"goes_on": ["2" * 64], "stopped": why})
+    story = Story(store, tmp_path / "again")
+    story.task("first", "select halving", selection)
+    markdown, page = packet(store, digest, "run-1")
+    assert (
+        "Stopped early: 2 (hf, 888888888888); the truly best would be stopped so in at most 3.1 % (hf)."
+        in markdown
+    )
+    assert "Stopped early" in page
+    for cell in (
+        "hf",
+        "first",
+        "2nd of 3 by accuracy on validation",
+        "0.612 (0.55–0.67)",
+        "3.1 %",
+        "nobody asked",
+    ):
+        assert f">{cell}</td>" in page
+
+
+def test_where_nothing_was_stopped_nothing_is_said(decided):
+    markdown, page = packet(*decided)
+    assert "Stopped early" not in markdown + page

@@ -59,9 +59,9 @@ def test_the_others_say_why_and_how_sure_that_is(bench: Bench, five: list[Report
     assert chances["c"] <= 0.01
     assert content["chance"] == chances["d"]
     assert content["sentence"].startswith(
-        "1 of 5 goes on; of those stopped, model d (0.848) came nearest to the first (0.850): stopped wrongly in at most "
+        "1 of 5 goes on; of those stopped, model d (0.848) came nearest to the best (0.850): a truly best one is stopped so in at most "
     )
-    assert content["sentence"].endswith("%; 1 of them can't be told from it")
+    assert content["sentence"].endswith("% of cases; 1 of them overlaps with the best")
     assert [row["rank"] for row in content["rows"]] == [1, 2, 3, 4, 5]
     assert content["rows"][0]["written"] == "0.850 (0.812–0.882)"
     assert made.refs["report.4"] == five[4].digest
@@ -72,7 +72,7 @@ def test_of_equally_good_ones_the_smaller_goes_first(bench: Bench) -> None:
     made = selected(bench, reports)
     assert going(made) == "b"
     assert made.read()["chance"] == 1.0
-    assert "can't be told from it" in made.read()["sentence"]
+    assert "overlaps with the best" in made.read()["sentence"]
 
 
 def test_what_the_others_were_compared_with_is_no_candidate(bench: Bench) -> None:

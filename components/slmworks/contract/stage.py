@@ -74,6 +74,8 @@ class Stage(Documented, ABC):
     """*Stage*: model port whose network the result has, trained further (finetune)."""
     decides: ClassVar[bool] = False
     """*Stage*: makes a Verdict; if it refuses, the steps behind it do not run (gate)."""
+    selects: ClassVar[bool] = False
+    """*Stage*: makes a Selection; steps that name it in `when` run for those only that go on (select)."""
     registers: ClassVar[bool] = False
     """*Stage*: enters a Release in the registry as a candidate (register)."""
 

@@ -132,6 +132,11 @@ def money(value: float) -> str:
     return NOTHING if not value else f"{value:,.2f}" if value >= 1 else f"{value:.2g}"
 
 
+def chance(share: float) -> str:
+    """A chance of error that nothing makes zero, in percent: 12.5 %, 0.1 % for any smaller one."""
+    return percent(max(share, 0.001))
+
+
 def p_value(p: float) -> str:
     """A p-value: p = 0.030, p < 0.001."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -14,6 +14,7 @@ from slmworks.lineage.ledgers import Listed, ledger
 from slmworks.lineage.teacher_name import TeacherNames
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
+from slmworks.packet.stopped import stopped_in
 from slmworks.store.contract import folder_or_none
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def packet(store: "Store", digest: str, run: str = "") -> tuple[str, str]:
     content, reports = verdict.read(), _reports(store, verdict)
     try:
         behind = _background(store, verdict, reports, run)
-        text = markdown(content, reports, behind.notice)
+        text = markdown(content, reports, behind)
         return text, page(content, reports, behind, digest=digest[:12])
     except (KeyError, TypeError, ValueError):
         text = json.dumps(content, indent=1, ensure_ascii=False)
@@ -77,6 +78,7 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
         baseline=way_back(origins, _baselines(reports, model)).keys(),
         made=_made(run, way, origins),
         notice=_notice(store, decided, run),
+        stopped=list(stopped_in(store, run_record(store, decided) if decided else run)),
     )
 
 

@@ -5,22 +5,26 @@ from typing import Any
 
 from slmworks.contract.artifact import Report
 from slmworks.numbers import figures
-from slmworks.packet import tradeoff
+from slmworks.packet import stopped, tradeoff
 from slmworks.packet.markdown_text import escaped, paragraph, table
-from slmworks.packet.sources import Found, changed, find
+from slmworks.packet.sources import Background, Found, changed, find
 from slmworks.packet.table import caption, cells, headings
 
 
-def markdown(verdict: Mapping[str, Any], reports: Sequence[Report] = (), notice: str = "") -> str:
+def markdown(
+    verdict: Mapping[str, Any], reports: Sequence[Report] = (), background: Background | None = None
+) -> str:
     """The sentence, the table, and what changed against champion and teacher; the rest is on the page.
 
-    `notice` comes before all of it.
+    What a reviewer must know first comes before all of it.
     """
+    behind = background or Background()
     sentence = str(verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused"))
-    parts = [attention(notice), f"**{escaped(sentence)}**"]
+    parts = [attention(behind.notice), f"**{escaped(sentence)}**"]
     if verdict.get("rows"):
         parts += [_table(verdict), paragraph(caption(verdict))]
         parts += [paragraph(tradeoff.recommendation(verdict)), paragraph(tradeoff.sentence(verdict))]
+    parts.append(paragraph(stopped.sentence(behind.stopped)))
     parts += _changes(find(verdict, reports))
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -6,7 +6,7 @@ from string import Template
 from typing import Any
 
 from slmworks.contract.artifact import Report
-from slmworks.packet import card, changes, judges, origin, sections, teaching, tradeoff
+from slmworks.packet import card, changes, judges, origin, sections, stopped, teaching, tradeoff
 from slmworks.packet.markup import el, join
 from slmworks.packet.sources import Background, find
 
@@ -29,6 +29,7 @@ def page(
         sections.head(verdict),
         sections.overview(verdict),
         tradeoff.section(verdict),
+        stopped.section(behind.stopped),
         sections.checks(verdict),
         changes.champion(verdict, found, behind.texts),
         changes.teacher(found, behind.texts),

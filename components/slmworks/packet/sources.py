@@ -46,6 +46,22 @@ def nothing_known(_ids: Collection[str]) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """A candidate that a selection stopped."""
+
+    name: str
+    """Its task, if the run's records know it; else its name in the reports."""
+    by: str
+    """The step that stopped it."""
+    why: str
+    """Its rank, in words."""
+    score: str = ""
+    """The measure that ranked it, with its interval, for people; empty if unknown."""
+    chance: float | None = None
+    """How often, at most, a truly best candidate is stopped so; None if unknown."""
+
+
+@dataclass(frozen=True)
 class Background:
     """What a page shows besides verdict and reports; all of it may be missing."""
 
@@ -64,6 +80,8 @@ class Background:
     """Digests of the speed report's baseline, and of all that it was made from."""
     notice: str = ""
     """What a reviewer must know before anything else."""
+    stopped: Sequence[Stopped] = ()
+    """The candidates that never came to the gate, in the order of the plan."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def recommendation(verdict: Mapping[str, Any]) -> str:
     """The chosen one of several candidates with its numbers, and its neighbours on the front."""
     among = [row for row in verdict.get("rows", []) if "front" in row]
     chosen = next((row for row in among if row["chosen"]), None)
-    if chosen is None:
+    if chosen is None or len(among) < 2:
         return ""
     size = math.log(chosen.get("bytes") or 1)
     others = [row for row in among if row["front"] and row is not chosen]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from slmworks.contract.artifact import Files, Model, Selection
+from slmworks.contract.artifact import Files, Model
 from slmworks.contract.catalog import BrokenPlugin, plugin, plugins, stage_class
 from slmworks.contract.errors import BadRequest, did_you_mean, with_article
 from slmworks.contract.options import OptionError, configure
@@ -147,7 +147,7 @@ class Draft:
 
     def _selecting(self, name: str, drafts: Mapping[str, Maker]) -> str:
         """The name of a step that makes a selection; BadRequest for any other."""
-        selecting = [one for one, draft in drafts.items() if issubclass(output(draft.contract), Selection)]
+        selecting = [one for one, draft in drafts.items() if draft.contract.selects]
         if name in selecting:
             return name
         if name in drafts:

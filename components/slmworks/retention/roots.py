@@ -89,9 +89,10 @@ def _of_model(store: "Store", state: ModelState, origins: Origins, found: Kept) 
         if not entry.release:
             continue
         found.told |= closure(origins, [entry.release, entry.verdict])
-        found.runs |= _runs_of(store, version, origins)
+        runs = _runs_of(store, version, origins)
+        found.runs |= runs
         if version in whole:
-            found.bytes |= closure(origins, [entry.release, entry.verdict])
+            found.bytes |= closure(origins, [entry.release, entry.verdict]) | _selections(store, runs)
         elif version.status != "rejected":
             found.bytes |= {entry.release, entry.model_digest, entry.verdict}
             for judged in origins.of([entry.verdict]).values():
@@ -108,6 +109,12 @@ def _runs_of(store: "Store", version: Version, origins: Origins) -> set[str]:
     made = {origin.run for origin in origins.of([entry.release, entry.verdict]).values()}
     latest = next(runs_with(store, entry.name, entry.version), None)
     return (made | ({latest.run} if latest else set())) - {""}
+
+
+def _selections(store: "Store", runs: Iterable[str]) -> set[str]:
+    """What these runs stopped early: the reviewer's page tells of it, and nothing was made from it."""
+    tasks = (task for run in runs for task in task_records(store, run))
+    return {task.manifest.digest for task in tasks if task.traits.selects and task.manifest}
 
 
 def _of_run(store: "Store", run: RunRecord) -> set[str]:

@@ -14,6 +14,7 @@ class Select(Stage):
     """Choose the candidates that go on. Steps that say `when:` run for those only."""
 
     default: ClassVar[str | None] = "halving"
+    selects: ClassVar[bool] = True
     relations: ClassVar[Mapping[str, str]] = {"reports": "decided-on"}
 
     @abstractmethod

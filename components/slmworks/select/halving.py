@@ -132,7 +132,7 @@ def _row(one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, bey
         "value": score,
         "written": figures.interval(score, measure.written),
         "bytes": quality.bytes,
-        "chance": round(one.chance, 6),
+        "chance": None if one.as_good and not goes_on else round(one.chance, 6),
         "why": why,
         **({"cpu_seconds": round(costs[one.model], 1)} if costs else {}),
     }
@@ -151,16 +151,11 @@ def _sentence(found: Sequence[Ranked], on: set[str], stopped: Sequence[Ranked]) 
     if not weaker:
         return words
     nearest = max(weaker, key=lambda one: (one.chance, -one.rank))
-    value = written(nearest.quality.value(SPLIT))
-    words += f"; of those stopped, {nearest.name} ({value}) came nearest to the first "
-    words += f"({written(best.value(SPLIT))}): stopped wrongly in at most {chance(nearest.chance)}"
+    value, top = written(nearest.quality.value(SPLIT)), written(best.value(SPLIT))
+    words += f"; of those stopped, {nearest.name} ({value}) came nearest to the best ({top}): "
+    words += f"a truly best one is stopped so in at most {figures.chance(nearest.chance)} of cases"
     close = sum(one.chance > CLOSE for one in weaker)
-    return words + (f"; {close} of them can't be told from it" if close else "")
-
-
-def chance(share: float) -> str:
-    """A chance for people: at most 1 of 1,000 is written as such."""
-    return "0.1 %" if share < 0.001 else figures.percent(share)
+    return words + (f"; {close} of them overlap{'' if close > 1 else 's'} with the best" if close else "")
 
 
 def ordinal(number: int) -> str:

@@ -29,6 +29,7 @@ TYPES = {
     "Model": "Model",
     "Release": "Model",
     "Report": "Metrics",
+    "Selection": "Metrics",
     "Verdict": "Metrics",
 }
 """Kind of artifact -> Kubeflow's type of it; others are plain artifacts."""
