@@ -192,25 +192,25 @@ def test_a_factorized_table_is_cut_to_the_words_that_are_used(
     tiny_classifier: Model, tiny_reviews: Dataset, factorized: Callable[..., Model], bench: Bench
 ) -> None:
     thin = factorized(tiny_classifier, budget=0.8, embeddings=True)
-    net = compressible.load(thin).net
-    before = net.get_input_embeddings()
-    network = compressible.load(thin)
-    texts = [row["text"] for row in tiny_reviews.rows("train", "text")]
-    tokenizer = Tokenizer.from_file(str(thin.path / "tokenizer.json"))
-    kept = vocabulary.cut(tokenizer, texts[:5], min_count=1, characters="seen").old_ids
-    vocabulary._cut_table(net, kept, None)
-    after = net.get_input_embeddings()
-    assert len(kept) < len(before.first.weight) or before is after
-    torch.testing.assert_close(
-        after(torch.arange(len(kept))), network.net.get_input_embeddings()(torch.tensor(kept))
+    once = [row["text"] for row in tiny_reviews.rows("train", "text")][:1]
+    whole, cut = (hf_folder.load(thin, "AutoModelForSequenceClassification") for _ in range(2))
+    cut = vocabulary.shrink(cut, once, min_count=1, characters="seen")
+    assert (
+        len(cut.net.get_input_embeddings().first.weight)
+        == cut.net.config.vocab_size
+        < whole.net.config.vocab_size
     )
+    with torch.inference_mode():
+        ours, theirs = (one.net(**one.encode(once).batch([0])).logits for one in (cut, whole))
+    torch.testing.assert_close(ours, theirs)
     healed = LogitKD(epochs=1, min_count=2, characters="seen").run(
         teacher=tiny_classifier, student=thin, data=tiny_reviews, task=bench.task("heal")
     )
-    made = sealed(healed)
-    table = load_file(made.path / "model.safetensors")["bert.embeddings.word_embeddings.first.weight"]
-    assert len(table) == config(made)["vocab_size"] < config(thin)["vocab_size"]
-    assert answer_all(open_runtime(made, threads=1), tiny_reviews.rows("validation", "text")[:2])
+    table = load_file(sealed(healed).path / "model.safetensors")[
+        "bert.embeddings.word_embeddings.first.weight"
+    ]
+    assert len(table) == config(healed)["vocab_size"]
+    assert answer_all(open_runtime(healed, threads=1), tiny_reviews.rows("validation", "text")[:2])
 
 
 @pytest.mark.slow

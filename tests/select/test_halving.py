@@ -114,7 +114,7 @@ def test_what_does_not_fit_is_refused(bench: Bench, five: list[Report]) -> None:
         selected(bench, [only_test])
 
 
-@pytest.mark.parametrize("keep", [0, 1.0, 1.5, -1, "half"])
+@pytest.mark.parametrize("keep", [0, 1.5, -1, "half", True])
 def test_keep_is_a_number_or_a_share(keep: Any) -> None:
     with pytest.raises(OptionError):
         configure(Halving, "halving", {"keep": keep})

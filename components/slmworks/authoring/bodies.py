@@ -2,7 +2,7 @@
 
 from slmworks.authoring.body import Body
 from slmworks.authoring.data_bodies import CURATE, FETCH
-from slmworks.authoring.judging_bodies import EVALUATE, GATE
+from slmworks.authoring.judging_bodies import EVALUATE, GATE, SELECT
 
 # --- stages that make a model from a model ---------------------------------------------------------------
 
@@ -97,6 +97,7 @@ BODIES = {
     "quantize": _copying("", "calibration"),
     "export": _copying(),
     "evaluate": EVALUATE,
+    "select": SELECT,
     "gate": GATE,
     "register": _refusing(
         "Enter the chosen model in a registry.",

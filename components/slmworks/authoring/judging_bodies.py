@@ -1,4 +1,4 @@
-"""Parts of the skeletons of stages that judge models: evaluate, gate."""
+"""Parts of the skeletons of stages that judge models: evaluate, select, gate."""
 
 from slmworks.authoring.body import Body
 
@@ -37,6 +37,82 @@ def test_the_report_is_about_the_model(tmp_path: Path) -> None:
     fields="    deterministic: ClassVar = True\n",
     imports=("import json", "from typing import ClassVar"),
     leaves_out=("baseline", "judge"),
+)
+
+SELECT = Body(
+    description="Let the best candidates on validation go on.",
+    promise="Write `selection.json`; BadRequest if no report judges a model.",
+    run="""\
+        found = [QualityReport(report) for report in reports if is_quality(report)]
+        if not found:
+            raise BadRequest("no report judges a model; give it a step that evaluates with quality.")
+        ranked = sorted(found, key=lambda one: one.value("validation"), reverse=True)
+        on, off = ranked[: self.keep], ranked[self.keep :]
+        rows = [{"model": one.model, "goes_on": one in on} for one in ranked]
+        (task.output / "selection.json").write_text(json.dumps({"rows": rows}) + "\\n", encoding="utf-8")
+        stopped = {one.model: f"left out: behind {on[-1].model[:12]}" for one in off}
+        meta = {"goes_on": [one.model for one in on], "stopped": stopped}
+        return Selection(path=task.output, meta=meta, summary={"goes_on": len(on)})
+""",
+    test='''\
+"""The better models go on, and a report is asked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+from slmworks import BadRequest, Report
+from slmworks.testing import Bench
+
+from $package.$stage import $cls
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A folder in which plugins run."""
+    return Bench(tmp_path)
+
+
+def report(bench: Bench, accuracy: float) -> Report:
+    """A report of evaluate quality, as far as this selection reads it."""
+    folder = bench.folder / f"report-{accuracy}"
+    folder.mkdir()
+    splits = {"validation": {"measures": {"accuracy": {"value": accuracy}}}}
+    (folder / "report.json").write_text(json.dumps({"type": "quality", "splits": splits}))
+    meta = {"type": "quality", "task": "text-classification"}
+    return bench.keep(Report(path=folder, meta=meta, refs={"model": f"model-{accuracy}"}))
+
+
+def test_the_better_model_goes_on(bench: Bench) -> None:
+    """The others are named with the reason."""
+    plugin = $cls(keep=1)
+    reports = [report(bench, 0.7), report(bench, 0.9)]
+    made = plugin.run(reports=reports, task=bench.task("run"))
+    assert made.meta["goes_on"] == ["model-0.9"]
+    assert made.meta["stopped"] == {"model-0.7": "left out: behind model-0.9"}
+
+
+def test_without_a_report_on_quality_nothing_is_selected(bench: Bench) -> None:
+    """The message says which step is missing."""
+    plugin = $cls()
+    with pytest.raises(BadRequest, match="evaluates with quality"):
+        plugin.run(reports=[], task=bench.task("run"))
+''',
+    fields='''\
+    deterministic: ClassVar = True
+    light: ClassVar = True
+
+    keep: PositiveInt = 1
+    """How many candidates go on."""
+''',
+    imports=(
+        "import json",
+        "from collections.abc import Sequence",
+        "from typing import ClassVar",
+        "",
+        "from pydantic import PositiveInt",
+    ),
+    ours=("BadRequest", "QualityReport", "is_quality"),
 )
 
 GATE = Body(

@@ -155,23 +155,24 @@ def _own(manifest: Manifest) -> str:
     match manifest.kind:
         case "Files":
             labels = dict.fromkeys(str(label) for label in about.get("sources", {}).values())
-            return ", ".join(labels) or figures.size(manifest.size)
+            found = ", ".join(labels)
         case "Dataset":
             rows = about.get("rows")
-            return f"{rows:,} rows" if isinstance(rows, int) else figures.size(manifest.size)
+            found = f"{rows:,} rows" if isinstance(rows, int) else ""
         case "Model":
             count = about.get("parameters")
-            return " · ".join(
-                filter(
-                    None,
-                    [manifest.format, f"{count:,} parameters" if count else "", figures.size(manifest.size)],
-                )
-            )
+            parts = [manifest.format, f"{count:,} parameters" if count else "", figures.size(manifest.size)]
+            found = " · ".join(filter(None, parts))
+        case "Selection":
+            on, stopped = len(about["goes_on"]), len(about["stopped"])
+            found = f"{on} of {on + stopped} go on"
         case "Verdict":
-            return "passed" if manifest.passed else "refused"
+            found = "passed" if manifest.passed else "refused"
         case "Release":
-            return f"{about['name']} v{about['version']}"
-    return figures.size(manifest.size)
+            found = f"{about['name']} v{about['version']}"
+        case _:
+            found = ""
+    return found or figures.size(manifest.size)
 
 
 def _lines(node: Node, indent: str, how: str, shown: set[str]) -> Iterator[str]:

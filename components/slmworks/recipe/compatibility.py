@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.stage import output
+from slmworks.contract.stage import WHEN, output
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe
 
@@ -30,10 +30,10 @@ def check_formats(recipe: Recipe, tasks: Mapping[str, PlannedTask]) -> dict[str,
     found: dict[str, PlannedTask] = {}
     for task in tasks.values():
         for port, makers in task.inputs.items():
-            for maker in makers:
+            for maker in makers if port != WHEN else ():
                 _check_facts(recipe, task, port, facts[maker], tasks[maker])
         _check_purpose(recipe, task, facts, tasks)
-        known = [facts[need] for need in task.needs]
+        known = [facts[need] for need in task.made_from]
         facts[task.id] = _made(task, known)
         purpose = next((one.model_task for one in known if one.model_task), "")
         found[task.id] = replace(task, model_task=facts[task.id].model_task or purpose)
@@ -73,7 +73,7 @@ def _check_purpose(
 ) -> None:
     """BadRequest where a step gets data of another model task than that of its model, or of what it makes."""
     chosen = task.configured
-    models = [need for need in task.needs if facts[need].format and facts[need].model_task]
+    models = [need for need in task.made_from if facts[need].format and facts[need].model_task]
     if chosen.made_for():
         wanted, whose = chosen.made_for(), f"{task.plugin} makes models for {chosen.made_for()}"
     elif models and chosen.runs_models:
@@ -82,7 +82,7 @@ def _check_purpose(
     else:
         return
     for port, makers in task.inputs.items():
-        for maker in makers:
+        for maker in makers if port != WHEN else ():
             found = facts[maker].model_task
             if found not in ("", wanted) and not facts[maker].format:
                 place = recipe.at("steps", task.step, "from", port)

@@ -9,7 +9,7 @@ from slmworks.contract.catalog import CORE, measure_family, plugin, runtime_fami
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.options import plain
-from slmworks.contract.stage import Stage
+from slmworks.contract.stage import WHEN, Stage
 from slmworks.execution.identity import code_digest
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
@@ -30,7 +30,8 @@ class PlannedTask:
     configured: Stage
     """The plugin with its validated options."""
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Port -> ids of the tasks that make it: one, or several for a joining port."""
+    """Port -> ids of the tasks that make it: one, or several for a joining port; `when` -> the selection and
+    the candidate that decide whether it runs."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """Input name -> outside reference (only for fetch)."""
     coordinates: Mapping[str, str] = field(default_factory=dict)
@@ -57,6 +58,12 @@ class PlannedTask:
             return self.configured.runs_in or own
         family = measure_family if self.configured.light else runtime_family
         return family(self.model_task)
+
+    @property
+    def made_from(self) -> tuple[str, ...]:
+        """Ids of the tasks whose results its ports take, without those that decide whether it runs."""
+        taken = (ids for port, ids in self.inputs.items() if port != WHEN)
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(taken)))
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -25,8 +25,8 @@ def bind_candidates(recipe: Recipe, tasks: Mapping[str, PlannedTask]) -> dict[st
     above: dict[str, frozenset[str]] = {}
     found: dict[str, PlannedTask] = {}
     for task in tasks.values():
-        makers = {one for port, ids in task.inputs.items() if port != WHEN for one in ids}
-        above[task.id] = frozenset(makers.union(*(above[one] for one in makers)))
+        makers = task.made_from
+        above[task.id] = frozenset(makers).union(*(above[one] for one in makers))
         found[task.id] = task
         for selection in task.inputs.get(WHEN, ()):
             candidate = _candidate(recipe, task, tasks[selection], tasks, above)
@@ -36,7 +36,7 @@ def bind_candidates(recipe: Recipe, tasks: Mapping[str, PlannedTask]) -> dict[st
 
 def candidates(selection: PlannedTask, tasks: Mapping[str, PlannedTask]) -> tuple[str, ...]:
     """Ids of the tasks whose models a selection decides about; what others are compared with is none."""
-    reports = [tasks[one] for port, ids in selection.inputs.items() if port != WHEN for one in ids]
+    reports = [tasks[one] for one in selection.made_from]
     beside = {one for report in reports for one in report.inputs.get("baseline", ())}
     models = (report.inputs.get("model", ()) for report in reports if report.id not in beside)
     return tuple(dict.fromkeys(one for some in models for one in some))

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator
 
 from slmworks.contract.artifact import Report, Selection
 from slmworks.contract.stage import Task
@@ -30,7 +31,7 @@ class Halving(Select):
     light: ClassVar = True
     runs_models: ClassVar = True  # a model task's measures rank, so their code is part of the identity
 
-    keep: PositiveInt | Annotated[float, Field(gt=0, lt=1)] = 0.5
+    keep: PositiveFloat = 0.5
     """How many go on: a number of candidates, or a share of them, rounded up."""
     margin: NonNegativeFloat | None = None
     """Candidates that come this near to the best (0.02: two points) count as equally good, and the smaller
@@ -45,6 +46,13 @@ class Halving(Select):
     """With `budget`: how many times the CPU time of the task that made a candidate the next steps take."""
     resamples: Annotated[int, Field(ge=1000)] = statistics.DRAWS
     """Bootstrap resamples."""
+
+    @field_validator("keep")
+    @classmethod
+    def _is_number_or_share(cls, keep: float) -> float:
+        if keep > 1 and keep % 1:
+            raise ValueError("must be a number of candidates (3), or a share of them (0.5)")
+        return keep
 
     def run(self, *, reports: Sequence[Report], task: Task) -> Selection:
         """Write `selection.json`; BadRequest if the reports don't fit together."""
@@ -72,8 +80,7 @@ class Halving(Select):
 
     def _wanted(self, found: Sequence[Ranked]) -> list[Ranked]:
         """Those that `keep` and `risk` let go on, the best first."""
-        share = isinstance(self.keep, float)
-        count = -int(-self.keep * len(found) // 1) if share else int(self.keep)
+        count = self.keep if self.keep >= 1 else ceil(round(self.keep * len(found), 9))
         return [one for one in found if one.rank <= count or self._at_risk(one)]
 
     def _at_risk(self, one: Ranked) -> bool:
