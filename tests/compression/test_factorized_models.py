@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from cut_students import teacher
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
 
 import onnx
 import torch
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import answer_all, open_runtime
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import Bench, sealed
 from slmworks_gguf.export import ExportGguf
 from slmworks_onnx.dynamic import OnnxDynamic
 from slmworks_onnx.export import ExportOnnx
-from slmworks_torch import networks, vocabulary
+from slmworks_torch import classification, networks, vocabulary
 from slmworks_torch.causal.lora import LoraFinetune
 from slmworks_torch.causal.sft import SupervisedFinetune
 from slmworks_torch.classifier import FinetuneClassifier
@@ -193,7 +193,10 @@ def test_a_factorized_table_is_cut_to_the_words_that_are_used(
 ) -> None:
     thin = factorized(tiny_classifier, budget=0.8, embeddings=True)
     once = [row["text"] for row in tiny_reviews.rows("train", "text")][:1]
-    whole, cut = (hf_folder.load(thin, "AutoModelForSequenceClassification") for _ in range(2))
+    whole, cut = (
+        classification.load_classifier(thin, labels_of(tiny_reviews), port="model", max_length=24)
+        for _ in range(2)
+    )
     cut = vocabulary.shrink(cut, once, min_count=1, characters="seen")
     assert (
         len(cut.net.get_input_embeddings().first.weight)
@@ -201,7 +204,9 @@ def test_a_factorized_table_is_cut_to_the_words_that_are_used(
         < whole.net.config.vocab_size
     )
     with torch.inference_mode():
-        ours, theirs = (one.net(**one.encode(once).batch([0])).logits for one in (cut, whole))
+        ours, theirs = (
+            one.net(**one.encode(once).batch([0], torch.device("cpu"))).logits for one in (cut, whole)
+        )
     torch.testing.assert_close(ours, theirs)
     healed = LogitKD(epochs=1, min_count=2, characters="seen").run(
         teacher=tiny_classifier, student=thin, data=tiny_reviews, task=bench.task("heal")
