@@ -99,7 +99,8 @@ class _Writing:
         self._write(f"{self.block.name}_select", self.block.parts["select"], {"reports": reports})
 
     def _usual_measure(self) -> Part:
-        words = {"uses": "quality", "with": {"splits": ["validation"]}}
+        """Quality on what candidates are chosen on, and of them alone."""
+        words = {"uses": "quality", "with": {"splits": ["validation"], "trivial": False}}
         return Part(words, ("steps", self.block.name, "select"), stage_class("evaluate"), "evaluate")
 
     # --- steps -------------------------------------------------------------------------------------
