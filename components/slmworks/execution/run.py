@@ -364,8 +364,12 @@ class Running:
 
 
 def _names(spec: TaskSpec, given: Given) -> dict[str, str]:
-    """Digest of a model -> the step that made it, by the reports about it."""
-    pairs = (
-        pair for port, names in spec.names.items() for pair in zip(given.get(port, ()), names, strict=True)
-    )
-    return {one.refs["model"]: name for one, name in pairs if "model" in one.refs}
+    """Digest of a model -> the step that made it; none where other reports are given than planned."""
+    known = [(given.get(port, ()), names) for port, names in spec.names.items()]
+    return {
+        one.refs["model"]: name
+        for reports, names in known
+        if len(reports) == len(names)
+        for one, name in zip(reports, names, strict=True)
+        if "model" in one.refs
+    }
