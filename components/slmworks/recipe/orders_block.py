@@ -123,8 +123,14 @@ class _Reading:
         for word in ("with", "from"):
             if not isinstance(value.get(word, {}), dict):
                 raise self._error(*where, word, problem="must be a mapping.")
-        if not isinstance(value.get("sweep", []), list):
-            raise self._error(*where, "sweep", problem="must be a list, such as [{with: {keep: 3}}].")
+        sweep = value.get("sweep", [{}])
+        if not isinstance(sweep, list) or not all(isinstance(one, dict) for one in sweep):
+            raise self._error(
+                *where, "sweep", problem="must be a list of variants, such as [{with: {keep: 3}}]."
+            )
+        for word in ("stage", "uses"):
+            if not all(isinstance(one.get(word, ""), str) for one in (value, *sweep)):
+                raise self._error(*where, word, problem="must be a name.")
         named = value.get("stage", STAGES.get(where[0], where[-1]))
         try:
             stage = stage_class(named)
