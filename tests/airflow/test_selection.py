@@ -2,12 +2,19 @@
 
 from pathlib import Path
 
+import pytest
 from toy_line import Works, show_toys
 
 from slmworks.execution.records import run_ids, task_records
 from slmworks.store import open_store
 
-SELECTION = """\
+RECIPE = """\
+name: toy
+steps:
+  raw: {stage: fetch, from: {train: train.csv, validation: validation.csv, test: test.csv}}
+  curate: {uses: toy, from: {data: raw}}
+  quantize: {uses: toy, from: {model: ./base, calibration: curate}, sweep: [{with: {bits: 4}}, {with: {bits: 8}}]}
+  evaluate: {uses: toy, from: {model: quantize, data: curate}}
   first: {stage: select, uses: toy, from: {reports: evaluate}}
   again: {stage: quantize, uses: toy-onnx, from: {model: quantize}, when: first}
   measure: {stage: evaluate, uses: toy, from: {model: again, data: curate}}
@@ -15,11 +22,12 @@ SELECTION = """\
 """
 
 
+@pytest.mark.slow
 def test_what_was_stopped_ends_well_with_nothing(new_home, tmp_path: Path, monkeypatch) -> None:
     show_toys(monkeypatch)
     (tmp_path / "works").mkdir()
     works = Works(tmp_path / "works")
-    works.recipe += SELECTION
+    works.recipe = RECIPE
     home = new_home(tmp_path / "home", f"store: {tmp_path}/store\nairflow: {{python: PYTHON}}\n")
     home.dag("toy", f'from slmworks.engines.airflow import render\ndag = render("{works.write()}")\n')
     ended = home.drive(dag="toy")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from toy_line import Works
 
+from slmworks.contract.errors import BadRequest
 from slmworks.execution.missing_inputs import absence
 from slmworks.store import open_store
 
@@ -69,6 +70,16 @@ def test_a_selection_that_is_left_out_itself_leaves_out_what_waits_for_it(select
     nothing = absence(again.configured, given, ())
     assert nothing is not None
     assert (nothing.absent, nothing.left_out) == ("left out: number 2", True)
+
+
+def test_a_selection_without_a_candidate_is_refused(selecting: Works) -> None:
+    run = selecting.run()
+    again, first = run.plan.tasks["again.bits=4"], run.outcomes["first"].manifest
+    for given in ([first], [first, first], [run.outcomes["quantize.bits=4"].manifest]):
+        with pytest.raises(
+            BadRequest, match="`when` takes two: a selection, and the candidate that must go on"
+        ):
+            absence(again.configured, {"when": given}, ())
 
 
 def test_nothing_is_started_for_what_is_left_out(selecting: Works) -> None:

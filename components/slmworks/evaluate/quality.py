@@ -58,7 +58,7 @@ class Quality(Evaluate):
     def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task, **_: object) -> Report:
         """Write `report.json` and `predictions.parquet`."""
         purpose = model_task_of(model, data)
-        rows = {split: judged_rows(purpose, data, split) for split in self.splits}
+        rows: dict[str, Sequence[Row]] = {split: judged_rows(purpose, data, split) for split in self.splits}
         require_comparable(baseline, purpose, self.splits)
         answers = self._answers(Answers(model, purpose, task, batch_size=self.batch_size), rows, data)
         free, left_out = (
@@ -67,7 +67,7 @@ class Quality(Evaluate):
         judged = [
             predictions.judge(purpose, split, rows[split], answers[split],
                               {name: said[split] for name, said in free.items()})
-            for split in self.splits
+            for split in rows
         ]  # fmt: skip
         predictions.write(task.output, purpose, judged, rows, answers)
         report: dict[str, Any] = {

@@ -55,8 +55,11 @@ def _not_chosen(given: Sequence[Manifest]) -> str:
     absent = next((one.absent for one in given if one.absent), "")
     if absent or not given:
         return absent
-    selection = next(one for one in given if one.kind == Selection.kind)
-    (candidate,) = (one for one in given if one is not selection)
+    selections = [one for one in given if one.kind == Selection.kind]
+    if len(selections) != 1 or len(given) != 2:
+        raise BadRequest(f"`{WHEN}` takes two: a selection, and the candidate that must go on.")
+    (selection,) = selections
+    candidate = next(one for one in given if one is not selection)
     if candidate.digest in selection.meta["goes_on"]:
         return ""
     return str(selection.meta["stopped"].get(candidate.digest, "no report on it was given to the selection"))

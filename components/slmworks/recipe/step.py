@@ -35,7 +35,10 @@ class Maker(Protocol):
     name: str
     stage: str
     contract: type[Stage]
-    edges: Mapping[str, tuple[str, ...]]
+
+    @property
+    def edges(self) -> Mapping[str, tuple[str, ...]]:
+        """Port -> steps that it reads from itself."""
 
 
 class Draft:
