@@ -8,6 +8,7 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.stage import Task
+from slmworks.evaluate.candidate_names import names
 from slmworks.evaluate.judge_report import JudgeReport, is_judge
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.numbers.paired import Paired
@@ -177,11 +178,3 @@ def _baseline(compared: Sequence[QualityReport], task: Task) -> QualityReport:
             "the candidates were compared with different baselines; give all of them the same `baseline:`."
         )
     return QualityReport(task.fetch(compared[0].report, "baseline", Report))
-
-
-def names(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Model -> name; where two models have one name, the start of the digest tells them apart."""
-    taken = list(wanted.values())
-    return {
-        model: name if taken.count(name) == 1 else f"{name} {model[:6]}" for model, name in wanted.items()
-    }

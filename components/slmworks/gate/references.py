@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
+from slmworks.evaluate.candidate_names import names
 from slmworks.evaluate.quality_report import QualityReport, is_quality
-from slmworks.gate.candidates import Candidate, names, require_alike
+from slmworks.gate.candidates import Candidate, require_alike
 from slmworks.gate.checks import Check, check_reference
 from slmworks.numbers import statistics
 from slmworks.numbers.paired import Paired

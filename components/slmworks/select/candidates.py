@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.evaluate import predictions
+from slmworks.evaluate.candidate_names import names
 from slmworks.evaluate.quality_report import QualityReport, is_quality
-from slmworks.gate.candidates import names
 from slmworks.numbers.subset import chances_of_best
 
 SPLIT = "validation"
