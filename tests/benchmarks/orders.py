@@ -55,7 +55,7 @@ def show(store: str, digest: str, page: Path | None) -> None:
     from slmworks.store import open_store
 
     where = open_store(store)
-    verdict = Verdict.open(where.folder(digest), digest=digest).read()
+    verdict = Verdict(path=where.folder(digest)).read()
     rows = [row for row in verdict["rows"] if row["role"] in ("teacher", "candidate")]
     print(
         f"\n{'model':<20}{'accuracy':>9}{'kept':>8}{'at least':>9}{'MB':>8}{'smaller':>9}{'x torch':>9}  front"

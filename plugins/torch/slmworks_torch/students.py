@@ -108,7 +108,7 @@ def _refusal(config: Any, chosen: Sequence[int], reason: str) -> BadRequest:
 
 
 def _renamed(entries: Mapping[str, Any], stack: str, chosen: Sequence[int]) -> dict[str, Any]:
-    """Entries (weights, ranks) outside the stack as they are, those of a chosen layer under its new number."""
+    """Weights or ranks outside the stack as they are, those of a chosen layer under its new number."""
     place = {str(old): str(new) for new, old in enumerate(chosen)}
     found: dict[str, Any] = {}
     for name, entry in entries.items():

@@ -83,7 +83,7 @@ def shrink(
 
 
 def _cut_table(net: Any, kept: Sequence[int], padding: int | None) -> None:
-    """Leave only the rows of these tokens in the table of tokens; of a factorized one, in its first factor."""
+    """Leave only these tokens' rows in the table of tokens; of a factorized one, in its first factor."""
     import torch
     from slmworks_torch.compression.low_rank import LowRankEmbedding
 
