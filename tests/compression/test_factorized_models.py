@@ -12,18 +12,21 @@ from cut_students import teacher
 from safetensors.torch import load_file
 
 import onnx
+import torch
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import answer_all, open_runtime
+from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import Bench, sealed
 from slmworks_gguf.export import ExportGguf
 from slmworks_onnx.dynamic import OnnxDynamic
 from slmworks_onnx.export import ExportOnnx
-from slmworks_torch import students
+from slmworks_torch import classification, networks, vocabulary
 from slmworks_torch.causal.lora import LoraFinetune
 from slmworks_torch.causal.sft import SupervisedFinetune
 from slmworks_torch.classifier import FinetuneClassifier
 from slmworks_torch.compression import compressible
+from slmworks_torch.compression.prune_layers import PruneLayers
 from slmworks_torch.compression.svd import SvdFactorize
 from slmworks_torch.logit_kd import LogitKD
 
@@ -155,14 +158,64 @@ def test_a_generator_is_trained_whole_and_by_adapters(
     assert answer_all(open_runtime(made, threads=1), asked)
 
 
-def test_gguf_and_choices_of_layers_are_refused(generator: Model, classifier: Model, bench: Bench) -> None:
+def test_gguf_is_refused(generator: Model, bench: Bench) -> None:
     with pytest.raises(
         BadRequest, match="export: the model is factorized, and llama.cpp has no layers of low"
     ):
         ExportGguf().run(model=generator, task=bench.task("gguf"))
-    for model in (generator, classifier):
-        with pytest.raises(BadRequest, match="layers: this model is factorized"):
-            students.of_layers(compressible.load(model).net, (0,))
+
+
+@pytest.mark.parametrize("which", ["classifier", "generator"])
+def test_layers_that_stay_keep_their_ranks(which: str, request: pytest.FixtureRequest, bench: Bench) -> None:
+    whole = request.getfixturevalue(which)
+    last = int(config(whole)["num_hidden_layers"]) - 1
+    made = sealed(PruneLayers(layers=(last,)).run(model=whole, data=None, task=bench.task("prune")))
+    was, now = config(whole)["factorized_ranks"], config(made)["factorized_ranks"]
+    assert now.items() >= {name: rank for name, rank in was.items() if "layer" not in name}.items()
+    inside = {name: rank for name, rank in now.items() if "layer" in name}
+    assert inside == {
+        name.replace(f".{last}.", ".0."): rank for name, rank in was.items() if f".{last}." in name
+    }
+    assert len(inside) > 0
+    ids = torch.arange(5, 17).reshape(2, 6)
+    net = compressible.load(whole).net
+    stack = networks.layer_stack(net, "layers", "")
+    net.get_submodule(stack.rpartition(".")[0]).__setattr__(
+        stack.rpartition(".")[2], torch.nn.ModuleList([net.get_submodule(stack)[last]])
+    )
+    with torch.inference_mode():
+        expected = net(input_ids=ids, **({"use_cache": False} if which == "generator" else {})).logits
+        torch.testing.assert_close(compressible.load(made).net(input_ids=ids).logits, expected)
+
+
+def test_a_factorized_table_is_cut_to_the_words_that_are_used(
+    tiny_classifier: Model, tiny_reviews: Dataset, factorized: Callable[..., Model], bench: Bench
+) -> None:
+    thin = factorized(tiny_classifier, budget=0.8, embeddings=True)
+    once = [row["text"] for row in tiny_reviews.rows("train", "text")][:1]
+    whole, cut = (
+        classification.load_classifier(thin, labels_of(tiny_reviews), port="model", max_length=24)
+        for _ in range(2)
+    )
+    cut = vocabulary.shrink(cut, once, min_count=1, characters="seen")
+    assert (
+        len(cut.net.get_input_embeddings().first.weight)
+        == cut.net.config.vocab_size
+        < whole.net.config.vocab_size
+    )
+    with torch.inference_mode():
+        ours, theirs = (
+            one.net(**one.encode(once).batch([0], torch.device("cpu"))).logits for one in (cut, whole)
+        )
+    torch.testing.assert_close(ours, theirs)
+    healed = LogitKD(epochs=1, min_count=2, characters="seen").run(
+        teacher=tiny_classifier, student=thin, data=tiny_reviews, task=bench.task("heal")
+    )
+    table = load_file(sealed(healed).path / "model.safetensors")[
+        "bert.embeddings.word_embeddings.first.weight"
+    ]
+    assert len(table) == config(healed)["vocab_size"]
+    assert answer_all(open_runtime(healed, threads=1), tiny_reviews.rows("validation", "text")[:2])
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ def line(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Model, tiny_rev
 
 def test_it_ends_at_the_barrier_with_a_table_a_verdict_and_what_to_type(line: Line) -> None:
     said = line.said  # type: ignore[attr-defined]
-    for row in ("teacher", "tf-idf + linear", "majority", "onnxruntime-dynamic"):
+    for row in ("teacher", "tf-idf + linear", "majority", "int8.per_channel=true"):
         assert row in said
     assert "gate   passed: keeps" in said
     assert 'waits  tiny v1 is candidate. Approve it:  slmworks approve tiny 1 --because "…"' in said

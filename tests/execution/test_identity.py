@@ -83,11 +83,15 @@ def test_a_new_test_set_retrains_nothing(toy) -> None:
     assert identify(plugin, one) != identify(plugin, other_train)
 
 
-def test_options_and_dependencies_count_and_threads_only_where_asked(toy, monkeypatch) -> None:
+def test_options_names_and_dependencies_count_and_threads_only_where_asked(toy, monkeypatch) -> None:
     _, load = toy
     plugin, data = load().ToyFinetune, dataset(train="a", validation="b", test="c")
     assert identify(plugin, data) != identify(plugin, data, options={"epochs": 3})
     assert identify(plugin, data) == identify(plugin, data, threads=8)
+    assert identify(plugin, data) == identify(plugin, data, names={})
+    assert identify(plugin, data, names={"reports": ["a"]}) != identify(
+        plugin, data, names={"reports": ["b"]}
+    )
     monkeypatch.setattr(plugin, "depends_on", ("threads", "cpu", "numpy"))
     assert identify(plugin, data) != identify(plugin, data, threads=8)
     here = identify(plugin, data)

@@ -64,6 +64,26 @@ def test_it_is_named_and_drawn() -> None:
     assert y0 > y1  # and lower, since it keeps less
 
 
+def test_one_is_recommended_beside_its_neighbours_on_the_front() -> None:
+    rows = [
+        row("small", 0.974, 10_900_000, 2.9),
+        row("large", 0.98, 12_800_000, 2.3),
+        row("bad", 0.9, 13_000_000, 4.0),
+    ]
+    front.mark(rows)
+    verdict = {"rows": rows, "passed": True, "because": "smallest that keeps 97 %"}
+    said = (
+        "small, smallest that keeps 97 % (kept 97.4 %, 10.9 MB, 2.9 ms). "
+        "Next on the front: large (kept 98.0 %, 12.8 MB, 2.3 ms)"
+    )
+    assert tradeoff.recommendation(verdict) == f"Recommended: {said}"
+    assert f"Recommended: {said}." in str(tradeoff.section(verdict))
+    assert (
+        tradeoff.recommendation({**verdict, "passed": False}) == f"Nothing is recommended; judged was {said}"
+    )
+    assert tradeoff.recommendation({"rows": rows[:1]}) == tradeoff.recommendation({}) == ""
+
+
 def test_names_do_not_lie_on_one_another() -> None:
     rows = [row(f"c{i}", 0.9 + i / 10_000, 100 + i) for i in range(8)]
     front.mark(rows)

@@ -1,6 +1,7 @@
 """References: what a candidate must surely beat, and what is never chosen."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,6 +57,18 @@ def judge(bench: Bench, teacher: Report) -> Judge:
 def test_the_port_takes_several_or_none() -> None:
     port = ports(Gate)["references"]
     assert (port.kind, port.many, port.optional) == (Report, True, True)
+
+
+def test_models_are_called_like_the_steps_that_made_them(bench: Bench, judge: Judge) -> None:
+    tuned, other = judge.of(TUNED, 0.79, name="onnx"), judge.of(ZERO, 0.7, name="onnx")
+    few = judge.of(FEW, 0.6, name="gguf (3-shot + schema)")
+    names = {TUNED: "small_cut.keep=3", FEW: "few_shot"}
+    task = replace(bench.task("named"), names=names)
+    said = PairedBootstrap(retention=0.9).run(reports=[tuned, other], references=[few], task=task).read()
+    assert said["chosen"] == "small_cut.keep=3"
+    called = {row["role"]: row["name"] for row in said["rows"] if row.get("model") in names}
+    assert called == {"candidate": "small_cut.keep=3", "reference": "few_shot"}
+    assert "onnx" in {row["name"] for row in said["rows"]}  # nobody says which step made it
 
 
 def test_a_candidate_that_beats_each_reference_passes_in_words_table_and_page(judge: Judge) -> None:

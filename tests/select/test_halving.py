@@ -1,5 +1,6 @@
 """Which candidates go on, in which order, and what is said of those that don't."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,26 @@ def test_of_equally_good_ones_the_smaller_goes_first(bench: Bench) -> None:
     assert going(made) == "b"
     assert made.read()["chance"] == 1.0
     assert made.read()["sentence"] == "1 of 2 goes on; of those stopped, 1 is as good as the best (0.750)"
+
+
+def test_within_a_margin_the_smaller_goes_first_and_is_called_by_its_step(bench: Bench) -> None:
+    sizes = {"a": (340, 900), "b": (336, 300), "c": (334, 500), "d": (300, 100)}
+    reports = [report(bench, name, right, size=size) for name, (right, size) in sizes.items()]
+    assert going(selected(bench, reports, keep=2)) == "ab"
+    task = replace(bench.task("margin"), names={name * 64: f"step_{name}" for name in "ab"})
+    made = bench.keep(Halving(resamples=1000, keep=2, margin=0.015).run(reports=reports, task=task))
+    assert going(made) == "bc"
+    rows = {row["name"]: row for row in made.read()["rows"]}
+    assert list(rows) == ["step_b", "model c", "step_a", "model d"]
+    assert made.meta["stopped"]["a" * 64] == (
+        "left out: 3rd of 4 by accuracy on validation, as good as the best and larger"
+    )
+    assert rows["step_a"]["chance"] is None
+    sentence = made.read()["sentence"]
+    assert sentence.startswith(
+        "2 of 4 go on; 1 as good as the best and larger is stopped; of those stopped, model d (0.750)"
+    )
+    assert "(0.850)" in sentence
 
 
 def test_what_the_others_were_compared_with_is_no_candidate(bench: Bench) -> None:

@@ -16,7 +16,7 @@ import types
 import typing
 from abc import ABC
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -214,6 +214,8 @@ class Task:
     """Finds or keeps an intermediate result in the store; use `share`."""
     ledger_of: "LedgerOf | None" = None
     """Opens a teacher's ledger in the store; use `ledger`."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Digest of a model that given reports are about -> the step that made it, as its recipe calls it."""
     cost_of: Callable[[str], float] | None = None
     """From a digest to the CPU-seconds that it took to make it; use `cost`."""
 

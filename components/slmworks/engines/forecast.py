@@ -81,6 +81,7 @@ def _cached(
         stage=task.stage,
         plugin=task.plugin,
         sources={name: source.dump() for name, source in sources.items()},
+        names=dict(task.names),
         store=store.url,
         threads=cores if task.configured.exclusive else 1,
     )

@@ -168,8 +168,13 @@ def fingerprint(
     threads: int,
     seed: int = 0,
     made_for: str = "",
+    names: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """The identity of a task: 64 hex digits. `made_for`: the model task of its result, by its options."""
+    """The identity of a task: 64 hex digits.
+
+    `made_for`: the model task of its result, by its options; `names`: what it calls the models that reports
+    are about, in the order of its inputs.
+    """
 
     def digest(port: str, manifest: Manifest) -> str:
         return tree_digest(read_files(plugin, port, manifest))
@@ -190,6 +195,7 @@ def fingerprint(
             "sources": dict(sources),
             "depends_on": {what: _depends(what, threads) for what in plugin.depends_on},
             "seed": seed,
+            **({"names": {port: list(some) for port, some in names.items()}} if names else {}),
         }
     )
 
@@ -218,6 +224,7 @@ def identify(spec: TaskSpec, plugin: Stage, given: Given, sources: Mapping[str, 
         threads=spec.threads,
         seed=spec.seed,
         made_for=plugin.made_for(),
+        names=spec.names,
     )
 
 

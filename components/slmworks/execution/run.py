@@ -60,6 +60,8 @@ class Running:
     nothing: Manifest | None
     """An empty manifest that says which input is missing; None if the task can run."""
     fingerprint: str
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Digest of a model that given reports are about -> the step that made it."""
     metrics: list[dict[str, Any]] = field(default_factory=list)
     shared: dict[str, str] = field(default_factory=dict)
     ledgers: dict[str, str] = field(default_factory=dict)
@@ -84,9 +86,10 @@ class Running:
         store = open_store(spec.store)
         sources = {name: pin(store, spec.run, Source.load(source)) for name, source in spec.sources.items()}
         nothing = absence(plugin, given, sources.values())
+        names = _names(spec, given)
         given = present(given)
         identity = spec.brought or ("" if nothing else identify(spec, plugin, given, sources))
-        return cls(spec, given, emit, store, plugin, sources, nothing, identity)
+        return cls(spec, given, emit, store, plugin, sources, nothing, identity, names)
 
     def run(self) -> Outcome:
         """Find the result in the cache, or make it; then write the record."""
@@ -159,6 +162,7 @@ class Running:
             "share_with": partial(self._share, scratch),
             "ledger_of": self._ledger,
             "cost_of": self._cost,
+            "names": self.names,
         }
         if issubclass(task_class(type(self.plugin)), ReleaseTask):
             run = run_record(self.store, self.spec.run)
@@ -357,3 +361,15 @@ class Running:
             error=error,
             trace=trace,
         ).write(self.store)
+
+
+def _names(spec: TaskSpec, given: Given) -> dict[str, str]:
+    """Digest of a model -> the step that made it; none where other reports are given than planned."""
+    known = [(given.get(port, ()), names) for port, names in spec.names.items()]
+    return {
+        one.refs["model"]: name
+        for reports, names in known
+        if len(reports) == len(names)
+        for one, name in zip(reports, names, strict=True)
+        if "model" in one.refs
+    }

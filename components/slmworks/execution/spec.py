@@ -27,6 +27,8 @@ class TaskSpec(BaseModel):
     seed: int = 0
     fresh: bool = False
     """Run it even if its result is cached."""
+    names: dict[str, tuple[str, ...]] = {}
+    """Joining port of reports -> the step that made the model of each of them."""
     brought: str = ""
     """Identity of a fetch whose local files are in the store already: its result is found, never made."""
     recipe: str = ""
@@ -37,7 +39,8 @@ class TaskSpec(BaseModel):
     def encode(self) -> str:
         """The spec as one argument of a command line."""
         # a compiled pipeline is started by many
-        return pack(self.model_dump(mode="json", exclude=None if self.user else {"user"}))
+        unsaid = {word for word in ("names", "user") if not getattr(self, word)}
+        return pack(self.model_dump(mode="json", exclude=unsaid))
 
     @classmethod
     def decode(cls, argument: str) -> "TaskSpec":

@@ -8,6 +8,7 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.stage import Task
+from slmworks.evaluate.candidate_names import names
 from slmworks.evaluate.judge_report import JudgeReport, is_judge
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.numbers.paired import Paired
@@ -58,6 +59,7 @@ def candidates(
 ) -> list[Candidate]:
     """Every model with a quality report that has a baseline, by name; BadRequest if none has.
 
+    Called like the step that made it, where the task knows it.
     A model that `references` are about is none.
     """
     judged = [QualityReport(report) for report in reports if _type(report) == "quality"]
@@ -85,7 +87,7 @@ def candidates(
     speeds = {
         report.refs["model"]: _speed(report, baseline) for report in reports if _type(report) == "speed"
     }
-    named = names({model: one.name for model, one in compared.items()})
+    named = names({model: task.names.get(model, one.name) for model, one in compared.items()})
     judges = list(filter(is_judge, reports))
     found = [
         Candidate(named[model], one, baseline, speeds.get(model), _opinions(judges, one, baseline))
@@ -176,11 +178,3 @@ def _baseline(compared: Sequence[QualityReport], task: Task) -> QualityReport:
             "the candidates were compared with different baselines; give all of them the same `baseline:`."
         )
     return QualityReport(task.fetch(compared[0].report, "baseline", Report))
-
-
-def names(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Model -> name; where two models have one name, the start of the digest tells them apart."""
-    taken = list(wanted.values())
-    return {
-        model: name if taken.count(name) == 1 else f"{name} {model[:6]}" for model, name in wanted.items()
-    }

@@ -102,7 +102,7 @@ class PairedBootstrap(Gate):
     ) -> Verdict:
         """Write `verdict.json`. A refusal is a verdict too; BadRequest only if reports don't fit together."""
         found = candidates(reports, task, references=references or ())
-        today, beaten = champion_of(champion, found), self._references(references or (), found, task.seed)
+        today, beaten = champion_of(champion, found), self._references(references or (), found, task)
         self._require_scale(found[0].quality.measure)
         self._require_speed(found)
         require_wanted(reports, self.win_rate, found)
@@ -148,8 +148,9 @@ class PairedBootstrap(Gate):
             summary={"sentence": verdict["sentence"], "kept": _as_metrics(checks[0])},
         )
 
-    def _references(self, reports: Sequence[Report], found: Sequence[Candidate], seed: int) -> References:
-        return References(models(reports, found), self.confidence, self.resamples, seed)
+    def _references(self, reports: Sequence[Report], found: Sequence[Candidate], task: Task) -> References:
+        known = models(reports, found, task.names)
+        return References(known, self.confidence, self.resamples, task.seed)
 
     def _require_scale(self, measure: Measure) -> None:
         """BadRequest for a drop that a measure from 0 to 1 cannot have: somebody meant points."""

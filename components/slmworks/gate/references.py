@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
+from slmworks.evaluate.candidate_names import names
 from slmworks.evaluate.quality_report import QualityReport, is_quality
-from slmworks.gate.candidates import Candidate, names, require_alike
+from slmworks.gate.candidates import Candidate, require_alike
 from slmworks.gate.checks import Check, check_reference
 from slmworks.numbers import statistics
 from slmworks.numbers.paired import Paired
@@ -47,8 +48,13 @@ class References:
         )
 
 
-def models(reports: Sequence[Report], found: Sequence[Candidate]) -> dict[str, QualityReport]:
-    """Name -> model that must be beaten; BadRequest if it cannot be compared with the candidates."""
+def models(
+    reports: Sequence[Report], found: Sequence[Candidate], called: Mapping[str, str]
+) -> dict[str, QualityReport]:
+    """Name -> model that must be beaten; BadRequest if it cannot be compared with the candidates.
+
+    `called`: digest of a model -> the step that made it, as far as that is known.
+    """
     if others := [str(one.meta.get("type")) for one in reports if not is_quality(one)]:
         raise BadRequest(
             f"a reference is a report of type {others[0]}; give `references` steps that evaluate with "
@@ -56,8 +62,8 @@ def models(reports: Sequence[Report], found: Sequence[Candidate]) -> dict[str, Q
         )
     judged = {report.refs["model"]: QualityReport(report) for report in reports}
     require_alike([*judged.values(), found[0].quality])
-    known = {one.model: one.quality.name for one in found} | {
-        model: one.name for model, one in judged.items()
+    known = {one.model: one.name for one in found} | {
+        model: called.get(model, one.name) for model, one in judged.items()
     }
     named = names(known)
     return {named[model]: judged[model] for model in sorted(judged, key=lambda one: named[one])}

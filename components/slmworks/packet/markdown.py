@@ -22,7 +22,8 @@ def markdown(
     sentence = str(verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused"))
     parts = [attention(behind.notice), f"**{escaped(sentence)}**"]
     if verdict.get("rows"):
-        parts += [_table(verdict), paragraph(caption(verdict)), paragraph(tradeoff.sentence(verdict))]
+        parts += [_table(verdict), paragraph(caption(verdict))]
+        parts += [paragraph(tradeoff.recommendation(verdict)), paragraph(tradeoff.sentence(verdict))]
     parts.append(paragraph(stopped.sentence(behind.stopped)))
     parts += _changes(find(verdict, reports))
     return "\n\n".join(part for part in parts if part) + "\n"

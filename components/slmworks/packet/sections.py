@@ -118,7 +118,7 @@ def speed(found: Found) -> Html:
     """Latency, throughput, memory and loading, with the machine they were measured on."""
     if found.speed is None:
         return NOTHING
-    names = {"model": found.speed["name"], "baseline": "teacher"}
+    names = {"model": found.name, "baseline": "teacher"}
     lines = [
         [
             name,

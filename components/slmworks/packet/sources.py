@@ -96,6 +96,8 @@ class Found:
     """The content of the chosen candidate's speed report."""
     judged: tuple[Content, ...] = ()
     """What judges' reports say of the chosen candidate."""
+    name: str = ""
+    """The chosen candidate's, as the verdict calls it."""
 
     @cached_property
     def model_task(self) -> ModelTask | None:
@@ -132,7 +134,7 @@ class Found:
 def find(verdict: Content, reports: Sequence[Report]) -> Found:
     """Look up by the digests of the models in the verdict's rows."""
     rows = verdict.get("rows", [])
-    chosen = next((row["model"] for row in rows if row["chosen"]), "")
+    chosen, name = next(((row["model"], row["name"]) for row in rows if row["chosen"]), ("", ""))
     teacher = next((row["model"] for row in rows if row["role"] == "teacher"), "")
     champion = str(verdict.get("champion") or "")
     return Found(
@@ -141,6 +143,7 @@ def find(verdict: Content, reports: Sequence[Report]) -> Found:
         champion=of_model(reports, champion) if champion != chosen else None,
         speed=_speed(reports, chosen),
         judged=tuple(one.read() for one in reports if is_judge(one) and one.refs.get("model") == chosen),
+        name=str(name),
     )
 
 

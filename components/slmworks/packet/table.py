@@ -71,7 +71,8 @@ class Drawing:
         else:
             quality = columns - len(COST)
             yield from (self._part(range(quality)), "", self._part([0, *range(quality, columns)]))
-        for line in (caption(self.verdict), tradeoff.sentence(self.verdict)):
+        advice = (tradeoff.recommendation(self.verdict), tradeoff.sentence(self.verdict))
+        for line in (caption(self.verdict), *advice):
             if line:
                 yield Text(one_line(line), style="dim")
 

@@ -10,6 +10,8 @@ from slmworks.packet.markup import Html, el, join
 WIDE, HIGH = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 16, 42
 """Room around the picture's frame, in pixels."""
+NEIGHBOURS = 2
+"""Candidates on the front that are named beside the recommended one: the nearest in size."""
 LINE = 15
 """Height of a line of text."""
 
@@ -26,13 +28,42 @@ def sentence(verdict: Mapping[str, Any]) -> str:
     return f"Pareto front of {figures.count(len(among))} candidates (kept, bytes{timed}): {named}"
 
 
+def recommendation(verdict: Mapping[str, Any]) -> str:
+    """The chosen one of several candidates with its numbers, and its neighbours on the front."""
+    among = [row for row in verdict.get("rows", []) if "front" in row]
+    chosen = next((row for row in among if row["chosen"]), None)
+    if chosen is None or len(among) < 2:
+        return ""
+    size = math.log(chosen.get("bytes") or 1)
+    others = [row for row in among if row["front"] and row is not chosen]
+    others.sort(key=lambda row: abs(math.log(row.get("bytes") or 1) - size))
+    because = f", {verdict['because']}" if verdict.get("because") else ""
+    head = "Recommended" if verdict.get("passed") else "Nothing is recommended; judged was"
+    words = f"{head}{':' if verdict.get('passed') else ''} {chosen['name']}{because} ({_numbers(chosen)})"
+    near = "; ".join(f"{row['name']} ({_numbers(row)})" for row in others[:NEIGHBOURS])
+    return f"{words}. Next on the front: {near}" if near else words
+
+
+def _numbers(row: Row) -> str:
+    """`kept 97 %, 10.9 MB, 2.9 ms`, as far as they are known."""
+    found = [f"kept {figures.percent(row['kept']['value'])}"]
+    if row.get("bytes") is not None:
+        found.append(figures.size(row["bytes"]))
+    if row.get("p50_ms") is not None:
+        found.append(f"{figures.milliseconds(row['p50_ms'])} ms")
+    return ", ".join(found)
+
+
 def section(verdict: Mapping[str, Any]) -> Html:
     """Every candidate by its bytes (to a logarithmic scale) and the share it keeps, the front as a line."""
     among = [row for row in verdict.get("rows", []) if "front" in row and row.get("bytes")]
     if len(among) < 2:
         return Html("")
     note = f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none."
-    return join([el("h2", "Quality against size"), _picture(among), el("p", note, class_="soft")])
+    parts = [el("h2", "Quality against size"), _picture(among)]
+    if words := recommendation(verdict):
+        parts.append(el("p", f"{words}."))
+    return join([*parts, el("p", note, class_="soft")])
 
 
 def _picture(rows: Sequence[Row]) -> Html:

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 
 from slmworks.contract.errors import BadRequest
 from slmworks.recipe.compatibility import check_champions, check_formats
+from slmworks.recipe.gathered import Gathered
+from slmworks.recipe.names import with_names
+from slmworks.recipe.orders import written_out
 from slmworks.recipe.origins import check_origins
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe
 from slmworks.recipe.selection import bind_candidates
-from slmworks.recipe.step import Draft
+from slmworks.recipe.step import Draft, Maker
 
 __all__ = ["Plan", "PlannedTask", "plan"]
 
@@ -23,28 +26,34 @@ def plan(recipe: Recipe, *, look: bool = True) -> Plan:
 
     Without `look` local files need not exist yet: the task that fetches them reports missing ones.
     """
-    drafts = {name: Draft(recipe, name, step, look=look) for name, step in recipe.steps.items()}
-    for draft in drafts.values():
+    recipe = written_out(recipe)
+    steps = {name: Draft(recipe, name, step, look=look) for name, step in recipe.steps.items()}
+    gathered = {name: Gathered(name, members, steps) for name, members in recipe.gathered.items()}
+    drafts: dict[str, Maker] = {**steps, **gathered}
+    for draft in steps.values():
         draft.connect(drafts)
     tasks: dict[str, PlannedTask] = {}
     made: dict[str, list[PlannedTask]] = {}
     for name in _sorted(recipe, drafts):
-        expanded = drafts[name].expand(made)
-        made[name] = [task for task in expanded if task.id not in drafts[name].fetched]
+        if name in gathered:
+            made[name] = gathered[name].tasks(made)
+            continue
+        expanded = steps[name].expand(made)
+        made[name] = [task for task in expanded if task.id not in steps[name].fetched]
         for task in expanded:
             if task.id in tasks:
                 raise BadRequest(
                     f"{recipe.at('steps', name)}: two tasks would be called '{task.id}'; rename the step."
                 )
             tasks[task.id] = task
-    lowered = Plan(recipe, check_formats(recipe, bind_candidates(recipe, tasks)))
+    lowered = Plan(recipe, check_formats(recipe, with_names(bind_candidates(recipe, tasks))))
     check_champions(lowered)
     if look:
         check_origins(lowered)
     return lowered
 
 
-def _sorted(recipe: Recipe, drafts: Mapping[str, Draft]) -> list[str]:
+def _sorted(recipe: Recipe, drafts: Mapping[str, Maker]) -> list[str]:
     graph = {
         name: {step for steps in draft.edges.values() for step in steps} for name, draft in drafts.items()
     }

@@ -36,6 +36,8 @@ class PlannedTask:
     """Input name -> outside reference (only for fetch)."""
     coordinates: Mapping[str, str] = field(default_factory=dict)
     """Swept step -> variant."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Joining port of reports -> the step that made the model of each of them."""
     model_task: str = ""
     """Model task of its models and data; empty if unknown before anything runs."""
     after_approval: bool = False
@@ -89,6 +91,7 @@ class PlannedTask:
             options=self.options,
             code=code_digest(plugin(self.stage, self.plugin).load()),
             sources={name: source.dump() for name, source in sources.items()},
+            names=dict(self.names),
             store=store,
             threads=threads,
             fresh=fresh,

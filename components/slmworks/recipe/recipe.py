@@ -18,6 +18,8 @@ from slmworks.recipe.yaml_file import Where, load, place, read_text
 
 WORDS = ("stage", "uses", "with", "from", "when", "sweep")
 TOP = ("name", "description", "steps")
+ORDERS = "orders"
+"""The word of a step that stands for many: see `slmworks.recipe.orders`."""
 TAKEN = "run"
 """Reserved name: a run's own record has it."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
@@ -55,12 +57,27 @@ class Recipe:
     text: str = ""
     """The file's text, logged as the root of the lineage."""
     lines: Mapping[Where, int] = field(default_factory=dict)
+    orders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Steps with `orders:` as they are written; `slmworks.recipe.orders` makes plain steps of them."""
+    gathered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Name of such a step -> order -> the step that makes it. Who reads from it reads from each of them."""
+    places: Mapping[str, Mapping[Where, Where]] = field(default_factory=dict)
+    """Step that was made of another one's words -> words -> where they are written."""
     edits: tuple[Mapping[str, Any], ...] = ()
     """Options that were changed for one run: step, option, what it was and is, whether a gate's."""
 
     def at(self, *where: str | int) -> str:
         """A place for an error message: `pipelines/my.yaml:14 steps.student.with.temprature`."""
-        return place(self.file, self.lines, where)
+        return place(self.file, self.lines, self._written(where))
+
+    def _written(self, where: Where) -> Where:
+        """Where the words of a step are written: in its own place, mostly."""
+        name, words = "".join(map(str, where[1:2])), where[2:]
+        if where[:1] != ("steps",) or name not in self.places:
+            return where
+        known = self.places[name]
+        longest = max((one for one in known if words[: len(one)] == one), key=len)
+        return (*known[longest], *words[len(longest) :])
 
     @classmethod
     def read(cls, path: str | Path) -> "Recipe":
@@ -92,9 +109,13 @@ def _recipe(value: Any, draft: Recipe) -> Recipe:
     steps = _mapping(top["steps"], draft, ("steps",), "must be a mapping of step names to steps")
     if not steps:
         raise BadRequest(f"{draft.at('steps')}: there are no steps; add one.")
+    orders = {key: step for key, step in steps.items() if isinstance(step, dict) and ORDERS in step}
+    for key in orders:
+        _check_name(key, draft)
     return Recipe(
         name=name,
-        steps={key: _step(key, step, draft) for key, step in steps.items()},
+        steps={key: read_step(key, step, draft) for key, step in steps.items() if key not in orders},
+        orders=orders,
         description=description,
         folder=draft.folder,
         file=draft.file,
@@ -103,7 +124,7 @@ def _recipe(value: Any, draft: Recipe) -> Recipe:
     )
 
 
-def _step(name: str, value: Any, draft: Recipe) -> Step:
+def _check_name(name: str, draft: Recipe) -> None:
     where: Where = ("steps", name)
     if not NAME.fullmatch(name):
         raise BadRequest(
@@ -111,6 +132,12 @@ def _step(name: str, value: Any, draft: Recipe) -> Step:
         )
     if name == TAKEN:
         raise BadRequest(f"{draft.at(*where)}: no step can be called '{TAKEN}'; a run's own record is.")
+
+
+def read_step(name: str, value: Any, draft: Recipe) -> Step:
+    """One step of its words; BadRequest with the place that `draft` knows for each of them."""
+    where: Where = ("steps", name)
+    _check_name(name, draft)
     words = _mapping(
         {} if value is None else value, draft, where, f"a step is a mapping of {', '.join(WORDS)}"
     )

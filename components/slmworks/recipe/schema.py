@@ -5,12 +5,13 @@ from typing import Any
 from slmworks.contract.catalog import STAGES, plugins, stage_class
 from slmworks.contract.errors import first_line
 from slmworks.contract.stage import ports
-from slmworks.recipe.recipe import NAME, WORDS
+from slmworks.recipe.orders_schema import orders_schema
+from slmworks.recipe.recipe import NAME, ORDERS, WORDS
 
 
 def recipe_schema() -> dict[str, Any]:
     """A schema (draft 2020-12) for editors. `slmworks check` checks more than a schema can."""
-    steps = {f"^{NAME.pattern}$": {"$ref": "#/$defs/step"}}
+    steps = {f"^{NAME.pattern}$": _step_or_orders()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "slmworks recipe",
@@ -29,7 +30,19 @@ def recipe_schema() -> dict[str, Any]:
                 "additionalProperties": False,
             },
         },
-        "$defs": {"step": _step(), **{f"with-{s}-{p}": _options(s, p) for s in STAGES for p in plugins(s)}},
+        "$defs": {
+            "step": _step(),
+            "orders": orders_schema(),
+            **{f"with-{s}-{p}": _options(s, p) for s in STAGES for p in plugins(s)},
+        },
+    }
+
+
+def _step_or_orders() -> dict[str, Any]:
+    return {
+        "if": {"required": [ORDERS]},
+        "then": {"$ref": "#/$defs/orders"},
+        "else": {"$ref": "#/$defs/step"},
     }
 
 

@@ -6,7 +6,7 @@ Every mistake within one step is found here, with its place in the file.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from slmworks.contract.artifact import Files, Model
 from slmworks.contract.catalog import BrokenPlugin, plugin, plugins, stage_class
@@ -27,6 +27,18 @@ class _Variant:
     plugin: str
     configured: Stage
     where: tuple[str | int, ...]
+
+
+class Maker(Protocol):
+    """What a step reads from: another step, or several under one name."""
+
+    name: str
+    stage: str
+    contract: type[Stage]
+
+    @property
+    def edges(self) -> Mapping[str, tuple[str, ...]]:
+        """Port -> steps that it reads from itself."""
 
 
 class Draft:
@@ -107,13 +119,13 @@ class Draft:
 
     # --- from --------------------------------------------------------------------------------------
 
-    def connect(self, drafts: Mapping[str, "Draft"]) -> None:
+    def connect(self, drafts: Mapping[str, Maker]) -> None:
         """Resolve inputs to steps and outside references, and check them against the ports."""
         self._connect_ports(drafts)
         if self.step.when is not None:
             self.edges[WHEN] = (self._selecting(self.step.when, drafts),)
 
-    def _connect_ports(self, drafts: Mapping[str, "Draft"]) -> None:
+    def _connect_ports(self, drafts: Mapping[str, Maker]) -> None:
         if any(port.kind is None for port in self.ports.values()):
             self._take_sources(drafts)
             return
@@ -136,7 +148,7 @@ class Draft:
         verb = "take" if names[1:] else "takes"
         raise self.error("from", port, problem=f"{' and '.join(names)} {verb} no {port}; remove it.")
 
-    def _selecting(self, name: str, drafts: Mapping[str, "Draft"]) -> str:
+    def _selecting(self, name: str, drafts: Mapping[str, Maker]) -> str:
         """The name of a step that makes a selection; BadRequest for any other."""
         selecting = [one for one, draft in drafts.items() if draft.contract.selects]
         if name in selecting:
@@ -148,7 +160,7 @@ class Draft:
         way = did_you_mean(name, selecting) if selecting else "Add one, of the stage select."
         raise self.error(WHEN, problem=f"names a step that selects, and {what}. {way}")
 
-    def _take_sources(self, drafts: Mapping[str, "Draft"]) -> None:
+    def _take_sources(self, drafts: Mapping[str, Maker]) -> None:
         if not self.step.inputs:
             raise self.error(
                 "from", problem="nothing to fetch; name at least one: `from: {train: data/train.csv}`."
@@ -166,7 +178,7 @@ class Draft:
                     problem="name a registered model where a step takes one: `model: models:/…`.",
                 )
 
-    def _take(self, port: Port, given: tuple[str, ...], drafts: Mapping[str, "Draft"]) -> None:
+    def _take(self, port: Port, given: tuple[str, ...], drafts: Mapping[str, Maker]) -> None:
         if len(given) > 1 and not port.many:
             raise self.error("from", port.name, problem="takes one step, not a list.")
         steps = [one for one in given if one in drafts]
@@ -197,7 +209,7 @@ class Draft:
         except OSError as error:
             raise self.error("from", name, problem=f"cannot be read ({error.strerror}).") from None
 
-    def _fits(self, port: Port, maker: "Draft") -> None:
+    def _fits(self, port: Port, maker: Maker) -> None:
         makes = output(maker.contract)
         if port.kind is None or issubclass(makes, port.kind) or (makes is Files and port.kind is Model):
             return

@@ -1,11 +1,12 @@
 """Quality reports as candidates, the best first, each with the chance that it is truly the best."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.evaluate import predictions
+from slmworks.evaluate.candidate_names import names
 from slmworks.evaluate.quality_report import QualityReport, is_quality
 from slmworks.numbers.subset import chances_of_best
 
@@ -18,10 +19,13 @@ class Ranked:
     """A candidate and its rank."""
 
     quality: QualityReport
+    name: str
     rank: int
     """From 1."""
     chance: float
     """How often, were it truly the best, it would fall so far behind the first (see `chances_of_best`)."""
+    as_good: bool = False
+    """True for one that counts as equally good as the best, so that its rank is by its size."""
 
     @property
     def model(self) -> str:
@@ -29,10 +33,18 @@ class Ranked:
         return self.quality.model
 
 
-def ranked(reports: Sequence[Report], *, resamples: int, seed: int) -> list[Ranked]:
+def ranked(
+    reports: Sequence[Report],
+    *,
+    resamples: int,
+    seed: int,
+    margin: float | None = None,
+    called: Mapping[str, str] | None = None,
+) -> list[Ranked]:
     """The candidates by the first measure of their model task, then the smaller one; BadRequest for none.
 
-    A report that another one was compared with is about none.
+    Those within `margin` of the best are as good as it, so that only their sizes count. A report that another
+    one was compared with is about none. `called`: digest of a model -> the step that made it.
     """
     found = _candidates(reports)
     measure = found[0].measure
@@ -46,11 +58,19 @@ def ranked(reports: Sequence[Report], *, resamples: int, seed: int) -> list[Rank
     chances = chances_of_best(counts, measure, resamples=resamples, seed=seed)
     sign = -1.0 if measure.higher_is_better else 1.0
 
-    def place(i: int) -> tuple[float, int, str]:
-        return (sign * found[i].value(SPLIT), found[i].bytes or 0, found[i].model)
+    losses = [sign * one.value(SPLIT) for one in found]
+    best = min(losses)
+    near = [margin is not None and loss <= best + margin for loss in losses]
 
+    def place(i: int) -> tuple[float, int, str]:
+        return (best if near[i] else losses[i], found[i].bytes or 0, found[i].model)
+
+    named = names({one.model: (called or {}).get(one.model, one.name) for one in found})
     order = sorted(range(len(found)), key=place)
-    return [Ranked(found[i], rank, chances[i]) for rank, i in enumerate(order, start=1)]
+    return [
+        Ranked(found[i], named[found[i].model], rank, chances[i], near[i])
+        for rank, i in enumerate(order, start=1)
+    ]
 
 
 def _candidates(reports: Sequence[Report]) -> list[QualityReport]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveFloat, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator
 
 from slmworks.contract.artifact import Report, Selection
 from slmworks.contract.stage import Task
@@ -33,6 +33,9 @@ class Halving(Select):
 
     keep: PositiveFloat = 0.5
     """How many go on: a number of candidates, or a share of them, rounded up."""
+    margin: NonNegativeFloat | None = None
+    """Candidates that come this near to the best (0.02: two points) count as equally good, and the smaller
+    goes first. Without it, the least compressed one mostly wins."""
     risk: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Stop a candidate only if that hits the truly best one at most this often (0.05): more than `keep`
     may go on."""
@@ -53,7 +56,9 @@ class Halving(Select):
 
     def run(self, *, reports: Sequence[Report], task: Task) -> Selection:
         """Write `selection.json`; BadRequest if the reports don't fit together."""
-        found = ranked(reports, resamples=self.resamples, seed=task.seed)
+        found = ranked(
+            reports, resamples=self.resamples, seed=task.seed, margin=self.margin, called=task.names
+        )
         costs = {one.model: self.dearer * task.cost(one.model) for one in found} if self.budget else {}
         wanted = self._wanted(found)
         chosen = wanted[: self._affordable([costs.get(one.model, 0.0) for one in wanted])]
@@ -76,7 +81,10 @@ class Halving(Select):
     def _wanted(self, found: Sequence[Ranked]) -> list[Ranked]:
         """Those that `keep` and `risk` let go on, the best first."""
         count = self.keep if self.keep >= 1 else ceil(round(self.keep * len(found), 9))
-        return [one for one in found if one.rank <= count or (self.risk and one.chance > self.risk)]
+        return [one for one in found if one.rank <= count or self._at_risk(one)]
+
+    def _at_risk(self, one: Ranked) -> bool:
+        return self.risk is not None and one.chance > self.risk and not one.as_good
 
     def _affordable(self, costs: Sequence[float]) -> int:
         """How many of those at the top the budget is enough for; at least one."""
@@ -103,7 +111,7 @@ def _content(
     rows = [
         _row(one, len(found), costs, goes_on=one.model in on, beyond=one.model in beyond) for one in found
     ]
-    worst = max((one.chance for one in stopped), default=0.0)
+    worst = max((one.chance for one in stopped if not one.as_good), default=0.0)
     return {
         "sentence": _sentence(found, on, stopped),
         "model_task": first.model_task.name,
@@ -120,16 +128,17 @@ def _row(one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, bey
     quality, measure = one.quality, one.quality.measure
     score = quality.measures(SPLIT)[measure.name]
     why = f"{ordinal(one.rank)} of {of} by {measure.title} on {SPLIT}"
+    why += ", as good as the best and larger" if one.as_good and not goes_on else ""
     why += ", beyond the budget" if beyond else ""
     return {
         "rank": one.rank,
-        "name": quality.name,
+        "name": one.name,
         "model": one.model,
         "goes_on": goes_on,
         "value": score,
         "written": figures.interval(score, measure.written),
         "bytes": quality.bytes,
-        "chance": round(one.chance, 6),
+        "chance": None if one.as_good and not goes_on else round(one.chance, 6),
         "why": why,
         **({"cpu_seconds": round(costs[one.model], 1)} if costs else {}),
     }
@@ -137,25 +146,26 @@ def _row(one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, bey
 
 def _sentence(found: Sequence[Ranked], on: set[str], stopped: Sequence[Ranked]) -> str:
     written = found[0].quality.measure.written
+    best = max(found, key=lambda one: one.chance).quality  # itself the first, unless sizes decide
     last = [one for one in found if one.model in on][-1]
     words = f"{len(on)} of {len(found)} go{'' if on - {last.model} else 'es'} on"
     if not stopped:
         return f"{words}: none is stopped"
-    best = written(found[0].quality.value(SPLIT))
-    if equal := sum(one.chance == 1 for one in stopped):
-        return (
-            f"{words}; of those stopped, {equal} {'are' if equal > 1 else 'is'} as good as the best ({best})"
-        )
-    nearest = max(stopped, key=lambda one: (one.chance, -one.rank))
-    words += (
-        f"; of those stopped, {nearest.quality.name} ({written(nearest.quality.value(SPLIT))}) came nearest "
-    )
-    words += (
-        f"to the best ({best}): a truly best one is stopped so in at most {figures.chance(nearest.chance)}"
-    )
-    close = sum(one.chance > CLOSE for one in stopped)
-    overlap = f"; {close} of them overlap{'' if close > 1 else 's'} with the best" if close else ""
-    return f"{words} of cases{overlap}"
+    if larger := sum(one.as_good for one in stopped):
+        words += f"; {larger} as good as the best and larger {'is' if larger == 1 else 'are'} stopped"
+    weaker = [one for one in stopped if not one.as_good]
+    if not weaker:
+        return words
+    top = written(best.value(SPLIT))
+    if equal := sum(one.chance == 1 for one in weaker):
+        are = "are" if equal > 1 else "is"
+        return f"{words}; of those stopped, {equal} {are} as good as the best ({top})"
+    nearest = max(weaker, key=lambda one: (one.chance, -one.rank))
+    value = written(nearest.quality.value(SPLIT))
+    words += f"; of those stopped, {nearest.name} ({value}) came nearest to the best ({top}): "
+    words += f"a truly best one is stopped so in at most {figures.chance(nearest.chance)} of cases"
+    close = sum(one.chance > CLOSE for one in weaker)
+    return words + (f"; {close} of them overlap{'' if close > 1 else 's'} with the best" if close else "")
 
 
 def ordinal(number: int) -> str:

@@ -1,7 +1,7 @@
 """A student made of some of its teacher's layers (Sanh et al., 2019)."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +48,15 @@ def from_layers(
 def of_layers(net: Any, chosen: Sequence[int]) -> tuple[Any, dict[str, Any]]:
     """Configuration and weights of a network that has these layers only; BadRequest as `from_layers`."""
     from slmworks_torch import networks
-    from slmworks_torch.compression import architecture
+    from slmworks_torch.compression import architecture, low_rank
 
-    architecture.refuse(net, "layers", "choose layers first, and factorize what they make")
     refuse_beyond(chosen, int(net.config.num_hidden_layers))
     stack = networks.layer_stack(net, "layers", "take a smaller model")
-    return _config(net.config, chosen), _renamed(net.state_dict(), stack, chosen)
+    config = _config(net.config, chosen)
+    if architecture.is_factorized(net):
+        ranks = config.factorized_ranks
+        config.factorized_ranks = _renamed(ranks, low_rank.relative(net, stack), chosen)
+    return config, _renamed(net.state_dict(), stack, chosen)
 
 
 def _config(whole: Any, chosen: Sequence[int]) -> Any:
@@ -104,15 +107,15 @@ def _refusal(config: Any, chosen: Sequence[int], reason: str) -> BadRequest:
     )
 
 
-def _renamed(weights: dict[str, Any], stack: str, chosen: Sequence[int]) -> dict[str, Any]:
-    """Weights outside the stack as they are, those of a chosen layer under its new number."""
+def _renamed(entries: Mapping[str, Any], stack: str, chosen: Sequence[int]) -> dict[str, Any]:
+    """Weights or ranks outside the stack as they are, those of a chosen layer under its new number."""
     place = {str(old): str(new) for new, old in enumerate(chosen)}
     found: dict[str, Any] = {}
-    for name, weight in weights.items():
+    for name, entry in entries.items():
         if not name.startswith(f"{stack}."):
-            found[name] = weight
+            found[name] = entry
             continue
         old, rest = name.removeprefix(f"{stack}.").split(".", 1)
         if old in place:
-            found[f"{stack}.{place[old]}.{rest}"] = weight
+            found[f"{stack}.{place[old]}.{rest}"] = entry
     return found

@@ -70,23 +70,32 @@ def shrink(
     network: "TextNetwork", texts: Sequence[str], *, min_count: int, characters: Characters = "all"
 ) -> "TextNetwork":
     """The network with its vocabulary cut to `texts`; its embeddings shrink in place."""
-    import torch
-    from slmworks_torch.compression import architecture
-
-    architecture.refuse_table(network.net, "vocabulary")
     vocabulary = cut(network.tokenizer, texts, min_count=min_count, characters=characters)
     new = {old: place for place, old in enumerate(vocabulary.old_ids)}
     net = network.net
     _refuse_moved_positions(net, new)
-    before = net.get_input_embeddings().weight.detach()
-    after = torch.nn.Embedding(len(new), before.shape[1], padding_idx=new.get(net.config.pad_token_id))
-    after.weight = torch.nn.Parameter(before[vocabulary.old_ids].clone())
-    net.set_input_embeddings(after)
+    _cut_table(net, vocabulary.old_ids, new.get(net.config.pad_token_id))
     net.config.vocab_size = len(new)
     for name, number in net.config.to_dict().items():
         if name.endswith("_token_id") and isinstance(number, int):
             setattr(net.config, name, new.get(number))
     return replace(network, tokenizer=vocabulary.tokenizer)
+
+
+def _cut_table(net: Any, kept: Sequence[int], padding: int | None) -> None:
+    """Leave only these tokens' rows in the table of tokens; of a factorized one, in its first factor."""
+    import torch
+    from slmworks_torch.compression.low_rank import LowRankEmbedding
+
+    table = net.get_input_embeddings()
+    is_factorized = isinstance(table, LowRankEmbedding)
+    before = (table.first if is_factorized else table).weight.detach()
+    after = torch.nn.Embedding(len(kept), before.shape[1], padding_idx=padding)
+    after.weight = torch.nn.Parameter(before[list(kept)].clone())
+    if is_factorized:
+        table.first, table.num_embeddings, table.padding_idx = after, len(kept), padding
+    else:
+        net.set_input_embeddings(after)
 
 
 def _refuse_moved_positions(net: Any, new: Mapping[int, int]) -> None:
