@@ -86,7 +86,7 @@ def test_within_a_margin_the_smaller_goes_first_and_is_called_by_its_step(bench:
     rows = {row["name"]: row for row in made.read()["rows"]}
     assert list(rows) == ["step_b", "model c", "step_a", "model d"]
     assert made.meta["stopped"]["a" * 64] == (
-        "left out: 3rd of 4 by accuracy on validation, as good as the best and larger"
+        "3rd of 4 by accuracy on validation, as good as the best and larger"
     )
     assert rows["step_a"]["chance"] is None
     sentence = made.read()["sentence"]
