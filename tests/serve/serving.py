@@ -18,11 +18,17 @@ class Served:
     """An approved generator behind HTTP."""
 
     def __init__(
-        self, approved: Approved, *, access: Any = None, apart: int | None = None, **limits: Any
+        self,
+        approved: Approved,
+        *,
+        access: Any = None,
+        apart: int | None = None,
+        draft: Any = None,
+        **limits: Any,
     ) -> None:
         self.entry = approved.entry
         self.service, running_server = server(
-            approved, threads=1, limits=Limits(**limits), access=access, apart=apart
+            approved, threads=1, limits=Limits(**limits), access=access, apart=apart, draft=draft
         )
         self._running = running(running_server)
 

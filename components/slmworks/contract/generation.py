@@ -5,12 +5,15 @@ The numbers' names and ranges are those of OpenAI's API, which other servers and
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, Row
+
+if TYPE_CHECKING:
+    from slmworks.contract.artifact import Model
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Slots:
     """Tokens of each, prompt and answer together; 0: as the runtime thinks fit."""
     threads: int = 1
     """Threads that compute all of them."""
+    draft: "Model | None" = None
+    """A smaller model that guesses tokens ahead; only for a runtime that is `Drafting`."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, Typ
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Model
+from slmworks.contract.drafts import drafting
 from slmworks.contract.errors import BadRequest, with_article
 from slmworks.contract.generation import Generated, Piece, Prepared, Settings, Slots
 from slmworks.contract.hosted import FORMAT as HOSTED
@@ -195,6 +196,8 @@ def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slo
     found = offered_runtime(model, task)
     try:
         kind: type[Runtime] = found.load()
+        if slots and slots.draft:
+            drafting(kind, model).require_draft(model, slots.draft)
         if slots and (open_slots := getattr(kind, "open_slots", None)):
             streaming: Streaming = open_slots(model, slots)
             return streaming

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from slmworks.contract.artifact import Deployment, Release
+from slmworks.contract.artifact import Deployment, Model, Release
 from slmworks.contract.stage import Stage
 from slmworks.registry.task import ReleaseTask
 
@@ -17,8 +17,11 @@ class Deploy(Stage):
     default: ClassVar[str | None] = "server"
     cacheable: ClassVar[bool] = False
     once: ClassVar[bool] = True
-    relations: ClassVar[Mapping[str, str]] = {"release": "deployed-from"}
+    relations: ClassVar[Mapping[str, str]] = {"release": "deployed-from", "draft": "drafted-by"}
 
     @abstractmethod
-    def run(self, *, release: Release, task: ReleaseTask) -> Deployment:
-        """Verify both digests against the approval log, then deploy."""
+    def run(self, *, release: Release, draft: Model | None, task: ReleaseTask) -> Deployment:
+        """Verify both digests against the approval log, then deploy.
+
+        `draft`: a smaller model that guesses tokens ahead of the release's (`slmworks.contract.drafts`).
+        """

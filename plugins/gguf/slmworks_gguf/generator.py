@@ -33,12 +33,19 @@ class GgufGenerator:
     stands_alone: ClassVar[bool] = True
 
     def __init__(
-        self, folder: str | Path, threads: int = 1, *, context_size: int = 0, slots: int = 1
+        self,
+        folder: str | Path,
+        threads: int = 1,
+        *,
+        context_size: int = 0,
+        slots: int = 1,
+        draft: str | Path = "",
     ) -> None:
         """Open the folder's one file to compute with `threads` threads, `slots` answers side by side.
 
         `context_size`: tokens of each, prompt and answer together; 0: it grows with the texts, up to what
-        the model reads, and there is one answer at a time.
+        the model reads, and there is one answer at a time. `draft`: the folder of a smaller model that
+        guesses ahead.
         """
         file = read_header(the_file(Path(folder)))
         self.path, self.threads, self.slots = file.path, threads, slots
@@ -55,7 +62,13 @@ class GgufGenerator:
         self._grows = not context_size
         first = context_size or min(LEAST, self.context)
         try:
-            self._llama = LlamaServer(str(file.path), threads=threads, context=first, slots=slots)
+            self._llama = LlamaServer(
+                str(file.path),
+                threads=threads,
+                context=first,
+                slots=slots,
+                draft=str(the_file(Path(draft))) if draft else "",
+            )
         except LlamaRefused as error:
             raise BadRequest(str(error)) from error
         self.ends = ends(file)
@@ -86,7 +99,8 @@ class GgufGenerator:
         """Answer `{"text", "finish", "tokens"}` for each row."""
         prompts = [self.encode(row) for row in rows]
         rooms = [room(len(ids), self.context, self.most) for ids in prompts]
-        return [self._answer(*one) for one in zip(rows, prompts, rooms, strict=True)]
+        asked = zip(rows, prompts, rooms, strict=True)
+        return [self.answered(self.complete(*one)) for one in asked]
 
     def prompt(self, row: Mapping[str, Any]) -> str:
         """The text that is continued for a row."""
@@ -110,11 +124,15 @@ class GgufGenerator:
             self._widen(window)
             yield self._llama
 
-    def _answer(self, row: Mapping[str, Any], ids: Sequence[int], most: int) -> dict[str, Any]:
+    def complete(self, row: Mapping[str, Any], ids: Sequence[int], most: int, **more: Any) -> dict[str, Any]:
+        """llama.cpp's greedy completion of a row's prompt, `more` of its fields asked for."""
         schema = self.in_context.json_schema(row)
         with self.place(len(ids) + most) as llama:
             held = self.grammars.fields(schema, llama)
-            found = llama.complete(ids, {**GREEDY, **held, "max_tokens": most})
+            return llama.complete(ids, {**GREEDY, **held, "max_tokens": most, **more})
+
+    def answered(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """A completion as an answer."""
         (said,) = found["choices"]
         text, finish = str(said["text"]), str(said["finish_reason"])
         if finish == "stop":

@@ -17,6 +17,11 @@ from typing import Any
 SMALLEST = 256
 """Tokens of a slot that llama.cpp rounds up to."""
 
+GUESSED = 4
+"""Tokens that a draft guesses at most before they are computed together."""
+SURE = 0.5
+"""A guess that the draft itself finds less likely ends its guessing."""
+
 Settings = Mapping[str, Any]
 """llama.cpp's fields of a completion: `max_tokens`, `temperature`, `seed`, `stop`, `grammar`, …"""
 
@@ -31,9 +36,16 @@ class LlamaServer:
     Its file may be gone afterwards: it stays open.
     """
 
-    def __init__(self, path: str, *, threads: int, context: int = 512, slots: int = 1) -> None:
-        """Load a file for `context` tokens a slot, prompt and answer together. LlamaRefused if it can't."""
+    def __init__(
+        self, path: str, *, threads: int, context: int = 512, slots: int = 1, draft: str = ""
+    ) -> None:
+        """Load a file for `context` tokens a slot, prompt and answer together. LlamaRefused if it can't.
+
+        `draft`: the file of a smaller model with the same tokens, which guesses tokens that this one then
+        computes in one batch, and keeps as far as they are its own (Leviathan et al., 2023).
+        """
         self._file = Path(path).open("rb")  # noqa: SIM115 - as long as this object
+        self._draft = Path(draft).open("rb") if draft else None  # noqa: SIM115 - the same
         self._path, self._threads, self.slots = path, threads, slots
         self._key = secrets.token_hex(16)
         self._server: Any = None
@@ -59,15 +71,30 @@ class LlamaServer:
         parameters.warmup = False
         # By default it keeps keys and values of every prompt that lost its slot, up to 8 GiB of them.
         parameters.cache_ram_mib = 0
+        if self._draft:
+            self._guess(parameters, f"/dev/fd/{self._draft.fileno()}")
         try:
             self._server = xllamacpp.Server(parameters)
         except RuntimeError as error:
+            what = f"it, or its draft {self._draft.name}," if self._draft else "it"
             raise LlamaRefused(
                 f"{self._path}: llama.cpp doesn't load it for {self.slots} texts of {self.context} tokens; "
-                "it is cut short, of a kind that this version doesn't know, or too large for the memory."
+                f"{what} is cut short, of a kind that this version doesn't know, or too large for the memory."
             ) from error
         # One that is dropped before its loop has begun is waited for without end (xllamacpp 2026.10.11549).
         self._get("/slots")
+
+    def _guess(self, parameters: Any, path: str) -> None:
+        """Let the model in a file guess tokens."""
+        import xllamacpp
+
+        parameters.speculative.types = [
+            xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE
+        ]
+        draft = parameters.speculative.draft
+        draft.mparams.path, draft.n_max, draft.p_min = path, GUESSED, SURE
+        draft.cache_type_k = draft.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+        draft.cpuparams.n_threads = draft.cpuparams_batch.n_threads = self._threads
 
     @property
     def busy(self) -> int:

@@ -48,7 +48,8 @@ class GgufStreaming(GgufGenerator):
     def open_slots(cls, model: "Model", slots: Slots) -> Self:
         """Load a Model artifact to generate several answers side by side."""
         size = context_of(slots.context, context(read_header(the_file(model.path))))
-        found = cls(model.path, slots.threads, context_size=size, slots=slots.number)
+        draft = slots.draft.path if slots.draft else ""
+        found = cls(model.path, slots.threads, context_size=size, slots=slots.number, draft=draft)
         found.require_header(model)
         # The first token, and the first grammar, are slow.
         found.grammars.fields({"type": "object"}, found._llama)

@@ -6,7 +6,7 @@ Loads what the release's runtime needs; never MLflow. It checks no digest and as
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.plain_text import one_line
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import BaseRoute, Route
 
+    from slmworks.contract.artifact import Model
     from slmworks_serve.guard import App
 
 MODELS = "/v1/models"
@@ -49,11 +50,13 @@ class Service:
         prefix: str = "",
         *,
         digest: bool = True,
+        drafts: "Mapping[int, Model] | None" = None,
     ) -> None:
         """`threads` batches are computed side by side, each on one thread; a generator uses all at once.
 
         `prefix`: the path under which a gateway shows the server; "": what the gateway says. `digest`:
-        whether answers may show the beginning of the model's digest.
+        whether answers may show the beginning of the model's digest. `drafts`: version -> the model that
+        guesses tokens ahead of it.
         """
         self.model, self.prefix = model, prefix
         self.limits = limits or Limits()
@@ -65,7 +68,7 @@ class Service:
             max_queue=self.limits.max_queue,
             seen=self.metrics.batch,
         )
-        self.threads, self.digest = threads, digest
+        self.threads, self.digest, self.drafts = threads, digest, drafts or {}
         self.created = int(time.time())
         """Seconds since 1970."""
         meters = GenerationMetrics(self.metrics, shown=model.streaming is not None)

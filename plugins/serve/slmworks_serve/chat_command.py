@@ -9,6 +9,7 @@ import click
 
 from slmworks.cli.keys import trusted_keys_option
 from slmworks.cli.places import Places, with_places
+from slmworks_serve.commands import DRAFT
 
 if TYPE_CHECKING:
     from slmworks_serve.chat_client import ChatServer
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     help="Tokens of the conversation. [default: 2048, or as many as the model reads]",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads; default: the cores.")
+@click.option("--draft", metavar="DIGEST", help=DRAFT)
 @trusted_keys_option
 @with_places()
 def chat(
@@ -52,6 +54,7 @@ def chat(
     seed: int | None,
     context: int | None,
     threads: int | None,
+    draft: str | None,
     places: Places,
 ) -> None:
     """Talk to an approved version of NAME in the terminal; from a pipe, each line is a question.
@@ -66,7 +69,7 @@ def chat(
             _refuse_beside_url()
             server = _running(url, token_file)
         else:
-            server = stack.enter_context(_loaded(places, name, version, context, threads))
+            server = stack.enter_context(_loaded(places, name, version, context, threads, draft))
         converse(Conversation(server, settings, system), name)
 
 
@@ -87,7 +90,12 @@ def _running(url: str, token_file: Path | None) -> "ChatServer":
 
 @contextlib.contextmanager
 def _loaded(
-    places: Places, name: str, version: int | None, context: int | None, threads: int | None
+    places: Places,
+    name: str,
+    version: int | None,
+    context: int | None,
+    threads: int | None,
+    draft: str | None,
 ) -> "Iterator[ChatServer]":
     """A server of an approved version in this process, for one conversation."""
     from slmworks.contract.errors import BadRequest
@@ -101,6 +109,7 @@ def _loaded(
     adopt_environment(1)
     from slmworks_serve.chat_client import ChatServer
     from slmworks_serve.client import running
+    from slmworks_serve.draft import given
     from slmworks_serve.limits import Limits
     from slmworks_serve.run import server
 
@@ -109,7 +118,8 @@ def _loaded(
     patient = Limits.model_construct(
         set(), slots=1, context=context or 0, first_token_deadline=3600, answer_deadline=3600, grace=1
     )
-    service, once = server(approved, threads=threads, limits=patient)
+    guessing = given(draft, places.store) if draft else None
+    service, once = server(approved, threads=threads, limits=patient, draft=guessing)
     if service.model.streaming is None:
         raise BadRequest(
             f"{name} v{service.model.served.version} is for {service.model.task.name}, and generates no text "
@@ -124,7 +134,13 @@ def _refuse_beside_url() -> None:
     from slmworks.contract.errors import BadRequest
 
     here = click.get_current_context()
-    options = {"version": "--version", "context": "--context", "threads": "--threads", "store_url": "--store"}
+    options = {
+        "version": "--version",
+        "context": "--context",
+        "threads": "--threads",
+        "draft": "--draft",
+        "store_url": "--store",
+    }
     for name, option in options.items():
         if here.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise BadRequest(f"--url asks a server that runs: leave out {option} or --url.")

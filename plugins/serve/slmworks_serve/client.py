@@ -17,6 +17,7 @@ from slmworks.registry.release import Approved, approved_release
 from slmworks_serve.run import listen, server
 
 if TYPE_CHECKING:
+    from slmworks.contract.artifact import Model
     from slmworks.store import Store
 
 ANSWER = 150.0
@@ -44,14 +45,21 @@ class Exchange:
         return str(self.question[name]) if name else json.dumps(dict(self.question), ensure_ascii=False)
 
 
-def ask_once(store: "Store", name: str, version: int | None, words: str) -> Exchange:
+def ask_once(
+    store: "Store", name: str, version: int | None, words: str, *, draft: "Model | None" = None
+) -> Exchange:
     """Serve an approved version just long enough to ask it `words`: a text, or a JSON object of inputs."""
-    return ask_release(approved_release(Registry(store), name, version), words)
+    return ask_release(approved_release(Registry(store), name, version), words, draft=draft)
 
 
-def ask_release(approved: Approved, words: str | None = None, *, threads: int = 1) -> Exchange:
-    """The same for a release that was verified; None asks the model task's example."""
-    service, once = server(approved, threads=threads)
+def ask_release(
+    approved: Approved, words: str | None = None, *, threads: int = 1, draft: "Model | None" = None
+) -> Exchange:
+    """The same for a release that was verified; None asks the model task's example.
+
+    `draft`: a model that guesses tokens ahead.
+    """
+    service, once = server(approved, threads=threads, draft=draft)
     task = service.model.task
     question = task.input_sample() if words is None else _row(task, words)
     with running(once) as address:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from slmworks_serve.client import Exchange
 
 _AT_LEAST_ONE = click.IntRange(min=1)
+DRAFT = (
+    "A smaller generator that guesses tokens ahead of this version: the digest of one in the store, as its "
+    "deployment names it, or a folder."
+)
 
 
 @click.command(short_help="Serve an approved model over HTTP.")
@@ -119,6 +123,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds to the end of a generated answer. [default: 120]",
 )
+@click.option("--draft", metavar="DIGEST", help=DRAFT)
 @click.option("--grace", type=_AT_LEAST_ONE, help="Seconds to finish when told to stop. [default: 10]")
 @trusted_keys_option
 @with_places()
@@ -135,6 +140,7 @@ def serve(
     hosts: tuple[str, ...],
     token_file: Path | None,
     metrics_port: int | None,
+    draft: str | None,
     places: Places,
     **limits: float | None,
 ) -> None:
@@ -144,6 +150,7 @@ def serve(
     # Before a tokenizer is loaded: it would take every core for itself, whatever --threads says.
     adopt_environment(1)
     from slmworks_serve import client, run, tokens
+    from slmworks_serve import draft as drafts
     from slmworks_serve import hosts as host_names
     from slmworks_serve import prefix as prefixes
     from slmworks_serve.guard import Access
@@ -163,16 +170,18 @@ def serve(
 
         _refuse_beside_from()
         approved = pulled(folder, name)
+        guessing = drafts.given(draft, None) if draft else None
         if question is None:
-            run.serve_release(approved, **shown, limits=asked)
+            run.serve_release(approved, **shown, limits=asked, draft=guessing)
         else:
-            _show(name, client.ask_release(approved, question))
+            _show(name, client.ask_release(approved, question, draft=guessing))
         return
     store = places.store
+    guessing = drafts.given(draft, store) if draft else None
     if question is None:
-        run.serve(store, name, version, **shown, limits=asked, follow=follow)
+        run.serve(store, name, version, **shown, limits=asked, follow=follow, draft=guessing)
     else:
-        _show(name, client.ask_once(store, name, version, question))
+        _show(name, client.ask_once(store, name, version, question, draft=guessing))
 
 
 def _refuse_beside_from() -> None:
@@ -203,9 +212,10 @@ def _show(name: str, said: "Exchange") -> None:
 @click.option(
     "--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is made anew."
 )
+@click.option("--draft", metavar="DIGEST", help=DRAFT)
 @trusted_keys_option
 @with_places()
-def edge(name: str, version: int | None, folder: Path, places: Places) -> None:
+def edge(name: str, version: int | None, folder: Path, draft: str | None, places: Places) -> None:
     """Write an approved VERSION of NAME (default: the champion) as a folder that runs anywhere.
 
     It needs the packages of the model's runtime; nothing of slmworks. Refuses what is not approved, or was
@@ -213,10 +223,12 @@ def edge(name: str, version: int | None, folder: Path, places: Places) -> None:
     """
     from slmworks.registry.log import Registry
     from slmworks.registry.release import approved_release
+    from slmworks_serve.draft import given
     from slmworks_serve.edge import export, size
 
     registry = Registry(places.store)
     approved = approved_release(registry, name, version)
     number = approved.entry.version
-    export(approved, registry.state(name).version(number).decided, folder)
+    guessing = given(draft, places.store) if draft else None
+    export(approved, registry.state(name).version(number).decided, folder, guessing)
     say(f"{name} v{number} in {folder} ({figures.size(size(folder))}): see {folder / 'README.md'}")

@@ -1,6 +1,7 @@
 """Deploy to a folder: an approved model with all it takes to run it where slmworks is not.
 
     model/                            exactly the files that were approved, less the header
+    draft/                            a model that guesses tokens ahead, where one was given
     runtime.py                        the runtime that measured it, with nothing of slmworks
     run.py, requirements.txt          40 lines; the runtime's packages, in the versions that were measured
     release.json, SHA256SUMS, README.md   how to identify it, and how to check it
@@ -12,6 +13,7 @@ import json
 import shlex
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import ClassVar, cast
@@ -24,10 +26,11 @@ from slmworks.contract.runtime import Runtime
 from slmworks.deploy import Deploy
 from slmworks.packet.markdown_text import escaped
 from slmworks.registry.mlflow_files import standalone_runtime
-from slmworks.registry.release import Approved, require_approved, verified_copy
+from slmworks.registry.release import Approved, copy_files, require_approved, verified_copy
 from slmworks.registry.standalone import standalone_source
 from slmworks.registry.state import Entry
 from slmworks.registry.task import ReleaseTask
+from slmworks_serve.draft import FORMATS, proved, require_draft
 from slmworks_serve.openapi import title
 
 __all__ = ["DeployEdge", "export", "size", "write"]
@@ -56,7 +59,8 @@ from pathlib import Path
 
 from runtime import $runtime
 
-runtime = cache(lambda: $runtime(Path(__file__).resolve().parent / "model"))
+here = Path(__file__).resolve().parent
+runtime = cache(lambda: $runtime(here / "model"$draft))
 
 
 def answer($row):
@@ -91,57 +95,71 @@ class DeployEdge(Deploy):
     """Write a folder that runs the approved model with its runtime's packages and nothing of slmworks."""
 
     light: ClassVar[bool] = True
+    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"draft": FORMATS}
 
-    def run(self, *, release: Release, task: ReleaseTask) -> Deployment:
-        """Verify both digests against the log, then write the folder and `deployment.json`."""
+    def run(self, *, release: Release, draft: Model | None = None, task: ReleaseTask) -> Deployment:
+        """Verify both digests against the log, then write the folder and `deployment.json`.
+
+        A `draft` is proved as by `server`, and goes into the folder.
+        """
         name, version = str(release.meta["name"]), int(release.meta["version"])
         require_approved(task.registry, name, version, release.path)
         found = task.registry.state(name).version(version)
-        packages = write(Approved(release.path, found.registered), task.output, found.decided)
-        record = {"name": name, "version": version, "release": release.digest, "target": "edge"}
+        drafted = proved(release, draft, task)
+        packages = write(Approved(release.path, found.registered), task.output, found.decided, draft)
+        about = {"name": name, "version": version, "release": release.digest, "target": "edge"}
+        record = {**about, **drafted.record}
         (task.output / "deployment.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         task.say(f"{name} v{version} is ready to be copied: {', '.join(packages)} are all it needs")
         return Deployment(
             path=task.output,
             meta={"name": name, "version": version, "target": "edge"},
-            refs={"release": release.digest},
-            summary={"bytes": size(task.output)},
+            refs={"release": release.digest, **drafted.refs},
+            summary={"bytes": size(task.output), **drafted.summary},
         )
 
 
-def export(approved: Approved, decided: Entry | None, folder: Path) -> None:
+def export(approved: Approved, decided: Entry | None, folder: Path, draft: Model | None = None) -> None:
     """Write the bundle to a new folder, whole or not at all; BadRequest if there is something already."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadRequest(f"{folder} exists already; choose a new folder: slmworks edge … --to DIR")
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        write(approved, part, decided)
+        write(approved, part, decided, draft)
         part.chmod(0o755)
         part.replace(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def write(approved: Approved, folder: Path, decided: Entry | None) -> tuple[str, ...]:
+def write(
+    approved: Approved, folder: Path, decided: Entry | None, draft: Model | None = None
+) -> tuple[str, ...]:
     """Fill an empty folder with the bundle of a verified release; gives the packages that it needs.
 
-    `decided` is the release's approval. BadRequest when what was copied is not what was approved.
+    `decided` is the release's approval, `draft` a model that guesses tokens ahead. BadRequest when what was
+    copied is not what was approved, and for a draft that can't guess for it.
     """
     entry, copied = approved.entry, folder / ".release"
     verified_copy(approved, copied)
     model = cast("Model", Artifact.open(copied / "model", digest=entry.model_digest))
     task, runtime = standalone_runtime(model)
+    if draft:
+        require_draft(model, draft)
+        copy_files(draft.path, folder / "draft")
+        (folder / "draft" / HEADER).unlink(missing_ok=True)
     pinned = (copied / "requirements.txt").read_text(encoding="utf-8").splitlines()
     (copied / "model" / HEADER).unlink()
     (copied / "model").rename(folder / "model")
     shutil.rmtree(copied)
     _text(folder / "runtime.py", standalone_source(runtime))
-    _text(folder / "run.py", _run(task, runtime))
+    _text(folder / "run.py", _run(task, runtime, drafted=draft is not None))
     kept = [line for line in pinned if line.split("==")[0] in runtime.packages]
     _text(folder / "requirements.txt", "\n".join(kept) + "\n")
     about = {key: getattr(entry, key) for key in ("name", "version", "model_digest", "wrapper_digest")}
-    _text(folder / "release.json", json.dumps({**about, "release": entry.release}, indent=1) + "\n")
+    further = {"release": entry.release, **({"draft": draft.digest} if draft else {})}
+    _text(folder / "release.json", json.dumps({**about, **further}, indent=1) + "\n")
     _text(folder / "README.md", _readme(task, entry, decided or entry))
     sums = [f"{file.sha256}  {file.path}\n" for file in scan(folder)]
     _text(folder / "SHA256SUMS", "".join(sums))
@@ -153,10 +171,11 @@ def size(folder: Path) -> int:
     return sum(status.st_size for _, status in plain_files(folder))
 
 
-def _run(task: ModelTask, runtime: type[Runtime]) -> str:
+def _run(task: ModelTask, runtime: type[Runtime], *, drafted: bool) -> str:
     text = only_text(task)
     return _RUN.substitute(
         runtime=runtime.__name__,
+        draft=', draft=here / "draft"' if drafted else "",
         rows=_rows(task),
         row=text or "row",
         inputs=f'{{"{text}": {text}}}' if text else "row",

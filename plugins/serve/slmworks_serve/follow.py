@@ -77,7 +77,8 @@ class Follow(threading.Thread):
     def _switch(self, version: int) -> None:
         approved = approved_release(self._registry, self._name, version)
         service = self._service
-        loaded = load(approved, slots_of(service.limits, service.threads))
+        draft = service.drafts.get(version)
+        loaded = load(approved, slots_of(service.limits, service.threads, draft))
         ours, theirs = self._service.model.task.name, loaded.task.name
         if theirs != ours:
             raise BadRequest(
@@ -87,7 +88,8 @@ class Follow(threading.Thread):
             raise BadRequest(f"v{version} is computed in another way than the last one; restart the server.")
         self._leaving = weakref.ref(service.model.runtime)
         service.switch(paced(loaded, service.limits.max_batch))
-        self._service.say(f"v{version} answers now")
+        alone = ", without a draft: it was another version's" if service.drafts and not draft else ""
+        self._service.say(f"v{version} answers now{alone}")
 
     def _withdraw(self, state: ModelState) -> None:
         if self._service.withdrawn:

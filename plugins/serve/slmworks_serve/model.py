@@ -65,10 +65,13 @@ class Loaded:
         return isinstance(self.runtime, Truncating)
 
 
-def slots_of(limits: Limits | None, threads: int) -> Slots:
-    """How a generator is opened by a server of these limits, that computes with `threads` threads."""
+def slots_of(limits: Limits | None, threads: int, draft: Model | None = None) -> Slots:
+    """How a generator is opened by a server of these limits, that computes with `threads` threads.
+
+    `draft`: a smaller model that guesses tokens ahead.
+    """
     limits = limits or Limits()
-    return Slots(limits.slots, limits.context, threads)
+    return Slots(limits.slots, limits.context, threads, draft)
 
 
 def require_generator(model: Loaded, limits: Limits | None) -> None:

@@ -27,6 +27,7 @@ from slmworks_serve.model import load, require_generator, slots_of
 from slmworks_serve.openapi import Shown
 
 if TYPE_CHECKING:
+    from slmworks.contract.artifact import Model
     from slmworks.store import Store
 
 __all__ = ["listen", "serve", "serve_release", "server"]
@@ -45,13 +46,15 @@ def serve(
     access: Access | None = None,
     metrics_port: int | None = None,
     follow: bool = True,
+    draft: "Model | None" = None,
 ) -> None:
     """Answer until SIGTERM or SIGINT; prints where. `port` 0 takes a free one.
 
     Without a version it serves the champion and follows the log to the next one and back, unless
     `follow` is off. `threads` batches are computed side by side; None: as many as there are cores.
     `prefix` is the path under which a gateway shows the server. `access` says who may ask, by which names;
-    with a `metrics_port`, digests and metrics are there and nowhere else.
+    with a `metrics_port`, digests and metrics are there and nowhere else. `draft`: a model that guesses
+    tokens ahead of the version that is loaded first, and of no other.
     """
     registry = Registry(store)
     approved = approved_release(registry, name, version)
@@ -66,6 +69,7 @@ def serve(
         prefix=prefix,
         access=access,
         metrics_port=metrics_port,
+        draft=draft,
     )
 
 
@@ -80,6 +84,7 @@ def serve_release(
     prefix: str = "",
     access: Access | None = None,
     metrics_port: int | None = None,
+    draft: "Model | None" = None,
 ) -> None:
     """The same for a release that was verified. It stays the one that answers where no log is `followed`."""
     name = approved.entry.name
@@ -95,6 +100,7 @@ def serve_release(
             prefix=prefix,
             access=access or Access(Hosts([host])),
             apart=sockets[-1].getsockname()[1] if apart else None,
+            draft=draft,
         )
         service.model = paced(service.model, service.limits.max_batch)
         parts = [
@@ -126,10 +132,12 @@ def server(
     prefix: str = "",
     access: Access | None = None,
     apart: int | None = None,
+    draft: "Model | None" = None,
 ) -> tuple[Service, Any]:
     """The service of a verified release and a uvicorn server around it, not yet running.
 
-    `apart`: the port at which those who run it ask for digests and metrics.
+    `apart`: the port at which those who run it ask for digests and metrics. `draft`: a model that guesses
+    tokens ahead of the release's.
     """
     access = access or Access()
     try:
@@ -137,9 +145,10 @@ def server(
 
         from slmworks_serve.http_protocol import HeadWithin
 
-        model = load(approved, slots_of(limits, threads))
+        model = load(approved, slots_of(limits, threads, draft))
         require_generator(model, limits)
-        service = Service(model, threads, limits, prefix, digest=apart is None)
+        drafts = {model.served.version: draft} if draft else {}
+        service = Service(model, threads, limits, prefix, digest=apart is None, drafts=drafts)
         app = create_app(service, Shown(release=apart is None, tokens=access.tokens is not None))
         own = (apart, create_apart(service)) if apart is not None else None
         asked = {at + path: one for path, one in endpoints(service).items() for at in ("", prefix)}
