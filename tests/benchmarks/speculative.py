@@ -1,16 +1,21 @@
 """Does a draft pay? Greedy answers of llama.cpp's server with and without guesses. Prints a table.
 
-    .venv/bin/python tests/benchmarks/speculative.py FILE.gguf [--work DIR] [--types q8_0 f32] [--tokens 32] [--rows 8]
+    .venv/bin/python tests/benchmarks/speculative.py FILE.gguf [--draft DRAFT.gguf] [--data FILE.csv]
+        [--work DIR] [--types q8_0 f16 f32] [--tokens 32] [--rows 8] [--system TEXT]
 
-FILE is a GGUF generator; from it are made, in `--work`: the target in each type, and as drafts its q4_0 copy and
-copies of a few of its layers (untrained: their guesses are bad, they show what a draft costs). A draft guesses
-some tokens, the target computes them in one batch and keeps those that are its own (Leviathan et al., 2023);
-`ngram` guesses what followed the same tokens before. One thread, keys and values float32, all configurations in
-turns; tokens per CPU second of the process. `differ` counts answers that are not the plain ones: a batch adds in
+FILE is a GGUF generator; from it the target is made in each type, in `--work`. `--draft` is a smaller model that
+was distilled of it (the recipe in docs/generation.md); its questions are the column `message` of `--data`, all
+over the file. Without it, what drafts cost is shown with the target's q4_0 copy and copies of a few of its layers
+(untrained: their guesses are bad). A draft guesses some tokens, the target computes them in one batch and keeps
+those that are its own (Leviathan et al., 2023); `ngram` guesses what followed the same tokens before.
+
+One thread, keys and values float32, all configurations in turns. A prompt is read first, so that tokens per CPU
+second of the process are those of the answer. `differ` counts answers that are not the plain ones: a batch adds in
 another order than a single token, so what is near a tie may tip.
 """
 
 import argparse
+import csv
 import re
 import time
 from dataclasses import dataclass, field
@@ -34,8 +39,9 @@ PROMPTS = (
     "What is the capital of France?",
     "Write a letter to a landlord about a broken window.",
 )
-TYPES = {name: getattr(gguf.GGMLQuantizationType, name.upper()) for name in ("f32", "q8_0", "q4_0")}
+TYPES = {name: getattr(gguf.GGMLQuantizationType, name.upper()) for name in ("f32", "f16", "q8_0", "q4_0")}
 KINDS = xllamacpp.common_speculative_type
+SIMPLE = KINDS.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE
 
 
 @dataclass
@@ -46,6 +52,8 @@ class Guess:
     kind: Any = None
     draft: Path | None = None
     longest: int = 3
+    sure: float = 0.0
+    """A guess that the draft finds less likely ends its guessing."""
     tokens: int = 0
     seconds: float = 0.0
     guessed: int = 0
@@ -65,16 +73,17 @@ class Guess:
         if self.draft:
             draft = made.speculative.draft
             draft.mparams.path, draft.n_max = str(self.draft), self.longest
+            draft.p_min = self.sure
             draft.cache_type_k = draft.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
             draft.cpuparams.n_threads = draft.cpuparams_batch.n_threads = 1
         return xllamacpp.Server(made)
 
-    def answer(self, server: Any, prompt: str, tokens: int) -> None:
-        """One more answer."""
-        text = f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
+    def answer(self, server: Any, text: str, tokens: int) -> None:
+        """One more answer, behind a prompt that was read before the clock starts."""
+        asked = {"prompt": text, "temperature": 0, "cache_prompt": True}
+        server.handle_completions({**asked, "max_tokens": 1})
         start = time.process_time()
-        asked = {"prompt": text, "max_tokens": tokens, "temperature": 0, "cache_prompt": False}
-        said = server.handle_completions(asked)
+        said = server.handle_completions({**asked, "max_tokens": tokens})
         self.seconds += time.process_time() - start
         self.tokens += said["usage"]["completion_tokens"]
         self.guessed += said["timings"].get("draft_n", 0)
@@ -86,32 +95,65 @@ def main() -> None:
     """Measure and print."""
     read = argparse.ArgumentParser()
     read.add_argument("file", type=Path)
+    read.add_argument("--draft", type=Path)
+    read.add_argument("--data", type=Path)
+    read.add_argument("--system", default="The booking in JSON, null for what is missing.")
     read.add_argument("--work", type=Path, default=Path("speculative"))
-    read.add_argument("--types", nargs="+", choices=("q8_0", "f32"), default=["q8_0", "f32"])
+    read.add_argument("--types", nargs="+", choices=("q8_0", "f16", "f32"), default=["q8_0", "f32"])
     read.add_argument("--tokens", type=int, default=32)
     read.add_argument("--rows", type=int, default=len(PROMPTS))
     given = read.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
-    small = copy(given.file, given.work / "q4_0.gguf", "q4_0")
-    few = [copy(given.file, given.work / f"layers-{n}.gguf", "q4_0", layers=n) for n in (4, 12)]
+    asked = prompts(given.data, given.system, given.rows)
     print("| target | guesses | tokens per CPU second | against none | accepted of guessed | differ |")
     print("|---|---|---|---|---|---|", flush=True)
     for kind in given.types:
         target = copy(given.file, given.work / f"{kind}.gguf", kind)
-        simple = KINDS.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE
-        guesses = [
-            Guess("none"),
-            Guess("ngram_simple", KINDS.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE),
-            Guess("ngram_map_k", KINDS.COMMON_SPECULATIVE_TYPE_NGRAM_MAP_K),
-            *(Guess(f"q4_0 draft, {n} tokens", simple, small, n) for n in (1, 3, 7)),
-            *(Guess(f"{one.stem} draft, 3 tokens", simple, one) for one in few),
-            Guess("itself, 3 tokens", simple, target),
-        ]
+        guesses = distilled(given.draft) if given.draft else untrained(given.file, target, given.work)
         servers = [one.server(target) for one in guesses]
-        for prompt in PROMPTS[: given.rows]:
+        for prompt in asked:
             for one, server in zip(guesses, servers, strict=True):
                 one.answer(server, prompt, given.tokens)
         show(kind, guesses)
+
+
+def prompts(data: Path | None, system: str, rows: int) -> list[str]:
+    """The texts that are continued."""
+    if data is None:
+        turns = [("", text) for text in PROMPTS[:rows]]
+    else:
+        with data.open(newline="", encoding="utf-8") as file:
+            messages = [row["message"] for row in csv.DictReader(file)]
+        turns = [(system, text) for text in messages[:: len(messages) // rows][:rows]]
+    return [
+        (f"<|im_start|>system\n{first}<|im_end|>\n" if first else "")
+        + f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
+        for first, text in turns
+    ]
+
+
+def plain() -> list[Guess]:
+    """No guesses, and those that need no draft."""
+    return [Guess("none"), Guess("ngram_simple", KINDS.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE)]
+
+
+def distilled(draft: Path) -> list[Guess]:
+    """A trained draft, by how many tokens it guesses, and how sure it must be."""
+    settings = ((3, 0.0), (4, 0.5), (7, 0.5), (7, 0.8), (12, 0.8))
+    return plain() + [Guess(f"draft, {n} tokens, p ≥ {sure}", SIMPLE, draft, n, sure) for n, sure in settings]
+
+
+def untrained(file: Path, target: Path, work: Path) -> list[Guess]:
+    """Copies of the target: smaller, of a few layers, and itself."""
+    small = copy(file, work / "q4_0.gguf", "q4_0")
+    few = [copy(file, work / f"layers-{n}.gguf", "q4_0", layers=n) for n in (4, 12)]
+    return [
+        *plain(),
+        Guess("ngram_map_k", KINDS.COMMON_SPECULATIVE_TYPE_NGRAM_MAP_K),
+        *(Guess(f"q4_0 draft, {n} tokens", SIMPLE, small, n) for n in (1, 3, 7)),
+        *(Guess(f"{one.stem} draft, 3 tokens", SIMPLE, one) for one in few),
+        Guess("itself, 3 tokens", SIMPLE, target),
+    ]
 
 
 def show(kind: str, guesses: list[Guess]) -> None:

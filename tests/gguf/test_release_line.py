@@ -27,7 +27,8 @@ steps:
   gate: {from: {reports: [evaluate]}, with: {retention: 0.5, minimum: {exact_match: 0.5}}}
   register: {from: {verdict: gate}, with: {name: talk}}
   approve: {from: {release: register}}
-  deploy: {uses: edge, from: {release: approve}}
+  guesses: {stage: quantize, uses: gguf, from: {model: write}, with: {type: q8_0}}
+  deploy: {uses: edge, from: {release: approve, draft: guesses}}
 """
 PROMPTS = [
     {"messages": [{"role": "user", "content": f"{word} {number}?"}]}
@@ -109,5 +110,8 @@ def test_it_is_approved_and_served(line: Line) -> None:
         [sys.executable, bundle, asked], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
-    served = line("serve", "talk", "--ask", asked)
+    assert re.search(r"draft: 12 of 12 answers are the same text; \d+ of \d+ guesses hold", again)
+    digest = json.loads((bundle.parent / "deployment.json").read_text())["draft"]
+    served, drafted = (line("serve", "talk", *more, "--ask", asked) for more in ((), ("--draft", digest)))
+    assert served.split("→")[1] == drafted.split("→")[1]
     assert " ".join(json.loads(done.stdout)["text"].split()) in " ".join(served.split())

@@ -73,6 +73,21 @@ def test_a_copy_has_nothing_to_learn(bench, teacher, data) -> None:
     assert max(losses) < 2e-3
 
 
+def test_how_often_a_student_would_guess_its_teacher_s_token(bench, teacher, small, data) -> None:
+    quick = {"epochs": 1, "learning_rate": 1e-9}
+    copy = distill(bench, teacher, None, data, "copy", agreement=True, **quick)
+    other = distill(bench, teacher, small, data, "other", agreement=True, **quick)
+    learnt = distill(bench, teacher, small, data, "learnt", agreement=True, epochs=10)
+    assert copy.summary["teacher_agreement"] == 1.0
+    assert other.summary["teacher_agreement"] < 0.2
+    # the teacher nearly always says what the labels do
+    accuracy = learnt.summary["token_accuracy"]
+    assert learnt.summary["teacher_agreement"] == pytest.approx(accuracy, abs=0.1)
+    (ledger,) = bench.ledgers.values()
+    assert ledger.spent.tokens > copy.summary["teacher_tokens_paid"]  # `validation` too
+    assert "teacher_agreement" not in distill(bench, teacher, small, data, "silent", **quick).summary
+
+
 def test_the_teacher_is_paid_once_for_all_students_and_again_only_for_new_rows(
     bench, teacher, small, data, tmp_path
 ) -> None:

@@ -57,9 +57,11 @@ def _check_facts(recipe: Recipe, task: PlannedTask, port: str, known: _Facts, ma
     place = recipe.at("steps", task.step, "from", port)
     made_by = f"'{maker.step}' ({maker.plugin})"
     if known.format and takes and known.format not in takes:
+        made = issubclass(output(type(chosen)), Model)
+        way = f"put {task.step} before it" if made else f"give it a step that makes {takes[0]} of that"
         raise BadRequest(
             f"{place}: {task.plugin} takes {' or '.join(takes)} models, but {made_by} makes "
-            f"{known.format}; put {task.step} before it, or use another plugin."
+            f"{known.format}; {way}, or use another plugin."
         )
     if known.model_task and chosen.model_tasks and known.model_task not in chosen.model_tasks:
         raise BadRequest(

@@ -11,6 +11,8 @@ from slmworks_torch.scoring import Score
 if TYPE_CHECKING:
     import torch
 
+    from slmworks_torch.causal.teacher_tokens import TeacherTokens
+
 
 @dataclass(frozen=True)
 class LossScore(Score):
@@ -37,6 +39,25 @@ def validate(net: Any, examples: Examples, *, most: int, precision: str) -> Loss
             for place, values in enumerate((each.double(), torch.ones_like(right), right)):
                 sums[place].index_add_(0, batch.owners.cpu(), values.cpu())
     return score(sums)
+
+
+def agreement(net: Any, examples: Examples, said: "TeacherTokens", *, most: int) -> float:
+    """Share of the learnt tokens of rows at which a network's likeliest token is its teacher's.
+
+    `said`: what the teacher says of these rows; `most` tokens are computed together.
+    """
+    import torch
+
+    net.eval()
+    same = total = 0
+    with torch.inference_mode():
+        for group in layouts.padded(examples, range(len(examples)), most):
+            batch = layouts.padded_batch(examples, group, net.device)
+            ids, logprobs = said.of(batch.owners)
+            theirs = ids.gather(1, logprobs.argmax(dim=1, keepdim=True))[:, 0]
+            same += int((forward.logits(net, batch).argmax(dim=1) == theirs).sum())
+            total += len(theirs)
+    return same / total
 
 
 def score(sums: "torch.Tensor") -> LossScore:

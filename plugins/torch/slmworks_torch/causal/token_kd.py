@@ -18,6 +18,7 @@ from slmworks_torch.causal.student import StudentShape
 
 if TYPE_CHECKING:
     from slmworks_torch.causal.chat_model import ChatModel
+    from slmworks_torch.causal.examples import Examples
     from slmworks_torch.causal.lesson import Lesson
     from slmworks_torch.causal.teacher_tokens import TeacherTokens
 
@@ -47,6 +48,9 @@ class TokenKD(CausalOptions, StudentShape, Distill):
     """Softens both distributions, the `k` tokens and the rest, before they are compared."""
     alpha: NonNegativeFloat = 0.0
     """Weight of the cross-entropy with the answers of the data, beside the divergence."""
+    agreement: bool = False
+    """Ask the teacher about `validation` as well, and say at how many of its tokens the student's likeliest one
+    is the teacher's (`teacher_agreement`): what a draft's guesses are worth, before it is served."""
     budget: Budget = Budget()
     """What the teacher's ledger may cost at most."""
 
@@ -63,7 +67,7 @@ class TokenKD(CausalOptions, StudentShape, Distill):
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Make or take the student, ask the teacher what its ledger lacks, train, choose on `validation`."""
         from slmworks_torch import training
-        from slmworks_torch.causal import lesson, teacher_tokens
+        from slmworks_torch.causal import lesson, measures, teacher_tokens
         from slmworks_torch.causal import student as students
 
         for port, model in (("teacher", teacher), ("student", student)):
@@ -75,10 +79,17 @@ class TokenKD(CausalOptions, StudentShape, Distill):
         given = lesson.prepare(loaded, data, self, task, port="student" if student else "teacher")
         size = int(loaded.net.get_output_embeddings().weight.shape[0])
         self._refuse_k(size, "student")
-        said = teacher_tokens.gather(
-            teacher, given.train, task, k=self.k, vocabulary=size, ids=ids, budget=self.budget
-        )
-        return self._train(given, said, task, (student or teacher).meta)
+
+        def ask(rows: "Examples") -> "TeacherTokens":
+            return teacher_tokens.gather(
+                teacher, rows, task, k=self.k, vocabulary=size, ids=ids, budget=self.budget
+            )
+
+        made = self._train(given, ask(given.train), task, (student or teacher).meta)
+        if not self.agreement:
+            return made
+        share = measures.agreement(loaded.net, given.held_out, ask(given.held_out), most=self.tokens_at_once)
+        return replace(made, summary={**made.summary, "teacher_agreement": share})
 
     def _match(
         self, teacher: Model, student: Model | None, loaded: "ChatModel", data: Dataset
