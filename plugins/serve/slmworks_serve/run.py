@@ -107,6 +107,7 @@ def serve_release(
             f"{name} v{approved.entry.version} answers at {address}/{service.model.task.route}",
             *(() if access and access.tokens else (f"page {address}/docs",)),  # a browser sends no token
             *(f"metrics {one}/metrics" for one in apart),
+            *((f"guesses of draft {draft.digest[:12] or draft.path.name}",) if draft else ()),
             "Ctrl-C stops it",
         ]
         following = Follow(service, followed) if followed else None

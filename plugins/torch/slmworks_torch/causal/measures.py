@@ -10,7 +10,6 @@ from slmworks_torch.scoring import Score
 
 if TYPE_CHECKING:
     import torch
-
     from slmworks_torch.causal.teacher_tokens import TeacherTokens
 
 

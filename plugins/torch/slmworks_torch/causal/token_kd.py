@@ -49,8 +49,8 @@ class TokenKD(CausalOptions, StudentShape, Distill):
     alpha: NonNegativeFloat = 0.0
     """Weight of the cross-entropy with the answers of the data, beside the divergence."""
     agreement: bool = False
-    """Ask the teacher about `validation` as well, and say at how many of its tokens the student's likeliest one
-    is the teacher's (`teacher_agreement`): what a draft's guesses are worth, before it is served."""
+    """Ask the teacher about `validation` as well, and say at which share of its tokens the student's
+    likeliest one is the teacher's (`teacher_agreement`): what a draft's guesses are worth."""
     budget: Budget = Budget()
     """What the teacher's ledger may cost at most."""
 
