@@ -139,7 +139,7 @@ def plain() -> list[Guess]:
 
 def distilled(draft: Path) -> list[Guess]:
     """A trained draft, by how many tokens it guesses, and how sure it must be."""
-    settings = ((3, 0.0), (4, 0.5), (7, 0.5), (7, 0.8), (12, 0.8))
+    settings = ((3, 0.0), (4, 0.5), (7, 0.5), (7, 0.8))
     return plain() + [Guess(f"draft, {n} tokens, p ≥ {sure}", SIMPLE, draft, n, sure) for n, sure in settings]
 
 
