@@ -6,7 +6,7 @@ part in what is judged and approved: it is proved where it is put to use.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
@@ -72,4 +72,4 @@ def drafting(runtime: type, model: Model) -> type[Drafting]:
             f"draft: a model of format '{model.format}' is computed without one, since its runtime guesses "
             "no tokens ahead; leave the draft out."
         )
-    return cast("type[Drafting]", runtime)
+    return runtime

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from slmworks.contract.artifact import Artifact, Deployment, Release
 from slmworks.contract.catalog import plugin
 from slmworks.contract.options import configure
-from slmworks.contract.stage import Emit
+from slmworks.contract.stage import Emit, ports, takes
 from slmworks.deploy import Deploy
 from slmworks.machine.locks import scratch_folder
 from slmworks.registry.log import Registry
@@ -38,5 +38,7 @@ def deploy(store: "Store", name: str, version: int | None, by: Deploy, emit: Emi
         for folder in folders:
             folder.mkdir()
         task = ReleaseTask(output=folders[0], scratch=folders[1], emit=emit, registry=registry)
-        made: Deployment = by.run(release=release, task=task)
+        taken = (port for port in ports(type(by)).values() if port.name in takes(type(by)))
+        without = {port.name: None for port in taken if port.optional}
+        made: Deployment = by.run(release=release, task=task, **without)
     return made.summary

@@ -36,7 +36,7 @@ class DeployKubernetes(Deploy):
     """Seconds to wait for the roll-out. Longer than the Deployment's progressDeadlineSeconds, so that the
     cluster gets to say what is wrong."""
 
-    def run(self, *, release: Release, task: ReleaseTask) -> Deployment:
+    def run(self, *, release: Release, task: ReleaseTask, **_: object) -> Deployment:
         """Verify both digests against the log, then roll out; writes `deployment.json`."""
         entry = approved(release, task)
         rolling = rollout(

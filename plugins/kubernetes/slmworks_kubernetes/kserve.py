@@ -59,7 +59,7 @@ class DeployKserve(Deploy):
     """Host names that it is asked by, beside its Services': KServe's gateway's, such as
     reviews-models.example.com; "*" for any. Others are answered 421."""
 
-    def run(self, *, release: Release, task: ReleaseTask) -> Deployment:
+    def run(self, *, release: Release, task: ReleaseTask, **_: object) -> Deployment:
         """Verify both digests against the log, then write or apply; writes `deployment.json`."""
         entry = approved(release, task)
         digest = f"sha256:{entry.model_digest}"
