@@ -41,6 +41,8 @@ PROMPTS = (
 )
 TYPES = {name: getattr(gguf.GGMLQuantizationType, name.upper()) for name in ("f32", "f16", "q8_0", "q4_0")}
 KINDS = xllamacpp.common_speculative_type
+COPIES = ((1, 0.0), (3, 0.0), (7, 0.5))
+"""Tokens that the target's copy guesses, and how sure it must be of each."""
 SIMPLE = KINDS.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE
 
 
@@ -150,7 +152,7 @@ def untrained(file: Path, target: Path, work: Path) -> list[Guess]:
     return [
         *plain(),
         Guess("ngram_map_k", KINDS.COMMON_SPECULATIVE_TYPE_NGRAM_MAP_K),
-        *(Guess(f"q4_0 draft, {n} tokens", SIMPLE, small, n) for n in (1, 3, 7)),
+        *(Guess(f"q4_0 draft, {n} tokens, p ≥ {sure}", SIMPLE, small, n, sure) for n, sure in COPIES),
         *(Guess(f"{one.stem} draft, 3 tokens", SIMPLE, one) for one in few),
         Guess("itself, 3 tokens", SIMPLE, target),
     ]

@@ -45,4 +45,3 @@ def test_most_guesses_of_a_few_distilled_layers_hold(bench: Bench, data: Dataset
     assert proof.equal == proof.rows == 12
     assert proof.guessed > 5 * proof.rows
     assert proof.acceptance > 0.8
-

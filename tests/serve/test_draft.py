@@ -1,17 +1,20 @@
 """A draft beside a release: proved where it is deployed, named by digest, loaded by the server."""
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from orders import dataset, order
 from serving import Served
 from test_generations import SHORT
 
 from generators import NAME, enter, generator
 from releases import approve, register, word_counter
-from slmworks.contract.artifact import Model, Release
+from slmworks.contract.artifact import Model, Release, Report, Verdict
 from slmworks.contract.catalog import plugins
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import ports
@@ -67,6 +70,25 @@ def test_the_server_is_asked_with_the_draft_and_the_record_names_it(
     assert said[0].startswith("draft: 1 of 1 answers are the same text; ")
     pays = made.summary["draft_speedup"] > 1
     assert pays or "draft: it doesn't pay on this machine" in said[1]
+
+
+def test_it_is_proved_on_rows_that_the_release_was_judged_on(
+    store: Store, release: Release, draft: Model, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)
+    data = bench.keep(dataset(tmp_path / "data", test=[order(number) for number in range(30)]))
+    reports = []
+    for name, model in (("other", "0" * 64), ("ours", release.refs["model"])):
+        (tmp_path / name).mkdir()
+        judged = Report(path=tmp_path / name, refs={"model": model, "data": data.digest})
+        reports.append(bench.keep(judged).digest)
+    (tmp_path / "verdict").mkdir()
+    numbered = {f"report.{number}": digest for number, digest in enumerate(reports)}
+    refs = {"model": release.refs["model"], **numbered}
+    verdict = bench.keep(Verdict(path=tmp_path / "verdict", meta={"passed": True}, refs=refs))
+    judged_release = replace(release, refs={**release.refs, "verdict": verdict.digest})
+    made = DeployServer().run(release=judged_release, draft=draft, task=bench.release_task("deploy", store))
+    assert made.summary["draft_texts_equal"] == "12 of 12"
 
 
 def test_the_folder_carries_the_draft_and_answers_the_same(
@@ -140,6 +162,33 @@ def test_what_a_command_names_and_is_no_draft_is_one_line(
         changed.write(b"x")
     with pytest.raises(BadRequest, match="is not in the store as it was committed"):
         given(draft.digest, store)
+
+
+def test_serve_edge_and_chat_take_it_on_the_command_line(store: Store, draft: Model, tmp_path: Path) -> None:
+    folder = store.url.removeprefix("file://")
+    asked = json.dumps(HI)
+    plain, drafted = (
+        command("serve", NAME, "--store", folder, *more, "--ask", asked)
+        for more in ((), ("--draft", draft.digest))
+    )
+    assert (plain.returncode, drafted.returncode) == (0, 0), drafted.stderr
+    assert plain.stdout.split("→")[1] == drafted.stdout.split("→")[1]
+    bundle = tmp_path / "bundle"
+    made = command("edge", NAME, "--store", folder, "--to", bundle, "--draft", draft.digest)
+    assert made.returncode == 0, made.stderr
+    assert 'draft=here / "draft"' in (bundle / "run.py").read_text()
+    lost = command("chat", NAME, "--store", folder, "--draft", "nowhere")
+    assert lost.returncode == 2
+    assert lost.stderr.startswith("slmworks: --draft nowhere: there is no such folder or file")
+    beside = command("chat", NAME, "--url", "http://127.0.0.1:1", "--draft", draft.digest)
+    assert (beside.returncode, "leave out --draft or --url" in beside.stderr) == (2, True)
+
+
+def command(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "slmworks", *map(str, words)], capture_output=True, text=True, check=False,
+        env={**os.environ, "NO_COLOR": "1"},
+    )  # fmt: skip
 
 
 def test_who_pulls_takes_no_draft() -> None:
