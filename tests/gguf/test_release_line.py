@@ -110,7 +110,7 @@ def test_it_is_approved_and_served(line: Line) -> None:
         [sys.executable, bundle, asked], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
-    assert re.search(r"draft: 12 of 12 answers are the same text; \d+ of \d+ guesses hold", again)
+    assert re.search(r"draft: (\d+) of \1 answers are the same text; \d+ of \d+ guesses hold", again)
     digest = json.loads((bundle.parent / "deployment.json").read_text())["draft"]
     served, drafted = (line("serve", "talk", *more, "--ask", asked) for more in ((), ("--draft", digest)))
     assert served.split("→")[1] == drafted.split("→")[1]
