@@ -5,7 +5,7 @@ from typing import Any
 from slmworks.contract.catalog import STAGES, plugins, stage_class
 from slmworks.contract.errors import first_line
 from slmworks.contract.stage import ports
-from slmworks.recipe.recipe import NAME, WORDS
+from slmworks.recipe.recipe import NAME, SEEDS, WORDS
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -35,10 +35,16 @@ def recipe_schema() -> dict[str, Any]:
 
 def _step() -> dict[str, Any]:
     given = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    seed = {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": SEEDS - 1,
+        "description": "Seed of its random choices; default: 0.",
+    }
     variant = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {"uses": {"type": "string"}, "with": {"type": "object"}},
+        "properties": {"uses": {"type": "string"}, "with": {"type": "object"}, "seed": seed},
     }
     described = {
         "stage": {"enum": list(STAGES), "description": "What kind of step it is; default: the step's name."},
@@ -49,6 +55,7 @@ def _step() -> dict[str, Any]:
             "additionalProperties": given,
             "description": "Port: the step that makes it, or a path or URL.",
         },
+        "seed": seed,
         "sweep": {"type": "array", "items": variant, "minItems": 1, "description": "Variants, each a task."},
     }
     return {
