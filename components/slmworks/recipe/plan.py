@@ -153,10 +153,10 @@ class Plan:
             raise BadRequest(f"{self.recipe.at('steps', task.step, 'from', name)}: {error}") from None
 
     def until(self, steps: Collection[str]) -> "Plan":
-        """The part of the plan that these steps need, they included."""
+        """The part of the plan that these steps need (or tasks, by id), they included."""
         wanted: set[str] = set()
         for task in reversed(list(self)):  # each before those that it needs
-            if (task.step in steps and not task.brings) or task.id in wanted:
+            if (task.step in steps and not task.brings) or task.id in wanted or task.id in steps:
                 wanted.update((task.id, *task.needs))
         return replace(self, tasks={id_: task for id_, task in self.tasks.items() if id_ in wanted})
 
