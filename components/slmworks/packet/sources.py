@@ -64,6 +64,8 @@ class Background:
     """Digests of the speed report's baseline, and of all that it was made from."""
     notice: str = ""
     """What a reviewer must know before anything else."""
+    seeds: Sequence[str] = ()
+    """Sentences about models that differ by their seed only."""
 
 
 @dataclass(frozen=True)
