@@ -18,7 +18,8 @@ from slmworks_text.values import Ragged
 ROWS = 5000
 """Rows that columns are judged by."""
 TEXTS = ("text", "sentence", "utterance", "content", "review", "message", "body", "question", "comment",
-         "tweet", "document", "query", "phrase", "input", "request")  # fmt: skip
+         "tweet", "document", "query", "phrase", "input", "request",
+         "title", "description", "subject", "summary")  # fmt: skip
 LABELS = ("label", "labels", "intent", "category", "class", "target", "sentiment", "topic", "rating",
           "stars", "score", "emotion", "tag", "polarity", "label_text", "label_name", "y")  # fmt: skip
 """What these columns are called in most data sets, the usual ones first."""

@@ -4,9 +4,9 @@ Imported to list commands too, so what takes time to import is imported inside.
 """
 
 import json
-import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,6 +49,12 @@ def _wishes(command: F) -> F:
 @click.option("--test", type=_FILE, metavar="FILE", help="Default: a fifth of the rows of --train.")
 @_wishes
 @click.option("--name", default="", help="Name of the recipe and of the model. Default: the folder's.")
+@click.option(
+    "--teacher",
+    default="",
+    metavar="MODEL",
+    help="Encoder to begin with, a folder or a source, such as hf://OWNER/NAME@REVISION for other languages.",
+)
 @with_places()
 def init(
     folder: Path,
@@ -56,6 +62,7 @@ def init(
     validation: Path | None,
     test: Path | None,
     name: str,
+    teacher: str,
     places: Places,
     **said: Any,
 ) -> None:
@@ -71,32 +78,36 @@ def init(
     from slmworks_text.start.curated import card_of, curated
     from slmworks_text.start.recipe_text import Facts, recipe_text
     from slmworks_text.start.shown import seen, show
+    from slmworks_text.start.teacher import Teacher, beside, source_of
     from slmworks_text.start.tokens import fitting
 
     refuse_written(folder)
     called = name_of(name, folder)
     files = {"train": train, "validation": validation, "test": test}
     given = {one: path for one, path in files.items() if path}
+    source = source_of(teacher, folder)
     beginning = begin(given, wishes_of(said))
+    chat = beginning.uses == CHAT
+    _tell(beginning)
     with curated(beginning.uses, beginning.files, beginning.options) as data:
         card = card_of(data)
-        rows = {split: card["splits"][split]["rows"] for split in ("train", "test")}
         facts = Facts(
             name=called,
-            inputs={one: _beside(folder, path) for one, path in given.items()},
+            inputs={one: beside(folder, path) for one, path in given.items()},
             curation=beginning.options,
-            **rows,
-            chat=beginning.uses == CHAT,
+            chat=chat,
+            model=source,
+            **{split: card["splits"][split]["rows"] for split in ("train", "test")},
         )
-        measure = _measure(recipe_text(facts), folder, places)
-        look = seen(data, card, measure)
-    max_length = fitting(look.lengths["train"], measure.unit)
-    text = recipe_text(
-        Facts(**{**vars(facts), "max_length": max_length, "measured": measure.unit == "tokens"})
+        found = Teacher.of(facts, folder, places)
+        look = seen(data, card, found.measure)
+    max_length = fitting(look.lengths["train"], found.measure.unit, found.positions)
+    facts = replace(
+        facts, max_length=max_length, measured=found.measure.unit == "tokens", layers=found.layers
     )
+    text = recipe_text(facts)
     plan(Recipe.parse(text, file=str(folder / RECIPE), folder=folder))
-    _tell(beginning)
-    show(look, None if facts.chat else max_length)
+    show(look, None if chat else max_length)
     write(folder, text)
     say(f"next   slmworks run {folder / RECIPE}{places.again()}")
 
@@ -181,23 +192,6 @@ def write(folder: Path, text: str) -> None:
     say(f"wrote  {folder / RECIPE}, its schema for editors, {IGNORED}")
 
 
-def _beside(folder: Path, path: Path) -> str:
-    """A file's path from the recipe's folder; always with a sign that makes it a path."""
-    found = os.path.relpath(path.resolve(), folder.resolve())
-    return found if "/" in found else f"./{found}"
-
-
 def _tell(beginning: "Beginning") -> None:
     for line in beginning.said:
         say(line)
-
-
-def _measure(text: str, folder: Path, places: Places) -> Any:
-    """Tokens of the recipe's teacher, which is fetched for it as a run would; words where that fails."""
-    from slmworks.recipe.lower import plan
-    from slmworks.recipe.recipe import Recipe
-    from slmworks_text.start.of_recipe import model_folder
-    from slmworks_text.start.tokens import measure_of
-
-    planned = plan(Recipe.parse(text.replace("max_length: 0", "max_length: 64"), folder=folder))
-    return measure_of(model_folder(planned, places))

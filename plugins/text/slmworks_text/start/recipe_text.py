@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ GENERATOR = (
 SEEN = 12_800
 """Rows that a teacher sees in all epochs together; few rows are seen oftener."""
 EPOCHS = 8
+LEAST = 16
+"""Smallest `max_length`."""
 SURE = 1000
 """Rows in the test, from which 95 % kept can be shown."""
 
@@ -47,7 +49,7 @@ steps:
     stage: distill
     uses: logit-kd
     from: {{teacher: teacher, data: curate}}
-    with: {{layers: [0, 2, 5], epochs: {student_epochs}}}
+    with: {{layers: {layers}, epochs: {student_epochs}}}
   int8:
     stage: quantize
     from: {{model: student, calibration: curate}}
@@ -118,12 +120,25 @@ class Facts:
     train: int
     """Rows in train, after curation."""
     test: int
-    max_length: int = 0
+    model: str = ""
+    """Source of the teacher; empty: that of the first runs."""
+    layers: Sequence[int] = (0, 2, 5)
+    """The teacher's layers that the student begins with."""
+    max_length: int = LEAST
     """Tokens that a classifier reads; longer texts are cut."""
     measured: bool = False
     """True if the lengths were counted by the teacher's own tokenizer."""
     chat: bool = False
     """True for conversations: the recipe is a generator's."""
+
+
+def student_layers(layers: int) -> list[int]:
+    """The first, one of the middle, and the last of a teacher's layers.
+
+    >>> student_layers(6), student_layers(12), student_layers(2)
+    ([0, 2, 5], [0, 5, 11], [0, 1])
+    """
+    return sorted({0, (layers - 1) // 2, layers - 1})
 
 
 def recipe_text(facts: Facts) -> str:
@@ -137,7 +152,8 @@ def recipe_text(facts: Facts) -> str:
         description=scalar(f"{noun} {facts.train:,} rows of {next(iter(facts.inputs.values()))}."),
         inputs=flow(facts.inputs),
         curation="\n".join(f"      {key}: {flow(value)}" for key, value in facts.curation.items()),
-        model=GENERATOR if facts.chat else ENCODER,
+        model=facts.model or (GENERATOR if facts.chat else ENCODER),
+        layers=flow(facts.layers),
         epochs=min(epochs, 3) if facts.chat else epochs,
         student_epochs=math.ceil(1.5 * epochs),
         max_length=facts.max_length,

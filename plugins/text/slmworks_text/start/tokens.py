@@ -8,6 +8,7 @@ from slmworks.contract.artifact import Dataset
 from slmworks.contract.catalog import model_task
 from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
 from slmworks_text.lengths import Lengths
+from slmworks_text.start.recipe_text import LEAST
 
 ROWS = 20_000
 """Rows whose lengths are counted."""
@@ -18,6 +19,7 @@ TOKENS_A_WORD = 1.4
 SHARE = 99
 """Per cent of the training texts that are to fit whole."""
 MOST, STEP = 256, 8
+"""Bounds of a `max_length`."""
 
 
 def measure_of(folder: Path | None) -> Measure:
@@ -37,11 +39,11 @@ def lengths(data: Dataset, split: str, measure: Measure) -> Lengths:
     return found
 
 
-def fitting(measured: Lengths, unit: str) -> int:
-    """A `max_length` in tokens that nearly all training texts fit into."""
+def fitting(measured: Lengths, unit: str, positions: int) -> int:
+    """A `max_length` in tokens that nearly all training texts fit into; `positions`: those of the model."""
     longest = measured.quantile(SHARE)
     wanted = longest if unit == "tokens" else longest * TOKENS_A_WORD + SPECIAL
-    return int(min(MOST, max(2 * STEP, -(-wanted // STEP) * STEP)))
+    return int(min(MOST, positions, max(LEAST, -(-wanted // STEP) * STEP)))
 
 
 def texts_in(value: Any) -> Sequence[str]:
