@@ -76,6 +76,16 @@ def test_what_cannot_be_told_is_asked(tmp_path: Path, header, rows, problem: str
     assert "\n" not in str(error.value)
 
 
+def test_a_scale_beside_words_is_not_the_label(tmp_path: Path) -> None:
+    rows = [(f"the text of row {n}", n // 2, "ab"[n % 2]) for n in range(60)]
+    path = write(tmp_path / "a.csv", rows, header=("body", "day", "kind"))
+    assert begin({"train": path}, Wishes()).options["label"] == "kind"
+    with pytest.raises(BadRequest, match="no column looks like the label"):
+        begin(
+            {"train": write(tmp_path / "b.csv", [row[:2] for row in rows], header=("body", "day"))}, Wishes()
+        )
+
+
 def test_a_first_row_that_may_be_names_or_values_is_asked_about(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [(f"k{n}", f"v{n}") for n in range(30)])
     with pytest.raises(BadRequest, match="can't be told whether the first row names the columns"):

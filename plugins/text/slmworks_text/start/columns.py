@@ -10,7 +10,7 @@ from typing import Any
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks_text.conversations.shapes import NEEDED, Shape
 from slmworks_text.formats import read_rows
-from slmworks_text.label_warnings import NUMBER
+from slmworks_text.label_warnings import NUMBER, looks_numeric
 from slmworks_text.start.sniff import Found
 from slmworks_text.streams import Meter
 from slmworks_text.values import Ragged
@@ -64,12 +64,10 @@ class Column:
 
     @property
     def holds_labels(self) -> bool:
-        """True if it may be the label: few different and short values."""
-        return (
-            not self.nested
-            and 2 <= self.distinct <= len(self.values) / 2
-            and self.characters <= LONGEST_LABEL
-        )
+        """True if it may be the label: few different and short values, and no scale of numbers."""
+        if self.nested or not 2 <= self.distinct <= len(self.values) / 2:
+            return False
+        return self.characters <= LONGEST_LABEL and not looks_numeric(Counter(self.values))
 
 
 @dataclass(frozen=True)
