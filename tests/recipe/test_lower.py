@@ -206,6 +206,12 @@ def test_a_seed_reaches_the_task_and_sweeps(lower) -> None:
     assert spec.seed == 7
 
 
+@pytest.mark.parametrize("name", ["distilbert-base-uncased", "distilbert/distilbert-base-uncased"])
+def test_a_name_of_the_hub_is_told_how_it_is_written(lower, name) -> None:
+    with pytest.raises(BadRequest, match=r"hf://(OWNER|distilbert)/distilbert-base-uncased@REVISION\."):
+        lower(STUDENT.replace("teacher: teacher", f"teacher: {name}") + "}")
+
+
 @pytest.mark.parametrize(
     ("tail", "problem"),
     [

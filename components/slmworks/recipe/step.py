@@ -181,25 +181,24 @@ class Draft:
         outside = [one for one in given if one not in drafts]
         for one in outside:
             if not _is_outside(one):
-                raise self.error(
-                    "from", port.name, problem=f"no step named '{one}'. {did_you_mean(one, drafts)}"
-                )
+                problem = f"no step named '{one}'. {did_you_mean(one, drafts)}{_hub_hint(port, one)}"
+                raise self.error("from", port.name, problem=problem)
             if port.kind not in (Model, Files):
                 raise self.error(
                     "from", port.name,
                     problem=f"takes a {_noun(port)} from a step; fetch and curate this first.",
                 )  # fmt: skip
-            self.outside[port.name] = self._source(port.name, one)
+            self.outside[port.name] = self._source(port.name, one, hint=_hub_hint(port, one))
             if port.kind is Files and self.outside[port.name].kind == "registry":
                 raise self.error("from", port.name, problem="takes Files, not a registered model.")
         if steps:
             self.edges[port.name] = tuple(steps)
 
-    def _source(self, name: str, given: str) -> Source:
+    def _source(self, name: str, given: str, *, hint: str = "") -> Source:
         try:
             return Source.parse(given, folder=self.recipe.folder, look=self.look)
         except BadRequest as error:
-            raise self.error("from", name, problem=error) from None
+            raise self.error("from", name, problem=f"{error}{hint}") from None
         except OSError as error:
             raise self.error("from", name, problem=f"cannot be read ({error.strerror}).") from None
 
@@ -304,6 +303,14 @@ def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 def _noun(port: Port) -> str:
     return port.kind.kind if port.kind else "source"
+
+
+def _hub_hint(port: Port, given: str) -> str:
+    """How a model of the Hugging Face hub is written, where a name looks like one's."""
+    if port.kind is not Model or not re.fullmatch(r"([A-Za-z0-9][\w.-]*/)?[\w.]+(-[\w.]+)+", given):
+        return ""
+    owned = given if "/" in given else f"OWNER/{given}"
+    return f" If it is a model of the Hugging Face hub: hf://{owned}@REVISION."
 
 
 def _is_outside(text: str) -> bool:

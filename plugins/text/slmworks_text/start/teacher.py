@@ -10,7 +10,7 @@ from slmworks.cli.console import say
 from slmworks.contract.errors import BadRequest
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
-from slmworks_text.conversations.token_lengths import Measure
+from slmworks_text.conversations.token_lengths import Measure, Words
 from slmworks_text.start.of_recipe import model_folder
 from slmworks_text.start.recipe_text import Facts, recipe_text, student_layers
 from slmworks_text.start.tokens import measure_of
@@ -36,14 +36,16 @@ class Teacher:
 
     @classmethod
     def of(cls, facts: Facts, folder: Path, places: "Places") -> "Teacher":
-        """Fetch the teacher of a recipe as its run will; without it lengths are in words."""
-        if facts.chat and facts.model:
-            raise BadRequest("--teacher: conversations become a generator's recipe; change its `base`.")
+        """Fetch the teacher of a classifier's recipe as its run will; without it lengths are in words."""
+        if facts.chat:
+            if facts.model:
+                raise BadRequest("--teacher: conversations become a generator's recipe; change its `base`.")
+            return cls(Words(), facts.layers, POSITIONS)
         draft = replace(facts, layers=(0,)) if facts.model else facts  # its layers aren't known yet
         planned = plan(Recipe.parse(recipe_text(draft), file="recipe.yaml", folder=folder))
         found = model_folder(planned, places)
         measure = measure_of(found)
-        if measure.unit == "words" and not facts.chat:
+        if measure.unit == "words":
             say("note   no tokenizer of the teacher is at hand: lengths are in words")
         if not facts.model:
             return cls(measure, facts.layers, POSITIONS)
