@@ -57,6 +57,17 @@ def test_a_delimiter_that_texts_hold_too_is_told_from_it(tmp_path: Path) -> None
     assert sniff(write(tmp_path / "a.csv", rows, delimiter=";", header=("t", "l"))).layout.delimiter == ";"
 
 
+def test_quotation_marks_that_enclose_nothing_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    lines = [f'{label};"{number} inches wide, they said\n' for number in range(40) for label in ("tv", "mat")]
+    path.write_text("kind;text\n" + "".join(lines), encoding="utf-8")
+    found = begin({"train": path}, Wishes())
+    assert (found.options["quotes"], found.options["delimiter"]) == ("off", ";")
+    path = tmp_path / "a.tsv"
+    path.write_text("kind\ttext\n" + "".join(line.replace(";", "\t") for line in lines), encoding="utf-8")
+    assert not {"quotes", "delimiter"} & begin({"train": path}, Wishes()).options.keys()
+
+
 @pytest.mark.parametrize(
     ("header", "rows", "problem"),
     [

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from slmworks.contract.errors import BadRequest
 from slmworks_text.label_warnings import looks_numeric
 from slmworks_text.labels import cleaned, spelt
+from slmworks_text.layout import Quotes
 from slmworks_text.start.columns import Chosen, choose, columns_of, rows_of, shape_of
 from slmworks_text.start.sniff import Found, sniff
 
@@ -29,6 +30,7 @@ class Wishes:
     label: str = ""
     delimiter: str = ""
     encoding: str = ""
+    quotes: Quotes = "auto"
     columns: Sequence[str] = ()
     header: bool | None = None
 
@@ -81,6 +83,7 @@ def _sniffed(path: Path, wishes: Wishes) -> Found:
         path,
         delimiter=wishes.delimiter,
         encoding=wishes.encoding,
+        quotes=wishes.quotes,
         columns=wishes.columns,
         header=wishes.header,
     )
@@ -96,6 +99,8 @@ def _layout(found: Found) -> str:
         )
     if found.layout.format != "parquet":
         words.append(found.layout.encoding)
+    if found.layout.quotes == "off":
+        words.append("quotation marks are text")
     header = "" if found.header else ", no header line"
     return f"{found.path} ({' · '.join(words)}{header}), columns {', '.join(found.columns)}"
 
@@ -106,12 +111,7 @@ def _renamed(found: Found, chosen: Chosen) -> Found:
         return found
     names = dict(zip((*chosen.texts, chosen.label), _given(chosen), strict=True))
     columns = tuple(names.get(name, name) for name in found.columns)
-    return Found(
-        found.path,
-        found.layout.__class__(**{**vars(found.layout), "columns": columns}),
-        columns,
-        header=False,
-    )
+    return replace(found, layout=replace(found.layout, columns=columns), columns=columns)
 
 
 def _given(chosen: Chosen) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Which column of a file holds the text, and which the label: by names, lengths and numbers of values."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -157,7 +158,9 @@ def _column(name: str, cells: Sequence[Any]) -> Column:
 
 
 def _text(cell: Any) -> str:
-    return json.dumps(cell) if isinstance(cell, list | dict) else "" if cell != cell else str(cell)  # noqa: PLR0124
+    if isinstance(cell, list | dict):
+        return json.dumps(cell)
+    return "" if isinstance(cell, float) and math.isnan(cell) else str(cell)
 
 
 def _is_list(column: Column) -> bool:

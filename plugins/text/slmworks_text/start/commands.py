@@ -36,6 +36,8 @@ def _wishes(command: F) -> F:
         click.option("--header/--no-header", default=None, help="Whether the first line names the columns."),
         click.option("--delimiter", default="", metavar="SIGN", help="The sign between values."),
         click.option("--encoding", default="", help="Encoding of the files."),
+        click.option("--quotes", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
+                     help="Whether quotation marks enclose values, or are text."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)

@@ -16,9 +16,9 @@ from slmworks.contract.errors import BadRequest
 from slmworks_text.encodings import USUAL
 from slmworks_text.formats import ENDINGS, format_of
 from slmworks_text.label_warnings import NUMBER
-from slmworks_text.layout import Format, Layout
+from slmworks_text.layout import Format, Layout, Quotes
 from slmworks_text.separated import SEP
-from slmworks_text.streams import COMPRESSED, MARKS, lines, text_of
+from slmworks_text.streams import COMPRESSED, LONGEST, MARKS, lines, text_of
 from slmworks_text.values import DELIMITERS
 
 SAMPLE = 1 << 18
@@ -55,6 +55,8 @@ class Found:
             found["encoding"] = layout.encoding
         if layout.delimiter and layout.delimiter != {"csv": ",", "tsv": "\t"}.get(str(layout.format)):
             found["delimiter"] = layout.delimiter
+        if layout.quotes != "auto":
+            found["quotes"] = layout.quotes
         if layout.key:
             found["key"] = layout.key
         return found
@@ -65,6 +67,7 @@ def sniff(
     *,
     delimiter: str = "",
     encoding: str = "",
+    quotes: Quotes = "auto",
     columns: Sequence[str] = (),
     header: bool | None = None,
 ) -> Found:
@@ -81,11 +84,20 @@ def sniff(
     text = _start(path, layout.encoding)
     if not text.strip():
         raise BadRequest(f"{shown}: the file is empty.")
-    sign = delimiter or _delimiter(text, "\t" if format_ == "tsv" else ",", shown)
-    rows = _rows(text, sign)
+    usual = "\t" if format_ == "tsv" else ","
+    tried: tuple[Quotes, ...] = ("auto", "off") if quotes == "auto" else (quotes,)
+    fitting = [(one, sign) for one in tried if (sign := delimiter or _delimiter(text, usual, quotes=one))]
+    if not fitting:
+        raise BadRequest(
+            f"{shown}: no delimiter gives its rows one number of values (tried: comma, semicolon, tab, |); "
+            "name it: --delimiter ';'. Texts without labels are not enough to begin with."
+        )
+    found, sign = fitting[0]
+    rows = _rows(text, sign, quotes=found)
     if format_ == "csv" and sign == "\t" and not ENDINGS.get(path.suffix.lower()):
         layout = replace(layout, format="tsv")
-    layout = replace(layout, delimiter=sign)
+    quotes = quotes if layout.format == "tsv" else found  # a tsv's are looked at whenever it is read
+    layout = replace(layout, delimiter=sign, quotes=quotes)
     if columns:
         return _named(path, layout, tuple(columns), rows)
     if header is None:
@@ -169,23 +181,29 @@ def _start(path: Path, encoding: str) -> str:
     return rest if SEP.fullmatch(first + end) else text
 
 
-def _rows(text: str, delimiter: str) -> list[list[str]]:
-    """Values of each row that is not blank; a quoted value that the sample cuts off is left out."""
-    csv.field_size_limit(1 << 28)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    found = [values for values in reader if any(map(str.strip, values))]
+def _rows(text: str, delimiter: str, *, quotes: Quotes) -> list[list[str]]:
+    """Values of each row that is not blank, without one that the sample cuts off; none if they aren't csv."""
+    csv.field_size_limit(LONGEST)
+    quoted: dict[str, Any] = {"strict": True, "skipinitialspace": True}
+    dialect = {"quoting": csv.QUOTE_NONE} if quotes == "off" else quoted
+    found: list[list[str]] = []
+    try:
+        for values in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, **dialect):
+            found += [values] if any(map(str.strip, values)) else []
+    except csv.Error as error:
+        return found if "end of data" in str(error) else []
     return found[:-1] if len(found) > RECORDS else found
 
 
-def _delimiter(text: str, usual: str, shown: str) -> str:
-    """The sign that gives the rows one width; of several the format's own, then that of most values."""
-    said = {sign: _consistent(_rows(text, sign)) for sign in DELIMITERS}
+def _delimiter(text: str, usual: str, *, quotes: Quotes) -> str:
+    """The sign that gives the rows one width; of several the format's own, then that of most values.
+
+    Empty if none does.
+    """
+    said = {sign: _consistent(_rows(text, sign, quotes=quotes)) for sign in DELIMITERS}
     fitting = {sign: one for sign, one in said.items() if one[0] >= FITS and one[1] > 1}
     if not fitting:
-        raise BadRequest(
-            f"{shown}: no delimiter gives its rows one number of values (tried: comma, semicolon, tab, |); "
-            "name it: --delimiter ';'. Texts without labels are not enough to begin with."
-        )
+        return ""
     best = max(share for share, _ in fitting.values())
     near = {sign: width for sign, (share, width) in fitting.items() if share >= best - 0.02}
     if usual in near and usual != ",":  # texts hold commas
