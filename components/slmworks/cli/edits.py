@@ -1,7 +1,7 @@
 """Options of a recipe that are changed on a command line: `--set step.option=value`."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,9 +10,7 @@ from slmworks.contract.errors import BadRequest, did_you_mean
 if TYPE_CHECKING:
     from slmworks.recipe.plan import Plan
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-set_option: Callable[[F], F] = click.option(
+set_option = click.option(
     "--set",
     "changes",
     multiple=True,

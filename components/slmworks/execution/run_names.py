@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING
 
 from slmworks.contract.errors import BadRequest, did_you_mean
-from slmworks.execution.records import run_ids
+from slmworks.execution.records import run_ids, run_record
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -29,6 +29,8 @@ def short_name(run: str) -> str:
 
 def full_name(store: "Store", given: str) -> str:
     """The run that a name, a unique beginning or a short name means; BadRequest for none, and for several."""
+    if given and run_record(store, given) is not None:  # one read, where a list may be long
+        return given
     known = run_ids(store)
     if given in known:
         return given
