@@ -91,3 +91,10 @@ def test_its_four_commands_lead_to_an_answer(questions: Path, tiny_encoder: Mode
     said = [follow(command, tiny_encoder) for command in first]
     assert "questions v1 is candidate" in said[1]
     assert "→" in said[3]
+    recipe = questions / "questions/recipe.yaml"
+    student = "from: {teacher: teacher, data: curate}\n"
+    recipe.write_text(
+        recipe.read_text().replace(student, f"{student}    sweep: [{{seed: 0}}, {{seed: 1}}]\n")
+    )
+    again = follow(COMMANDS[1], tiny_encoder)
+    assert "seeds  evaluate onnx-dynamic, 2 seeds (student 0, 1): accuracy" in again

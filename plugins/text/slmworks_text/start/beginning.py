@@ -19,6 +19,7 @@ LOOKED_AT = 200_000
 CHAT, TEXT = "chat", "text"
 TRAIN = "train"
 HELD_OUT = ("validation", "test")
+SIGNS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 BINS = ("low", "middle", "high")
 
 
@@ -51,31 +52,34 @@ def begin(files: Mapping[str, Path], wishes: Wishes) -> Beginning:
     """Look at the files; BadRequest for what can't be told, with the way out."""
     found = {name: _sniffed(path, wishes) for name, path in files.items()}
     said = [f"{name}: {_layout(one)}" for name, one in found.items()]
-    first = found[TRAIN]
-    columns = columns_of(first)
+    columns = columns_of(found[TRAIN])
     shape = None if wishes.texts or wishes.label else shape_of(columns)
     if shape:
-        options, same = _per_input(found)
-        said.append(f"conversations ({shape}): {', '.join(first.columns)}")
-        return Beginning(files, CHAT, {**same, "near_duplicates": 0.9, **options}, said)
-    chosen = choose(columns, wishes.texts, wishes.label, str(first.path))
-    found = {name: _renamed(one, chosen) for name, one in found.items()}
-    if not first.header:
-        chosen = _names_given(chosen)
+        said.append(f"conversations ({shape}): {', '.join(found[TRAIN].columns)}")
+        return Beginning(files, CHAT, {**_shared(found), "near_duplicates": 0.9, **_own(found)}, said)
+    chosen = choose(columns, wishes.texts, wishes.label, str(found[TRAIN].path))
+    options = _labelled({name: _renamed(one, chosen) for name, one in found.items()}, chosen, said)
+    return Beginning(files, TEXT, options, said)
+
+
+def _labelled(found: Mapping[str, Found], chosen: Chosen, said: list[str]) -> dict[str, Any]:
+    """The options of curate/text."""
+    if not found[TRAIN].header:
+        *texts, label = _given(chosen)
+        chosen = Chosen(tuple(texts), label, chosen.others)
     for name, one in found.items():
         _require(one, chosen, name)
-    options, same = _per_input(found)
-    text = list(chosen.texts) if len(chosen.texts) > 1 else chosen.texts[0]
-    said.append(
-        f"text: {' + '.join(chosen.texts)} · label: {chosen.label}"
-        + (f" · not used: {', '.join(chosen.others)}" if chosen.others else "")
-    )
-    counts = _counted(found, chosen.label)
-    labels = _labels(counts, len(files), said)
-    cleaning = {"near_duplicates": 0.8, "redact": ["email", "phone", "card"]}
-    return Beginning(
-        files, TEXT, {**same, "text": text, "label": chosen.label, **labels, **cleaning, **options}, said
-    )
+    unused = f" · not used: {', '.join(chosen.others)}" if chosen.others else ""
+    said.append(f"text: {' + '.join(chosen.texts)} · label: {chosen.label}{unused}")
+    return {
+        **_shared(found),
+        "text": list(chosen.texts) if len(chosen.texts) > 1 else chosen.texts[0],
+        "label": chosen.label,
+        **_labels(_counted(found, chosen.label), len(found), said),
+        "near_duplicates": 0.8,
+        "redact": ["email", "phone", "card"],
+        **_own(found),
+    }
 
 
 def _sniffed(path: Path, wishes: Wishes) -> Found:
@@ -91,12 +95,8 @@ def _sniffed(path: Path, wishes: Wishes) -> Found:
 
 def _layout(found: Found) -> str:
     words = [str(found.layout.format)]
-    if found.layout.delimiter:
-        words.append(
-            {"\t": "tabs", ",": "commas", ";": "semicolons"}.get(
-                found.layout.delimiter, found.layout.delimiter
-            )
-        )
+    if sign := found.layout.delimiter:
+        words.append(SIGNS.get(sign, sign))
     if found.layout.format != "parquet":
         words.append(found.layout.encoding)
     if found.layout.quotes == "off":
@@ -117,15 +117,8 @@ def _renamed(found: Found, chosen: Chosen) -> Found:
 def _given(chosen: Chosen) -> tuple[str, ...]:
     if not all(name.startswith("column") for name in (*chosen.texts, chosen.label)):
         return (*chosen.texts, chosen.label)
-    texts = (
-        ("text",) if len(chosen.texts) == 1 else tuple(f"text{n}" for n in range(1, len(chosen.texts) + 1))
-    )
-    return (*texts, "label")
-
-
-def _names_given(chosen: Chosen) -> Chosen:
-    *texts, label = _given(chosen)
-    return Chosen(tuple(texts), label, chosen.others)
+    several = range(1, len(chosen.texts) + 1)
+    return (*(("text",) if len(several) == 1 else (f"text{number}" for number in several)), "label")
 
 
 def _require(found: Found, chosen: Chosen, name: str) -> None:
@@ -137,21 +130,24 @@ def _require(found: Found, chosen: Chosen, name: str) -> None:
             )
 
 
-def _per_input(found: Mapping[str, Found]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options by input (`inputs`) where they differ, and those that all inputs share."""
-    own = {name: one.options for name, one in found.items()}
-    first = own[TRAIN]
-    same = {
-        key: value
-        for key, value in first.items()
-        if key != "key" and all(o.get(key) == value for o in own.values())
+def _shared(found: Mapping[str, Found]) -> dict[str, Any]:
+    """Options of layout that all files share; `key` is each file's own."""
+    options = [one.options for one in found.values()]
+    first = found[TRAIN].options
+    return {
+        key: first[key] for key in first if key != "key" and all(o.get(key) == first[key] for o in options)
     }
-    inputs = {
-        name: rest
-        for name, options in own.items()
-        if (rest := {key: value for key, value in options.items() if key not in same})
+
+
+def _own(found: Mapping[str, Found]) -> dict[str, Any]:
+    """Options of layout that differ, as the option `inputs`."""
+    shared = _shared(found)
+    own = {
+        name: {key: value for key, value in one.options.items() if key not in shared}
+        for name, one in found.items()
     }
-    return ({"inputs": inputs} if inputs else {}), same
+    inputs = {name: options for name, options in own.items() if options}
+    return {"inputs": inputs} if inputs else {}
 
 
 def _counted(found: Mapping[str, Found], label: str) -> dict[str, Counter[str]]:
