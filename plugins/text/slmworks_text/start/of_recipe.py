@@ -12,6 +12,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks_text.start.curated import STAGE, card_of
 
 if TYPE_CHECKING:
+    from slmworks.cli.display import Plain
     from slmworks.cli.places import Places
     from slmworks.contract.manifest import Manifest
     from slmworks.recipe.plan import Plan, PlannedTask
@@ -56,7 +57,7 @@ def run_tasks(
     from slmworks.engines.local import Run
     from slmworks.machine.cores import usable_cores
 
-    screen = Silent() if quiet else observer()
+    screen: Silent | Plain = Silent() if quiet else observer()
     running = Run(planned.until(ids), places.store, usable_cores(), screen, engine=places.engine)
     try:
         code = running.execute()
