@@ -1,6 +1,7 @@
 """`slmworks init` and `slmworks data`: files in every layout, and what is asked instead of guessed."""
 
 import csv
+import gzip
 import json
 from pathlib import Path
 
@@ -23,8 +24,8 @@ ROWS = [
 ]
 
 
-def write(path: Path, rows, *, delimiter: str = ",", encoding: str = "utf-8", header=()) -> Path:
-    with path.open("w", encoding=encoding, newline="") as file:
+def write(path: Path, rows, *, delimiter: str = ",", encoding: str = "utf-8", header=(), opened=open) -> Path:
+    with opened(path, "wt", encoding=encoding, newline="") as file:
         csv.writer(file, delimiter=delimiter).writerows([*([header] if header else []), *rows])
     return path
 
@@ -50,6 +51,14 @@ def test_a_layout_is_found(tmp_path: Path, delimiter: str, encoding: str, header
     assert found.options.get("delimiter", ",") == delimiter
     assert found.options.get("encoding", "utf-8") == encoding.removesuffix("-sig")
     assert found.options.get("columns") == (None if header else ["label", "text"])
+
+
+def test_an_index_without_a_name_and_a_sign_at_every_rows_end(tmp_path: Path) -> None:
+    rows = [(number, text, label, "") for number, (label, text) in enumerate(ROWS)]
+    path = write(tmp_path / "a.csv.gz", rows, header=("", "body", "kind", ""), opened=gzip.open)
+    found = begin({"train": path}, Wishes())
+    assert (found.options["text"], found.options["label"]) == ("body", "kind")
+    assert "columns" not in found.options
 
 
 def test_a_delimiter_that_texts_hold_too_is_told_from_it(tmp_path: Path) -> None:
@@ -193,6 +202,8 @@ def test_nothing_is_written_where_something_is_wrong(tmp_path: Path) -> None:
         ["--train", tmp_path / "b.csv"],
         ["--train", path, "--label", "lable"],
         ["--train", path, "--name", "1"],
+        ["--train", path, "--encoding", "utf9"],
+        ["--train", path, "--delimiter", ";;"],
     ):
         with pytest.raises(BadRequest):
             call("init", tmp_path / "q", *words)

@@ -146,12 +146,25 @@ def data(what: Path, as_json: bool, places: Places, **said: Any) -> int:  # noqa
 
 
 def wishes_of(said: "dict[str, Any]") -> "Wishes":
-    """The options of a command line."""
+    """The options of a command line; BadRequest for an encoding or a delimiter that is none."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from slmworks.contract.errors import BadRequest
+    from slmworks_text.encodings import Encoding
+    from slmworks_text.layout import Delimiter
     from slmworks_text.start.beginning import Wishes
 
     columns = [name.strip() for name in said.pop("columns").split(",") if name.strip()]
     sign = {"\\t": "\t", "tab": "\t"}.get(said["delimiter"], said["delimiter"])
-    return Wishes(**{**said, "delimiter": sign}, columns=columns)
+    found = {**said, "delimiter": sign}
+    for option, kind in (("encoding", Encoding), ("delimiter", Delimiter)):
+        try:
+            if found[option]:
+                TypeAdapter(kind).validate_python(found[option])
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise BadRequest(f"--{option} {found[option]}: {problem}.") from None
+    return Wishes(**found, columns=columns)
 
 
 def refuse_written(folder: Path) -> None:

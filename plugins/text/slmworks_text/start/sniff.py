@@ -103,7 +103,8 @@ def sniff(
     if header is None:
         header = _has_header(rows, shown)
     if header:
-        return Found(path, layout, tuple(name.strip() for name in rows[0]), header=True)
+        named = tuple(name.strip() for name in rows[0] if name.strip())  # an index may have no name
+        return Found(path, layout, named, header=True)
     made = tuple(f"column{number}" for number in range(1, len(rows[0]) + 1))
     return Found(path, replace(layout, columns=made), made, header=False)
 
@@ -230,9 +231,10 @@ def _has_header(rows: Sequence[Sequence[str]], shown: str) -> bool:
     """Whether the first row names the columns, by what it has in common with the columns below it."""
     width = _consistent(rows)[1]
     first, rest = [value.strip() for value in rows[0]], [row for row in rows[1:] if len(row) == width]
-    if len(first) != width or len(set(first)) < len(first) or not all(first):
+    named = {at: name for at, name in enumerate(first) if name}
+    if len(first) != width or len(set(named.values())) < len(named):
         return False
-    votes = sum(_vote(name, [row[at].strip() for row in rest]) for at, name in enumerate(first))
+    votes = sum(_vote(name, [row[at].strip() for row in rest]) for at, name in named.items())
     if votes == 0:
         raise BadRequest(
             f"{shown}: it can't be told whether the first row names the columns ({', '.join(first)[:80]}); "
