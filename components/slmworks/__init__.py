@@ -1,8 +1,8 @@
 """slmworks: a works for small language models.
 
 One recipe takes data and a large teacher and brings out an approved small model. These names are the public
-face: stages, artifacts, errors, model tasks, runtimes, plans. Importing the package imports nothing; a name
-is resolved when it is first used.
+face: `run`, `runs` and `load`, stages, artifacts, errors, model tasks, runtimes, plans. Importing the package
+imports nothing; a name is resolved when it is first used.
 """
 
 from importlib import import_module
@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slmworks.align import Align as Align
+    from slmworks.api.history import runs as runs
+    from slmworks.api.predictor import Predictor as Predictor
+    from slmworks.api.predictor import load as load
+    from slmworks.api.running import Finished as Finished
+    from slmworks.api.running import run as run
     from slmworks.approve import Approve as Approve
     from slmworks.contract.artifact import Artifact as Artifact
     from slmworks.contract.artifact import Dataset as Dataset
@@ -64,6 +69,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "align": ("Align",),
+    "api.history": ("runs",),
+    "api.predictor": ("Predictor", "load"),
+    "api.running": ("Finished", "run"),
     "approve": ("Approve",),
     "contract.artifact": (
         "Artifact", "Dataset", "Deployment", "Files", "Model", "Release", "Report", "Verdict",

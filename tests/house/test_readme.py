@@ -1,15 +1,19 @@
 """README.md: its recipe is one, and it names the commands that there are."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
+import pytest
 
 from slmworks.cli.main import cli
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 
-TEXT = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+FAMILIES = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml"))
 
 
 def test_the_recipe_can_be_planned(tmp_path: Path) -> None:
@@ -25,3 +29,16 @@ def test_every_command_in_it_exists() -> None:
     named = set(re.findall(r"`slmworks ([a-z]+)", TEXT))
     assert named
     assert named <= set(cli.list_commands(click.Context(cli)))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_says_what_it_brings(family: str) -> None:
+    said = (ROOT / "plugins" / family / "README.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "plugins" / family / "pyproject.toml").read_text())["project"]
+    assert said.startswith(f"# {project['name']}\n")
+    for group, offered in project.get("entry-points", {}).items():
+        stage = group.removeprefix("slmworks.")
+        if (ROOT / "components/slmworks" / stage / "README.md").exists():  # a stage
+            assert [
+                name for name in offered if f"`{name}`" not in said and f"`{stage}/{name}`" not in said
+            ] == []

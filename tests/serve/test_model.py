@@ -11,10 +11,10 @@ from releases import built, edit, word_counter
 from slmworks.contract.artifact import HEADER
 from slmworks.contract.errors import BadRequest
 from slmworks.model_tasks.text_classification.onnx import OnnxClassifier
+from slmworks.registry import loaded as loading
 from slmworks.registry.log import Registry
 from slmworks.registry.pulled import pull, pulled
 from slmworks.registry.release import approved_release
-from slmworks_serve import model
 from slmworks_serve.client import ask_release
 from slmworks_serve.model import load
 
@@ -61,7 +61,7 @@ def test_what_was_added_or_taken_away_after_the_check_is_found(approved, change,
 
 
 def test_an_edit_while_it_is_loaded_changes_no_answer(approved, monkeypatch):
-    opened = model.open_runtime
+    opened = loading.open_runtime
 
     def late(*given, **more):
         edit(approved.folder / "model" / "labels.json", json.dumps(OTHER))
@@ -69,7 +69,7 @@ def test_an_edit_while_it_is_loaded_changes_no_answer(approved, monkeypatch):
             edit(approved.folder / "model" / name, "nothing of use")
         return opened(*given, **more)
 
-    monkeypatch.setattr(model, "open_runtime", late)
+    monkeypatch.setattr(loading, "open_runtime", late)
     loaded = load(approved)
     assert loaded.answer(GOOD)[0]["label"] == "positive"
     assert loaded.shared == {"labels": ["negative", "neutral", "positive"]}
@@ -85,7 +85,7 @@ def private(tmp_path, monkeypatch):
 
 def test_it_is_loaded_from_a_copy_of_its_own(reading, tmp_path, private, monkeypatch):
     approved = built(span_finder(tmp_path / "finder"), tmp_path / "release", name="spans")
-    opened = model.open_runtime
+    opened = loading.open_runtime
     modes = []
 
     def late(*given, **more):
@@ -93,7 +93,7 @@ def test_it_is_loaded_from_a_copy_of_its_own(reading, tmp_path, private, monkeyp
         modes.extend(folder.stat().st_mode & 0o777 for folder in private.iterdir())
         return opened(*given, **more)
 
-    monkeypatch.setattr(model, "open_runtime", late)
+    monkeypatch.setattr(loading, "open_runtime", late)
     loaded = load(approved)
     assert loaded.answer([{"question": "?", "context": "the one in Oslo"}])[0]["span"] == "Oslo"
     assert modes == [0o700]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
+    "TRUNCATED",
     "Likelihood",
     "Network",
     "Outputs",
@@ -30,6 +31,7 @@ __all__ = [
     "Truncating",
     "Writing",
     "answer_all",
+    "answered",
     "length_batches",
     "model_task_of",
     "open_runtime",
@@ -37,6 +39,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+TRUNCATED = "truncated"
+"""Key of an answer: whether the model read only the beginning of its text."""
 
 
 class Runtime(Protocol):
@@ -256,6 +261,14 @@ def _characters(value: Any) -> int:
     if isinstance(value, Mapping):
         return length(value)
     return sum(map(_characters, value)) if isinstance(value, (list, tuple)) else 0
+
+
+def answered(runtime: Runtime, rows: Sequence[Row]) -> list[Answer]:
+    """Answers of one batch, each of which says whether its text was cut where the runtime knows."""
+    if not isinstance(runtime, Truncating):
+        return runtime.answer(rows)
+    answers, cut = runtime.answer_truncated(rows)
+    return [{**answer, TRUNCATED: one} for answer, one in zip(answers, cut, strict=True)]
 
 
 def answer_all(runtime: Runtime, rows: Sequence[Row], batch_size: int = 32) -> list[Answer]:

@@ -15,8 +15,10 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from slmworks import __version__
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.manifest import Manifest
+from slmworks.store import layout
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -47,6 +49,7 @@ def note_run(store: "Store", run: str, started: str, *, over: bool) -> None:
             store.remove(f"{UNFINISHED}{run}")
     else:
         store.create(f"{UNFINISHED}{run}", b"")
+        layout.note(store, __version__)
     store.remove(*store.list(uploaded(run)))
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.store.contract import Store
+from slmworks.store.layout import KEY, require_readable
 from slmworks.store.local import LocalStore
 
 CLOUDS = ("s3", "gs", "az")
@@ -17,7 +18,17 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,221}[a-z0-9]")
 
 
 def open_store(url: str) -> Store:
-    """Open the store that `url` names: a folder, `file:///folder` or `s3://bucket/prefix`."""
+    """Open the store that `url` names: a folder, `file:///folder` or `s3://bucket/prefix`.
+
+    BadRequest for an address that names none, and for a store of a newer format than this version reads.
+    """
+    store = _addressed(url)
+    if isinstance(store, LocalStore):  # a bucket is asked with its first request
+        require_readable(str(store), store.read(KEY))
+    return store
+
+
+def _addressed(url: str) -> Store:
     scheme, separator, rest = url.partition(":")
     if scheme in CLOUDS and separator:
         return _open_bucket(scheme, rest)

@@ -12,12 +12,14 @@ import os
 import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 
 from slmworks.contract.errors import CorruptObject, SlmworksError, TaskFailed
 from slmworks.contract.manifest import File, Manifest, scan, tree_digest
 from slmworks.machine.locks import lease, scratch_folder
 from slmworks.store.bucket import Bucket
+from slmworks.store.layout import KEY, require_readable
 from slmworks.store.local import LocalStore
 from slmworks.store.revival import revive
 
@@ -32,8 +34,14 @@ class ObjectStore:
 
     def __init__(self, bucket: Bucket, near: LocalStore) -> None:
         """Open it; the server is called when something is first asked."""
-        self.bucket = bucket
+        self._bucket = bucket
         self.near = near
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """What is asked, once its format was found to be one that this version reads."""
+        require_readable(self.url, self._bucket.get(KEY))
+        return self._bucket
 
     def __str__(self) -> str:
         return self.url
@@ -41,7 +49,7 @@ class ObjectStore:
     @property
     def url(self) -> str:
         """The store's address."""
-        return self.bucket.url
+        return self._bucket.url
 
     @property
     def root(self) -> Path:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
+from slmworks.contract.runtime import TRUNCATED
 from slmworks_serve import bodies
 from slmworks_serve.batches import Answers
 from slmworks_serve.bodies import Gone
 from slmworks_serve.limits import Refused
 from slmworks_serve.messages import Asked, Reader
-from slmworks_serve.model import TRUNCATED, Loaded
+from slmworks_serve.model import Loaded
 from slmworks_serve.replies import Receive, Reply, Scope, Send, refusal, reply
 
 if TYPE_CHECKING:

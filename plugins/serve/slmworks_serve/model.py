@@ -3,18 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from slmworks.contract.artifact import Artifact, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import By, Slots
 from slmworks.contract.model_task import Answer, ModelTask, Row
-from slmworks.contract.runtime import Runtime, Streaming, Truncating, model_task_of, open_runtime
-from slmworks.registry.release import Approved, private_copy
+from slmworks.contract.runtime import Runtime, Streaming, Truncating, answered
+from slmworks.registry.loaded import open_release
+from slmworks.registry.release import Approved
 from slmworks_serve.limits import GENERATION, Limits
-
-TRUNCATED = "truncated"
-"""Key of an answer: whether the model read only the beginning of its text."""
 
 FINGERPRINT = 16
 """Characters of a digest that tell models apart."""
@@ -55,10 +52,7 @@ class Loaded:
 
     def answer(self, rows: Sequence[Row]) -> list[Answer]:
         """Answer all rows as one batch, and say of each whether it was cut, where the runtime knows."""
-        if not self.says_truncated:
-            return self.runtime.answer(rows)
-        answers, cut = cast("Truncating", self.runtime).answer_truncated(rows)
-        return [{**answer, TRUNCATED: one} for answer, one in zip(answers, cut, strict=True)]
+        return answered(self.runtime, rows)
 
     @cached_property
     def streaming(self) -> Streaming | None:
@@ -91,19 +85,9 @@ def require_generator(model: Loaded, limits: Limits | None) -> None:
 def load(approved: Approved, slots: Slots | None = None) -> Loaded:
     """Load an approved release. It computes a batch on one thread: the server runs several at once.
 
-    `slots`: how a generator is opened, which computes several answers together.
-
-    It is loaded from a private copy that was hashed, and is gone when this returns: what answers is what was
-    approved, whatever happens to the folder. From a file, since onnxruntime holds a model that it gets as
-    bytes three times while it loads it, and one that it reads twice. BadRequest when that was changed.
+    `slots`: how a generator is opened, which computes several answers together. BadRequest for a release that
+    was changed since it was verified.
     """
-    served = Served.of(approved)
-    with private_copy(approved) as copy:
-        model = cast("Model", Artifact.open(copy / "model", digest=served.model_digest))
-        task = model_task_of(model)
-        runtime = open_runtime(model, threads=1, model_task=task.name, slots=slots)
-        shared = {key: model.meta[key] for key in task.shared_meta if key in model.meta}
-        loaded = Loaded(served, task, runtime, shared)
-        if not loaded.streaming:  # that is warm already, and may know no chat
-            loaded.answer([task.input_sample()])  # the first call is slow; nobody should wait for it
-    return loaded
+    found = open_release(approved, slots=slots)
+    shared = {key: found.model.meta[key] for key in found.task.shared_meta if key in found.model.meta}
+    return Loaded(Served.of(approved), found.task, found.runtime, shared)

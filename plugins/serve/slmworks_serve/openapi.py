@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from slmworks.contract.generation import GenerativeDialect
 from slmworks.contract.model_task import Dialect, ModelTask, type_of
+from slmworks.contract.runtime import TRUNCATED
 from slmworks_serve import openai_form
 from slmworks_serve.limits import Limits
 from slmworks_serve.messages import RowsReader
-from slmworks_serve.model import TRUNCATED, Loaded
+from slmworks_serve.model import Loaded
 
 
 class Error(BaseModel):

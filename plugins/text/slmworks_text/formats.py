@@ -6,13 +6,13 @@ come the line ends, Excel's `sep=` line, a delimiter at every row's end, and whe
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks_text.layout import Format, Layout
-from slmworks_text.separated import separated_rows
+from slmworks_text.separated import LOOKED_AT, header, separated_rows
 from slmworks_text.streams import COMPRESSED, MARK, Meter, lines, text_of
 from slmworks_text.values import Ragged, Values, Wanted, column_of, no_column, none_of, picked, positions
 
@@ -47,6 +47,30 @@ def read_rows(
             else:
                 content = stream.read().removeprefix(MARK)
                 yield from _records(_json_rows(content, layout, shown), layout, wanted, shown)
+
+
+def columns_of(path: Path, layout: Layout, *, shown: str) -> tuple[str, ...]:
+    """The columns: a header, a schema, or the keys of the first objects; () for an empty file."""
+    if layout.columns:
+        return layout.columns
+    format_ = layout.format or format_of(path, shown)
+    if format_ == "parquet":
+        from slmworks_text.parquet import parquet_columns
+
+        return parquet_columns(path, shown)
+    if format_ in ("csv", "tsv"):
+        return header(path, layout, tab=format_ == "tsv", shown=shown)
+    if format_ == "lines":
+        return ("text",) if path.stat().st_size else ()
+    with text_of(
+        path, layout.encoding, None, shown=shown, newline="\n" if format_ == "jsonl" else ""
+    ) as stream:
+        if format_ == "jsonl":
+            records = _json_lines(lines(stream, shown), shown)
+        else:
+            records = _json_rows(stream.read().removeprefix(MARK), layout, shown)
+        first = [record for _, record in islice(records, LOOKED_AT)]
+    return tuple(dict.fromkeys(key for one in first if isinstance(one, dict) for key in one))
 
 
 def format_of(path: Path, shown: str) -> Format:

@@ -36,8 +36,23 @@ def parquet_rows(path: Path, layout: Layout, wanted: Wanted, meter: Meter, shown
                 done += len(batch)
                 meter.now = path.stat().st_size * done / rows
     except (pa.ArrowException, OSError) as error:
-        problem = str(error).splitlines()[0]
-        raise BadRequest(f"{shown}: not a Parquet file, or a damaged one ({problem}).") from None
+        raise _damaged(shown, error) from None
+
+
+def parquet_columns(path: Path, shown: str) -> tuple[str, ...]:
+    """The names in a file's schema; BadRequest for a damaged file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return tuple(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(shown, error) from None
+
+
+def _damaged(shown: str, error: Exception) -> BadRequest:
+    problem = str(error).splitlines()[0]
+    return BadRequest(f"{shown}: not a Parquet file, or a damaged one ({problem}).")
 
 
 def _values(column: Any) -> list[Any]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text import streams
@@ -33,30 +33,51 @@ def separated_rows(
     warn: Callable[[str], None],
 ) -> Iterator[Values]:
     """The rows of a file; BadRequest names file, line and way out. `tab`: the file is a tsv."""
-    delimiter = layout.delimiter or ("\t" if tab else ",")
-    quoted = layout.quotes == "on" or (layout.quotes == "auto" and not tab)
-    if tab and layout.quotes == "auto":
-        quoted = _looks_quoted(path, layout, delimiter, shown, warn)
+    quoted = _quoted(path, layout, shown, warn, tab=tab)
     with text_of(path, layout.encoding, meter, shown=shown) as stream:
-        found = lines(stream, shown)
-        first = next(found, "")
-        said = None if tab else SEP.fullmatch(first)
-        if said:
-            delimiter = layout.delimiter or said[1]
-        else:
-            found = chain([first] if first else [], found)
-        # Quotation marks in the cells of an unquoted file are text.
-        dialect: dict[str, Any] = {"quoting": csv.QUOTE_NONE}
-        csv.field_size_limit(streams.LONGEST)
-        if quoted:
-            start = list(islice(found, LOOKED_AT))
-            found = chain(start, found)
-            dialect = {
-                "strict": True,
-                "skipinitialspace": _blank_before_quotes(start, delimiter, layout.columns),
-            }
-        rows = _numbered(csv.reader(found, delimiter=delimiter, **dialect), shown, first=2 if said else 1)
+        rows, delimiter = _read(stream, layout, shown, tab=tab, quoted=quoted)
         yield from _wanted(rows, layout, wanted, shown, delimiter, quoted=quoted)
+
+
+def header(path: Path, layout: Layout, *, tab: bool, shown: str) -> tuple[str, ...]:
+    """The names in the first line; () for an empty file."""
+    quoted = layout.quotes == "on" or (layout.quotes == "auto" and not tab)
+    with text_of(path, layout.encoding, None, shown=shown) as stream:
+        rows, _ = _read(stream, layout, shown, tab=tab, quoted=quoted)
+        return tuple(name.strip() for name in next(rows, (0, []))[1])
+
+
+def _quoted(path: Path, layout: Layout, shown: str, warn: Callable[[str], None], *, tab: bool) -> bool:
+    if tab and layout.quotes == "auto":
+        delimiter = layout.delimiter or "\t"
+        return _looks_quoted(path, layout, delimiter, shown, warn)
+    return layout.quotes == "on" or (layout.quotes == "auto" and not tab)
+
+
+def _read(
+    stream: TextIO, layout: Layout, shown: str, *, tab: bool, quoted: bool
+) -> tuple[Iterator[tuple[int, list[str]]], str]:
+    """The rows with their lines, header first, and the delimiter."""
+    delimiter = layout.delimiter or ("\t" if tab else ",")
+    found = lines(stream, shown)
+    first = next(found, "")
+    said = None if tab else SEP.fullmatch(first)
+    if said:
+        delimiter = layout.delimiter or said[1]
+    else:
+        found = chain([first] if first else [], found)
+    # Quotation marks in the cells of an unquoted file are text.
+    dialect: dict[str, Any] = {"quoting": csv.QUOTE_NONE}
+    csv.field_size_limit(streams.LONGEST)
+    if quoted:
+        start = list(islice(found, LOOKED_AT))
+        found = chain(start, found)
+        dialect = {
+            "strict": True,
+            "skipinitialspace": _blank_before_quotes(start, delimiter, layout.columns),
+        }
+    rows = _numbered(csv.reader(found, delimiter=delimiter, **dialect), shown, first=2 if said else 1)
+    return rows, delimiter
 
 
 def _looks_quoted(

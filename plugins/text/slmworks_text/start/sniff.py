@@ -8,24 +8,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.encodings import USUAL
-from slmworks_text.formats import ENDINGS, format_of
+from slmworks_text.formats import ENDINGS, columns_of, format_of
 from slmworks_text.label_warnings import NUMBER
 from slmworks_text.layout import Format, Layout, Quotes
 from slmworks_text.separated import SEP
-from slmworks_text.streams import COMPRESSED, LONGEST, MARKS, lines, text_of
+from slmworks_text.streams import COMPRESSED, LONGEST, MARK, MARKS, text_of
 from slmworks_text.values import DELIMITERS
 
 SAMPLE = 1 << 18
 """Bytes that show delimiter and header."""
 PIECE = 1 << 20
 RECORDS = 200
-"""Objects of JSON whose keys are looked at."""
+"""Rows above which the last one may be cut off by the sample, and that show a number."""
 FITS = 0.9
 """Least share of rows with as many values as most, for a delimiter."""
 BARE = ("csv", "txt", "data", "dat", "")
@@ -77,7 +76,8 @@ def sniff(
         raise BadRequest(f"{shown}: {'is a folder; name a file' if path.is_dir() else 'no such file'}.")
     format_ = format_or_none(path) or _no_ending(path)
     if format_ == "parquet":
-        return Found(path, Layout(format=format_), _parquet_columns(path), header=True)
+        layout = Layout(format=format_)
+        return Found(path, layout, columns_of(path, layout, shown=shown), header=True)
     layout = Layout(format=format_, encoding=encoding or encoding_of(path))
     if format_ in ("json", "jsonl"):
         return _json(path, layout)
@@ -261,49 +261,29 @@ def _vote(name: str, below: Sequence[str]) -> int:
     return 1 if few or len(name) < lengths[len(lengths) // 20] else 0
 
 
-def _parquet_columns(path: Path) -> tuple[str, ...]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return tuple(pq.read_schema(path).names)
-    except (pa.ArrowException, OSError) as error:
-        problem = str(error).splitlines()[0]
-        raise BadRequest(f"{path}: not a Parquet file, or a damaged one ({problem}).") from None
-
-
 def _json(path: Path, layout: Layout) -> Found:
     """JSON: one object a line, a list of them, or an object with one entry that is such a list."""
     if layout.format == "json":
-        with text_of(path, layout.encoding, None, shown=str(path)) as stream:
-            content = stream.read()
-        try:
-            value = json.loads(content)
-        except ValueError as error:
-            raise BadRequest(f"{path}: not JSON ({error}).") from None
-        if isinstance(value, dict):
-            keys = [key for key, some in value.items() if isinstance(some, list) and some]
-            if len(keys) != 1:
-                raise BadRequest(
-                    f"{path}: a JSON object of which no single entry is a list of rows; save the rows alone."
-                )
-            layout, value = replace(layout, key=keys[0]), value[keys[0]]
-        records: Iterator[Any] = iter(value if isinstance(value, list) else ())
-    else:
-        records = _lines(path, layout.encoding)
-    columns = dict.fromkeys(
-        key for one in islice(records, RECORDS) if isinstance(one, dict) for key in map(str, one)
-    )
+        layout = replace(layout, key=_key(path, layout))
+    columns = columns_of(path, layout, shown=str(path))
     if not columns:
         raise BadRequest(f"{path}: holds no JSON objects whose keys are the columns.")
-    return Found(path, layout, tuple(columns), header=True)
+    return Found(path, layout, columns, header=True)
 
 
-def _lines(path: Path, encoding: str) -> Iterator[Any]:
-    with text_of(path, encoding, None, shown=str(path), newline="\n") as stream:
-        for number, line in enumerate(lines(stream, str(path)), 1):
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except ValueError as error:
-                    raise BadRequest(f"{path}:{number}: not JSON ({error}).") from None
+def _key(path: Path, layout: Layout) -> str:
+    """The entry of a JSON object that holds its rows; empty for a list."""
+    with text_of(path, layout.encoding, None, shown=str(path)) as stream:
+        content = stream.read()
+    try:
+        value = json.loads(content.removeprefix(MARK))
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"{path}: not JSON ({error}).") from None
+    if not isinstance(value, dict):
+        return ""
+    keys = [key for key, some in value.items() if isinstance(some, list) and some]
+    if len(keys) != 1:
+        raise BadRequest(
+            f"{path}: a JSON object of which no single entry is a list of rows; save the rows alone."
+        )
+    return str(keys[0])

@@ -1,0 +1,1 @@
+"""`slmworks predict`: an approved model's answers to the rows of a file."""
