@@ -190,6 +190,8 @@ def test_the_data_of_a_recipe_and_of_a_file(begun) -> None:
     assert shown["rows"]["in"] == len(ROWS)
     assert set(shown["tokens"]) == {"train", "validation", "test"}
     assert len(shown["examples"]) == 3
+    with pytest.raises(BadRequest, match="--text, --label: of a file"):
+        call("data", folder / "recipe.yaml", "--text", "a", "--label", "b", *store)
     for name in (folder / "recipe.yaml", folder.parent / "questions.csv"):
         said = call("data", name, *store).output
         assert "rows 80 in" in said

@@ -126,8 +126,12 @@ def data(what: Path, as_json: bool, places: Places, **said: Any) -> int:  # noqa
     `slmworks init` does, and nothing is kept.
     """
     if what.suffix.lower() in (".yaml", ".yml"):
+        from slmworks.contract.errors import BadRequest
         from slmworks_text.start.of_recipe import show_recipe
 
+        if given := [name for name, value in said.items() if value not in ((), "", None, "auto")]:
+            names = ", ".join(f"--{name.removesuffix('s') if name == 'texts' else name}" for name in given)
+            raise BadRequest(f"{names}: of a file; a recipe says so in its curate step.")
         return show_recipe(what, places, as_json=as_json)
     from slmworks_text.start.beginning import begin
     from slmworks_text.start.curated import card_of, curated
