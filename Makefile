@@ -11,9 +11,13 @@ PIP_ARGS ?=
 PIP = bin/python -m pip --disable-pip-version-check --quiet
 locked = $1/$(PIP) install --require-hashes --no-deps --no-build-isolation $(PIP_ARGS)
 define install_locked
+	$(call say,$1: what builds packages)
 	$(call locked,$1) --requirement .ci/build-lock.txt
+	$(call say,$1: $(shell grep -c == $2) packages of $2)
 	$(call locked,$1) --requirement $2
 endef
+# a line a step: pip is quiet, and some of them take minutes
+say = @echo "$$(date +%H:%M:%S) $1"
 ours = $1/$(PIP) install --no-deps --no-build-isolation
 PYTEST_ARGS ?=
 PATIENT := -o faulthandler_timeout=7200
@@ -26,7 +30,7 @@ PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 AIRFLOW_VENV := .venv-airflow
 TOOLS_VENV := .venv-tools
 
-.PHONY: help install install-airflow first-run first-generator airflow check test test-slow test-kills test-airflow test-docker lint types format \
+.PHONY: help install install-run install-airflow first-run first-generator airflow check test test-slow test-kills test-airflow test-docker lint types format \
 	schema docs goldens chart conformance families generator-families findings wheels images lock sbom clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -36,17 +40,31 @@ help: ## this list
 
 install: $(VENV)/installed ## .venv/ with slmworks, every family and the tools
 
+install-run: $(VENV)/runs ## .venv/ with what recipes need here: without the tools of tests and Kubeflow
+
 # torch's CPU build where an index offers it, else PyPI's, which needs CUDA's libraries on Linux.
 TORCH_LOCKS := .ci/torch-cpu-lock.txt .ci/cuda-lock.txt
 NEEDS_CUDA = import sys, importlib.metadata as m; sys.exit(not any("nvidia" in r for r in m.requires("torch")))
 
-$(VENV)/installed: $(PROJECTS) .ci/build-lock.txt .ci/lock.txt $(TORCH_LOCKS)
+define install_main
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(call say,$(VENV): torch without CUDA$(comma) where an index has it)
 	$(call locked,$(VENV)) --requirement .ci/torch-cpu-lock.txt 2>/dev/null || true
-	$(call install_locked,$(VENV),.ci/lock.txt)
+	$(call install_locked,$(VENV),$1)
+	$(call say,$(VENV): CUDA$(comma) if this torch needs it)
 	if $(BIN)/python -c '$(NEEDS_CUDA)'; then $(call locked,$(VENV)) --requirement .ci/cuda-lock.txt; fi
+	$(call say,$(VENV): slmworks and its families)
 	$(call ours,$(VENV)) --editable . $(FAMILIES:%=--editable plugins/%)
 	$(VENV)/$(PIP) check
+endef
+comma := ,
+
+$(VENV)/installed: $(PROJECTS) .ci/build-lock.txt .ci/lock.txt $(TORCH_LOCKS)
+	$(call install_main,.ci/lock.txt)
+	touch $@ $(VENV)/runs
+
+$(VENV)/runs: $(PROJECTS) .ci/build-lock.txt .ci/run-lock.txt $(TORCH_LOCKS)
+	$(call install_main,.ci/run-lock.txt)
 	touch $@
 
 # Airflow has an environment of its own: the light forms of the families, and its Kubernetes provider, which
@@ -56,17 +74,18 @@ install-airflow: $(AIRFLOW_VENV)/installed ## .venv-airflow/ with Airflow
 $(AIRFLOW_VENV)/installed: $(PROJECTS) plugins/airflow/pyproject.toml .ci/build-lock.txt .ci/airflow-lock.txt
 	test -x $(AIRFLOW_VENV)/bin/python || $(PYTHON) -m venv $(AIRFLOW_VENV)
 	$(call install_locked,$(AIRFLOW_VENV),.ci/airflow-lock.txt)
+	$(call say,$(AIRFLOW_VENV): slmworks and its families)
 	$(call ours,$(AIRFLOW_VENV)) --editable . $(FAMILIES:%=--editable plugins/%) --editable plugins/airflow
 	$(AIRFLOW_VENV)/$(PIP) check
 	touch $@
 
-first-run: install ## the first recipe, to an approved and answering model
+first-run: install-run ## the first recipe, to an approved and answering model
 	$(SLMWORKS) run pipelines/first-run.yaml
 	if $(SLMWORKS) models reviews | grep -q candidate; then $(SLMWORKS) approve reviews --because "first run"; fi
 	$(SLMWORKS) serve reviews --ask "The screen is gorgeous, but the battery died after two days."
 
 ASKED := Good evening, could you do a table for six on Friday at half past seven? It's Moreau.
-first-generator: install ## a tuned generator, SmolLM2 that writes bookings as JSON, to an approved and chatting model
+first-generator: install-run ## a tuned generator, SmolLM2 that writes bookings as JSON, to an approved and chatting model
 	$(SLMWORKS) run pipelines/first-generator.yaml
 	if $(SLMWORKS) models bookings | grep -q candidate; then $(SLMWORKS) approve bookings --because "first generator"; fi
 	echo "$(ASKED)" | $(SLMWORKS) chat bookings --system "The booking in JSON, null for what is missing."

@@ -20,6 +20,14 @@ MAIN = [
     "setuptools",
     "wheel",
 ]
+RUN = [
+    "-e .[run]",
+    *(f"-e plugins/{family}[run]" for family in FAMILIES),
+    "-e plugins/inc[autoround]",
+    "setuptools",
+    "wheel",
+]
+"""What recipes need on one machine: neither the tools of tests nor Kubeflow."""
 AIRFLOW = [
     "-e .[s3]", *(f"-e plugins/{family}" for family in FAMILIES), "-e plugins/airflow[run,pods]",
     "setuptools", "wheel",
@@ -40,6 +48,8 @@ def main() -> None:
     cpu = "".join(f" \\\n    --hash=sha256:{digest}" for digest in cpu_builds(torch))
     write("torch-cpu-lock.txt", {torch: f"{torch}+cpu{cpu}"}, "torch-cpu.txt")
     write("lock.txt", rest, "constraints.txt")
+    running = compiled(sys.argv[1], RUN, "constraints.txt")
+    write("run-lock.txt", {name: rest[name] for name in rest if name in running}, "constraints.txt")
     write("build-lock.txt", {name: rest[name] for name in rest if BUILD.match(name)}, "constraints.txt")
     write("cuda-lock.txt", cuda, "what PyPI's build of torch needs on Linux")
     write(

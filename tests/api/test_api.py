@@ -1,5 +1,7 @@
 """`slmworks.load`, `slmworks.run` and `slmworks.runs`, as a notebook calls them."""
 
+import json
+
 import pytest
 
 import slmworks
@@ -71,3 +73,19 @@ def test_a_step_that_is_not_there_cannot_be_run_afresh(tmp_path):
     (tmp_path / "rows.csv").write_text("text,label\na,b\n")
     with pytest.raises(BadRequest, match="fresh: no step 'cura'"):
         slmworks.run(tmp_path / "recipe.yaml", store=tmp_path / "store", fresh=["cura"])
+
+
+def test_one_option_and_a_part_of_a_recipe(tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    rows = "".join(f"{word} number {i},{word}\n" for i in range(40) for word in ("good", "bad"))
+    (tmp_path / "rows.csv").write_text("text,label\n" + rows)
+    said = {"store": tmp_path / "store", "tracking": "", "cores": 1}
+    made = slmworks.run(tmp_path / "recipe.yaml", until="raw", **said)
+    assert list(made.outcomes) == ["raw"]
+    made = slmworks.run(tmp_path / "recipe.yaml", options={"curate": {"rows": 30}}, **said)
+    card = json.loads((made.artifact("curate").path / "card.json").read_text())
+    assert card["rows"] == {"in": 80, "out": 30}
+    (edit,) = made.run.plan.recipe.edits
+    assert (edit["step"], edit["option"], edit["was"], edit["now"]) == ("curate", "rows", None, 30)
+    with pytest.raises(BadRequest, match="options: no step 'curat'"):
+        slmworks.run(tmp_path / "recipe.yaml", options={"curat": {"rows": 30}}, **said)

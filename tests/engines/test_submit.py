@@ -74,7 +74,7 @@ def test_a_run_is_submitted_and_listed_beside_local_ones(works, server, cli) -> 
     assert asked.body["service_account"] == "trainer"
     assert server.experiments[asked.body["experiment_id"]]["display_name"] == "toys"
     listed = cli("runs").stdout
-    assert re.search(rf"{run} +kubeflow +toy +submitted", listed)
+    assert re.search(rf"{run[:8]} +kubeflow +toy +submitted", listed)
     assert re.search(rf"{local.id} +local +toy +done", listed)
 
 
@@ -130,9 +130,11 @@ def test_a_run_is_cancelled_and_its_record_closed(works, server, cli) -> None:
     server.after_terminate = ["CANCELED"]
     cli(*SUBMIT)
     (run,) = server.runs
-    done = cli("cancel", run, "--engine-file", "engine.yaml")
+    done = cli("cancel", run[:8], "--engine-file", "engine.yaml")
     assert (done.returncode, done.stdout) == (0, f"run {run} is being stopped\n")
-    assert re.search(rf"{run} +kubeflow +toy +stopped", cli("runs", "--engine-file", "engine.yaml").stdout)
+    assert re.search(
+        rf"{run[:8]} +kubeflow +toy +stopped", cli("runs", "--engine-file", "engine.yaml").stdout
+    )
     assert run_record(works.store, run).ended
 
 
@@ -152,7 +154,7 @@ def test_a_run_is_cancelled_and_its_record_closed(works, server, cli) -> None:
         (("submit", "toy.yaml", "--store", ".slmworks"), {}, 2, "pods don't see this machine's folders"),
         ((*SUBMIT, "--schedule", ""), {}, 2, "a cron line has five fields"),
         ((*SUBMIT, "--host", "http://bob:hunter2@kf"), {}, 2, "http://kf: credentials don't belong"),
-        (("submit", "--after", "x", "--engine-file", "engine.yaml"), {}, 2, "run x: nothing is known"),
+        (("submit", "--after", "x", "--engine-file", "engine.yaml"), {}, 2, "no run 'x' in"),
         ((*SUBMIT, "--fresh", "teachr"), {}, 2, "Did you mean 'teacher'?"),
     ],
 )  # fmt: skip
@@ -186,7 +188,7 @@ def test_what_follows_an_approval_can_be_submitted_later(works, server, cli) -> 
     cli(*SUBMIT)
     (first,) = server.runs
     keep_following(works.store, first, SECOND)
-    done = cli("submit", "--after", first, "--engine-file", "engine.yaml")
+    done = cli("submit", "--after", first[:8], "--engine-file", "engine.yaml")
     assert done.returncode == 0, done.stderr
     assert server.asked("POST", "/runs")[-1].body["runtime_config"] == {"parameters": {"first_run": first}}
 

@@ -33,6 +33,7 @@ def pinned(constraints: str) -> dict[str, str]:
     "lock",
     [
         "lock.txt",
+        "run-lock.txt",
         "cuda-lock.txt",
         "torch-cpu-lock.txt",
         "build-lock.txt",

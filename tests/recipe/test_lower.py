@@ -189,3 +189,50 @@ def test_a_thousand_tasks_are_planned_within_a_moment(lower) -> None:
 """)
     assert len(planned) == 4 + 1 + 500 + 500
     assert time.perf_counter() - begun < 10  # a guard against quadratic growth; the benchmark has the number
+
+
+STUDENT = "  student: {stage: distill, uses: toy, from: {teacher: teacher, data: curate}"
+
+
+def test_a_seed_reaches_the_task_and_sweeps(lower) -> None:
+    assert lower(STUDENT + "}").tasks["student"].seed == 0
+    assert "seed" not in lower(STUDENT + "}").tasks["student"].edge()  # no record of today changes
+    assert lower(STUDENT + ", seed: 3}").tasks["student"].seed == 3
+    swept = lower(STUDENT + ", sweep: [{seed: 0}, {seed: 1}, {seed: 2, with: {layers: [0]}}]}")
+    assert [swept.tasks[one].seed for one in swept.tasks if one.startswith("student")] == [0, 1, 2]
+    plain = lower(STUDENT + ", sweep: [{seed: 0}, {seed: 7}]}")
+    assert [one for one in plain.tasks if one.startswith("student")] == ["student.seed=0", "student.seed=7"]
+    spec = plain.tasks["student.seed=7"].spec(run="r", store="file:///s", sources={})
+    assert spec.seed == 7
+
+
+@pytest.mark.parametrize("name", ["distilbert-base-uncased", "distilbert/distilbert-base-uncased"])
+def test_a_name_of_the_hub_is_told_how_it_is_written(lower, name) -> None:
+    with pytest.raises(BadRequest, match=r"hf://(OWNER|distilbert)/distilbert-base-uncased@REVISION\."):
+        lower(STUDENT.replace("teacher: teacher", f"teacher: {name}") + "}")
+
+
+@pytest.mark.parametrize(
+    ("tail", "problem"),
+    [
+        (STUDENT + ", seed: -1}", "steps.student.seed: must be a whole number from 0"),
+        (STUDENT + ", seed: [1, 2]}", "for several: sweep: [{seed: 0}, {seed: 1}]"),
+        (STUDENT + ", sweep: [{seed: true}]}", "steps.student.sweep.0.seed: must be a whole number"),
+        (STUDENT + ", sweep: [{sed: 1}]}", "has only `uses`, `with` and `seed`. Did you mean 'seed'?"),
+        (
+            "  split: {stage: curate, uses: text, from: {data: raw}, seed: 1}",
+            "text has an option of its own for it: with: {seed: 1}",
+        ),
+        ("  again: {stage: fetch, from: {a: train.csv}, seed: 1}", "fetch draws nothing at random"),
+    ],
+)
+def test_a_seed_that_means_nothing_is_refused(lower, tail, problem) -> None:
+    with pytest.raises(BadRequest) as error:
+        lower(tail)
+    assert problem in str(error.value)
+
+
+def test_a_plan_can_end_with_a_step(lower) -> None:
+    planned = lower(STUDENT + "}")
+    assert list(planned.until(["curate"]).tasks) == ["raw", "curate"]
+    assert list(planned.until(["teacher"]).tasks) == ["raw", "curate", "teacher.model", "teacher"]

@@ -215,3 +215,13 @@ def test_a_manifest_that_is_none() -> None:
         Manifest.read('{"kind": "Files", "format": "files", "files": []}', where="tasks/x.json")
     with pytest.raises(BadRequest, match="not a manifest"):
         Manifest.read("{", where="tasks/x.json")
+
+
+def test_git_ignores_the_folder(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    assert not store.root.exists()  # a look leaves nothing
+    store.create("runs/a.json", b"{}")
+    assert (store.root / ".gitignore").read_text(encoding="utf-8") == "*\n"
+    (store.root / ".gitignore").write_text("mine\n", encoding="utf-8")
+    store.create("runs/b.json", b"{}")
+    assert (store.root / ".gitignore").read_text(encoding="utf-8") == "mine\n"

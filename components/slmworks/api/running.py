@@ -1,9 +1,9 @@
 """`slmworks.run`: what `slmworks run` does, called from Python."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Artifact
 from slmworks.contract.errors import BadRequest, did_you_mean
@@ -70,6 +70,8 @@ def run(
     tracking: str | None = None,
     engine_file: str | Path | None = None,
     fresh: Sequence[str] = (),
+    until: str = "",
+    options: Mapping[str, Mapping[str, Any]] | None = None,
     cores: int | None = None,
     observer: "Observer | None" = None,
 ) -> Finished:
@@ -80,6 +82,8 @@ def run(
     tracking: MLflow's address; SQLite beside the store when left out, "" for none.
     engine_file: settings of this environment.
     fresh: steps to run again though they were done before.
+    until: the step to end with; empty for the whole recipe.
+    options: step → option → value for this run, as if it stood in the recipe: `{"student": {"epochs": 3}}`.
     cores: all of this process when left out.
     observer: who is told what happens (`slmworks.engines.local.Observer`); the command's display by default.
 
@@ -89,14 +93,20 @@ def run(
     from slmworks.engines.engine_file import EngineFile
     from slmworks.engines.local import Run as LocalRun
     from slmworks.machine.cores import usable_cores
+    from slmworks.recipe.edited import edited
     from slmworks.recipe.lower import plan
     from slmworks.recipe.recipe import Recipe
     from slmworks.store import open_store
 
     planned = plan(Recipe.read(str(recipe)))
-    for step in fresh:
-        if step not in planned.recipe.steps:
-            raise BadRequest(f"fresh: no step '{step}'. {did_you_mean(step, planned.recipe.steps)}")
+    for what, steps in (("fresh", fresh), ("until", [until] if until else []), ("options", options or {})):
+        for step in steps:
+            if step not in planned.recipe.steps:
+                raise BadRequest(f"{what}: no step '{step}'. {did_you_mean(step, planned.recipe.steps)}")
+    if options:
+        planned = plan(edited(planned, options, "Changed in Python for this run:"))
+    if until:
+        planned = planned.until([until])
     opened = open_store(str(store))
     shown = observer or screen()
     running = LocalRun(

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from slmworks.cli.console import say
+from slmworks.cli.edits import set_option
 from slmworks.cli.lowering import lower, planned_for, say_if_large
 from slmworks.cli.places import Places, with_places
 from slmworks.numbers.figures import size
@@ -20,15 +21,16 @@ from slmworks.numbers.figures import size
 )
 @with_places()
 @click.option("--fresh", multiple=True, metavar="STEP", help="Run this step again though it was done before.")
+@set_option
 def compile(  # noqa: A001 - the command's name
-    recipe: str, output: Path, places: Places, fresh: tuple[str, ...]
+    recipe: str, output: Path, places: Places, fresh: tuple[str, ...], changes: tuple[str, ...]
 ) -> None:
     """Write RECIPE as a Kubeflow pipeline. Local files that it reads go into the store.
 
     What follows an approval is a pipeline of its own, written beside it as `NAME.after-approval.yaml`.
     """
     store = places.shared_store()
-    planned = planned_for(recipe, fresh)
+    planned = planned_for(recipe, fresh, changes)
     compiled = lower(planned, places.engine, store, frozenset(fresh))
     say_if_large(compiled)
     if str(output) == "-":

@@ -1,8 +1,10 @@
 """From a recipe's file to a plan and to Kubeflow's YAML, for `run`, `compile` and `submit`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from slmworks.cli.console import say
+from slmworks.cli.edits import with_changes
 from slmworks.numbers.figures import size
 
 if TYPE_CHECKING:
@@ -15,17 +17,23 @@ LARGE = 1_000_000
 """Characters of YAML above which a person is warned."""
 
 
-def planned_for(recipe: str, fresh: tuple[str, ...]) -> "Plan":
-    """The recipe's plan; BadRequest for a step to run again that isn't there."""
-    from slmworks.contract.errors import BadRequest, did_you_mean
+def planned_for(recipe: str, fresh: Sequence[str], changes: Sequence[str] = ()) -> "Plan":
+    """The recipe's plan with options changed by `--set`; BadRequest for a step that isn't there."""
     from slmworks.recipe.lower import plan
     from slmworks.recipe.recipe import Recipe
 
-    planned = plan(Recipe.read(recipe))
-    for step in fresh:
-        if step not in planned.recipe.steps:
-            raise BadRequest(f"--fresh {step}: no such step. {did_you_mean(step, planned.recipe.steps)}")
+    planned = with_changes(plan(Recipe.read(recipe)), changes)
+    require_steps(planned, "--fresh", fresh)
     return planned
+
+
+def require_steps(planned: "Plan", option: str, steps: Sequence[str]) -> None:
+    """BadRequest for a step that an option of the command line names, and that isn't in the recipe."""
+    from slmworks.contract.errors import BadRequest, did_you_mean
+
+    for step in steps:
+        if step not in planned.recipe.steps:
+            raise BadRequest(f"{option} {step}: no such step. {did_you_mean(step, planned.recipe.steps)}")
 
 
 def say_if_large(compiled: "Compiled") -> None:

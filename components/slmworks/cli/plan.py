@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slmworks.cli.console import say
+from slmworks.cli.edits import set_option, with_changes
 from slmworks.cli.places import Places, with_places
 
 if TYPE_CHECKING:
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("recipe")
 @with_places()
+@set_option
 @click.option(
     "--cores", type=click.IntRange(min=1), help="Cores that a run may use; default: all of this machine's."
 )
-def plan(recipe: str, places: Places, cores: int | None) -> None:
+def plan(recipe: str, places: Places, changes: tuple[str, ...], cores: int | None) -> None:
     """Show the tasks of a recipe: which are cached, which would be run, and what each waits for."""
     from slmworks.cli.console import Columns
     from slmworks.engines.forecast import forecast
@@ -27,7 +29,7 @@ def plan(recipe: str, places: Places, cores: int | None) -> None:
     from slmworks.recipe.lower import plan as lower
     from slmworks.recipe.recipe import Recipe
 
-    planned = lower(Recipe.read(recipe))
+    planned = with_changes(lower(Recipe.read(recipe)), changes)
     rows = forecast(planned, places.store, cores=cores or usable_cores())
     table = Columns(("", "task", "plugin", "reads", "what is known"), wrap=("reads", "what is known"))
     for row in rows:

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 import click
 
 from slmworks.cli.console import say
-from slmworks.cli.lowering import planned_for
+from slmworks.cli.edits import set_option
+from slmworks.cli.lowering import planned_for, require_steps
 from slmworks.cli.places import Places, with_places
 from slmworks.contract.plain_text import one_line
 
 if TYPE_CHECKING:
     from slmworks.engines.local import Run
+    from slmworks.recipe.plan import Plan
 
 
 @click.command()
@@ -22,8 +24,17 @@ if TYPE_CHECKING:
     metavar="STEP",
     help="Run this step again though it was done before; repeat for more.",
 )
+@click.option("--until", metavar="STEP", help="End with this step: only it and what it needs are run.")
+@set_option
 @click.option("--cores", type=click.IntRange(min=1), help="Cores to use; default: all of this machine's.")
-def run(recipe: str, places: Places, fresh: tuple[str, ...], cores: int | None) -> int:
+def run(
+    recipe: str,
+    places: Places,
+    fresh: tuple[str, ...],
+    until: str | None,
+    changes: tuple[str, ...],
+    cores: int | None,
+) -> int:
     """Run a recipe on this machine, up to the approval.
 
     What was done before is not done again. Running it again after Ctrl-C, a crash or an edit goes on
@@ -33,7 +44,9 @@ def run(recipe: str, places: Places, fresh: tuple[str, ...], cores: int | None) 
     from slmworks.engines.local import Run
     from slmworks.machine.cores import usable_cores
 
-    planned = planned_for(recipe, fresh)
+    planned = planned_for(recipe, fresh, changes)
+    if until is not None:
+        planned = ended_with(planned, until)
     screen = observer()
     running = Run(
         planned,
@@ -49,7 +62,15 @@ def run(recipe: str, places: Places, fresh: tuple[str, ...], cores: int | None) 
     finally:
         screen.close()
     _summary(running, places)
+    if until is not None and code == 0:
+        say(f"ended with {until}, as asked. All of it:  slmworks run {recipe}{places.again()}")
     return code
+
+
+def ended_with(planned: "Plan", step: str) -> "Plan":
+    """The plan up to a step; BadRequest for one that isn't there."""
+    require_steps(planned, "--until", [step])
+    return planned.until([step])
 
 
 def _summary(running: "Run", places: Places) -> None:

@@ -1,6 +1,7 @@
 """`slmworks runs`."""
 
 import contextlib
+import json
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,16 @@ LAST = 30
 def runs(run: str | None, last: int, places: Places) -> None:
     """List the latest runs in this store, newest first; or show the tasks of one.
 
+    RUN is a name, a unique beginning of one, or the short name that the list shows.
+
     A run of this machine whose engine was killed is closed first: its state is then `killed`.
     Where --host or the engine file names a Kubeflow, it is asked about the runs there that go on.
     """
     from slmworks.cli.console import Columns
-    from slmworks.contract.errors import BadRequest, SlmworksError, did_you_mean
+    from slmworks.contract.errors import BadRequest, SlmworksError
     from slmworks.execution.history import newest_runs
     from slmworks.execution.records import run_ids, run_record, task_records
+    from slmworks.execution.run_names import full_name, short_name
     from slmworks.lineage.liveness import close_dead
 
     store = places.store
@@ -47,11 +51,13 @@ def runs(run: str | None, last: int, places: Places) -> None:
             return
         table = Columns(("run", "engine", "recipe", "state", "started", "by"), wrap=("recipe", "by"))
         for one in records:
-            table.add(one.run, one.engine, one.recipe, _state(one), one.started[:19], one.user)
+            table.add(short_name(one.run), one.engine, one.recipe, _state(one), one.started[:19], one.user)
     else:
+        run = full_name(store, run)
         record = run_record(store, run)
         if record is None:
-            raise BadRequest(f"no run '{run}' in {store}. {did_you_mean(run, run_ids(store))}")
+            raise BadRequest(f"run {run} in {store} was killed at its start and left no record.")
+        _head(record)
         table = Columns(
             ("task", "plugin", "state", "seconds", "digest", "what came out"), wrap=("what came out",)
         )
@@ -63,6 +69,17 @@ def runs(run: str | None, last: int, places: Places) -> None:
     table.show()
     if run is None and len(records) == last and (more := len(run_ids(store)) - last) > 0:
         say(f"{more} earlier ones: slmworks runs --last {last + more}")
+
+
+def _head(record: "RunRecord") -> None:
+    """Print the run's name, and what was changed for it in its recipe's options."""
+    say(f"run {record.run} · {record.recipe} · {_state(record)} · {record.started[:19]}")
+    for edit in record.edits:
+        say(f"  {edit.step}.{edit.option} {_value(edit.was)} → {_value(edit.now)}")
+
+
+def _value(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _ask(places: Places) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slmworks.cli.console import say
+from slmworks.cli.edits import set_option
 from slmworks.cli.lowering import lower, planned_for, say_if_large
 from slmworks.cli.places import Places, with_places
 from slmworks.contract.errors import BadRequest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     "--experiment", default="", help="The experiment that it is listed under; default: the engine file's."
 )
 @click.option("--fresh", multiple=True, metavar="STEP", help="Run this step again though it was done before.")
+@set_option
 @click.option(
     "--schedule", metavar="CRON", help="Run it again and again: '0 3 * * 1', with or without seconds."
 )
@@ -35,6 +37,7 @@ def submit(
     places: Places,
     experiment: str,
     fresh: tuple[str, ...],
+    changes: tuple[str, ...],
     schedule: str | None,
     wait: bool,  # noqa: FBT001 - a flag of the command line
     after: str | None,
@@ -48,15 +51,15 @@ def submit(
         raise BadRequest("slmworks submit needs a RECIPE, or --after RUN.")
     if schedule is not None and (wait or after):
         raise BadRequest("--schedule starts runs of its own later; leave out --wait and --after.")
-    if after and fresh:
-        raise BadRequest("--fresh is of a recipe's steps; leave it out with --after.")
+    if after and (fresh or changes):
+        raise BadRequest("--fresh and --set are of a recipe's steps; leave them out with --after.")
     cron = six_fields(schedule) if schedule is not None else ""
     from slmworks.engines.kubeflow.client import Pipelines
     from slmworks.engines.kubeflow.pipeline import require_kfp
 
     require_kfp()
     store = places.shared_store()
-    planned = planned_for(recipe, fresh) if recipe is not None else None
+    planned = planned_for(recipe, fresh, changes) if recipe is not None else None
     pipelines = Pipelines.connect(places.engine.settings.kubeflow, places.host)
     if planned is None:
         run = submit_after(store, str(after), pipelines, experiment)
@@ -87,7 +90,9 @@ def submit_after(store: "Store", first: str, pipelines: "Pipelines", experiment:
     """Submit the steps behind the approval of a run's release; returns the new run."""
     from slmworks.engines.kubeflow.runs import following, following_record, note
     from slmworks.execution.records import run_record
+    from slmworks.execution.run_names import full_name
 
+    first = full_name(store, first)
     known = run_record(store, first)
     text = following(store, first)
     if known is None or not text:

@@ -17,6 +17,17 @@ def show_verdicts(store: "Store", run: str, made: "Mapping[str, Manifest | None]
     for task_id, manifest in made.items():
         if manifest is not None and manifest.kind == "Verdict" and manifest.digest:
             _show(store, run, task_id, manifest.digest)
+    show_seeds(store, run, made)
+
+
+def show_seeds(store: "Store", run: str, made: "Mapping[str, Manifest | None]") -> None:
+    """Print mean and spread of what differs by its seed only."""
+    from slmworks.execution.records import run_record
+    from slmworks.packet.seeds import over_seeds
+
+    record = run_record(store, run)
+    for sentence in over_seeds(record.plan, made) if record else ():
+        say(f"seeds  {one_line(sentence)}")
 
 
 def show_waiting(waiting: tuple[str, int] | None, places: str) -> None:

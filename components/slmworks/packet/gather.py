@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.artifact import Artifact, Report, Verdict
 from slmworks.contract.errors import BadRequest
 from slmworks.execution.origins import Origins
-from slmworks.execution.records import RunRecord, run_record
+from slmworks.execution.records import RunRecord, run_record, task_records
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, way_back
 from slmworks.lineage.ledgers import Listed, ledger
 from slmworks.lineage.teacher_name import TeacherNames
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
 from slmworks.packet.stopped import stopped_in
+from slmworks.packet.seeds import over_seeds
 from slmworks.store.contract import folder_or_none
 
 if TYPE_CHECKING:
@@ -79,7 +80,14 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
         made=_made(run, way, origins),
         notice=_notice(store, decided, run),
         stopped=list(stopped_in(store, run_record(store, decided) if decided else run)),
+        seeds=_seeds(store, run),
     )
+
+
+def _seeds(store: "Store", run: RunRecord | None) -> list[str]:
+    if run is None or not any(task.get("seed") for task in run.plan):
+        return []
+    return over_seeds(run.plan, {task.task: task.manifest for task in task_records(store, run.run)})
 
 
 def _measured_on(reports: Sequence[Report]) -> list[str]:

@@ -28,6 +28,7 @@ def page(
         el("p", f"Attention: {behind.notice}", class_="warning") if behind.notice else None,
         sections.head(verdict),
         sections.overview(verdict),
+        sections.over_seeds(behind.seeds),
         tradeoff.section(verdict),
         stopped.section(behind.stopped),
         sections.checks(verdict),

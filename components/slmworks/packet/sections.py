@@ -1,6 +1,6 @@
 """Parts of the reviewer's page, top to bottom; each is empty when nothing is known about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slmworks.numbers import figures
@@ -35,6 +35,13 @@ def overview(verdict: Content) -> Html:
     named = ["", "", *headings(verdict)[1:]]
     table = grid(named, lines, text=(0, 1), label="Quality, speed and size")
     return join([el("h2", "Quality, speed and size"), table, el("p", note, class_="soft")])
+
+
+def over_seeds(sentences: Sequence[str]) -> Html:
+    """Mean and spread of models that differ by their seed only."""
+    if not sentences:
+        return NOTHING
+    return join([el("h2", "Over seeds"), *(el("p", sentence) for sentence in sentences)])
 
 
 def _intervals(verdict: Content) -> list[Html]:

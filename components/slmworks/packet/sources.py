@@ -82,6 +82,8 @@ class Background:
     """What a reviewer must know before anything else."""
     stopped: Sequence[Stopped] = ()
     """The candidates that never came to the gate, in the order of the plan."""
+    seeds: Sequence[str] = ()
+    """Sentences about models that differ by their seed only."""
 
 
 @dataclass(frozen=True)

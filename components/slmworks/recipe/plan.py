@@ -1,8 +1,8 @@
 """A plan: flat tasks and edges, ready for any engine. Values only; `slmworks.recipe.lower` makes them."""
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slmworks.contract.catalog import CORE, measure_family, plugin, runtime_family
@@ -29,6 +29,8 @@ class PlannedTask:
     plugin: str
     configured: Stage
     """The plugin with its validated options."""
+    seed: int = 0
+    """Seed of its random choices; in its identity where it is not 0."""
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Port -> ids of the tasks that make it: one, or several for a joining port; `when` -> the selection and
     the candidate that decide whether it runs."""
@@ -94,6 +96,7 @@ class PlannedTask:
             names=dict(self.names),
             store=store,
             threads=threads,
+            seed=self.seed,
             fresh=fresh,
             recipe=recipe,
             user=user,
@@ -109,6 +112,7 @@ class PlannedTask:
             "inputs": {port: list(ids) for port, ids in self.inputs.items()},
             "coordinates": dict(self.coordinates),
             "options": self.options,
+            **({"seed": self.seed} if self.seed else {}),
             "after_approval": self.after_approval,
         }
 
@@ -157,6 +161,14 @@ class Plan:
             return source.pin(registry)
         except BadRequest as error:
             raise BadRequest(f"{self.recipe.at('steps', task.step, 'from', name)}: {error}") from None
+
+    def until(self, steps: Collection[str]) -> "Plan":
+        """The part of the plan that these steps need (or tasks, by id), they included."""
+        wanted: set[str] = set()
+        for task in reversed(list(self)):  # each before those that it needs
+            if (task.step in steps and not task.brings) or task.id in wanted or task.id in steps:
+                wanted.update((task.id, *task.needs))
+        return replace(self, tasks={id_: task for id_, task in self.tasks.items() if id_ in wanted})
 
     def after(self, task_id: str) -> set[str]:
         """Ids of every task that needs this one, directly or not."""

@@ -16,12 +16,16 @@ from typing import Any
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.recipe.yaml_file import Where, load, place, read_text
 
-WORDS = ("stage", "uses", "with", "from", "when", "sweep")
+WORDS = ("stage", "uses", "with", "from", "when", "seed", "sweep")
+VARIANT = ("uses", "with", "seed")
+"""Words of a sweep's variant."""
 TOP = ("name", "description", "steps")
 ORDERS = "orders"
 """The word of a step that stands for many: see `slmworks.recipe.orders`."""
 TAKEN = "run"
 """Reserved name: a run's own record has it."""
+SEEDS = 2**32
+"""Seeds are below it: what numpy's and llama.cpp's generators take."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 
@@ -39,8 +43,10 @@ class Step:
     """The step's `from`: port -> step, outside reference, or several of them."""
     when: str | None = None
     """The step that selects candidates: only tasks whose candidate goes on run. None: all."""
+    seed: int = 0
+    """Seed of every random choice of the step's tasks."""
     sweep: tuple[Mapping[str, Any], ...] = ()
-    """Variants: each a mapping with `uses` and/or `with`."""
+    """Variants: each a mapping with `uses`, `with` and/or `seed`."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,14 @@ class Recipe:
         value, lines = load(text, file, "a recipe", needs="`name` and `steps`")
         draft = cls("", {}, folder=folder or Path(), file=file, text=text, lines=lines)
         return _recipe(value, draft)
+
+
+def seed_problem(value: Any) -> str:
+    """What is wrong with a seed; empty for a good one."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < SEEDS:
+        return ""
+    several = "; for several: sweep: [{seed: 0}, {seed: 1}]" if isinstance(value, list) else ""
+    return f"must be a whole number from 0 to {SEEDS - 1}{several}."
 
 
 def _recipe(value: Any, draft: Recipe) -> Recipe:
@@ -153,6 +167,7 @@ def read_step(name: str, value: Any, draft: Recipe) -> Step:
         options=_mapping(words.get("with", {}), draft, (*where, "with"), "must be a mapping of options"),
         inputs=_inputs(words.get("from", {}), draft, (*where, "from")),
         when=words.get("when"),
+        seed=_require_seed(words.get("seed", 0), draft, (*where, "seed")),
         sweep=_sweep(words.get("sweep"), draft, (*where, "sweep")),
     )
 
@@ -176,20 +191,29 @@ def _sweep(value: Any, draft: Recipe, where: Where) -> tuple[Mapping[str, Any], 
         return ()
     if not isinstance(value, list) or not value:
         raise BadRequest(
-            f"{draft.at(*where)}: must be a list of variants, such as [{{uses: a}}, {{uses: b}}]."
+            f"{draft.at(*where)}: must be a list of variants, such as [{{uses: a}}, {{uses: b}}] or "
+            "[{seed: 0}, {seed: 1}]."
         )
     for index, variant in enumerate(value):
-        words = _mapping(variant, draft, (*where, index), "a variant is a mapping of `uses` and/or `with`")
+        rule = "a variant is a mapping of `uses`, `with` and/or `seed`"
+        words = _mapping(variant, draft, (*where, index), rule)
         for key in words:
-            if key not in ("uses", "with"):
+            if key not in VARIANT:
                 raise BadRequest(
-                    f"{draft.at(*where, index, key)}: a variant has only `uses` and `with`. "
-                    f"{did_you_mean(key, ('uses', 'with'))}"
+                    f"{draft.at(*where, index, key)}: a variant has only `uses`, `with` and `seed`. "
+                    f"{did_you_mean(key, VARIANT)}"
                 )
         if not isinstance(words.get("uses", ""), str):
             raise BadRequest(f"{draft.at(*where, index, 'uses')}: must be a name.")
         _mapping(words.get("with", {}), draft, (*where, index, "with"), "must be a mapping of options")
+        _require_seed(words.get("seed", 0), draft, (*where, index, "seed"))
     return tuple(value)
+
+
+def _require_seed(value: Any, draft: Recipe, where: Where) -> int:
+    if problem := seed_problem(value):
+        raise BadRequest(f"{draft.at(*where)}: {problem}")
+    return int(value)
 
 
 def _mapping(value: Any, draft: Recipe, where: Where, rule: str) -> dict[str, Any]:

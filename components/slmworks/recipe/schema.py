@@ -6,7 +6,7 @@ from slmworks.contract.catalog import STAGES, plugins, stage_class
 from slmworks.contract.errors import first_line
 from slmworks.contract.stage import ports
 from slmworks.recipe.orders_schema import orders_schema
-from slmworks.recipe.recipe import NAME, ORDERS, WORDS
+from slmworks.recipe.recipe import NAME, ORDERS, SEEDS, WORDS
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -48,10 +48,16 @@ def _step_or_orders() -> dict[str, Any]:
 
 def _step() -> dict[str, Any]:
     given = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    seed = {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": SEEDS - 1,
+        "description": "Seed of its random choices; default: 0.",
+    }
     variant = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {"uses": {"type": "string"}, "with": {"type": "object"}},
+        "properties": {"uses": {"type": "string"}, "with": {"type": "object"}, "seed": seed},
     }
     described = {
         "stage": {"enum": list(STAGES), "description": "What kind of step it is; default: the step's name."},
@@ -66,6 +72,7 @@ def _step() -> dict[str, Any]:
             "type": "string",
             "description": "A select step: only tasks whose candidate goes on run.",
         },
+        "seed": seed,
         "sweep": {"type": "array", "items": variant, "minItems": 1, "description": "Variants, each a task."},
     }
     return {

@@ -15,7 +15,7 @@ from slmworks.contract.options import OptionError, configure
 from slmworks.contract.stage import WHEN, Port, Stage, inlets, output, ports
 from slmworks.fetch import Source
 from slmworks.recipe.plan import PlannedTask
-from slmworks.recipe.recipe import Recipe, Step
+from slmworks.recipe.recipe import Recipe, Step, seed_problem
 
 FETCH = "fetch"
 """The stage of tasks that the planner adds for paths, URLs and registered models of other stages' steps."""
@@ -26,6 +26,7 @@ class _Variant:
     label: str
     plugin: str
     configured: Stage
+    seed: int
     where: tuple[str | int, ...]
 
 
@@ -75,20 +76,26 @@ class Draft:
 
     def _variants(self) -> list[_Variant]:
         if not self.step.sweep:
-            return [self._variant("", self.step.uses, self.step.options, ())]
+            return [self._variant("", self.step.uses, self.step.options, self.step.seed, ())]
         labels = _labels(self.step)
         return [
             self._variant(
                 label,
                 entry.get("uses", self.step.uses),
                 {**self.step.options, **entry.get("with", {})},
+                entry.get("seed", self.step.seed),
                 ("sweep", index),
             )
             for index, (entry, label) in enumerate(zip(self.step.sweep, labels, strict=True))
         ]
 
     def _variant(
-        self, label: str, uses: str | None, options: Mapping[str, Any], where: tuple[str | int, ...]
+        self,
+        label: str,
+        uses: str | None,
+        options: Mapping[str, Any],
+        seed: int,
+        where: tuple[str | int, ...],
     ) -> _Variant:
         name = uses or self._default()
         try:
@@ -98,10 +105,26 @@ class Draft:
         except BadRequest as error:
             raise self.error(*where, "uses", problem=error) from None
         try:
-            return _Variant(label, name, configure(chosen, name, options), where)
+            variant = _Variant(label, name, configure(chosen, name, options), seed, where)
         except OptionError as error:
             place = where if error.where and error.where[0] in self._own(where) else ()
             raise self.error(*place, "with", *error.where, problem=error.problem) from None
+        self._refuse_needless_seed(variant)
+        return variant
+
+    def _refuse_needless_seed(self, variant: _Variant) -> None:
+        """BadRequest for a seed where nothing is drawn, or where an option chooses it."""
+        if problem := seed_problem(variant.seed):  # of a recipe that was made or changed in Python
+            raise self.error("seed", problem=problem)
+        swept = variant.where and "seed" in self.step.sweep[int(variant.where[1])]
+        if not (variant.seed or swept):
+            return
+        place = (*(variant.where if swept else ()), "seed")
+        if takes_seed(variant.configured):
+            problem = f"{variant.plugin} has an option of its own for it: with: {{seed: {variant.seed}}}."
+            raise self.error(*place, problem=problem)
+        if not variant.configured.cacheable or any(port.kind is None for port in self.ports.values()):
+            raise self.error(*place, problem=f"{self.stage} draws nothing at random; remove it.")
 
     def _own(self, where: tuple[str | int, ...]) -> Mapping[str, Any]:
         """The options that are written in the variant itself."""
@@ -187,25 +210,24 @@ class Draft:
         outside = [one for one in given if one not in drafts]
         for one in outside:
             if not _is_outside(one):
-                raise self.error(
-                    "from", port.name, problem=f"no step named '{one}'. {did_you_mean(one, drafts)}"
-                )
+                problem = f"no step named '{one}'. {did_you_mean(one, drafts)}{_hub_hint(port, one)}"
+                raise self.error("from", port.name, problem=problem)
             if port.kind not in (Model, Files):
                 raise self.error(
                     "from", port.name,
                     problem=f"takes a {_noun(port)} from a step; fetch and curate this first.",
                 )  # fmt: skip
-            self.outside[port.name] = self._source(port.name, one)
+            self.outside[port.name] = self._source(port.name, one, hint=_hub_hint(port, one))
             if port.kind is Files and self.outside[port.name].kind == "registry":
                 raise self.error("from", port.name, problem="takes Files, not a registered model.")
         if steps:
             self.edges[port.name] = tuple(steps)
 
-    def _source(self, name: str, given: str) -> Source:
+    def _source(self, name: str, given: str, *, hint: str = "") -> Source:
         try:
             return Source.parse(given, folder=self.recipe.folder, look=self.look)
         except BadRequest as error:
-            raise self.error("from", name, problem=error) from None
+            raise self.error("from", name, problem=f"{error}{hint}") from None
         except OSError as error:
             raise self.error("from", name, problem=f"cannot be read ({error.strerror}).") from None
 
@@ -257,6 +279,7 @@ class Draft:
             stage=self.stage,
             plugin=variant.plugin,
             configured=variant.configured,
+            seed=variant.seed,
             inputs={port: ids for port, ids in inputs.items() if port in taken},
             sources=self.sources,
             coordinates=coordinates,
@@ -294,6 +317,11 @@ class Draft:
         return [({**inputs, **joined}, coordinates) for inputs, coordinates in rows]
 
 
+def takes_seed(plugin: Stage | type[Stage]) -> bool:
+    """True for a plugin with an option `seed`, which stands in place of a step's word."""
+    return "seed" in (plugin if isinstance(plugin, type) else type(plugin)).model_fields
+
+
 def _needs(plugin: Stage, port: Port) -> bool:
     return port.name in plugin.needs or not (port.optional or port.name in plugin.ignores)
 
@@ -306,6 +334,14 @@ def _noun(port: Port) -> str:
     return port.kind.kind if port.kind else "source"
 
 
+def _hub_hint(port: Port, given: str) -> str:
+    """How a model of the Hugging Face hub is written, where a name looks like one's."""
+    if port.kind is not Model or not re.fullmatch(r"([A-Za-z0-9][\w.-]*/)?[\w.]+(-[\w.]+)+", given):
+        return ""
+    owned = given if "/" in given else f"OWNER/{given}"
+    return f" If it is a model of the Hugging Face hub: hf://{owned}@REVISION."
+
+
 def _is_outside(text: str) -> bool:
     return bool(re.search(r"[/.*:\\]", text))
 
@@ -313,7 +349,8 @@ def _is_outside(text: str) -> bool:
 def _labels(step: Step) -> list[str]:
     """A short, unique, file-safe name for each variant of a sweep."""
     plugin_names = [entry.get("uses", step.uses) or "" for entry in step.sweep]
-    changed = [entry.get("with", {}) for entry in step.sweep]
+    seeds = [{"seed": entry["seed"]} if "seed" in entry else {} for entry in step.sweep]
+    changed = [{**entry.get("with", {}), **seed} for entry, seed in zip(step.sweep, seeds, strict=True)]
     varying = {k for opts in changed for k in opts if any(o.get(k) != opts[k] for o in changed)}
     several = len(set(plugin_names)) > 1
     labels = [

@@ -1,7 +1,8 @@
 """A store on a local disk: exclusive creation by `os.link`, objects moved in by rename.
 
 Where a file system has no hard links (exFAT, SMB, some of FUSE), a rename that replaces nothing creates keys.
-Everything is flushed before it is named, so that a power cut leaves no name with half the bytes.
+Everything is flushed before it is named, so that a power cut leaves no name with half the bytes. Git
+ignores the folder: nobody means to commit it.
 """
 
 import contextlib
@@ -202,6 +203,10 @@ class LocalStore:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self.unwritable(error) from None
+        ignored = self.root / ".gitignore"
+        if not ignored.exists():
+            with contextlib.suppress(OSError):  # who may write below it, and not here
+                ignored.write_text("*\n", encoding="utf-8")
 
     def unwritable(self, error: OSError) -> SlmworksError:
         """What a person is told when the disk refuses: exit 1 where room is missing, else 2."""

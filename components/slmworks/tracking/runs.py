@@ -143,7 +143,8 @@ class RunUpload:
     def _task(self, task: TaskRecord) -> None:
         tags = {PARENT: self._parent, "mlflow.user": self.run.user}
         run_id = self._open(task.task, task.task, task.started, tags)
-        self._client.log_batch(run_id, params=_params(task.options, self._known.get(task.task)))
+        options = {**task.options, **self._seed(task)}
+        self._client.log_batch(run_id, params=_params(options, self._known.get(task.task)))
         self._log_metrics(run_id, [*_curves(task), *_summary(task)])
         self._inputs(run_id, task)
         extra = {"mlflow.note.content": self._task_note(task), **self._attach(run_id, task)}
@@ -152,6 +153,11 @@ class RunUpload:
         self._client.log_batch(
             run_id, tags=_tags({**_about(task), **extra, PARENT: self._parent, COMPLETE: task.seal})
         )
+
+    def _seed(self, task: TaskRecord) -> dict[str, int]:
+        """The step's seed, where it has another than 0."""
+        seed = next((one.get("seed", 0) for one in self.run.plan if one["id"] == task.task), 0)
+        return {"seed": seed} if seed else {}
 
     def _task_note(self, task: TaskRecord) -> str:
         """The description on a task's page: what came out, and what it was made from."""

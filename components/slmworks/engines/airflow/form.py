@@ -4,12 +4,12 @@ Fields are JSON schema. Their values become the recipe's `with` again, and are p
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from slmworks.contract.catalog import plugin
 from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.recipe.edited import edited
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe
 
@@ -70,29 +70,7 @@ def filled(plan: Plan, params: Mapping[str, Any]) -> Recipe:
         raise BadRequest(
             f"{name}: what is registered, who approves and what follows is the recipe's to say, not a run's."
         )
-    if not changes:
-        return recipe
-    steps = dict(recipe.steps)
-    for name, options in changes.items():
-        steps[name] = replace(steps[name], options={**steps[name].options, **options})
-    lines = [
-        f"#   {name}.{option}: {json.dumps(value, ensure_ascii=False)}"
-        for name, options in changes.items()
-        for option, value in options.items()
-    ]
-    text = "\n".join([recipe.text.rstrip("\n"), "# Changed in the form of this run:", *lines, ""])
-    return replace(recipe, steps=steps, text=text, edits=tuple(_compared(plan, changes)))
-
-
-def _compared(plan: Plan, changes: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Each changed option with what it was, for the run's record."""
-    for name, options in changes.items():
-        task = next(task for task in plan if task.step == name and not task.brings)
-        for option, now in options.items():
-            was = plan.recipe.steps[name].options.get(option, task.options.get(option))
-            if was != now:
-                gate = task.configured.decides
-                yield {"step": name, "option": option, "was": was, "now": now, "gate": gate}
+    return edited(plan, changes, "Changed in the form of this run:")
 
 
 def _changes(recipe: Recipe, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""A first recipe from a file, and a look at data before training."""

@@ -1,0 +1,106 @@
+"""The data of a recipe: its curate steps are run, and its pretrained model is fetched for the tokenizer."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from slmworks.cli.console import say
+from slmworks.contract.artifact import Artifact, Dataset
+from slmworks.contract.errors import BadRequest
+from slmworks_text.start.curated import STAGE, card_of
+
+if TYPE_CHECKING:
+    from slmworks.cli.display import Plain
+    from slmworks.cli.places import Places
+    from slmworks.contract.manifest import Manifest
+    from slmworks.recipe.plan import Plan, PlannedTask
+
+
+def show_recipe(recipe: Path, places: "Places", *, as_json: bool) -> int:
+    """Print the data of every curate step; returns the exit code of what had to be run."""
+    from slmworks.recipe.lower import plan
+    from slmworks.recipe.recipe import Recipe
+    from slmworks_text.start.shown import seen, show
+    from slmworks_text.start.tokens import measure_of
+
+    planned = plan(Recipe.read(recipe))
+    steps = [task for task in planned if task.stage == STAGE]
+    if not steps:
+        raise BadRequest(f"{recipe}: no step curates data; name a recipe with a {STAGE} step, or a file.")
+    code, made = run_tasks(planned, [task.id for task in steps], places, quiet=as_json)
+    if code:
+        return code
+    measure = measure_of(model_folder(planned, places, quiet=as_json))
+    found = {}
+    for task in steps:
+        folder = places.store.folder(made[task.id].digest)
+        data = Artifact.open(folder, digest=made[task.id].digest)
+        assert isinstance(data, Dataset)
+        found[task.id] = seen(data, card_of(data), measure)
+    if as_json:
+        shown = {name: one.as_json() for name, one in found.items()}
+        click.echo(json.dumps(shown, indent=1, ensure_ascii=False))
+        return 0
+    for name, one in found.items():
+        say(f"{name}:" if len(found) > 1 else "")
+        show(one, _max_length(planned))
+    return 0
+
+
+def run_tasks(
+    planned: "Plan", ids: list[str], places: "Places", *, quiet: bool = False
+) -> "tuple[int, dict[str, Manifest]]":
+    """Run these tasks and what they need, as `slmworks run` does; their results by task."""
+    from slmworks.cli.display import observer
+    from slmworks.engines.local import Run
+    from slmworks.machine.cores import usable_cores
+
+    screen: Silent | Plain = Silent() if quiet else observer()
+    running = Run(planned.until(ids), places.store, usable_cores(), screen, engine=places.engine)
+    try:
+        code = running.execute()
+    finally:
+        screen.close()
+    for outcome in running.outcomes.values():
+        if outcome.state == "failed":
+            say(f"slmworks: {outcome.error}", err=True)
+    return code, {one: found.manifest for one, found in running.outcomes.items() if found.manifest}
+
+
+def model_folder(planned: "Plan", places: "Places", *, quiet: bool = False) -> Path | None:
+    """The folder of the first model that the recipe fetches; None where it can't be had."""
+    fetches = [task for task in planned if task.brings and _is_pretrained(task)]
+    if not fetches:
+        return None
+    code, made = run_tasks(planned, [fetches[0].id], places, quiet=quiet)
+    return places.store.folder(made[fetches[0].id].digest) if code == 0 else None
+
+
+class Silent:
+    """A display that shows nothing: the output is for programs."""
+
+    def began(self, run: object) -> None:
+        """Nothing."""
+
+    def started(self, task_id: str) -> None:
+        """Nothing."""
+
+    def event(self, task_id: str, event: object) -> None:
+        """Nothing."""
+
+    def ended(self, task_id: str, outcome: object, seconds: float) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def _is_pretrained(task: "PlannedTask") -> bool:
+    return all(source.kind in ("local", "pypi", "hf", "url") for source in task.sources.values())
+
+
+def _max_length(planned: "Plan") -> int | None:
+    found = (task.options.get("max_length") for task in planned if task.options.get("max_length"))
+    return next(found, None)
