@@ -14,8 +14,8 @@ from slmworks.lineage.ledgers import Listed, ledger
 from slmworks.lineage.teacher_name import TeacherNames
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
-from slmworks.packet.stopped import stopped_in
 from slmworks.packet.seeds import over_seeds
+from slmworks.packet.stopped import stopped_in
 from slmworks.store.contract import folder_or_none
 
 if TYPE_CHECKING:
