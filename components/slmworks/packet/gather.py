@@ -34,7 +34,7 @@ def packet(store: "Store", digest: str, run: str = "") -> tuple[str, str]:
     verdict = Verdict.open(store.folder(digest), digest=digest)
     if not isinstance(verdict, Verdict):
         return "", ""
-    content, reports = verdict.read(), _reports(store, verdict)
+    content, reports = verdict.read(), reports_of(store, verdict)
     try:
         behind = _background(store, verdict, reports, run)
         text = markdown(content, reports, behind.notice)
@@ -47,7 +47,7 @@ def packet(store: "Store", digest: str, run: str = "") -> tuple[str, str]:
         return f"{attention(notice)}\n\n{fenced(text, 'json')}".lstrip(), text_page
 
 
-def _reports(store: "Store", verdict: Verdict) -> list[Report]:
+def reports_of(store: "Store", verdict: Verdict) -> list[Report]:
     """The reports that it decided on, and the champion's, as far as they are still there."""
     refs = [one for role, one in verdict.refs.items() if role == "champion" or role.startswith("report.")]
     folders = [(one, folder_or_none(store, one)) for one in dict.fromkeys(refs)]
