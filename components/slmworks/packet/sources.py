@@ -17,6 +17,8 @@ from slmworks.numbers.paired import Paired
 if TYPE_CHECKING:
     from slmworks.lineage.ancestry import Lineage
     from slmworks.lineage.ledgers import Listed
+    from slmworks.packet.about import About
+    from slmworks.packet.training import Trained
 
 Content = Mapping[str, Any]
 """What a JSON file holds."""
@@ -64,6 +66,10 @@ class Background:
     """Digests of the speed report's baseline, and of all that it was made from."""
     notice: str = ""
     """What a reviewer must know before anything else."""
+    about: "About | None" = None
+    """Release, recipe, run, day, requester and machine."""
+    trained: Sequence["Trained"] = ()
+    """The steps on the way to the chosen model, in the order of the plan."""
     seeds: Sequence[str] = ()
     """Sentences about models that differ by their seed only."""
 
