@@ -7,7 +7,7 @@ from foreign import active, reasons
 from rendered import Page
 from slmworks.registry.log import Registry
 from slmworks.tracking.connection import connect
-from slmworks.tracking.runs import LONGEST
+from slmworks.tracking.entries import LONGEST
 from slmworks.tracking.sync import sync
 from slmworks.tracking.versions import _decision
 from stories import Story

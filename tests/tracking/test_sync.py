@@ -119,7 +119,7 @@ def test_a_failed_task_leaves_its_error(store, tmp_path, uri):
     runs = picture(uri)[1]
     assert runs["teacher"].info.status == runs["-"].info.status == "FAILED"
     assert runs["teacher"].data.tags["slmworks.error"] == "out of memory"
-    assert runs["student"].info.status == "SCHEDULED"
+    assert "student" not in runs  # what never began is no run
 
 
 def test_a_version_shows_the_log_and_loads_by_its_alias(store, story, uri):
@@ -327,3 +327,34 @@ def test_the_curve_of_a_task_that_goes_on_is_seen_and_not_doubled(store, tmp_pat
     assert again["teacher"].info.status == "FINISHED"
     history = connect(uri).client.get_metric_history(again["teacher"].info.run_id, "loss")
     assert [(one.step, one.value) for one in history] == [(p["step"], p["loss"]) for p in points]
+
+
+def test_runs_are_compared_by_their_options(store, tmp_path, uri):
+    story = Story(store, tmp_path / "work").tell()
+    options = {f"option_{n}": n for n in range(250)}  # more than MLflow takes at once
+    story.plan[2] |= {"options": {"epochs": 3, "layers": [0, 1], **options}, "seed": 7}
+    story.end()
+    sync(store, uri)
+    said = picture(uri)[1]["-"].data.params
+    assert (said["teacher.epochs"], said["teacher.layers"], said["teacher.seed"]) == ("3", "[0, 1]", "7")
+    assert said["teacher.option_249"] == "249"
+    assert len(said) == 253
+
+
+def test_a_version_is_listed_with_its_verdict_and_numbers(store, tmp_path, uri):
+    rows = [
+        {"name": "teacher", "chosen": False, "written": {"accuracy": "0.800"}},
+        {
+            "name": "int8",
+            "chosen": True,
+            "written": {"accuracy": "0.786 (0.766–0.806)"},
+            "kept": {"value": 0.9825},
+        },
+    ]
+    verdict = {"sentence": "passed", "passed": True, "rows": rows}
+    Story(store, tmp_path / "work").tell(verdict=verdict).end()
+    sync(store, uri)
+    (version,) = picture(uri)[2]
+    assert version.tags["verdict"] == "passed"
+    assert version.tags["accuracy"] == "0.786 (0.766–0.806)"
+    assert version.tags["kept"] == "98.2 %"

@@ -30,6 +30,8 @@ COMMANDS = {
     "cancel": ("slmworks.cli.cancel", "Stop a run on Kubeflow, or end a schedule."),
     "plugins": ("slmworks.cli.plugins", "List the plugins, show or check one, begin a new one."),
     "runs": ("slmworks.cli.runs", "List the runs, or show one."),
+    "compare": ("slmworks.cli.compare", "Set runs or versions beside one another."),
+    "leaderboard": ("slmworks.cli.compare", "List a model's versions with their numbers."),
     "ledger": ("slmworks.cli.ledger", "List what teachers produced and cost, or show who used it."),
     "models": ("slmworks.cli.models", "List registered models and who decided what."),
     "lineage": (

@@ -13,6 +13,7 @@ from slmworks.contract.plain_text import one_line
 
 if TYPE_CHECKING:
     from slmworks.execution.records import RunRecord, TaskRecord
+    from slmworks.store import Store
 
 LAST = 30
 """Runs that are listed."""
@@ -51,13 +52,14 @@ def runs(run: str | None, last: int, places: Places) -> None:
             return
         table = Columns(("run", "engine", "recipe", "state", "started", "by"), wrap=("recipe", "by"))
         for one in records:
-            table.add(short_name(one.run), one.engine, one.recipe, _state(one), one.started[:19], one.user)
+            state = _state(one, store)
+            table.add(short_name(one.run), one.engine, one.recipe, state, one.started[:19], one.user)
     else:
         run = full_name(store, run)
         record = run_record(store, run)
         if record is None:
             raise BadRequest(f"run {run} in {store} was killed at its start and left no record.")
-        _head(record)
+        _head(record, store)
         table = Columns(
             ("task", "plugin", "state", "seconds", "digest", "what came out"), wrap=("what came out",)
         )
@@ -71,9 +73,9 @@ def runs(run: str | None, last: int, places: Places) -> None:
         say(f"{more} earlier ones: slmworks runs --last {last + more}")
 
 
-def _head(record: "RunRecord") -> None:
+def _head(record: "RunRecord", store: "Store") -> None:
     """Print the run's name, and what was changed for it in its recipe's options."""
-    say(f"run {record.run} · {record.recipe} · {_state(record)} · {record.started[:19]}")
+    say(f"run {record.run} · {record.recipe} · {_state(record, store)} · {record.started[:19]}")
     for edit in record.edits:
         say(f"  {edit.step}.{edit.option} {_value(edit.was)} → {_value(edit.now)}")
 
@@ -98,8 +100,18 @@ def _ask(places: Places) -> None:
         say(f"slmworks: {one_line(error)} States of runs on Kubeflow are as of their last word.", err=True)
 
 
-def _state(record: "RunRecord") -> str:
-    return "waits for approval" if record.state == "done" and record.waiting else record.state
+def _state(record: "RunRecord", store: "Store") -> str:
+    """The run's state; of one that came to a version also what the log says of it by now."""
+    from slmworks.contract.errors import SlmworksError
+    from slmworks.registry.log import Registry
+
+    if record.state != "done" or not record.waiting:
+        return record.state
+    name, number = record.waiting
+    with contextlib.suppress(SlmworksError):
+        status = Registry(store).state(name).version(number).status
+        return "waits for approval" if status == "candidate" else f"done, {status}"
+    return "waits for approval"
 
 
 def _task(record: "TaskRecord | None") -> tuple[str, str, str, str]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.artifact import Artifact, Report, Verdict
 from slmworks.contract.errors import BadRequest
 from slmworks.execution.origins import Origins
-from slmworks.execution.records import RunRecord, run_record, task_records
+from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, way_back
 from slmworks.lineage.ledgers import Listed, ledger
 from slmworks.lineage.teacher_name import TeacherNames
+from slmworks.packet.about import about
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
 from slmworks.packet.seeds import over_seeds
 from slmworks.packet.stopped import stopped_in
+from slmworks.packet.training import Trained, curves_of
 from slmworks.store.contract import folder_or_none
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def packet(store: "Store", digest: str, run: str = "") -> tuple[str, str]:
     verdict = Verdict.open(store.folder(digest), digest=digest)
     if not isinstance(verdict, Verdict):
         return "", ""
-    content, reports = verdict.read(), _reports(store, verdict)
+    content, reports = verdict.read(), reports_of(store, verdict)
     try:
         behind = _background(store, verdict, reports, run)
         text = markdown(content, reports, behind)
@@ -48,7 +50,7 @@ def packet(store: "Store", digest: str, run: str = "") -> tuple[str, str]:
         return f"{attention(notice)}\n\n{fenced(text, 'json')}".lstrip(), text_page
 
 
-def _reports(store: "Store", verdict: Verdict) -> list[Report]:
+def reports_of(store: "Store", verdict: Verdict) -> list[Report]:
     """The reports that it decided on, and the champion's, as far as they are still there."""
     refs = [one for role, one in verdict.refs.items() if role == "champion" or role.startswith("report.")]
     folders = [(one, folder_or_none(store, one)) for one in dict.fromkeys(refs)]
@@ -70,24 +72,42 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
     folders = (folder_or_none(store, one) for one in _measured_on(reports))
     data = next((folder for folder in folders if folder and (folder / "card.json").exists()), None)
     model = verdict.refs.get("model", "")
+    tasks = list(task_records(store, run.run)) if run else []
+    to_model = _way_to(store, model, origins)
     return Background(
         card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
         texts=partial(texts, data) if data else nothing_known,
-        model=_way_to(store, model, origins),
+        model=to_model,
         verdict=way,
         ledgers=_ledgers(store, model, origins),
         baseline=way_back(origins, _baselines(reports, model)).keys(),
         made=_made(run, way, origins),
         notice=_notice(store, decided, run),
         stopped=list(stopped_in(store, run_record(store, decided) if decided else run)),
-        seeds=_seeds(store, run),
+        about=about(run, tasks, verdict.digest, model),
+        trained=_trained(run, tasks, to_model),
+        seeds=_seeds(run, tasks),
     )
 
 
-def _seeds(store: "Store", run: RunRecord | None) -> list[str]:
+def _seeds(run: RunRecord | None, tasks: Sequence[TaskRecord]) -> list[str]:
     if run is None or not any(task.get("seed") for task in run.plan):
         return []
-    return over_seeds(run.plan, {task.task: task.manifest for task in task_records(store, run.run)})
+    return over_seeds(run.plan, {task.task: task.manifest for task in tasks})
+
+
+def _trained(run: RunRecord | None, tasks: Sequence[TaskRecord], way: Lineage | None) -> list["Trained"]:
+    """The steps whose results the model was made from, as far as this run has a record of them."""
+    if run is None or way is None:
+        return []
+    known = {task.task: task for task in tasks}
+    upwards = {node.digest for node in _upwards(way.root, {}).values()}
+    steps = [known[str(task["id"])] for task in run.plan if str(task["id"]) in known]
+    return [
+        Trained(one.task, f"{one.stage} {one.plugin}", one.options, curves_of(one.metrics))
+        for one in steps
+        if one.manifest and one.manifest.digest in upwards
+    ]
 
 
 def _measured_on(reports: Sequence[Report]) -> list[str]:

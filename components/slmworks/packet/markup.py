@@ -75,12 +75,26 @@ def interval(
         el(
             "line", x1=at(estimate["low"]), x2=at(estimate["high"]), y1=middle, y2=middle, class_=f"ci {kind}"
         ),
-        el("circle", cx=at(estimate["value"]), cy=middle, r=4, class_=kind),
+        _spot(at(estimate["value"]), middle, kind, outside=_outside(estimate["value"], span)),
         width=width,
         height=height,
         viewBox=f"0 0 {width} {height}",
         aria_hidden="true",  # the numbers stand beside it
     )
+
+
+def _outside(value: float, span: tuple[float, float]) -> int:
+    """-1 left of a line, 1 right of it, 0 on it."""
+    return (value > span[1]) - (value < span[0])
+
+
+def _spot(x: str, y: int, kind: str, *, outside: int) -> Html:
+    """A dot, or an arrow at the end of the line beyond which the value lies."""
+    if not outside:
+        return el("circle", cx=x, cy=y, r=4, class_=kind)
+    tip = float(x) + 4 * outside
+    points = f"{tip:.1f},{y} {x},{y - 4} {x},{y + 4}"
+    return el("polygon", points=points, class_=f"arrow {kind}")
 
 
 def bar(share: float) -> Html:

@@ -1,12 +1,24 @@
 """The reviewer's page: one self-contained HTML file without scripts, nothing loaded from anywhere."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from slmworks.contract.artifact import Report
-from slmworks.packet import card, changes, judges, origin, sections, stopped, teaching, tradeoff
+from slmworks.packet import (
+    about,
+    card,
+    changes,
+    judges,
+    origin,
+    sections,
+    stopped,
+    teaching,
+    tradeoff,
+    training,
+)
 from slmworks.packet.markup import el, join
 from slmworks.packet.sources import Background, find
 
@@ -26,7 +38,7 @@ def page(
     found = find(verdict, reports)
     parts = [
         el("p", f"Attention: {behind.notice}", class_="warning") if behind.notice else None,
-        sections.head(verdict),
+        join([about.head(behind.about), sections.head(verdict)]),
         sections.overview(verdict),
         sections.over_seeds(behind.seeds),
         tradeoff.section(verdict),
@@ -39,11 +51,12 @@ def page(
         *judges.sections(found),
         sections.speed(found),
         teaching.cost(behind, found.speed),
+        training.section(behind.trained),
         card.data(behind.card),
         origin.lineage(behind),
         origin.again(behind, digest),
     ]
     body = join(el("section", part) for part in parts if part)
     template = Template(files("slmworks.packet").joinpath("page.html").read_text(encoding="utf-8"))
-    title = "passed" if verdict.get("passed") else "refused"
-    return template.substitute(title=f"Verdict: {title}", body=body)
+    outcome = "passed" if verdict.get("passed") else "refused"
+    return template.substitute(title=escape(about.title(outcome, behind.about)), body=body)

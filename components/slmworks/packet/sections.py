@@ -50,7 +50,8 @@ def _intervals(verdict: Content) -> list[Html]:
     if not measures:
         return [NOTHING for _ in rows]
     found = [row["measures"][measures[0]["name"]] for row in rows]
-    span = span_of(found)
+    # a trivial baseline far below would squeeze the intervals that matter to nothing; it stands at the edge
+    span = span_of([one for one, row in zip(found, rows, strict=True) if row["role"] != "trivial"] or found)
     return [interval(one, span, strong=row["chosen"]) for one, row in zip(found, rows, strict=True)]
 
 

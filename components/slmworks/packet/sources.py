@@ -17,6 +17,8 @@ from slmworks.numbers.paired import Paired
 if TYPE_CHECKING:
     from slmworks.lineage.ancestry import Lineage
     from slmworks.lineage.ledgers import Listed
+    from slmworks.packet.about import About
+    from slmworks.packet.training import Trained
 
 Content = Mapping[str, Any]
 """What a JSON file holds."""
@@ -82,6 +84,10 @@ class Background:
     """What a reviewer must know before anything else."""
     stopped: Sequence[Stopped] = ()
     """The candidates that never came to the gate, in the order of the plan."""
+    about: "About | None" = None
+    """Release, recipe, run, day, requester and machine."""
+    trained: Sequence["Trained"] = ()
+    """The steps on the way to the chosen model, in the order of the plan."""
     seeds: Sequence[str] = ()
     """Sentences about models that differ by their seed only."""
 

@@ -6,22 +6,31 @@ not added twice, and the tag that says "complete" is written last.
 
 import hashlib
 import json
-import math
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from slmworks.contract.errors import first_line
-from slmworks.contract.manifest import Manifest
-from slmworks.contract.plain_text import visible
 from slmworks.execution.records import RunRecord, TaskRecord
 from slmworks.lineage.ancestry import relation
 from slmworks.packet.gather import packet
 from slmworks.packet.markdown_text import code, cut, escaped, table
 from slmworks.store.contract import folder_or_none
 from slmworks.tracking.connection import Tracking
+from slmworks.tracking.entries import (
+    LONGEST,
+    LONGEST_NAME,
+    about_of,
+    curves_of,
+    kind_of,
+    milliseconds,
+    note_of,
+    numbers_of,
+    pairs_of,
+    params_of,
+    seed_of,
+    summary_of,
+    tags_of,
+)
 from slmworks.tracking.transfer import upload
 
 if TYPE_CHECKING:
@@ -29,9 +38,6 @@ if TYPE_CHECKING:
 
 RUN, TASK, COMPLETE, RELEASE = "slmworks.run", "slmworks.task", "slmworks.complete", "slmworks.release"
 """Tags: which run, which task (`-` for the parent), digest of the record that is uploaded, release held."""
-
-DIGEST = "slmworks.digest"
-"""Tag of a task: the digest of what it made."""
 
 PARENT = "mlflow.parentRunId"
 PAGE = "verdict.html"
@@ -42,16 +48,15 @@ STATUS = {
     "cached": "FINISHED",
     "refused": "FINISHED",
     "failed": "FAILED",
-    "skipped": "SCHEDULED",  # it waits, for a person or for something that failed
     "stopped": "KILLED",
     "killed": "KILLED",
 }
 """State in our records -> MLflow's; a run that goes on has no state in here."""
+NEVER_BEGUN = "skipped"
+"""State of a task that waits for a person, or for something that failed."""
 
-LONGEST = 5000
-"""Characters of a tag or a description: MLflow's columns hold no more, and Postgres refuses a longer one."""
-
-_PARAM_LENGTH, _BATCH = 6000, 900
+_BATCH, _PARAMS = 900, 100
+"""Metrics, and parameters, of one request."""
 
 
 @dataclass
@@ -73,6 +78,8 @@ class RunUpload:
         self._parent = self._open("-", self.run.run, self.run.started, {"mlflow.user": self.run.user})
         self._describe()
         for task in self.tasks:
+            if task.state == NEVER_BEGUN and task.task not in self._known:
+                continue  # the parent's description says so; a run that is scheduled for ever says nothing
             if self._tag(task.task, COMPLETE) != task.seal:
                 self._task(task)
                 self.uploaded += 1
@@ -117,47 +124,55 @@ class RunUpload:
         if self.run.text and self._tag("-", "slmworks.recipe") != recipe:
             self._client.log_text(self._parent, self.run.text, "recipe.yaml")
             self._client.log_text(self._parent, json.dumps(self.run.plan, indent=1), "plan.json")
+        self._log_options()
         tags = {
             "slmworks.state": self.run.state,
             "slmworks.version": self.run.version,
             "slmworks.recipe": recipe if self.run.text else "",
             "mlflow.user": self.run.user,
             "slmworks.store": self.store.url,
-            "mlflow.note.content": _note(self.run, self.tasks),
+            "mlflow.note.content": note_of(self.run, self.tasks),
             COMPLETE: seal,
         }
         measured = [
             metric
             for task in self.tasks
-            if _kind(task) == "Report"
-            for metric in _summary(task, f"{task.task}/")
+            if kind_of(task) == "Report"
+            for metric in summary_of(task, f"{task.task}/")
         ]
         self._log_metrics(self._parent, measured)
         if self.run.ended:
             status = STATUS.get(self.run.state, "FINISHED")
             self._client.set_terminated(self._parent, status, milliseconds(self.run.ended))
-        self._client.log_batch(self._parent, tags=_tags(tags))
+        self._client.log_batch(self._parent, tags=tags_of(tags))
+
+    def _log_options(self) -> None:
+        """Every option of every task as `task.option`, which MLflow compares runs by."""
+        named = {
+            f"{task['id']}.{name}"[:LONGEST_NAME]: value
+            for task in self.run.plan
+            for name, value in {**task.get("options", {}), **seed_of(task)}.items()
+        }
+        params = params_of(named, self._known.get("-"))
+        for start in range(0, len(params), _PARAMS):
+            self._client.log_batch(self._parent, params=params[start : start + _PARAMS])
 
     # --- a task ------------------------------------------------------------------------------------
 
     def _task(self, task: TaskRecord) -> None:
         tags = {PARENT: self._parent, "mlflow.user": self.run.user}
         run_id = self._open(task.task, task.task, task.started, tags)
-        options = {**task.options, **self._seed(task)}
-        self._client.log_batch(run_id, params=_params(options, self._known.get(task.task)))
-        self._log_metrics(run_id, [*_curves(task), *_summary(task)])
+        planned = next((one for one in self.run.plan if one["id"] == task.task), {})
+        options = {**task.options, **seed_of(planned)}
+        self._client.log_batch(run_id, params=params_of(options, self._known.get(task.task)))
+        self._log_metrics(run_id, [*curves_of(task), *summary_of(task)])
         self._inputs(run_id, task)
         extra = {"mlflow.note.content": self._task_note(task), **self._attach(run_id, task)}
         if task.state != "running":
             self._client.set_terminated(run_id, STATUS.get(task.state, "FINISHED"), milliseconds(task.ended))
         self._client.log_batch(
-            run_id, tags=_tags({**_about(task), **extra, PARENT: self._parent, COMPLETE: task.seal})
+            run_id, tags=tags_of({**about_of(task), **extra, PARENT: self._parent, COMPLETE: task.seal})
         )
-
-    def _seed(self, task: TaskRecord) -> dict[str, int]:
-        """The step's seed, where it has another than 0."""
-        seed = next((one.get("seed", 0) for one in self.run.plan if one["id"] == task.task), 0)
-        return {"seed": seed} if seed else {}
 
     def _task_note(self, task: TaskRecord) -> str:
         """The description on a task's page: what came out, and what it was made from."""
@@ -169,7 +184,7 @@ class RunUpload:
         )
         rows = [
             (relation(task.stage, port), made.get(digest, ""), code(digest[:12]))
-            for port, digest in _pairs(task)
+            for port, digest in pairs_of(task)
         ]
         line = f"{escaped(f'{task.stage} {task.plugin} · {task.state}')} · {said}"
         parts = [line, table(("", "task", "digest"), rows) if rows else ""]
@@ -191,12 +206,12 @@ class RunUpload:
                     digest=digest[:32],
                     source_type="slmworks",
                     source=json.dumps({"uri": f"{self.store.url}/objects/{digest}"}),
-                    profile=json.dumps(dict(_numbers(made[digest].manifest))),
+                    profile=json.dumps(dict(numbers_of(made[digest].manifest))),
                 ),
                 [InputTag("mlflow.data.context", port)],
             )
-            for port, digest in _pairs(task)
-            if digest in made and _kind(made[digest]) == "Dataset"
+            for port, digest in pairs_of(task)
+            if digest in made and kind_of(made[digest]) == "Dataset"
         ]
         if datasets:
             self._client.log_inputs(run_id, datasets)
@@ -221,121 +236,3 @@ class RunUpload:
             upload(self._client, run_id, folder)
             return {RELEASE: task.manifest.digest}
         return {}
-
-
-def _pairs(task: TaskRecord) -> Iterator[tuple[str, str]]:
-    """(port, digest) of everything a task was given."""
-    for port, digests in task.inputs.items():
-        for digest in digests:
-            yield port, digest
-
-
-def _kind(task: TaskRecord) -> str:
-    return task.manifest.kind if task.manifest else ""
-
-
-def _about(task: TaskRecord) -> dict[str, str]:
-    """Tags that say what the task was and what it was made from."""
-    tags = {
-        "slmworks.plugin": f"{task.stage} {task.plugin}",
-        "slmworks.stage": task.stage,
-        "slmworks.state": task.state,
-        "slmworks.cached": "yes" if task.cached else "no",
-        "slmworks.fingerprint": task.fingerprint,
-        "slmworks.host": task.host,
-    }
-    if task.manifest:
-        tags |= {DIGEST: task.manifest.digest, "slmworks.kind": task.manifest.kind}
-        tags |= {f"slmworks.shared.{name}": digest for name, digest in task.manifest.shared.items()}
-        tags |= {f"slmworks.ledger.{name}": identity for name, identity in task.manifest.ledgers.items()}
-    if task.error:
-        tags["slmworks.error"] = task.error
-    for port, digests in task.inputs.items():
-        joined = " ".join(digests)
-        tags[f"input.{port}"] = joined
-        tags[relation(task.stage, port)] = joined  # without a prefix: MLflow's page cuts long names
-    return tags
-
-
-def _tags(values: Mapping[str, str]) -> list[Any]:
-    from mlflow.entities import RunTag
-
-    return [RunTag(key, visible(value)[:LONGEST]) for key, value in values.items() if value]
-
-
-def _params(options: Mapping[str, Any], known: Any) -> list[Any]:
-    """Options as parameters. MLflow's can't be changed, so those that are there already stay out."""
-    from mlflow.entities import Param
-
-    there = known.data.params if known else {}
-    return [
-        Param(
-            name,
-            visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[
-                :_PARAM_LENGTH
-            ],
-        )
-        for name, value in options.items()
-        if name not in there
-    ]
-
-
-def _curves(task: TaskRecord) -> Iterator[Any]:
-    from mlflow.entities import Metric
-
-    for point in task.metrics:
-        for name, value in point.items():
-            if name not in ("step", "time"):
-                yield Metric(metric_name(name), float(value), round(point["time"] * 1000), int(point["step"]))
-
-
-def _summary(task: TaskRecord, prefix: str = "") -> Iterator[Any]:
-    """The numbers of the summary, the size and the time taken, as metrics without a curve."""
-    from mlflow.entities import Metric
-
-    if task.manifest is None:
-        return
-    drawn = {name for point in task.metrics for name in point}
-    numbers = {"seconds": task.manifest.seconds, "bytes": task.manifest.size, **dict(_numbers(task.manifest))}
-    for name, value in numbers.items():
-        if name not in drawn:
-            yield Metric(metric_name(prefix + name), float(value), milliseconds(task.ended), 0)
-
-
-def _numbers(manifest: Manifest | None) -> Iterator[tuple[str, float]]:
-    """Every finite number in a manifest's summary, nested names joined by '/'."""
-
-    def walk(value: Any, name: str) -> Iterator[tuple[str, float]]:
-        if isinstance(value, Mapping):
-            for key, inner in value.items():
-                yield from walk(inner, f"{name}/{key}" if name else str(key))
-        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            yield name, value
-
-    yield from walk(manifest.summary if manifest else {}, "")
-
-
-def metric_name(name: str) -> str:
-    """A name as MLflow allows it: letters, digits, '_', '-', '.', ' ', ':' and '/'."""
-    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:250]
-
-
-def _note(run: RunRecord, tasks: Iterable[TaskRecord]) -> str:
-    """The description on the run's page: every task in the order of the plan."""
-    ended = {task.task: task for task in tasks}
-    rows = []
-    for planned in run.plan:
-        task = ended.get(planned["id"])
-        made = task.manifest if task else None
-        result = code(made.digest[:12]) if made else escaped(first_line(task.error) if task else "", 300)
-        seconds = f"{made.seconds:.1f}" if made else ""
-        named = f"{planned['stage']} {planned['plugin']}"
-        rows.append((planned["id"], named, task.state if task else "waits", seconds, result))
-    drawn = table(("task", "plugin", "state", "seconds", "result"), rows)
-    rest = f"… All of it: {code(f'slmworks runs {run.run}')}"
-    return cut(f"Recipe **{escaped(run.recipe)}** · {escaped(run.state)}\n\n{drawn}", LONGEST, rest)
-
-
-def milliseconds(when: str) -> int:
-    """An ISO 8601 time as milliseconds since 1970."""
-    return round(datetime.fromisoformat(when).timestamp() * 1000)

@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.artifact import Verdict
 from slmworks.contract.plain_text import visible
 from slmworks.lineage.ancestry import lineage_of, render
+from slmworks.numbers import figures
 from slmworks.packet.gather import packet
 from slmworks.packet.markdown_text import code, cut, escaped, fenced
 from slmworks.registry.state import ModelState, Version
 from slmworks.store.contract import folder_or_none
 from slmworks.tracking.aliases import HEAD, SHOWN, VERSION, Shown, moved, rewritten
 from slmworks.tracking.connection import Tracking
-from slmworks.tracking.runs import DIGEST, LONGEST, PAGE, RELEASE
+from slmworks.tracking.entries import DIGEST, LONGEST
+from slmworks.tracking.runs import PAGE, RELEASE
 
 if TYPE_CHECKING:
     from slmworks.store import Store
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 ALIASES = ("candidate", "champion", "previous")
 _MARK = "**Approval:**"
 _DECISION = re.compile(rf"^{re.escape(_MARK)}.*$", re.MULTILINE)
+JUDGED = "verdict"
+"""Tag: `passed` or `refused`."""
 _ROOM = 1000
 """Characters that are kept free for a decision, so that a later one never pushes out what follows it."""
 
@@ -60,7 +65,7 @@ def project(tracking: Tracking, store: "Store", state: ModelState, *, overrule: 
                 continue
             shown[number] = created
             done.versions += 1
-        done.tags += _tag(client, shown[number], version)
+        done.tags += _tag(client, store, shown[number], version)
     have = {alias: str(version) for alias, version in dict(model.aliases).items()}
     wanted = {  # one whose version isn't here yet stays where it is
         alias: str(shown[str(number)].version) if str(number) in shown else have.get(alias)
@@ -125,7 +130,7 @@ def _create(tracking: Tracking, store: "Store", version: Version) -> Any:
         entry.name,
         source=f"{holder.artifact_uri}/release",
         run_id=holder.run_id,
-        tags=_wanted_tags(version),
+        tags=_wanted_tags(version) | _judged(store, version),
         description=_description(tracking, store, version),
     )
 
@@ -187,9 +192,26 @@ def _wanted_tags(version: Version) -> dict[str, str]:
     }
 
 
-def _tag(client: Any, shown: Any, version: Version) -> int:
+def _judged(store: "Store", version: Version) -> dict[str, str]:
+    """What MLflow's list of versions is read by: verdict, measures of its table, share kept."""
+    folder = folder_or_none(store, version.registered.verdict)
+    if folder is None:
+        return {}
+    said = Verdict(path=folder).read()
+    row: Mapping[str, Any] = next((one for one in said.get("rows", []) if one.get("chosen")), {})
+    kept = row.get("kept")
+    return {
+        JUDGED: "passed" if said.get("passed") else "refused",
+        **{visible(name)[:LONGEST]: written for name, written in row.get("written", {}).items()},
+        **({"kept": figures.percent(kept["value"])} if kept else {}),
+    }
+
+
+def _tag(client: Any, store: "Store", shown: Any, version: Version) -> int:
     """Put tags and the decision in the description right; notes that people added there stay."""
     wanted = _wanted_tags(version)
+    if JUDGED not in shown.tags:  # by a version of slmworks that set none
+        wanted |= _judged(store, version)
     stale = {key: value for key, value in wanted.items() if shown.tags.get(key) != value}
     for key, value in stale.items():
         client.set_model_version_tag(shown.name, shown.version, key, value)

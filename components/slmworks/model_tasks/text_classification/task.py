@@ -116,7 +116,11 @@ class TextClassification(ModelTask):
         """Classes, and how far probabilities can be believed."""
         from slmworks.model_tasks.text_classification import page, reliability
 
-        return (page.classes(candidate, teacher), reliability.calibration(candidate, teacher))
+        return (
+            page.classes(candidate, teacher),
+            page.confusion(candidate),
+            reliability.calibration(candidate, teacher),
+        )
 
     def headline(self, limits: Mapping[str, float]) -> str:
         """The calibration error."""

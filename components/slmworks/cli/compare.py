@@ -1,0 +1,204 @@
+"""`slmworks compare` and `slmworks leaderboard`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slmworks.cli.console import Columns, say
+from slmworks.cli.places import Places, with_places
+from slmworks.contract.plain_text import one_line
+from slmworks.numbers import figures
+
+if TYPE_CHECKING:
+    from slmworks.compare.answers import Beside
+    from slmworks.compare.settings import Differing
+    from slmworks.compare.side import Side
+    from slmworks.execution.records import RunRecord
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+EXAMPLES = 3
+"""Rows that changed sides and are shown, of each kind."""
+
+
+@click.command()
+@click.argument("first")
+@click.argument("others", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@with_places()
+def compare(first: str, others: tuple[str, ...], places: Places, *, as_json: bool) -> None:
+    """Set runs or versions beside the FIRST one: what differs in how they were made, and in what they answer.
+
+    Each is a run (its name, a unique beginning) or a version (NAME@3, NAME@champion, NAME@candidate). Answers
+    are paired row by row where the test rows are the same.
+    """
+    from slmworks.compare.answers import beside
+    from slmworks.compare.settings import differing
+    from slmworks.compare.side import find
+    from slmworks.contract.errors import BadRequest
+
+    named = (first, *others)
+    if len(named) > len(LETTERS):
+        raise BadRequest(f"compare {len(named)} at a time? {len(LETTERS)} are the most.")
+    sides = [find(places.store, words) for words in named]
+    settings = differing(sides)
+    answers = [beside(one, sides[0]) for one in sides[1:]]
+    if as_json:
+        click.echo(json.dumps(_as_json(sides, settings, answers), indent=1, ensure_ascii=False))
+        return
+    _show_sides(sides)
+    _show_settings(settings, len(sides))
+    _show_numbers(sides)
+    for letter, side, found in zip(LETTERS[1:], sides[1:], answers, strict=False):
+        _show_answers(letter, side, found)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@with_places()
+def leaderboard(name: str, places: Places, *, as_json: bool) -> None:
+    """Every version of NAME with its numbers, the best first; those on other test data apart."""
+    from slmworks.compare import table
+    from slmworks.compare.side import of_version
+    from slmworks.registry.log import Registry
+
+    state = Registry(places.store).state(name)
+    aliases = {number: alias for alias, number in state.aliases.items()}
+    found = [(one, of_version(places.store, name, one.number)) for one in reversed(state.versions)]
+    groups: dict[str, list[Any]] = {}
+    for version, side in found:
+        groups.setdefault(side.quality.report.refs["data"] if side.quality else "", []).append(
+            (version, side)
+        )
+    if as_json:
+        rows = [_row(side) | {"version": version.number, "status": version.status} for version, side in found]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    for data, some in groups.items():
+        some.sort(key=lambda one: _rank(one[1]))
+        sides = [side for _, side in some]
+        shown = Columns(
+            ("version", "status", "alias", *table.headings(sides), "registered", "run"), wrap=("run",)
+        )
+        named = _measures(sides)
+        for version, side in some:
+            when = version.registered.when[:10]
+            run = side.record.run if side.record else ""
+            alias = aliases.get(version.number, "")
+            shown.add(f"v{version.number}", version.status, alias, *table.cells(side, named), when, run)
+        if len(groups) > 1:
+            say(f"test rows of data {data[:12]}" if data else "without a report")
+        shown.show()
+
+
+def _rank(side: "Side") -> tuple[bool, float]:
+    """The best value first; what has none last."""
+    if side.quality is None:
+        return True, 0.0
+    value = side.quality.value()
+    return False, -value if side.quality.measure.higher_is_better else value
+
+
+def _measures(sides: "Sequence[Side]") -> list[str]:
+    from slmworks.compare import table
+
+    quality = next((one.quality for one in sides if one.quality), None)
+    return table.measures(quality) if quality else []
+
+
+def _show_sides(sides: "Sequence[Side]") -> None:
+    shown = Columns(("", "what", "recipe", "state", "started", "by", "run"), wrap=("recipe", "run"))
+    for letter, side in zip(LETTERS, sides, strict=False):
+        shown.add(letter, side.label, *_of_run(side.record))
+    shown.show()
+
+
+def _of_run(record: "RunRecord | None") -> tuple[str, ...]:
+    if record is None:
+        return ("its run is gone", "", "", "", "")
+    return (record.recipe, record.state, record.started[:16].replace("T", " "), record.user, record.run)
+
+
+def _show_settings(settings: "Differing", sides: int) -> None:
+    say()
+    if not settings:
+        say("made alike: the same steps, options, seeds and data")
+        return
+    shown = Columns(("differs", *LETTERS[:sides]), wrap=tuple(LETTERS[:sides]))
+    for place, values in settings:
+        shown.add(place, *values)
+    shown.show()
+
+
+def _show_numbers(sides: "Sequence[Side]") -> None:
+    from slmworks.compare import table
+
+    say()
+    shown = Columns(("", "model", *table.headings(sides)), wrap=("model",))
+    named = _measures(sides)
+    for letter, side in zip(LETTERS, sides, strict=False):
+        model = str(side.row.get("name") or (side.quality.name if side.quality else "no model was evaluated"))
+        shown.add(letter, model, *table.cells(side, named))
+    shown.show()
+
+
+def _show_answers(letter: str, side: "Side", found: "Beside | str") -> None:
+    say()
+    if isinstance(found, str):
+        say(f"{letter} beside A: {one_line(found)}")
+        return
+    assert side.quality is not None
+    measure = side.quality.measure
+    change = measure.change_range(_moved(measure, found.change))
+    gained, lost = figures.count(found.gained), figures.count(found.lost)
+    say(
+        f"{letter} beside A, {figures.count(found.n)} test rows: {measure.title} {change}, {gained} gained, "
+        f"{lost} lost ({figures.p_value(found.change['p'])})"
+    )
+    if found.slices:
+        shown = Columns(("changed most", "", "rows", "gained", "lost"), wrap=("changed most",))
+        for one in found.slices:
+            change = measure.change(measure.moved(one["better"]))
+            shown.add(
+                f"{one['kind']} {one['value']}", change, str(one["n"]), str(one["gained"]), str(one["lost"])
+            )
+        shown.show()
+    for kind in ("gained", "lost"):
+        for row in found.examples[kind][:EXAMPLES]:
+            said = f"{row['id']}: {row['truth']}, {letter} says {row['ours']}, A {row['theirs']}"
+            say(f"{kind:<7}{one_line(said)}")
+
+
+def _moved(measure: Any, change: Mapping[str, float]) -> dict[str, float]:
+    """The change of the value, from how much better it is; ends in order."""
+    ends = sorted((measure.moved(change["low"]), measure.moved(change["high"])))
+    return {"value": measure.moved(change["value"]), "low": ends[0], "high": ends[1]}
+
+
+def _row(side: "Side") -> dict[str, Any]:
+    quality = side.quality
+    return {
+        "label": side.label,
+        "run": side.record.run if side.record else None,
+        "recipe": side.record.recipe if side.record else None,
+        "model": quality.model if quality else None,
+        "data": quality.report.refs["data"] if quality else None,
+        "measures": dict(quality.measures()) if quality else {},
+        "kept": dict(side.kept) if side.kept else None,
+        "p50_ms": side.cost("p50_ms"),
+        "rows_s": side.cost("rows_s"),
+        "bytes": quality.bytes if quality else None,
+    }
+
+
+def _as_json(
+    sides: "Sequence[Side]", settings: "Differing", answers: "Sequence[Beside | str]"
+) -> dict[str, Any]:
+    return {
+        "sides": [_row(side) for side in sides],
+        "differs": [{"place": place, "values": values} for place, values in settings],
+        "beside_first": [{"why_not": one} if isinstance(one, str) else asdict(one) for one in answers],
+    }

@@ -1,0 +1,90 @@
+"""The reviewer's page says what it is about, how the model was trained, and what it takes for what."""
+
+import html
+import re
+
+import pytest
+
+from releases import LABELS
+from slmworks.model_tasks.text_classification.page import confusion
+from slmworks.packet.about import About, title
+from slmworks.packet.gather import packet
+from slmworks.packet.markup import interval
+from slmworks.packet.training import Trained, curves_of, section
+from slmworks.store import open_store
+from stories import Story
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    store = open_store(str(folder / "store"))
+    story = Story(store, folder / "story").tell().end()
+    return packet(store, story.made["gate"].digest)[1]
+
+
+def text(page):
+    return html.unescape(re.sub(r"<[^>]+>", "", page))
+
+
+def test_two_pages_can_be_told_apart_in_tabs_and_on_paper(page):
+    assert "<title>reviews v1: refused (run-1)</title>" in page  # a verdict that says nothing of passing
+    line = text(page)
+    assert "reviews v1 · recipe reviews · run run-1 · 2026-11-22 09:59 UTC · by ada · on h · sha256:" in line
+
+
+def test_curves_and_options_of_the_steps_to_the_model_are_on_it(page):
+    assert "How it was trained" in page
+    assert "teacher (finetune classifier)" in page
+    assert "loss: 1.00 → 0.17" in page
+    assert "layers" in text(page)
+
+
+def test_a_page_of_nothing_known_says_only_how_it_went():
+    assert title("passed", None) == title("passed", About()) == "Verdict: passed"
+    assert About().line() == ""
+
+
+def test_a_point_is_no_curve():
+    assert curves_of([{"step": 0, "time": 1.0, "loss": 2.0}]) == {}
+    assert curves_of([{"step": 0, "time": 1.0, "a": 2.0}, {"step": 5, "time": 2.0, "a": 1.0}]) == {
+        "a": [(0.0, 2.0), (5.0, 1.0)]
+    }
+    flat = section([Trained("t", "x y", {}, {"a": [(0.0, 1.0), (1.0, 1.0)]})])
+    assert "nan" not in flat
+
+
+def test_text_of_others_is_escaped():
+    drawn = section([Trained("<b>", "x y", {"o": "<script>"}, {"<i>": [(0, 1), (1, 2)]})])
+    assert "<script>" not in drawn
+    assert "<b>" not in drawn
+    assert "<i>" not in drawn
+
+
+def test_a_value_beyond_the_line_is_an_arrow_at_its_end():
+    near, far = ({"value": v, "low": v, "high": v} for v in (0.8, 0.1))
+    assert "<circle" in interval(near, (0.7, 0.9))
+    assert "<polygon" in interval(far, (0.7, 0.9))
+
+
+def split(matrix, labels=LABELS):
+    return {"details": {"confusion": {"labels": list(labels), "matrix": matrix}}}
+
+
+def test_the_commonest_mistakes_come_first():
+    drawn = text(confusion(split([[8, 2, 0], [0, 9, 1], [5, 0, 5]])))
+    assert drawn.index("positivenegative550.0 %") < drawn.index("negativeneutral220.0 %")
+
+
+def test_many_labels_are_folded_and_very_many_named_only():
+    def square(n):
+        labels = [f"label {i}" for i in range(n)]
+        return confusion(
+            split([[9 if i == j else int(j == i + 1) for j in range(n)] for i in range(n)], labels)
+        )
+
+    assert "<details" not in square(30)
+    assert "All 31 × 31" in square(31)
+    assert "All 101" not in square(101)
+    assert "label 10<" in square(101)
+    assert "Nothing: every answer is right." in confusion(split([[3, 0, 0], [0, 3, 0], [0, 0, 3]]))
