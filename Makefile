@@ -106,8 +106,9 @@ test: install install-airflow lint types ## ruff, mypy and every test but the ma
 test-slow: install install-airflow ## tests that take minutes
 	$(BIN)/python -m pytest $(PATIENT) -m slow $(PYTEST_ARGS)
 
-test-kills: install ## of the slow tests the one that kills `slmworks gc` 50 times: 4 minutes
-	$(BIN)/python -m pytest -n 0 -m slow tests/retention/test_kills.py $(PYTEST_ARGS)
+KILLED := tests/retention/test_kills.py tests/teachers/test_killed.py tests/teachers/test_killed_distillation.py
+test-kills: install ## of the slow tests those that kill `slmworks gc` 50 times and each kind of teacher 20 times: 6 minutes
+	$(BIN)/python -m pytest -n 0 -m slow $(KILLED) $(PYTEST_ARGS)
 
 test-airflow: install install-airflow ## tests that start Airflow's components
 	$(BIN)/python -m pytest $(PATIENT) -m airflow tests/airflow $(PYTEST_ARGS)

@@ -64,6 +64,8 @@ ARMS: dict[str, Callable[..., Any]] = {
     "sequence-kd and labels": lambda **more: SequenceKD(keep="all", labels="add", **DRAWN, **more),
     "on-policy": lambda **more: OnPolicyKD(**{**more, "batch_size": 16}, **ON_POLICY),
 }
+ALIKE = {"forward-kl and labels": "forward-kl", "jsd": "forward-kl", "reverse-kl": "forward-kl"}
+"""Arm -> one that takes as long."""
 AFTER_SFT = ("on-policy",)
 """Arms that begin with a student that has learnt the text for half of their time."""
 TRIED = 3
@@ -82,9 +84,9 @@ class Speed:
     """Of what the teacher is asked once."""
 
     def epochs(self, seconds: float) -> int:
-        """As many as fit; 0 where not even the first one does."""
+        """As many as fit, to the nearest; 0 where not even the first one does."""
         left = seconds - self.teacher - self.first
-        return 0 if left < 0 else 1 + int(left / self.epoch)
+        return 0 if left < 0 else 1 + round(left / self.epoch)
 
 
 class Table:
@@ -100,6 +102,8 @@ class Table:
         self.file = self.folder / "cells.json"
         self.cells = json.loads(self.file.read_text()) if self.file.exists() else {}
         self.speeds: dict[str, Speed] = {}
+        self.paid: dict[type, float] = {}
+        """Plugin -> CPU seconds that its ledger took for one seed."""
         self.names = 0
 
     @cached_property
@@ -173,24 +177,19 @@ class Table:
         }
 
     def _speed(self, arm: str) -> Speed:
-        """The short trainings of an arm, once a process."""
+        """The short trainings of an arm, the faster one of two turns, once a process."""
+        arm = ALIKE.get(arm, arm)
         if arm not in self.speeds:
-            student = self._student(0)
-            before = self._spent()
+            student, before = self._student(0), self._spent()
             self._trained(arm, student, 1, 0)
-            teacher = self._spent() - before
-            if teacher == 0 and (known := self._shared(arm)):
-                teacher = known
-            (_, first), (_, more) = (self._trained(arm, student, epochs, 0) for epochs in (1, 1 + TRIED))
-            self.speeds[arm] = Speed(first, max((more - first) / TRIED, 1e-3), teacher)
+            kind = type(ARMS[arm]())
+            self.paid[kind] = max(self.paid.get(kind, 0.0), self._spent() - before)
+            turns = [
+                [self._trained(arm, student, epochs, 0)[1] for epochs in (1, 1 + TRIED)] for _ in range(2)
+            ]
+            first, more = (min(turn[place] for turn in turns) for place in (0, 1))
+            self.speeds[arm] = Speed(first, max((more - first) / TRIED, 1e-3), self.paid[kind])
         return self.speeds[arm]
-
-    def _shared(self, arm: str) -> float:
-        """What an arm before this one has paid for the same ledger."""
-        kind = type(ARMS[arm]())
-        return max(
-            (one.teacher for name, one in self.speeds.items() if type(ARMS[name]()) is kind), default=0.0
-        )
 
     def _trained(self, arm: str, student: Model, epochs: int, seed: int) -> tuple[Model, float]:
         """The model, and its CPU seconds without what the teacher was asked for a ledger."""
@@ -198,8 +197,7 @@ class Table:
         task = self.bench.task(str(self.names), seed=seed)
         plugin = ARMS[arm](epochs=epochs, **LEARN)
         given = {"model": student} if arm == "sft" else {"teacher": self.teacher, "student": student}
-        teacher, data = self.teacher, self.data[1]  # made before the clock runs
-        del teacher
+        data = self.data[1]
         paid, began = self._spent(), time.process_time()
         made = plugin.run(**given, data=data, task=task)
         seconds = time.process_time() - began - (self._spent() - paid)
