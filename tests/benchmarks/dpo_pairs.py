@@ -1,12 +1,12 @@
 """align/dpo on published pairs: win rate, margin and drift on pairs held out, and an over-trained run.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/dpo_pairs.py FOLDER PAIRS [--options '{"rank": null}'] [--seeds 1]
+    OMP_NUM_THREADS=1 python tests/benchmarks/dpo_pairs.py PAIRS [--model FOLDER] [--words 60] [--options '{"epochs": 3}'] [--seeds 1]
 
-FOLDER is a causal language model as `export/hf` writes it (SmolLM2-135M-Instruct, docs/generation.md), PAIRS a file of
-hh-rlhf (`test.jsonl.gz`). Taken are pairs whose prompt is one question: what a conversation is about is then before the
-answer, not in the middle of it. Printed on the split `test`, with Wilson's 95 % intervals: how often the model prefers the chosen answer
-more than before (win rate), by how much (margin), how often it is the likelier one before and after, and the drift; in
-the end how the guard ends a training with the learning rate of `--over-trained`.
+PAIRS is a file of hh-rlhf (`test.jsonl.gz`), FOLDER a causal language model as `export/hf` writes it
+(SmolLM2-135M-Instruct, docs/generation.md); without one a toy is made, a Llama that learns the chosen answers first.
+Taken are pairs whose prompt is one question. Printed on the split `test`, with Wilson's 95 % intervals: how often the
+model prefers the chosen answer more than before (win rate), by how much (margin), how often it is the likelier one
+before and after, and the drift; in the end how the guard ends a training with the learning rate of `--over-trained`.
 """
 
 import argparse
@@ -30,17 +30,13 @@ from slmworks_torch import training
 from slmworks_torch.causal import chat_model, pairs, reference
 from slmworks_torch.causal.dpo import DirectPreferenceOptimisation
 from slmworks_torch.causal.preference import Preference
+from slmworks_torch.causal.pretrain import Pretrain
 
-OPTIONS = {
-    "epochs": 2,
-    "batch_size": 8,
-    "rank": 16,
-    "learning_rate": 2e-4,
-    "max_length": 256,
-    "tokens_at_once": 2048,
-}
-WORDS = 60
-"""Of the question and the longer answer, at most."""
+OPTIONS = {"epochs": 2, "batch_size": 8, "max_length": 256, "tokens_at_once": 2048}
+GIVEN, TOY = {"rank": 16, "learning_rate": 2e-4}, {"learning_rate": 2e-3}
+"""Further options: adapters for a model that is given, all weights of the toy."""
+SMALL = {"hidden": 64, "layers": 1, "ffn": 96, "vocabulary": 400, "context": 256, "epochs": 2}
+"""Of the toy's training on the chosen answers."""
 FEW = 32
 """Pairs of the training that is to be over-trained: more aren't needed."""
 
@@ -50,10 +46,10 @@ def main() -> None:
     asked = _asked()
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name))
-        data = _pairs(asked.pairs, bench)
+        data = _pairs(asked.pairs, asked.words, bench)
         counts = {split: len(data.rows(split, "id")) for split in ("train", "validation", "test")}
         print(f"pairs: {', '.join(f'{count} {split}' for split, count in counts.items())}", flush=True)
-        model = sealed(Model(path=asked.folder, format="hf", meta={"task": "text-generation"}))
+        model = _given(asked.model) if asked.model else _toy(data, bench)
         for seed in range(asked.seeds):
             _aligned(model, data, asked.options, bench.task(f"aligned-{seed}", seed=seed), bench)
         if asked.over_trained:
@@ -62,25 +58,36 @@ def main() -> None:
 
 def _asked() -> argparse.Namespace:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("folder", type=Path)
     options.add_argument("pairs", type=Path)
+    options.add_argument("--model", type=Path, help="a folder; without one a toy is made")
+    options.add_argument("--words", type=int, default=60, help="of question and longer answer, at most")
     options.add_argument("--options", type=json.loads, default={}, help="of align/dpo, beside ours, as JSON")
     options.add_argument("--seeds", type=int, default=1)
     options.add_argument("--over-trained", type=float, default=5e-2, help="a learning rate; 0: no such run")
     asked = options.parse_args()
-    asked.options = {**OPTIONS, **asked.options}
+    asked.options = {**OPTIONS, **(GIVEN if asked.model else TOY), **asked.options}
     return asked
 
 
-def _pairs(file: Path, bench: Bench) -> Dataset:
+def _pairs(file: Path, words: int, bench: Bench) -> Dataset:
     """The file's pairs to one question each, curated and split."""
     raw = bench.folder / "raw" / "all"
     raw.mkdir(parents=True)
     with gzip.open(file, "rt") as lines:
         kept = [line for line in lines if json.loads(line)["chosen"].count("\n\nHuman:") == 1]
     (raw / "pairs.jsonl").write_text("".join(kept))
-    plugin = CuratePreferences(shape="dialogues", max_tokens=WORDS, test=0.35, validation=0.08)
+    plugin = CuratePreferences(shape="dialogues", max_tokens=words, test=0.35, validation=0.08)
     return sealed(plugin.run(data=sealed(Files(path=raw.parent)), task=bench.task("pairs")))
+
+
+def _given(folder: Path) -> Model:
+    return sealed(Model(path=folder, format="hf", meta={"task": "text-generation"}))
+
+
+def _toy(data: Dataset, bench: Bench) -> Model:
+    made = Pretrain(**SMALL).run(model=None, data=data, task=bench.task("toy"))
+    print(f"toy: {made.summary['parameters']:,} weights, perplexity {made.summary['perplexity']:.0f}")
+    return sealed(made)
 
 
 def _aligned(model: Model, data: Dataset, options: dict[str, Any], task: Task, bench: Bench) -> None:

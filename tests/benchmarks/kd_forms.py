@@ -6,10 +6,11 @@
 million weights learns 9/10 of it. Students of 0.07 million, with random weights, have a third of what it learnt.
 
 Each has the same CPU seconds, `--seconds`, for loading, training and validation and for what its teacher is asked:
-once for a ledger, counted as if it were the only student, or live. Its epochs follow from a short training's time. The
-on-policy student spends half of them on the text, since it must be able to write. Printed for each arm and budget: epochs, CPU
-seconds, those of the teacher among them, and perplexity by token of text that nobody has seen, over seeds, which decide first
-weights and the order of rows. `FOLDER` keeps the teacher and all that is finished: the same command goes on there.
+once for a ledger, counted as if it were the only student, or live. Its epochs follow from a short training's time.
+The on-policy student spends half of the seconds on the text, since it must be able to write. Printed for each arm and
+budget: epochs, CPU seconds, those of the teacher among them, and perplexity by token of text that nobody has seen, over
+seeds, which decide first weights and the order of rows. `FOLDER` keeps the teacher and all that is finished: the same
+command goes on there.
 """
 
 import argparse
