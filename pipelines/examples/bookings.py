@@ -12,6 +12,7 @@ import json
 import random
 import re
 import sys
+from collections.abc import Mapping
 
 ROWS = 22
 """Messages of each wording."""
@@ -147,10 +148,15 @@ def name(chance: random.Random) -> tuple[str, str]:
 def booking(wording: str, chance: random.Random) -> tuple[str, str]:
     """A message, and the booking as JSON."""
     drawn = {slot.__name__: slot(chance) for slot in (people, day, time, name)}
-    message = wording.format(**{slot: said for slot, (said, _) in drawn.items()})
-    message = re.sub(r"\bon (?=today|tomorrow|this )", "", message)
     booked = {slot: meant if f"{{{slot}}}" in wording else None for slot, (_, meant) in drawn.items()}
-    return message[0].upper() + message[1:] if chance.random() < 0.8 else message, json.dumps(booked)
+    message = rendered(wording, {slot: said for slot, (said, _) in drawn.items()}, chance)
+    return message, json.dumps(booked)
+
+
+def rendered(wording: str, said: Mapping[str, str], chance: random.Random) -> str:
+    """A wording with its slots filled in, now and then without a capital."""
+    message = re.sub(r"\bon (?=today|tomorrow|this )", "", wording.format(**said))
+    return message[0].upper() + message[1:] if chance.random() < 0.8 else message
 
 
 def main() -> None:

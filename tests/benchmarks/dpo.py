@@ -117,7 +117,7 @@ def rows(model: ChatModel, count: int) -> Pairs:
                 "rejected": f"Sure, I have noted a table for {people} people at {hour}:30. Anything else?",
             }
         )
-    return pairs.encode(model, made, split="train", max_length=256)
+    return pairs.forked(model.net, pairs.encode(model, made, split="train", max_length=256))
 
 
 def loop_of(net: Any, given: Pairs, known: Any, task: Task) -> Loop:

@@ -53,6 +53,16 @@ def packs(net: Any, examples: Examples) -> bool:
     return not _differ(found, _alone(net, few))
 
 
+def same_logits(net: Any, batch: layouts.Batch, other: layouts.Batch) -> bool:
+    """True if rows have the same logits in another layout, and the network computes it at all."""
+    wanted = forward_of(net, batch)
+    try:
+        found = forward_of(net, other)
+    except Exception:  # noqa: BLE001 - then it doesn't
+        return False
+    return not _differ(found, wanted)
+
+
 def forward_of(net: Any, batch: layouts.Batch) -> "torch.Tensor":
     """Logits [answers, vocabulary] without dropout or gradients; torch's random state stays as it is."""
     import torch

@@ -101,6 +101,7 @@ class DirectPreferenceOptimisation(RowOptions, Align):
             for line in one.answers.warnings(split, most):
                 task.say(line)
         checks.check(loaded.net, train.answers, port="model")
+        train, held_out = (pairs.forked(loaded.net, one) for one in (train, held_out))
         both = (train.answers, held_out.answers)
         known = reference.log_probabilities(loaded.net, model, both, self.precision, task)
         longest = max(train.answers.answers[::2])

@@ -26,6 +26,9 @@ class Batch:
     """int64 [answers]: the tokens that are learnt."""
     owners: "torch.Tensor"
     """int64 [answers]: numbers of the rows that these belong to."""
+    mask: "torch.Tensor | None" = None
+    """float32 [lines, 1, tokens, tokens]: 0 where a token (third) sees another one (last), else the lowest number.
+    None: each sees those before it."""
 
 
 def padded(examples: Examples, rows: Sequence[int], most: int) -> list[list[int]]:
@@ -64,6 +67,36 @@ def padded_batch(examples: Examples, rows: Sequence[int], device: "torch.device"
 def packed_batch(examples: Examples, rows: Sequence[int], device: "torch.device") -> Batch:
     """All rows in one line. Positions begin anew at each, by which transformers keeps them apart."""
     return _batch(examples, [list(rows)], device)
+
+
+def forked_batch(examples: Examples, forks: Sequence[tuple[int, int]], device: "torch.device") -> Batch:
+    """One line for two rows with the same prompt: it stands there once, then both answers, unseen by each other.
+
+    Learnt tokens are those of all first rows, then those of all second ones.
+    """
+    import torch
+
+    width = max(
+        len(examples.ids[one]) + len(examples.ids[other]) - 2 - examples.starts[one] for one, other in forks
+    )
+    ids = torch.zeros(len(forks), width, dtype=torch.int64)
+    positions = torch.arange(width).repeat(len(forks), 1)
+    lowest = torch.finfo(torch.float32).min
+    mask = torch.full((width, width), lowest).triu(1).repeat(len(forks), 1, 1, 1)
+    firsts: list[tuple[int, int, int, int]] = []
+    seconds: list[tuple[int, int, int, int]] = []
+    for number, (one, other) in enumerate(forks):
+        start, own, further = examples.starts[one], examples.ids[one], examples.ids[other]
+        fork = len(own) - 1
+        end = fork + len(further) - 1 - start
+        ids[number, :end] = torch.tensor(own[:-1] + further[start:-1])
+        positions[number, fork:] -= fork - start
+        mask[number, 0, fork:, start:fork] = lowest
+        places = [start - 1, *range(fork, end)]
+        firsts += [(number, start - 1 + place, token, one) for place, token in enumerate(own[start:])]
+        seconds += [(number, place, token, other) for place, token in zip(places, further[start:], strict=True)]
+    found = torch.tensor(firsts + seconds, device=device).T
+    return Batch(ids.to(device), positions.to(device), *found, mask=mask.to(device))
 
 
 def _batch(examples: Examples, lines: Sequence[Sequence[int]], device: "torch.device") -> Batch:

@@ -2,19 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Row
-from slmworks_torch.causal import examples
+from slmworks_torch.causal import checks, examples, layouts
 from slmworks_torch.causal.examples import TOO_LONG, Examples
 
 if TYPE_CHECKING:
+    import torch
     from slmworks_torch.causal.chat_model import ChatModel
 
 REJECTED = "rejected"
+WORTH = 0.1
+"""Share of the tokens that prompts computed once must save: the line of two answers is longer than either."""
 PROMPT_TOO_LONG, EQUAL = "with a prompt of max_length alone", "with answers of the same tokens"
 
 
@@ -25,6 +28,8 @@ class Pairs:
     answers: Examples
     """Prompts with an answer each: of pair i the chosen one is row 2i, the rejected one row 2i + 1. Rows that
     are left out are counted by pairs."""
+    forked: bool = False
+    """The answers of a pair are computed in one line, behind one prompt."""
 
     def __len__(self) -> int:
         return len(self.answers) // 2
@@ -32,26 +37,50 @@ class Pairs:
     @property
     def lengths(self) -> list[int]:
         """Tokens of each pair that are computed."""
-        lengths = self.answers.lengths
-        return [lengths[2 * pair] + lengths[2 * pair + 1] for pair in range(len(self))]
+        lengths, starts = self.answers.lengths, self.answers.starts
+        apart = (lengths[2 * pair] + lengths[2 * pair + 1] for pair in range(len(self)))
+        if self.forked:
+            return [length - start for length, start in zip(apart, starts[::2], strict=True)]
+        return list(apart)
 
     def groups(self, pairs: Sequence[int], most: int) -> Iterator[list[int]]:
         """Pairs of similar length with at most `most` tokens together, padding included; a long one alone."""
         lengths = self.answers.lengths
-        longest = {pair: max(lengths[2 * pair], lengths[2 * pair + 1]) for pair in pairs}
+        if self.forked:
+            both = self.lengths
+            longest = {pair: both[pair] for pair in pairs}
+        else:
+            longest = {pair: 2 * max(lengths[2 * pair], lengths[2 * pair + 1]) for pair in pairs}
         group: list[int] = []
         for pair in sorted(pairs, key=lambda pair: -longest[pair]):
-            if group and 2 * longest[group[0]] * (len(group) + 1) > most:
+            if group and longest[group[0]] * (len(group) + 1) > most:
                 yield group
                 group = []
             group.append(pair)
         if group:
             yield group
 
+    def batch(self, pairs: Sequence[int], device: "torch.device") -> layouts.Batch:
+        """The pairs of a group; the tokens of all chosen answers, then those of all rejected ones."""
+        if self.forked:
+            return layouts.forked_batch(self.answers, [(2 * pair, 2 * pair + 1) for pair in pairs], device)
+        return layouts.padded_batch(self.answers, rows_of(pairs), device)
+
 
 def rows_of(pairs: Sequence[int]) -> list[int]:
     """Rows of `Pairs.answers`: all chosen answers, then all rejected ones."""
     return [*(2 * pair for pair in pairs), *(2 * pair + 1 for pair in pairs)]
+
+
+def forked(net: Any, given: Pairs) -> Pairs:
+    """The pairs as they are computed with least work: behind one prompt, where the network can and it saves enough."""
+    starts, lengths = given.answers.starts[::2], given.answers.lengths
+    fork = replace(given, forked=True)
+    if sum(starts) < WORTH * sum(lengths) or not _same_prompts(given.answers):
+        return given
+    longest = max(range(len(given)), key=lambda pair: given.lengths[pair])
+    same = checks.same_logits(net, *(some.batch([longest], net.device) for some in (given, fork)))
+    return fork if same else given
 
 
 def read(data: Dataset, split: str) -> list[Row]:
@@ -105,6 +134,12 @@ def _problem(
         return EQUAL
     found = (examples.problem(model, given, answer, row, max_length) for answer in answers)
     return next((reason for reason in found if reason), "")
+
+
+def _same_prompts(answers: Examples) -> bool:
+    """False where one begins with its answer: then the token before the learnt ones isn't common."""
+    both = zip(answers.ids[::2], answers.ids[1::2], answers.starts[::2], strict=True)
+    return all(one[:start] == other[:start] for one, other, start in both)
 
 
 def _nothing_left(found: Examples, split: str, max_length: int) -> str:

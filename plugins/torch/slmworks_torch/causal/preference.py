@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Group:
-    """Pairs that are computed together: first the lines of all chosen answers, then those of the others."""
+    """Pairs that are computed together: first the targets of all chosen answers, then those of the others."""
 
     batch: layouts.Batch
+    answers: "torch.Tensor"
+    """The answer of each of the batch's targets, int64: chosen ones from 0 on, rejected ones from `pairs` on."""
     reference: "torch.Tensor"
     """The reference's log-probabilities of the batch's targets, float32 [answers]."""
     pairs: int
@@ -86,7 +88,7 @@ class Preference(Objective):
 
     def loss(self, net: Any, group: Group) -> "torch.Tensor":
         """Loss summed over pairs, with the chosen answers' likelihood where `sft` says so."""
-        sums = summed(group, -forward.losses(net, group.batch, "none")[0])
+        sums = summed(group, forward.log_likelihoods(net, group.batch))
         loss = losses(sums, self.options).sum()
         if self.options.sft:
             loss = loss - self.options.sft * (sums.policy[0] / sums.tokens[0]).sum()
@@ -99,7 +101,7 @@ class Preference(Objective):
         found: list[torch.Tensor] = []
         with torch.inference_mode(), forward.mixed(self.device, self.options.precision):
             for group in self._groups(self.held_out, self.reference[1], range(len(self.held_out))):
-                each = -forward.losses(net, group.batch, "none")[0]
+                each = forward.log_likelihoods(net, group.batch)
                 found.append(self._judged(group, each).double().cpu())
         numbers = torch.cat(found, dim=1)
         wins, margin, loss, likelier, drift, tokens = numbers.sum(dim=1).tolist()
@@ -127,10 +129,9 @@ class Preference(Objective):
         import torch
 
         for group in pairs.groups(rows, self.options.tokens_at_once):
-            lines = rows_of(group)
-            batch = layouts.padded_batch(pairs.answers, lines, self.device)
-            reference = torch.cat([known[row] for row in lines]).to(self.device)
-            yield Group(batch, reference, len(group))
+            batch, size = pairs.batch(group, self.device), len(group)
+            reference = torch.cat([known[row] for row in rows_of(group)]).to(self.device)
+            yield Group(batch, batch.owners % 2 * size + batch.lines % size, reference, size)
 
     def _judged(self, group: Group, policy: "torch.Tensor") -> "torch.Tensor":
         """Win, margin, loss, chosen likelier, drift and its tokens, of each pair, float32 [6, pairs]."""
@@ -157,7 +158,7 @@ def summed(group: Group, policy: "torch.Tensor") -> PairSums:
 
     def over(values: "torch.Tensor") -> "torch.Tensor":
         sums = torch.zeros(2 * group.pairs, device=values.device, dtype=values.dtype)
-        return sums.index_add(0, group.batch.lines, values).view(2, group.pairs)
+        return sums.index_add(0, group.answers, values).view(2, group.pairs)
 
     return PairSums(over(policy), over(group.reference), over(torch.ones_like(group.reference)))
 

@@ -1,0 +1,31 @@
+"""How likely a network finds some tokens, in the memory of its logits."""
+
+from typing import Any
+
+import torch
+
+ROWS = 64
+"""Places whose logits are summed up together."""
+
+
+class LogLikelihood(torch.autograd.Function):
+    """Log-probabilities of tokens, nats [places], from logits [places, vocabulary] and targets, int64 [places].
+
+    What torch puts together of log_softmax and a choice keeps two tables beside the logits, and makes two more on
+    the way back. Here the gradient is computed from the logits and in their place, so nothing else may use them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Each target's logit less the logarithm of the sum of all."""
+        norms = torch.cat([some.logsumexp(dim=1) for some in logits.split(ROWS)])
+        ctx.save_for_backward(logits, targets, norms)
+        return logits.gather(1, targets[:, None])[:, 0] - norms
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, given: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """1 at the target less the probabilities, times what is given for each place."""
+        logits, targets, norms = ctx.saved_tensors
+        found = logits.sub_(norms[:, None]).exp_().mul_(-given[:, None])
+        return found.scatter_add_(1, targets[:, None], given[:, None]), None
