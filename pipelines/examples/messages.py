@@ -1,9 +1,9 @@
-"""Makes `messages.csv` for `first-student.yaml`: messages to a restaurant that nobody has read a booking from.
+"""Makes `messages.csv` for `first-student.yaml`: messages to a restaurant without the bookings in them.
 
     python pipelines/examples/messages.py > pipelines/examples/messages.csv
 
-What is said of people, days, times and names is said as in `bookings.csv`, in other wordings: nearly every message has
-one of its own, put together of a request, what people write before and behind it, and what they write besides. No
+People, days, times and names are said as in `bookings.csv`, in other wordings: nearly every message has one
+of its own, put together of a request, what people write before and behind it, and what they write besides. No
 wording of `bookings.py` is among them. The bookings are what a teacher is asked for.
 """
 

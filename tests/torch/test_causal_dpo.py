@@ -102,6 +102,7 @@ def test_losses_and_gradients_are_those_of_the_formulas(
     rows = list(range(5))
     found = sum(mine.loss(net, group) for group in mine.groups(rows))
     assert len(list(mine.groups(rows))) > 1
+    assert mine.train.forked
     found.backward()
     gradients = {part: weight.grad.clone() for part, weight in net.named_parameters()}
     net.zero_grad()
@@ -118,6 +119,21 @@ def test_losses_and_gradients_are_those_of_the_formulas(
         # a square's gradients are large, and so is their rounding
         scale = float(weight.grad.abs().max())
         assert gradients[part].numpy() == pytest.approx(weight.grad.numpy(), abs=1e-4 * scale), part
+
+
+def test_answers_stand_alone_where_one_prompt_for_both_changes_them_or_saves_nothing(
+    bench: Bench, llama: Model, data: Dataset, tmp_path: Path
+) -> None:
+    short = toy(tmp_path / "mistral", "mistral", sliding_window=16)  # a window is told by places in a line
+    assert not objective(bench, short, data)[1].train.forked
+    rows = [{**pair(n), "messages": [{"role": "prompt", "content": ""}]} for n in range(8)]
+    raw = paired(tmp_path / "raw", train=rows, validation=rows)
+    loaded = chat_model.load(llama, port="model")
+    whole = pairs.encode(loaded, pairs.read(raw, "train"), split="train", max_length=256)
+    assert {ids[0] for ids in whole.answers.ids} != {whole.answers.ids[0][0]}
+    assert not pairs.forked(loaded.net, whole).forked
+    brief = replace(whole.answers, starts=[1] * len(whole.answers))
+    assert not pairs.forked(loaded.net, pairs.Pairs(brief)).forked
 
 
 def test_an_untrained_model_has_no_margin_and_the_loss_of_a_coin(

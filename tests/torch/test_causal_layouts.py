@@ -110,3 +110,42 @@ def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.Mo
             assert torch.is_autocast_enabled("cpu") == has
         with forward.mixed(CPU, "float32"):
             assert not torch.is_autocast_enabled("cpu")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_answers_behind_one_prompt_give_what_they_give_alone(kind: str, tmp_path: Path) -> None:
+    model, found = given(
+        kind, tmp_path, **(KINDS[kind] | {"sliding_window": 512} if "sliding_window" in KINDS[kind] else {})
+    )
+    ids, starts = found.ids, found.starts
+    # the other answers have other lengths, one a single token
+    others = [ids[row][: starts[row]] + ids[row + 1][starts[row + 1] :][: 9 * row + 1] for row in range(3)]
+    both = Examples(
+        [one for row in range(3) for one in (ids[row], others[row])], [starts[row // 2] for row in range(6)]
+    )
+    batch = layouts.forked_batch(both, [(0, 1), (2, 3), (4, 5)], CPU)
+    assert batch.ids.numel() < layouts.padded_batch(both, range(6), CPU).ids.numel()
+    wanted = alone(model.net, both, [0, 2, 4, 1, 3, 5])
+    assert batch.owners.unique_consecutive().tolist() == [0, 2, 4, 1, 3, 5]
+    assert batch.targets.tolist() == [
+        token for row in (0, 2, 4, 1, 3, 5) for token in both.ids[row][both.starts[row] :]
+    ]
+    logits = checks.forward_of(model.net, batch)
+    assert torch.allclose(logits, wanted, atol=1e-5 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_likelihoods_and_gradients_are_those_of_a_softmax(kind: str, tmp_path: Path) -> None:
+    model, found = given(kind, tmp_path, **KINDS[kind])
+    batch = layouts.padded_batch(found, [0, 1, 2], CPU)
+    weights = torch.linspace(-1, 2, len(batch.targets))
+    gradients = []
+    for likelihoods in (
+        forward.log_likelihoods(model.net, batch),
+        -forward.losses(model.net, batch, "none")[0],
+    ):
+        model.net.zero_grad()
+        (likelihoods * weights).sum().backward()
+        gradients.append([likelihoods.detach(), *(weight.grad for weight in model.net.parameters())])
+    for mine, wanted in zip(*gradients, strict=True):
+        assert torch.allclose(mine, wanted, atol=1e-5 * float(wanted.abs().max()))

@@ -42,7 +42,10 @@ def losses(net: Any, batch: "Batch", reduction: str = "sum") -> "tuple[torch.Ten
 
 
 def log_likelihoods(net: Any, batch: "Batch") -> "torch.Tensor":
-    """Log-probabilities of a batch's targets, float32 [answers], nats; less memory than `losses` for training."""
+    """Log-probabilities of a batch's targets, nats, float32 [answers].
+
+    In training it takes the memory of the logits, once; `losses` some four times as much.
+    """
     from slmworks_torch.causal.likelihood import LogLikelihood
 
     found: torch.Tensor = LogLikelihood.apply(logits(net, batch).float(), batch.targets)

@@ -27,8 +27,8 @@ class Batch:
     owners: "torch.Tensor"
     """int64 [answers]: numbers of the rows that these belong to."""
     mask: "torch.Tensor | None" = None
-    """float32 [lines, 1, tokens, tokens]: 0 where a token (third) sees another one (last), else the lowest number.
-    None: each sees those before it."""
+    """float32 [lines, 1, tokens, tokens]: 0 where a token (third) sees another one (last), else the lowest
+    number. None: each sees those before it."""
 
 
 def padded(examples: Examples, rows: Sequence[int], most: int) -> list[list[int]]:
@@ -70,7 +70,7 @@ def packed_batch(examples: Examples, rows: Sequence[int], device: "torch.device"
 
 
 def forked_batch(examples: Examples, forks: Sequence[tuple[int, int]], device: "torch.device") -> Batch:
-    """One line for two rows with the same prompt: it stands there once, then both answers, unseen by each other.
+    """One line for two rows with one prompt, which stands there once; the answers don't see each other.
 
     Learnt tokens are those of all first rows, then those of all second ones.
     """
@@ -94,7 +94,9 @@ def forked_batch(examples: Examples, forks: Sequence[tuple[int, int]], device: "
         mask[number, 0, fork:, start:fork] = lowest
         places = [start - 1, *range(fork, end)]
         firsts += [(number, start - 1 + place, token, one) for place, token in enumerate(own[start:])]
-        seconds += [(number, place, token, other) for place, token in zip(places, further[start:], strict=True)]
+        seconds += [
+            (number, place, token, other) for place, token in zip(places, further[start:], strict=True)
+        ]
     found = torch.tensor(firsts + seconds, device=device).T
     return Batch(ids.to(device), positions.to(device), *found, mask=mask.to(device))
 

@@ -9,10 +9,10 @@ ROWS = 64
 
 
 class LogLikelihood(torch.autograd.Function):
-    """Log-probabilities of tokens, nats [places], from logits [places, vocabulary] and targets, int64 [places].
+    """Log-probabilities of tokens, nats [places]; of logits [places, vocabulary] and int64 targets [places].
 
-    What torch puts together of log_softmax and a choice keeps two tables beside the logits, and makes two more on
-    the way back. Here the gradient is computed from the logits and in their place, so nothing else may use them.
+    torch's log_softmax and the choice from it keep a table of that size beside the logits, and make two more
+    on the way back. Here the gradient takes the place of the logits, so nothing else may use them.
     """
 
     @staticmethod
@@ -28,4 +28,5 @@ class LogLikelihood(torch.autograd.Function):
         """1 at the target less the probabilities, times what is given for each place."""
         logits, targets, norms = ctx.saved_tensors
         found = logits.sub_(norms[:, None]).exp_().mul_(-given[:, None])
-        return found.scatter_add_(1, targets[:, None], given[:, None]), None
+        right = found.gather(1, targets[:, None]) + given[:, None]
+        return found.scatter_(1, targets[:, None], right), None

@@ -73,7 +73,7 @@ def rows_of(pairs: Sequence[int]) -> list[int]:
 
 
 def forked(net: Any, given: Pairs) -> Pairs:
-    """The pairs as they are computed with least work: behind one prompt, where the network can and it saves enough."""
+    """The pairs with their answers behind one prompt, where the network can do that and it saves enough."""
     starts, lengths = given.answers.starts[::2], given.answers.lengths
     fork = replace(given, forked=True)
     if sum(starts) < WORTH * sum(lengths) or not _same_prompts(given.answers):

@@ -23,7 +23,7 @@ class Group:
 
     batch: layouts.Batch
     answers: "torch.Tensor"
-    """The answer of each of the batch's targets, int64: chosen ones from 0 on, rejected ones from `pairs` on."""
+    """int64 [answers]: the answer of each target; rejected ones are counted behind all chosen ones."""
     reference: "torch.Tensor"
     """The reference's log-probabilities of the batch's targets, float32 [answers]."""
     pairs: int
