@@ -116,6 +116,18 @@ def test_labels_are_compared_and_added(bench: Bench, teacher: Model, student: Mo
     assert exact.summary["answers_not_as_labelled"] >= 6
 
 
+def test_rows_with_a_label_keep_it_and_cost_no_teacher(
+    bench: Bench, teacher: Model, student: Model, tmp_path: Path
+) -> None:
+    data = colours(tmp_path / "data", train=rows()[:6], transfer=unlabelled()[6:])
+    made = distil(bench, teacher, data, student=student, labels="keep")
+    assert made.summary["answers_asked"] == 12
+    assert made.summary["rows"] == 6 + made.summary["answers_kept"]
+    assert "teacher_agreement" not in made.summary
+    with pytest.raises(BadRequest, match=r"^labels: with `keep` .* the data have none"):
+        distil(bench, teacher, colours(tmp_path / "all"), "all", student=student, labels="keep")
+
+
 def test_a_spent_budget_stops_in_a_line_and_a_larger_one_goes_on(
     bench: Bench, teacher: Model, student: Model, prompts: Dataset
 ) -> None:

@@ -53,8 +53,9 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
     label, where a row has one."""
     json_schema: dict[str, Any] = Field(default_factory=dict)
     """JSON Schema of the answers to rows that bring none, for `keep: schema`."""
-    labels: Literal["replace", "add"] = "replace"
-    """`replace`: only the teacher's answers are learnt; `add`: those of the data, too."""
+    labels: Literal["replace", "add", "keep"] = "replace"
+    """`replace`: only the teacher's answers are learnt; `add`: those of the data, too; `keep`: those of the
+    data where there are some, and the teacher is asked about the rows of `transfer` only."""
     budget: Budget = Budget()
     """What the teacher's answers may cost at most."""
 
@@ -80,7 +81,7 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
         labelled = prompts.labelled(data)
         held_out = lesson.encoded(loaded, examples.read(data, "validation"), "validation", most, task)
         checks.check(loaded.net, held_out, port=port)
-        sifted = self._answers(teacher, [*labelled, *prompts.unlabelled(data)], task)
+        sifted = self._answers(teacher, self._asked(labelled, prompts.unlabelled(data)), task)
         training.prepare(task)  # the teacher's runtime may have drawn or set threads
         rows = self._learnt(labelled, sifted)
         train = lesson.encoded(loaded, rows, "train", most, task)
@@ -89,6 +90,17 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
         trained = lesson.learn(given, loaded.net, self, task)
         made = lesson.finish(given, trained, self, task, share, (student or teacher).meta)
         return replace(made, summary={**made.summary, **sifted.summary})
+
+    def _asked(self, labelled: Sequence[Row], unlabelled: Sequence[Row]) -> list[Row]:
+        """The rows that the teacher answers; BadRequest where there are none."""
+        if self.labels != "keep":
+            return [*labelled, *unlabelled]
+        if not unlabelled:
+            raise BadRequest(
+                "labels: with `keep` the teacher is asked about the rows of `transfer` only, and the data "
+                "have none; give curate an input `transfer`, or leave the option out."
+            )
+        return list(unlabelled)
 
     def _answers(self, teacher: Model, rows: Sequence[Row], task: Task) -> "Sifted":
         """The teacher's answers that are learnt; BadRequest for none, and as `ask`."""
@@ -117,7 +129,7 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
         return Question(asked, settings)
 
     def _learnt(self, labelled: Sequence[Row], sifted: "Sifted") -> list[Row]:
-        """The teacher's answers, and the labels where asked for; what both say is learnt once."""
+        """The teacher's answers, and the labels unless they are replaced; what both say is learnt once."""
         if self.labels == "replace":
             return sifted.rows
         known = {(repr(row["messages"]), str(row["completion"])) for row in labelled}

@@ -1,10 +1,10 @@
-"""Makes `messages.csv` for `first-student.yaml`: messages to a restaurant without the bookings in them.
+"""Makes `messages.csv` for `bookings.yaml`: messages to a restaurant without the bookings in them.
 
-    python pipelines/examples/messages.py > pipelines/examples/messages.csv
+    PYTHONPATH=pipelines/examples python tests/benchmarks/students/messages.py > tests/benchmarks/students/messages.csv
 
-People, days, times and names are said as in `bookings.csv`, in other wordings: nearly every message has one
-of its own, put together of a request, what people write before and behind it, and what they write besides. No
-wording of `bookings.py` is among them. The bookings are what a teacher is asked for.
+People, days, times and names are said as in `bookings.csv`, in other wordings: nearly every message has one of its
+own, put together of a request, what people write before and behind it, and what they write besides. No wording of
+`bookings.py` is among them. The bookings are what a teacher is asked for.
 """
 
 import csv
