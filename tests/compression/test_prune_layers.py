@@ -81,6 +81,35 @@ def test_layers_of_least_influence_go(
     assert 0 < made.summary["distance"] == pytest.approx(moved, rel=1e-3)
 
 
+@pytest.mark.parametrize("family", ["llama", "gemma2", "deberta-v2"])
+def test_layers_go_in_turn_each_time_the_one_that_is_missed_least(
+    family: str, conversations: Dataset, tiny_reviews: Dataset, bench: Bench, tmp_path: Path
+) -> None:
+    writes = family != "deberta-v2"
+    data = conversations if writes else tiny_reviews
+    made = (
+        generator(tmp_path / "whole", family)
+        if writes
+        else encoder(tmp_path / "whole", family, num_hidden_layers=4)
+    )
+    cut = pruned(PruneLayers(drop=2, choice="in-turn", rows=6), made, data, bench)
+    whole, left, far = view(made), [0, 1, 2, 3], []
+    batches = whole.calibration(data, "train", 6, bench.task("measure"))
+    for _ in range(2):
+        distances = {}
+        for layer in left:
+            some = tuple(other for other in left if other != layer)
+            smaller = pruned(PruneLayers(layers=some), made, None, bench, f"without {layer} of {left}")
+            distances[layer] = view(smaller).distance(whole, batches)
+        gone = min(distances, key=distances.get)
+        left.remove(gone)
+        far.append((str(gone), distances[gone]))
+    assert cut.summary["layers_kept"] == " ".join(map(str, left))
+    assert list(cut.summary["dropped"]) == [layer for layer, _ in far]
+    assert list(cut.summary["dropped"].values()) == pytest.approx([one for _, one in far], rel=1e-3, abs=1e-6)
+    assert len(set(far)) == 2
+
+
 @pytest.mark.parametrize("family", ["gemma2", "phi3", "mixtral", "qwen2", "mistral"])
 def test_generators_are_opened_by_plain_transformers(
     family: str, conversations: Dataset, bench: Bench, tmp_path: Path

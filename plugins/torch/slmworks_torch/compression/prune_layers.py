@@ -16,10 +16,12 @@ from slmworks_torch.training_options import depth_of
 
 
 class PruneLayers(CalibrationOptions, Prune):
-    """Leave out whole layers: all but those named, or the ones of least influence.
+    """Leave out whole layers: all but those named, those of least influence, or those that are missed least.
 
     Influence is the angle between what a layer is given and what it gives (ShortGPT; Men et al., 2024),
-    measured once on the whole model at real tokens of texts, or where a generator predicts its answer.
+    measured once on the whole model at real tokens of texts, or where a generator predicts its answer. How
+    much a layer is missed is the distance of the answers without it, measured as layers go (SLEB; Song et
+    al., 2024).
     """
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}
@@ -33,9 +35,10 @@ class PruneLayers(CalibrationOptions, Prune):
     """So many layers stay; which ones is measured on `data`. Instead of `layers`."""
     drop: PositiveInt | None = None
     """So many layers go; which ones is measured on `data`. Half of them where nothing is said."""
-    choice: Literal["each", "consecutive"] = "each"
+    choice: Literal["each", "consecutive", "in-turn"] = "each"
     """`each` drops the layers of least influence wherever they are, `consecutive` the run of neighbours that
-    together have the least (Gromov et al., 2024)."""
+    together have the least (Gromov et al., 2024), `in-turn` one layer after the other, each time the one that
+    is missed least: it computes the rows some hundred times, so set `rows` to 16 or so."""
 
     @field_validator("layers")
     @classmethod
@@ -57,16 +60,15 @@ class PruneLayers(CalibrationOptions, Prune):
 
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:
         """Choose the layers, build the network that has them, compare it with the whole one."""
-        from slmworks_torch import students
         from slmworks_torch.compression import pruned
+        from slmworks_torch.compression.elimination import with_layers
 
         self.check_origin("model", model)
         if self.layers is None:
             data = needed(data, "keep, drop: which layers matter is measured on data")
         whole = pruned.loaded(model, task)
         chosen, numbers = self._chosen(whole, data, task)
-        config, weights = students.of_layers(whole.net, chosen)
-        smaller = whole.with_net(students.built(config, whole.head, weights, chosen, shared=True))
+        smaller = with_layers(whole, chosen)
         summary = pruned.compared(whole, smaller, data, self.rows, task)
         kept = " ".join(map(str, chosen))
         return smaller.made(task, {**summary, "layers": len(chosen), "layers_kept": kept, **numbers})
@@ -76,6 +78,7 @@ class PruneLayers(CalibrationOptions, Prune):
     ) -> tuple[tuple[int, ...], dict[str, Any]]:
         """The layers that stay, and what was measured to choose them."""
         from slmworks_torch import networks
+        from slmworks_torch.compression.elimination import eliminated
         from slmworks_torch.compression.influence import influence
 
         depth = int(whole.net.config.num_hidden_layers)
@@ -84,6 +87,10 @@ class PruneLayers(CalibrationOptions, Prune):
             return self.layers or (), {}
         stack = networks.layer_stack(whole.net, "layers", "take a smaller model")
         batches = whole.calibration(data, "train", self.rows, task)
+        if self.choice == "in-turn":
+            gone = eliminated(whole, depth, batches, drop, task)
+            left = tuple(layer for layer in range(depth) if layer not in gone)
+            return left, {"dropped": {str(layer): round(far, 6) for layer, far in gone.items()}}
         run = drop if self.choice == "consecutive" else 1
         measured = influence(whole, stack, batches, task, run=run)
         kept = _kept(measured, depth, drop, self.choice)
