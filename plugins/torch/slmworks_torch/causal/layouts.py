@@ -97,8 +97,8 @@ def forked_batch(examples: Examples, forks: Sequence[tuple[int, int]], device: "
         seconds += [
             (number, place, token, other) for place, token in zip(places, further[start:], strict=True)
         ]
-    found = torch.tensor(firsts + seconds, device=device).T
-    return Batch(ids.to(device), positions.to(device), *found, mask=mask.to(device))
+    lines, places, targets, owners = torch.tensor(firsts + seconds, device=device).T
+    return Batch(ids.to(device), positions.to(device), lines, places, targets, owners, mask.to(device))
 
 
 def _batch(examples: Examples, lines: Sequence[Sequence[int]], device: "torch.device") -> Batch:

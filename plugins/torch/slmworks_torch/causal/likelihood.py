@@ -8,7 +8,7 @@ ROWS = 64
 """Places whose logits are summed up together."""
 
 
-class LogLikelihood(torch.autograd.Function):
+class LogLikelihood(torch.autograd.Function):  # type: ignore[misc]
     """Log-probabilities of tokens, nats [places]; of logits [places, vocabulary] and int64 targets [places].
 
     torch's log_softmax and the choice from it keep a table of that size beside the logits, and make two more
@@ -23,7 +23,7 @@ class LogLikelihood(torch.autograd.Function):
         return logits.gather(1, targets[:, None])[:, 0] - norms
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, given: torch.Tensor) -> tuple[torch.Tensor, None]:
         """1 at the target less the probabilities, times what is given for each place."""
         logits, targets, norms = ctx.saved_tensors
