@@ -74,11 +74,11 @@ def rows_of(pairs: Sequence[int]) -> list[int]:
 
 def forked(net: Any, given: Pairs) -> Pairs:
     """The pairs with their answers behind one prompt, where the network can do that and it saves enough."""
-    starts, lengths = given.answers.starts[::2], given.answers.lengths
+    starts, lengths = given.answers.starts[::2], given.lengths
     fork = replace(given, forked=True)
     if sum(starts) < WORTH * sum(lengths) or not _same_prompts(given.answers):
         return given
-    longest = max(range(len(given)), key=lambda pair: given.lengths[pair])
+    longest = max(range(len(given)), key=lambda pair: lengths[pair])
     same = checks.same_logits(net, *(some.batch([longest], net.device) for some in (given, fork)))
     return fork if same else given
 
