@@ -34,7 +34,13 @@ from slmworks_torch.causal.preference import Preference
 
 BATCH = 4
 OPTIONS = DirectPreferenceOptimisation(
-    epochs=1, batch_size=BATCH, learning_rate=1e-5, warmup=0.0, most_drift=1e9, tokens_at_once=1024
+    epochs=1,
+    batch_size=BATCH,
+    learning_rate=1e-5,
+    warmup=0.0,
+    most_drift=1e9,
+    tokens_at_once=1024,
+    precision="float32",  # bfloat16 where a processor has it
 )
 WORDS = [
     "table",
