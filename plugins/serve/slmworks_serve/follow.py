@@ -4,8 +4,6 @@ A version that cannot be had (edited, missing, of another model task) changes no
 and why is said once.
 """
 
-import contextlib
-import ctypes
 import gc
 import threading
 import time
@@ -14,6 +12,7 @@ import weakref
 from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.contract.plain_text import one_line
 from slmworks.contract.runtime import Runtime
+from slmworks.machine.memory import trim
 from slmworks.registry.log import ModelState, Registry
 from slmworks.registry.release import approved_release
 from slmworks_serve.app import Service
@@ -56,7 +55,7 @@ class Follow(threading.Thread):
             gc.collect()
             if self._leaving() is None:
                 self._leaving = None
-                _give_back()
+                trim()  # glibc would keep some 15 MB of every switch
         try:
             entries = self._registry.store.list(f"registry/{self._name}/")
             if entries == self._entries and (not self._said or time.monotonic() < self._retry_at):
@@ -108,9 +107,3 @@ class Follow(threading.Thread):
         if version:
             self._service.metrics.switched(version, refused=True)
         self._service.say(f"v{self._service.model.served.version} goes on: {why}")
-
-
-def _give_back() -> None:
-    """Hand what the old model had to the system: glibc would keep some 15 MB of every switch."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)

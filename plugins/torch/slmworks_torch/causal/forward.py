@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from slmworks.machine import memory
 from slmworks.machine.process import cpu_flags
 
 if TYPE_CHECKING:
@@ -44,12 +45,24 @@ def losses(net: Any, batch: "Batch", reduction: str = "sum") -> "tuple[torch.Ten
 def log_likelihoods(net: Any, batch: "Batch") -> "torch.Tensor":
     """Log-probabilities of a batch's targets, nats, float32 [answers].
 
-    In training it takes the memory of the logits, once; `losses` some four times as much.
+    In training it takes the memory of the logits, once; `losses` some four times as much. On a processor the
+    activations' memory goes back before the last and largest gradient, the token table's, is made.
     """
     from slmworks_torch.causal.likelihood import LogLikelihood
 
-    found: torch.Tensor = LogLikelihood.apply(logits(net, batch).float(), batch.targets)
+    hook = net.get_input_embeddings().register_forward_hook(_trim_behind)
+    try:
+        odds = logits(net, batch).float()
+    finally:
+        hook.remove()
+    found: torch.Tensor = LogLikelihood.apply(odds, batch.targets)
     return found
+
+
+def _trim_behind(_table: Any, _given: Any, found: "torch.Tensor") -> None:
+    """Trim memory when the gradients of all layers behind the token table are there."""
+    if found.requires_grad and found.device.type == "cpu":
+        found.register_hook(lambda _gradient: memory.trim())
 
 
 def mixed(device: "torch.device", precision: str) -> "AbstractContextManager[Any]":
