@@ -54,8 +54,11 @@ class Compressible(ABC):
         return sum(weight.numel() for weight in self.net.parameters())
 
     @abstractmethod
-    def with_net(self, net: Any) -> Self:
-        """The same around a smaller network of the same head."""
+    def with_net(self, net: Any, channels: "torch.Tensor | None" = None) -> Self:
+        """The same around a smaller network of the same head.
+
+        `channels`: places of its channels among those of this one, int64, where it has fewer.
+        """
 
     @abstractmethod
     def calibration(self, data: Dataset, split: str, rows: int, task: Task) -> list[Calibration]:

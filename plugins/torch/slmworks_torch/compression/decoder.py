@@ -46,8 +46,9 @@ class Decoder(Compressible):
 
         return HEAD
 
-    def with_net(self, net: Any) -> Self:
+    def with_net(self, net: Any, channels: "torch.Tensor | None" = None) -> Self:
         """The same tokenizer and chat template around another network."""
+        del channels  # its answers are as wide as the vocabulary
         return replace(self, chat=replace(self.chat, net=net.eval()))
 
     def calibration(self, data: Dataset, split: str, rows: int, task: Task) -> list[Calibration]:

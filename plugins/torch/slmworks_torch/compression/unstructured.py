@@ -163,11 +163,11 @@ class Wanda(Unstructured):
     def inputs(self, whole: Compressible, names: Sequence[str], data: Dataset | None, task: Task) -> "Scores":
         """Root mean square of each input of each linear layer, [inputs]."""
         import torch
-        from slmworks_torch.compression import inputs
+        from slmworks_torch.compression import activations
 
         given = needed(data, "which inputs are large is measured on data")
         batches = whole.calibration(given, "train", self.rows, task)
-        found = inputs.means(whole, batches, names, torch.square, task)
+        found = activations.means(whole, batches, names, torch.square, task)
         return {name: means.sqrt() for name, means in found.items()}
 
 
