@@ -71,11 +71,9 @@ class PruneWidth(CalibrationOptions, Prune):
         config = config_json.entries(model.path)
         if self._neurons is not None and (width := _number(config, *units.WIDTHS)):
             _neurons(self._neurons, width)
-        if not _number(config, "num_attention_heads"):
-            return
-        groups = None if self.heads is None else _groups(self.heads, *units.heads_of(config))
-        if self.hidden is not None and _number(config, "hidden_size") and hasattr(config, "model_type"):
-            self._channels(config, groups)
+        named = _number(config, "num_attention_heads") and _number(config, "hidden_size")
+        if named and hasattr(config, "model_type"):
+            self._channels(config)
 
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:
         """Measure what goes, build the narrower network, compare it with the whole one."""
@@ -112,15 +110,9 @@ class PruneWidth(CalibrationOptions, Prune):
         from slmworks_torch.compression import channels, units
 
         config, parts = net.config, []
-        groups = None if self.heads is None else _groups(self.heads, *units.heads_of(config))
-        if self.hidden is not None:
-            count, groups = self._channels(config, groups)
+        count, groups = self._channels(config)
+        if count is not None:
             config = channels.with_channels(config, count)
-        elif groups is not None and config.model_type in units.COMPUTED:
-            raise BadRequest(
-                f"heads: those of a {config.model_type} model are as wide as its channels divided by their "
-                "number, so both go together; take `hidden`, or `ffn`."
-            )
         if groups is not None:
             found = units.heads(net)
             config = units.with_heads(config, found, groups)
@@ -132,14 +124,24 @@ class PruneWidth(CalibrationOptions, Prune):
             parts.append((found, count))
         return config, parts
 
-    def _channels(self, config: Any, groups: int | None) -> tuple[int, int | None]:
-        """How many channels stay, and how many groups of heads then do; BadRequest for what can't be."""
+    def _channels(self, config: Any) -> tuple[int | None, int | None]:
+        """How many channels stay, and how many groups of heads; None for all of them.
+
+        BadRequest for what the family can't have.
+        """
         from slmworks_torch.compression import channels, units
 
-        assert self.hidden is not None
         heads, whole = units.heads_of(config)
-        count = channels.stay(self.hidden, config, None if groups is None else groups * heads // whole)
-        return count, channels.groups_of(config, count, groups)
+        groups = None if self.heads is None else _groups(self.heads, heads, whole)
+        if self.hidden is not None:
+            count = channels.stay(self.hidden, config, None if groups is None else groups * heads // whole)
+            return count, channels.groups_of(config, count, groups)
+        if groups is not None and config.model_type in units.COMPUTED:
+            raise BadRequest(
+                f"heads: those of a {config.model_type} model are as wide as its channels divided by their "
+                "number, so both go together; take `hidden`, or `ffn`."
+            )
+        return None, groups
 
 
 def _neurons(asked: float, whole: int) -> int:

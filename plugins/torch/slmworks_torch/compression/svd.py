@@ -76,6 +76,7 @@ class SvdFactorize(Factorize):
         self._say_experts(whole, task)
         layers = self._whitened(layers, batches)
         matrices = layers.matrices(task)
+        self._require_room(matrices)
         ranks = self._ranks(layers, matrices, batches, task)
         if not ranks:
             raise BadRequest(
@@ -146,6 +147,16 @@ class SvdFactorize(Factorize):
             return search(layers, matrices, most, self.multiple, batches, self.evaluations, task)
         spread = ranks.even if self.spread == "even" else ranks.greedy
         return spread(matrices, most, self.multiple)
+
+    def _require_room(self, matrices: "Sequence[Matrix]") -> None:
+        """BadRequest where the lowest rank is too high for every layer."""
+        if any(one.saves(self.multiple) for one in matrices):
+            return
+        largest = max(matrices, key=lambda one: one.whole)
+        raise BadRequest(
+            f"multiple: the lowest rank is {self.multiple}, which makes no layer smaller (the largest has "
+            f"{largest.rows} × {largest.columns} weights); take less."
+        )
 
     def _most(self, whole: "Compressible", matrices: "Sequence[Matrix]") -> int:
         """Parameters that the matrices may have in all; BadRequest where even the lowest ranks have more."""
