@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import torch
 
     Shapes = Mapping[str, torch.Size]
-    Weights = Mapping[str, torch.Tensor]
 
 DIVIDED = frozenset(("gemma", "gemma2", "llama"))
 """Families with a width of heads of their own, whose configuration wants a hidden width that heads divide."""
@@ -118,47 +117,35 @@ def chosen(
     return sum(measured.values(), torch.zeros(())).topk(count).indices.sort().values
 
 
-def narrowed(
-    net: Any, weights: "Weights", wanted: "Shapes", kept: "torch.Tensor"
-) -> "dict[str, torch.Tensor]":
-    """Weights with the kept channels, wherever the narrower network's are as much shorter than these.
+def narrow(net: Any, wanted: "Shapes", kept: "torch.Tensor") -> None:
+    """Leave the kept channels in a network's weights, wherever the narrower network's are as much shorter.
 
-    `weights` have their final heads and neurons. BadRequest for a weight that is of another shape.
+    Heads and neurons are as they stay. BadRequest for a weight that is of another shape then; the network
+    computes nothing any more, and is to be rebuilt.
     """
     whole, count = int(net.config.hidden_size), len(kept)
-    found: dict[str, Any] = {}
-    once: dict[tuple[int, ...], Any] = {}
-    for name, weight in weights.items():
+    for name, weight in net.named_parameters():
         shape = tuple(wanted.get(name, ()))
-        key = (weight.data_ptr(), *shape)  # a head that is the table of tokens, say
-        if key not in once:
-            once[key] = weight
-            for dim, (have, want) in enumerate(zip(weight.shape, shape, strict=False)):
-                if (have, want) == (whole, count):
-                    once[key] = once[key].index_select(dim, kept.to(weight.device))
-        found[name] = once[key]
-        if tuple(found[name].shape) != shape:
+        before = tuple(weight.shape)
+        for dim, sizes in enumerate(zip(before, shape, strict=False)):
+            if sizes == (whole, count):
+                weight.data = weight.data.index_select(dim, kept.to(weight.device))
+        if tuple(weight.shape) != shape:
             raise BadRequest(
-                f"hidden: {name} of this {net.config.model_type} model is {list(weight.shape)}, which its "
-                f"channels don't explain; take `ffn` or prune/layers."
+                f"hidden: {name} of this {net.config.model_type} model is {list(before)}, which its channels "
+                "don't explain; take `ffn` or prune/layers."
             )
-    return _rescaled(net, found, math.sqrt(whole / count))
+    if net.config.model_type in SCALED:
+        _rescale(net, math.sqrt(whole / count))
 
 
-def _rescaled(net: Any, weights: "dict[str, torch.Tensor]", factor: float) -> "dict[str, torch.Tensor]":
-    """Tokens' vectors as large as before, in families that scale them by the hidden width."""
-    if net.config.model_type not in SCALED:
-        return weights
-    modules = {id(module): name for name, module in net.named_modules()}
+def _rescale(net: Any, factor: float) -> None:
+    """Make vectors of tokens larger, so that with a smaller scale they are as large as before."""
     table, head = net.get_input_embeddings(), net.get_output_embeddings()
-    names = [modules[id(table)]]
+    table.weight.data = table.weight.data * factor
     if head is not None and head.weight is table.weight:
-        names.append(modules[id(head)])
-        # a norm's factor is 1 + weight: logits are what they were
-        norm = f"{modules[id(net.base_model.norm)]}.weight"
-        weights[norm] = (1 + weights[norm]) / factor - 1
-    scaled = weights[f"{names[0]}.weight"] * factor
-    return {**weights, **{f"{name}.weight": scaled for name in names}}
+        norm = net.base_model.norm.weight
+        norm.data = (1 + norm.data) / factor - 1  # its factor is 1 + weight: logits are what they were
 
 
 def _unit(config: Any, heads: int | None) -> int:

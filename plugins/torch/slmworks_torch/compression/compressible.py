@@ -2,7 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +29,15 @@ class Calibration:
     """Keyword arguments of the network: `input_ids` int64 [rows, tokens] and what goes with it."""
     counted: "torch.Tensor"
     """bool [rows, tokens]: an encoder's real tokens, a decoder's tokens whose successor is an answer's."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a model answered to a batch, which stays so when its network is cut in place."""
+
+    batch: Calibration
+    answers: "Callable[[Any], torch.Tensor]"
+    """As `Compressible.answers` gives them; asked with the network that they are compared with."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,17 @@ class Compressible(ABC):
         length 1 of an embedding model [rows, dimensions] and a bare encoder [counted places, dimensions].
         """
 
+    def remembered(self, batches: Sequence[Calibration]) -> list[Remembered]:
+        """This model's answers to batches."""
+        import torch
+
+        with torch.inference_mode():
+            found = [self.answers(batch) for batch in batches]
+        return [
+            Remembered(batch, lambda _net, made=made: made)
+            for batch, made in zip(batches, found, strict=True)
+        ]
+
     @abstractmethod
     def distances(self, wanted: "torch.Tensor", found: "torch.Tensor") -> "torch.Tensor":
         """How far answers are from those of the whole model, [answers].
@@ -95,10 +115,14 @@ class Compressible(ABC):
 
     def distance(self, whole: "Compressible", batches: Sequence[Calibration]) -> float:
         """Mean distance of this model's answers from the whole one's on calibration batches."""
+        return self.apart(whole.remembered(batches))
+
+    def apart(self, wanted: Sequence[Remembered]) -> float:
+        """Mean distance of this model's answers from others to the same batches."""
         import torch
 
         with torch.inference_mode():
-            return mean(self.distances(whole.answers(batch), self.answers(batch)) for batch in batches)
+            return mean(self.distances(one.answers(self.net), self.answers(one.batch)) for one in wanted)
 
 
 def load(model: Model, *, port: str = "model") -> Compressible:

@@ -65,9 +65,10 @@ class PruneLayers(CalibrationOptions, Prune):
             data = needed(data, "keep, drop: which layers matter is measured on data")
         whole = pruned.loaded(model, task)
         chosen, numbers = self._chosen(whole, data, task)
+        reference = pruned.reference(whole, data, self.rows, task)
         config, weights = students.of_layers(whole.net, chosen)
         smaller = whole.with_net(students.built(config, whole.head, weights, chosen, shared=True))
-        summary = pruned.compared(whole, smaller, data, self.rows, task)
+        summary = pruned.compared(reference, smaller)
         kept = " ".join(map(str, chosen))
         return smaller.made(task, {**summary, "layers": len(chosen), "layers_kept": kept, **numbers})
 

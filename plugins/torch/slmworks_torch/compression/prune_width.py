@@ -89,16 +89,18 @@ class PruneWidth(CalibrationOptions, Prune):
         kept: dict[str, Any] = {}
         for found, count in parts:
             kept.update(units.chosen(whole, found, count, batches, task))
-        every = {name: one for found, _ in parts for name, one in found.items()}
-        weights = units.narrowed(whole.net, every, kept)
         stay = None
         if self.hidden is not None:
             stay = channels.chosen(whole, wanted, int(config.hidden_size), batches, task)
-            weights = channels.narrowed(whole.net, weights, wanted, stay)
-        net = networks.of_weights(config, whole.head, weights, self._option, shared=True)
-        smaller = whole.with_net(net, stay)
-        summary = pruned.compared(whole, smaller, given, self.rows, task)
-        return smaller.made(task, {**summary, **_widths(config)})
+        reference = pruned.reference(whole, given, self.rows, task)
+        units.narrow(whole.net, {name: one for found, _ in parts for name, one in found.items()}, kept)
+        if stay is not None:
+            channels.narrow(whole.net, wanted, stay)
+        weights = whole.net.state_dict()
+        smaller = whole.with_net(
+            networks.of_weights(config, whole.head, weights, self._option, shared=True), stay
+        )
+        return smaller.made(task, {**pruned.compared(reference, smaller), **_widths(config)})
 
     @property
     def _option(self) -> str:

@@ -150,13 +150,12 @@ def activity(
     return {name: means.view(found[name].count, -1).mean(1) for name, means in measured.items()}
 
 
-def narrowed(net: Any, found: Found, kept: "Mapping[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
-    """The network's weights with the kept units only."""
-    weights = dict(net.state_dict())
+def narrow(net: Any, found: Found, kept: "Mapping[str, torch.Tensor]") -> None:
+    """Leave the kept units in a network's weights; it computes nothing any more, and is to be rebuilt."""
     for name, units in found.items():
         for key, index, dim in _cuts(net, name, units, kept[name]):
-            weights[key] = weights[key].index_select(dim, index.to(weights[key].device))
-    return weights
+            weight = net.get_parameter(key)
+            weight.data = weight.data.index_select(dim, index.to(weight.device))
 
 
 def with_neurons(config: Any, count: int) -> Any:
