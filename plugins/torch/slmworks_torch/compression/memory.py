@@ -16,11 +16,11 @@ def own(net: Any) -> None:
     Such pages count as the process's from the first use of a weight until the last weight of its file is
     gone, however much was cut. Nothing happens where no file is mapped, and outside of Linux.
     """
-    files = _files()
+    known = files()
     for weight in net.parameters():
         given = weight.data
         start, size = given.data_ptr(), given.numel() * given.element_size()
-        if not any(first <= start and start + size <= last for first, last in files):
+        if not any(first <= start and start + size <= last for first, last in known):
             continue
         weight.data = given.clone()
         page = mmap.PAGESIZE
@@ -29,7 +29,7 @@ def own(net: Any) -> None:
             ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), DONT_NEED)
 
 
-def _files() -> list[tuple[int, int]]:
+def files() -> list[tuple[int, int]]:
     """Addresses of mapped files of weights, from and to."""
     if not MAPS.exists():
         return []
