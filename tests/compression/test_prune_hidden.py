@@ -228,6 +228,11 @@ def test_what_cannot_be_is_refused(
 def test_heads_that_are_as_wide_as_channels_allow(
     tiny_classifier: Model, tiny_reviews: Dataset, bench: Bench, tmp_path: Path
 ) -> None:
+    mixtral = generator(tmp_path / "mixtral", "mixtral")
+    with pytest.raises(
+        BadRequest, match=r"hidden: 30 channels .* experts of 8 numbers .*; take a multiple of 8"
+    ):
+        PruneWidth(hidden=30).check_origin("model", mixtral)
     gpt2 = encoder(tmp_path / "gpt2", "gpt2")
     distilbert = encoder(tmp_path / "distilbert", "distilbert")
     for model in (tiny_classifier, gpt2, distilbert):

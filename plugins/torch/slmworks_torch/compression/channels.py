@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
     Shapes = Mapping[str, torch.Size]
 
-DIVIDED = frozenset(("gemma", "gemma2", "llama"))
+DIVIDED = frozenset(("gemma", "gemma2", "gemma3_text", "llama"))
 """Families with a width of heads of their own, whose configuration wants a hidden width that heads divide."""
-FREE = frozenset(
-    ("gemma3_text", "mistral", "mixtral", "mobilebert", "phi", "phi3", "qwen2", "qwen3", "smollm3")
-)
+FREE = frozenset(("mistral", "mobilebert", "phi", "phi3", "qwen2", "qwen3", "smollm3"))
 """Families whose heads have nothing to do with the hidden width (MobileBERT's are as its bottleneck is)."""
+MIXTURES = {"mixtral": 8}
+"""The same, with experts: what their width has to be a multiple of. torch multiplies all at once where rows
+are of 16 bytes (`grouped_mm`), which 8 numbers are from 16 bits on."""
 SCALED = frozenset(("gemma", "gemma2", "gemma3_text"))
 """Families that multiply their tokens' vectors by the root of the hidden width."""
 AS_WIDE = {"electra": "embedding_size", "opt": "word_embed_proj_dim"}
@@ -51,11 +52,11 @@ def stay(asked: float, config: Any, heads: int | None = None) -> int:
     if asked >= whole:
         raise BadRequest(f"hidden: the model has {whole} channels, and {asked} are to stay; take fewer.")
     if asked % unit:
-        why = (
-            f"heads are {unit} wide and stay so"
-            if family in units.COMPUTED
-            else f"the configuration of a {family} model wants what its {unit} heads divide"
-        )
+        why = f"the configuration of a {family} model wants what its {unit} heads divide"
+        if family in units.COMPUTED:
+            why = f"heads are {unit} wide and stay so"
+        elif family in MIXTURES:
+            why = f"torch multiplies experts of {unit} numbers side by side"
         raise BadRequest(f"hidden: {asked} channels are to stay, and {why}; take a multiple of {unit}.")
     return int(asked)
 
@@ -155,9 +156,9 @@ def _unit(config: Any, heads: int | None) -> int:
         return int(config.hidden_size) // count
     if family in DIVIDED:
         return heads or count
-    if family in FREE:
-        return 1
-    known = ", ".join(sorted(units.COMPUTED | DIVIDED | FREE))
+    if family in FREE or family in MIXTURES:
+        return MIXTURES.get(family, 1)
+    known = ", ".join(sorted(units.COMPUTED | DIVIDED | FREE | {*MIXTURES}))
     raise BadRequest(
         f"hidden: what reads and writes the channels of a {family} model isn't known here (it is of "
         f"{known}); take `ffn`, `heads` or prune/layers."
