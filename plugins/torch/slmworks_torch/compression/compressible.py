@@ -88,12 +88,11 @@ class Compressible(ABC):
         """This model's answers to batches."""
         import torch
 
+        def fixed(made: torch.Tensor) -> Callable[[Any], torch.Tensor]:
+            return lambda _net: made
+
         with torch.inference_mode():
-            found = [self.answers(batch) for batch in batches]
-        return [
-            Remembered(batch, lambda _net, made=made: made)
-            for batch, made in zip(batches, found, strict=True)
-        ]
+            return [Remembered(batch, fixed(self.answers(batch))) for batch in batches]
 
     @abstractmethod
     def distances(self, wanted: "torch.Tensor", found: "torch.Tensor") -> "torch.Tensor":
