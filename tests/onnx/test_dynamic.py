@@ -11,7 +11,7 @@ from slmworks.contract.runtime import open_runtime, outputs_all
 from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.testing import Bench, sealed
 from slmworks_onnx.dynamic import OnnxDynamic
-from slmworks_onnx.int8 import int8_share
+from slmworks_onnx.int8 import shares
 
 
 def test_it_is_smaller_and_agrees(exported: Model, tiny_reviews: Dataset, bench: Bench) -> None:
@@ -80,4 +80,4 @@ def test_a_model_that_is_for_nothing_known_is_refused(
 
 def test_a_file_in_which_nothing_is_int8_is_not_called_quantized(exported: Model) -> None:
     with pytest.raises(TaskFailed, match="no weight was stored in 8 bits"):
-        int8_share(Path(exported.path / "model.onnx"), 1000)
+        shares(Path(exported.path / "model.onnx"), 1000)
