@@ -135,7 +135,7 @@ def test_options_that_say_nothing_or_too_much(options: dict[str, Any], line: str
         ({"search": 0.8}, "search: it compares the model's answers .*add `data:"),
         (
             {"energy": 0.5, "multiple": 64},
-            "energy: no layer gets smaller with ranks that are a multiple of 64",
+            "multiple: the lowest rank is 64, which makes no layer smaller",
         ),
     ],
 )

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import toys
+from orders import mirrored
 from toys import exported, toy
 
 import gguf
@@ -35,30 +36,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return rows_as_data(tmp_path_factory.mktemp("data"), TEXTS)
-
-
-def rows_as_data(folder: Path, texts: list[str], **meta: str) -> Dataset:
-    folder.mkdir(exist_ok=True)
-    table = [
-        {
-            "id": f"train-{number}",
-            "source": "s",
-            "messages": [{"role": "user", "content": text}],
-            "completion": text[::-1],
-        }
-        for number, text in enumerate(texts)
-    ]
-    schema = pa.schema(
-        [
-            ("id", pa.string()),
-            ("source", pa.string()),
-            ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
-            ("completion", pa.string()),
-        ]
-    )
-    pq.write_table(pa.Table.from_pylist(table, schema=schema), folder / "train.parquet")
-    return sealed(Dataset(path=folder, meta={"task": "text-generation", **meta}))
+    return mirrored(tmp_path_factory.mktemp("data"), TEXTS)
 
 
 def made(model: Model, folder: Path, data: Dataset | None = None, **options: object) -> Model:
@@ -218,8 +196,8 @@ def test_calibration_data_of_another_kind_are_refused(
             tiny_reviews,
             "the calibration data are for text-classification, and a language model is calibrated",
         ),
-        (rows_as_data(tmp_path / "empty", []), "the calibration data's split 'train' is empty"),
-        (rows_as_data(tmp_path / "bare", TEXTS, task=""), "the calibration data name no model task"),
+        (mirrored(tmp_path / "empty", []), "the calibration data's split 'train' is empty"),
+        (mirrored(tmp_path / "bare", TEXTS, task=""), "the calibration data name no model task"),
     ):
         task = Bench(tmp_path).task(line[-12:])
         with pytest.raises(BadRequest) as refused:
@@ -230,7 +208,7 @@ def test_calibration_data_of_another_kind_are_refused(
 
 
 def test_a_row_that_the_template_refuses_is_named(llama_gguf: Model, tmp_path: Path) -> None:
-    data = rows_as_data(tmp_path, TEXTS)
+    data = mirrored(tmp_path, TEXTS)
     table = pq.read_table(tmp_path / "train.parquet").to_pylist()
     table[3]["messages"] = [{"role": "assistant", "content": "a"}]
     pq.write_table(pa.Table.from_pylist(table), tmp_path / "train.parquet")

@@ -74,6 +74,12 @@ def test_a_window_that_nothing_feels_is_none(kind: str, changed: dict[str, Any],
             {"final_logit_softcapping": None},
             "final_logit_softcapping: null, and llama.cpp computes",
         ),
+        (
+            "qwen2",
+            {"head_dim": 8},
+            "4 heads of 8 and hidden_size: 64, and llama.cpp loads Qwen2ForCausalLM only where heads fill that",
+        ),
+        ("phi3", {"head_dim": 8}, "4 heads of 8 and hidden_size: 64, and llama.cpp loads Phi3ForCausalLM"),
         ("gemma2", {"hidden_activation": "gelu"}, 'hidden_activation: "gelu", and llama.cpp computes'),
     ],
 )

@@ -302,6 +302,12 @@ def test_a_folder_of_torch_is_refused_with_the_way_out(llama: Model, tmp_path: P
         build(tmp_path, tuned)
     with pytest.raises(BadRequest, match=r"without a task cannot be released; .* as gguf is\."):
         build(tmp_path, llama)
+    packed = dataclasses.replace(tuned, format="inc")
+    line = (
+        r"No step exports that format: make the model that it came from one of gguf instead \(export/gguf, q"
+    )
+    with pytest.raises(BadRequest, match=line):
+        build(tmp_path, packed)
     assert list(tmp_path.iterdir()) == []
 
 

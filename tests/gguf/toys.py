@@ -51,6 +51,8 @@ TORCH_ONLY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "smollm3": ("SmolLM3", {"no_rope_layers": [1, 0, 0, 1, 1], "tie_word_embeddings": True}),
     "phi": ("Phi", {"tie_word_embeddings": False}),
     "gpt2": ("GPT2", {"tie_word_embeddings": True}),
+    "gemma": ("Gemma", {"head_dim": 16}),
+    "gemma3": ("Gemma3Text", {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 128}),
 }
 """Families that don't."""
 

@@ -1,10 +1,9 @@
 """Rows to calibrate generators with, and generators to quantize."""
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import transformers
 from cut_students import teacher
+from orders import mirrored, questions
 from toys import toy
 
 import torch
@@ -17,19 +16,7 @@ WIDE = 7
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    folder = tmp_path_factory.mktemp("data")
-    texts = [f"Question {number}: what is {number} of {number * 7}?" for number in range(12)]
-    rows = [
-        {
-            "id": f"train-{number}",
-            "source": "s",
-            "messages": [{"role": "user", "content": text}],
-            "completion": text[::-1],
-        }
-        for number, text in enumerate(texts)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), folder / "train.parquet")
-    return sealed(Dataset(path=folder, meta={"task": "text-generation"}))
+    return mirrored(tmp_path_factory.mktemp("data"), questions(12))
 
 
 @pytest.fixture(scope="session")

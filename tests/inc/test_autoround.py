@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from slmworks.contract.artifact import Dataset, Model
@@ -14,6 +12,7 @@ from slmworks.testing import Bench, sealed
 
 pytest.importorskip("auto_round", reason="slmworks-inc[autoround] is not installed")
 
+from orders import mirrored, questions
 from toys import toy
 
 from slmworks.model_tasks.text_generation.divergence import mean_divergence
@@ -23,7 +22,7 @@ from slmworks_inc.autoround import IncAutoround
 
 pytestmark = pytest.mark.slow
 
-TEXTS = [f"Question {number}: what is {number} of {number * 7}?" for number in range(24)]
+TEXTS = questions(24)
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +33,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    folder = tmp_path_factory.mktemp("data")
-    rows = [
-        {
-            "id": f"train-{number}",
-            "source": "s",
-            "messages": [{"role": "user", "content": text}],
-            "completion": text[::-1],
-        }
-        for number, text in enumerate(TEXTS)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), folder / "train.parquet")
-    return sealed(Dataset(path=folder, meta={"task": "text-generation"}))
+    return mirrored(tmp_path_factory.mktemp("data"), TEXTS)
 
 
 OPTIONS = {"iters": 60, "length": 32, "batch_size": 4, "rows": 24}

@@ -100,7 +100,7 @@ def test_a_model_that_bears_int8_keeps_nothing_back(
     assert made.meta["quantized"]["fp32_layers"] == []
     assert made.summary["trials"] == 1
     assert made.summary["accuracy"] >= 0.95 * made.summary["fp32_accuracy"]
-    assert made.meta["quantized"]["weights_int8_share"] > 0.9
+    assert made.meta["quantized"]["weights_quantized_share"] > 0.9
     ids = np.ones((1, 5), np.int64)
     ort.InferenceSession(made.path / "model.onnx").run(None, {"input_ids": ids, "attention_mask": ids})
 

@@ -91,7 +91,7 @@ def test_int8_makes_it_four_times_smaller_and_as_good(
     made = plugin.run(model=bag, calibration=tiny_reviews, task=bench.task("int8"))
     size = (bag.path / "model.onnx").stat().st_size
     assert size / made.summary["bytes"] > 3.7
-    assert made.summary["weights_int8_share"] > 0.99
+    assert made.summary["weights_quantized_share"] > 0.99
     rows, (wanted,) = tiny_reviews.rows("test", "text"), tiny_reviews.columns("test", "label")
     right, kept = (
         np.mean([a["label"] == b for a, b in zip(answer_all(runtime, rows), wanted, strict=True)])

@@ -80,7 +80,7 @@ def test_shared_weights_become_int8_by_neural_compressor(
 ) -> None:
     model = classifier(family, tmp_path, num_hidden_layers=2 if family == "albert" else 1)
     made = sealed(IncStatic(rows=16).run(model=model, calibration=tiny_reviews, task=bench.task("int8")))
-    assert made.meta["quantized"]["weights_int8_share"] > 0.8
+    assert made.meta["quantized"]["weights_quantized_share"] > 0.8
     assert moved(made, model) < 0.1
 
 

@@ -46,7 +46,7 @@ def test_it_is_smaller_and_agrees_without_a_word(
     )
     assert (found == wanted).mean() >= 0.9
     assert made.meta["quantized"]["method"] == "onnxruntime-static"
-    assert made.meta["quantized"]["weights_int8_share"] == made.summary["weights_quantized_share"] > 0.9
+    assert made.meta["quantized"]["weights_quantized_share"] == made.summary["weights_quantized_share"] > 0.9
     assert labels_of(made) == labels_of(exported)
 
 

@@ -99,7 +99,8 @@ def test_a_model_of_another_model_task_loads_with_mlflow_too(reading, store, tmp
 def test_a_runtime_that_needs_slmworks_cannot_be_released(reading, tmp_path):
     model = dataclasses.replace(span_finder(tmp_path / "finder"), format="hf")
     line = (
-        "format 'hf' cannot be released: no runtime of reading-comprehension for it stands alone. Export it"
+        "format 'hf' cannot be released: no runtime of reading-comprehension for it stands alone. No step "
+        "exports that format: make the model that it came from one of words instead"
     )
     with pytest.raises(BadRequest, match=line):
         build(tmp_path, model)

@@ -27,6 +27,17 @@ def row(turns: list[tuple[str, str]], completion: str | None) -> dict[str, Any]:
     return {"messages": [{"role": role, "content": text} for role, text in turns], "completion": completion}
 
 
+def mirrored(folder: Path, texts: list[str], **meta: str) -> Dataset:
+    """Training rows alone: each text is answered by itself from its end."""
+    rows = dataset(folder, train=[row([("user", text)], text[::-1]) for text in texts])
+    return sealed(Dataset(path=folder, meta={**rows.meta, **meta}))
+
+
+def questions(count: int) -> list[str]:
+    """Texts for `mirrored`."""
+    return [f"Question {number}: what is {number} of {number * 7}?" for number in range(count)]
+
+
 def dataset(folder: Path, **splits: list[dict[str, Any]]) -> Dataset:
     folder.mkdir(parents=True, exist_ok=True)
     for split, rows in splits.items():

@@ -78,7 +78,7 @@ def test_it_becomes_int8_like_any_other_classifier(bench, tiny_classifier, tiny_
 
     made = bag(bench, tiny_classifier, tiny_reviews, pairs=256)
     int8 = sealed(OnnxDynamic().run(model=made, calibration=None, task=bench.task("int8")))
-    assert int8.meta["quantized"]["weights_int8_share"] > 0.9
+    assert int8.meta["quantized"]["weights_quantized_share"] > 0.9
     assert accuracy(int8, tiny_reviews) == pytest.approx(accuracy(made, tiny_reviews), abs=0.05)
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import torch
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import open_runtime, outputs_all
 from slmworks.testing import Bench, sealed
-from slmworks_torch import teacher_outputs
+from slmworks_torch import embeddings, teacher_outputs
 from slmworks_torch.embedding_kd import EmbeddingKD
 from slmworks_torch.static_embeddings import StaticEmbeddings
 
@@ -107,16 +108,44 @@ def given(encoder: Model, folder: Path, width: int) -> Model:
     return sealed(Model(path=folder, format="hf"))
 
 
-def test_a_given_student_learns_where_it_has_the_teachers_width(
+def test_a_given_student_learns(
     tiny_encoder: Model, texts: Dataset, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = distil(EmbeddingKD(**FAST), tiny_encoder, texts, bench, given(tiny_encoder, tmp_path / "same", 32))
     assert made.summary["layers"] == 1
     assert made.summary["cosine"] > 0.8
     monkeypatch.setattr(teacher_outputs, "write", lambda *_: pytest.fail("the teacher was asked"))
-    narrow = given(tiny_encoder, tmp_path / "narrow", 16)
-    with pytest.raises(BadRequest, match="student: its embeddings have 16 numbers, the teacher's 32"):
-        distil(EmbeddingKD(**FAST), tiny_encoder, texts, Bench(tmp_path / "other"), narrow)
+    wide = given(tiny_encoder, tmp_path / "wide", 48)
+    with pytest.raises(BadRequest, match="student: its embeddings have 48 numbers, and the teacher's 32 say"):
+        distil(EmbeddingKD(**FAST), tiny_encoder, texts, Bench(tmp_path / "other"), wide)
+
+
+def test_a_narrower_student_learns_how_near_texts_are(
+    tiny_encoder: Model, texts: Dataset, bench: Bench, tmp_path: Path
+) -> None:
+    begun = given(tiny_encoder, tmp_path / "less", 16)
+    made = distil(EmbeddingKD(**FAST), tiny_encoder, texts, bench, begun)
+    assert made.meta["dimensions"] == 16
+    rows = texts.rows("test", "text")
+    pairs = np.triu_indices(len(rows), 1)
+    wanted, before, after = (
+        (found @ found.T)[pairs]
+        for one in (tiny_encoder, begun, made)
+        for found in [outputs_all(open_runtime(one, threads=1, model_task="feature-extraction"), rows)]
+    )
+    assert np.corrcoef(wanted, after)[0, 1] > np.corrcoef(wanted, before)[0, 1] + 0.1
+
+
+def test_axes_begin_where_the_student_is() -> None:
+    wanted, student = (torch.randn(50, width, generator=torch.manual_seed(width)) for width in (8, 3))
+    wanted = wanted * torch.tensor([9.0, 8, 7, 1, 1, 1, 1, 1])
+    turned = torch.linalg.qr(torch.randn(3, 3, generator=torch.manual_seed(0)))[0]
+    axes = embeddings.towards(wanted, wanted[:, :3] @ turned)
+    torch.testing.assert_close(axes.T @ axes, torch.eye(3), atol=1e-5, rtol=0)
+    assert float((wanted @ axes - wanted[:, :3] @ turned).norm() / wanted.norm()) < 0.2
+    assert float((student.T @ (wanted @ embeddings.towards(wanted, student))).trace()) > float(
+        (student.T @ (wanted @ axes)).trace()
+    )
 
 
 def test_teacher_embeddings_are_computed_once_for_all_students(

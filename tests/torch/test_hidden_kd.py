@@ -296,7 +296,8 @@ def test_other_data_and_losses_that_there_are_not_are_refused(
         "alpha: these data have no labels that the student could learn; leave it out."
     )
     assert refused(bench, tiny_embedder, tiny_search, narrow) == (
-        "student: its embeddings have 16 numbers, the teacher's 32; give one of the same width, or leave it out."
+        "student: its embeddings have 16 numbers, the teacher's 32; give one of the same width, or leave it out; "
+        "embedding-kd teaches a narrower one."
     )
     empty = replace(tiny_reviews, meta={"task": ""})
     assert refused(bench, tiny_encoder, empty, narrow).startswith("data: they are for no model task, and an")

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import inspect
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -103,6 +104,22 @@ def others_for(stage: str, model_task: str) -> str:
         with contextlib.suppress(BrokenPlugin):
             found += [f"{stage}/{name}"] if model_task in one.load().model_tasks else []
     return f"; use {' or '.join(found)}" if found else ""
+
+
+def makers(stages: Iterable[str], formats: Iterable[str], model_task: str, *, of: str = "") -> list[str]:
+    """Plugins of some stages that make models of these formats for a model task: `quantize/NAME`, sorted.
+
+    `of`: only those that take a model of this format.
+    """
+    found = []
+    for stage in stages:
+        for name, one in plugins(stage).items():
+            with contextlib.suppress(BrokenPlugin):
+                kind = one.load()
+                fits = kind.produces in formats and model_task in (kind.model_tasks or (model_task,))
+                given = not of or of in kind.accepts.get("model", (of,))
+                found += [f"{stage}/{name}"] if fits and given else []
+    return sorted(found)
 
 
 @cache

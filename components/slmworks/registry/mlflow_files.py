@@ -8,6 +8,7 @@ import json
 import platform
 import types
 import typing
+from collections.abc import Sequence
 from importlib import metadata
 from string import Template
 from typing import Any
@@ -74,10 +75,21 @@ def standalone_runtime(model: Model) -> tuple[ModelTask, type[Runtime]]:
         able = [name for name, one in offered.items() if one.load().stands_alone]
         raise BadRequest(
             f"a model of format '{model.format}' cannot be released: no runtime of {task.name} for it stands "
-            f"alone. Export it first, to {' or '.join(able) or 'another format'} (a step with stage: export, "
-            "before evaluate)."
+            f"alone. {_way_out(model.format, able, task.name)}"
         )
     return task, _carried(runtime)
+
+
+def _way_out(given: str, able: Sequence[str], model_task: str) -> str:
+    """How there comes to be a model that can be released: of this one, or of what stands before it."""
+    if not able:
+        return "Install a distribution that brings one."
+    formats = " or ".join(able)
+    if catalog.makers(("export",), able, model_task, of=given):
+        return f"Export it first, to {formats} (a step with stage: export, before evaluate)."
+    ways = catalog.makers(("export", "quantize"), able, model_task)
+    said = f" ({', '.join(ways)})" if ways else ""
+    return f"No step exports that format: make the model that it came from one of {formats} instead{said}."
 
 
 def _carried(runtime: type[Runtime]) -> type[Runtime]:

@@ -28,6 +28,8 @@ _TAKEN_OVER = {
     "rope.scaling.original_context_length": "original_max_position_embeddings",
 }
 """Key -> name in the configuration, of what transformers leaves out."""
+FILLED = ("Phi3ForCausalLM", "Qwen2ForCausalLM")
+"""Classes whose heads together are as wide as the hidden states, in llama.cpp."""
 GEMMA2, DEEPEST = "Gemma2ForCausalLM", 46
 """Class of Gemma 2, and the layers of its largest model."""
 _UNSAID = {"rope_theta": 10000.0}
@@ -73,7 +75,20 @@ def check_computed(config: Any, *, at: str) -> None:
                 f"{json.dumps(known[0])}, so the file would be another model; pack it as it is "
                 "(quantize/inc-rtn), or take another one."
             )
+    _check_heads(name, config, at=at)
     _check_window(config, at=at)
+
+
+def _check_heads(name: str, config: Any, *, at: str) -> None:
+    """BadRequest for heads that don't fill the hidden width, where llama.cpp has no other ones."""
+    count, width = config.num_attention_heads, config.hidden_size
+    size = getattr(config, "head_dim", None) or width // count
+    if name in FILLED and count * size != width:
+        raise BadRequest(
+            f"{at}: config.json has {count} heads of {size} and hidden_size: {width}, and llama.cpp loads "
+            f"{name} only where heads fill that width; prune both together (`heads: {width // size}`, or "
+            f"`hidden: {count * size}`), or pack it as it is (quantize/inc-rtn)."
+        )
 
 
 def _computed(name: str, config: Any) -> dict[str, tuple[Any, ...]]:

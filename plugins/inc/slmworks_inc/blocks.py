@@ -55,7 +55,7 @@ def of(network: Any, *, plugin: str, group_size: int) -> Blocks:
     if not len(parts):
         raise TaskFailed(f"quantize: {path} is empty, so there is nothing to quantize; take quantize/gguf.")
     _require_linear(path, parts, plugin)
-    _require_groups(path, parts, group_size)
+    _require_groups(path, parts, group_size, ranks=bool(getattr(network.config, "factorized_ranks", None)))
     return Blocks(path, parts)
 
 
@@ -71,7 +71,7 @@ def _require_linear(path: str, parts: Any, plugin: str) -> None:
             )
 
 
-def _require_groups(path: str, parts: Any, group_size: int) -> None:
+def _require_groups(path: str, parts: Any, group_size: int, *, ranks: bool) -> None:
     import math
 
     import torch
@@ -79,11 +79,12 @@ def _require_groups(path: str, parts: Any, group_size: int) -> None:
     linear = {
         name: part.in_features for name, part in parts.named_modules() if isinstance(part, torch.nn.Linear)
     }
+    way = f", or factorize with `multiple: {group_size}`" if ranks else ""
     for name, width in linear.items():
         if width % group_size:
             raise BadRequest(
                 f"group_size: {group_size} does not divide {width}, the width of {path}.{name}; take a "
-                f"divisor of {math.gcd(*linear.values())}."
+                f"divisor of {math.gcd(*linear.values())}{way}."
             )
 
 

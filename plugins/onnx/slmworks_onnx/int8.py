@@ -76,21 +76,15 @@ def count_weights(path: Path) -> tuple[int, int]:
     return int8, sum(_elements(tensor) for tensor in tensors if tensor.data_type in floating)
 
 
-def int8_share(path: Path, parameters: int) -> float:
-    """Give the share of a model's parameters that `path` stores in 8 bits; TaskFailed when it is none."""
+def shares(path: Path, parameters: int) -> dict[str, float]:
+    """The share of parameters that `path` stores in 8 bits, as artifacts say it; TaskFailed for none."""
     int8, _ = count_weights(path)
     if not int8:
         raise TaskFailed(
             "quantize: no weight was stored in 8 bits, so the model would ship unchanged under another name; "
             "its operators are not known to the quantizer. Ship the exported model instead."
         )
-    return round(min(1.0, int8 / parameters), 4)
-
-
-def shares(path: Path, parameters: int) -> dict[str, float]:
-    """What an artifact says of them: the share in fewer bits, as every quantizer names it, and that in 8."""
-    share = int8_share(path, parameters)
-    return {"weights_quantized_share": share, "weights_int8_share": share}
+    return {"weights_quantized_share": round(min(1.0, int8 / parameters), 4)}
 
 
 def _elements(tensor: Any) -> int:

@@ -2,9 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from slmworks.contract.errors import BadRequest
+
+NAMES = {"hidden_size": ("dim", "n_embd"), "num_attention_heads": ("n_heads", "n_head")}
+"""What transformers calls an entry of any configuration -> names of it in files (DistilBERT, GPT-2)."""
 
 
 def read(folder: Path, *, port: str) -> dict[str, Any]:
@@ -24,3 +28,12 @@ def known(folder: Path) -> dict[str, Any]:
         return read(folder, port="")
     except BadRequest:
         return {}
+
+
+def entries(folder: Path) -> Any:
+    """Its entries as attributes, by the names that they have in transformers; without any as `known`."""
+    said = known(folder)
+    for name, others in NAMES.items():
+        found = [said[other] for other in (name, *others) if other in said]
+        said |= {name: found[0]} if found else {}
+    return SimpleNamespace(**said)

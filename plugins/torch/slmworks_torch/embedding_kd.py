@@ -14,6 +14,7 @@ from slmworks_torch.student_options import LayerOptions
 from slmworks_torch.training_options import refuse_all
 
 if TYPE_CHECKING:
+    from slmworks_torch.embeddings import EmbeddingData
     from slmworks_torch.hf_folder import TextNetwork
 
 
@@ -42,8 +43,7 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
         network = embeddings.load_encoder(teacher, self.max_length, port="teacher")
         made = self._student(student, network)
         refuse_all(self.freeze_layers, int(made.net.config.num_hidden_layers))
-        embeddings.refuse_other_width(made, network)
-        gathered = embeddings.gather(teacher, network, data, self, task)
+        gathered = self._gathered(teacher, network, made, student or teacher, data, task)
         if self.vocabulary == "cut":
             made = vocabulary.shrink(
                 made, gathered.texts, min_count=self.min_count, characters=self.characters
@@ -69,6 +69,30 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
                 "layers": int(made.net.config.num_hidden_layers),
             },
         )
+
+    def _gathered(
+        self,
+        teacher: Model,
+        network: "TextNetwork",
+        made: "TextNetwork",
+        student: Model,
+        data: Dataset,
+        task: Task,
+    ) -> "EmbeddingData":
+        """Texts and the teacher's embeddings, in the student's number of dimensions if it has fewer."""
+        from slmworks_torch import embeddings, scoring
+
+        ours, theirs = (int(one.net.config.hidden_size) for one in (made, network))
+        if ours > theirs:
+            raise BadRequest(
+                f"student: its embeddings have {ours} numbers, and the teacher's {theirs} say nothing of the "
+                "others; give one that is no wider, or leave it out."
+            )
+        found = embeddings.gather(teacher, network, data, self, task)
+        if ours == theirs:
+            return found
+        given = scoring.outputs_of(made.net, embeddings.forward_of(student), made.encode(found.rows.texts))
+        return found.projected(embeddings.towards(found.wanted, given))
 
     def _student(self, student: Model | None, network: "TextNetwork") -> "TextNetwork":
         """The network that learns, with its whole vocabulary."""

@@ -141,14 +141,18 @@ def teacher_embeddings(
     return teacher_outputs.shared(name, build, teacher, network, data, rows, task)
 
 
-def refuse_other_width(student: "TextNetwork", teacher: "TextNetwork") -> None:
-    """BadRequest where their embeddings cannot be compared."""
-    ours, theirs = (int(one.net.config.hidden_size) for one in (student, teacher))
-    if ours != theirs:
-        raise BadRequest(
-            f"student: its embeddings have {ours} numbers, the teacher's {theirs}; give one of the same "
-            "width, or leave it out."
-        )
+def towards(wanted: "torch.Tensor", given: "torch.Tensor") -> "torch.Tensor":
+    """Axes [dimensions, fewer] of a teacher's embeddings that keep most of them, float32.
+
+    Turned as near as can be to a student's embeddings of the same texts, [rows, fewer] (orthogonal
+    Procrustes; Schönemann, 1966): cosines don't depend on it, and the student has less to unlearn.
+    """
+    import torch
+    from slmworks_torch.static_network import principal_axes
+
+    axes = principal_axes(wanted, given.shape[1])
+    left, _, right = torch.linalg.svd((wanted @ axes).double().T @ given.double())
+    return axes @ (left @ right).float()
 
 
 def meta(*, dimensions: int, max_length: int, parameters: int, **more: Any) -> dict[str, Any]:

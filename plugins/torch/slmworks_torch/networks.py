@@ -6,7 +6,8 @@ that transformers brings.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Model
@@ -108,16 +109,37 @@ def of_weights(
 
     BadRequest names the `option` that asked for it where there is no such network.
     """
-    try:
+    with _cut(config, option):
         found, _gaps = filled(config, head, weights, shared=shared, strict=True)
         type(config).from_dict(config.to_dict())  # as it is read again
+    return found.eval()
+
+
+def shapes(config: Any, head: str, option: str) -> "Mapping[str, torch.Size]":
+    """Name -> shape of each weight of a configuration's network; it takes no memory.
+
+    BadRequest names the `option` that asked for it where there is no such network.
+    """
+    from transformers.initialization import no_init_weights
+
+    import torch
+
+    with _cut(config, option), torch.device("meta"), no_init_weights():
+        type(config).from_dict(config.to_dict())
+        return {name: weight.shape for name, weight in new_network(config, head).state_dict().items()}
+
+
+@contextmanager
+def _cut(config: Any, option: str) -> Iterator[None]:
+    """Name the option where a configuration that it made is none, or has no network."""
+    try:
+        yield
     except Exception as error:
         # configurations and networks check themselves with errors of their own
         raise BadRequest(
             f"{option}: no {config.model_type} network can be cut this way ({in_a_line(error, 160)}); leave "
             "the option out."
         ) from error
-    return found.eval()
 
 
 def with_new_head(net: Any, head: str) -> Any:

@@ -34,6 +34,44 @@ def logits(net: Any, batch: "Batch") -> "torch.Tensor":
     return found[0]
 
 
+def states(net: Any, batch: "Batch") -> "torch.Tensor":
+    """What the head is given for the logits of one batch, [answers, width]."""
+    seen: list[torch.Tensor] = []
+
+    def look(_head: Any, given: Any) -> Any:
+        seen.append(given[0][batch.lines, batch.places])
+        return (given[0][:1, :1],)
+
+    hook = net.get_output_embeddings().register_forward_pre_hook(look)
+    try:
+        net(input_ids=batch.ids, position_ids=batch.positions, use_cache=False)
+    finally:
+        hook.remove()
+    return seen[0]
+
+
+def logits_of(
+    net: Any, given: "torch.Tensor", weight: "torch.Tensor", bias: "torch.Tensor | None"
+) -> "torch.Tensor":
+    """Logits [answers, vocabulary] by `states` and weights of a head, which need not be the network's own.
+
+    What the network does with its logits afterwards (scale, cap) it does with these.
+    """
+    from torch.nn import functional
+
+    import torch
+
+    hook = net.get_output_embeddings().register_forward_hook(
+        lambda *_: functional.linear(given, weight, bias).unsqueeze(0)
+    )
+    try:
+        one = torch.zeros((1, 1), dtype=torch.int64, device=given.device)
+        found: torch.Tensor = net(input_ids=one, use_cache=False).logits
+    finally:
+        hook.remove()
+    return found[0]
+
+
 def losses(net: Any, batch: "Batch", reduction: str = "sum") -> "tuple[torch.Tensor, torch.Tensor]":
     """Negative log-likelihood of a batch's targets (nats), and the logits, float32 [answers, vocabulary]."""
     from torch.nn import functional

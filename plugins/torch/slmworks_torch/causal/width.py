@@ -23,7 +23,7 @@ def rounded(net: Any, share: float, *, port: str) -> int:
 def narrowed(model: ChatModel, neurons: int, origin: Model, data: Dataset, task: Task) -> ChatModel:
     """The model with the `neurons` most active ones of each layer, in their old order.
 
-    `origin`: the artifact that it was loaded from.
+    `origin`: the artifact that it was loaded from. The given network is used up.
     """
     from slmworks_torch import training
 
@@ -32,5 +32,6 @@ def narrowed(model: ChatModel, neurons: int, origin: Model, data: Dataset, task:
     found = units.neurons(model.net)
     kept = units.chosen(whole, found, neurons, whole.calibration(data, "train", ROWS, task), task)
     config = units.with_neurons(model.net.config, neurons)
-    net = networks.of_weights(config, HEAD, units.narrowed(model.net, found, kept), "ffn")
+    units.narrow(model.net, found, kept)
+    net = networks.of_weights(config, HEAD, model.net.state_dict(), "ffn")
     return replace(model, net=net, shape={**model.shape, "ffn": neurons})

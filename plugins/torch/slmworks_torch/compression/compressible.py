@@ -2,7 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -32,6 +32,15 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Remembered:
+    """What a model answered to a batch, which stays so when its network is cut in place."""
+
+    batch: Calibration
+    answers: "Callable[[Any], torch.Tensor]"
+    """As `Compressible.answers` gives them; asked with the network that they are compared with."""
+
+
+@dataclass(frozen=True)
 class Compressible(ABC):
     """A network with what is needed to measure it, to cut it, and to write it as the same kind of model."""
 
@@ -54,8 +63,11 @@ class Compressible(ABC):
         return sum(weight.numel() for weight in self.net.parameters())
 
     @abstractmethod
-    def with_net(self, net: Any) -> Self:
-        """The same around a smaller network of the same head."""
+    def with_net(self, net: Any, channels: "torch.Tensor | None" = None) -> Self:
+        """The same around a smaller network of the same head.
+
+        `channels`: places of its channels among those of this one, int64, where it has fewer.
+        """
 
     @abstractmethod
     def calibration(self, data: Dataset, split: str, rows: int, task: Task) -> list[Calibration]:
@@ -71,6 +83,16 @@ class Compressible(ABC):
         Logits of a classifier [rows, labels] and of a generator [counted places, vocabulary]; embeddings of
         length 1 of an embedding model [rows, dimensions] and a bare encoder [counted places, dimensions].
         """
+
+    def remembered(self, batches: Sequence[Calibration]) -> list[Remembered]:
+        """This model's answers to batches."""
+        import torch
+
+        def fixed(made: torch.Tensor) -> Callable[[Any], torch.Tensor]:
+            return lambda _net: made
+
+        with torch.inference_mode():
+            return [Remembered(batch, fixed(self.answers(batch))) for batch in batches]
 
     @abstractmethod
     def distances(self, wanted: "torch.Tensor", found: "torch.Tensor") -> "torch.Tensor":
@@ -92,10 +114,14 @@ class Compressible(ABC):
 
     def distance(self, whole: "Compressible", batches: Sequence[Calibration]) -> float:
         """Mean distance of this model's answers from the whole one's on calibration batches."""
+        return self.apart(whole.remembered(batches))
+
+    def apart(self, wanted: Sequence[Remembered]) -> float:
+        """Mean distance of this model's answers from others to the same batches."""
         import torch
 
         with torch.inference_mode():
-            return mean(self.distances(whole.answers(batch), self.answers(batch)) for batch in batches)
+            return mean(self.distances(one.answers(self.net), self.answers(one.batch)) for one in wanted)
 
 
 def load(model: Model, *, port: str = "model") -> Compressible:

@@ -21,7 +21,7 @@ class Layers:
     """Linear layers of a network, and its table of tokens, by name; none shares its weights."""
 
     view: Compressible
-    modules: Mapping[str, Any]
+    modules: dict[str, Any]
     moments: "Mapping[str, torch.Tensor]" = field(default_factory=dict)
     """Name -> second moment [n, n] of a layer's inputs, of those that are whitened."""
 
@@ -41,22 +41,18 @@ class Layers:
             task.progress(len(found), len(self.modules), unit="layers", note="singular values")
         return found
 
-    def pairs(self, ranks: Ranks) -> dict[str, Any]:
-        """Name -> the layer of low rank that takes its place."""
+    def pair(self, name: str, rank: int) -> Any:
+        """The layer of low rank that takes a layer's place."""
         from slmworks_torch.compression import low_rank
         from slmworks_torch.compression.factors import factors
 
-        return {
-            name: low_rank.factorized(
-                self.modules[name],
-                *factors(self.modules[name].weight.detach(), rank, self.moments.get(name)),
-            )
-            for name, rank in ranks.items()
-        }
+        module = self.modules[name]
+        first, second = factors(module.weight.detach(), rank, self.moments.get(name))
+        return low_rank.factorized(module, first, second)
 
     def distance(self, ranks: Ranks, batches: Sequence[Calibration]) -> float:
         """Mean distance from the whole network's answers, with these layers only of low rank."""
-        return distance(self.view, self.pairs(ranks), batches)
+        return distance(self.view, {name: self.pair(name, rank) for name, rank in ranks.items()}, batches)
 
 
 def layers_of(view: Compressible, *, embeddings: bool) -> Layers:
@@ -169,10 +165,16 @@ def keep_tokenizer(whole: Compressible, folder: Path) -> None:
         path.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def rebuilt(view: Compressible, modules: Mapping[str, Any], ranks: Ranks) -> Compressible:
-    """The model with these modules for good, as a network of the factorized architecture."""
+def rebuilt(layers: Layers, ranks: Ranks) -> Compressible:
+    """The model with layers of these ranks, as a network of the factorized architecture.
+
+    Each takes a layer's place as soon as it is made, which frees the layer's memory: `layers` are used up.
+    """
     from slmworks_torch.compression import low_rank
 
-    low_rank.put(view.net, modules)
+    view = layers.view
+    for name, rank in ranks.items():
+        low_rank.put(view.net, {name: layers.pair(name, rank)})
+        del layers.modules[name]
     named = {low_rank.relative(view.net, name): rank for name, rank in ranks.items()}
     return view.with_net(architecture.built(view.net, view.head, named))

@@ -1,6 +1,6 @@
 """Encoders that are made smaller: classifiers, embedding models and bare ones."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +27,8 @@ class Encoder(Compressible):
     network: "TextNetwork"
     model_task: str
     """Empty for a bare encoder."""
+    channels: "torch.Tensor | None" = field(default=None, repr=False)
+    """Places of its channels among those of the model that it was cut from, where it has fewer."""
 
     @classmethod
     def load(cls, model: Model, model_task: str, *, port: str) -> Self:
@@ -52,9 +54,9 @@ class Encoder(Compressible):
         """Name of its transformers auto class."""
         return self.network.head
 
-    def with_net(self, net: Any) -> Self:
+    def with_net(self, net: Any, channels: "torch.Tensor | None" = None) -> Self:
         """The same tokenizer and length around another network."""
-        return replace(self, network=replace(self.network, net=net.eval()))
+        return replace(self, network=replace(self.network, net=net.eval()), channels=channels)
 
     def calibration(self, data: Dataset, split: str, rows: int, task: Task) -> list[Calibration]:
         """Texts of a split; every real token counts."""
@@ -84,14 +86,16 @@ class Encoder(Compressible):
         return normalised(self.net(**batch.inputs).last_hidden_state[batch.counted].float())
 
     def distances(self, wanted: "torch.Tensor", found: "torch.Tensor") -> "torch.Tensor":
-        """Divergence of logits, 1 - cosine of vectors of length 1."""
+        """Divergence of logits, 1 - cosine of vectors of length 1; channels that are gone count as 0."""
         from slmworks_torch.compression.distances import cosine, divergence
 
+        if self.channels is not None and found.shape[1] < wanted.shape[1]:
+            wanted = wanted[:, self.channels.to(wanted.device)]
         return cosine(wanted, found) if self.head == BARE else divergence(wanted, found)
 
     def _write(self, folder: Path) -> dict[str, Any]:
         self.network.save(folder)
-        return {}
+        return {"dimensions": int(self.net.config.hidden_size)} if "dimensions" in self.model.meta else {}
 
 
 def text_column(data: Dataset) -> str:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import TaskFailed
-from slmworks_torch.compression import inputs
+from slmworks_torch.compression import activations
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +86,7 @@ def _adding(total: "torch.Tensor", real: "torch.Tensor") -> Any:
     """A hook that adds the second moment of a layer's inputs: all, where they aren't one a token."""
 
     def add(_layer: Any, given: Any) -> None:
-        found = inputs.at(given[0], real)
+        found = activations.at(given[0], real)
         states = (given[0].flatten(0, -2) if found is None else found).float()
         total.add_((states.T @ states).cpu())
 

@@ -67,9 +67,9 @@ class _States:
         self._see(found[0] if isinstance(found, tuple) else found)
 
     def _see(self, states: "torch.Tensor") -> None:
-        from slmworks_torch.compression import inputs
+        from slmworks_torch.compression import activations
 
-        rows = inputs.at(states, self.counted)
+        rows = activations.at(states, self.counted)
         if rows is None:
             raise BadRequest(
                 f"layers: this model's layers pass on states of the shape {list(states.shape)}, not [rows, "

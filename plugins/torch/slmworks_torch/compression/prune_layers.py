@@ -68,8 +68,9 @@ class PruneLayers(CalibrationOptions, Prune):
             data = needed(data, "keep, drop: which layers matter is measured on data")
         whole = pruned.loaded(model, task)
         chosen, numbers = self._chosen(whole, data, task)
+        reference = pruned.reference(whole, data, self.rows, task)
         smaller = with_layers(whole, chosen)
-        summary = pruned.compared(whole, smaller, data, self.rows, task)
+        summary = pruned.compared(reference, smaller)
         kept = " ".join(map(str, chosen))
         return smaller.made(task, {**summary, "layers": len(chosen), "layers_kept": kept, **numbers})
 

@@ -1,4 +1,4 @@
-"""Prune the width of layers: feed-forward neurons, and attention heads by groups with shared keys."""
+"""Prune widths: feed-forward neurons, attention heads by groups with shared keys, the hidden width."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -25,10 +25,11 @@ HALF = 0.5
 
 
 class PruneWidth(CalibrationOptions, Prune):
-    """Leave out feed-forward neurons and attention heads: those that are least active on calibration data.
+    """Leave out neurons, attention heads and hidden channels: those least active on calibration data.
 
     Importance is the mean of |activation| (Minitron; Muralidharan et al., 2024), measured once on the whole
-    model at real tokens of texts, or where a generator predicts its answer. Each layer keeps its own.
+    model at real tokens of texts, or where a generator predicts its answer. Each layer keeps its own neurons
+    and heads; channels are the same in all.
     """
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation")}
@@ -39,12 +40,16 @@ class PruneWidth(CalibrationOptions, Prune):
 
     ffn: Count | Share | None = None
     """Feed-forward neurons of each layer that stay: a number, or a share, which is rounded to a multiple of
-    32, of 256 from 2,048 on (blocks of quantized files). Half of them where no `heads` are given either."""
+    32, of 256 from 2,048 on (blocks of quantized files). Half of them where nothing else is given either."""
     heads: Count | Share | None = None
     """Attention heads of each layer that stay: a number, or a share, in whole groups that share keys and
     values. Families whose configuration has a width of heads (Llama's kin). All of them when left out."""
+    hidden: Count | Share | None = None
+    """Channels between layers that stay, as a number or a share, rounded as that of `ffn`. In families that
+    compute the width of a head (BERT's kin, GPT-2, OPT) heads go along and keep their width: a whole number
+    of them must fill the channels. All of them when left out."""
 
-    @field_validator("ffn", "heads", mode="before")
+    @field_validator("ffn", "heads", "hidden", mode="before")
     @classmethod
     def _number_or_share(cls, stay: object) -> object:
         number = isinstance(stay, int) and not isinstance(stay, bool) and stay > 0
@@ -55,52 +60,64 @@ class PruneWidth(CalibrationOptions, Prune):
     @property
     def _neurons(self) -> float | None:
         """What is asked of feed-forward neurons."""
-        return HALF if self.ffn is None and self.heads is None else self.ffn
+        return HALF if self.ffn is self.heads is self.hidden is None else self.ffn
 
     def check_origin(self, port: str, model: Model) -> None:
-        """BadRequest for more neurons or heads than a config.json names, and for none or all of them."""
-        from types import SimpleNamespace
-
+        """BadRequest for more neurons, heads or channels than a config.json names, and for none or all."""
         from slmworks_torch.compression import units
 
-        said = config_json.known(model.path) if port == "model" else {}
-        config = SimpleNamespace(**said)
-        width = next((said[name] for name in units.WIDTHS if isinstance(said.get(name), int)), None)
-        if self._neurons is not None and width:
+        if port != "model":
+            return
+        config = config_json.entries(model.path)
+        if self._neurons is not None and (width := _number(config, *units.WIDTHS)):
             _neurons(self._neurons, width)
-        if self.heads is not None and isinstance(said.get("num_attention_heads"), int):
-            _groups(self.heads, *units.heads_of(config))
+        named = _number(config, "num_attention_heads") and _number(config, "hidden_size")
+        if named and hasattr(config, "model_type"):
+            self._channels(config)
 
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:
-        """Measure neurons and heads, build the narrower network, compare it with the whole one."""
+        """Measure what goes, build the narrower network, compare it with the whole one."""
         from slmworks_torch import networks
-        from slmworks_torch.compression import pruned, units
+        from slmworks_torch.compression import channels, pruned, units
 
-        given = needed(data, "which neurons and heads matter is measured on data")
+        given = needed(data, "which neurons, heads and channels matter is measured on data")
         self.check_origin("model", model)
         whole = pruned.loaded(model, task)
         config, parts = self._asked(whole.net)
+        wanted = networks.shapes(config, whole.head, self._option)
         batches = whole.calibration(given, "train", self.rows, task)
         kept: dict[str, Any] = {}
         for found, count in parts:
             kept.update(units.chosen(whole, found, count, batches, task))
-        every = {name: one for found, _ in parts for name, one in found.items()}
-        option = "ffn" if self.heads is None else "heads"
-        weights = units.narrowed(whole.net, every, kept)
-        net = networks.of_weights(config, whole.head, weights, option, shared=True)
-        smaller = whole.with_net(net)
-        summary = pruned.compared(whole, smaller, given, self.rows, task)
-        return smaller.made(task, {**summary, **_widths(config)})
+        stay = None
+        if self.hidden is not None:
+            stay = channels.chosen(whole, wanted, int(config.hidden_size), batches, task)
+        reference = pruned.reference(whole, given, self.rows, task)
+        units.narrow(whole.net, {name: one for found, _ in parts for name, one in found.items()}, kept)
+        if stay is not None:
+            channels.narrow(whole.net, wanted, stay)
+        weights = whole.net.state_dict()
+        smaller = whole.with_net(
+            networks.of_weights(config, whole.head, weights, self._option, shared=True), stay
+        )
+        return smaller.made(task, {**pruned.compared(reference, smaller), **_widths(config)})
+
+    @property
+    def _option(self) -> str:
+        """The option that most likely asked for what a family can't be."""
+        return next((name for name in ("hidden", "heads") if getattr(self, name) is not None), "ffn")
 
     def _asked(self, net: Any) -> "tuple[Any, list[tuple[Found, int]]]":
         """The narrower configuration, and how many of which units stay."""
-        from slmworks_torch.compression import units
+        from slmworks_torch.compression import channels, units
 
         config, parts = net.config, []
-        if self.heads is not None:
+        count, groups = self._channels(config)
+        if count is not None:
+            config = channels.with_channels(config, count)
+        if groups is not None:
             found = units.heads(net)
-            groups = _groups(self.heads, *units.heads_of(config))
-            config = units.with_heads(net, found, groups)
+            config = units.with_heads(config, found, groups)
             parts.append((found, groups))
         if self._neurons is not None:
             found = units.neurons(net)
@@ -108,6 +125,25 @@ class PruneWidth(CalibrationOptions, Prune):
             config = units.with_neurons(config, count)
             parts.append((found, count))
         return config, parts
+
+    def _channels(self, config: Any) -> tuple[int | None, int | None]:
+        """How many channels stay, and how many groups of heads; None for all of them.
+
+        BadRequest for what the family can't have.
+        """
+        from slmworks_torch.compression import channels, units
+
+        heads, whole = units.heads_of(config)
+        groups = None if self.heads is None else _groups(self.heads, heads, whole)
+        if self.hidden is not None:
+            count = channels.stay(self.hidden, config, None if groups is None else groups * heads // whole)
+            return count, channels.groups_of(config, count, groups)
+        if groups is not None and config.model_type in units.COMPUTED:
+            raise BadRequest(
+                f"heads: those of a {config.model_type} model are as wide as its channels divided by their "
+                "number, so both go together; take `hidden`, or `ffn`."
+            )
+        return None, groups
 
 
 def _neurons(asked: float, whole: int) -> int:
@@ -139,8 +175,18 @@ def _groups(asked: float, heads: int, groups: int) -> int:
     )
 
 
+def _number(config: Any, *names: str) -> int:
+    """The first of these entries that is a number; 0 for none."""
+    return next((one for name in names if isinstance(one := getattr(config, name, None), int)), 0)
+
+
 def _widths(config: Any) -> dict[str, int]:
     from slmworks_torch.compression import units
 
     heads, groups = units.heads_of(config)
-    return {"ffn": int(units.width_of(config) or 0), "heads": heads, "key_value_heads": groups}
+    return {
+        "ffn": int(units.width_of(config) or 0),
+        "heads": heads,
+        "key_value_heads": groups,
+        "hidden": int(config.hidden_size),
+    }

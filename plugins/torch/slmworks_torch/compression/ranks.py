@@ -94,6 +94,7 @@ def greedy(
     """
     values = {one.name: (weights or {}).get(one.name, 1.0) for one in matrices}
     small = {one.name: multiple for one in matrices if one.saves(multiple)}
+    energies = {one.name: sum(one.squares) or 1.0 for one in matrices if one.name in small}
     left = most - lowest(matrices, multiple)
     steps: list[tuple[float, int]] = []
 
@@ -101,7 +102,8 @@ def greedy(
         one = matrices[place]
         rank = small[one.name]
         cost = _next_cost(one, rank, multiple)
-        gain = one.kept(rank + multiple if one.saves(rank + multiple) else len(one.squares)) - one.kept(rank)
+        beyond = one.squares[rank : rank + multiple] if one.saves(rank + multiple) else one.squares[rank:]
+        gain = sum(beyond) / energies[one.name]
         heapq.heappush(steps, (-values[one.name] * gain / cost, place))
 
     for place, one in enumerate(matrices):

@@ -67,29 +67,28 @@ class SvdFactorize(Factorize):
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:
         """Choose ranks, factorize, and measure the distance from the whole model on `validation`."""
         from slmworks_torch import training
-        from slmworks_torch.compression import compressible, decomposition
+        from slmworks_torch.compression import compressible, decomposition, memory, pruned
 
         training.prepare(task)
         whole = compressible.load(model)
+        memory.own(whole.net)
         batches = self._batches(whole, data, task)
         layers = decomposition.layers_of(whole, embeddings=self.embeddings)
         self._say_experts(whole, task)
         layers = self._whitened(layers, batches)
         matrices = layers.matrices(task)
+        self._require_room(matrices)
         ranks = self._ranks(layers, matrices, batches, task)
         if not ranks:
             raise BadRequest(
                 f"{self._way}: no layer gets smaller with ranks that are a multiple of {self.multiple}; take "
                 "a smaller share, or a smaller `multiple`."
             )
-        modules = layers.pairs(ranks)
-        before = whole.parameters
-        summary = _summary(matrices, ranks, before)
-        if data is not None:
-            held_out = whole.calibration(data, "validation", self.rows, task)
-            summary["distance"] = round(decomposition.distance(whole, modules, held_out), 6)
-        del layers  # the whole matrices: room for saving
-        made = decomposition.rebuilt(whole, modules, ranks)
+        before, summary = whole.parameters, _summary(matrices, ranks, whole.parameters)
+        reference = pruned.reference(whole, data, self.rows, task)
+        made = decomposition.rebuilt(layers, ranks)
+        if reference.answers:
+            summary["distance"] = round(made.apart(reference.answers), 6)
         sizes = {"parameters_before": before, "parameters": made.parameters}
         saved = made.made(task, {**sizes, "share": round(made.parameters / before, 4), **summary})
         decomposition.keep_tokenizer(whole, saved.path)
@@ -146,6 +145,16 @@ class SvdFactorize(Factorize):
             return search(layers, matrices, most, self.multiple, batches, self.evaluations, task)
         spread = ranks.even if self.spread == "even" else ranks.greedy
         return spread(matrices, most, self.multiple)
+
+    def _require_room(self, matrices: "Sequence[Matrix]") -> None:
+        """BadRequest where the lowest rank is too high for every layer."""
+        if any(one.saves(self.multiple) for one in matrices):
+            return
+        largest = max(matrices, key=lambda one: one.whole)
+        raise BadRequest(
+            f"multiple: the lowest rank is {self.multiple}, which makes no layer smaller (the largest has "
+            f"{largest.rows} × {largest.columns} weights); take less."
+        )
 
     def _most(self, whole: "Compressible", matrices: "Sequence[Matrix]") -> int:
         """Parameters that the matrices may have in all; BadRequest where even the lowest ranks have more."""

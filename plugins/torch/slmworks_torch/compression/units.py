@@ -32,6 +32,23 @@ FEED_FORWARD: tuple[Kind, ...] = (
     ({"ffn": (1,)}, "ffn_output"),  # ALBERT
     ({"c_fc": (1,)}, "c_proj"),  # GPT-2
 )
+ATTENTION: tuple[tuple[Mapping[str, str], str], ...] = (
+    ({"q_proj": "q", "k_proj": "k", "v_proj": "v"}, "o_proj"),  # Llama and its kin
+    ({"q_proj": "q", "k_proj": "k", "v_proj": "v"}, "dense"),  # Phi
+    ({"qkv_proj": "qkv"}, "o_proj"),  # Phi-3
+    ({"self.query": "q", "self.key": "k", "self.value": "v"}, "output.dense"),  # BERT and its kin
+    ({"query": "q", "key": "k", "value": "v"}, "dense"),  # ALBERT
+    ({"q_lin": "q", "k_lin": "k", "v_lin": "v"}, "out_lin"),  # DistilBERT
+    ({"Wqkv": "qkv"}, "Wo"),  # ModernBERT
+    ({"c_attn": "qkv"}, "c_proj"),  # GPT-2
+    ({"q_proj": "q", "k_proj": "k", "v_proj": "v"}, "out_proj"),  # OPT
+)
+"""Projections of attention with what each one stacks, and the layer that takes heads in."""
+COMPUTED = frozenset(
+    ("albert", "bert", "camembert", "distilbert", "electra", "gpt2", "modernbert", "opt", "roberta",
+     "xlm-roberta")
+)  # fmt: skip
+"""Families whose width of a head is computed, hidden width / heads: both are cut together, or neither."""
 WIDTHS = ("intermediate_size", "ffn_dim", "hidden_dim", "n_inner")
 """Entries of configurations that hold the number of neurons."""
 
@@ -69,16 +86,17 @@ def heads(net: Any) -> Found:
     config = net.config
     count, groups = heads_of(config)
     size = int(getattr(config, "head_dim", None) or config.hidden_size // count)
-    queries = size * (count // groups)
-    rows = {"q_proj": (queries,), "k_proj": (size,), "v_proj": (size,)}
-    kinds: list[Kind] = [(rows, "o_proj"), (rows, "dense"), ({"qkv_proj": (queries, size, size)}, "o_proj")]
-    found = _found(net, kinds, lambda _module: groups, queries)
-    if len(found) == config.num_hidden_layers:
+    rows = {"q": size * (count // groups), "k": size, "v": size}
+    kinds = [
+        ({name: tuple(rows[one] for one in stacked) for name, stacked in makes.items()}, takes)
+        for makes, takes in ATTENTION
+    ]
+    found = _found(net, kinds, lambda _module: groups, rows["q"])
+    if len(found) == _stacked(config):
         return found
     raise BadRequest(
         f"heads: this model ({config.model_type}) has no heads that can be left out (that takes separate or "
-        "stacked projections q, k and v of every layer, and a configuration with head_dim); take `ffn`, or "
-        "prune/layers."
+        "stacked projections q, k and v of every layer); take `ffn`, or prune/layers."
     )
 
 
@@ -96,7 +114,7 @@ def heads_of(config: Any) -> tuple[int, int]:
 
 def share_of_neurons(share: float, whole: int, *, port: str = "model") -> int:
     """A share of `whole` neurons, in blocks of quantized files; BadRequest for none or all."""
-    block = LARGE if share * whole >= LARGE_FROM and not whole % LARGE else BLOCK
+    block = block_of(share, whole)
     found = round(share * whole / block) * block
     if not 0 < found < whole:
         raise BadRequest(
@@ -104,6 +122,11 @@ def share_of_neurons(share: float, whole: int, *, port: str = "model") -> int:
             f"{block}; take another share, or leave the option out."
         )
     return found
+
+
+def block_of(share: float, whole: int) -> int:
+    """Weights a block of the quantized files that a share of `whole` goes to."""
+    return LARGE if share * whole >= LARGE_FROM and not whole % LARGE else BLOCK
 
 
 def chosen(
@@ -121,19 +144,18 @@ def activity(
 ) -> "dict[str, torch.Tensor]":
     """Name of the module that takes units in -> mean |activation| of each unit, float64 [count]."""
     import torch
-    from slmworks_torch.compression import inputs
+    from slmworks_torch.compression import activations
 
-    measured = inputs.means(whole, batches, found, torch.abs, task)
+    measured = activations.means(whole, batches, found, torch.abs, task)
     return {name: means.view(found[name].count, -1).mean(1) for name, means in measured.items()}
 
 
-def narrowed(net: Any, found: Found, kept: "Mapping[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
-    """The network's weights with the kept units only."""
-    weights = dict(net.state_dict())
+def narrow(net: Any, found: Found, kept: "Mapping[str, torch.Tensor]") -> None:
+    """Leave the kept units in a network's weights; it computes nothing any more, and is to be rebuilt."""
     for name, units in found.items():
         for key, index, dim in _cuts(net, name, units, kept[name]):
-            weights[key] = weights[key].index_select(dim, index.to(weights[key].device))
-    return weights
+            weight = net.get_parameter(key)
+            weight.data = weight.data.index_select(dim, index.to(weight.device))
 
 
 def with_neurons(config: Any, count: int) -> Any:
@@ -145,18 +167,22 @@ def with_neurons(config: Any, count: int) -> Any:
     return made
 
 
-def with_heads(net: Any, found: Found, groups: int) -> Any:
-    """A copy of a network's configuration with so many groups of heads, each as wide as before."""
+def with_heads(config: Any, found: Found, groups: int) -> Any:
+    """A copy of a configuration with so many groups of heads, each as wide as before.
+
+    Where a family computes that width, the caller sets the hidden width to what it has to be.
+    """
     import copy
 
-    config = copy.deepcopy(net.config)
+    made = copy.deepcopy(config)
     count, whole = heads_of(config)
     size = next(iter(found.values())).size * whole // count
-    config.head_dim = size
-    config.num_attention_heads = groups * (count // whole)
-    if getattr(config, "num_key_value_heads", None):
-        config.num_key_value_heads = groups
-    return config
+    if made.model_type not in COMPUTED:
+        made.head_dim = size
+    made.num_attention_heads = groups * (count // whole)
+    if getattr(made, "num_key_value_heads", None):
+        made.num_key_value_heads = groups
+    return made
 
 
 def _cuts(
@@ -232,7 +258,12 @@ def _entry(config: Any) -> str | None:
 
 
 def _parts(config: Any) -> int:
-    """Feed-forward parts of a network: ALBERT's layers share them, each of MobileBERT's has several."""
+    """Feed-forward parts of a network: each of MobileBERT's layers has several."""
+    return _stacked(config) * int(getattr(config, "num_feedforward_networks", None) or 1)
+
+
+def _stacked(config: Any) -> int:
+    """Layers that have weights of their own: ALBERT's share them."""
     if shared := getattr(config, "num_hidden_groups", None):
         return int(shared) * int(config.inner_group_num)
-    return int(config.num_hidden_layers) * int(getattr(config, "num_feedforward_networks", None) or 1)
+    return int(config.num_hidden_layers)

@@ -59,22 +59,19 @@ class Unstructured(CalibrationOptions, Prune):
 
     def run(self, *, model: Model, data: Dataset | None, task: Task) -> Model:
         """Choose the weights that go, set them to zero, compare the network with the whole one."""
-        import copy
-
         from slmworks_torch.compression import masks, pruned
 
         whole = pruned.loaded(model, task)
         layers = masks.linear(whole.net)
         self._refuse(whole.net, layers)
         factors = self.inputs(whole, list(layers), data, task)
-        smaller = whole.with_net(copy.deepcopy(whole.net))
-        layers = masks.linear(smaller.net)
+        reference = pruned.reference(whole, data, self.rows, task)
         for name, layer in layers.items():
             self._prune(layer, factors.get(name))
-        summary = pruned.compared(whole, smaller, data, self.rows, task)
-        made = smaller.made(task, {})
+        summary = pruned.compared(reference, whole)
+        made = whole.made(task, {})
         return Model(
-            **{**vars(made), "summary": {**summary, **self._said(smaller.net, layers, model, made, task)}}
+            **{**vars(made), "summary": {**summary, **self._said(whole.net, layers, model, made, task)}}
         )
 
     def _prune(self, layer: Any, factors: "torch.Tensor | None") -> None:
@@ -163,11 +160,11 @@ class Wanda(Unstructured):
     def inputs(self, whole: Compressible, names: Sequence[str], data: Dataset | None, task: Task) -> "Scores":
         """Root mean square of each input of each linear layer, [inputs]."""
         import torch
-        from slmworks_torch.compression import inputs
+        from slmworks_torch.compression import activations
 
         given = needed(data, "which inputs are large is measured on data")
         batches = whole.calibration(given, "train", self.rows, task)
-        found = inputs.means(whole, batches, names, torch.square, task)
+        found = activations.means(whole, batches, names, torch.square, task)
         return {name: means.sqrt() for name, means in found.items()}
 
 

@@ -123,7 +123,12 @@ class EmbeddingAnswers(Answers):
     def refuse(self, made: "TextNetwork", teacher: "TextNetwork", options: "HiddenOptions") -> None:
         """BadRequest for a student of other dimensions, too."""
         super().refuse(made, teacher, options)
-        embeddings.refuse_other_width(made, teacher)
+        ours, theirs = (int(one.net.config.hidden_size) for one in (made, teacher))
+        if ours != theirs:
+            raise BadRequest(
+                f"student: its embeddings have {ours} numbers, the teacher's {theirs}; give one of the same "
+                "width, or leave it out; embedding-kd teaches a narrower one."
+            )
 
     def apart(self, wanted: "torch.Tensor", given: "torch.Tensor", temperature: float) -> "torch.Tensor":
         """1 - cosine."""

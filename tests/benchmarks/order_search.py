@@ -1,8 +1,8 @@
 """An order search on Banking77: every candidate beside its teacher, and beside smaller students in 8 bits alone.
 
-    .venv/bin/python tests/benchmarks/orders.py --data FOLDER [--store STORE] [--cores N] [--page FILE]
+    .venv/bin/python tests/benchmarks/order_search.py --data FOLDER [--store STORE] [--cores N] [--page FILE]
 
-FOLDER holds `banking77/train.csv` and `test.csv` (columns text, category); `orders/banking77.yaml` says everything
+FOLDER holds `banking77/train.csv` and `test.csv` (columns text, category); `recipes/banking77.yaml` says everything
 else. What the store has is not made again, so that a run that was stopped goes on. Prints the verdict's table,
 and for five budgets of bytes the best chain of prune, factorize and int8 beside the best student that fits in 8
 bits alone. `--page` writes the reviewer's page.
@@ -20,7 +20,7 @@ from students import run
 
 from slmworks.contract.artifact import Verdict
 
-RECIPE = Path(__file__).parent / "orders" / "banking77.yaml"
+RECIPE = Path(__file__).parent / "recipes" / "banking77.yaml"
 GOALS = "kept 99 %, 20x smaller, 6x torch; DistilBERT: kept 97 %, 1.67x smaller, 1.6x faster"
 CHAINS = "small_"
 """What the names of the search's candidates begin with."""

@@ -1,9 +1,9 @@
-"""What modules of a network are given at the counted places of calibration data."""
+"""What modules of a network are given, or give, at the counted places of calibration data."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from slmworks.contract.stage import Task
 from slmworks_torch.compression.compressible import Calibration, Compressible
@@ -12,13 +12,21 @@ if TYPE_CHECKING:
     import torch
 
     Measure = Callable[[torch.Tensor], torch.Tensor]
-    """Inputs [places, width] -> as many numbers."""
+    """States [places, width] -> as many numbers."""
 
 
 def means(
-    whole: Compressible, batches: Sequence[Calibration], names: Iterable[str], of: "Measure", task: Task
+    whole: Compressible,
+    batches: Sequence[Calibration],
+    names: Iterable[str],
+    of: "Measure",
+    task: Task,
+    *,
+    side: Literal["inputs", "outputs"] = "inputs",
 ) -> "dict[str, torch.Tensor]":
     """Name of each module -> mean of `of` its inputs over the counted places, float64 [width] on the CPU.
+
+    Of its outputs, if `side` says so.
 
     A module that no batch reaches (an expert that no token was sent to) is missing.
     """
@@ -28,7 +36,7 @@ def means(
     with torch.inference_mode(), ExitStack() as hooks:
         for name in names:
             module = whole.net.get_submodule(name)
-            hooks.callback(module.register_forward_pre_hook(found.adding(name)).remove)
+            hooks.callback(module.register_forward_hook(found.adding(name, side)).remove)
         for done, batch in enumerate(batches):
             found.counted = batch.counted
             whole.answers(batch)
@@ -56,13 +64,14 @@ class _Sums:
     sums: "dict[str, torch.Tensor]" = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
 
-    def adding(self, name: str) -> Any:
-        """A hook that adds up what a module is given; all of it where tokens are sorted (experts)."""
+    def adding(self, name: str, side: str) -> Any:
+        """A hook that adds up what one side of a module has; all of it where tokens are sorted (experts)."""
 
-        def add(_module: Any, given: Any) -> None:
-            rows = at(given[0], self.counted)
+        def add(_module: Any, given: Any, made: Any) -> None:
+            states = given[0] if side == "inputs" else made
+            rows = at(states, self.counted)
             if rows is None:
-                rows = given[0].flatten(0, -2)
+                rows = states.flatten(0, -2)
             total = self.of(rows.double()).sum(0)
             self.sums[name] = self.sums[name] + total if name in self.sums else total
             self.places[name] = self.places.get(name, 0) + len(rows)
