@@ -108,8 +108,9 @@ generator-families: install ## the same for generators: sft, students, quantizat
 
 RECIPE ?= pipelines/first-run.yaml
 TO ?= docs/conformance.md
+SMALLER ?=
 conformance: install install-airflow ## one recipe on every engine, and the table of its digests for the docs
-	$(BIN)/python tests/e2e/conformance.py $(RECIPE) --to $(TO)
+	$(BIN)/python tests/e2e/conformance.py $(RECIPE) --to $(TO) $(SMALLER)
 
 lint: install ## ruff
 	$(BIN)/ruff check

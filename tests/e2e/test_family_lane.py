@@ -36,14 +36,16 @@ def test_a_lane_leaves_the_rest_of_the_page_alone() -> None:
 
 
 def test_a_refusal_is_said_once_and_what_is_no_line_is_broken() -> None:
-    lane = Lane("H", ("About.",), {"a": "A", "b": "B"}, ("one", "two", "three"), tried, list, (), ("torch",))
+    tables = {"Trained": ("one",), "Packed": ("two", "three")}
+    lane = Lane("H", ("About.",), {"a": "A", "b": "B"}, tables, tried, list, (), ("torch",))
     refused, broken = failing(BadRequest(LINE)), failing(BadRequest("two\nlines"))
     rows = {
         "a": {"one": attempt(lambda: 0.0123), "two": refused, "three": failing(KeyError("x"))},
         "b": {"one": Cell("right", 1e-7, "(5%)"), "two": refused},
     }
     text = lane.section(rows)
-    assert "| A | 0.01 | (1) | **broken** (2) |\n| B | 0 (5%) | (1) | — |" in text
+    assert "Trained:\n\n| family | one |\n|---|---|\n| A | 0.01 |\n| B | 0 (5%) |\n" in text
+    assert "| A | (1) | **broken** (2) |\n| B | (1) | — |" in text
     assert text.endswith(f"\n1. {LINE}\n2. KeyError: 'x'\n")
     assert lane.broken(rows["a"]) == ["three"]
     assert broken.word == "broken"
@@ -59,4 +61,4 @@ def test_the_page_has_a_place_for_both_lanes() -> None:
 @pytest.mark.parametrize("family", ["llama", "gemma2"])
 def test_a_family_goes_through_every_step(family: str) -> None:
     assert {step: cell.says for step, cell in tried(family).items() if cell.word != "right"} == {}
-    assert set(LANE.steps) == set(STEPS)
+    assert {step for steps in LANE.tables.values() for step in steps} == set(STEPS)
