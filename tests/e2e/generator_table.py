@@ -17,7 +17,9 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), *(str(HERE.parent / name) for name in ("", "gguf", "serve", "torch"))]
 
-from family_lane import Cell, Cells, Lane, attempt  # noqa: E402 - a script, whose neighbours are looked for
+# ruff: noqa: E402 - a script, whose neighbours are looked for
+from family_lane import Cell, Cells, Lane, attempt
+from same_answers import largest, plain, require_equal, together, unequal
 
 WINDOW = {"sliding_window": 16}
 """Shorter than every row of the data."""
@@ -224,9 +226,9 @@ class Trial:
         runtime = open_runtime(model, threads=1)
         texts = [answer["text"] for answer in runtime.answer(self._rows)]
         prompts = [runtime.encode(row) for row in self._rows]
-        plain, written = _plain(model.path, prompts, runtime)
-        _require_equal(written, texts, "plain transformers", "the runtime")
-        return Cell("right", _largest(plain, _together(runtime.module, prompts)))
+        alone, written = plain(model.path, prompts, runtime)
+        require_equal(written, texts, "plain transformers", "the runtime")
+        return Cell("right", largest(alone, together(runtime.module, prompts)))
 
     def left(self, model: Any) -> Cell:
         """As `beside_transformers`, and the share of the weights that stays, or isn't zero."""
@@ -248,7 +250,7 @@ class Trial:
                 [answer["text"] for answer in open_runtime(model, threads=1).answer(self._rows)]
                 for model in (whole, made)
             )
-            apart = _unequal(one, other)
+            apart = unequal(one, other)
             if apart > ASKED // 4:
                 raise AssertionError(f"{apart} of {ASKED} texts of torch are not those of llama.cpp")
             shown = f"({ASKED - apart} of {ASKED} texts)" if apart else ""
@@ -297,59 +299,8 @@ class Trial:
                 served.post("v1/chat/completions", {**row, "model": "lane", "temperature": 0})["choices"][0]
                 for row in self._rows
             ]
-        _require_equal([one["message"]["content"] for one in said], texts, "the server", "the runtime")
+        require_equal([one["message"]["content"] for one in said], texts, "the server", "the runtime")
         return Cell("right", says="✓")
-
-
-def _plain(folder: Path, prompts: Sequence[list[int]], runtime: Any) -> tuple[list[Any], list[str]]:
-    """Logits behind each prompt and greedy texts of plain transformers, row by row."""
-    import transformers
-
-    import torch
-
-    net = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    logits, texts = [], []
-    with torch.inference_mode():
-        for ids in prompts:
-            given = torch.tensor([ids])
-            logits.append(net(input_ids=given).logits[0, -1])
-            said = net.generate(
-                input_ids=given, attention_mask=torch.ones_like(given), max_new_tokens=runtime.most,
-                do_sample=False, eos_token_id=runtime.ends, pad_token_id=runtime.pad,
-            )  # fmt: skip
-            texts.append(runtime.text(said[0, len(ids) :].tolist()))
-    return logits, texts
-
-
-def _together(net: Any, prompts: Sequence[list[int]]) -> list[Any]:
-    """Logits behind each prompt, all in one batch that is padded at the left."""
-    import torch
-
-    longest = max(map(len, prompts))
-    ids = torch.tensor([[0] * (longest - len(one)) + list(one) for one in prompts])
-    seen = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in prompts])
-    places = (seen.cumsum(1) - 1).clamp(min=0)
-    with torch.inference_mode():
-        return list(net(input_ids=ids, attention_mask=seen, position_ids=places).logits[:, -1])
-
-
-def _largest(ones: Sequence[Any], others: Sequence[Any]) -> float:
-    """Largest difference of a number."""
-    return max(float((one - other).abs().max()) for one, other in zip(ones, others, strict=True))
-
-
-def _require_equal(ours: Sequence[str], theirs: Sequence[str], one: str, other: str) -> None:
-    """AssertionError for texts that differ, or are empty."""
-    apart = _unequal(ours, theirs)
-    if apart or not any(ours):
-        raise AssertionError(f"{apart} of {len(ours)} texts of {one} are not those of {other}")
-
-
-def _unequal(ours: Sequence[str], theirs: Sequence[str]) -> int:
-    """Texts that differ in more than a character that was cut at their end."""
-    return sum(
-        mine.rstrip("\ufffd ") != yours.rstrip("\ufffd ") for mine, yours in zip(ours, theirs, strict=True)
-    )
 
 
 LANE = Lane(
@@ -377,7 +328,10 @@ LANE = Lane(
     plugins=lambda: map(type, plugins().values()),
     files=(
         Path(__file__),
-        *(HERE.parent / name for name in ("gguf/toys.py", "torch/orders.py", "torch/pairs.py")),
+        *(
+            HERE.parent / name
+            for name in ("e2e/same_answers.py", "gguf/toys.py", "torch/orders.py", "torch/pairs.py")
+        ),
     ),
     packages=PACKAGES,
 )

@@ -1,9 +1,11 @@
 """Tables of families: one lane doesn't write over another's, and what is broken is said to be."""
 
+import os
 from pathlib import Path
 
 import pytest
-from family_lane import Cell, Lane, attempt, replaced
+from click.testing import CliRunner
+from family_lane import Cell, Cells, Lane, attempt, replaced
 from generator_table import LANE, STEPS, tried
 
 from slmworks.contract.errors import BadRequest
@@ -49,6 +51,30 @@ def test_a_refusal_is_said_once_and_what_is_no_line_is_broken() -> None:
     assert text.endswith(f"\n1. {LINE}\n2. KeyError: 'x'\n")
     assert lane.broken(rows["a"]) == ["three"]
     assert broken.word == "broken"
+
+
+def counted(family: str) -> Cells:
+    """A step that knows how often it ran, and one that ends the lane the first time."""
+    folder = Path(os.environ["COUNTED"])
+    runs = len(list(folder.glob(f"{family}.*")))
+    (folder / f"{family}.{runs}").touch()
+    if family == "b" and not runs:
+        os._exit(9)  # as if it were killed
+    return {"step": Cell("right", runs)}
+
+
+def test_a_lane_that_was_killed_goes_on_with_the_next_family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTED", str(tmp_path))
+    lane = Lane("H", ("About.",), {"a": "A", "b": "B"}, {"All": ("step",)}, counted, list, (), ("torch",))
+    asked = ["--work", str(tmp_path / "work"), "--jobs", "1"]
+    killed = CliRunner().invoke(lane.command(), asked)
+    assert killed.exit_code != 0
+    ended = CliRunner().invoke(lane.command(), asked)
+    assert ended.exit_code == 0, ended.output
+    assert "| A | 0 |\n| B | 1 |" in ended.output
+    assert sorted(path.name for path in tmp_path.glob("?.?")) == ["a.0", "b.0", "b.1"]
 
 
 def test_the_page_has_a_place_for_both_lanes() -> None:
