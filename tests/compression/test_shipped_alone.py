@@ -58,6 +58,9 @@ import time, urllib.request, xllamacpp
 for path, text in given:
     said = xllamacpp.CommonParams()
     said.model.path, said.n_ctx, said.warmup, said.ui, said.verbosity = path, 256, False, False, -1
+    # as our runtime has them: by default they are rounded to 16 bits, which a random model's near ties feel
+    said.cache_type_k = said.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+    said.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     server = xllamacpp.Server(said)
     urllib.request.urlopen(server.listening_address + "/health").read()
     asked = {"prompt": text, "max_tokens": 8, "temperature": 0}
@@ -85,9 +88,7 @@ def alone(program: str, given: Any) -> list[Any]:
 
 def test_none_is_left_out() -> None:
     for stage, names in TESTED.items():
-        ours = {
-            name for name, one in catalog.plugins(stage).items() if one.distribution.startswith("slmworks-")
-        }
+        ours = {name for name, one in catalog.plugins(stage).items() if one.distribution != "slmworks-toy"}
         assert ours - set(ELSEWHERE) == names
 
 
@@ -146,5 +147,6 @@ def test_a_quantized_file_in_plain_llama_cpp(llama: Model, bench: Bench) -> None
     (said,) = alone(LLAMA_CPP, [[str(file.path / "model.gguf"), text]])
     row = {"messages": [{"role": "prompt", "content": text}]}
     (wanted,) = open_runtime(file, threads=1).answer([row])
-    assert said == wanted["text"]
-    assert said
+    broken = "\ufffd "  # bytes that are no characters are left out there, and shown here
+    assert said.strip(broken) == wanted["text"].strip(broken)
+    assert said.strip(broken)
