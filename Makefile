@@ -102,6 +102,7 @@ findings: ## what other people's software does that nobody would guess: runs fin
 
 families: install ## every step on a small model of each family, and the table for the docs: 15 minutes
 	OMP_NUM_THREADS=1 $(BIN)/python tests/e2e/family_table.py --work build/families --to docs/families.md
+	OMP_NUM_THREADS=1 $(BIN)/python tests/e2e/smaller_table.py --work build/families --to docs/families.md
 
 generator-families: install ## the same for generators: sft, students, quantization, release, chat: 6 minutes
 	OMP_NUM_THREADS=1 $(BIN)/python tests/e2e/generator_table.py --work build/families --to docs/families.md

@@ -1,6 +1,6 @@
 """Model families x steps: what each makes of a small classifier of each family, as a table for the docs.
 
-    make families                         # 28 families: minutes on two cores
+    make families                         # 28 families: minutes on two cores; smaller_table.py comes behind
     python tests/e2e/family_table.py bert opt   # some of them, on the terminal
 
 A family that was tried with the same code and packages isn't tried again: results are kept in `--work`.
@@ -16,11 +16,19 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = map(str, (HERE, HERE.parent))
 
-from family_lane import Cell, Cells, Lane, attempt  # noqa: E402 - a script, whose neighbours are looked for
+from family_lane import Cells, Lane, attempt  # noqa: E402 - a script, whose neighbours are looked for
 
-TRAINED = ("finetune", "logit-kd", "bag-of-embeddings")
-SMALLER = ("layers", "width", "wanda", "heal", "svd")
-PACKED = ("export", "onnx-dynamic", "onnx-static", "inc-static", "inc-autotune", "svd, int8")
+STEPS = (
+    "finetune",
+    "logit-kd",
+    "bag-of-embeddings",
+    "export",
+    "onnx-dynamic",
+    "onnx-static",
+    "inc-static",
+    "inc-autotune",
+    "serve",
+)
 NAMES = {
     "bert": "BERT",
     "distilbert": "DistilBERT",
@@ -58,7 +66,6 @@ MORE = ("", "great", "the camera is great and the lamp is bad, " * 12)
 
 def plugins(vocabulary: str = "cut") -> dict[str, Any]:
     """Step -> its plugin, with options for a network of 32 wide layers and a few hundred texts."""
-    from slmworks.evaluate.quality import Quality
     from slmworks_inc.autotune import IncAutotune
     from slmworks_inc.static import IncStatic
     from slmworks_onnx.dynamic import OnnxDynamic
@@ -66,10 +73,6 @@ def plugins(vocabulary: str = "cut") -> dict[str, Any]:
     from slmworks_onnx.static import OnnxStatic
     from slmworks_torch.bag_of_embeddings import BagOfEmbeddings
     from slmworks_torch.classifier import FinetuneClassifier
-    from slmworks_torch.compression.prune_layers import PruneLayers
-    from slmworks_torch.compression.prune_width import PruneWidth
-    from slmworks_torch.compression.svd import SvdFactorize
-    from slmworks_torch.compression.unstructured import Wanda
     from slmworks_torch.logit_kd import LogitKD
 
     quick = {"epochs": 6, "batch_size": 16, "learning_rate": 1e-3}
@@ -77,18 +80,11 @@ def plugins(vocabulary: str = "cut") -> dict[str, Any]:
         "finetune": FinetuneClassifier(**quick, max_length=32),
         "logit-kd": LogitKD(**quick, vocabulary=vocabulary),
         "bag-of-embeddings": BagOfEmbeddings(epochs=3, augment=1, width=32, hidden=32, vocabulary=vocabulary),
-        "layers": PruneLayers(keep=2, rows=32),
-        "width": PruneWidth(ffn=32, rows=32),
-        "wanda": Wanda(pattern="2:4", rows=32),
-        "heal": LogitKD(**quick, vocabulary="keep"),
-        "svd": SvdFactorize(method="whiten", budget=0.9, multiple=4, rows=32),
-        "svd, int8": OnnxDynamic(),
         "export": ExportOnnx(),
         "onnx-dynamic": OnnxDynamic(),
         "onnx-static": OnnxStatic(rows=100, agreement=0),
         "inc-static": IncStatic(rows=100, agreement=0),
         "inc-autotune": IncAutotune(rows=100, max_trials=8, drop=0.05),
-        "evaluate": Quality(trivial=False, slices=False),
     }
 
 
@@ -98,7 +94,7 @@ def tried(family: str) -> Cells:
 
     import families
     from conftest import reviews
-    from slmworks.testing import Bench
+    from slmworks.testing import Bench, sealed
 
     logging.disable_progress_bar()
     with tempfile.TemporaryDirectory(prefix=f"{family}-") as named:
@@ -111,15 +107,14 @@ def tried(family: str) -> Cells:
         cells: Cells = {}
 
         def make(step: str, of: Any, **given: Any) -> Any:
-            """The step's model, or None where it is refused, or there is nothing to make it of."""
+            """The step's model, or None where the family is refused."""
             if of is None:
                 return None
             made = []
 
-            def run() -> Cell:
-                made.append(bench.keep(steps[step].run(**given, task=bench.task(step))))
-                same = step in TRAINED or step in SMALLER
-                return Cell("right", apart(made[0], made[0] if same else of, texts), stays(made[0], step))
+            def run() -> float:
+                made.append(sealed(steps[step].run(**given, task=bench.task(step))))
+                return apart(made[0], made[0] if step in STEPS[:3] else of, texts)
 
             cells[step] = attempt(run)
             return made[0] if cells[step].word == "right" else None
@@ -127,41 +122,14 @@ def tried(family: str) -> Cells:
         teacher = make("finetune", base, model=base, data=data)
         make("logit-kd", teacher, teacher=teacher, student=None, data=data)
         bag = make("bag-of-embeddings", teacher, teacher=teacher, student=None, data=data)
-        shallow, narrow, _ = (
-            make(step, teacher, model=teacher, data=data) for step in ("layers", "width", "wanda")
-        )
-        healed = make("heal", shallow or narrow, teacher=teacher, student=shallow or narrow, data=data)
-        thin = make("svd", healed or teacher, model=healed or teacher, data=data)
         exported = make("export", teacher, model=teacher)
         shipped = [
             make(step, teacher, model=teacher, calibration=data)
             for step in ("inc-static", "onnx-static", "onnx-dynamic", "inc-autotune")
         ]
-        chain = make("svd, int8", thin, model=thin, calibration=None)
-        best = next((model for model in (chain, *shipped, exported, bag) if model is not None), None)
-        if best is not None:
-            cells["evaluate"] = attempt(lambda: judged(best, teacher, data, steps["evaluate"], bench))
+        if best := next((model for model in (*shipped, exported, bag) if model is not None), None):
             cells["serve"] = attempt(lambda: served(best, folder / "release", texts))
     return cells
-
-
-def stays(made: Any, step: str) -> str:
-    """The share of the weights that stays, or isn't zero, of a model that was made smaller."""
-    said = made.summary
-    if step not in SMALLER or step == "heal":
-        return ""
-    left = 1 - said["zero_share"] if "zero_share" in said else said["parameters"] / said["parameters_before"]
-    return f"({left:.0%})"
-
-
-def judged(made: Any, teacher: Any, data: Any, quality: Any, bench: Any) -> Cell:
-    """Accuracy on the test split of what is released, and of the teacher."""
-    reports = [
-        quality.run(model=model, baseline=None, data=data, task=bench.task(f"evaluate-{number}"))
-        for number, model in enumerate((made, teacher))
-    ]
-    ours, theirs = (float(report.summary["accuracy"]) for report in reports)
-    return Cell("right", says=f"{ours:.2f} of {theirs:.2f}")
 
 
 def words_of(model: Any) -> str:
@@ -223,23 +191,17 @@ LANE = Lane(
     heading="Classifiers",
     about=(
         "Written by `make families`. A small network of each family (random weights, widths of 32, its own kind of",
-        "tokenizer) becomes a classifier of three labels and goes through every step: `layers`, `width` and `wanda` prune",
-        "the teacher, `heal` teaches what is left of `layers` (else `width`) again, `svd` factorizes that (else the teacher),",
-        "`svd, int8` is its onnx-dynamic; the other exports and quantizers take the teacher. A number is the largest",
-        "difference of a probability in the answers to 63 texts. Above the second table: of each text alone from all",
-        "together, with the share of the weights that stays, of `wanda` those that aren't zero (students with",
-        "`vocabulary: keep` where it isn't WordPiece). In it: each alone and all together, from the answers of what went",
-        "into the step. Random weights have outliers that 8 bits cut: pretrained ones lose less. With `onnx-dynamic` a",
-        "text's scale is that of its batch, so company changes an answer a little. `evaluate` is the accuracy of what is",
-        "released beside the teacher's; `serve` loads the release and gives its answers: the first that there is of",
-        "`svd, int8`, `inc-static`, `onnx-static`, `onnx-dynamic`, `export` and `bag-of-embeddings`.",
-        "(n): refused, in the words below. —: not reached, because what it would be made of is refused.",
+        "tokenizer) becomes a classifier of three labels and goes through every step. A number is the largest difference",
+        "of a probability: of the step's answers to 63 texts, each alone and all together, from the answers of what",
+        "went into it (of `finetune`, `logit-kd` and `bag-of-embeddings`: alone from together; students with",
+        "`vocabulary: keep` where it isn't WordPiece). Random weights have outliers that 8 bits cut: pretrained ones",
+        "lose less. With `onnx-dynamic` a text's scale is that of its batch, so company changes an answer a little.",
+        "`serve` gives the answers of the first that there is of `inc-static`, `onnx-static`, `onnx-dynamic`, `export` and",
+        "`bag-of-embeddings`.",
+        "(n): refused, in the words below. —: not reached, because the teacher is refused.",
     ),
     families=NAMES,
-    tables={
-        "Trained and made smaller": (*TRAINED, *SMALLER),
-        "Exported, quantized, released": (*PACKED, "evaluate", "serve"),
-    },
+    tables={"Exported, quantized, served": STEPS},
     tried=tried,
     plugins=lambda: map(type, plugins().values()),
     files=(Path(__file__), HERE.parent / "families.py"),
