@@ -32,7 +32,7 @@ TURN = pa.struct([("role", pa.string()), ("content", pa.string())])
 SCHEMA = pa.schema([("id", pa.string()), ("messages", pa.list_(TURN)), ("completion", pa.string())])
 ROW = 2000
 """Characters of a row: some 500 tokens."""
-LENGTH, BATCH = 128, 8
+LENGTH, BATCH = 128, 4
 """Tokens of a piece, pieces of a step."""
 CALIBRATION = 16
 """Rows that influence is measured on."""

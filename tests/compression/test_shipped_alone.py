@@ -18,6 +18,9 @@ from slmworks.contract.runtime import open_runtime
 from slmworks.testing import Bench, sealed
 from slmworks_gguf.quantize import QuantizeGguf
 from slmworks_inc.autotune import IncAutotune
+from slmworks_inc.awq import IncAwq
+from slmworks_inc.gptq import IncGptq
+from slmworks_inc.rtn import IncRtn
 from slmworks_inc.static import IncStatic
 from slmworks_onnx.dynamic import OnnxDynamic
 from slmworks_onnx.static import OnnxStatic
@@ -36,7 +39,7 @@ given = json.loads(sys.argv[1])
 TRANSFORMERS = """
 import torch, transformers
 for folder, head in given:
-    net = getattr(transformers, head).from_pretrained(folder, dtype=torch.float32).eval()
+    net = getattr(transformers, head).from_pretrained(folder).eval()
     ids = torch.tensor([IDS]) % net.config.vocab_size
     with torch.inference_mode():
         print(json.dumps(net(input_ids=ids)[0][0].tolist()))
@@ -70,10 +73,11 @@ CLASSIFIER, GENERATOR = "AutoModelForSequenceClassification", "AutoModelForCausa
 TESTED = {
     "prune": {"layers", "width", "magnitude", "wanda"},
     "factorize": {"svd", "linformer"},
-    "quantize": {"onnx-dynamic", "onnx-static", "inc-static", "inc-autotune", "gguf"},
-}
-"""In this file."""
-ELSEWHERE = {"inc-autoround": "tests/inc/test_autoround.py", "inc-rtn": "", "inc-gptq": "", "inc-awq": ""}
+    "quantize": {
+        "onnx-dynamic", "onnx-static", "inc-static", "inc-autotune", "inc-rtn", "inc-gptq", "inc-awq", "gguf",
+        "inc-autoround",
+    },
+}  # fmt: skip
 
 
 def alone(program: str, given: Any) -> list[Any]:
@@ -89,7 +93,7 @@ def alone(program: str, given: Any) -> list[Any]:
 def test_none_is_left_out() -> None:
     for stage, names in TESTED.items():
         ours = {name for name, one in catalog.plugins(stage).items() if one.distribution != "slmworks-toy"}
-        assert ours - set(ELSEWHERE) == names
+        assert ours == names
 
 
 def test_pruned_models_in_plain_transformers(
@@ -137,12 +141,45 @@ def test_8_bits_and_factors_in_plain_onnx_runtime(
         np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), wanted, atol=1e-5)
 
 
+def test_packed_layers_in_transformers_with_auto_round(
+    llama: Model, conversations: Dataset, bench: Bench
+) -> None:
+    pytest.importorskip("auto_round", reason="slmworks-inc[autoround] is not installed")
+    own = {"keep_fp32": ("model.layers.0",), "keep_8_bits": ("model.layers.1.mlp.down_proj",)}
+    made = [
+        sealed(plugin.run(model=llama, calibration=data, task=bench.task(name)))
+        for name, plugin, data in (
+            ("rtn", IncRtn(bits=8), None),
+            ("rtn, layers of their own", IncRtn(**own), None),
+            ("gptq", IncGptq(sym=True), conversations),
+            ("awq", IncAwq(sym=True), conversations),
+        )
+    ]
+    found = alone(TRANSFORMERS, [[str(model.path), GENERATOR] for model in made])
+    for said, model in zip(found, made, strict=True):
+        wanted = outputs(open_runtime(model, threads=1).module)
+        # computed in float16 there
+        np.testing.assert_allclose(said, wanted, atol=0.01 * float(wanted.abs().max()))
+        scales = json.loads((model.path / "config.json").read_text())["quantization_config"]
+        assert scales["packing_format"] == "auto_round:auto_gptq"
+
+
+def test_zero_points_are_ours_alone_and_nothing_else_is_said(llama: Model, bench: Bench) -> None:
+    made = IncRtn(sym=False).run(model=llama, calibration=None, task=bench.task("rtn"))
+    assert "quantization_config" not in json.loads((made.path / "config.json").read_text())
+
+
 def test_a_quantized_file_in_plain_llama_cpp(llama: Model, bench: Bench) -> None:
     file = sealed(
         QuantizeGguf(type="q8_0").run(
             model=exported(llama, bench), calibration=None, task=bench.task("quantize")
         )
     )
+    in_llama_cpp(file)
+
+
+def in_llama_cpp(file: Model) -> None:
+    """The same greedy text as our runtime's, of plain llama.cpp."""
     text = "The lamp is"
     (said,) = alone(LLAMA_CPP, [[str(file.path / "model.gguf"), text]])
     row = {"messages": [{"role": "prompt", "content": text}]}
@@ -150,3 +187,12 @@ def test_a_quantized_file_in_plain_llama_cpp(llama: Model, bench: Bench) -> None
     broken = "\ufffd "  # bytes that are no characters are left out there, and shown here
     assert said.strip(broken) == wanted["text"].strip(broken)
     assert said.strip(broken)
+
+
+@pytest.mark.slow
+def test_a_tuned_file_in_plain_llama_cpp(llama: Model, conversations: Dataset, bench: Bench) -> None:
+    pytest.importorskip("auto_round", reason="slmworks-inc[autoround] is not installed")
+    from slmworks_inc.autoround import IncAutoround
+
+    plugin = IncAutoround(iters=2, length=32, batch_size=4, rows=8)
+    in_llama_cpp(sealed(plugin.run(model=llama, calibration=conversations, task=bench.task("tune"))))
