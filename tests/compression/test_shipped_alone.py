@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import pytest
 from pruning import IDS, opened, outputs
 from toys import exported
 
@@ -116,6 +117,7 @@ def test_pruned_models_in_plain_transformers(
         np.testing.assert_allclose(said, outputs(opened(model, head)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_8_bits_and_factors_in_plain_onnx_runtime(
     tiny_classifier: Model, tiny_reviews: Dataset, bench: Bench
 ) -> None:
