@@ -100,18 +100,20 @@ def test_none_is_left_out() -> None:
 def test_pruned_models_in_plain_transformers(
     llama: Model, tiny_classifier: Model, conversations: Dataset, tiny_reviews: Dataset, bench: Bench
 ) -> None:
-    made: list[tuple[Model, str]] = []
-    for kind, plugin in {
-        "layers": PruneLayers(keep=2, rows=8),
-        "width": PruneWidth(ffn=32, rows=8),
-        "magnitude": PruneMagnitude(share=0.3),
-        "wanda": Wanda(pattern="2:4", rows=8),
-    }.items():
-        for model, data, head in (
-            (llama, conversations, GENERATOR),
-            (tiny_classifier, tiny_reviews, CLASSIFIER),
-        ):
-            made.append((sealed(plugin.run(model=model, data=data, task=bench.task(f"{kind} {head}"))), head))
+    texts, labels = (llama, conversations, GENERATOR), (tiny_classifier, tiny_reviews, CLASSIFIER)
+    made = [
+        (sealed(plugin.run(model=model, data=data, task=bench.task(f"{number}"))), head)
+        for number, (plugin, (model, data, head)) in enumerate(
+            (
+                (PruneLayers(keep=2, rows=8), texts),
+                (PruneLayers(keep=2, rows=8), labels),
+                (PruneWidth(ffn=32, heads=2, rows=8), texts),
+                (PruneWidth(ffn=32, rows=8), labels),
+                (PruneMagnitude(share=0.3), labels),
+                (Wanda(pattern="2:4", rows=8), texts),
+            )
+        )
+    ]
     found = alone(TRANSFORMERS, [[str(model.path), head] for model, head in made])
     for said, (model, head) in zip(found, made, strict=True):
         np.testing.assert_allclose(said, outputs(opened(model, head)), atol=1e-5)
