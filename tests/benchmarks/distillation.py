@@ -86,7 +86,7 @@ def network(layers: int) -> Any:
     ).eval()
 
 
-def live(teacher: Any, rows: Encoded, classes: list[int]) -> Callable:
+def live(teacher: Any, rows: Encoded, classes: list[int]) -> Callable[..., torch.Tensor]:
     """Distillation that runs the teacher on every batch."""
 
     def loss(logits: torch.Tensor, batch: list[int]) -> torch.Tensor:
@@ -99,7 +99,7 @@ def live(teacher: Any, rows: Encoded, classes: list[int]) -> Callable:
     return loss
 
 
-def rate(rows: Encoded, loss: Callable, bench: Bench, name: str) -> float:
+def rate(rows: Encoded, loss: Callable[..., torch.Tensor], bench: Bench, name: str) -> float:
     """Rows a second of one epoch with a three-layer student."""
     objective = Objective(rows, forward, loss, check=lambda: Score("accuracy", 0.5, 0.05))
     return train(network(3), objective, TrainingOptions(epochs=1), bench.task(name)).rows_per_s

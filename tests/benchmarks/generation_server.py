@@ -98,7 +98,8 @@ def served(address: str, tokens: int) -> Ask:
     def ask(text: str) -> tuple[float, int]:
         body = {**row(text), "max_tokens": tokens, "stream": True, "stream_options": {"include_usage": True}}
         line = http.client.HTTPConnection(urlsplit(address).netloc)
-        began, first, usage = time.perf_counter(), 0.0, {}
+        usage: dict[str, int] = {}
+        began, first = time.perf_counter(), 0.0
         line.request("POST", "/v1/chat/completions", json.dumps(body), HEADERS)
         for said in line.getresponse():
             if not said.startswith(b"data: {"):

@@ -85,7 +85,8 @@ def _measure(
 def _accuracy(model: Model, data: Dataset) -> float:
     rows = data.rows("test", "text", "label")
     answers = answer_all(open_runtime(model, threads=1), rows)
-    return sum(one["label"] == row["label"] for one, row in zip(answers, rows, strict=True)) / len(rows)
+    right = [bool(one["label"] == row["label"]) for one, row in zip(answers, rows, strict=True)]
+    return sum(right) / len(right)
 
 
 def _teacher(folder: Path, data: Dataset, bench: Bench) -> Model:

@@ -126,7 +126,8 @@ def pairs(language: str, kind: str, count: int) -> list[Pair]:
         if kind == "alike":
             sentence, pair = draw.choices(words, k=6), draw.randrange(len(alike) // 2)
             where = draw.randrange(6)
-            found.append(tuple(replaced(sentence, {where: alike[2 * pair + i]}) for i in range(2)))
+            first, second = (replaced(sentence, {where: alike[2 * pair + i]}) for i in range(2))
+            found.append((first, second))
             continue
         sentence = draw.choices(words, k=draw.randint(20, 40))
         if kind == "number":

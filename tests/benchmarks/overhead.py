@@ -14,6 +14,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slmworks.recipe.plan import Plan
 
 TOY = Path(__file__).parent.parent / "toy"
 sys.path.insert(0, str(TOY))
@@ -66,7 +70,7 @@ def best(work: Callable[[], object], times: int = 5) -> float:
     return min(found)
 
 
-def recipe(folder: Path, variants: int):
+def recipe(folder: Path, variants: int) -> "Plan":
     """A plan with `variants` swept trainings and as many evaluations."""
     from slmworks.recipe.lower import plan as lower
     from slmworks.recipe.recipe import Recipe

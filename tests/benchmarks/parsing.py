@@ -15,11 +15,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "mlflow", "kfp", "numpy", "pyarrow", "onnxruntime", "kubernetes")
 FILE = """\
 from pathlib import Path
+from typing import Any
 
 from slmworks.engines.airflow import deploy, render
 
@@ -62,7 +64,7 @@ def main() -> None:
             )
 
 
-def parsed(path: Path) -> dict:
+def parsed(path: Path) -> dict[str, Any]:
     """Seconds, DAGs and heavy imports of one file, in a process of its own."""
     reader, writer = os.pipe()
     if os.fork() == 0:

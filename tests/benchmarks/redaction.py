@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parent))
 from redaction_rows import Labelled, rows
@@ -32,7 +33,7 @@ ENTITIES = {
     "IP_ADDRESS": "ip", "US_SSN": "ssn",
 }  # fmt: skip
 """Presidio's name of a kind -> ours."""
-KINDS = ("email", "phone", "card", "iban", "ip", "ssn")
+KINDS: Final = ("email", "phone", "card", "iban", "ip", "ssn")
 THRESHOLDS = (0, 0.4)
 REPEATS = 5
 """Of our own timing, which is short."""

@@ -7,9 +7,9 @@ look for, not how much stays in real texts. The same rows for the same count.
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SENTENCES = Path(__file__).parent / "redaction" / "sentences.json"
 NO_BREAK, EN_DASH = "\u00a0", "\u2013"
@@ -42,7 +42,7 @@ def rows(draws: int) -> list[Labelled]:
     return [row for language in languages for row in _rows(language, draws, chance)]
 
 
-def _rows(language: dict[str, object], draws: int, chance: random.Random) -> Iterator[Labelled]:
+def _rows(language: dict[str, Any], draws: int, chance: random.Random) -> Iterator[Labelled]:
     region = str(language["region"])
     drawers: dict[str, Callable[[], str]] = {
         "card": lambda: card(chance),
@@ -109,7 +109,7 @@ def iban(chance: random.Random, region: str) -> str:
     return f"{text[:2]} {text[2:]}" if chance.random() < 0.1 else text
 
 
-def email(chance: random.Random, local: object) -> str:
+def email(chance: random.Random, local: Sequence[str]) -> str:
     """An e-mail address; one in five in a rarer form."""
     domain = chance.choice(DOMAINS)
     name = chance.choice(NAMES)
@@ -150,6 +150,7 @@ def phone(chance: random.Random, region: str) -> str:
     example = pn.example_number_for_type(
         region, chance.choice([pn.PhoneNumberType.MOBILE, pn.PhoneNumberType.FIXED_LINE])
     )
+    assert example is not None
     number = example
     for _ in range(20):
         drawn = str(example.national_number)[:-4] + digits(chance, 4)

@@ -105,7 +105,7 @@ def build(store: Store, name: str, scratch: Path) -> None:
         exported = bench.keep(ExportOnnx().run(model=model, task=bench.task("export")))
         small = OnnxDynamic().run(model=exported, calibration=None, task=bench.task("quantize"))
         register(store, bench.keep(small), name=name)
-    Registry(store).approve(name, 1, **BY)
+    Registry(store).approve(name, 1, **BY)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,8 @@ async def load(port: int, kind: str, at: int, seconds: float) -> dict[str, float
 
 def request(kind: str, text: str) -> bytes:
     """One text as a request, byte by byte."""
-    path, what = ("/classify", {"text": text})
+    path: str = "/classify"
+    what: dict[str, object] = {"text": text}
     if kind == "mlflow":
         path, what = "/invocations", {"dataframe_split": {"columns": ["text"], "data": [[text]]}}
     body = json.dumps(what).encode()
@@ -337,7 +338,7 @@ def soak(store: Store, name: str, threads: int, seconds: float) -> None:
                     f"soak {mark * seconds:>5.0f} s: {memory(process)} MiB, v{version} {action}", flush=True
                 )
                 if action == "approve":
-                    registry.approve(name, 2, **BY)
+                    registry.approve(name, 2, **BY)  # type: ignore[arg-type]
                 elif action == "rollback":
                     registry.rollback(name, **BY)
             found = Cell(**json.loads(client.communicate()[0]))

@@ -38,13 +38,13 @@ def one(name: str, store: str) -> None:
     states = [Registry(plain).state(one) for one in ("reviews", "intents", "search")]
     waiting = next(state for state in states if state.candidate)
     counted = Counted(plain)
-    slmworks.store.open_store = lambda _url: counted  # type: ignore[assignment,return-value]
+    slmworks.store.open_store = lambda _url: counted  # type: ignore[assignment]
     before = resource.getrusage(resource.RUSAGE_SELF)
     words = [waiting.name if word == "LAST" else word for word in COMMANDS[name]]
     if words == ["page"]:
         from slmworks.packet.gather import packet
 
-        assert packet(counted, waiting.candidate.registered.verdict)[1]  # type: ignore[arg-type,union-attr]
+        assert packet(counted, waiting.candidate.registered.verdict)[1]  # type: ignore[union-attr]
     else:
         from click.testing import CliRunner
 

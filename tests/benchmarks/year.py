@@ -22,7 +22,7 @@ from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
 from slmworks.retention.collect import collect
 from slmworks.retention.roots import Rule
-from slmworks.store import open_store
+from slmworks.store import Store, open_store
 from synthetic import no_waiting_for_the_disk
 
 NAMES = ("reviews", "intents", "search")
@@ -59,12 +59,12 @@ def main() -> None:
     print(f"the lineage of all {len(ways)} versions is what it was")
 
 
-def _versions(store):
+def _versions(store: Store) -> list[str]:
     registry = Registry(store)
     return [f"{name}@{one.number}" for name in NAMES for one in registry.state(name).versions]
 
 
-def _way(store, what):
+def _way(store: Store, what: str) -> str:
     return render(lineage_of(store, what)).partition("\n")[2]
 
 
