@@ -34,7 +34,7 @@ ROW = 2000
 """Characters of a row: some 500 tokens."""
 LENGTH, BATCH = 128, 4
 """Tokens of a piece, pieces of a step."""
-CALIBRATION = 16
+CALIBRATION = 8
 """Rows that influence is measured on."""
 Numbers = dict[str, Any]
 
