@@ -58,9 +58,14 @@ def main() -> None:
     print("| layers | million weights | cut | trained | CPU s | which |", "|---" * 6 + "|", sep="\n")
     for line, said in found.items():
         print(
-            f"| {line} | {said['parameters'] / 1e6:.1f} | {said['cut']:.1f} | {said.get('trained', math.nan):.1f} | "
+            f"| {line} | {said['parameters'] / 1e6:.1f} | {said['cut']:,.1f} | {_written(said)} | "
             f"{said['seconds']:.0f} | {said.get('layers', 'all')} |"
         )
+
+
+def _written(said: Numbers) -> str:
+    """Perplexity after training; the whole model isn't trained."""
+    return f"{said['trained']:,.1f}" if "trained" in said else ""
 
 
 def _asked() -> argparse.Namespace:
