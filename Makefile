@@ -120,16 +120,18 @@ FINDING ?= *
 findings: ## what other people's software does that nobody would guess: runs findings/*.sh, or FINDING=name
 	for script in findings/$(FINDING).sh; do echo "== $$script"; bash "$$script" || exit 1; done
 
-families: install ## every step on a small model of each family, and the table for the docs: 15 minutes
+families: install ## every step on a small model of each family, and the tables for the docs: half an hour
 	OMP_NUM_THREADS=1 $(BIN)/python tests/e2e/family_table.py --work build/families --to docs/families.md
+	OMP_NUM_THREADS=1 $(BIN)/python tests/e2e/smaller_table.py --work build/families --to docs/families.md
 
-generator-families: install ## the same for generators: sft, students, quantization, release, chat: 6 minutes
+generator-families: install ## the same for generators: sft, students, pruning, quantization, release, chat: 10 minutes
 	OMP_NUM_THREADS=1 $(BIN)/python tests/e2e/generator_table.py --work build/families --to docs/families.md
 
 RECIPE ?= pipelines/first-run.yaml
 TO ?= docs/conformance.md
+SMALLER ?=
 conformance: install install-airflow ## one recipe on every engine, and the table of its digests for the docs
-	$(BIN)/python tests/e2e/conformance.py $(RECIPE) --to $(TO)
+	$(BIN)/python tests/e2e/conformance.py $(RECIPE) --to $(TO) $(SMALLER)
 
 lint: install ## ruff
 	$(BIN)/ruff check

@@ -43,7 +43,8 @@ class Lane:
     """Lines below the heading."""
     families: Mapping[str, str]
     """Name on the command line -> name in the table."""
-    steps: Sequence[str]
+    tables: Mapping[str, Sequence[str]]
+    """Line above a table -> its steps: one table with all of them couldn't be read."""
     tried: Callable[[str], Cells]
     """What every step makes of a family; a function of a module, for it runs in another process."""
     plugins: Callable[[], Iterable[Any]]
@@ -128,13 +129,13 @@ class Lane:
             f"slmworks {slmworks.__version__} · "
             + " · ".join(f"{name} {version(name)}" for name in self.packages),
             "",
-            f"| family | {' | '.join(self.steps)} |",
-            f"|---|{'---|' * len(self.steps)}",
         ]
-        for family, cells in rows.items():
-            shown = [_shown(cells.get(step), words) for step in self.steps]
-            lines.append(f"| {self.families[family]} | {' | '.join(shown)} |")
-        lines.append("")
+        for title, steps in self.tables.items():
+            lines += [f"{title}:", "", f"| family | {' | '.join(steps)} |", f"|---|{'---|' * len(steps)}"]
+            for family, cells in rows.items():
+                shown = [_shown(cells.get(step), words) for step in steps]
+                lines.append(f"| {self.families[family]} | {' | '.join(shown)} |")
+            lines.append("")
         lines += [f"{number}. {word}" for number, word in enumerate(words, 1)]
         return "\n".join(lines).rstrip() + "\n"
 

@@ -1,6 +1,6 @@
 """Model families x steps: what each makes of a small classifier of each family, as a table for the docs.
 
-    make families                         # 28 families: minutes on two cores
+    make families                         # 28 families: minutes on two cores; smaller_table.py comes behind
     python tests/e2e/family_table.py bert opt   # some of them, on the terminal
 
 A family that was tried with the same code and packages isn't tried again: results are kept in `--work`.
@@ -201,7 +201,7 @@ LANE = Lane(
         "(n): refused, in the words below. —: not reached, because the teacher is refused.",
     ),
     families=NAMES,
-    steps=STEPS,
+    tables={"Exported, quantized, served": STEPS},
     tried=tried,
     plugins=lambda: map(type, plugins().values()),
     files=(Path(__file__), HERE.parent / "families.py"),

@@ -1,6 +1,6 @@
 """Families of generators x steps: what each makes of a toy of each family, as a table for the docs.
 
-    make generator-families                           # 13 families: minutes on two cores
+    make generator-families                           # 14 families: minutes on two cores
     python tests/e2e/generator_table.py llama phi3    # some of them, on the terminal
 
 A family that was tried with the same code and packages isn't tried again: results are kept in `--work`.
@@ -9,7 +9,7 @@ A family that was tried with the same code and packages isn't tried again: resul
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,25 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), *(str(HERE.parent / name) for name in ("", "gguf", "serve", "torch"))]
 
-from family_lane import Cell, Cells, Lane, attempt  # noqa: E402 - a script, whose neighbours are looked for
+# ruff: noqa: E402 - a script, whose neighbours are looked for
+from family_lane import Cell, Cells, Lane, attempt
+from same_answers import largest, plain, require_equal, together, unequal
 
 WINDOW = {"sliding_window": 16}
 """Shorter than every row of the data."""
+SCALED = {
+    "rope_parameters": {
+        "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0, "original_max_position_embeddings": 32,
+    }
+}  # fmt: skip
+"""As in Llama 3.1, for a model that was made for 32 tokens and reads 256."""
 SETTINGS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
-    "llama": ("Llama", "llama", {}),
-    "llama-untied": ("Llama, untied head", "llama-untied", {}),
-    "mistral": ("Mistral (H2O-Danube)", "mistral", {}),
-    "mistral-window": ("Mistral, sliding window", "mistral", WINDOW),
+    "llama": ("Llama (SmolLM2)", "llama", {}),
+    "llama3": ("Llama 3, untied head", "llama-untied", {}),
+    "llama3.1": ("Llama 3.1, scaled RoPE", "llama-untied", SCALED),
+    "mistral": ("H2O-Danube 2 (Mistral)", "mistral", {}),
+    "mistral-window": ("H2O-Danube (Mistral), sliding window", "mistral", WINDOW),
     "gemma2": ("Gemma 2, windows alternate", "gemma2", WINDOW),
     "phi3": ("Phi-3", "phi3", {}),
     "phi3-window": ("Phi-3, sliding window", "phi3", WINDOW),
@@ -38,8 +48,9 @@ SETTINGS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 }
 """Name on the command line -> name in the table, toy, what its configuration says beside."""
 TRAINED = ("sft", "lora", "token-kd", "sequence-kd", "dpo")
-PACKED = ("inc-rtn", "export", "q8_0")
-STEPS = (*TRAINED, *PACKED, "evaluate", "register", "answer")
+SMALLER = ("layers", "width", "wanda", "heal", "svd")
+PACKED = ("inc-rtn", "svd, inc-rtn", "export", "q8_0")
+STEPS = (*TRAINED, *SMALLER, *PACKED, "evaluate", "register", "answer")
 PACKAGES = ("torch", "transformers", "tokenizers", "peft", "gguf", "xllamacpp", "neural-compressor")
 LAYERS = 4
 ASKED = 8
@@ -60,6 +71,10 @@ def plugins() -> dict[str, Any]:
     from slmworks_torch.causal.sequence_kd import SequenceKD
     from slmworks_torch.causal.sft import SupervisedFinetune
     from slmworks_torch.causal.token_kd import TokenKD
+    from slmworks_torch.compression.prune_layers import PruneLayers
+    from slmworks_torch.compression.prune_width import PruneWidth
+    from slmworks_torch.compression.svd import SvdFactorize
+    from slmworks_torch.compression.unstructured import Wanda
 
     quick = {"epochs": 4, "batch_size": 8, "learning_rate": 3e-3, "precision": "float32"}
     half = {**quick, "depth": LAYERS // 2}
@@ -71,7 +86,13 @@ def plugins() -> dict[str, Any]:
         "dpo": DirectPreferenceOptimisation(
             epochs=1, batch_size=8, learning_rate=1e-4, most_drift=100, rank=8
         ),
+        "layers": PruneLayers(keep=LAYERS // 2),
+        "width": PruneWidth(ffn=64),
+        "wanda": Wanda(pattern="2:4"),
+        "heal": TokenKD(**quick),
+        "svd": SvdFactorize(method="whiten", budget=0.9),
         "inc-rtn": IncRtn(bits=8),
+        "svd, inc-rtn": IncRtn(bits=8),
         "export": ExportGguf(),
         "q8_0": QuantizeGguf(type="q8_0"),
         "evaluate": Quality(trivial=False, slices=False),
@@ -109,15 +130,32 @@ class Trial:
             for step in ("token-kd", "sequence-kd")
         )
         self._make("dpo", self.beside_transformers, model=teacher, data=pairs)
-        if student is None:
+        small = self._smaller(teacher, student, orders)
+        if small is None:
             return self.found
-        packed = self._make("inc-rtn", self.moved, model=student, calibration=None)
-        exported = self._make("export", self.same_texts(student), model=student)
-        small = self._make("q8_0", self.moved, model=exported, calibration=None) if exported else None
-        others = [one for one in (exported, small, packed) if one]
-        self.found["evaluate"] = attempt(lambda: self.evaluated(student, others))
-        self._released(small or student)
+        packed = self._make("inc-rtn", self.moved, model=small, calibration=None)
+        exported = self._make("export", self.same_texts(small), model=small)
+        file = self._make("q8_0", self.moved, model=exported, calibration=None) if exported else None
+        others = [one for one in (exported, file, packed) if one]
+        self.found["evaluate"] = attempt(lambda: self.evaluated(small, others))
+        self._released(file or small)
         return self.found
+
+    def _smaller(self, teacher: Any, student: Any, orders: Any) -> Any:
+        """Prune, heal, factorize; what is healed, or the student where nothing can be pruned."""
+        shallow = self._make("layers", self.left, model=teacher, data=orders)
+        narrow = self._make("width", self.left, model=student or teacher, data=orders)
+        self._make("wanda", self.left, model=teacher, data=orders)
+        pruned, healed = narrow or shallow, None
+        if pruned:
+            healed = self._make(
+                "heal", self.beside_transformers, teacher=teacher, student=pruned, data=orders
+            )
+        small = healed or student
+        thin = self._make("svd", self.left, model=small or teacher, data=orders)
+        if thin:
+            self._make("svd, inc-rtn", self.moved, model=thin, calibration=None)
+        return small
 
     def _toy(self) -> Any:
         from toys import toy
@@ -188,9 +226,17 @@ class Trial:
         runtime = open_runtime(model, threads=1)
         texts = [answer["text"] for answer in runtime.answer(self._rows)]
         prompts = [runtime.encode(row) for row in self._rows]
-        plain, written = _plain(model.path, prompts, runtime)
-        _require_equal(written, texts, "plain transformers", "the runtime")
-        return Cell("right", _largest(plain, _together(runtime.module, prompts)))
+        alone, written = plain(model.path, prompts, runtime)
+        require_equal(written, texts, "plain transformers", "the runtime")
+        return Cell("right", largest(alone, together(runtime.module, prompts)))
+
+    def left(self, model: Any) -> Cell:
+        """As `beside_transformers`, and the share of the weights that stays, or isn't zero."""
+        said = model.summary
+        share = (
+            1 - said["zero_share"] if "zero_share" in said else said["parameters"] / said["parameters_before"]
+        )
+        return replace(self.beside_transformers(model), says=f"({share:.0%})")
 
     def same_texts(self, whole: Any) -> Callable[[Any], Cell]:
         """The largest difference of a log-probability in the proof, and the greedy texts that are those of `whole`.
@@ -204,7 +250,7 @@ class Trial:
                 [answer["text"] for answer in open_runtime(model, threads=1).answer(self._rows)]
                 for model in (whole, made)
             )
-            apart = _unequal(one, other)
+            apart = unequal(one, other)
             if apart > ASKED // 4:
                 raise AssertionError(f"{apart} of {ASKED} texts of torch are not those of llama.cpp")
             shown = f"({ASKED - apart} of {ASKED} texts)" if apart else ""
@@ -253,82 +299,39 @@ class Trial:
                 served.post("v1/chat/completions", {**row, "model": "lane", "temperature": 0})["choices"][0]
                 for row in self._rows
             ]
-        _require_equal([one["message"]["content"] for one in said], texts, "the server", "the runtime")
+        require_equal([one["message"]["content"] for one in said], texts, "the server", "the runtime")
         return Cell("right", says="✓")
-
-
-def _plain(folder: Path, prompts: Sequence[list[int]], runtime: Any) -> tuple[list[Any], list[str]]:
-    """Logits behind each prompt and greedy texts of plain transformers, row by row."""
-    import transformers
-
-    import torch
-
-    net = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    logits, texts = [], []
-    with torch.inference_mode():
-        for ids in prompts:
-            given = torch.tensor([ids])
-            logits.append(net(input_ids=given).logits[0, -1])
-            said = net.generate(
-                input_ids=given, attention_mask=torch.ones_like(given), max_new_tokens=runtime.most,
-                do_sample=False, eos_token_id=runtime.ends, pad_token_id=runtime.pad,
-            )  # fmt: skip
-            texts.append(runtime.text(said[0, len(ids) :].tolist()))
-    return logits, texts
-
-
-def _together(net: Any, prompts: Sequence[list[int]]) -> list[Any]:
-    """Logits behind each prompt, all in one batch that is padded at the left."""
-    import torch
-
-    longest = max(map(len, prompts))
-    ids = torch.tensor([[0] * (longest - len(one)) + list(one) for one in prompts])
-    seen = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in prompts])
-    places = (seen.cumsum(1) - 1).clamp(min=0)
-    with torch.inference_mode():
-        return list(net(input_ids=ids, attention_mask=seen, position_ids=places).logits[:, -1])
-
-
-def _largest(ones: Sequence[Any], others: Sequence[Any]) -> float:
-    """Largest difference of a number."""
-    return max(float((one - other).abs().max()) for one, other in zip(ones, others, strict=True))
-
-
-def _require_equal(ours: Sequence[str], theirs: Sequence[str], one: str, other: str) -> None:
-    """AssertionError for texts that differ, or are empty."""
-    apart = _unequal(ours, theirs)
-    if apart or not any(ours):
-        raise AssertionError(f"{apart} of {len(ours)} texts of {one} are not those of {other}")
-
-
-def _unequal(ours: Sequence[str], theirs: Sequence[str]) -> int:
-    """Texts that differ in more than a character that was cut at their end."""
-    return sum(
-        mine.rstrip("\ufffd ") != yours.rstrip("\ufffd ") for mine, yours in zip(ours, theirs, strict=True)
-    )
 
 
 LANE = Lane(
     heading="Generators",
     about=(
         "Written by `make generator-families`. A toy of each family (random weights, 4 layers of width 64, byte-level",
-        "BPE) learns 40 conversations and goes through every step; the student of `token-kd`, half of its layers, is",
-        "packed, written as GGUF, evaluated and released. Greedy answers to 8 conversations have to be the same: of",
-        "plain transformers, one by one, and our runtime, all together (`sft`, `lora`, `token-kd`, `sequence-kd`, `dpo`);",
-        "of torch and llama.cpp (`export`: export/gguf), near ties apart: llama.cpp reads Gemma's GELU from a table of",
-        "16-bit numbers; of a released file and the server that `slmworks chat` asks (`answer`). Numbers: the largest",
-        "difference of a logit (trained models), of a log-probability (`export`); the divergence in nats a token, and the",
-        "share of the weights that is quantized (`inc-rtn` with 8 bits; `q8_0`: quantize/gguf); the largest difference of",
-        "bits a byte of the true answers in all these runtimes, and those in torch (`evaluate`); `register` names the",
-        "format. (n): refused, in the words below. —: not reached.",
+        "BPE) learns 40 conversations and goes through every step. `layers` and `wanda` prune the tuned model, `width` the",
+        "student of `token-kd`, which has half of its layers; `heal` (token-kd) teaches what is left of `width` (else",
+        "`layers`) again, and that is factorized, packed, written as GGUF, evaluated and released. Greedy answers to 8",
+        "conversations have to be the same: of plain transformers, one by one, and our runtime, all together (the first",
+        "table; `svd` with its architecture registered); of torch and llama.cpp (`export`: export/gguf), near ties apart:",
+        "llama.cpp reads Gemma's GELU from a table of 16-bit numbers; of a released file and the server that `slmworks",
+        "chat` asks (`answer`). Numbers: the largest difference of a logit (trained and pruned models, with the share of",
+        "the weights that stays, of `wanda` those that aren't zero), of a log-probability (`export`); the divergence in nats",
+        "a token, and the share of the weights that is quantized (`inc-rtn` with 8 bits; `q8_0`: quantize/gguf); the largest",
+        "difference of bits a byte of the true answers in all these runtimes, and those in torch (`evaluate`); `register`",
+        "names the format. (n): refused, in the words below. —: not reached.",
     ),
     families={name: shown for name, (shown, *_) in SETTINGS.items()},
-    steps=STEPS,
+    tables={
+        "Trained and made smaller": (*TRAINED, *SMALLER),
+        "Packed, written for llama.cpp, released": (*PACKED, "evaluate", "register", "answer"),
+    },
     tried=tried,
     plugins=lambda: map(type, plugins().values()),
     files=(
         Path(__file__),
-        *(HERE.parent / name for name in ("gguf/toys.py", "torch/orders.py", "torch/pairs.py")),
+        *(
+            HERE.parent / name
+            for name in ("e2e/same_answers.py", "gguf/toys.py", "torch/orders.py", "torch/pairs.py")
+        ),
     ),
     packages=PACKAGES,
 )

@@ -50,7 +50,7 @@ TORCH_ONLY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "mixtral": ("Mixtral", {"num_local_experts": 3, "num_experts_per_tok": 2}),
     "smollm3": ("SmolLM3", {"no_rope_layers": [1, 0, 0, 1, 1], "tie_word_embeddings": True}),
     "phi": ("Phi", {"tie_word_embeddings": False}),
-    "gpt2": ("GPT2", {"tie_word_embeddings": True}),
+    "gpt2": ("GPT2", {"tie_word_embeddings": True, "n_inner": SIZES["intermediate_size"]}),
     "gemma": ("Gemma", {"head_dim": 16}),
     "gemma3": ("Gemma3Text", {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 128}),
 }
@@ -105,9 +105,10 @@ def toy(
     tokenizer = bpe(rule)
     if RULES[rule].whole_words:
         around(tokenizer, "<|im_start|>")
-    config = getattr(transformers, f"{name}Config")(
-        **{**SIZES, "vocab_size": tokenizer.get_vocab_size(), "tie_word_embeddings": True, **more, **changed}
-    )
+    settings = {**SIZES, "vocab_size": tokenizer.get_vocab_size(), "tie_word_embeddings": True}
+    if "n_inner" in more:
+        del settings["intermediate_size"]
+    config = getattr(transformers, f"{name}Config")(**{**settings, **more, **changed})
     torch.manual_seed(0)
     network = transformers.AutoModelForCausalLM.from_config(config).float()
     with torch.no_grad():

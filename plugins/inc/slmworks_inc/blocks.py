@@ -32,7 +32,8 @@ def require_matrices(network: Any, *, plugin: str) -> None:
                 raise BadRequest(
                     f"{name} ({type(part).__name__}) holds the matrices of its experts as one tensor of "
                     f"{weight.ndim} axes, and {plugin} packs matrices alone, so most of the model would stay "
-                    "float32; use quantize/gguf."
+                    "float32; take a dense model, or distil this one into one (distill/token-kd with "
+                    "`student`)."
                 )
 
 

@@ -3,10 +3,13 @@
 config.json and the tokenizer are those of the Hugging Face folder; model.safetensors holds packed layers in
 place of weights, and inc.json says how they are packed. Neural Compressor's own save is not used: it adds a
 bias of zeros and a float8 scale to each layer, rounds real biases to float16, writes tied tables twice, and
-calls the folder GPTQ, which transformers loads with another library only.
+calls the folder GPTQ, which transformers loads with another library only. Layers without zero points are
+packed as AutoGPTQ's are, and config.json says so: transformers opens such a folder where `auto-round` is
+installed.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -57,6 +60,36 @@ def write(network: Any, packed: Packed, source: Path, target: Path) -> None:
     save_file(dict(sorted(kept.items())), target / WEIGHTS, metadata={"format": "pt"})
     text = json.dumps(asdict(packed), indent=1, sort_keys=True) + "\n"
     (target / SETTINGS).write_text(text, encoding="utf-8")
+    if packed.sym:
+        said = json.loads((target / "config.json").read_text(encoding="utf-8"))
+        said["quantization_config"] = _for_transformers(network, packed)
+        text = json.dumps(said, indent=2, sort_keys=True) + "\n"
+        (target / "config.json").write_text(text, encoding="utf-8")
+
+
+def _for_transformers(network: Any, packed: Packed) -> dict[str, Any]:
+    """What transformers' reader of auto-round has to know: where packed layers are, and which differ."""
+    import torch
+
+    blocks = re.split(r"\.\d+\.", min(packed.layers))[0]
+    whole = [
+        name
+        for name, part in network.named_modules()
+        if isinstance(part, torch.nn.Linear) and name.startswith(f"{blocks}.")
+    ]
+    return {
+        "quant_method": "auto-round",
+        "packing_format": "auto_round:auto_gptq",
+        "data_type": "int",
+        "bits": packed.bits,
+        "group_size": packed.group_size,
+        "sym": packed.sym,
+        "block_name_to_quantize": blocks,
+        "extra_config": {
+            **{name: {"bits": 16, "data_type": "float"} for name in whole},
+            **{name: {"bits": 8} for name in packed.eights},
+        },
+    }
 
 
 def read(folder: Path) -> Any:
@@ -117,6 +150,8 @@ def _empty(folder: Path) -> Any:
 
     head = auto_class("AutoModelForCausalLM")
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config  # of another reader
     network = head.from_config(config, dtype=torch.float32, trust_remote_code=False)
     if (folder / "generation_config.json").is_file():
         from transformers import GenerationConfig
