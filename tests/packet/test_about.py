@@ -7,6 +7,7 @@ import pytest
 
 from releases import LABELS
 from slmworks.model_tasks.text_classification.page import confusion
+from slmworks.packet import tradeoff
 from slmworks.packet.about import About, title
 from slmworks.packet.gather import packet
 from slmworks.packet.markup import interval
@@ -88,3 +89,31 @@ def test_many_labels_are_folded_and_very_many_named_only():
     assert "All 101" not in square(101)
     assert "label 10<" in square(101)
     assert "Nothing: every answer is right." in confusion(split([[3, 0, 0], [0, 3, 0], [0, 0, 3]]))
+
+
+def test_names_of_candidates_that_are_near_each_other_cover_nothing():
+    rows = [
+        {
+            "name": f"small_cut_thin.keep={i}",
+            "bytes": 3_200_000 + 9_000 * i,
+            "kept": {"value": 0.986 + 0.0002 * (i % 3)},
+            "front": True,
+            "chosen": i == 0,
+            "p50_ms": 1.4,
+        }
+        for i in range(8)
+    ]
+    drawn = str(tradeoff.section({"rows": rows}))
+    found = re.findall(
+        r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)" class="spot">([^<]+)</text>', drawn
+    )
+    assert len(found) == 8
+    boxes = []
+    for x, y, anchor, said in found:
+        wide = tradeoff.LETTER * len(html.unescape(said))
+        left = float(x) - (wide if anchor == "end" else 0)
+        boxes.append((left, float(y) - tradeoff.LINE + 3, left + wide, float(y) + 3))
+    for i, one in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            aside = one[2] <= other[0] or other[2] <= one[0]
+            assert aside or one[3] <= other[1] + 0.1 or other[3] <= one[1] + 0.1, (one, other)

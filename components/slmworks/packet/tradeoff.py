@@ -1,7 +1,7 @@
 """What a candidate keeps against what it weighs: the Pareto front in words, and as a picture."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from slmworks.numbers import figures
@@ -15,7 +15,12 @@ NEIGHBOURS = 2
 LINE = 15
 """Height of a line of text."""
 
+LETTER = 6.6
+"""Width of a letter, about."""
+
 Row = Mapping[str, Any]
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels."""
 
 
 def sentence(verdict: Mapping[str, Any]) -> str:
@@ -119,17 +124,35 @@ def _dot(row: Row, spot: tuple[float, float], at_y: Any) -> Html:
 
 
 def _labels(rows: Sequence[Row], spots: Sequence[tuple[float, float]]) -> list[Html]:
-    """Name and time beside each dot, pushed down where two would overlap."""
+    """Name and time beside each dot, on the side and at the height nearest to it where none is covered."""
     found: list[Html] = []
-    lowest = {False: 0.0, True: 0.0}
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in spots]
     for (x, y), row in sorted(zip(spots, rows, strict=True), key=lambda pair: pair[0][1]):
-        left = x > (LEFT + WIDE - RIGHT) / 2
-        place = max(y - 8, lowest[left] + LINE)
-        lowest[left] = place
         time = row.get("p50_ms")
         said = str(row["name"]) + (f" · {figures.milliseconds(time)} ms" if time is not None else "")
-        shift, anchor = (-10, "end") if left else (10, "start")
-        found.append(
-            el("text", said, x=f"{x + shift:.1f}", y=f"{place:.1f}", text_anchor=anchor, class_="spot")
-        )
+        places = list(_places(x, y, LETTER * len(said)))
+        box = next((one for one in places if not any(_cover(one, other) for other in taken)), places[0])
+        taken.append(box)
+        side, anchor = (box[2], "end") if box[0] < x else (box[0], "start")
+        place = {"x": f"{side:.1f}", "y": f"{box[3] - 3:.1f}"}
+        found.append(el("text", said, **place, text_anchor=anchor, class_="spot"))
     return found
+
+
+def _places(x: float, y: float, width: float) -> Iterator[Box]:
+    """Boxes for a label beside a dot, within the frame: the nearest first, the roomier side before."""
+    right = x < (LEFT + WIDE - RIGHT) / 2
+    for row in range(HIGH // LINE):
+        for step in sorted({row, -row}):
+            top = y - 4 - LINE / 2 + step * LINE
+            for side in (right, not right):
+                left = x + 10 if side else x - 10 - width
+                if left >= LEFT and left + width <= WIDE and top >= TOP and top + LINE <= HIGH - BOTTOM:
+                    yield left, top, left + width, top + LINE
+    start = x + 10 if right else x - 10 - width
+    yield start, y - 8, start + width, y - 8 + LINE
+
+
+def _cover(one: Box, other: Box) -> bool:
+    """Whether two boxes have a point in common."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
