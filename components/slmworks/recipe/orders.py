@@ -28,7 +28,7 @@ def written_out(recipe: Recipe) -> Recipe:
     """The recipe with plain steps in the place of each step with `orders:`; BadRequest names its place."""
     for name, words in recipe.orders.items():
         recipe = _Writing(recipe, read_block(recipe, name, words)).added()
-    return replace(recipe, orders={})
+    return replace(recipe, orders={}) if recipe.orders else recipe
 
 
 @dataclass

@@ -59,8 +59,7 @@ from pathlib import Path
 
 from runtime import $runtime
 
-here = Path(__file__).resolve().parent
-runtime = cache(lambda: $runtime(here / "model"$draft))
+runtime = cache(lambda here=Path(__file__).resolve().parent: $runtime(here / "model"$draft))
 
 
 def answer($row):
