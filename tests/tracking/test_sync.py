@@ -333,12 +333,14 @@ def test_runs_are_compared_by_their_options(store, tmp_path, uri):
     story = Story(store, tmp_path / "work").tell()
     options = {f"option_{n}": n for n in range(250)}  # more than MLflow takes at once
     story.plan[2] |= {"options": {"epochs": 3, "layers": [0, 1], **options}, "seed": 7}
+    story.plan.append({**story.plan[2], "id": "small.bits=8", "options": {"bits": 8}})
     story.end()
     sync(store, uri)
     said = picture(uri)[1]["-"].data.params
     assert (said["teacher.epochs"], said["teacher.layers"], said["teacher.seed"]) == ("3", "[0, 1]", "7")
     assert said["teacher.option_249"] == "249"
-    assert len(said) == 253
+    assert said["small.bits_8.bits"] == "8"  # MLflow's names have no =
+    assert len(said) == 255
 
 
 def test_a_version_is_listed_with_its_verdict_and_numbers(store, tmp_path, uri):

@@ -94,7 +94,7 @@ def curves_of(task: TaskRecord) -> Iterator[Any]:
     for point in task.metrics:
         for name, value in point.items():
             if name not in ("step", "time"):
-                yield Metric(metric_name(name), float(value), round(point["time"] * 1000), int(point["step"]))
+                yield Metric(mlflow_name(name), float(value), round(point["time"] * 1000), int(point["step"]))
 
 
 def summary_of(task: TaskRecord, prefix: str = "") -> Iterator[Any]:
@@ -111,7 +111,7 @@ def summary_of(task: TaskRecord, prefix: str = "") -> Iterator[Any]:
     }
     for name, value in numbers.items():
         if name not in drawn:
-            yield Metric(metric_name(prefix + name), float(value), milliseconds(task.ended), 0)
+            yield Metric(mlflow_name(prefix + name), float(value), milliseconds(task.ended), 0)
 
 
 def numbers_of(manifest: Manifest | None) -> Iterator[tuple[str, float]]:
@@ -127,7 +127,7 @@ def numbers_of(manifest: Manifest | None) -> Iterator[tuple[str, float]]:
     yield from walk(manifest.summary if manifest else {}, "")
 
 
-def metric_name(name: str) -> str:
+def mlflow_name(name: str) -> str:
     """A name as MLflow allows it: letters, digits, '_', '-', '.', ' ', ':' and '/'."""
     return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:LONGEST_NAME]
 

@@ -18,11 +18,11 @@ from slmworks.store.contract import folder_or_none
 from slmworks.tracking.connection import Tracking
 from slmworks.tracking.entries import (
     LONGEST,
-    LONGEST_NAME,
     about_of,
     curves_of,
     kind_of,
     milliseconds,
+    mlflow_name,
     note_of,
     numbers_of,
     pairs_of,
@@ -149,7 +149,7 @@ class RunUpload:
     def _log_options(self) -> None:
         """Every option of every task as `task.option`, which MLflow compares runs by."""
         named = {
-            f"{task['id']}.{name}"[:LONGEST_NAME]: value
+            mlflow_name(f"{task['id']}.{name}"): value
             for task in self.run.plan
             for name, value in {**task.get("options", {}), **seed_of(task)}.items()
         }
