@@ -61,7 +61,8 @@ def test_it_answers_in_both_runtimes(bench: Bench, data: Dataset, tmp_path: Path
 def test_the_merged_folder_is_what_was_measured(bench: Bench, data: Dataset, tmp_path: Path) -> None:
     from slmworks_torch.causal import examples, measures
 
-    made = tune(bench, toy(tmp_path / "model", initializer_range=0.1), data, epochs=5)
+    model = toy(tmp_path / "model", initializer_range=0.1)
+    made = tune(bench, model, data, epochs=5, precision="float32")  # with bfloat16 it is measured so, too
     model = chat_model.load(made, port="model")
     held_out = examples.encode(model, examples.read(data, "validation"), split="validation", max_length=256)
     found = measures.validate(model.net, held_out, most=1024, precision="float32")
@@ -74,7 +75,7 @@ def test_the_same_seed_gives_the_same_bytes(bench: Bench, data: Dataset, tmp_pat
     assert tune(bench, model, data, "1", **options).digest == tune(bench, model, data, "2", **options).digest
 
 
-@pytest.mark.parametrize(("kind", "weights_a_layer"), [("gpt2", 16_384), ("mixtral", 40_496)])
+@pytest.mark.parametrize(("kind", "weights_a_layer"), [("gpt2", 11_264), ("mixtral", 40_496)])
 def test_transposed_layers_and_fused_experts_get_adapters_without_a_warning(
     kind: str, weights_a_layer: int, tmp_path: Path
 ) -> None:
