@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -179,6 +180,12 @@ class Terminal:
                 return
         self.until(pattern, 1)
 
+    def interrupt(self) -> None:
+        """Ctrl-C while it stands still, so that a fast answer doesn't end before."""
+        os.kill(self.child, signal.SIGSTOP)
+        self.type("\x03")
+        os.kill(self.child, signal.SIGCONT)
+
     def ended(self) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
 
@@ -213,7 +220,8 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(both_kinds: Path, served: S
     terminal.until(r"chatter: /reset begins a new conversation.*> ")
     terminal.type(f"{word}\n")
     terminal.until(rf"{word}\r\n.{{40}}")
-    terminal.type_until("\x03", r"stopped\r\n.*?> ")
+    terminal.interrupt()
+    terminal.until(r"stopped\r\n.*?> ")
     terminal.type_until("\x03", r"Ctrl-C stops an answer\r\n.*?> ")
     terminal.type("/wipe\n")
     terminal.until(r"/wipe is no command.*?> ")
