@@ -124,19 +124,30 @@ def _dot(row: Row, spot: tuple[float, float], at_y: Any) -> Html:
 
 
 def _labels(rows: Sequence[Row], spots: Sequence[tuple[float, float]]) -> list[Html]:
-    """Name and time beside each dot, on the side and at the height nearest to it where none is covered."""
-    found: list[Html] = []
+    """Name and time beside each dot, on the side and at the height nearest to it where none is covered.
+
+    From top to bottom; those on one side of their dots have a line each.
+    """
+    found: list[tuple[float, Html]] = []
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in spots]
+    lines: dict[bool, list[float]] = {False: [], True: []}
     for (x, y), row in sorted(zip(spots, rows, strict=True), key=lambda pair: pair[0][1]):
         time = row.get("p50_ms")
         said = str(row["name"]) + (f" · {figures.milliseconds(time)} ms" if time is not None else "")
         places = list(_places(x, y, LETTER * len(said)))
-        box = next((one for one in places if not any(_cover(one, other) for other in taken)), places[0])
+        free = (
+            one
+            for one in places
+            if not any(_cover(one, other) for other in taken)
+            and all(abs(one[1] - top) >= LINE for top in lines[one[0] < x])
+        )
+        box = next(free, places[0])
         taken.append(box)
+        lines[box[0] < x].append(box[1])
         side, anchor = (box[2], "end") if box[0] < x else (box[0], "start")
         place = {"x": f"{side:.1f}", "y": f"{box[3] - 3:.1f}"}
-        found.append(el("text", said, **place, text_anchor=anchor, class_="spot"))
-    return found
+        found.append((box[3], el("text", said, **place, text_anchor=anchor, class_="spot")))
+    return [text for _, text in sorted(found, key=lambda one: one[0])]
 
 
 def _places(x: float, y: float, width: float) -> Iterator[Box]:
