@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 VERSION = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)@(?:v?(?P<number>[1-9]\d*)|(?P<alias>champion|candidate|previous))"
 )
-COSTS = ("p50_ms", "rows_s", "memory")
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,6 @@ class Side:
     """The report on its model; None for a run that evaluated none."""
     row: Mapping[str, Any] = field(default_factory=dict)
     """The model's row in the verdict: costs, share kept; empty without a gate."""
-    verdict: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kept(self) -> Mapping[str, float] | None:
@@ -49,7 +47,7 @@ class Side:
         return dict(self.quality.split("test").get("against", {})) if self.quality else {}
 
     def cost(self, name: str) -> float | None:
-        """One of `COSTS`, as it was measured for the gate."""
+        """`p50_ms` or `rows_s`, as it was measured for the gate."""
         found = self.row.get(name)
         return None if found is None else float(found)
 
@@ -69,7 +67,8 @@ def of_version(store: "Store", name: str, number: int) -> Side:
     folder = folder_or_none(store, entry.verdict)
     first = Origins(store).of([entry.verdict]).get(entry.verdict)
     record = run_record(store, first.run) if first and first.run else None
-    return _side(store, f"{name} v{number}", record, entry.verdict if folder else "")
+    tasks = _tasks(store, record.run) if record else {}
+    return _side(store, f"{name} v{number}", record, tasks, entry.verdict if folder else "")
 
 
 def _of_version(store: "Store", named: "re.Match[str]") -> Side:
@@ -81,17 +80,22 @@ def _of_version(store: "Store", named: "re.Match[str]") -> Side:
 
 
 def _of_run(store: "Store", run: str) -> Side:
-    record = run_record(store, run)
+    tasks = _tasks(store, run)
     verdicts = [
         manifest.digest
-        for task in task_records(store, run)
+        for task in tasks.values()
         if (manifest := task.manifest) and manifest.kind == Verdict.__name__ and manifest.digest
     ]
-    return _side(store, short_name(run), record, verdicts[-1] if verdicts else "")
+    return _side(store, short_name(run), run_record(store, run), tasks, verdicts[-1] if verdicts else "")
 
 
-def _side(store: "Store", label: str, record: RunRecord | None, verdict: str) -> Side:
-    tasks = {one.task: one for one in task_records(store, record.run)} if record else {}
+def _tasks(store: "Store", run: str) -> dict[str, TaskRecord]:
+    return {one.task: one for one in task_records(store, run)}
+
+
+def _side(
+    store: "Store", label: str, record: RunRecord | None, tasks: Mapping[str, TaskRecord], verdict: str
+) -> Side:
     if not verdict:
         return Side(label, record, tasks, _evaluated(store, record, tasks))
     found = Verdict.open(store.folder(verdict), digest=verdict)
@@ -99,7 +103,7 @@ def _side(store: "Store", label: str, record: RunRecord | None, verdict: str) ->
     row: Mapping[str, Any] = next((one for one in content.get("rows", []) if one.get("chosen")), {})
     reports = reports_of(store, found) if isinstance(found, Verdict) else []
     quality = of_model(reports, str(row.get("model", "")))
-    return Side(label, record, tasks, quality or _evaluated(store, record, tasks), row, content)
+    return Side(label, record, tasks, quality or _evaluated(store, record, tasks), row)
 
 
 def _evaluated(

@@ -1,13 +1,12 @@
 """Sides as rows of a table: quality with its interval, share kept, costs."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from slmworks.compare.side import Side
+from slmworks.evaluate.quality_report import QualityReport
+from slmworks.gate.rows import shown_measures, written_measures
 from slmworks.numbers import figures
 
-SHOWN = 2
-"""Measures that have a column: the deciding one, then the next."""
 COSTS = ("kept", "p50 ms", "rows/s", "on disk")
 
 
@@ -16,15 +15,14 @@ def headings(sides: Sequence[Side]) -> list[str]:
     quality = next((one.quality for one in sides if one.quality), None)
     if quality is None:
         return list(COSTS)
-    titles = [quality.model_task.title(name) for name in measures(quality)]
+    titles = [one["title"] for one in shown_measures(quality)]
     titles[:1] = [f"{title} (95 % CI)" for title in titles[:1]]
     return [*titles, *COSTS]
 
 
-def measures(quality: Any) -> list[str]:
-    """Names of the measures that have a column."""
-    known = [one.name for one in quality.model_task.measures if one.name in quality.measures()]
-    return list(dict.fromkeys([*known, *quality.measures()]))[:SHOWN]
+def measures(quality: QualityReport) -> list[str]:
+    """Names of the measures that have a column: those of a gate's table."""
+    return [one["name"] for one in shown_measures(quality)]
 
 
 def cells(side: Side, named: Sequence[str]) -> list[str]:
@@ -35,17 +33,8 @@ def cells(side: Side, named: Sequence[str]) -> list[str]:
 def _quality(side: Side, named: Sequence[str]) -> list[str]:
     if side.quality is None:
         return [figures.NOTHING] * len(named)
-    found, task = side.quality.measures(), side.quality.model_task
-    written = []
-    for place, name in enumerate(named):
-        number: Mapping[str, float] | None = found.get(name)
-        if number is None:
-            written.append(figures.NOTHING)
-        elif place == 0:
-            written.append(figures.interval(number, task.written(name)))
-        else:
-            written.append(task.written(name)(number["value"]))
-    return written
+    written = written_measures(side.quality.model_task, side.quality.measures())
+    return [written.get(name, figures.NOTHING) for name in named]
 
 
 def _costs(side: Side) -> list[str]:

@@ -117,12 +117,12 @@ def _row(
         "chosen": False,
         "n": scores["n"],
         "measures": measures,
-        "written": _written(task, measures),
+        "written": written_measures(task, measures),
         **{key: (speed or {}).get(key) for key in SPEED},
     }
 
 
-def _written(task: ModelTask, measures: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+def written_measures(task: ModelTask, measures: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
     """Measure -> its value as people read it; the deciding one with its interval."""
     first = task.measures[0].name
     return {
