@@ -1,7 +1,7 @@
 """`slmworks compare` and `slmworks leaderboard`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -150,9 +150,11 @@ def _show_answers(letter: str, side: "Side", found: "Beside | str") -> None:
     if isinstance(found, str):
         say(f"{letter} beside A: {one_line(found)}")
         return
+    from slmworks.packet.changes import moved
+
     assert side.quality is not None
     measure = side.quality.measure
-    change = measure.change_range(_moved(measure, found.change))
+    change = measure.change_range(moved(measure, found.change))
     gained, lost = figures.count(found.gained), figures.count(found.lost)
     say(
         f"{letter} beside A, {figures.count(found.n)} test rows: {measure.title} {change}, {gained} gained, "
@@ -170,12 +172,6 @@ def _show_answers(letter: str, side: "Side", found: "Beside | str") -> None:
         for row in found.examples[kind][:EXAMPLES]:
             said = f"{row['id']}: {row['truth']}, {letter} says {row['ours']}, A {row['theirs']}"
             say(f"{kind:<7}{one_line(said)}")
-
-
-def _moved(measure: Any, change: Mapping[str, float]) -> dict[str, float]:
-    """The change of the value, from how much better it is; ends in order."""
-    ends = sorted((measure.moved(change["low"]), measure.moved(change["high"])))
-    return {"value": measure.moved(change["value"]), "low": ends[0], "high": ends[1]}
 
 
 def _row(side: "Side") -> dict[str, Any]:

@@ -143,7 +143,11 @@ def _rows_worth(one: Slice) -> float:
 
 def _change(measure: Measure, pairs: Paired) -> dict[str, float]:
     """The change of a measure's value with its 95 % interval."""
-    better = statistics.difference(pairs).rounded()
+    return moved(measure, statistics.difference(pairs).rounded())
+
+
+def moved(measure: Measure, better: Mapping[str, float]) -> dict[str, float]:
+    """The change of a measure's value from how much better it is: `value`, `low`, `high`."""
     ends = ("low", "high") if measure.higher_is_better else ("high", "low")
     return {
         "value": measure.moved(better["value"]),
