@@ -17,6 +17,7 @@ from slmworks.store.contract import folder_or_none
 if TYPE_CHECKING:
     from slmworks.store import Store
 
+
 @dataclass(frozen=True)
 class Side:
     """A run or a version, its model's quality, and what else is known of it."""
