@@ -7,7 +7,7 @@ from slmworks_torch import hf_folder
 from slmworks_torch.classification import load_classifier, logits
 from slmworks_torch.losses import cross_entropy
 from slmworks_torch.scoring import Score, share_error
-from slmworks_torch.training import Objective, train
+from slmworks_torch.text_training import TextObjective, train
 from slmworks_torch.training_options import TrainingOptions
 
 
@@ -31,7 +31,7 @@ def test_the_last_epoch_that_is_not_clearly_worse_is_kept(bench, tiny_classifier
 
     rows = model.encode(["a great lamp", "an ugly phone", "the usual kettle"])
     options = TrainingOptions(epochs=4, batch_size=2, learning_rate=1e-3)
-    objective = Objective(rows, logits, cross_entropy([2, 0, 1]), check)
+    objective = TextObjective(rows, logits, cross_entropy([2, 0, 1]), check)
     trained = train(model.net, objective, options, bench.task("train"))
     assert trained.epoch == kept
     assert trained.score.value == scores[kept - 1]
@@ -42,10 +42,10 @@ def test_the_last_epoch_that_is_not_clearly_worse_is_kept(bench, tiny_classifier
 def test_a_network_without_labels_is_trained_by_its_own_output_and_score(bench, tiny_encoder):
     encoder = hf_folder.load(tiny_encoder, "AutoModel", port="model", max_length=16)
     rows = encoder.encode(["a great lamp", "an ugly phone", "the usual kettle"])
-    objective = Objective(
+    objective = TextObjective(
         rows,
         forward=lambda net, inputs: net(**inputs).last_hidden_state[:, 0],
-        loss=lambda vectors, batch: vectors.square().mean(),
+        batch_loss=lambda vectors, batch: vectors.square().mean(),
         check=lambda: Score("distance", -0.5, 0.0, {"cosine": 0.9}),
     )
     trained = train(encoder.net, objective, TrainingOptions(epochs=1), bench.task("train"))
