@@ -21,7 +21,7 @@ TRAININGS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "logit-kd": (
         "distill",
-        {"epochs": 3, "learning_rate": 1e-3, "batch_size": 16, "dropout": 0.1, "alpha": 0.5, "augment": 1},
+        {"epochs": 2, "learning_rate": 1e-3, "batch_size": 16, "dropout": 0.1, "alpha": 0.5},
     ),
 }
 """Plugin -> stage and options."""

@@ -21,7 +21,7 @@ from slmworks.store import Store, open_store
 from slmworks.testing import Bench, sealed
 
 SCRIPT = Path(__file__).parent / "resumed.py"
-STEPS = {"sft": 40, "classifier": 45, "logit-kd": 108}
+STEPS = {"sft": 40, "classifier": 45, "logit-kd": 42}
 """Steps of a whole training: epochs times batches."""
 
 

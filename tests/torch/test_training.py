@@ -52,3 +52,47 @@ def test_a_network_without_labels_is_trained_by_its_own_output_and_score(bench, 
     assert trained.summary == {"distance": -0.5, "cosine": 0.9, "epoch": 1, "rows_per_s": trained.rows_per_s}
     (curve,) = [event["metrics"] for event in bench.events if "validation_cosine" in event.get("metrics", {})]
     assert curve == {"validation_distance": -0.5, "validation_cosine": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "epochs", "kept"),
+    [
+        (
+            [0.5, 0.9, 0.9, 0.89, 0.95],
+            2,
+            4,
+            4,
+        ),  # as good is no better; within a standard error, the last is kept
+        ([0.5, 0.9, 0.6, 0.5, 0.95], 2, 4, 2),
+        ([0.5, 0.9, 0.6, 0.92, 0.6], 2, 5, 4),  # a better one begins anew; the end comes before patience's
+        ([0.5, 0.4, 0.9, 0.9, 0.9], 1, 2, 1),
+        ([0.9, 0.5, 0.5, 0.5, 0.5], 0, 5, 1),  # off
+    ],
+)
+def test_patience_ends_a_training_that_gets_no_better(bench, tiny_classifier, scores, patience, epochs, kept):
+    model = load_classifier(tiny_classifier, labels_of(tiny_classifier), port="model")
+    after: list = []
+
+    def check() -> Score:
+        after.append(model.net.classifier.weight.detach().clone())
+        value = scores[len(after) - 1]
+        return Score("accuracy", value, share_error(value, 60))
+
+    rows = model.encode(["a great lamp", "an ugly phone", "the usual kettle"])
+    options = TrainingOptions(epochs=5, batch_size=2, learning_rate=1e-3, patience=patience)
+    objective = TextObjective(rows, logits, cross_entropy([2, 0, 1]), check)
+    trained = train(model.net, objective, options, bench.task("train"))
+    assert (len(after), trained.epoch) == (epochs, kept)
+    assert model.net.classifier.weight.equal(after[kept - 1])
+    lines = [event["line"] for event in bench.events if event["event"] == "line"]
+    curve = [event for event in bench.events if "stopped_epoch" in event.get("metrics", {})]
+    if epochs == 5:
+        assert (lines, curve, "stopped_epoch" in trained.summary) == ([], [], False)
+        return
+    since = "the last epoch was" if patience == 1 else "the last 2 epochs were"
+    assert lines == [
+        f"stopped after epoch {epochs} of 5: {since} no better on validation (patience {patience}); "
+        f"epoch {kept} is kept"
+    ]
+    assert curve == [{"event": "metrics", "step": 2 * epochs, "metrics": {"stopped_epoch": epochs}}]
+    assert trained.summary["stopped_epoch"] == epochs

@@ -33,8 +33,9 @@ class FinetuneClassifier(ClassWeightOptions, FreezingOptions, Finetune):
         from slmworks_torch.scoring import outputs_of
 
         train, validation = rows.training_rows(data), rows.labelled(data, "validation")
-        labels, known = labels_of(data), classification.known_labels(model, port="model")
+        labels = labels_of(data)
         weights = weights_of(self.class_weights, labels, train.classes, task)
+        known = classification.known_labels(model, port="model")
         training.prepare(task)
         made = classification.load_classifier(model, labels, port="model", max_length=self.max_length)
         if known and known != labels:
@@ -44,7 +45,7 @@ class FinetuneClassifier(ClassWeightOptions, FreezingOptions, Finetune):
             rows=made.encode(train.texts),
             forward=logits,
             batch_loss=cross_entropy(train.classes, weights),
-            check=lambda: score(outputs_of(made.net, logits, held_out), validation.classes),
+            check=lambda: score(outputs_of(made.net, logits, held_out), validation.classes, weights),
             targets=(train.classes, weights or ()),
         )
         trained = text_training.train(made.net, objective, self, task)

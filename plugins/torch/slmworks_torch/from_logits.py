@@ -89,7 +89,9 @@ class LogitData:
             rows=student.encode(self.rows.texts),
             forward=logits,
             batch_loss=loss,
-            check=lambda: score(outputs_of(student.net, logits, held_out), self.validation.classes),
+            check=lambda: score(
+                outputs_of(student.net, logits, held_out), self.validation.classes, self.weights
+            ),
             targets=(self.logits, self.rows.classes, self.weights or ()),
         )
 
@@ -98,7 +100,7 @@ class LogitData:
         return {
             **training.summary,
             "teacher_accuracy": round(self.best, 4),
-            "kept": round(training.score.value / self.best, 4) if self.best else 0.0,
+            "kept": round(training.score.numbers["accuracy"] / self.best, 4) if self.best else 0.0,
             "transfer_rows": len(self.texts) - len(self.rows.classes),
             "altered_rows": len(self.rows) - len(self.texts),
         }

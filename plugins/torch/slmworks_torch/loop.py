@@ -191,7 +191,7 @@ class Loop:
 
     def _note(self, loss: float) -> None:
         if not math.isfinite(loss):
-            raise training.diverged(loss, self.at.step, self.options)
+            raise training.diverged(loss, self.at.step, self.options, self.precision)
         self.at.recent.append(loss)
         if self.at.step % self.every == 0:
             self._log({"loss": sum(self.at.recent) / len(self.at.recent)})

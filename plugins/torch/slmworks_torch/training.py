@@ -33,11 +33,12 @@ def prepare(task: Task) -> None:
     chatter.disable_progress_bar()
 
 
-def diverged(loss: float, step: int, options: StepOptions) -> TaskFailed:
-    """The error of a training whose loss is no number any more."""
+def diverged(loss: float, step: int, options: StepOptions, precision: str = "float32") -> TaskFailed:
+    """The error of a training whose loss is no number any more; `precision`: what it was computed in."""
+    other = " or set precision: float32 (it is computed in float16)" if precision == "float16" else ""
     return TaskFailed(
         f"the loss is {loss} at step {step}: the training diverged; lower learning_rate "
-        f"(it is {options.learning_rate:g})."
+        f"(it is {options.learning_rate:g}){other}."
     )
 
 
