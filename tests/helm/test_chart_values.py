@@ -141,6 +141,7 @@ def test_a_wrong_value_is_refused_with_its_place(more, said):
         ("ingress", {"serving": {"metricsPort": None}}, "ingress.enabled: /metrics and the digests would be public. Set serving.metricsPort"),
         ("ingress", {"serving": {"kind": "InferenceService"}}, "ingress.enabled: KServe makes the way in"),
         ("ingress", {"ingress": {"host": ""}}, "ingress.host: needed for an Ingress"),
+        ("http-route", {"ingress": {"enabled": True, "host": "a.example"}}, "httpRoute.path: the server is shown below one path, and ingress.path is /."),
         ("http-route", {"httpRoute": {"parentRefs": []}}, "httpRoute.parentRefs: needed for a route"),
         ("http-route", {"httpRoute": {"hostnames": []}}, "httpRoute.hostnames: needed for a route"),
         (

@@ -17,6 +17,9 @@
 {{- $_ := required "httpRoute.parentRefs: needed for a route. Name your Gateway: [{name: public, namespace: gateways}]." (first .Values.httpRoute.parentRefs) }}
 {{- $_ := required "httpRoute.hostnames: needed for a route. Name the hosts that people ask, such as [reviews.example]." (first .Values.httpRoute.hostnames) }}
 {{- end }}
+{{- if and .Values.ingress.enabled .Values.httpRoute.enabled (ne .Values.ingress.path .Values.httpRoute.path) }}
+{{- fail (printf "httpRoute.path: the server is shown below one path, and ingress.path is %s. Give both the same." .Values.ingress.path) }}
+{{- end }}
 {{- if and .Values.monitoring.serviceMonitor.enabled .Values.serving.tokens.secretName (not .Values.serving.metricsPort) }}
 {{- fail "monitoring.serviceMonitor.enabled: the server asks Prometheus for a token. Set serving.metricsPort, such as 9000: metrics are there then, without a token." }}
 {{- end }}

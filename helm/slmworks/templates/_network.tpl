@@ -27,3 +27,12 @@
 {{- end }}
 {{- default (keys $needed | sortAlpha) $said | toJson }}
 {{- end }}
+
+{{- /* The path below which the server is shown from outside; empty: at the top. */}}
+{{- define "slmworks.prefix" -}}
+{{- if .Values.ingress.enabled }}
+{{- trimSuffix "/" .Values.ingress.path }}
+{{- else if .Values.httpRoute.enabled }}
+{{- trimSuffix "/" .Values.httpRoute.path }}
+{{- end }}
+{{- end }}

@@ -64,6 +64,9 @@ containers:
       {{- with $serving.metricsPort }}
       - --metrics-port={{ . }}
       {{- end }}
+      {{- with include "slmworks.prefix" $root }}
+      - --prefix={{ . }}
+      {{- end }}
       {{- with $serving.threads }}
       - --threads={{ . }}
       {{- end }}
