@@ -10,14 +10,13 @@ from slmworks.recipe.plan import Plan, PlannedTask
 def dag_page(plan: Plan, *, paused: bool = False, when: str = "") -> str:
     """The page of a recipe: its description, the files that it reads, steps and text.
 
-    `paused`: the DAG begins paused; `when`: Markdown about when it runs.
+    `paused`: the DAG begins paused; `when`: of the DAG behind an approval, Markdown about when it runs.
     """
     recipe = plan.recipe
     rows = [(task.id, task.stage, task.plugin, ", ".join(task.needs)) for task in plan]
     parts = [
         paragraph(recipe.description),
-        when,
-        _needs(plan, paused=paused),
+        when or _needs(plan, paused=paused),
         table(("task", "stage", "plugin", "after"), rows),
         fenced(recipe.text, "yaml"),
     ]
