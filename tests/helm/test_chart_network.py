@@ -64,7 +64,7 @@ def test_openshift_s_name_servers_listen_elsewhere_and_further_rules_are_taken()
     rule = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 8125, "protocol": "UDP"}]}
     found = objects("openshift", {"networkPolicy": {"egress": {"extra": [rule]}}})
     (policy,) = (
-        one for one in found if one["kind"] == "NetworkPolicy" and "mlflow" not in one["metadata"]["name"]
+        one for one in found if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "demo-slmworks"
     )
     names, *_, last = policy["spec"]["egress"]
     assert [(port["port"], port["protocol"]) for port in names["ports"]] == [(5353, "UDP"), (5353, "TCP")]
@@ -94,3 +94,18 @@ def test_a_way_in_leads_to_the_service_and_the_server_answers_to_its_hosts(featu
     assert [word for word in server["args"] if "--prefix" in word] == (
         ["--prefix=/reviews"] if kind == "HTTPRoute" else []
     )
+
+
+@pytest.mark.parametrize("feature", ["ingress", "inference-service"])
+def test_the_pod_of_helm_test_is_let_in_while_it_runs(feature):
+    found = objects(feature)
+    (policy,) = (
+        one for one in found if one["metadata"]["name"] == "demo-slmworks-test" and one["kind"] != "Pod"
+    )
+    assert policy["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert int(policy["metadata"]["annotations"]["helm.sh/hook-weight"]) < 0  # before the pod
+    (peer,) = policy["spec"]["ingress"][0]["from"]
+    (pod,) = (one for one in found if one["kind"] == "Pod")
+    assert peer["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    served = of_kind("NetworkPolicy", found)["spec"]["podSelector"]
+    assert policy["spec"]["podSelector"] == served

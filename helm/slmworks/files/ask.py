@@ -44,8 +44,8 @@ def reached() -> dict:
         except OSError as error:
             if time.monotonic() > until:
                 sys.exit(
-                    f"{ADDRESS} is not reached ({error}). Are its pods ready (kubectl get pods), and does "
-                    "networkPolicy.ingress.from let this namespace in?"
+                    f"{ADDRESS} is not reached ({error}). Are its pods ready? kubectl get pods says it, and "
+                    "kubectl logs -c pull why not."
                 )
             time.sleep(2)
 
