@@ -90,6 +90,7 @@ def test_a_way_in_leads_to_the_service_and_the_server_answers_to_its_hosts(featu
     (server,) = next(pods(found))["containers"]
     (said,) = (word for word in server["args"] if word.startswith("--allowed-hosts="))
     assert set(hosts) <= set(said.partition("=")[2].split(","))
+    assert of_kind("Ingress", objects("openshift"))["spec"]["tls"] == [{}]  # the router's own certificate
     assert "--metrics-port=9000" in server["args"]  # never through that way
     assert [word for word in server["args"] if "--prefix" in word] == (
         ["--prefix=/reviews"] if kind == "HTTPRoute" else []
