@@ -6,6 +6,7 @@ model's files. A runtime is deliberately no place for business rules such as thr
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 from slmworks.contract import catalog
@@ -37,6 +38,7 @@ __all__ = [
     "model_task_of",
     "open_runtime",
     "outputs_all",
+    "packages_of",
 ]
 
 T = TypeVar("T")
@@ -49,7 +51,8 @@ class Runtime(Protocol):
     """A loaded model."""
 
     packages: ClassVar[tuple[str, ...]]
-    """Distributions that it needs; a release pins them."""
+    """Distributions that it needs; a release pins them. Where a model's folder decides, a class method
+    `packages_of(folder)` gives those of the model."""
     stands_alone: ClassVar[bool]
     """Its module needs nothing of slmworks but modules of `slmworks.model_tasks` that need nothing either,
     and `cls(folder)` loads a model: releases and edge bundles carry a copy of the source. Of a derived
@@ -175,6 +178,12 @@ class Network(Runtime, Protocol):
 
     def graph(self) -> Any:
         """A torch module `(input_ids, attention_mask) -> output [batch, width]`; `module` is its `model`."""
+
+
+def packages_of(runtime: type[Runtime], model: Model) -> tuple[str, ...]:
+    """Distributions that a model needs to be run: those of its runtime, which may say more of its folder."""
+    of_folder: Callable[[Path], tuple[str, ...]] | None = getattr(runtime, "packages_of", None)
+    return of_folder(model.path) if of_folder else tuple(runtime.packages)
 
 
 def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slots | None = None) -> Runtime:

@@ -59,6 +59,8 @@ class Stage(Documented, ABC):
     """Model port -> the formats that this plugin can take; a port that isn't named takes any."""
     model_tasks: ClassVar[tuple[str, ...]] = ()
     """Model tasks it works for (`text-classification`, …); empty: any."""
+    port_model_tasks: ClassVar[Mapping[str, str]] = {}
+    """Port -> the model task of what it takes, where that is another than the plugin's."""
 
     # --- makes -------------------------------------------------------------------------------------
 

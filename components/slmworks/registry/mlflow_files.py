@@ -21,7 +21,7 @@ from slmworks.contract.catalog import BrokenPlugin
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.model_task import ModelTask, input_types
-from slmworks.contract.runtime import Runtime, model_task_of
+from slmworks.contract.runtime import Runtime, model_task_of, packages_of
 from slmworks.registry.standalone import standalone_source
 
 __all__ = ["standalone_runtime", "wrapper"]
@@ -100,7 +100,7 @@ def _carried(runtime: type[Runtime]) -> type[Runtime]:
 def wrapper(model: Model) -> dict[str, str]:
     """File name -> text of everything around `model/`. Depends on the model and on what is installed."""
     task, runtime = standalone_runtime(model)
-    packages = sorted({*_ALWAYS, *runtime.packages})
+    packages = sorted({*_ALWAYS, *packages_of(runtime, model)})
     python = platform.python_version()
     row = task.input_sample()
     example = {"columns": list(row), "data": [list(row.values())]}
