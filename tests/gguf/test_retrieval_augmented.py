@@ -189,6 +189,50 @@ def test_a_release_answers_without_slmworks(make: Any, tmp_path: Path) -> None:
     assert json.loads(done.stdout) == open_runtime(model, threads=1).answer([asked(QUESTION)])
 
 
+def test_the_server_names_passages_on_every_route(make: Any) -> None:
+    from starlette.testclient import TestClient
+
+    from slmworks.contract import catalog
+    from slmworks_serve.app import Service, create_app
+    from slmworks_serve.model import Loaded, Served
+
+    model = make()
+    wanted = open_runtime(model, threads=1).answer([asked(QUESTION)])[0]
+    runtime = open_runtime(model, threads=1, slots=Slots(1))
+    loaded = Loaded(Served("toy", 3, model.digest, ""), catalog.model_task("text-generation"), runtime)
+    with TestClient(create_app(Service(loaded, 1))) as client:
+        rows = client.post("/generate", json=asked(QUESTION)).json()
+        assert rows == {**wanted, "model": "toy", "version": 3}
+        chat = client.post("/v1/chat/completions", json={**asked(QUESTION), "max_tokens": 12})
+        (choice,) = chat.json()["choices"]
+        assert (choice["message"]["content"], choice["passages"]) == (wanted["text"], wanted["passages"])
+        lines = client.post("/v1/chat/completions", json={**asked(QUESTION), "stream": True}).text.split(
+            "\n\n"
+        )
+        events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
+        assert [one["choices"][0].get("passages") for one in events][-1] == wanted["passages"]
+        text = client.post("/v1/completions", json={"prompt": "euro", "max_tokens": 4}).json()
+        assert text["choices"][0]["passages"][0]["id"].startswith("docs/notes/fees.txt#")
+
+
+def test_an_edge_bundle_brings_the_index_and_its_packages(make: Any, tmp_path: Path) -> None:
+    from releases import built
+    from slmworks_serve.edge import write
+
+    model = make()
+    (tmp_path / "edge").mkdir()
+    write(built(model, tmp_path / "release", name="manuals"), tmp_path / "edge", None)
+    pinned = (tmp_path / "edge" / "requirements.txt").read_text()
+    named = {line.partition("==")[0] for line in pinned.splitlines()}
+    assert named == {"jinja2", "numpy", "onnxruntime", "tokenizers", "xllamacpp"}
+    done = subprocess.run(
+        [sys.executable, "run.py", QUESTION],
+        cwd=tmp_path / "edge", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == open_runtime(model, threads=1).answer([asked(QUESTION)])[0]
+
+
 def test_documents_of_data_are_those_of_all_splits_each_once(
     make: Any, tmp_path: Path, tiny_search: Dataset
 ) -> None:

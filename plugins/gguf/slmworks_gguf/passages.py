@@ -96,6 +96,6 @@ def write_words(folder: Path, texts: Sequence[str]) -> None:
     idf = np.log1p((len(texts) - of_term + 0.5) / (of_term + 0.5))
     weights = idf[which[order]] * often * (K1 + 1) / (often + K1 * (1 - B + B * long[postings]))
     starts = np.concatenate([[0], np.cumsum(of_term[kept])]).astype(np.int64)
-    arrays = (known[kept], starts, postings, weights.astype(np.float32))
+    arrays = (known[kept], starts, postings, weights.astype(np.float16))
     for place, name in enumerate(BM25_FILES):
         np.save(folder / f"{name}.npy", arrays[place])

@@ -148,13 +148,13 @@ def write(
         require_draft(model, draft)
         copy_files(draft.path, folder / "draft")
         (folder / "draft" / HEADER).unlink(missing_ok=True)
+    packages = packages_of(runtime, model)
     pinned = (copied / "requirements.txt").read_text(encoding="utf-8").splitlines()
     (copied / "model" / HEADER).unlink()
     (copied / "model").rename(folder / "model")
     shutil.rmtree(copied)
     _text(folder / "runtime.py", standalone_source(runtime))
     _text(folder / "run.py", _run(task, runtime, drafted=draft is not None))
-    packages = packages_of(runtime, model)
     kept = [line for line in pinned if line.split("==")[0] in packages]
     _text(folder / "requirements.txt", "\n".join(kept) + "\n")
     about = {key: getattr(entry, key) for key in ("name", "version", "model_digest", "wrapper_digest")}

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slmworks.model_tasks.text_generation.retrieval.ranking import best
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -53,3 +55,11 @@ class LexicalIndex:
                 start, end = self._starts[place : place + 2].tolist()
                 found[self._postings[start:end]] += self._weights[start:end]
         return found
+
+    def best(self, question: str, count: int) -> list[int]:
+        """Numbers of the `count` passages with the highest scores, which share a word, the best first."""
+        import numpy as np
+
+        scores = self.scores(question)
+        sharing = np.flatnonzero(scores)
+        return sharing[best(scores[sharing], count)].tolist() if len(sharing) else []

@@ -8,17 +8,13 @@ retrieval/passages.jsonl     id and text of each passage; passage_ends.npy says 
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from slmworks.model_tasks.feature_extraction.onnx import OnnxEmbedder
 from slmworks.model_tasks.text_generation.retrieval.bm25 import LexicalIndex
+from slmworks.model_tasks.text_generation.retrieval.ranking import best, reciprocal_rank_fusion
 from slmworks.model_tasks.text_generation.retrieval.vectors import Int8Vectors
-
-if TYPE_CHECKING:
-    import numpy as np
 
 INDEX = "retrieval"
 """Name of the index's folder."""
@@ -27,8 +23,6 @@ EMBEDDER = "embedder"
 PASSAGES, PASSAGE_ENDS = "passages.jsonl", "passage_ends.npy"
 RANKED = 50
 """Passages of each ranking that are fused."""
-FUSION = 60
-"""k of reciprocal rank fusion, as it was published."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +54,7 @@ class PassageIndex:
         """At most `count` passages, the best first: none whose cosine is below `least`."""
         (embedding,) = self.embedder.outputs([{"text": question}])
         cosines = self.vectors.cosines(embedding)
-        by_words = self.words.scores(question)
-        rankings = [best(cosines, RANKED), [one for one in best(by_words, RANKED) if by_words[one] > 0]]
+        rankings = [best(cosines, RANKED), self.words.best(question, RANKED)]
         near = [one for one in reciprocal_rank_fusion(rankings) if cosines[one[0]] >= least]
         return [self._passage(place, score, float(cosines[place])) for place, score in near[:count]]
 
@@ -69,28 +62,6 @@ class PassageIndex:
         start, end = int(self._ends[place - 1]) if place else 0, int(self._ends[place])
         said = json.loads(self._passages[start:end].tobytes())
         return Passage(str(said["id"]), str(said["text"]), round(score, 6), round(cosine, 4))
-
-
-def best(scores: "np.ndarray[Any, Any]", count: int) -> list[int]:
-    """Places of the `count` highest scores, the highest first; of equal ones the first."""
-    import numpy as np
-
-    if len(scores) > count:
-        least = np.partition(scores, len(scores) - count)[len(scores) - count]
-        places = np.flatnonzero(scores >= least)
-    else:
-        places = np.arange(len(scores))
-    order = np.argsort(-scores[places], kind="stable")[:count]
-    return [int(place) for place in places[order]]
-
-
-def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
-    """Rankings as one, with scores, the best first (Cormack, Clarke & Büttcher, 2009)."""
-    found: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, one in enumerate(ranking, 1):
-            found[one] = found.get(one, 0.0) + 1 / (FUSION + rank)
-    return sorted(found.items(), key=lambda one: (-one[1], one[0]))
 
 
 def folder_digest(folder: Path) -> str:
