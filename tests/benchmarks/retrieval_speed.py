@@ -136,7 +136,7 @@ def _faiss(folder: Path, *, warm: bool) -> Search | None:
     index = faiss.IndexFlatIP(vectors.shape[1])
     for start in range(0, len(vectors), 10_000):
         index.add(np.array(vectors[start : start + 10_000]))
-    vectors._mmap.close()  # type: ignore[attr-defined]
+    del vectors
     return lambda _at, question: int(index.search(question[None], COUNT)[1][0, 0])
 
 
@@ -149,7 +149,7 @@ def _usearch(folder: Path, *, warm: bool) -> Search | None:
     vectors = np.empty(floats.shape, np.int8)
     for start in range(0, len(floats), 10_000):
         vectors[start : start + 10_000] = _int8(np.array(floats[start : start + 10_000]))
-    floats._mmap.close()  # type: ignore[attr-defined]
+    del floats
 
     def find(_at: int, question: Any) -> int:
         found = search(vectors, _int8(question[None])[0], COUNT, MetricKind.Cos, exact=True, threads=1)

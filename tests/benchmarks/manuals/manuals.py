@@ -1,15 +1,18 @@
 """Make a set that is judged exactly: manuals of machines that don't exist, and questions about their numbers.
 
-    python manuals.py FOLDER [--machines 120] [--new 0.3] [--seed 0]
+    python tests/benchmarks/manuals/manuals.py FOLDER [--machines 120] [--new 0.3] [--seed 0]
 
 FOLDER gets `docs/*.md` (one manual a machine), `data/train.csv` and `data/test.csv` (question, answer, machine). Each
 fact is asked in three wordings of four for training and in the fourth for the test. Machines that are `new` are in
-no training row: a model can only look them up. Their test rows have `known` = new, the others old.
+no training row: a model can only look them up. Their test rows have `known` = new, the others old. `data/reader.csv` has
+one wording of each training fact behind the manual that says it, as finetune/retrieval-augmented puts passages: it
+teaches a model to read.
 """
 
 import argparse
 import csv
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 FACTS = {
@@ -36,24 +39,8 @@ FILLER = (
     "The pictures may differ from your machine.",
     "Old machines belong to the collection point of your town.",
 )
-SYLLABLES = [
-    "bar",
-    "del",
-    "fen",
-    "gor",
-    "hul",
-    "jas",
-    "kem",
-    "lor",
-    "mir",
-    "nol",
-    "pex",
-    "quin",
-    "ras",
-    "sol",
-    "tur",
-    "vek",
-]
+INSTRUCTION = "Answer from these passages."
+SYLLABLES = ("bar", "del", "fen", "gor", "hul", "jas", "kem", "lor", "mir", "nol", "pex", "quin", "ras", "sol", "tur", "vek")  # fmt: skip
 KINDS = ("kettle", "heater", "drill", "vacuum cleaner", "radio", "scale", "pump", "lamp")
 
 
@@ -68,18 +55,23 @@ def main() -> None:
     chance = random.Random(asked.seed)
     machines = names(chance, asked.machines)
     new = set(machines[: round(asked.new * len(machines))])
-    train, test = [], []
+    train, test, reader = [], [], []
     (asked.folder / "docs").mkdir(parents=True, exist_ok=True)
     (asked.folder / "data").mkdir(exist_ok=True)
     for machine in machines:
         values = {fact: value(fact, chance) for fact in FACTS}
         slug = machine.lower().replace(" ", "-")
-        (asked.folder / "docs" / f"{slug}.md").write_text(manual(machine, values, chance), encoding="utf-8")
+        text = manual(machine, values, chance)
+        (asked.folder / "docs" / f"{slug}.md").write_text(text, encoding="utf-8")
         for fact, found in values.items():
             rows = [(wording.format(f=fact, m=machine), found, machine) for wording in WORDINGS]
             train += [] if machine in new else rows[:-1]
+            if machine not in new:
+                question = f"{INSTRUCTION}\n\n[1] {text.strip()}\n\n{chance.choice(rows[:-1])[0]}"
+                reader.append((question, found, machine))
             test.append((*rows[-1], "new" if machine in new else "old"))
     write(asked.folder / "data" / "train.csv", ("question", "answer", "machine"), train)
+    write(asked.folder / "data" / "reader.csv", ("question", "answer", "machine"), reader)
     write(asked.folder / "data" / "test.csv", ("question", "answer", "machine", "known"), test)
     print(f"{len(machines)} manuals ({len(new)} new), {len(train)} training and {len(test)} test questions")
 
@@ -115,7 +107,7 @@ def manual(machine: str, values: dict[str, str], chance: random.Random) -> str:
     return f"# {machine}\n\n" + " ".join(lines) + "\n"
 
 
-def write(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def write(path: Path, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Write a CSV file."""
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([columns, *rows])
