@@ -127,6 +127,13 @@ class Port:
     many: bool = False
     """A `Sequence`: joins the branches of a sweep, and takes a list of steps."""
 
+    @property
+    def noun(self) -> str:
+        """What it takes, for people; empty for the open port."""
+        if self.kind is None:
+            return ""
+        return "Dataset or Files" if self.kind is Artifact else self.kind.kind
+
 
 WHEN = "when"
 """Inlet of every task, beside the ports of its stage: a Selection, and the candidate whose task it is. The

@@ -249,7 +249,7 @@ def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 def _noun(port: Port) -> str:
-    return port.kind.kind if port.kind else "source"
+    return port.noun or "source"
 
 
 def _hub_hint(port: Port, given: str) -> str:
