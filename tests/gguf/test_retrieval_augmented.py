@@ -105,8 +105,8 @@ def test_both_formats_put_the_same_passages_before_a_question_and_name_them(make
     assert [one.prompt(row) for row in rows] == [other.prompt(row) for row in rows]
     found = other.answer(rows)
     assert found == one.answer(rows)
-    assert found[0]["passages"][0]["id"].startswith("docs/rates.md#")
-    assert found[1]["passages"][0]["id"].startswith("docs/cards.txt#")
+    assert found[0]["passages"][0]["id"].startswith("rates.md#")
+    assert found[1]["passages"][0]["id"].startswith("cards.txt#")
     for answer in found:
         assert 1 <= len(answer["passages"]) <= 2
         assert {*map(type, map(Passage.model_validate, answer["passages"]))} == {Passage}
@@ -162,7 +162,7 @@ def test_examples_and_passages_go_together_and_both_are_handed_on(
 
     plugin = configure(InContextLearning, "in-context", {"examples": 1, "choose": "nearest"})
     model = sealed(plugin.run(model=make(max_new_tokens=None), data=data, task=bench.task("shots")))
-    assert model_name(model) == "gguf (1-shot nearest)"
+    assert model_name(model) == "gguf (1-shot nearest + RAG, 2 passages)"
     handed = sealed(ImportGguf().run(model=model, task=bench.task("import")))
     prompts = [open_runtime(one, threads=1).prompt(asked(QUESTION)) for one in (model, handed)]
     assert prompts[0] == prompts[1]
@@ -212,7 +212,7 @@ def test_the_server_names_passages_on_every_route(make: Any) -> None:
         events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
         assert [one["choices"][0].get("passages") for one in events][-1] == wanted["passages"]
         text = client.post("/v1/completions", json={"prompt": "euro", "max_tokens": 4}).json()
-        assert text["choices"][0]["passages"][0]["id"].startswith("docs/notes/fees.txt#")
+        assert text["choices"][0]["passages"][0]["id"].startswith("notes/fees.txt#")
 
 
 def test_an_edge_bundle_brings_the_index_and_its_packages(make: Any, tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_documents_without_text_are_refused(make: Any, data: Dataset, tmp_path: 
     with pytest.raises(BadRequest, match="no column 'document' with text"):
         make(name="rows", given={"documents": data})
     (tmp_path / "files" / "docs" / "old.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(BadRequest, match="docs/old.txt is not UTF-8"):
+    with pytest.raises(BadRequest, match="old.txt is not UTF-8"):
         make(name="old", given={"documents": replace(empty)})
 
 
@@ -296,3 +296,46 @@ def test_an_embedder_that_is_none_is_refused(make: Any, embedder: Model, tmp_pat
     (tmp_path / "other" / "embedding.json").unlink()
     with pytest.raises(BadRequest, match="embedder has no embedding.json"):
         make(given={"embedder": replace(embedder, path=tmp_path / "other")})
+
+
+RECIPE = """\
+name: looked-up
+steps:
+  raw: {{stage: fetch, from: {{train: train.csv}}}}
+  data: {{stage: curate, uses: chat, from: {{data: raw}}}}
+  pairs: {{stage: curate, uses: text, from: {{data: raw}}, with: {{model_task: feature-extraction, label: document}}}}
+  encoder: {{stage: export, uses: onnx, from: {{model: ./base}}, with: {{model_task: {task}}}}}
+  rag:
+    stage: finetune
+    uses: {uses}
+    from: {{model: ./base, documents: {documents}, embedder: encoder, data: data}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ({}, ""),
+        ({"documents": "./docs"}, ""),
+        ({"documents": "data"}, "rag.from.documents: retrieval-augmented takes what is for feature-extraction there"),
+        ({"task": "text-classification"}, "rag.from.embedder: retrieval-augmented takes what is for feature-extr"),
+        ({"uses": "in-context"}, "rag.from"),
+        ({"uses": "sft"}, "rag.from"),
+    ],
+)  # fmt: skip
+def test_a_plan_knows_what_each_port_is_for(words: dict[str, str], line: str, tmp_path: Path) -> None:
+    from slmworks.recipe.lower import plan
+    from slmworks.recipe.recipe import Recipe
+
+    for name in ("base/config.json", "base/model.safetensors", "train.csv", "docs/a.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    said = {"uses": "retrieval-augmented", "documents": "pairs", "task": "feature-extraction", **words}
+    text = RECIPE.format(**said)
+    if line:
+        with pytest.raises(BadRequest) as refused:
+            plan(Recipe.parse(text, file="r.yaml", folder=tmp_path))
+        assert line in str(refused.value)
+    else:
+        planned = plan(Recipe.parse(text, file="r.yaml", folder=tmp_path))
+        assert planned.tasks["rag"].model_task == "text-generation"

@@ -33,7 +33,7 @@ def documents(found: Artifact) -> dict[str, str]:
     The column alone is read: neither questions nor answers. BadRequest where there is no text.
     """
     if isinstance(found, Files):
-        texts = dict(_read(found.path))
+        texts = dict(_read(found.folder(found.names[0]) if len(found.names) == 1 else found.path))
         where = f"no text in a file that ends with {' or '.join(ENDINGS)} (UTF-8)"
     elif isinstance(found, Dataset):
         named = [split for split in found.splits if found.has(split, COLUMN)]

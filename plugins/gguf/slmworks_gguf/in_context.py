@@ -60,7 +60,7 @@ class InContextLearning(Finetune):
         found = self.in_context(rows, seed=task.seed)
         hand_on(model.path, task.output, without=(IN_CONTEXT,))
         found.write(task.output)
-        meta = {**known_meta(model), "task": "text-generation", "prompting": self.name()}
+        meta = {**known_meta(model), "task": "text-generation", "prompting": prompting(model, self.name())}
         if self.max_new_tokens is not None:
             meta["max_new_tokens"] = self.max_new_tokens
         made = Model(path=task.output, format=model.format, meta=meta)
@@ -124,6 +124,12 @@ def given_schema(said: Mapping[str, Any] | str) -> Mapping[str, Any]:
         )
     found = json.loads(text)
     return found if isinstance(found, dict) else {}
+
+
+def prompting(model: Model, shots: str) -> str:
+    """How a model with such examples is asked, its passages included."""
+    _, known, rest = str(model.meta.get("prompting", "")).partition("RAG")
+    return f"{shots} + {known}{rest}" if known else shots
 
 
 def known_meta(model: Model) -> dict[str, Any]:
