@@ -7,6 +7,7 @@ import pytest
 from serving import Served
 
 from releases import approve, built, register, word_counter
+from s3 import s3, s3_server  # noqa: F401 - fixtures
 from scoped import UNKNOWN, scoped
 from slmworks.cli.main import main
 from slmworks.contract.errors import BadRequest
@@ -136,6 +137,18 @@ def test_hand_offs_are_redacted_json_lines_that_curate_takes(handing, tmp_path):
     task = Bench(tmp_path / "bench").task("curate")
     data = CurateText().run(data=sealed(Files(path=raw)), task=task)
     assert data.summary["transfer"] == 2
+
+
+def test_hand_offs_go_to_a_bucket_too(approved, s3):
+    with Served(approved) as server:
+        hand_offs = HandOff(f"{s3}/kept").opened(server.service)
+        server.service.hand_offs = hand_offs
+        hand_offs.start()
+        server.post("classify", {"texts": [IN, OUT]})
+        hand_offs.stop()
+    store = open_store(f"{s3}/kept")
+    (key,) = [key for key in store.list("") if key.endswith(".jsonl")]
+    assert json.loads(store.read(key))["text"] == OUT
 
 
 def test_hand_offs_are_bounded_in_rows_and_bytes(handing, tmp_path):

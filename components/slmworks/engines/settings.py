@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PositiveInt
 
+from slmworks.contract.costs import Costs
 from slmworks.contract.documented import Documented
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -237,6 +238,9 @@ class Settings(_Part):
     """Group that recipes ask for approval -> its users."""
     deploy: dict[str, Target] = {}
     """Registered name of a model -> where `slmworks deploy` and `slmworks rollback` put it."""
+    costs: Costs | None = None
+    """What computing costs here, for the reviewer's page; never part of an identity. Left out: 15 W a core,
+    no CO2 and no price."""
     kubeflow: Kubeflow = Kubeflow()
     """Settings of Kubeflow Pipelines alone."""
     airflow: Airflow = Airflow()

@@ -6,7 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Artifact, Report, Verdict
+from slmworks.contract.costs import Costs
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import Manifest
 from slmworks.execution.origins import Origins
 from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, way_back
@@ -16,6 +18,7 @@ from slmworks.packet.about import about
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
 from slmworks.packet.seeds import over_seeds
+from slmworks.packet.sources import Spent
 from slmworks.packet.stopped import stopped_in
 from slmworks.packet.training import Trained, curves_of
 from slmworks.store.contract import folder_or_none
@@ -74,20 +77,35 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
     model = verdict.refs.get("model", "")
     tasks = list(task_records(store, run.run)) if run else []
     to_model = _way_to(store, model, origins)
+    baseline = way_back(origins, _baselines(reports, model))
     return Background(
         card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
         texts=partial(texts, data) if data else nothing_known,
         model=to_model,
         verdict=way,
         ledgers=_ledgers(store, model, origins),
-        baseline=way_back(origins, _baselines(reports, model)).keys(),
+        baseline=baseline.keys(),
         made=_made(run, way, origins),
         notice=_notice(store, decided, run),
         stopped=list(stopped_in(store, run_record(store, decided) if decided else run)),
         about=about(run, tasks, verdict.digest, model),
         trained=_trained(run, tasks, to_model),
         seeds=_seeds(run, tasks),
+        spent=_spent(way_back(origins, [model]), baseline, run),
     )
+
+
+def _spent(
+    way: Mapping[str, Manifest], baseline: Mapping[str, Manifest], run: RunRecord | None
+) -> "Spent | None":
+    """What was computed on the way to a model, and of that on the way to it alone."""
+    if not way:
+        return None
+    each = {digest: one.cpu_seconds for digest, one in way.items()}
+    costs = run.costs if run and run.costs else Costs()
+    own = sum(seconds for digest, seconds in each.items() if digest not in baseline)
+    unknown = sum(not seconds for digest, seconds in each.items() if way[digest].kind == "Model")
+    return Spent(sum(each.values()), own, unknown, costs)
 
 
 def _seeds(run: RunRecord | None, tasks: Sequence[TaskRecord]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Report
 from slmworks.numbers import figures
-from slmworks.packet import stopped, tradeoff
+from slmworks.packet import running_costs, stopped, tradeoff
 from slmworks.packet.markdown_text import escaped, paragraph, table
 from slmworks.packet.sources import Background, Found, changed, find
 from slmworks.packet.table import caption, cells, headings
@@ -25,6 +25,9 @@ def markdown(
         parts += [_table(verdict), paragraph(caption(verdict))]
         parts += [paragraph(tradeoff.recommendation(verdict)), paragraph(tradeoff.sentence(verdict))]
     parts.append(paragraph(stopped.sentence(behind.stopped)))
+    if behind.spent:
+        known = running_costs.served(verdict, reports)
+        parts.append(paragraph(running_costs.paid_back(verdict, known, behind.spent)))
     parts += _changes(find(verdict, reports))
     return "\n\n".join(part for part in parts if part) + "\n"
 

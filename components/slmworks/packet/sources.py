@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Report
+from slmworks.contract.costs import Costs
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate.comparison import Comparison
@@ -90,6 +91,21 @@ class Background:
     """The steps on the way to the chosen model, in the order of the plan."""
     seeds: Sequence[str] = ()
     """Sentences about models that differ by their seed only."""
+    spent: "Spent | None" = None
+    """What it took to make the chosen model."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """CPU-seconds of the steps on the way to a model, and what computing costs."""
+
+    whole: float
+    """Of every step, data and teacher included."""
+    own: float
+    """Of those that what it is compared with did not need."""
+    unknown: int
+    """Steps of which nobody has measured it."""
+    costs: Costs
 
 
 @dataclass(frozen=True)
