@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slmworks.contract.catalog import CORE, traits
 from slmworks.contract.errors import BadRequest, CorruptObject
-from slmworks.contract.manifest import Manifest
+from slmworks.contract.manifest import Digests, Manifest
 from slmworks.contract.stage import Stage
 from slmworks.execution import index
 from slmworks.execution.spec import TaskSpec
@@ -159,7 +159,7 @@ class TaskRecord(_Record):
     started: str
     ended: str
     options: dict[str, Any] = {}
-    inputs: dict[str, tuple[str, ...]] = {}
+    inputs: dict[str, Digests] = {}
     """Port -> digests of the inputs."""
     fingerprint: str = ""
     result: Annotated[Manifest | None, Field(alias="manifest")] = None
