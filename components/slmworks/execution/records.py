@@ -95,6 +95,7 @@ class RunRecord(_Record):
     """Version of slmworks that began the record."""
     recipe: str
     file: str = ""
+    """Path of the recipe, as it was given."""
     text: str = ""
     """The recipe's text."""
     plan: list[dict[str, Any]] = []
@@ -153,21 +154,26 @@ class TaskRecord(_Record):
     plugin: str
     threads: int = 1
     host: str = ""
+    """Name of the machine or pod that it ran on."""
     state: str
     """`running`, `done`, `cached`, `absent`, `failed`, `refused`, `skipped`, `stopped` or `killed`."""
     cached: bool = False
     started: str
     ended: str
     options: dict[str, Any] = {}
+    """The plugin's options, defaults included."""
     inputs: dict[str, Digests] = {}
     """Port -> digests of the inputs."""
     fingerprint: str = ""
+    """Its identity."""
     result: Annotated[Manifest | None, Field(alias="manifest")] = None
     """The task's manifest, even one without files."""
     metrics: list[dict[str, Any]] = []
     """Points of its curves: `step`, `time` (s since 1970) and a value a name."""
     error: str = ""
+    """Why it failed, in a line."""
     trace: str = ""
+    """The traceback."""
 
     @classmethod
     def of(cls, spec: TaskSpec, state: str, **what: Any) -> Self:

@@ -36,11 +36,13 @@ class Entry(BaseModel):
     verdict: str
     """Digest of the verdict that let it in."""
     who: str
+    """The person who decided; of a registration: who ran the step."""
     how: str
     """How it was established who that is: `claimed: user name of the command line`, `airflow`, …"""
     when: str
     """UTC, ISO 8601 with milliseconds."""
     why: str = ""
+    """The reason that was given."""
     started_by: str = ""
     """Of a registration: who started the run; empty where nobody did, or nobody knows."""
     started_how: str = ""
