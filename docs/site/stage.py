@@ -4,8 +4,8 @@
 
 Every page links by its place in the repository, so links work on a git host as they are. On the site the
 READMEs of stages and families have places of their own, so links are written anew; one to a file that is no
-page leads to the repository's address, where pyproject.toml names it (`[project.urls] Repository`), else it is
-shown as the file's name. Nothing here is of one generator.
+page leads to the repository's address, if pyproject.toml names it (`[project.urls] Repository`), and is shown
+as the file's name otherwise. Lists are set as Python-Markdown wants them. Nothing here is of one generator.
 """
 
 import posixpath
@@ -28,6 +28,8 @@ FIXED = {
 }
 """Path in the repository -> path in the site."""
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+NESTED = re.compile(r"^(?P<indent>(?: {2})+)(?=(?:[-*]|\d+\.) )", re.MULTILINE)
+"""The indent of an item in a list of a list: a git host wants two spaces a level, Python-Markdown four."""
 LINK = re.compile(r"(?P<text>\[(?:[^\[\]]|\[[^\[\]]*\])*\])\((?P<path>[^()\s#:]+)(?P<anchor>#[^()\s]*)?\)")
 
 
@@ -51,10 +53,27 @@ def staged(text: str, here: str, site: dict[str, str], repository: str = "") -> 
     """A page's text as it is on the site; `here`: its path in the repository."""
     pieces, end = [], 0
     follow = _follower(here, site, repository)
+
+    def prose(part: str) -> str:
+        return NESTED.sub(lambda found: 2 * found["indent"], _lists_apart(LINK.sub(follow, part)))
+
     for fence in FENCE.finditer(text):
-        pieces += [LINK.sub(follow, text[end : fence.start()]), fence[0]]
+        pieces += [prose(text[end : fence.start()]), fence[0], "\n"]
         end = fence.end()
-    return "".join([*pieces, LINK.sub(follow, text[end:])])
+    return "".join([*pieces, prose(text[end:])])
+
+
+def _lists_apart(text: str) -> str:
+    """With a blank line between a paragraph and a list right below it, which Python-Markdown wants."""
+    lines: list[str] = []
+    within = False
+    for line in text.split("\n"):
+        item = bool(re.match(r"[-*] |1\. ", line))
+        if item and not within and lines and lines[-1].strip():
+            lines.append("")
+        within = item or (within and bool(line.strip()))
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _follower(here: str, site: dict[str, str], repository: str) -> Callable[[re.Match[str]], str]:
