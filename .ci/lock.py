@@ -1,4 +1,4 @@
-"""The locks: every file that `make install`, `make install-airflow`, the site and the tools may install, by its sha256.
+"""The locks: every file that `make` may install, for each of its environments, by its sha256.
 
 `uv pip compile` resolves what our distributions ask for, at the versions of the constraints, for every Python
 and platform. Written here is only what it cannot know: torch's own CPU index has builds of torch too, and

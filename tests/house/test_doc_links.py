@@ -18,6 +18,15 @@ def test_every_page_can_be_found() -> None:
     assert [page.name for page in DOCS.rglob("*.md") if page not in linked] == []
 
 
+def test_pictures_are_shown_small_and_fetch_nothing() -> None:
+    shown = {(page.parent / path).resolve() for page in PAGES for path, _ in links(page)}
+    pictures = sorted((DOCS / "pictures").iterdir())
+    assert [picture.name for picture in pictures if picture not in shown] == []
+    assert [picture.name for picture in pictures if picture.stat().st_size > 150_000] == []
+    drawn = [picture.read_text() for picture in pictures if picture.suffix == ".svg"]
+    assert not any("url(http" in text or "font-face" in text for text in drawn)
+
+
 def test_a_heading_s_anchor_is_that_of_a_git_host(tmp_path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# report.json of `evaluate/quality`\n\n## A & b\n\n## A & b\n\n```\n# no heading\n```\n")
