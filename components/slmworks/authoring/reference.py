@@ -132,8 +132,10 @@ def type_of(schema: Any) -> str:
     if schema.get("type") == "array":
         return f"list of {type_of(schema.get('items', {}))}"
     if schema.get("type") == "object":
-        named = list(schema.get("patternProperties", {}).values())
-        return f"mapping to {type_of(schema.get('additionalProperties') or (named[0] if named else {}))}"
+        patterns = list(schema.get("patternProperties", {}).values())
+        return (
+            f"mapping to {type_of(schema.get('additionalProperties') or (patterns[0] if patterns else {}))}"
+        )
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = "".join(f" {sign} {schema[key]}" for key, sign in bounds.items() if key in schema)
     named = "mapping" if "$ref" in schema else schema.get("type", "any")
