@@ -40,7 +40,10 @@ COMMANDS = """\
 Written by `make docs` from `--help`.
 
 """
-STAGE_FOOT = "\nWritten by `make docs` from the plugins. All stages: [plugins.md](../plugins.md).\n"
+FOOT = """
+What the stage promises: [its README](../../components/slmworks/{stage}/README.md). All stages:
+[plugins.md](../plugins.md). Written by `make docs` from the plugins.
+"""
 JSON: dict[str, type[BaseModel]] = {
     "manifest": Manifest, "file": File, "run": RunRecord, "edit": Edit, "task": TaskRecord, "entry": Entry,
 }  # fmt: skip
@@ -95,7 +98,7 @@ def pages() -> dict[Path, str]:
     ours = distributions()
     return {
         DOCS / "plugins.md": PLUGINS + overview(ours),
-        **{DOCS / f"plugins/{stage}.md": page(stage, ours) + STAGE_FOOT for stage in STAGES},
+        **{DOCS / f"plugins/{stage}.md": page(stage, ours) + FOOT.format(stage=stage) for stage in STAGES},
         DOCS / "cli.md": COMMANDS + "\n".join(helps(cli, "slmworks")),
         **{file: filled(file.read_text("utf-8"), parts) for file, parts in tables().items()},
     }

@@ -79,6 +79,13 @@ def test_a_whole_recipe_can_be_planned(block: Block, tmp_path: Path) -> None:
     assert len(plan(Recipe.parse(block.text, folder=tmp_path)).tasks) >= len(recipe["steps"])
 
 
+def test_the_tutorial_on_a_generator_shows_the_recipe_that_it_runs() -> None:
+    (shown,) = [read(block)["steps"] for block in WHOLE if block.page.name == "first-generator.md"]
+    run = RUAMEL(typ="safe", pure=True).load(ROOT / "pipelines/tiny-generator.yaml")["steps"]
+    assert run["curate"]["with"].pop("licence")
+    assert shown == run
+
+
 @pytest.mark.parametrize("block", PARTS, ids=str)
 def test_a_step_has_the_options_that_it_names(block: Block) -> None:
     for name, step in steps(block).items():
