@@ -29,6 +29,7 @@ def test_a_format_s_keys_have_types_meanings_and_links() -> None:
     said = keys(TaskRecord, {"Manifest": "manifest"})
     assert "| `manifest` | [Manifest](#manifest) or null | `null` | The task's manifest" in said
     assert "| `seal` |" not in said  # not in the file
+    assert "|  |\n" not in said  # a key without a meaning
     engine = sections(engine_schema())
     assert "| `stages` | mapping to [StagePod](#stagepod) | `{}` |" in engine
     assert "\n## StagePod\n\nResources of a stage's tasks" in engine

@@ -47,8 +47,11 @@ class File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Annotated[str, AfterValidator(_proper)]
+    """Relative to the artifact's folder."""
     size: NonNegativeInt
+    """In bytes."""
     sha256: Sha256
+    """Digest of its bytes."""
 
 
 def tree_digest(files: Iterable[File]) -> str:

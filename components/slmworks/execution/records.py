@@ -78,9 +78,13 @@ class Edit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     step: str
+    """The step."""
     option: str
+    """The option."""
     was: Any = None
+    """Its value in the recipe."""
     now: Any = None
+    """Its value in this run."""
     gate: bool = False
     """Of a gate: one of its limits."""
 
@@ -89,11 +93,13 @@ class RunRecord(_Record):
     """One run of a recipe."""
 
     run: str
+    """The run's id."""
     state: str
     """`submitted`, `running`, `done`, `refused`, `failed`, `stopped` or `killed`."""
     version: str = ""
     """Version of slmworks that began the record."""
     recipe: str
+    """The recipe's name."""
     file: str = ""
     """Path of the recipe, as it was given."""
     text: str = ""
@@ -103,7 +109,9 @@ class RunRecord(_Record):
     engine: str = "local"
     """Engine that ran it: `local`, `kubeflow`, `airflow`."""
     started: str
+    """When it began."""
     ended: str | None = None
+    """When it ended; null while it goes on."""
     user: str = ""
     """Who started it; empty where a schedule did, or nobody knows."""
     edits: tuple[Edit, ...] = ()
@@ -148,18 +156,27 @@ class TaskRecord(_Record):
     """One task of a run: its state, its inputs and its result."""
 
     run: str
+    """The run's id."""
     task: str
+    """The task: its step, and the variants that it is of."""
     step: str
+    """The recipe's step."""
     stage: str
+    """The step's stage."""
     plugin: str
+    """The step's plugin."""
     threads: int = 1
+    """Threads that it was given."""
     host: str = ""
     """Name of the machine or pod that it ran on."""
     state: str
     """`running`, `done`, `cached`, `absent`, `failed`, `refused`, `skipped`, `stopped` or `killed`."""
     cached: bool = False
+    """The result was found, not made."""
     started: str
+    """When it began."""
     ended: str
+    """When it ended, or the record was last written."""
     options: dict[str, Any] = {}
     """The plugin's options, defaults included."""
     inputs: dict[str, Digests] = {}

@@ -24,7 +24,9 @@ class Entry(BaseModel):
     seq: int
     """Place in the log of this name, from 1, without gaps."""
     action: Action
+    """What was done."""
     name: str
+    """The registered name."""
     version: int
     """The registered, approved or rejected version; of a rollback: the one that is champion again."""
     model_digest: str
