@@ -159,6 +159,8 @@ class TaskRecord(_Record):
     started: str
     ended: str
     options: dict[str, Any] = {}
+    seed: int = 0
+    """Seed of its random choices, where no option chooses it."""
     inputs: dict[str, tuple[str, ...]] = {}
     """Port -> digests of the inputs."""
     fingerprint: str = ""
@@ -180,6 +182,7 @@ class TaskRecord(_Record):
                 "stage": spec.stage,
                 "plugin": spec.plugin,
                 "threads": spec.threads,
+                "seed": spec.seed,
                 "host": socket.gethostname(),
                 "state": state,
                 **what,
