@@ -31,7 +31,7 @@ from slmworks.engines.airflow.jobs import (
     run_of,
 )
 from slmworks.engines.airflow.line import Line
-from slmworks.engines.settings import seconds
+from slmworks.engines.pod_settings import seconds
 from slmworks.machine.process import PARENT
 
 if TYPE_CHECKING:

@@ -61,20 +61,28 @@ class Inputs:
     fresh: tuple[str, ...] = ()
     """Steps that are run again unless a run says otherwise."""
     _of_options: dict[tuple[str, str], Input] = field(init=False)
+    """Step and option -> the input that it has of its own."""
+    _closed: frozenset[str] = field(init=False)
+    """Steps whose options a run can't change."""
 
     def __post_init__(self) -> None:
-        """Find the options that have an input of their own."""
+        """Find what a run may change."""
+        own = [task for task in self.plan if not task.brings]
+        self._closed = frozenset(
+            task.step for task in own if is_settled(task) or reads_disk(self.sources.get(task.id, {}))
+        )
         self._of_options = dict(self._found())
 
     def of_pipeline(self) -> dict[str, Input]:
         """Name -> input, in the order of the recipe."""
         options = {parameter(*where): one for where, one in self._of_options.items()}
         requester = "Who starts this run, for its record: Kubeflow tells its tasks no user."
-        steps = 'Steps that are run again though they were done before: ["student"].'
+        again = 'Steps that are run again though they were done before: ["student"].'
+        here = {task.step for task in self.plan if not task.after_approval}
         return {
             **options,
             OTHERS: Input(dict, {}, str(OTHER_OPTIONS["description"])),
-            FRESH: Input(list, list(self.fresh), steps),
+            FRESH: Input(list, [step for step in self.fresh if step in here], again),
             REQUESTER: Input(str, "", requester),
         }
 
@@ -90,7 +98,7 @@ class Inputs:
         }
         everybody = self.of_pipeline()
         if task.after_approval:
-            return given | ({FRESH: everybody[FRESH]} if task.step in self.fresh else {})
+            return given | ({FRESH: Input(list, [task.step])} if task.step in self.fresh else {})
         shared = (OTHERS, FRESH, REQUESTER) if self._is_open(task) else (FRESH, REQUESTER)
         return given | {name: everybody[name] for name in shared}
 
@@ -99,7 +107,7 @@ class Inputs:
         steps = tuple(dict.fromkeys(beside))
         return Form(
             steps=steps,
-            settled=tuple(step for step in steps if self._settled(step)),
+            settled=tuple(step for step in steps if step in self._closed),
             swept=tuple(option for option in own if (task.step, option) not in self._of_options),
             text=tuple(option for option, one in own.items() if one.text),
         )
@@ -110,7 +118,7 @@ class Inputs:
         for (step, option), said in option_fields(self.plan).items():
             tasks = [task for task in self.plan if task.step == step and not task.brings]
             swept = any(option in variant.get("with", {}) for variant in self.plan.recipe.steps[step].sweep)
-            if self._settled(step) or swept or option != option.lower():
+            if step in self._closed or swept or option != option.lower():
                 continue
             found = _input(said["default"], said, option, tasks)
             if found is not None:
@@ -135,12 +143,7 @@ class Inputs:
 
     def _is_open(self, task: PlannedTask) -> bool:
         """True if a run may change the task's options."""
-        return not (task.brings or self._settled(task.step))
-
-    def _settled(self, step: str) -> bool:
-        """True for a step whose options a run can't change."""
-        own = [task for task in self.plan if task.step == step and not task.brings]
-        return any(is_settled(task) or reads_disk(self.sources.get(task.id, {})) for task in own)
+        return not task.brings and task.step not in self._closed
 
 
 def family(task: PlannedTask) -> str:

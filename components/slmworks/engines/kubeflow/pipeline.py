@@ -25,7 +25,7 @@ from slmworks.engines.kubeflow.component import (
     with_inputs,
 )
 from slmworks.engines.kubeflow.inputs import Input, Inputs
-from slmworks.engines.kubeflow.pod import equip
+from slmworks.engines.kubeflow.pod import check_pods, equip
 from slmworks.engines.kubeflow.told import EARLIER, EARLIER_RUN, REQUESTER, RUN
 from slmworks.engines.local_files import reads_disk
 from slmworks.execution.encoded import pack
@@ -67,22 +67,12 @@ def compile_plan(
 ) -> Compiled:
     """Lower a plan. `sources` are its outside references by task and name, local files pinned."""
     require_kfp()
-    _refuse_accounts(engine)
+    check_pods(engine)
     build = _Build(plan, engine, store, sources, Inputs(plan, sources, tuple(sorted(fresh))))
     after = [task for task in plan if task.after_approval]
     second = build.segment(after, f"{plan.recipe.name} after approval") if after else ""
     first = [task for task in plan if not task.after_approval]
     return Compiled(build.segment(first, plan.recipe.name, second), second, plan_record(plan))
-
-
-def _refuse_accounts(engine: EngineFile) -> None:
-    """BadRequest for an account of a stage: all pods of a run on Kubeflow have the same one."""
-    for stage, said in engine.settings.stages.items():
-        if said.service_account:
-            raise BadRequest(
-                f"{engine.at('stages', stage, 'service_account')}: Kubeflow starts all pods of a run as one "
-                "account (kubeflow.service_account); give the stage `secrets` of its own instead."
-            )
 
 
 def require_kfp() -> None:
@@ -230,4 +220,4 @@ class _Build:
         made = container(CLOSE, description, annotations, image, (*COMMAND, "close", "--executor-input"))
         closing = made(**given)
         closing.set_display_name(CLOSE)
-        return equip(closing, self.engine, self.engine.settings.defaults, image, self.engine.secrets(None))
+        return equip(closing, self.engine, self.engine.pod(None), image, self.engine.secrets(None))

@@ -106,10 +106,10 @@ def of_text(text: Any, name: str) -> Any:
 
 def rest_of(spec: TaskSpec, said: tuple[str, ...]) -> dict[str, Any]:
     """A spec without what other parameters say; `said`: options that have one of their own."""
-    empty = {name for name, value in spec.model_dump().items() if not value and name != "store"}
-    rest = spec.model_dump(mode="json", exclude=UNSAID | empty)
     options = {name: value for name, value in spec.options.items() if name not in said}
-    return {**rest, **({"options": options} if options else {})} if "options" in rest else rest
+    rest = spec.model_copy(update={"options": options})
+    empty = {name for name, value in rest.model_dump().items() if not value and name != "store"}
+    return rest.model_dump(mode="json", exclude=set(UNSAID | empty))
 
 
 def spec_of(parameters: Mapping[str, Any]) -> TaskSpec:
