@@ -172,3 +172,22 @@ def test_what_no_run_can_change_is_said(line, given: dict, said: str) -> None:
         specs(text, **given)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_form_that_the_docs_show_is_today_s_and_a_file_differs_from_no_other_of_it(
+    tmp_path: Path,
+) -> None:
+    text = shipped("first-run", tmp_path)[1].first
+    form = inputs(text)
+    lines = (ROOT / "docs/kubeflow.md").read_text(encoding="utf-8").partition("## Create run")[2].splitlines()
+    cells = [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| `")
+    ]
+    shown = {name.strip("`"): (kind, default) for name, kind, default in cells[:9]}
+    assert len(shown) == 9
+    for name, (kind, default) in shown.items():
+        said = handed_on(form[name]["defaultValue"])
+        value = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+        assert (form[name]["parameterType"], value) == (kind, default), name
+    bins = '{"negative": "<= -0.5", "neutral": "> -0.5, < 0.5", "positive": ">= 0.5"}'
+    assert f"#    curate__bins: dict [Default: {bins}]\n" in text  # in one order, whatever protobuf's is

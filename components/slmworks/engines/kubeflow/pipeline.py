@@ -86,6 +86,22 @@ def require_kfp() -> None:
             )
 
 
+def _in_order(text: str, inputs: Mapping[str, Input]) -> str:
+    """A compiled file whose comments on inputs have one order: protobuf's mappings have one a process."""
+    comments = {
+        f"#    {name}: {one.hint.__name__} [Default: ": json.dumps(
+            one.value, sort_keys=True, ensure_ascii=False
+        )
+        for name, one in inputs.items()
+        if one.hint in (dict, list)
+    }
+    lines = [
+        next((f"{start}{value}]" for start, value in comments.items() if line.startswith(start)), line)
+        for line in text.split("\n")
+    ]
+    return "\n".join(lines)
+
+
 @dataclass
 class _Build:
     plan: Plan
@@ -119,7 +135,7 @@ class _Build:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "pipeline.yaml"
             compiler.Compiler().compile(pipeline, str(path))
-            return path.read_text(encoding="utf-8")
+            return _in_order(path.read_text(encoding="utf-8"), wanted)
 
     def _add(self, task: PlannedTask, inputs: Mapping[str, Any]) -> None:
         """Add a task; `inputs` are the pipeline's."""
