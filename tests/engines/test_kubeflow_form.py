@@ -162,11 +162,15 @@ def test_a_gate_whose_limits_were_changed_is_noticed_and_a_wrong_field_ends_its_
         ({"other_options": {"student": 3}}, "other_options.student: must be a mapping of options."),
         ({"other_options": ["student"]}, "other_options: must be options by step"),
         ({"other_options": {"student": {"seed": -1}}}, "other_options.student.seed: must be a whole number"),
+        ({"other_options": {"evaluate": {"seed": 1}}}, "other_options.evaluate.seed: variants of evaluate set seed themselves"),
         ({"fresh": ["teachr"]}, "fresh: no step 'teachr'. Did you mean 'teacher'?"),
         ({"fresh": {"a": 1}}, "fresh: must be a list of steps"),
     ],
 )  # fmt: skip
 def test_what_no_run_can_change_is_said(line, given: dict, said: str) -> None:
+    line.recipe = line.recipe.replace(
+        "model: quantize, data: curate}", "model: quantize, data: curate}, sweep: [{seed: 0}, {seed: 1}]"
+    )
     text = compiled(line.write(), line.store).first
     with pytest.raises(BadRequest) as caught:
         specs(text, **given)

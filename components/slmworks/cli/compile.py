@@ -39,10 +39,8 @@ def compile(  # noqa: A001 - the command's name
     What follows an approval is a pipeline of its own, written beside it as `NAME.after-approval.yaml`.
     """
     store = places.shared_store()
-    planned = planned_for(recipe, fresh, changes)
-    compiled = lower(
-        planned, places.engine, store, frozenset(fresh), upload=not no_upload, without="--no-upload"
-    )
+    planned, again = planned_for(recipe, fresh, changes)
+    compiled = lower(planned, places.engine, store, again, upload=not no_upload, without="--no-upload")
     say_if_large(compiled)
     output = output or Path(f"{Path(recipe).stem}.kfp.yaml")
     if str(output) == "-":

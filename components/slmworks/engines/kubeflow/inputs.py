@@ -27,6 +27,7 @@ from slmworks.engines.kubeflow.told import (
 from slmworks.engines.local_files import reads_disk
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
+from slmworks.recipe.edited import SEED
 from slmworks.recipe.plan import Plan, PlannedTask
 
 TYPES: Mapping[str, type] = {
@@ -108,7 +109,7 @@ class Inputs:
         return Form(
             steps=steps,
             settled=tuple(step for step in steps if step in self._closed),
-            swept=tuple(option for option in own if (task.step, option) not in self._of_options),
+            swept=self._swept(task.step),
             text=tuple(option for option, one in own.items() if one.text),
         )
 
@@ -117,8 +118,7 @@ class Inputs:
     def _found(self) -> Iterator[tuple[tuple[str, str], Input]]:
         for (step, option), said in option_fields(self.plan).items():
             tasks = [task for task in self.plan if task.step == step and not task.brings]
-            swept = any(option in variant.get("with", {}) for variant in self.plan.recipe.steps[step].sweep)
-            if step in self._closed or swept or option != option.lower():
+            if step in self._closed or option in self._swept(step) or option != option.lower():
                 continue
             found = _input(said["default"], said, option, tasks)
             if found is not None:
@@ -128,10 +128,9 @@ class Inputs:
         """The options of a task that its recipe sets, each with its parameter."""
         if task.brings:
             return
-        step = self.plan.recipe.steps[task.step]
-        variants = [option for one in step.sweep for option in one.get("with", {})]
+        options = self.plan.recipe.steps[task.step].options
         schema = plugin(task.stage, task.plugin).load().model_json_schema()
-        for option in dict.fromkeys((*step.options, *variants)):
+        for option in dict.fromkeys((*options, *self._swept(task.step))):
             known = schema["properties"].get(option)
             if (task.step, option) in self._of_options and self._is_open(task):
                 yield option, self._of_options[task.step, option]
@@ -140,6 +139,12 @@ class Inputs:
                 said = kind_of(known, schema.get("$defs", {}), value)
                 if found := _input(value, said, option, [task]):
                     yield option, found
+
+    def _swept(self, step: str) -> tuple[str, ...]:
+        """Options that the variants of a step set themselves, and its seed where they do."""
+        variants = self.plan.recipe.steps[step].sweep
+        words = [word for one in variants for word in (*one.get("with", {}), *({SEED} & one.keys()))]
+        return tuple(dict.fromkeys(words))
 
     def _is_open(self, task: PlannedTask) -> bool:
         """True if a run may change the task's options."""

@@ -16,7 +16,7 @@ from slmworks.contract.errors import BadRequest, did_you_mean, first_line
 from slmworks.execution.spec import TaskSpec
 from slmworks.recipe.edited import SEED
 from slmworks.recipe.recipe import seed_problem
-from slmworks.recipe.step import takes_seed
+from slmworks.recipe.variants import draws, takes_seed
 from slmworks.recipe.yaml_file import load
 
 SPEC, PLUGIN, FAMILY, FORM, RUN = "spec", "plugin", "family", "form", "run"
@@ -131,9 +131,7 @@ def changed(spec: TaskSpec, parameters: Mapping[str, Any]) -> TaskSpec:
     """The spec with what a person changed for this run; BadRequest for what no run can change."""
     form = _form(parameters)
     mine = _others(spec, form, parameters.get(OTHERS) or {})
-    word = {SEED} & mine.keys() if SEED in mine and not _has_seed_option(spec) else set()
-    if word and (problem := seed_problem(mine[SEED])):
-        raise BadRequest(f"{OTHERS}.{spec.step}.{SEED}: {problem}")
+    word = {SEED} if SEED in mine and _takes_seed_as_word(spec, mine[SEED]) else set()
     options = {option: value for option, value in mine.items() if option not in word}
     return spec.model_copy(
         update={
@@ -192,5 +190,16 @@ def _is_fresh(spec: TaskSpec, form: Form, given: Any) -> bool:
     return spec.step in steps and not spec.brought  # no pod could read its files again
 
 
-def _has_seed_option(spec: TaskSpec) -> bool:
-    return takes_seed(plugin(spec.stage, spec.plugin).load())
+def _takes_seed_as_word(spec: TaskSpec, seed: Any) -> bool:
+    """False where an option of the plugin is called so; BadRequest where no such seed can be chosen."""
+    found = plugin(spec.stage, spec.plugin).load()
+    if takes_seed(found):
+        return False
+    problem = (
+        seed_problem(seed)
+        if draws(spec.stage, found)
+        else f"{spec.stage} draws nothing at random; remove it."
+    )
+    if problem:
+        raise BadRequest(f"{OTHERS}.{spec.step}.{SEED}: {problem}")
+    return True
