@@ -179,6 +179,8 @@ class TaskRecord(_Record):
     """When it ended, or the record was last written."""
     options: dict[str, Any] = {}
     """The plugin's options, defaults included."""
+    seed: int = 0
+    """Seed of its random choices, where no option chooses it."""
     inputs: dict[str, Digests] = {}
     """Port -> digests of the inputs."""
     fingerprint: str = ""
@@ -203,6 +205,7 @@ class TaskRecord(_Record):
                 "stage": spec.stage,
                 "plugin": spec.plugin,
                 "threads": spec.threads,
+                "seed": spec.seed,
                 "host": socket.gethostname(),
                 "state": state,
                 **what,

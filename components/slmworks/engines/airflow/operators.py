@@ -22,7 +22,7 @@ from slmworks.engines.airflow.failures import REFUSED, SAID, airflow_errors, fai
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT, RUN
 from slmworks.engines.airflow.jobs import SEEN, Command, Job, nothing_new, run_of
 from slmworks.engines.airflow.line import Line
-from slmworks.engines.settings import seconds
+from slmworks.engines.pod_settings import seconds
 from slmworks.machine.process import PARENT
 
 if TYPE_CHECKING:
