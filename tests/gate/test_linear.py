@@ -57,7 +57,7 @@ def test_the_difference_is_reported_with_its_interval_and_nothing_is_required(be
             0.6,
             0.2,
             "passed",
-            "better than tf-idf + linear: +25.0 points (95 % lower bound +2)",
+            "better than tf-idf + linear: +25.0 points (95 % lower bound +2",
         ),
         (
             0.6,

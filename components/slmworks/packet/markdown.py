@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slmworks.contract.artifact import Report
+from slmworks.contract.linear_model import LINEAR
 from slmworks.numbers import figures
 from slmworks.packet import stopped, terms, tradeoff
 from slmworks.packet.markdown_text import Markdown, escaped, paragraph, table
@@ -28,12 +29,16 @@ def markdown(
     behind = background or Background()
     sentence = str(verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused"))
     parts = [attention(behind.notice), f"**{escaped(sentence)}**"]
-    if verdict.get("rows"):
-        parts += [_table(verdict), paragraph(caption(verdict)), paragraph(beside_linear(verdict))]
-        if not brief:
-            parts += [paragraph(tradeoff.recommendation(verdict)), paragraph(tradeoff.sentence(verdict))]
+    said, found = [caption(verdict), beside_linear(verdict)], find(verdict, reports)
+    if not verdict.get("rows"):
+        parts += _changes(found)
+    elif brief:
+        parts += [_table(verdict, _few(verdict)), paragraph(" · ".join(filter(None, said)))]
+        parts.append(" ".join(_changes(found)))
+    else:
+        said += [tradeoff.recommendation(verdict), tradeoff.sentence(verdict)]
+        parts += [_table(verdict, verdict["rows"]), *map(paragraph, said), *_changes(found)]
     parts.append(paragraph(stopped.sentence(behind.stopped)))
-    parts += _changes(find(verdict, reports))
     parts += terms.lines(behind.terms, brief=brief)
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -43,9 +48,18 @@ def attention(notice: str) -> str:
     return f"**Attention: {escaped(notice)}**" if notice else ""
 
 
-def _table(verdict: Mapping[str, Any]) -> str:
+def _few(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The rows that a decision is about: not the other candidates, nor what always answers the same."""
+    return [
+        row
+        for row in verdict["rows"]
+        if row["chosen"] or row["role"] in ("teacher", "champion", "reference") or row["name"] == LINEAR
+    ]
+
+
+def _table(verdict: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> str:
     named = headings(verdict)
-    rows = [_apart(cells(verdict, row)) for row in verdict["rows"]]
+    rows = [_apart(cells(verdict, row)) for row in shown]
     return table(_apart(named), rows, numbers=len(named) - 2)
 
 

@@ -110,7 +110,7 @@ class Question:
             f"**Attention: {escaped(problem)}**" if problem else "",
             packet.removeprefix(notice).lstrip()
             or "There is no packet for this version; see the log of the task `close`.",
-            " · ".join(filter(None, [self._page(page), self._links(tracking), f"run {code(self.run)}"])),
+            " · ".join(filter(None, [self._page(page), self._links(tracking)])),
             f"Model {code(f'sha256:{entry.model_digest}')}",
             " ".join(filter(None, people)),
         ]
