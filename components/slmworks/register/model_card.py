@@ -54,7 +54,7 @@ def _front(
         yield "license", named
     elif licence:
         yield "license", "other"
-        yield "license_name", re.sub(r"[^a-z0-9.-]+", "-", named).strip("-")
+        yield "license_name", re.sub(r"[^a-z0-9.]+", "-", named).strip("-")
     if card.language:
         yield "language", list(card.language)
     yield "pipeline_tag", task.name

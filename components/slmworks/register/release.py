@@ -32,7 +32,7 @@ class MlflowRelease(Register):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     """Name in the registry: letters, digits, '-', '_' and '.'."""
-    card: ModelCard = ModelCard()
+    card: ModelCard | None = None
     """Words of the model card that only you know: licence, intended_use, out_of_scope, limits, contact,
     language. They are approved with the release: other words are another version."""
     example: dict[str, Any] | None = None
@@ -78,7 +78,7 @@ class MlflowRelease(Register):
             row = example.written(purpose, self.example)
         elif self.example_row is not None:
             row = example.named(purpose, data_of(verdict, model.digest, task), self.example_row)
-        return Declared(self.card.said(), row)
+        return Declared(self.card.said() if self.card else {}, row)
 
     def _write_card(
         self, model: Model, declared: Declared, verdict: Verdict, digest: str, task: ReleaseTask
@@ -91,7 +91,7 @@ class MlflowRelease(Register):
             model,
             purpose,
             judged.read() if judged else {},
-            card=self.card,
+            card=self.card or ModelCard(),
             sources=sources_of(task.registry.store, model.digest),
             example=purpose.input_sample() if declared.example is None else declared.example,
         )
