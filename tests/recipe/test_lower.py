@@ -65,7 +65,7 @@ def test_a_port_goes_to_the_variants_that_take_it(lower) -> None:
 
 def test_a_stage_without_a_plugin_says_so(lower, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "slmworks.recipe.step.plugins", lambda stage: {} if stage == "prune" else plugins(stage)
+        "slmworks.recipe.variants.plugins", lambda stage: {} if stage == "prune" else plugins(stage)
     )
     with pytest.raises(BadRequest, match="no plugin for prune is installed; install one that offers it"):
         lower("  prune: {from: {model: teacher}}\n")

@@ -30,8 +30,8 @@ def compile(  # noqa: A001 - the command's name
     What follows an approval is a pipeline of its own, written beside it as `NAME.after-approval.yaml`.
     """
     store = places.shared_store()
-    planned = planned_for(recipe, fresh, changes)
-    compiled = lower(planned, places.engine, store, frozenset(fresh))
+    planned, again = planned_for(recipe, fresh, changes)
+    compiled = lower(planned, places.engine, store, again)
     say_if_large(compiled)
     if str(output) == "-":
         click.echo(compiled.first, nl=False)

@@ -17,23 +17,19 @@ LARGE = 1_000_000
 """Characters of YAML above which a person is warned."""
 
 
-def planned_for(recipe: str, fresh: Sequence[str], changes: Sequence[str] = ()) -> "Plan":
-    """The recipe's plan with options changed by `--set`; BadRequest for a step that isn't there."""
+def planned_for(
+    recipe: str, fresh: Sequence[str], changes: Sequence[str] = ()
+) -> tuple["Plan", frozenset[str]]:
+    """The recipe's plan with options changed by `--set`, and the steps that `--fresh` means.
+
+    BadRequest for a step that isn't there.
+    """
     from slmworks.recipe.lower import plan
     from slmworks.recipe.recipe import Recipe
+    from slmworks.recipe.step_names import steps_named
 
     planned = with_changes(plan(Recipe.read(recipe)), changes)
-    require_steps(planned, "--fresh", fresh)
-    return planned
-
-
-def require_steps(planned: "Plan", option: str, steps: Sequence[str]) -> None:
-    """BadRequest for a step that an option of the command line names, and that isn't in the recipe."""
-    from slmworks.contract.errors import BadRequest, did_you_mean
-
-    for step in steps:
-        if step not in planned.recipe.steps:
-            raise BadRequest(f"{option} {step}: no such step. {did_you_mean(step, planned.recipe.steps)}")
+    return planned, steps_named(planned.recipe, "--fresh", fresh)
 
 
 def say_if_large(compiled: "Compiled") -> None:

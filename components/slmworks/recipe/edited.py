@@ -11,7 +11,7 @@ from typing import Any
 from slmworks.contract.errors import BadRequest
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe, Step
-from slmworks.recipe.step import takes_seed
+from slmworks.recipe.variants import takes_seed
 
 SEED = "seed"
 """A step's word that is changed like an option, where its plugin has no option of this name."""
