@@ -106,9 +106,10 @@ def _terms(store: "Store", model: str, origins: Origins, run: RunRecord | None) 
     """What the register step of the run that is decided about declares, and what the sources state."""
     options: Mapping[str, Any] = {}
     if run is not None:
-        told = (edge.get("options", {}) for edge in run.plan if traits(edge["stage"]).registers)
-        recorded = (one.options for one in task_records(store, run.run) if one.traits.registers)
-        options = next(told, None) or next(recorded, {})
+        told = [edge.get("options", {}) for edge in run.plan if traits(edge["stage"]).registers]
+        # an orchestrator's run has its plan when it is closed
+        told += [one.options for one in task_records(store, run.run) if one.traits.registers]
+        options = next(filter(None, told), options)
     try:
         card = ModelCard.model_validate_json(json.dumps(options.get("card") or {}))
     except ValueError:  # a register plugin from elsewhere may mean something else by it
