@@ -104,6 +104,22 @@ def test_markdown_is_one_table_that_names_cannot_break(judged):
     assert "Calibration error (15 bins): 0.097." in text
 
 
+def test_markdown_for_a_form_has_the_rows_that_are_decided_about(judged):
+    verdict, reports = judged
+    other = {**verdict["rows"][2], "name": "another", "chosen": False}
+    trivial = {**verdict["rows"][-1], "name": "majority"}
+    text = packet.markdown({**verdict, "rows": [*verdict["rows"], other, trivial]}, reports, brief=True)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert [row.split("|")[1].strip() for row in rows[2:]] == [
+        "teacher",
+        "champion",
+        "int8 &lt;static&gt; ◀",
+        "tf-idf + linear",
+    ]
+    assert all("| &emsp;" in row for row in rows if "---" not in row)  # MLflow leaves no room between columns
+    assert len(text.split("\n\n")) == 4  # the sentence, the table, what is chosen, what changed
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=reasons)
 def test_a_packet_shows_names_as_they_are_written(judged, name):

@@ -91,3 +91,11 @@ def test_a_form_has_the_licences_in_one_line() -> None:
     assert len(terms.lines(known, brief=True)) == 1
     assert terms.lines(known)[1] == r"**Intended use:** \*x\*"
     assert terms.lines(None) == []
+
+
+def test_a_page_that_knows_no_other_step_says_nothing_of_what_the_recipe_declares() -> None:
+    page = terms.section(Terms(None, Sources((BERT, HOSTED), (SHOP,))))
+    assert "Licences of what it was made from" in page
+    assert "Intended use" not in page
+    assert page.count("not declared") == 1  # the hosted teacher's
+    assert "not declared:" not in terms.lines(Terms(None, Sources((BERT,), (SHOP,))))[0]

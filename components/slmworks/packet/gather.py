@@ -110,6 +110,8 @@ def _terms(store: "Store", model: str, origins: Origins, run: RunRecord | None) 
         # an orchestrator's run has its plan when it is closed
         told += [one.options for one in task_records(store, run.run) if one.traits.registers]
         options = next(filter(None, told), options)
+    if not options:
+        return Terms(None, sources_of(store, model, origins))
     try:
         card = ModelCard.model_validate_json(json.dumps(options.get("card") or {}))
     except ValueError:  # a register plugin from elsewhere may mean something else by it

@@ -28,8 +28,8 @@ class Term:
 class Terms:
     """What is known of a model's terms."""
 
-    card: ModelCard = field(default_factory=ModelCard)
-    """What the recipe declares."""
+    card: ModelCard | None = field(default_factory=ModelCard)
+    """What the recipe declares; None where nobody knows yet, as in a gate's pod, which sees no other step."""
     sources: Sources = field(default_factory=Sources)
     example: str = ""
     """The row that the recipe declares as one that all may see; empty for the model task's own."""
@@ -77,12 +77,18 @@ def section(known: Terms | None) -> Html:
     """The terms as a part of the page."""
     if known is None:
         return Html("")
-    rows: list[list[object]] = [[one.title, _shown(one)] for one in terms(known.card, known.sources)]
+    rows: list[list[object]] = [[one.title, _shown(one)] for one in _known(known)]
     if known.example:
         rows.append(["Example that is shipped", el("span", known.example, class_="text")])
-    return join(
-        [el("h2", "Use, limits and licences"), grid(("", "as stated"), rows, text=(0, 1), label="Terms")]
-    )
+    title = "Use, limits and licences" if known.card else "Licences of what it was made from"
+    return join([el("h2", title), grid(("", "as stated"), rows, text=(0, 1), label="Terms")])
+
+
+def _known(about: Terms) -> list[Term]:
+    """All terms, or those of the sources alone."""
+    if about.card is not None:
+        return terms(about.card, about.sources)
+    return [*_sources("Weights", about.sources.weights, ""), *_sources("Data", about.sources.data, "")]
 
 
 def _shown(term: Term) -> Html:
@@ -101,8 +107,8 @@ def lines(known: Terms | None, *, brief: bool = False) -> list[str]:
     """
     if known is None:
         return []
-    found = terms(known.card, known.sources)
-    uses, licences = found[: len(TITLES)], found[len(TITLES) :]
+    found, first = _known(known), len(TITLES) if known.card else 0
+    uses, licences = found[:first], found[first:]
     said = [] if brief else [f"**{one.title}:** {escaped(one.text)}" for one in uses if one.text]
     missing = [one.title.lower() for one in uses[:3] if not one.text]
     licensed = " · ".join(_briefly(one) for one in licences)
