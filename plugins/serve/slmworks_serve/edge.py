@@ -37,6 +37,9 @@ from slmworks_serve.openapi import title
 
 __all__ = ["DeployEdge", "export", "size", "write"]
 
+MODEL_CARD = "MODEL_CARD.md"
+"""The release's card in the bundle, which has a README of its own."""
+
 _README = Template("""# $name v$version
 
 $what, approved by $who on $when. Model sha256:$digest.
@@ -46,7 +49,7 @@ $what, approved by $who on $when. Model sha256:$digest.
     sha256sum -c SHA256SUMS
 
 $rows are arguments, or lines of stdin; each answer is a line of JSON, all in UTF-8.
-From Python: `from run import answer`.
+From Python: `from run import answer`.$card
 """)
 
 _RUN = Template('''"""Answer with the model in this folder.
@@ -155,7 +158,7 @@ def write(
     (copied / "model").rename(folder / "model")
     example = example_in(copied, task)
     if (copied / CARD).exists():
-        (copied / CARD).rename(folder / "MODEL_CARD.md")
+        (copied / CARD).rename(folder / MODEL_CARD)
     shutil.rmtree(copied)
     _text(folder / "runtime.py", standalone_source(runtime))
     _text(folder / "run.py", _run(task, runtime, drafted=draft is not None))
@@ -164,7 +167,8 @@ def write(
     about = {key: getattr(entry, key) for key in ("name", "version", "model_digest", "wrapper_digest")}
     further = {"release": entry.release, **({"draft": draft.digest} if draft else {})}
     _text(folder / "release.json", json.dumps({**about, **further}, indent=1) + "\n")
-    _text(folder / "README.md", _readme(task, example, entry, decided or entry))
+    card = "\nUse, limits, licences and measures: MODEL_CARD.md." if (folder / MODEL_CARD).exists() else ""
+    _text(folder / "README.md", _readme(task, example, entry, decided or entry, card))
     sums = [f"{file.sha256}  {file.path}\n" for file in scan(folder)]
     _text(folder / "SHA256SUMS", "".join(sums))
     return runtime.packages
@@ -196,7 +200,7 @@ def _parsed(task: ModelTask) -> str:
     return f'json.loads(line) if line.lstrip().startswith("{{") else {short}'
 
 
-def _readme(task: ModelTask, row: Row, entry: Entry, decided: Entry) -> str:
+def _readme(task: ModelTask, row: Row, entry: Entry, decided: Entry, card: str) -> str:
     text = only_text(task)
     example = str(row[text]) if text else json.dumps(dict(row), ensure_ascii=False)
     return _README.substitute(
@@ -208,6 +212,7 @@ def _readme(task: ModelTask, row: Row, entry: Entry, decided: Entry) -> str:
         digest=entry.model_digest,
         example=shlex.quote(example),
         rows=_rows(task),
+        card=card,
     )
 
 
