@@ -98,15 +98,15 @@ def test_no_pod_is_privileged_or_root_or_talks_to_the_cluster(pods) -> None:
 @pytest.mark.parametrize(
     ("code", "error", "line"),
     [
-        ("2", "AirflowFailException", "steps.teacher: bad"),
+        ("2", "FailedForGood", "steps.teacher: bad"),
         (
             "99",
             "AirflowSkipException",
             "refused by the gate, which is a normal end: what follows is left out",
         ),
-        ("1", "AirflowException", "teacher: exploded"),
-        ("137", "AirflowException", "was killed for want of memory; give its stage or family more `memory`"),
-        ("143", "AirflowException", "was killed (signal 15)"),
+        ("1", "Failed", "teacher: exploded"),
+        ("137", "Failed", "was killed for want of memory; give its stage or family more `memory`"),
+        ("143", "Failed", "was killed (signal 15)"),
     ],
 )
 def test_an_exit_code_is_airflow_s_state(pods, code, error, line) -> None:

@@ -21,7 +21,7 @@ from slmworks.packet.notice import limits
 from slmworks.packet.seeds import over_seeds
 from slmworks.packet.stopped import stopped_in
 from slmworks.packet.terms import Terms
-from slmworks.packet.training import Trained, curves_of
+from slmworks.packet.training import Trained, curves_of, early_end
 from slmworks.store.contract import folder_or_none
 
 if TYPE_CHECKING:
@@ -131,7 +131,13 @@ def _trained(run: RunRecord | None, tasks: Sequence[TaskRecord], way: Lineage | 
     upwards = {node.digest for node in _upwards(way.root, {}).values()}
     steps = [known[str(task["id"])] for task in run.plan if str(task["id"]) in known]
     return [
-        Trained(one.task, f"{one.stage} {one.plugin}", one.options, curves_of(one.metrics))
+        Trained(
+            one.task,
+            f"{one.stage} {one.plugin}",
+            one.options,
+            curves_of(one.metrics),
+            early_end(one.metrics),
+        )
         for one in steps
         if one.manifest and one.manifest.digest in upwards
     ]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.deploy import Deploy
-from slmworks.engines.airflow.jobs import REFUSED, Job, airflow_errors, failure, refused
+from slmworks.engines.airflow.failures import REFUSED, airflow_errors, failure, refused
+from slmworks.engines.airflow.jobs import Job
 from slmworks.engines.airflow.line import Line
 from slmworks.engines.settings import Pod, SecretKey
 from slmworks.numbers.figures import size
