@@ -7,8 +7,7 @@ import pytest
 
 from slmworks.contract.artifact import Report
 from slmworks.contract.costs import Costs
-from slmworks.packet.running_costs import section
-from slmworks.packet.sources import Spent
+from slmworks.packet.running_costs import Spent, section
 
 MODEL, OTHER = "b" * 64, "c" * 64
 PRICED = Costs(watts_per_core=10, grams_co2_per_kwh=400, currency_per_cpu_hour=0.036, currency="CHF")

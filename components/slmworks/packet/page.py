@@ -17,6 +17,7 @@ from slmworks.packet import (
     sections,
     stopped,
     teaching,
+    terms,
     tradeoff,
     training,
 )
@@ -45,6 +46,7 @@ def page(
         tradeoff.section(verdict),
         stopped.section(behind.stopped),
         sections.checks(verdict),
+        terms.section(behind.terms),
         changes.champion(verdict, found, behind.texts),
         changes.teacher(found, behind.texts),
         changes.by_slice(found),

@@ -6,14 +6,38 @@ that is compared, and the page says which.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from slmworks.contract.artifact import Report
 from slmworks.contract.costs import Costs
+from slmworks.contract.manifest import Manifest
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, el, grid, join
-from slmworks.packet.sources import Spent
+
+
+@dataclass(frozen=True)
+class Spent:
+    """CPU-seconds of the steps on the way to a model, and what computing costs."""
+
+    whole: float
+    """Of every step, data and teacher included."""
+    own: float
+    """Of those that what it is compared with did not need."""
+    unknown: int
+    """Models of which nobody has measured it."""
+    costs: Costs
+
+
+def spent_of(way: Mapping[str, Manifest], baseline: Mapping[str, Manifest], costs: Costs) -> Spent | None:
+    """What was computed on the way to a model, and of that on the way to it alone; None for no way."""
+    if not way:
+        return None
+    each = {digest: one.cpu_seconds for digest, one in way.items()}
+    own = sum(seconds for digest, seconds in each.items() if digest not in baseline)
+    unknown = sum(one.kind == "Model" and not one.cpu_seconds for one in way.values())
+    return Spent(sum(each.values()), own, unknown, costs)
 
 
 def section(verdict: Mapping[str, Any], reports: Sequence[Report], spent: Spent | None) -> Html:

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Report
-from slmworks.contract.costs import Costs
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate.comparison import Comparison
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from slmworks.lineage.ancestry import Lineage
     from slmworks.lineage.ledgers import Listed
     from slmworks.packet.about import About
+    from slmworks.packet.running_costs import Spent
+    from slmworks.packet.terms import Terms
     from slmworks.packet.training import Trained
 
 Content = Mapping[str, Any]
@@ -93,19 +94,8 @@ class Background:
     """Sentences about models that differ by their seed only."""
     spent: "Spent | None" = None
     """What it took to make the chosen model."""
-
-
-@dataclass(frozen=True)
-class Spent:
-    """CPU-seconds of the steps on the way to a model, and what computing costs."""
-
-    whole: float
-    """Of every step, data and teacher included."""
-    own: float
-    """Of those that what it is compared with did not need."""
-    unknown: int
-    """Steps of which nobody has measured it."""
-    costs: Costs
+    terms: "Terms | None" = None
+    """Use, limits and licences; None for a verdict that is shown by itself."""
 
 
 @dataclass(frozen=True)
