@@ -76,7 +76,7 @@ def test_a_licence_that_the_weights_contradict_is_said() -> None:
         "Licence: mit **(its weights are under apache-2.0)** · Weights: hf `bert/base@1`: apache"
     )
     assert "hosted model teacher: the provider's terms (the recipe)" in line
-    assert line.endswith("**not declared:** intended use, out of scope, limits")
+    assert line.endswith("**missing:** intended use, out of scope, limits")
 
 
 def test_a_release_has_the_licence_of_its_weights_where_all_have_the_same_one() -> None:

@@ -113,7 +113,7 @@ def lines(known: Terms | None, *, brief: bool = False) -> list[str]:
     missing = [one.title.lower() for one in uses[:3] if not one.text]
     licensed = " · ".join(_briefly(one) for one in licences)
     if missing:
-        licensed += f" · **not declared:** {', '.join(missing)}"
+        licensed += f" · **missing:** {', '.join(missing)}"
     return [licensed, *said]
 
 

@@ -37,7 +37,7 @@ BEHIND = """\
   gate:
     from: {{reports: [evaluate, speed], champion: champion}}
     with: {gate}{gate_note}
-  register: {{from: {{verdict: gate}}, with: {{name: {name}}}}}
+  register: {{from: {{verdict: gate}}, with: {{name: {name}{card}}}}}
   approve: {{from: {{release: register}}}}
   deploy: {{from: {{release: approve}}}}
 """
