@@ -12,7 +12,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
 from slmworks.curate import Curate
-from slmworks_text import progress
+from slmworks_text import out_of_scope, progress
 from slmworks_text.bins import Bins
 from slmworks_text.checks import (
     Loss,
@@ -38,9 +38,10 @@ from slmworks_text.labels import Labels, equal_numbers
 from slmworks_text.layout import Delimiter, Format, Layout, Quotes
 from slmworks_text.ledger import Ledger, survey
 from slmworks_text.operators import Operator, clean, operators_for
+from slmworks_text.out_of_scope import OutOfScope
 from slmworks_text.personal import Kind
 from slmworks_text.reading import Reading, paths_of, read_input
-from slmworks_text.rows import PLACES, POOL, TRANSFER, WRONG_WIDTH, Tally
+from slmworks_text.rows import LABELLED, PLACES, POOL, TRANSFER, WRONG_WIDTH, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.sampling import sample_pool
 from slmworks_text.schema import Schema, schema_of
@@ -112,6 +113,10 @@ class CurateText(Curate):
     inputs: dict[str, InputOptions] = Field(default_factory=dict)
     """Input name -> options that differ for it: format, columns, text, label, group, encoding, delimiter,
     quotes, key."""
+    out_of_scope: tuple[str, ...] = ()
+    """Labels of rows that a classifier is not made for ([oos]). They, and the rows of an input that is called
+    `out_of_scope`, are kept apart in the splits `out_of_scope_validation` and `out_of_scope_test`: nothing is
+    trained on them, and what a model declines is judged by them."""
     transfer: tuple[str, ...] = ()
     """Inputs used as unlabelled text for distillation, besides one that is called `transfer`."""
     transfer_rows: PositiveInt | None = None
@@ -167,7 +172,7 @@ class CurateText(Curate):
 
     @model_validator(mode="after")
     def _labels_need_classes(self) -> Self:
-        for option in ("labels", "bins"):
+        for option in ("labels", "bins", "out_of_scope"):
             if getattr(self, option) and not schema_of(self.model_task).classes:
                 raise OptionError(
                     (option,), f"the targets of {self.model_task} are no labels; leave {option} out."
@@ -209,19 +214,27 @@ class CurateText(Curate):
     def _store(self, data: Files, stored: StoredRows, schema: Schema, tally: Tally, task: Task) -> list[Loss]:
         """Read, clean and store all rows; returns what each input had and lost."""
         meter = Meter(sum(path.stat().st_size for name in data.names for path in paths_of(data.folder(name))))
+        outside = OutOfScope.of(
+            self.out_of_scope,
+            self.test / (self.validation + self.test),
+            normalise=self.normalise,
+            seed=self.seed,
+        )
         losses = []
         for name in data.names:
             tell = progress.reading(task, meter, name)
             reading = self._reading(name, schema)
             had, dropped = stored.rows, tally.dropped.copy()
             rows = read_input(name, data.folder(name), reading, tally, meter)
-            for row in clean(rows, self._operators(reading), tally):
+            placed = outside.apart(rows, every=self._is_outside(name, schema))
+            for row in clean(placed, self._operators(reading), tally):
                 stored.add(row)
                 tell(stored.rows)
             lost = tally.dropped - dropped
             unusable = Counter({reason: lost[reason] for reason in reading.unusable if lost[reason]})
             losses.append(Loss(name, stored.rows - had + lost.total(), unusable))
         stored.flush()
+        outside.refuse_unknown({stratum.label for stratum in stored.strata})
         if schema.classes and not self.labels and not self.bins:
             self._join_numbers(stored, tally)
         return losses
@@ -240,8 +253,9 @@ class CurateText(Curate):
             wrong = tally.dropped[WRONG_WIDTH]
             found.append(f"rows dropped for a {WRONG_WIDTH}: {wrong:,}; the first: {tally.ragged}")
         if schema.classes:
-            splits = {split: by_label(counts[split]) for split in PLACES[:TRANSFER]}
+            splits = {split: by_label(counts[split]) for split in LABELLED}
             found += label_warnings(splits, stated=self._order())
+            found += out_of_scope.warnings({split: sum(rows.values()) for split, rows in counts.items()})
         for sentence in found:
             task.say(f"warning: {sentence}.")
         return found
@@ -293,11 +307,15 @@ class CurateText(Curate):
             sample_transfer(ledger, self.transfer_rows, tally)
         return ledger
 
+    def _is_outside(self, name: str, schema: Schema) -> bool:
+        """Whether every row of an input is out of scope."""
+        return schema.classes and name in out_of_scope.INPUTS and name not in self.transfer
+
     def _reading(self, name: str, schema: Schema) -> Reading:
         """The options as they hold for one input."""
         own = self.inputs.get(name, InputOptions())
         place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
-        labelled = place != TRANSFER
+        labelled = place != TRANSFER and not self._is_outside(name, schema)
         layout = Layout(
             format=own.format or self.format,
             columns=self.columns if own.columns is None else own.columns,
@@ -317,5 +335,7 @@ class CurateText(Curate):
             group_prefix=self.group_prefix,
             source=self.source,
             bins=Bins.parse(self.bins) if self.bins else None,
-            labels=Labels.of(self.labels, normalise=self.normalise),
+            labels=Labels.of(
+                out_of_scope.with_labels(self.labels, self.out_of_scope), normalise=self.normalise
+            ),
         )

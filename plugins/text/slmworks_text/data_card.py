@@ -11,7 +11,7 @@ from slmworks_text.labels import spelt
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
 from slmworks_text.row_groups import LONG_ROW_GROUP, ROW_GROUP, RowGroups
-from slmworks_text.rows import PLACES, SPLITS, Tally
+from slmworks_text.rows import LABELLED, PLACES, SPLITS, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema
 
@@ -137,7 +137,7 @@ def describe(
         "changed": dict(tally.changed),
         "personal_data": dict(tally.personal),
         "splits": {
-            split: _split(file, counts[split], labelled=labels is not None and split != "transfer")
+            split: _split(file, counts[split], labelled=labels is not None and split in LABELLED)
             for split, file in splits.items()
         },
     }

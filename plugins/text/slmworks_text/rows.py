@@ -4,14 +4,18 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-SPLITS = ("train", "validation", "test", "transfer")
-"""The splits of a Dataset; `transfer` is unlabelled."""
+from slmworks.contract.scope import SPLITS as SCOPE_SPLITS
 
-PLACES = ("test", "validation", "train", "transfer")
+SPLITS = ("train", "validation", "test", *SCOPE_SPLITS.values(), "transfer")
+"""The splits of a Dataset; `transfer` and those of what is out of scope are unlabelled."""
+
+PLACES = ("test", "validation", "train", *reversed(list(SCOPE_SPLITS.values())), "transfer")
 """Splits by number; a text belongs to the first of them that has it. `train` also means the pool."""
 
 POOL = PLACES.index("train")
 TRANSFER = PLACES.index("transfer")
+LABELLED = ("test", "validation", "train")
+"""Splits whose rows have a target."""
 
 WRONG_WIDTH = "wrong number of columns"
 """Reason for which a row is dropped."""
