@@ -9,9 +9,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from slmworks.contract import catalog
 from slmworks.contract.catalog import Plugin
 from slmworks.contract.stage import Port, Stage, output, ports
+from slmworks.curate import operators as row_operators
+
+OPERATORS = """\
+### Row operators
+
+Listed by the option `operators` of `curate/text`, `curate/chat` and `curate/preferences`:
+[curation.md](curation.md). All have `roles`, a list of the texts that they see, all by default: `text`,
+`target`; in conversations `system`, `user`, `assistant`, `tool`, `prompt`, `rejected`."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Option:
     meaning: str
 
 
-def options(plugin: type[Stage]) -> Iterator[Option]:
+def options(plugin: type[BaseModel]) -> Iterator[Option]:
     """Every option, in the order of the class."""
     schema = plugin.model_json_schema()
     for name, option in schema.get("properties", {}).items():
@@ -49,7 +59,7 @@ def makes(plugin: Plugin) -> str:
     return f"{kind} ({produced})" if produced else kind
 
 
-def summary(found: type[Stage]) -> str:
+def summary(found: type[Any]) -> str:
     """The first line of a class's docstring."""
     return (found.__doc__ or "").strip().partition("\n")[0]
 
@@ -63,6 +73,11 @@ def markdown(distributions: Iterable[str]) -> str:
         parts += [f"## {stage}", summary(contract)]
         mine = [one for one in catalog.plugins(stage).values() if one.distribution in wanted]
         parts += [_section(plugin) for plugin in mine] or ["No plugin yet."]
+        if stage == "curate":
+            operators = {
+                name: one for name, one in row_operators.offered().items() if one.distribution in wanted
+            }
+            parts += [OPERATORS, *(_operator(name, one.distribution) for name, one in operators.items())]
     return "\n\n".join(parts) + "\n"
 
 
@@ -78,10 +93,21 @@ def _section(plugin: Plugin) -> str:
         "",
     ]
     lines += [f"- `{name}`: {' · '.join(notes)}" for name, notes in inputs(plugin)]
-    if loaded.model_fields:
-        rows = [_row(option) for option in options(loaded)]
-        lines += ["", "| option | type | default | meaning |", "|---|---|---|---|", *rows]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_table(loaded)])
+
+
+def _operator(name: str, distribution: str) -> str:
+    """A row operator with its options; `roles`, which all have, is said once."""
+    loaded = row_operators.operator_class(name)
+    doc = inspect.cleandoc(loaded.__doc__ or "")
+    return "\n".join(
+        [f"#### operator/{name}", "", doc, "", f"Of `{distribution}`.", *_table(loaded, but="roles")]
+    )
+
+
+def _table(loaded: type[BaseModel], but: str = "") -> list[str]:
+    rows = [_row(option) for option in options(loaded) if option.name != but]
+    return ["", "| option | type | default | meaning |", "|---|---|---|---|", *rows] if rows else []
 
 
 def _row(option: Option) -> str:
@@ -105,6 +131,8 @@ def _notes(loaded: type[Stage], port: Port) -> Iterator[str]:
 def _type(schema: Any) -> str:
     if not isinstance(schema, dict):
         return "any"
+    if "$comment" in schema:
+        return str(schema["$comment"])
     if several := schema.get("anyOf") or schema.get("oneOf"):
         return " or ".join(_type(one) for one in several)
     if "enum" in schema or "const" in schema:

@@ -9,9 +9,16 @@ import click
 from slmworks.cli.console import say
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from slmworks.authoring.conformance import Result
     from slmworks.authoring.reference import Option
+    from slmworks.cli.console import Columns
     from slmworks.contract.catalog import Plugin
+
+
+OPERATOR = "operator"
+"""Stands in the place of a stage for row operators, which curations list."""
 
 
 @click.group(invoke_without_command=True)
@@ -40,15 +47,43 @@ def _list() -> None:
             except SlmworksError as error:
                 line = f"broken: {first_line(error)}"
             table.add(stage, name, f"{plugin.distribution} {plugin.version}", line)
+        if stage == "curate":
+            _list_operators(table)
     table.show()
+
+
+def _list_operators(table: "Columns") -> None:
+    from slmworks.authoring.reference import summary
+    from slmworks.contract.errors import SlmworksError, first_line
+    from slmworks.curate.operators import offered, operator_class
+
+    for name, one in offered().items():
+        try:
+            line = summary(operator_class(name))
+        except SlmworksError as error:
+            line = f"broken: {first_line(error)}"
+        table.add(OPERATOR, name, f"{one.distribution} {one.version}", line)
 
 
 @plugins.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Show one plugin: its ports, and every option with type, default and meaning. NAME or STAGE/NAME."""
-    for plugin in _named(name):
+    """Show one plugin: its ports, and every option with type, default and meaning. NAME or STAGE/NAME.
+
+    Row operators of curations are shown too: NAME or operator/NAME.
+    """
+    from slmworks.curate.operators import offered
+
+    head, _, word = name.rpartition("/")
+    operator = word in offered() and head in ("", OPERATOR)
+    for plugin in [] if head == OPERATOR else _named(name, or_nothing=operator):
         _show(plugin)
+    if operator:
+        _show_operator(word)
+    elif head == OPERATOR:
+        from slmworks.curate.operators import operator_class
+
+        operator_class(word)  # says that there is none, and which is near
 
 
 @plugins.command()
@@ -90,18 +125,21 @@ def new(name: str, stage: str, to: Path) -> None:
     say(f"       pytest {root}")
 
 
-def _named(name: str) -> "list[Plugin]":
-    """Every plugin that NAME or STAGE/NAME means; BadRequest for none."""
+def _named(name: str, *, or_nothing: bool = False) -> "list[Plugin]":
+    """Every plugin that NAME or STAGE/NAME means; BadRequest for none, unless something else has the name."""
     from slmworks.contract import catalog
     from slmworks.contract.errors import BadRequest, did_you_mean
+    from slmworks.curate.operators import offered
 
     stage, _, word = name.rpartition("/")
     if stage:
         catalog.stage_class(stage)
     known = [p for s in ((stage,) if stage else catalog.STAGES) for p in catalog.plugins(s).values()]
     found = [plugin for plugin in known if plugin.name == word]
-    if not found:
-        raise BadRequest(f"no such plugin '{name}'. {did_you_mean(word, {p.name for p in known})}")
+    if not found and not or_nothing:
+        raise BadRequest(
+            f"no such plugin '{name}'. {did_you_mean(word, {p.name for p in known} | {*offered()})}"
+        )
     return found
 
 
@@ -128,6 +166,24 @@ def _show(plugin: "Plugin") -> None:
     say(f"\nmakes  {reference.makes(plugin)}\nfrom")
     for name, notes in reference.inputs(plugin):
         say(f"  {name}: {' · '.join(notes)}")
+    _options(loaded)
+
+
+def _show_operator(name: str) -> None:
+    import inspect
+
+    from slmworks.curate.operators import offered, operator_class
+
+    loaded, one = operator_class(name), offered()[name]
+    say(f"{OPERATOR} {name} · {one.distribution} {one.version}\n")
+    say(inspect.cleandoc(loaded.__doc__ or "").rstrip())
+    say(f"\nof     curate: with: {{operators: [{{{name}: {{OPTION: VALUE}}}}]}}")
+    _options(loaded)
+
+
+def _options(loaded: "type[BaseModel]") -> None:
+    from slmworks.authoring import reference
+
     say("with" if loaded.model_fields else "with   (no options)")
     for option in reference.options(loaded):
         _option(option)

@@ -1,7 +1,8 @@
 """`curate/text`: files of texts to clean, split, described rows of a model task."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
@@ -11,44 +12,31 @@ from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
-from slmworks.curate import Curate
+from slmworks.curate.operators import Chosen
 from slmworks_text import progress
 from slmworks_text.bins import Bins
-from slmworks_text.checks import (
-    Loss,
-    by_label,
-    label_order,
-    refuse_empty,
-    refuse_losses,
-    refuse_one_class,
-    refuse_rare,
-    refuse_unlabelled,
-)
-from slmworks_text.data_card import describe, summary, write_card, write_splits
+from slmworks_text.card_warnings import operator_warnings, text_warnings
+from slmworks_text.checks import Loss, label_order, refuse_empty
+from slmworks_text.curate_rows import CurateRows
+from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
 from slmworks_text.encodings import REPLACE, Encoding
-from slmworks_text.given_inputs import declared, refuse_unknown, shares_of
+from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.input_options import InputOptions, TextColumns
-from slmworks_text.joins.components import Components
-from slmworks_text.joins.equal import drop_equal
-from slmworks_text.joins.near import drop_near, join_near
-from slmworks_text.joins.splits import assign, draw, units_of
-from slmworks_text.joins.transfer import sample_transfer
-from slmworks_text.label_warnings import label_warnings
+from slmworks_text.joining import Joins, join_texts
+from slmworks_text.joins.watching import Watch
 from slmworks_text.labels import Labels, equal_numbers
 from slmworks_text.layout import Delimiter, Format, Layout, Quotes
-from slmworks_text.ledger import Ledger, survey
+from slmworks_text.ledger import Ledger
 from slmworks_text.operators import Operator, clean, operators_for
+from slmworks_text.operators.running import opened, operated
+from slmworks_text.operators.views import TextView
 from slmworks_text.personal import Kind
 from slmworks_text.reading import Reading, paths_of, read_input
-from slmworks_text.rows import PLACES, POOL, TRANSFER, WRONG_WIDTH, Tally
+from slmworks_text.rows import PLACES, TRANSFER, Row, Tally
 from slmworks_text.rows_on_disk import StoredRows
-from slmworks_text.sampling import sample_pool
 from slmworks_text.schema import Schema, schema_of
 from slmworks_text.streams import Meter
-from slmworks_text.text_hashes import Hashes
-
-FILES = 3
-"""So many files are named in warnings."""
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -65,7 +53,17 @@ def _kept(value: Any) -> Any:
 LabelNames = Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_kept)]
 
 
-class CurateText(Curate):
+@dataclass(frozen=True)
+class Gathered:
+    """Rows that were read, cleaned and joined."""
+
+    rows: StoredRows
+    ledger: Ledger
+    tally: Tally
+    rows_in: int
+
+
+class CurateText(CurateRows):
     """Clean, de-duplicate, redact and split texts, and count every row that was dropped or changed.
 
     For every model task with one text and one target: a label, or a text that is cleaned like the input. The
@@ -183,39 +181,69 @@ class CurateText(Curate):
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
-        named = {"transfer": self.transfer, "inputs": self.inputs, "licences": self.licences}
-        refuse_unknown(data, named)
-        schema, tally = schema_of(self.model_task), Tally()
-        shares = shares_of(data, validation=self.validation, test=self.test)
-        rows = StoredRows(task.scratch, schema)
-        losses = self._store(data, rows, schema, tally, task)
-        ledger = self._join(rows, schema, shares, tally, losses, task)
+        schema = schema_of(self.model_task)
+        made = self.gather(data, task, StoredRows(task.scratch, schema), Watch())
+        tally, ledger = made.tally, made.ledger
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
+        shares = shares_of(data, validation=self.validation, test=self.test)
         labels = label_order(counts, self._order(), shares) if schema.classes else None
-        splits = write_splits(task.output, rows, schema, ledger, counts)
-        rows_in = sum(loss.rows for loss in losses)
-        card = describe(splits, counts, tally, rows_in=rows_in, labels=labels)
-        if warnings := self._warnings(counts, tally, schema, task):
+        if self.expect is not None:
+            refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
+        splits = write_splits(task.output, made.rows, schema, ledger, counts)
+        card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
+        card |= by_operators(self.operators, tally)
+        warnings = text_warnings(counts, tally, self._order() if schema.classes else None)
+        for sentence in warnings:
+            task.say(f"warning: {sentence}.")
+        if warnings := [*operator_warnings(self.operators), *warnings]:
             card["warnings"] = warnings
         write_card(task.output, {**card, **declared(data, data.names, self.licence, self.licences)})
         return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card))
+
+    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> Gathered:
+        """Read, clean and store all rows, drop duplicates and split the pool; nothing is written yet."""
+        names, schema, tally = self.row_names(data), schema_of(self.model_task), Tally()
+        shares = shares_of(data, validation=self.validation, test=self.test)
+        for sentence in operator_warnings(self.operators):
+            task.say(f"warning: {sentence}.")
+        losses = self._store(data, names, rows, schema, tally, task)
+        against = self.decontaminate.against if self.decontaminate else ()
+        joins = Joins(
+            shares=shares,
+            near=self.near_duplicates,
+            sample=self.rows,
+            transfer=self.transfer_rows,
+            seed=self.seed,
+            decontaminate=self.decontaminate,
+            against={name: self._texts(data, name, schema) for name in against},
+        )
+        ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch)
+        return Gathered(rows, ledger, tally, sum(loss.rows for loss in losses))
+
+    def row_names(self, data: Files) -> list[str]:
+        """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""
+        named = {"transfer": self.transfer, "inputs": self.inputs, "licences": self.licences}
+        return self._row_inputs(data, named)
 
     def _order(self) -> tuple[str, ...]:
         """Labels in the order of the option."""
         stated = self.labels.values() if isinstance(self.labels, dict) else self.labels
         return tuple(dict.fromkeys(stated))
 
-    def _store(self, data: Files, stored: StoredRows, schema: Schema, tally: Tally, task: Task) -> list[Loss]:
+    def _store(
+        self, data: Files, names: list[str], stored: StoredRows, schema: Schema, tally: Tally, task: Task
+    ) -> list[Loss]:
         """Read, clean and store all rows; returns what each input had and lost."""
-        meter = Meter(sum(path.stat().st_size for name in data.names for path in paths_of(data.folder(name))))
+        meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
+        operators = opened(self.operators, data)
         losses = []
-        for name in data.names:
+        for name in names:
             tell = progress.reading(task, meter, name)
-            reading = self._reading(name, schema)
+            reading = self.reading(name, schema)
             had, dropped = stored.rows, tally.dropped.copy()
             rows = read_input(name, data.folder(name), reading, tally, meter)
-            for row in clean(rows, self._operators(reading), tally):
+            for row in self._cleaned(rows, reading, operators, tally):
                 stored.add(row)
                 tell(stored.rows)
             lost = tally.dropped - dropped
@@ -226,74 +254,40 @@ class CurateText(Curate):
             self._join_numbers(stored, tally)
         return losses
 
+    def _cleaned(
+        self, rows: Iterable[Row], reading: Reading, operators: tuple[Chosen, ...], tally: Tally
+    ) -> Iterator[Row]:
+        """The rows that no operator drops; the limits of length come last."""
+        if not operators:
+            return clean(rows, self.cleaning(reading), tally)
+        *first, limits = self.cleaning(reading)
+        found = operated(clean(rows, first, tally), operators, TextView(reading.schema), tally)
+        return clean(found, (limits,), tally)
+
+    def _texts(self, data: Files, name: str, schema: Schema) -> Iterator[str]:
+        """Texts of an evaluation set, cleaned like rows; a target that is a text is none of them."""
+        reading, tally = replace(self.reading(name, schema), label=None, place=TRANSFER), Tally()
+        rows = read_input(name, data.folder(name), reading, tally, Meter(0))
+        return (row.text for row in clean(rows, self.cleaning(reading), tally))
+
     def _join_numbers(self, stored: StoredRows, tally: Tally) -> None:
         """Make labels that are one whole number one label."""
         if names := equal_numbers({stratum.label for stratum in stored.strata}):
             tally.changed["label number shortened"] += stored.rename(names)
 
-    def _warnings(self, counts: Mapping[str, Any], tally: Tally, schema: Schema, task: Task) -> list[str]:
-        """What may not be meant as it is; each is also said as a line of the task."""
-        found = tally.warnings[:FILES]
-        if len(tally.warnings) > FILES:
-            found.append(f"files like these: {len(tally.warnings) - FILES} more")
-        if tally.ragged:
-            wrong = tally.dropped[WRONG_WIDTH]
-            found.append(f"rows dropped for a {WRONG_WIDTH}: {wrong:,}; the first: {tally.ragged}")
-        if schema.classes:
-            splits = {split: by_label(counts[split]) for split in PLACES[:TRANSFER]}
-            found += label_warnings(splits, stated=self._order())
-        for sentence in found:
-            task.say(f"warning: {sentence}.")
-        return found
-
-    def _operators(self, reading: Reading) -> tuple[Operator, ...]:
+    def cleaning(self, reading: Reading) -> tuple[Operator, ...]:
+        """What the options ask for, in the order in which a row passes it; limits of length are the last."""
         return operators_for(
             reading.schema,
             bad_bytes=reading.layout.encoding == REPLACE,
-            normalise=self.normalise,
-            redact=self.redact,
+            normalise=self.normalise and not self.lists("normalise"),
+            redact=() if self.lists("redact") else self.redact,
             region=self.region,
             min_chars=self.min_chars,
             max_chars=self.max_chars,
         )
 
-    def _join(
-        self,
-        rows: StoredRows,
-        schema: Schema,
-        shares: dict[str, float],
-        tally: Tally,
-        losses: list[Loss],
-        task: Task,
-    ) -> Ledger:
-        """Drop duplicates and split the pool."""
-        classes = schema.classes
-        keys = Hashes(task.scratch / "keys", width=2)
-        ledger = survey(rows, keys)
-        refuse_unlabelled(ledger.counts(POOL), tally, sum(loss.rows for loss in losses))
-        refuse_losses(losses, self.max_unusable, tally)
-        if classes:
-            refuse_one_class(ledger.counts(POOL))
-        components = Components(rows.size)
-        drop_equal(ledger, keys, components, tally, classes=classes)
-        if self.near_duplicates is not None:
-            join_near(
-                rows, ledger, components,
-                threshold=self.near_duplicates, scratch=task.scratch, progress=progress.near(task),
-            )  # fmt: skip
-        drop_near(ledger, components, tally)
-        ledger.target = None  # 8 bytes a row, not needed any more
-        draws = draw(rows, self.seed)
-        if self.rows is not None:
-            sample_pool(ledger, self.rows, draws, tally, each=len(shares))
-        if classes:
-            refuse_rare(ledger.counts(POOL), len(shares))
-        assign(ledger, *units_of(ledger, components), draws, shares)
-        if self.transfer_rows is not None:
-            sample_transfer(ledger, self.transfer_rows, tally)
-        return ledger
-
-    def _reading(self, name: str, schema: Schema) -> Reading:
+    def reading(self, name: str, schema: Schema) -> Reading:
         """The options as they hold for one input."""
         own = self.inputs.get(name, InputOptions())
         place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")

@@ -50,5 +50,6 @@ class CurateChat(CurateConversations):
     (without any answer the row is dropped), `transfer` keeps all turns and puts the row into the split
     `transfer`."""
 
-    def _reading(self, name: str, measure: Measure) -> ChatReading:
-        return replace(super()._reading(name, measure), unanswered=self.unanswered)
+    def reading(self, name: str, measure: Measure) -> ChatReading:
+        """The options as they hold for one input."""
+        return replace(super().reading(name, measure), unanswered=self.unanswered)

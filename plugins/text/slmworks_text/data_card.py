@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from slmworks.curate.operators import Chosen
 from slmworks_text.checks import Counts, by_label, listed
 from slmworks_text.labels import spelt
 from slmworks_text.ledger import Ledger
@@ -142,6 +143,31 @@ def describe(
         },
     }
     return card if labels is None else card | {"labels": list(labels)}
+
+
+def by_operators(operators: Sequence[Chosen], tally: Tally) -> dict[str, Any]:
+    """Row operators in their order, with what each dropped, changed and found; nothing without any."""
+    if not operators:
+        return {}
+    named = [(one, f"{one.name}: ") for one in operators]
+    return {
+        "operators": [
+            {
+                "name": one.name,
+                "options": one.operator.model_dump(mode="json", exclude_defaults=True),
+                "dropped": _of(tally.dropped, head),
+                "changed": _of(tally.changed, head),
+                "found": dict(tally.found.get(one.name, {})),
+                "first": _of(tally.filtered, head),
+            }
+            for one, head in named
+        ]
+    }
+
+
+def _of(counts: Mapping[str, Any], head: str) -> dict[str, Any]:
+    """Entries whose name begins so, without that."""
+    return {reason.removeprefix(head): found for reason, found in counts.items() if reason.startswith(head)}
 
 
 def _split(file: Split, counts: Counts, *, labelled: bool) -> dict[str, Any]:
