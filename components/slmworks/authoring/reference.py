@@ -131,8 +131,6 @@ def _notes(loaded: type[Stage], port: Port) -> Iterator[str]:
 def _type(schema: Any) -> str:
     if not isinstance(schema, dict):
         return "any"
-    if "$comment" in schema:
-        return str(schema["$comment"])
     if several := schema.get("anyOf") or schema.get("oneOf"):
         return " or ".join(_type(one) for one in several)
     if "enum" in schema or "const" in schema:
@@ -143,4 +141,5 @@ def _type(schema: Any) -> str:
         return f"mapping to {_type(schema.get('additionalProperties', {}))}"
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = "".join(f" {sign} {schema[key]}" for key, sign in bounds.items() if key in schema)
-    return f"{'mapping' if '$ref' in schema else schema.get('type', 'any')}{limits}"
+    kind = "mapping" if "$ref" in schema else schema.get("type") or schema.get("$comment", "any")
+    return f"{kind}{limits}"

@@ -1,56 +1,39 @@
 """`curate/text`: files of texts to clean, split, described rows of a model task."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Self
-
-from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
+from typing import ClassVar
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Files
-from slmworks.contract.errors import BadRequest
-from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
 from slmworks.curate.operators import Chosen
 from slmworks_text import progress
 from slmworks_text.bins import Bins
 from slmworks_text.card_warnings import operator_warnings, text_warnings
 from slmworks_text.checks import Loss, label_order, refuse_empty
-from slmworks_text.curate_rows import CurateRows
 from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
-from slmworks_text.encodings import REPLACE, Encoding
+from slmworks_text.encodings import REPLACE
 from slmworks_text.expectations import Found, refuse_unexpected
 from slmworks_text.given_inputs import declared, shares_of
-from slmworks_text.input_options import InputOptions, TextColumns
+from slmworks_text.input_options import InputOptions
 from slmworks_text.joining import Joins, join_texts
 from slmworks_text.joins.watching import Watch
+from slmworks_text.label_noise.ranking import Ranking, described, rank
+from slmworks_text.label_noise.ranking import write as write_ranking
 from slmworks_text.labels import Labels, equal_numbers
-from slmworks_text.layout import Delimiter, Format, Layout, Quotes
+from slmworks_text.layout import Layout
 from slmworks_text.ledger import Ledger
 from slmworks_text.operators import Operator, clean, operators_for
 from slmworks_text.operators.running import opened, operated
 from slmworks_text.operators.views import TextView
-from slmworks_text.personal import Kind
 from slmworks_text.reading import Reading, paths_of, read_input
 from slmworks_text.rows import PLACES, TRANSFER, Row, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema, schema_of
 from slmworks_text.streams import Meter
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-
-
-def _kept(value: Any) -> Any:
-    """The labels that are asked for."""
-    if isinstance(value, Mapping) and all(isinstance(name, str) and name.strip() for name in value.values()):
-        return dict(value)
-    if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
-        return tuple(value)
-    raise ValueError("expected a list of labels, or a mapping of values in the files to labels")
-
-
-LabelNames = Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_kept)]
+from slmworks_text.text_options import TextOptions
 
 
 @dataclass(frozen=True)
@@ -61,9 +44,11 @@ class Gathered:
     ledger: Ledger
     tally: Tally
     rows_in: int
+    ranking: Ranking | None
+    """Rows by how probably their label is wrong, where that is asked for."""
 
 
-class CurateText(CurateRows):
+class CurateText(TextOptions):
     """Clean, de-duplicate, redact and split texts, and count every row that was dropped or changed.
 
     For every model task with one text and one target: a label, or a text that is cleaned like the input. The
@@ -75,102 +60,7 @@ class CurateText(CurateRows):
 
     deterministic: ClassVar[bool] = True
     runs_models: ClassVar[bool] = True  # a model task's strata decide the splits
-    depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa")
-
-    model_task: str = "text-classification"
-    """Model task that the rows are for: its input and target become the columns."""
-    text: TextColumns = None
-    """Column of the text, or a list of columns that are joined by a blank, as a model is then to be asked;
-    default: the name of the model task's input, `text`."""
-    label: str | None = None
-    """Column of the target, or of the rating when `bins` is given; default: the target's name, `label`."""
-    labels: LabelNames = ()
-    """Order of the labels, or a mapping of values in the files to them: `{1: World, 2: Sports}`; rows with
-    another label are dropped and counted. Empty: all, alphabetically."""
-    bins: dict[str, str] = Field(default_factory=dict)
-    """Label for each range of ratings: `{negative: "<= 2", neutral: "else", positive: ">= 4"}`."""
-    source: str | None = None
-    """Column to keep as the source, by which quality is sliced; default: the input's name."""
-    group: str | None = None
-    """Column whose equal values (within an input) stay in one split: a document, an author, a customer."""
-    group_prefix: str | None = None
-    """Only the part before this mark counts as the group: `_` makes sentence `12_3` part of `12`."""
-    format: Format | None = None
-    """Format of the files; default: by their ending."""
-    columns: tuple[str, ...] = ()
-    """Names of the columns of files without a header line."""
-    encoding: Encoding = "utf-8"
-    """Encoding of the files, any that Python knows (`cp1252`, `gb18030`, `shift_jis`, …); `utf-8-replace`
-    reads bad bytes as U+FFFD and counts the rows."""
-    delimiter: Delimiter | None = None
-    """`csv`, `tsv`: the sign between values; default: that of Excel's `sep=` line, else a comma or a tab."""
-    quotes: Quotes = "auto"
-    """`csv`, `tsv`: `on` where quotation marks enclose values, `off` where they are text. `auto`: on for csv,
-    and for a tsv that is written so throughout, as pandas and Excel do."""
-    inputs: dict[str, InputOptions] = Field(default_factory=dict)
-    """Input name -> options that differ for it: format, columns, text, label, group, encoding, delimiter,
-    quotes, key."""
-    transfer: tuple[str, ...] = ()
-    """Inputs used as unlabelled text for distillation, besides one that is called `transfer`."""
-    transfer_rows: PositiveInt | None = None
-    """Keep at most this many rows of transfer text, drawn by the digest of the row."""
-    normalise: bool = True
-    """Repair mojibake and entities, Unicode NFC, one space between words."""
-    min_chars: PositiveInt = 1
-    """Rows with a shorter text are dropped; a target may be of any length."""
-    max_chars: PositiveInt | None = None
-    """Rows with a longer text are dropped."""
-    near_duplicates: Annotated[float, Field(gt=0.3, le=1)] | None = None
-    """Jaccard similarity of near duplicates: of word 3-grams or, without blanks, of as many characters."""
-    redact: tuple[Kind, ...] = ()
-    """Personal data to replace by a tag, whatever script or separators it is written in: `email`, `phone`
-    (the region's, and what begins with +, 00, 0 or an area code), `card` (Luhn, a scheme's beginning), `iban`
-    (mod 97, its country's length), `ip`, `ssn` (United States, with separators). Not looked for: names,
-    postal addresses, dates of birth, other national numbers, what is spelt out (`john at example dot com`)
-    or encoded (`4111%201111`), numbers that touch a Latin letter (`ID4111…`). A version of four numbers looks
-    like an IP address."""
-    region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"
-    """Country whose national telephone numbers are recognised (ISO 3166, upper case)."""
-    validation: Fraction = 0.1
-    """Share of the pool for validation, where no `validation` input is given."""
-    test: Fraction = 0.2
-    """Share of the pool for the test, where no `test` input is given."""
-    rows: PositiveInt | None = None
-    """Keep at most this many rows of the pool, for a first try: drawn by the seed, with about the shares that
-    labels have, before splits are taken from it. Given `validation` and `test` inputs stay whole."""
-    max_unusable: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Share of an input's rows that may have a wrong number of columns or no target; above it, curation is
-    refused."""
-    seed: int = 0
-    """Chooses which rows go to which split."""
-    licence: str = ""
-    """Licence of the data as declared by whoever wrote the recipe; recorded in the card."""
-    licences: dict[str, str] = Field(default_factory=dict)
-    """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
-
-    @field_validator("model_task")
-    @classmethod
-    def _model_task_fits(cls, value: str) -> str:
-        try:
-            schema_of(value)
-        except BadRequest as error:
-            raise OptionError(("model_task",), str(error)) from None
-        return value
-
-    @field_validator("bins")
-    @classmethod
-    def _bins_are_readable(cls, value: dict[str, str]) -> dict[str, str]:
-        Bins.parse(value)
-        return value
-
-    @model_validator(mode="after")
-    def _labels_need_classes(self) -> Self:
-        for option in ("labels", "bins"):
-            if getattr(self, option) and not schema_of(self.model_task).classes:
-                raise OptionError(
-                    (option,), f"the targets of {self.model_task} are no labels; leave {option} out."
-                )
-        return self
+    depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa", "scikit-learn")
 
     def made_for(self) -> str:
         """The model task of the rows."""
@@ -193,6 +83,9 @@ class CurateText(CurateRows):
         splits = write_splits(task.output, made.rows, schema, ledger, counts)
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
         card |= by_operators(self.operators, tally)
+        if made.ranking is not None:
+            first = write_ranking(task.output, made.ranking, made.rows, ledger)
+            card["label_noise"] = described(made.ranking, first)
         warnings = text_warnings(counts, tally, self._order() if schema.classes else None)
         for sentence in warnings:
             task.say(f"warning: {sentence}.")
@@ -219,7 +112,11 @@ class CurateText(CurateRows):
             against={name: self._texts(data, name, schema) for name in against},
         )
         ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch)
-        return Gathered(rows, ledger, tally, sum(loss.rows for loss in losses))
+        ranking = None
+        if self.label_noise is not None:
+            ranking = rank(rows, ledger, self.label_noise, tally, task, seed=self.seed)
+            watch.joined("label noise", ledger)
+        return Gathered(rows, ledger, tally, sum(loss.rows for loss in losses), ranking)
 
     def row_names(self, data: Files) -> list[str]:
         """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""

@@ -197,6 +197,7 @@ def summary(card: Mapping[str, Any]) -> dict[str, Any]:
         "left_out": listed(card["dropped"]),
         "redacted": card["changed"].get("personal data redacted", 0),
         "near_duplicates": sum(near),
+        "label_issues": card["label_noise"]["issues"] if "label_noise" in card else "",
         "dropped": {reason: count for reason, count in sorted(card["dropped"].items()) if count},
         **{split: card["splits"][split]["rows"] for split in SPLITS if split in card["splits"]},
         "warnings": card.get("warnings", []),

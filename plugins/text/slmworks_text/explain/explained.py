@@ -85,5 +85,5 @@ def _ended(
     key = whole_text if isinstance(plugin, CurateConversations) else None
     watch = Joined(rows, course.row.identity(), view, key)
     gathered = plugin.gather(data, task, rows, watch)
-    watch.end(gathered.ledger)
+    watch.end(gathered.ledger, getattr(gathered, "ranking", None))
     yield from watch.lines

@@ -8,6 +8,7 @@ from typing import Any
 from slmworks_text.explain.course import shown
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.watching import Watch
+from slmworks_text.label_noise.ranking import Ranking
 from slmworks_text.ledger import Key, Ledger, compared
 from slmworks_text.operators.running import View
 from slmworks_text.rows import PLACES, POOL, Row
@@ -23,10 +24,12 @@ STEPS = {
     "sample": "sample",
     "decontaminate": "decontaminate",
     "transfer": "sample",
+    "label noise": "label noise",
 }
 LEFT_OUT = {
     "sample": "dropped: more than `rows`, and not drawn by the seed",
     "transfer": "dropped: more than `transfer_rows`",
+    "label noise": "dropped: among the first of the ranking, as `label_noise` says",
 }
 
 
@@ -85,8 +88,10 @@ class Joined(Watch):
         if said:
             self.lines.append((STEPS[name], said))
 
-    def end(self, ledger: Ledger) -> None:
-        """Say the split."""
+    def end(self, ledger: Ledger, ranking: Ranking | None) -> None:
+        """Say the place in the ranking of labels, and the split."""
+        if ranking is not None and self._at is not None and (said := ranking.of(self._at)):
+            self.lines.append(("label noise", said))
         if not self.dropped:
             split = PLACES[int(ledger.place[self._at])]
             self.lines.append(("split", f"{split}, id {self.id}"))
