@@ -53,10 +53,10 @@ def test_all_that_was_found_is_said(curate: Callable[..., Dataset]) -> None:
         curate(FILES, expect=expect)
     assert str(refused.value).splitlines() == [
         "with.expect: 5 of 6 not met:",
-        "  rows: 80, expected >= 1000",
-        "  label_share.spam: 0.25 (20 of 80 rows), expected 0.5..",
-        "  label_share.hm: 0 (0 of 80 rows; there is none. Did you mean 'ham'?), expected > 0",
-        "  duplicates: 0.08791 (8 of 91 rows), expected < 0.05",
+        "  rows: 80, expected >= 1000;",
+        "  label_share.spam: 0.25 (20 of 80 rows), expected 0.5..;",
+        "  label_share.hm: 0 (0 of 80 rows; there is none. Did you mean 'ham'?), expected > 0;",
+        "  duplicates: 0.08791 (8 of 91 rows), expected < 0.05;",
         "  null: 0.01099 (1 of 91 rows), expected 0",
     ]
 

@@ -44,9 +44,9 @@ def result(name: str, text: str | tuple[str, ...], roles: tuple[str, ...] = ("te
         ("words", {"words": ["坏"], "within": True}, "很坏的", Dropped("listed word", "'坏'")),
         ("words", {"words": ["very bad", "bad"], "least": 2}, "very bad, bad", Dropped("listed word", "'very bad', 2 in all")),
         ("words", {"words": ["bad"], "least": 2}, "bad", None),
-        ("expression", {"keep": "length(text) > 3"}, "abc", Dropped("not length(text) > 3")),
+        ("expression", {"keep": "length(text) > 3"}, "abc", Dropped("not true: length(text) > 3")),
         ("expression", {"keep": "label = 'a' and source in ('web') and split = 'train'"}, "abc", None),
-        ("expression", {"keep": "nullif(text, 'abc') <> 'x'"}, "abc", Dropped("not nullif(text, 'abc') <> 'x'")),
+        ("expression", {"keep": "nullif(text, 'abc') <> 'x'"}, "abc", Dropped("not true: nullif(text, 'abc') <> 'x'")),
         ("normalise", {}, "itâ€™s   fine", Kept(texts=("it’s fine",), change="normalised")),
         ("normalise", {}, "fine", None),
         ("quality", {"rules": "gopher"}, PAGE, None),
@@ -181,6 +181,13 @@ def test_roles_choose_the_texts_that_an_operator_sees() -> None:
     assert (step.row.text, step.row.target) == ("a bad question", "a *** answer")
     (nobody,) = chosen([{"words": {"words": ["bad"], "roles": ["assistant"]}}])
     assert running.steps(nobody, [row], view)[0].row == row
+
+
+def test_a_given_test_set_may_stay_as_it_is() -> None:
+    rows = [Row("bad", "a", "web", f"web/a.csv#{place}", place=place) for place in range(4)]
+    (one,) = chosen([{"words": {"words": ["bad"], "splits": ["train", "transfer"]}}])
+    left = [step.row for step in running.steps(one, rows, TextView(schema_of("text-classification")))]
+    assert left == [rows[0], rows[1], None, None]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Types are read from the JSON schema, so that they are those that an editor compl
 
 import inspect
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ OPERATORS = """\
 
 Listed by the option `operators` of `curate/text`, `curate/chat` and `curate/preferences`:
 [curation.md](curation.md). All have `roles`, a list of the texts that they see, all by default: `text`,
-`target`; in conversations `system`, `user`, `assistant`, `tool`, `prompt`, `rejected`."""
+`target`; in conversations `system`, `user`, `assistant`, `tool`, `prompt`, `rejected`. And `splits`, those
+whose rows pass, all by default: `[train]` leaves a given test set as it was published."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +98,23 @@ def _section(plugin: Plugin) -> str:
 
 
 def _operator(name: str, distribution: str) -> str:
-    """A row operator with its options; `roles`, which all have, is said once."""
+    """A row operator with its options; those that all have are said once."""
     loaded = row_operators.operator_class(name)
     doc = inspect.cleandoc(loaded.__doc__ or "")
     return "\n".join(
-        [f"#### operator/{name}", "", doc, "", f"Of `{distribution}`.", *_table(loaded, but="roles")]
+        [
+            f"#### operator/{name}",
+            "",
+            doc,
+            "",
+            f"Of `{distribution}`.",
+            *_table(loaded, but=("roles", "splits")),
+        ]
     )
 
 
-def _table(loaded: type[BaseModel], but: str = "") -> list[str]:
-    rows = [_row(option) for option in options(loaded) if option.name != but]
+def _table(loaded: type[BaseModel], but: Collection[str] = ()) -> list[str]:
+    rows = [_row(option) for option in options(loaded) if option.name not in but]
     return ["", "| option | type | default | meaning |", "|---|---|---|---|", *rows] if rows else []
 
 

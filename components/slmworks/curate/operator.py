@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
@@ -89,6 +89,9 @@ class RowOperator(Documented, ABC):
     roles: tuple[str, ...] = ()
     """Texts that it sees, by role: `text`, `target`; in conversations `system`, `user`, `assistant`, `tool`,
     `prompt`, `rejected`. Empty: all. A row without any stays as it is."""
+    splits: tuple[Literal["train", "validation", "test", "transfer"], ...] = ()
+    """Rows that pass it, by the split that their input is for; a given test set stays as published with
+    `[train]`, which is also the pool. Empty: all."""
 
     @abstractmethod
     def apply(self, row: TextRow) -> Result:

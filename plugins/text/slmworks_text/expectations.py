@@ -115,7 +115,8 @@ def refuse_unexpected(expected: Expectations, found: Found) -> None:
         if (number := _problem(name, Range.parse(written), found))
     ]
     if problems:
-        raise BadRequest("\n".join([f"with.expect: {len(problems)} of {len(ranges)} not met:", *problems]))
+        head = f"with.expect: {len(problems)} of {len(ranges)} not met:\n"
+        raise BadRequest(head + ";\n".join(problems))
 
 
 def _ranges(expected: Expectations) -> Iterator[tuple[tuple[str, ...], Written]]:

@@ -71,7 +71,7 @@ class Expression(RowOperator):
             "texts": pa.array([row.texts for row in rows], pa.list_(pa.string())),
             "roles": pa.array([row.roles for row in rows], pa.list_(pa.string())),
         }
-        reason = Dropped(f"not {' '.join(self.keep.split()):.60}")
+        reason = Dropped(f"not true: {' '.join(self.keep.split()):.60}")
         return [None if true else reason for true in _true(self.keep, pa.table(columns))]
 
 

@@ -58,8 +58,8 @@ def operated(rows: Iterable[Row], operators: Sequence[Chosen], view: View, tally
 def steps(one: Chosen, rows: Sequence[Row], view: View) -> list[Step]:
     """What an operator makes of some rows."""
     seen = [_seen(row, view) for row in rows]
-    wanted = set(one.operator.roles)
-    spots = [_spots(row, wanted) for row in seen]
+    wanted, splits = set(one.operator.roles), one.operator.splits
+    spots = [_spots(row, wanted) if not splits or row.split in splits else [] for row in seen]
     asked = [i for i, spot in enumerate(spots) if spot]
     results = _results(one, [_part(seen[i], spots[i]) for i in asked], [rows[i] for i in asked])
     made = {i: result for i, result in zip(asked, results, strict=True) if result is not None}
