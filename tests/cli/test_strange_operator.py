@@ -74,6 +74,9 @@ def test_a_stranger_is_listed_shown_checked_and_counted(tmp_path: Path) -> None:
     shown = slmworks("plugins", "show", "shout").stdout
     assert "operator shout · slmworks-shout 2.1" in shown
     assert "Share of the letters from which a text is shouted." in shown
+    checked = slmworks("plugins", "check", "operator/shout")
+    assert checked.returncode == 0
+    assert "✓ A row's result depends on the row alone" in checked.stdout
     schema = json.loads(slmworks("schema").stdout)
     listed = schema["$defs"]["operator"]["anyOf"][0]["properties"]
     assert "share" in listed["shout"]["properties"]
@@ -88,6 +91,14 @@ def test_a_stranger_is_listed_shown_checked_and_counted(tmp_path: Path) -> None:
 
     (tmp_path / "site/slmworks_shout.py").write_text(MODULE.replace("< self.share", "<= self.share"))
     assert "2 tasks, 1 cached" in slmworks("plan", "calls.yaml").stdout, "its code is part of the identity"
+
+    counts = MODULE.replace("letters = [", "Shout.seen = getattr(Shout, 'seen', 0) + 1\n        letters = [")
+    (tmp_path / "site/slmworks_shout.py").write_text(counts.replace("< self.share", "< Shout.seen / 9"))
+    checked = slmworks("plugins", "check", "shout")
+    assert checked.returncode == 1
+    assert (
+        "✗ A row's result depends on the row alone, and it can be sent to another process: " in checked.stdout
+    )
 
     (tmp_path / "calls.yaml").write_text(RECIPE.replace("share: 0.8", "shar: 0.8"))
     ended = slmworks("check", "calls.yaml")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from slmworks.authoring.operator_conformance import check
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.options import OptionError, configure, plain
 from slmworks.curate.operator import Dropped, Kept, TextRow
@@ -219,15 +220,9 @@ def test_options_are_written_down_in_full_and_read_again() -> None:
     assert {*configured.parts()} == {"normalise", "length"}
 
 
-def test_every_operator_has_one_sentence_and_described_options() -> None:
-    for name in offered():
-        ((one),) = [name]
-        from slmworks.authoring.reference import options, summary
-        from slmworks.curate.operators import operator_class
-
-        found = operator_class(one)
-        assert summary(found).endswith("."), name
-        assert all(option.meaning for option in options(found)), name
+@pytest.mark.parametrize("name", offered())
+def test_every_installed_operator_keeps_the_contract(name: str) -> None:
+    assert [one for one in check(name) if one.breaches] == []
 
 
 ROWS = [

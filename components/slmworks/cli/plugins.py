@@ -72,36 +72,29 @@ def show(name: str) -> None:
 
     Row operators of curations are shown too: NAME or operator/NAME.
     """
-    from slmworks.curate.operators import offered
-
-    head, _, word = name.rpartition("/")
-    operator = word in offered() and head in ("", OPERATOR)
-    for plugin in [] if head == OPERATOR else _named(name, or_nothing=operator):
+    stages, operators = _meant(name)
+    for plugin in stages:
         _show(plugin)
-    if operator:
-        _show_operator(word)
-    elif head == OPERATOR:
-        from slmworks.curate.operators import operator_class
-
-        operator_class(word)  # says that there is none, and which is near
+    for one in operators:
+        _show_operator(one)
 
 
 @plugins.command()
 @click.argument("name")
 def check(name: str) -> int:
-    """Check that an installed plugin keeps the contract. NAME or STAGE/NAME.
+    """Check that an installed plugin keeps the contract. NAME, STAGE/NAME or operator/NAME.
 
     One line a rule, with the way out where it is broken. Exit codes: 0 kept, 1 broken, 2 no such plugin.
     """
-    from slmworks.authoring import conformance
+    from slmworks.authoring import conformance, operator_conformance
 
-    broken = 0
-    for plugin in _named(name):
-        say(_title(plugin))
-        results = conformance.check(plugin)
+    stages, operators = _meant(name)
+    checked = [(_title(plugin), conformance.check(plugin)) for plugin in stages]
+    checked += [(_operator_title(one), operator_conformance.check(one)) for one in operators]
+    for title, results in checked:
+        say(title)
         _report(results)
-        broken += sum(1 for result in results if result.breaches)
-    return 1 if broken else 0
+    return 1 if any(result.breaches for _, results in checked for result in results) else 0
 
 
 @plugins.command()
@@ -125,26 +118,34 @@ def new(name: str, stage: str, to: Path) -> None:
     say(f"       pytest {root}")
 
 
-def _named(name: str, *, or_nothing: bool = False) -> "list[Plugin]":
-    """Every plugin that NAME or STAGE/NAME means; BadRequest for none, unless something else has the name."""
+def _meant(name: str) -> "tuple[list[Plugin], list[str]]":
+    """Plugins of stages, and row operators, that NAME, STAGE/NAME or operator/NAME means; or a BadRequest."""
     from slmworks.contract import catalog
     from slmworks.contract.errors import BadRequest, did_you_mean
     from slmworks.curate.operators import offered
 
     stage, _, word = name.rpartition("/")
-    if stage:
+    if stage not in ("", OPERATOR):
         catalog.stage_class(stage)
-    known = [p for s in ((stage,) if stage else catalog.STAGES) for p in catalog.plugins(s).values()]
-    found = [plugin for plugin in known if plugin.name == word]
-    if not found and not or_nothing:
-        raise BadRequest(
-            f"no such plugin '{name}'. {did_you_mean(word, {p.name for p in known} | {*offered()})}"
-        )
+    stages = (stage,) if stage in catalog.STAGES else () if stage else catalog.STAGES
+    known = [plugin for one in stages for plugin in catalog.plugins(one).values()]
+    operators = list(offered()) if stage in ("", OPERATOR) else []
+    found = [plugin for plugin in known if plugin.name == word], [one for one in operators if one == word]
+    if not any(found):
+        names = {plugin.name for plugin in known} | {*operators}
+        raise BadRequest(f"no such plugin '{name}'. {did_you_mean(word, names)}")
     return found
 
 
 def _title(plugin: "Plugin") -> str:
     return f"{plugin.stage} {plugin.name} · {plugin.distribution} {plugin.version}"
+
+
+def _operator_title(name: str) -> str:
+    from slmworks.curate.operators import offered
+
+    one = offered()[name]
+    return f"{OPERATOR} {name} · {one.distribution} {one.version}"
 
 
 def _report(results: "Iterable[Result]") -> None:
@@ -172,10 +173,10 @@ def _show(plugin: "Plugin") -> None:
 def _show_operator(name: str) -> None:
     import inspect
 
-    from slmworks.curate.operators import offered, operator_class
+    from slmworks.curate.operators import operator_class
 
-    loaded, one = operator_class(name), offered()[name]
-    say(f"{OPERATOR} {name} · {one.distribution} {one.version}\n")
+    loaded = operator_class(name)
+    say(f"{_operator_title(name)}\n")
     say(inspect.cleandoc(loaded.__doc__ or "").rstrip())
     say(f"\nof     curate: with: {{operators: [{{{name}: {{OPTION: VALUE}}}}]}}")
     _options(loaded)
