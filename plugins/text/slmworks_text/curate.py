@@ -19,6 +19,7 @@ from slmworks_text.expectations import Found, refuse_unexpected
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.input_options import InputOptions
 from slmworks_text.joining import Joins, join_texts
+from slmworks_text.joins.balance import balance
 from slmworks_text.joins.watching import Watch
 from slmworks_text.label_noise.ranking import Ranking, described, rank
 from slmworks_text.label_noise.ranking import write as write_ranking
@@ -116,6 +117,9 @@ class CurateText(TextOptions):
         if self.label_noise is not None:
             ranking = rank(rows, ledger, self.label_noise, tally, task, seed=self.seed)
             watch.joined("label noise", ledger)
+        if self.balance is not None:
+            balance(rows, ledger, self.balance, self.seed, tally)
+            watch.joined("balance", ledger)
         return Gathered(rows, ledger, tally, sum(loss.rows for loss in losses), ranking)
 
     def row_names(self, data: Files) -> list[str]:

@@ -12,6 +12,7 @@ from slmworks.curate import Curate
 from slmworks.curate.operators import Operators
 from slmworks_text.expectations import Expectations, refuse_unreadable
 from slmworks_text.given_inputs import refuse_unknown
+from slmworks_text.joins.balance import Balance
 from slmworks_text.joins.contamination import Decontamination
 from slmworks_text.operators.running import read_inputs
 from slmworks_text.rows import SPLITS
@@ -31,6 +32,11 @@ class CurateRows(Curate):
     decontaminate: Decontamination | None = None
     """Leave out rows of train and transfer that share n-grams with validation, test and further evaluation
     sets: `{ngram: 13, overlap: 0.0, against: [INPUT]}`; `{}` for these defaults."""
+
+    balance: Balance | None = None
+    """Thin out training rows of frequent labels or sources: `{by: label, most: 500}`, or
+    `{by: source, ratio: 3}` for at most three times the rows of the rarest. Validation and test stay as they
+    are."""
 
     @field_validator("expect", mode="before")
     @classmethod

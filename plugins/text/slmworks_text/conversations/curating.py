@@ -31,6 +31,7 @@ from slmworks_text.data_card import by_operators, summary, write_card
 from slmworks_text.expectations import Found, refuse_unexpected
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.joining import Joins
+from slmworks_text.joins.balance import balance
 from slmworks_text.joins.watching import Watch
 from slmworks_text.layout import Layout
 from slmworks_text.ledger import Ledger
@@ -127,6 +128,9 @@ class CurateConversations(ConversationOptions):
             against={name: self._texts(data, name, measure) for name in against},
         )
         ledger = join_conversations(rows, joins, tally, task, watch, pairs="rejected" in self.columns_made)
+        if self.balance is not None:
+            balance(rows, ledger, self.balance, self.seed, tally)
+            watch.joined("balance", ledger)
         return Gathered(rows, ledger, tally, rows_in)
 
     def row_names(self, data: Files) -> list[str]:

@@ -1,11 +1,12 @@
 """Options of every curation of conversations, and of one of their inputs."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from slmworks.contract.documented import Documented
+from slmworks.contract.options import OptionError
 from slmworks_text.curate_rows import CurateRows
 from slmworks_text.encodings import Encoding
 from slmworks_text.layout import Delimiter, Format, Quotes
@@ -113,3 +114,9 @@ class ConversationOptions(CurateRows):
     """Licence of the data as declared by whoever wrote the recipe; recorded in the card."""
     licences: dict[str, str] = Field(default_factory=dict)
     """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
+
+    @model_validator(mode="after")
+    def _balanced_by_source(self) -> Self:
+        if self.balance and self.balance.by == "label":
+            raise OptionError(("balance",), "conversations have no labels; set by: source.")
+        return self

@@ -25,10 +25,12 @@ STEPS = {
     "decontaminate": "decontaminate",
     "transfer": "sample",
     "label noise": "label noise",
+    "balance": "balance",
 }
 LEFT_OUT = {
     "sample": "dropped: more than `rows`, and not drawn by the seed",
     "transfer": "dropped: more than `transfer_rows`",
+    "balance": "dropped: its label or source has more rows than `balance` lets stay",
     "label noise": "dropped: among the first of the ranking, as `label_noise` says",
 }
 
