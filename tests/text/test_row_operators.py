@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from slmworks.authoring.operator_conformance import check
 from slmworks.contract.artifact import Dataset
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError, configure, plain
 from slmworks.curate.operator import Dropped, Kept, TextRow
 from slmworks.curate.operators import chosen, offered
@@ -99,6 +101,16 @@ def test_rules_of_repetition(rule: str, text: str) -> None:
     assert result("quality", text, rules="gopher-repetition", skip=skip).reason == f"gopher-repetition {rule}"
 
 
+@pytest.mark.parametrize(
+    "text", ["." * 300_000 + "x", ".'" * 150_000 + "x", "sk-ant-" + "a" * 300_000, "a://b:" * 50_000]
+)
+def test_long_texts_of_one_sign_take_no_time(text: str) -> None:
+    start = time.process_time()
+    result("quality", text, rules=["c4"], skip=["lines"])
+    result("secrets", text)
+    assert time.process_time() - start < 5, "the square of the length would be hours"
+
+
 def test_language_is_kept_dropped_or_made_part_of_the_source() -> None:
     german = "Wo ist meine Bestellung, die ich am Montag aufgegeben habe?"
     assert result("language", PAGE, keep=["en"]) == Kept(found={"en": 1})
@@ -182,6 +194,21 @@ def test_roles_choose_the_texts_that_an_operator_sees() -> None:
     assert (step.row.text, step.row.target) == ("a bad question", "a *** answer")
     (nobody,) = chosen([{"words": {"words": ["bad"], "roles": ["assistant"]}}])
     assert running.steps(nobody, [row], view)[0].row == row
+
+
+@pytest.mark.parametrize(
+    ("keep", "text", "problem"),
+    [
+        ("text::int > 3", "three", "Could not convert string 'three' to INT32"),
+        ("length(text) > 3", "half \ud83d", "its text holds half of a surrogate pair"),
+    ],
+)
+def test_rows_that_cannot_be_judged_are_named(keep: str, text: str, problem: str) -> None:
+    rows = [Row(one, "a", "web", f"web/a.csv#{i}", place=2) for i, one in enumerate(("3", text, "4"))]
+    (one,) = chosen([{"expression": {"keep": keep}}])
+    with pytest.raises(BadRequest) as refused:
+        running.steps(one, rows, TextView(schema_of("text-classification")))
+    assert str(refused.value).startswith(f"row operator 'expression' at web/a.csv row 2: {problem}")
 
 
 def test_a_given_test_set_may_stay_as_it_is() -> None:

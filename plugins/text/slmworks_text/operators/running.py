@@ -7,7 +7,7 @@ from typing import Protocol
 
 from slmworks.contract.artifact import Files
 from slmworks.contract.catalog import BrokenPlugin
-from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed, in_a_line
+from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed, first_line, in_a_line
 from slmworks.curate.operator import Dropped, Kept, Result, TextRow
 from slmworks.curate.operators import Chosen
 from slmworks_text.rows import PLACES, Row, Tally
@@ -15,6 +15,7 @@ from slmworks_text.rows import PLACES, Row, Tally
 ROWS = 1_024
 CHARACTERS = 2_000_000
 """A batch ends with so many rows or characters."""
+HALF = "its text holds half of a surrogate pair, which is no character; repair the row."
 
 
 class View(Protocol):
@@ -120,8 +121,12 @@ def _results(one: Chosen, rows: Sequence[TextRow], whose: Sequence[Row]) -> Sequ
     except SlmworksError:
         raise
     except Exception as error:
-        where, kind = _guilty(one, rows, whose), BadRequest if isinstance(error, ValueError) else TaskFailed
-        raise kind(f"row operator '{one.name}' failed{where}: {in_a_line(error, 200)}") from error
+        where = _guilty(one, rows, whose)
+        if isinstance(error, UnicodeEncodeError):
+            raise BadRequest(f"row operator '{one.name}'{where}: {HALF}") from error
+        if isinstance(error, ValueError):
+            raise BadRequest(f"row operator '{one.name}'{where}: {first_line(error)}") from error
+        raise TaskFailed(f"row operator '{one.name}' failed{where}: {in_a_line(error, 200)}") from error
     if len(results) != len(rows):
         raise BrokenPlugin(
             f"row operator '{one.name}' gave {len(results)} results for {len(rows)} rows; its apply_all "

@@ -14,7 +14,7 @@ POLICIES = (
     "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies",
 )  # fmt: skip
 CITATION = re.compile(r"\[(?:\d+|edit|citation needed)\]", re.IGNORECASE)
-SENTENCE = re.compile(r"[.!?]+[\"'”’)]*(?:\s|$)")
+SENTENCE = re.compile(r"(?<![.!?])[.!?]++[\"'”’)]*+(?:\s|$)")
 
 
 def without_lines(text: str, *, ends: bool) -> str:
