@@ -40,6 +40,12 @@ class Row:
     template: str = ""
     """The same of rows that one template makes; empty: none."""
 
+    @property
+    def where(self) -> str:
+        """The origin as people count: `train/rows.csv row 13`."""
+        file, _, position = self.origin.rpartition("#")
+        return f"{file} row {int(position) + 1:,}" if position.isdecimal() else self.origin
+
     def identity(self) -> str:
         """Digest of text, target, source and origin: 20 hex digits."""
         content = f"{self.text}\0{self.target}\0{self.source}\0{self.origin}"
@@ -58,5 +64,9 @@ class Tally:
     personal: Counter[str] = field(default_factory=Counter)
     ragged: str = ""
     """The first row of a wrong width: its place, and how many values it has; empty: none."""
+    filtered: dict[str, str] = field(default_factory=dict)
+    """Reason for which row operators drop rows -> the first such row, and the number that broke the rule."""
+    found: dict[str, Counter[str]] = field(default_factory=dict)
+    """Row operator -> what it found, with how often: languages, kinds of secrets."""
     warnings: list[str] = field(default_factory=list)
     """Sentences about files that may be read in another way than they were meant."""
