@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Files
@@ -15,6 +15,7 @@ from slmworks.curate import Curate
 from slmworks_text import progress
 from slmworks_text.bins import Bins
 from slmworks_text.checks import (
+    FILES,
     Loss,
     by_label,
     label_order,
@@ -27,7 +28,7 @@ from slmworks_text.checks import (
 from slmworks_text.data_card import describe, summary, write_card, write_splits
 from slmworks_text.encodings import REPLACE, Encoding
 from slmworks_text.given_inputs import declared, refuse_unknown, shares_of
-from slmworks_text.input_options import InputOptions, TextColumns
+from slmworks_text.input_options import Fraction, InputOptions, LabelNames, TextColumns
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.equal import drop_equal
 from slmworks_text.joins.near import drop_near, join_near
@@ -46,23 +47,6 @@ from slmworks_text.sampling import sample_pool
 from slmworks_text.schema import Schema, schema_of
 from slmworks_text.streams import Meter
 from slmworks_text.text_hashes import Hashes
-
-FILES = 3
-"""So many files are named in warnings."""
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-
-
-def _kept(value: Any) -> Any:
-    """The labels that are asked for."""
-    if isinstance(value, Mapping) and all(isinstance(name, str) and name.strip() for name in value.values()):
-        return dict(value)
-    if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
-        return tuple(value)
-    raise ValueError("expected a list of labels, or a mapping of values in the files to labels")
-
-
-LabelNames = Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_kept)]
 
 
 class CurateText(Curate):

@@ -54,5 +54,7 @@ class Tally:
     personal: Counter[str] = field(default_factory=Counter)
     ragged: str = ""
     """The first row of a wrong width: its place, and how many values it has; empty: none."""
+    first: dict[str, str] = field(default_factory=dict)
+    """Reason for which rows are dropped -> place of the first, and what is wrong there."""
     warnings: list[str] = field(default_factory=list)
     """Sentences about files that may be read in another way than they were meant."""

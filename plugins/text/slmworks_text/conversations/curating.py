@@ -12,10 +12,9 @@ from slmworks.contract.documented import Documented
 from slmworks.contract.stage import Task
 from slmworks.curate import Curate
 from slmworks_text import progress
-from slmworks_text.checks import Loss
+from slmworks_text.checks import Loss, refuse_bad_inputs
 from slmworks_text.conversations.card import describe_chat, write_chat_splits
 from slmworks_text.conversations.checks import (
-    refuse_bad_inputs,
     refuse_bad_schema,
     refuse_empty_splits,
     refuse_no_rows,
@@ -30,6 +29,7 @@ from slmworks_text.conversations.turns import EQUAL
 from slmworks_text.data_card import summary, write_card
 from slmworks_text.encodings import Encoding
 from slmworks_text.given_inputs import declared, refuse_unknown, shares_of
+from slmworks_text.input_options import Fraction
 from slmworks_text.layout import Delimiter, Format, Layout, Quotes
 from slmworks_text.ledger import Ledger
 from slmworks_text.personal import Kind, Redactor
@@ -42,8 +42,6 @@ from slmworks_text.streams import Meter
 MODEL_TASK = "text-generation"
 USABLE = (TOO_LONG, EQUAL)
 """Reasons for which rows are dropped that speak of no mistake in a file."""
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class InputOptions(Documented):
