@@ -83,18 +83,16 @@ def places_of(words: Sequence[Span], windows: "Sequence[Encoding]", *, part: int
             continue
         low = -len(sequence) if number == 0 else tokens[0]
         high = 2 * len(sequence) if number == len(windows) - 1 else tokens[-1]
-        for word, first, last in _found(words, window.offsets, tokens):
+        for word, first, last in words_in(words, window, part=part):
             inside = min(first - low, high - last)
             if inside > depth[word]:
                 best[word], depth[word] = Place(number, first, last), inside
     return best
 
 
-def _found(
-    words: Sequence[Span], offsets: Sequence[Span], tokens: Sequence[int]
-) -> Iterator[tuple[int, int, int]]:
-    """Word, first and last token of those words that have tokens in a window."""
-    at = 0
+def words_in(words: Sequence[Span], window: "Encoding", *, part: int = 0) -> Iterator[tuple[int, int, int]]:
+    """Word, first and last token of those words that have tokens in a window; `part` as in `places_of`."""
+    offsets, tokens, at = window.offsets, [i for i, one in enumerate(window.sequence_ids) if one == part], 0
     for word, (start, end) in enumerate(words):
         while at < len(tokens) and offsets[tokens[at]][1] <= start:
             at += 1

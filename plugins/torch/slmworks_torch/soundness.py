@@ -117,6 +117,10 @@ def _outputs(net: Any, encoded: "Encoded", rows: Sequence[int]) -> "torch.Tensor
 
 def _given(found: Any) -> "torch.Tensor":
     """What a network gives: [texts, width], or [texts, tokens, width]."""
+    import torch
+
+    if hasattr(found, "start_logits"):
+        return torch.stack((found.start_logits, found.end_logits), dim=2)
     for name in ("logits", "last_hidden_state"):
         if (values := getattr(found, name, None)) is not None:
             return cast("torch.Tensor", values)
