@@ -12,6 +12,7 @@ from slmworks.testing import Bench, sealed
 from slmworks_text.curate import CurateText
 from slmworks_text.curate_chat import CurateChat
 from slmworks_text.curate_preferences import CuratePreferences
+from slmworks_text.curate_qa import CurateQA
 from slmworks_text.curate_tags import CurateTags
 
 
@@ -37,6 +38,12 @@ def preferences(tmp_path: Path) -> Callable[..., Dataset]:
 def tags(tmp_path: Path) -> Callable[..., Dataset]:
     """Curate texts with entities of named inputs: each is file name -> content."""
     return curated_by(CurateTags, tmp_path)
+
+
+@pytest.fixture
+def qa(tmp_path: Path) -> Callable[..., Dataset]:
+    """Curate questions and answers of named inputs: each is file name -> content."""
+    return curated_by(CurateQA, tmp_path)
 
 
 def curated_by(plugin: type[Curate], tmp_path: Path) -> Callable[..., Dataset]:

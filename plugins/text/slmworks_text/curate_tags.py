@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from slmworks_text.annotated.card import Columns
-from slmworks_text.annotated.curating import CurateMarks, MarkInputOptions
+from slmworks_text.annotated.curating import CurateMarks
 from slmworks_text.annotated.entities import COLUMNS, EntityForm, Part, Scheme
+from slmworks_text.annotated.input_options import MarkInputOptions
 from slmworks_text.annotated.marks import Annotated
 from slmworks_text.input_options import LabelNames
 from slmworks_text.labels import Labels

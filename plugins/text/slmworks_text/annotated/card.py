@@ -31,6 +31,8 @@ class MarkSplit:
         self.columns, self.sources = columns, sources
         self.text, self.question, self.marked = TextLengths(), TextLengths(), TextLengths()
         self.labels: Counter[str] = Counter()
+        self.unmarked = 0
+        """Rows that somebody has looked at and found nothing to mark."""
 
     def extend(self, table: Any) -> None:
         """Add rows of id, text, target and stratum."""
@@ -44,6 +46,7 @@ class MarkSplit:
         ]
         for row in rows:
             marks = row.marks or ()
+            self.unmarked += row.marks == ()
             self.labels.update(mark.label for mark in marks)
             self.marked.update([row.text[mark.start : mark.end] for mark in marks])
         self.text.update([row.text for row in rows])

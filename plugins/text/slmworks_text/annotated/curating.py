@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Files
-from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import ModelTask
 from slmworks.contract.stage import Task
@@ -18,6 +17,8 @@ from slmworks.curate import Curate
 from slmworks_text import progress
 from slmworks_text.annotated.card import Columns, MarkSplit, annotated, describe_marks, write_mark_splits
 from slmworks_text.annotated.forms import TABLES, Form
+from slmworks_text.annotated.input_options import MarkInputOptions
+from slmworks_text.annotated.marks import unpacked
 from slmworks_text.annotated.reading import TOO_LONG, TOO_SHORT, MarkReading, read_marked
 from slmworks_text.checks import Loss, first_of_each, refuse_bad_inputs, refuse_empty, refuse_unlabelled
 from slmworks_text.data_card import summary, write_card
@@ -43,29 +44,6 @@ from slmworks_text.text_hashes import Hashes
 
 USABLE = (TOO_SHORT, TOO_LONG)
 """Reasons for which rows are dropped that speak of no mistake in a file."""
-
-
-class MarkInputOptions(Documented):
-    """Options of one input, in place of those for all."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: str | None = None
-    """Format of its files."""
-    fields: Mapping[Any, str] | None = None
-    """Its columns and keys, by what they hold."""
-    columns: tuple[str, ...] | None = None
-    """Column names of its files, which have no header line."""
-    group: str | None = None
-    """Its group column."""
-    encoding: Encoding | None = None
-    """Encoding of its files."""
-    delimiter: Delimiter | None = None
-    """`csv`, `tsv`: the sign between values."""
-    quotes: Quotes | None = None
-    """`csv`, `tsv`: whether quotation marks enclose values."""
-    key: str | None = None
-    """`json`: the entry of the object that holds its rows."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +75,8 @@ class CurateMarks(Curate):
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa")
     parts: ClassVar[tuple[str, ...]]
     """Parts of a row that are columns of the files."""
+    asked: ClassVar[bool] = False
+    """A text is marked for a question: rows of one text stay in one split, and near duplicates do."""
 
     format: str | None = None
     """Format of the files; default: by their ending."""
@@ -225,14 +205,16 @@ class CurateMarks(Curate):
         refuse_bad_inputs(losses, self.max_unusable, tally)
         refuse_unlabelled(ledger.counts(POOL), tally, sum(loss.rows for loss in losses))
         components = Components(rows.size)
-        drop_equal(ledger, keys, components, tally, classes=True)
+        drop_equal(ledger, keys, components, tally, classes=not self.asked)
         if self.near_duplicates is not None:
             join_near(
                 rows, ledger, components,
                 threshold=self.near_duplicates, scratch=task.scratch, progress=progress.near(task),
+                key=_text if self.asked else None,
             )  # fmt: skip
-        ledger.target[:] = 0  # marks of texts that nearly agree differ by a character or two
-        drop_near(ledger, components, tally)
+        if not self.asked:
+            ledger.target[:] = 0  # marks of texts that nearly agree differ by a character or two
+            drop_near(ledger, components, tally)
         ledger.target = None
         draws = draw(rows, self.seed)
         if self.rows is not None:
@@ -276,6 +258,10 @@ class CurateMarks(Curate):
             min_chars=self.min_chars,
             max_chars=self.max_chars,
         )
+
+
+def _text(packed: str, _target: str) -> str:
+    return unpacked(packed)[1]
 
 
 def labels_of(splits: Mapping[str, MarkSplit]) -> list[str]:

@@ -58,7 +58,7 @@ class EntityForm:
         return self.fields.get(part, part)
 
     def _entities(self, text: str, value: Any) -> list[Mark]:
-        found = _parsed(value)
+        found = parsed(value)
         if not isinstance(found, list):
             raise BadRow(NO_ENTITIES, f"entities are {value!r:.60}")
         return [self._entity(text, one) for one in found]
@@ -148,7 +148,7 @@ def _is_number(value: Any) -> bool:
     )
 
 
-def _parsed(value: Any) -> Any:
+def parsed(value: Any) -> Any:
     """A cell of a table holds its list as JSON; an empty one holds none."""
     if not isinstance(value, str):
         return value
@@ -161,5 +161,5 @@ def _parsed(value: Any) -> Any:
 def _list(value: Any) -> Any:
     """A list; of text, what blanks separate, or JSON."""
     if isinstance(value, str):
-        return _parsed(value) if value.lstrip().startswith("[") else value.split()
+        return parsed(value) if value.lstrip().startswith("[") else value.split()
     return value

@@ -38,6 +38,8 @@ class Annotated:
     marks: tuple[Mark, ...] | None
     """None: nobody has marked it."""
     question: str = ""
+    overlapping: bool = False
+    """Marks may overlap, as several right answers do; they need not be whole words."""
 
     def packed(self) -> str:
         """Question and text as one."""
@@ -97,13 +99,13 @@ class Annotated:
         marks: list[Mark] = []
         for mark in self.marks:
             moved = Mark(_moved(mark.start, shifts, 2), _moved(mark.end, shifts, 3), mark.label)
-            if not marks or moved.start >= marks[-1].end:
+            if not marks or moved.start >= marks[-1].end or (self.overlapping and moved not in marks):
                 marks.append(moved)
         return replace(self, text=text, marks=tuple(marks), question=question), counts
 
     def whole_words(self) -> "Annotated":
         """With marks that begin and end with words; BadRow where two of them share one, or overlap."""
-        if not self.marks:
+        if not self.marks or self.overlapping:
             return self
         words = words_of(self.text)
         found = []

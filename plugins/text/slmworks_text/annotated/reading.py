@@ -105,6 +105,7 @@ def _row(
         source=name if reading.source is None else source_of(given["source"], name),
         origin=origin,
         place=reading.place,
+        template=found.text if found.question else "",
         group="" if reading.group is None else group_of(given["group"], name, reading.group_prefix),
     )
 
