@@ -59,7 +59,7 @@ def test_it_is_served_answers_a_file_and_runs_on_the_edge_without_slmworks(line:
     assert json.loads((line.folder / "answered.jsonl").read_text())["predicted_answer"] == "oslo"
     line("edge", "purchases", "--to", "bundle")
     ended = subprocess.run(
-        [sys.executable, "-c", "import sys, runpy; sys.modules['slmworks'] = sys.modules['torch'] = None; runpy.run_path('bundle/run.py', run_name='__main__')"],
+        [sys.executable, "-c", "import sys, runpy; sys.path.insert(0, 'bundle'); sys.modules['slmworks'] = sys.modules['torch'] = None; runpy.run_path('bundle/run.py', run_name='__main__')"],
         input=json.dumps(ROW) + "\n", cwd=line.folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr

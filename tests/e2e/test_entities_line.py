@@ -57,7 +57,7 @@ def test_it_is_served_and_runs_on_the_edge_without_slmworks(line: Line) -> None:
     assert "→ Ada PERSON, Paris PLACE" in line("serve", "people", "--ask", "Ada lives in Paris. 7")
     line("edge", "people", "--to", "bundle")
     ended = subprocess.run(
-        [sys.executable, "-c", "import sys, runpy; sys.modules['slmworks'] = sys.modules['torch'] = None; runpy.run_path('bundle/run.py', run_name='__main__')"],
+        [sys.executable, "-c", "import sys, runpy; sys.path.insert(0, 'bundle'); sys.modules['slmworks'] = sys.modules['torch'] = None; runpy.run_path('bundle/run.py', run_name='__main__')"],
         input="Ada lives in Paris. 7\n\n", cwd=line.folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
