@@ -6,4 +6,4 @@ from slmworks.engines.airflow import deploy, render
 
 RECIPE = Path(__file__).parents[1] / "pipelines" / "first-run.yaml"
 dag = render(RECIPE)
-deploy_dag = deploy(RECIPE)
+deploy_dag = deploy(RECIPE, follows=dag)

@@ -43,6 +43,7 @@ def shape(dag) -> dict:
     return {
         "tags": sorted(dag.tags),
         "doc": dag.doc_md,
+        "paused": dag.is_paused_upon_creation,
         "assets": sorted(asset.uri for _, asset in dag.timetable.asset_condition.iter_assets()),
         "params": {name: dag.params.get_param(name).schema for name in dag.params},
         "tasks": {

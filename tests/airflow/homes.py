@@ -71,7 +71,7 @@ class Home:
             ),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             "PASSWORDS": str(passwords),
-            "PYTHONPATH": str(TOY),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(TOY), os.environ.get("PYTHONPATH", "")))),
             "SLMWORKS_ENGINE_FILE": str(self.folder / "engine.yaml"),
             "NO_COLOR": "1",
             **self.env,

@@ -1,5 +1,7 @@
 """What a task is told when its turn comes, and what Airflow could never run. Needs no Airflow."""
 
+import re
+
 import pytest
 
 from slmworks.contract.errors import BadRequest
@@ -69,14 +71,15 @@ def test_the_last_task_is_told_the_plan_and_the_recipe(line) -> None:
 def test_a_run_s_name_is_a_file_s_name_and_no_two_ids_share_one() -> None:
     assert run_name("toy", "manual-1") == "toy.manual-1"
     name = run_name("toy", "manual__2026-11-28T06:28:26+00:00")
-    assert name.startswith("toy.manual__2026-11-28T06-28-26-00-00-")
+    assert re.fullmatch(r"toy\.20261128-062826-[0-9a-f]{12}", name)
+    assert re.fullmatch(r"toy\.by-hand-[0-9a-f]{12}", run_name("toy", "by hand"))
     assert name != run_name("toy", "manual__2026-11-28T06-28-26-00:00")
 
 
 def test_a_task_knows_where_mlflow_is(line, place, monkeypatch) -> None:
-    assert line.environment() == {"SLMWORKS_TRACKING": f"sqlite:///{place / 'store/mlflow.db'}"}
+    assert line.environment(None) == {"SLMWORKS_TRACKING": f"sqlite:///{place / 'store/mlflow.db'}"}
     monkeypatch.setenv("SLMWORKS_TRACKING", "http://mlflow:5000")
-    assert line.environment() == {"SLMWORKS_TRACKING": "http://mlflow:5000"}
+    assert line.environment(None) == {"SLMWORKS_TRACKING": "http://mlflow:5000"}
 
 
 def test_without_an_engine_file_the_way_out_is_said(place) -> None:

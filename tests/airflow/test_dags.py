@@ -73,6 +73,12 @@ def test_the_shape_of_the_shipped_dags(airflow_python, new_home, tmp_path) -> No
     if os.environ.get("GOLDEN") == "write":
         golden.write_text(json.dumps(shape, indent=1) + "\n")
     assert shape == json.loads(golden.read_text())
+    paused = {name for name, dag in said["dags"].items() if dag["paused"]}
+    assert paused == {"retrain"}  # its data is yours to bring
+    pages = {name: dag["doc"] for name, dag in said["dags"].items()}
+    for before, after in (("first-run", "deploy-reviews"), ("retrain", "deploy-intents")):
+        assert f"the DAG [{after}](/dags/{after}) runs what follows" in pages[before]
+        assert f"in the DAG [{before}](/dags/{before})" in pages[after]
 
 
 def test_what_the_engine_file_says_reaches_airflow(works: Home) -> None:
@@ -132,6 +138,21 @@ def test_a_branch_that_fails_fails_the_run_after_the_others_have_finished(works:
     assert "teacher: RuntimeError: the optimizer exploded" in ended.log
     records = newest(works)
     assert (records["run"], records["teacher"], records["gate"]) == ("failed", "failed", "skipped")
+
+
+def test_a_bad_request_is_one_line_at_error_without_a_traceback(works: Home) -> None:
+    data = works.work / "train.csv"
+    data.rename(data.with_suffix(".away"))
+    try:
+        ended = works.drive(dag="toy")
+    finally:
+        data.with_suffix(".away").rename(data)
+    assert ended.states("raw", "close") == ["failed", "failed"]
+    assert "Traceback" not in ended.log, ended.log[-4000:]
+    (raw, close) = [line for line in ended.log.splitlines() if "[error" in line]
+    assert "no such file: train.csv; paths are relative to the recipe's folder" in raw
+    assert ended.log.count("no such file: train.csv") == 1
+    assert "the run failed, since one of its tasks did" in close
 
 
 def test_a_refused_gate_is_skipped_and_the_run_is_well(works: Home) -> None:

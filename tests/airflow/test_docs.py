@@ -20,8 +20,10 @@ def test_descriptions_and_recipes_are_text(tmp_path):
     recipe = tmp_path / "reviews.yaml"
     recipe.write_text(RECIPE)
     planned = plan(Recipe.read(recipe))
-    page = Page(dag_page(planned))
+    page = Page(dag_page(planned, paused=True))
+    assert "It reads data.csv in the recipe's folder on the worker's machine. It begins paused" in page.text
     assert {"a", "img", "b", "h1"} & set(page.tags) == set()
+    assert "It reads" not in Page(dag_page(planned, when="Behind an approval.")).text
     assert "# Big [x](http://e.example) <b> ![y](http://e.example/i.png)" in page.text
     assert RECIPE.rstrip() in page.text
     assert Page(task_page(next(iter(planned)))).tags.count("pre") == 1

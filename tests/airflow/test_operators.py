@@ -22,16 +22,18 @@ print(json.dumps(said))
     [
         ("cat > /dev/null; echo fine", ["", "runs/r/t.json"]),
         ("cat > /dev/null; env | grep -c '^[^=]*AIRFLOW' && exit 1; test $MINE = 1", ["", "runs/r/t.json"]),
-        ("cat > /dev/null; echo 'slmworks: steps.a: bad' >&2; exit 2", ["AirflowFailException", "steps.a: bad"]),
+        ("cat > /dev/null; echo 'slmworks: steps.a: bad' >&2; exit 2", ["FailedForGood", "steps.a: bad"]),
         ("cat > /dev/null; exit 99", [
             "AirflowSkipException", "refused by the gate, which is a normal end: what follows is left out",
         ]),
-        ("cat > /dev/null; echo 'dag.r: failed'; exit 3", ["AirflowFailException", "dag.r: failed"]),
-        ("echo 'no module named slmworks' >&2; exit 1", ["AirflowException", "no module named slmworks"]),  # deaf
-        ("sleep 600 & kill -9 $$", [  # and what it leaves behind holds its output open
-            "AirflowException", "was killed (signal 9: by hand, or for want of memory)",
+        ("cat > /dev/null; echo 'dag.r: failed'; exit 3", [
+            "FailedForGood", "the run failed, since one of its tasks did; that task's log says why",
         ]),
-        ("cat > /dev/null; printf 'caf\\351\\n'; exit 1", ["AirflowException", "caf\N{REPLACEMENT CHARACTER}"]),
+        ("echo 'no module named slmworks' >&2; exit 1", ["Failed", "no module named slmworks"]),  # deaf
+        ("sleep 600 & kill -9 $$", [  # and what it leaves behind holds its output open
+            "Failed", "was killed (signal 9: by hand, or for want of memory)",
+        ]),
+        ("cat > /dev/null; printf 'caf\\351\\n'; exit 1", ["Failed", "caf\N{REPLACEMENT CHARACTER}"]),
     ],
 )  # fmt: skip
 def test_an_end_is_a_state_of_airflow_s_and_a_line(new_home, tmp_path, script, said) -> None:

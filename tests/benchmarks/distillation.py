@@ -21,7 +21,8 @@ from slmworks_torch.batches import Encoded
 from slmworks_torch.classification import logits as forward
 from slmworks_torch.losses import cross_entropy, distillation
 from slmworks_torch.scoring import Score, outputs_of
-from slmworks_torch.training import Objective, prepare, train
+from slmworks_torch.text_training import TextObjective, train
+from slmworks_torch.training import prepare
 from slmworks_torch.training_options import TrainingOptions
 
 LABELS, VOCABULARY, LENGTHS = 77, 4000, (6, 28)
@@ -101,7 +102,7 @@ def live(teacher: Any, rows: Encoded, classes: list[int]) -> Callable[..., torch
 
 def rate(rows: Encoded, loss: Callable[..., torch.Tensor], bench: Bench, name: str) -> float:
     """Rows a second of one epoch with a three-layer student."""
-    objective = Objective(rows, forward, loss, check=lambda: Score("accuracy", 0.5, 0.05))
+    objective = TextObjective(rows, forward, loss, check=lambda: Score("accuracy", 0.5, 0.05))
     return train(network(3), objective, TrainingOptions(epochs=1), bench.task(name)).rows_per_s
 
 

@@ -24,13 +24,13 @@ import torch
 from slmworks.contract.artifact import Model
 from slmworks.contract.stage import Task
 from slmworks.testing import Bench, sealed
-from slmworks_torch import training
+from slmworks_torch import devices, training
 from slmworks_torch.causal import chat_model, pairs, reference
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.dpo import DirectPreferenceOptimisation
-from slmworks_torch.causal.loop import Loop
 from slmworks_torch.causal.pairs import Pairs
 from slmworks_torch.causal.preference import Preference
+from slmworks_torch.loop import Loop
 
 BATCH = 4
 OPTIONS = DirectPreferenceOptimisation(
@@ -129,7 +129,7 @@ def rows(model: ChatModel, count: int) -> Pairs:
 def loop_of(net: Any, given: Pairs, known: Any, task: Task) -> Loop:
     """Our loop, not begun yet; one pair is validated."""
     few = Pairs(type(given.answers)(given.answers.ids[:2], given.answers.starts[:2]))
-    objective = Preference(given, few, (known, known[:2]), OPTIONS, training.device())
+    objective = Preference(given, few, (known, known[:2]), OPTIONS, devices.device())
     return Loop(net, objective, OPTIONS, task)
 
 
@@ -153,7 +153,9 @@ def trl(model: ChatModel, given: Model, made: Pairs, task: Task, _bench: Bench) 
 
     (known,) = ([torch.zeros(length) for length in made.answers.answers],)
     loop = loop_of(model.net, made, known, task)
-    order = [pair for batch in loop._batches(1) for pair in batch]
+    order = [
+        pair for batch in next(loop.objective.epochs(loop.options.batch_size, task.seed)) for pair in batch
+    ]
     ids, starts = made.answers.ids, made.answers.starts
     table = {
         "prompt_ids": [ids[2 * pair][: starts[2 * pair]] for pair in order],

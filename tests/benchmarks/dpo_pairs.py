@@ -26,7 +26,7 @@ from slmworks.contract.stage import Task
 from slmworks.numbers import statistics
 from slmworks.testing import Bench, sealed
 from slmworks_text.curate_preferences import CuratePreferences
-from slmworks_torch import training
+from slmworks_torch import devices, training
 from slmworks_torch.causal import chat_model, pairs, reference
 from slmworks_torch.causal.dpo import DirectPreferenceOptimisation
 from slmworks_torch.causal.preference import Preference
@@ -101,7 +101,7 @@ def _aligned(model: Model, data: Dataset, options: dict[str, Any], task: Task, b
     known, count = held_out.reference[1], len(held_out.held_out)
     before = sum(bool(known[row].sum() > known[row + 1].sum()) for row in range(0, 2 * count, 2)) / count
     net = chat_model.load(made, port="model").net
-    after = held_out.validate(net.to(training.device()).eval())
+    after = held_out.validate(net.to(devices.device()).eval())
     print(
         f"seed {task.seed}, epoch {made.summary['epoch']} kept, {seconds:.0f} CPU seconds; {count} test pairs"
     )
@@ -134,10 +134,10 @@ def _held_out(model: Model, data: Dataset, plugin: DirectPreferenceOptimisation,
     """The pairs of `test` beside the reference's log-probabilities."""
     training.prepare(task)
     loaded = chat_model.load(model, port="model")
-    net = loaded.net.to(training.device())
+    net = loaded.net.to(devices.device())
     rows = pairs.encode(loaded, pairs.read(data, "test"), split="test", max_length=plugin.max_length or 1024)
     known = reference.log_probabilities(net, model, [rows.answers], plugin.precision, task)
-    return Preference(rows, rows, [*known, *known], plugin, training.device())
+    return Preference(rows, rows, [*known, *known], plugin, devices.device())
 
 
 def _curve(events: list[dict[str, Any]]) -> None:

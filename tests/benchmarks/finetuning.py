@@ -26,7 +26,8 @@ from slmworks_torch.batches import Encoded
 from slmworks_torch.classification import logits
 from slmworks_torch.losses import cross_entropy
 from slmworks_torch.scoring import Score
-from slmworks_torch.training import Objective, prepare, train
+from slmworks_torch.text_training import TextObjective, train
+from slmworks_torch.training import prepare
 from slmworks_torch.training_options import TrainingOptions
 
 LABELS, VOCABULARY, BATCH, RATE = 3, 4000, 32, 1e-4
@@ -93,7 +94,9 @@ def timed(work: Callable[..., None], rows: Encoded, *given: Any) -> tuple[float,
 
 def ours(net: Any, rows: Encoded, classes: list[int], task: Task) -> None:
     """One epoch by our loop."""
-    objective = Objective(rows, logits, cross_entropy(classes), check=lambda: Score("accuracy", 0.5, 0.05))
+    objective = TextObjective(
+        rows, logits, cross_entropy(classes), check=lambda: Score("accuracy", 0.5, 0.05)
+    )
     train(net, objective, TrainingOptions(epochs=1, batch_size=BATCH, learning_rate=RATE), task)
 
 

@@ -22,15 +22,15 @@ import torch
 from slmworks.contract.artifact import Model
 from slmworks.contract.stage import Task
 from slmworks.testing import Bench
-from slmworks_torch import training
+from slmworks_torch import devices, training
 from slmworks_torch.causal import chat_model, examples, forward, layouts
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.examples import Examples
-from slmworks_torch.causal.loop import Loop
 from slmworks_torch.causal.lora import LoraFinetune
-from slmworks_torch.causal.objective import Supervised
 from slmworks_torch.causal.options import CausalOptions
 from slmworks_torch.causal.sft import SupervisedFinetune
+from slmworks_torch.causal.supervised import Supervised
+from slmworks_torch.loop import Loop
 
 BATCH, RATE = 4, 1e-4
 Run = tuple[list[float], float]
@@ -108,7 +108,7 @@ def rows(model: ChatModel, count: int) -> Examples:
 
 def loop_of(net: Any, given: Examples, few: Examples, options: CausalOptions, task: Task) -> Loop:
     """Our loop, not begun yet."""
-    return Loop(net, Supervised(given, few, options, 256, training.device()), options, task)
+    return Loop(net, Supervised(given, few, options, 256, devices.device()), options, task)
 
 
 def ours(
@@ -165,7 +165,9 @@ def theirs(model: ChatModel, given: Examples, task: Task, *, own_order: bool) ->
 
     options = SupervisedFinetune(epochs=1, batch_size=BATCH, learning_rate=RATE, warmup=0.0)
     loop = loop_of(model.net, given, given, options, task)
-    order = [row for batch in loop._batches(1) for row in batch]
+    order = [
+        row for batch in next(loop.objective.epochs(loop.options.batch_size, task.seed)) for row in batch
+    ]
     labels = [[-100] * start + ids[start:] for ids, start in zip(given.ids, given.starts, strict=True)]
     table = {"input_ids": [given.ids[row] for row in order], "labels": [labels[row] for row in order]}
     steps = loop.steps

@@ -26,8 +26,8 @@ from slmworks_torch import training
 from slmworks_torch.causal import chat_model, forward, layouts, teacher_tokens
 from slmworks_torch.causal.divergences import divergence
 from slmworks_torch.causal.examples import Examples
-from slmworks_torch.causal.objective import Supervised
 from slmworks_torch.causal.student import from_layers
+from slmworks_torch.causal.supervised import Supervised
 from slmworks_torch.causal.token_kd import TokenKD
 from slmworks_torch.causal.token_objective import TokenMatch
 

@@ -164,5 +164,5 @@ def test_what_is_not_there_is_named(said, words, line):
 
 def test_an_alias_that_points_nowhere_is_named(store, said):
     register(store, "run-a", "2")
-    with pytest.raises(BadRequest, match="reviews has no champion"):
+    with pytest.raises(BadRequest, match="reviews has no 'champion'"):
         said("compare", "run-a", "reviews@champion")

@@ -1,4 +1,4 @@
-"""The chart, rendered by the real Helm SDK for each of its ci/ values files."""
+"""The chart, rendered by the real Helm SDK for each of its ci/ values files and of the examples."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -13,7 +13,13 @@ helm = pytest.importorskip("helm_python", reason="no Helm SDK here: pip install 
 
 HELM = Path(__file__).parents[2] / "helm"
 CHART = HELM / "slmworks"
-FEATURES = [path.name.removesuffix("-values.yaml") for path in sorted((CHART / "ci").glob("*-values.yaml"))]
+FILES = {
+    path.name.removesuffix("-values.yaml"): path
+    for folder in (CHART / "ci", HELM / "examples")
+    for path in sorted(folder.glob("*-values.yaml"))
+    if path.name != "airflow-values.yaml"  # those of Airflow's own chart
+}
+FEATURES = sorted(FILES)
 RELEASE = {"name": "demo", "namespace": "team"}
 Object = dict[str, Any]
 
@@ -26,7 +32,7 @@ def loaded() -> Any:
 
 def values(feature: str, more: Object | None = None) -> Object:
     """The values of a feature's file, with others laid over them."""
-    found = helm.values_from_yaml((CHART / "ci" / f"{feature}-values.yaml").read_text())
+    found = helm.values_from_yaml(FILES[feature].read_text())
     return over(found, more or {})
 
 
@@ -63,13 +69,14 @@ def parsed(rendered: dict[str, str]) -> list[Object]:
 
 
 def of_kind(kind: str, found: list[Object]) -> Object:
-    """The one object of a kind."""
-    (one,) = (each for each in found if each["kind"] == kind)
+    """The one object of a kind, beside those that `helm test` makes."""
+    kept = [each for each in found if "helm.sh/hook" not in each["metadata"].get("annotations", {})]
+    (one,) = (each for each in (found if kind == "Pod" else kept) if each["kind"] == kind)
     return one
 
 
 def pods(found: list[Object]) -> Iterator[Object]:
-    """The pod of every object that has one."""
+    """The pod of every object that makes some."""
     for one in found:
         if one["kind"] == "Deployment":
             yield one["spec"]["template"]["spec"]
@@ -77,7 +84,13 @@ def pods(found: list[Object]) -> Iterator[Object]:
             yield one["spec"]["predictor"]
 
 
+def every_pod(found: list[Object]) -> Iterator[Object]:
+    """These, and the one of `helm test`."""
+    yield from pods(found)
+    yield from (one["spec"] for one in found if one["kind"] == "Pod")
+
+
 def containers(found: list[Object]) -> Iterator[Object]:
     """Every container, init steps too."""
-    for pod in pods(found):
+    for pod in every_pod(found):
         yield from (*pod.get("initContainers", ()), *pod["containers"])

@@ -1,6 +1,7 @@
 """The commands of the serving pod, as rendered, run one after the other on a store in a folder."""
 
 import http.client
+import json
 import re
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import urllib.request
 
 import pytest
-from chart import objects, pods
+from chart import objects, of_kind, pods
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
@@ -63,6 +64,20 @@ def asked_as(address, name):
     return connection.getresponse().status
 
 
+def helm_test(found, tokens, address):
+    """Exit code and lines of what `helm test` runs, asking this machine's server."""
+    (container,) = of_kind("Pod", found)["spec"]["containers"]
+    script, service, file = container["args"]
+    assert (container["command"], service, file) == (
+        ["python3", "-c"],
+        "http://demo-slmworks.team:80",
+        "/tokens/tokens",
+    )
+    words = [sys.executable, "-c", script, address, str(tokens)]
+    done = subprocess.run(words, check=False, env={}, capture_output=True, text=True, timeout=60)
+    return done.returncode, [*done.stdout.splitlines(), *done.stderr.splitlines()]
+
+
 def prepare(node, pod):
     """Lay the tokens of a pod's Secret and run its init step."""
     (node / "tokens").mkdir()
@@ -72,18 +87,17 @@ def prepare(node, pod):
 
 
 def test_the_init_step_fetches_and_the_server_answers_and_ends_well(node):
-    (pod,) = pods(
-        objects(
-            "claim",
-            {
-                "model": {"digest": digest(node, 1)},
-                "serving": {
-                    "limits": {"maxBatch": 4, "maxConnections": 50, "maxBodies": 8388608},
-                    "tokens": {"secretName": "tokens"},
-                },
+    found = objects(
+        "claim",
+        {
+            "model": {"digest": digest(node, 1)},
+            "serving": {
+                "limits": {"maxBatch": 4, "maxConnections": 50, "maxBodies": 8388608},
+                "tokens": {"secretName": "tokens"},
             },
-        )
+        },
     )
+    (pod,) = pods(found)
     prepare(node, pod)
     with started(node, pod["containers"][0]) as server:
         try:
@@ -98,6 +112,13 @@ def test_the_init_step_fetches_and_the_server_answers_and_ends_well(node):
             with pytest.raises(BadRequest, match="answers 401"):
                 ask(f"{address}/classify", {"text": "good"})
             assert ask(f"{address}/classify", {"text": "good"}, token=TOKEN)["version"] == 1
+            code, said = helm_test(found, f"{node}/tokens/tokens", address)
+            assert (code, said[0]) == (0, 'health {"status": "ok"}')
+            assert json.loads(said[-1].removeprefix("answer "))["label"] == "positive"
+            (node / "others").write_text("# of another server\nanother-long-token\n")
+            code, (*_, line) = helm_test(found, node / "others", address)
+            assert code == 1
+            assert " answers 401: " in line
             assert asked_as(address, "demo-slmworks.team.svc") == 200
             assert asked_as(address, "evil.example") == 421
             server.send_signal(signal.SIGTERM)

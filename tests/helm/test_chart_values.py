@@ -8,8 +8,6 @@ from chart import CHART, HELM, helm, templates
 WRONG = [
     ({"modle": {}}, "at '': additional properties 'modle' not allowed"),
     ({"model": {"version": 3}}, "at '/model': additional properties 'version' not allowed"),
-    ({"model": {"digest": "sha256:abc"}}, "at '/model/digest'"),
-    ({"model": {"digest": "0" * 64}}, "at '/model/digest'"),
     ({"model": {"name": "two words"}}, "at '/model/name'"),
     (
         {
@@ -19,10 +17,8 @@ WRONG = [
         },
         "at '/model/trustedKeys'",
     ),
-    ({"image": {"tag": "latest"}}, "at '/image/tag'"),
     ({"image": {"repository": "slmworks-serve:latest"}}, "at '/image/repository'"),
     ({"image": {"repository": "https://registry.example/x"}}, "at '/image/repository'"),
-    ({"image": {"digest": "sha512:abc"}}, "at '/image/digest'"),
     ({"image": {"pullPolicy": "always"}}, "at '/image/pullPolicy'"),
     ({"image": {"pullSecrets": [{"name": "registry"}]}}, "at '/image/pullSecrets/0'"),
     ({"store": {"url": "s3://key:secret@models/team"}}, "at '/store/url'"),
@@ -60,7 +56,21 @@ WRONG = [
     ({"networkPolicy": {"ingress": {"from": []}}}, "at '/networkPolicy/ingress/from': minItems"),
     ({"networkPolicy": {"egress": {"store": {"to": [{"ipBlock": {"cidr": "10.0.0.1"}}]}}}}, "to/0/ipBlock/cidr'"),
     ({"pipelines": {"deploy": {"subjects": [{"name": "worker"}]}}}, "at '/pipelines/deploy/subjects/0'"),
-    ({"mlflow": {"image": {"tag": "latest"}}}, "at '/mlflow/image/tag'"),
+    ({"podSecurityContext": {"runAsUser": 0}}, "at '/podSecurityContext/runAsUser'"),
+    ({"podSecurityContext": {"runAsNonRoot": False}}, "at '/podSecurityContext/runAsNonRoot'"),
+    ({"podSecurityContext": {"sysctls": []}}, "at '/podSecurityContext': additional properties 'sysctls'"),
+    ({"containerSecurityContext": {"privileged": True}}, "at '/containerSecurityContext': additional properties 'privileged'"),
+    ({"containerSecurityContext": {"allowPrivilegeEscalation": True}}, "at '/containerSecurityContext/allowPrivilegeEscalation'"),
+    ({"containerSecurityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}, "at '/containerSecurityContext/capabilities': additional properties 'add'"),
+    ({"serving": {"extraVolumes": [{"name": "root", "hostPath": {"path": "/"}}]}}, "at '/serving/extraVolumes/0': additional properties 'hostPath'"),
+    ({"serving": {"extraEnv": [{"name": "A", "valueFrom": {}}]}}, "at '/serving/extraEnv/0/valueFrom'"),
+    ({"serving": {"extraVolumeMounts": [{"name": "ca", "mountPath": "ca"}]}}, "at '/serving/extraVolumeMounts/0/mountPath'"),
+    ({"networkPolicy": {"egress": {"dnsPorts": []}}}, "at '/networkPolicy/egress/dnsPorts': minItems"),
+    ({"ingress": {"hosts": ["a.example"]}}, "at '/ingress': additional properties 'hosts'"),
+    ({"ingress": {"host": "https://a.example"}}, "at '/ingress/host'"),
+    ({"httpRoute": {"parentRefs": [{"namespace": "gateways"}]}}, "at '/httpRoute/parentRefs/0': missing property 'name'"),
+    ({"monitoring": {"serviceMonitor": {"interval": "30"}}}, "at '/monitoring/serviceMonitor/interval'"),
+    ({"monitoring": {"prometheusRule": {"errorShare": 5}}}, "at '/monitoring/prometheusRule/errorShare'"),
     ({"mlflow": {"allowedHosts": ["*"]}}, "at '/mlflow/allowedHosts/0'"),
     ({"mlflow": {"database": {"uri": "postgresql://me:secret@db/mlflow"}}}, "at '/mlflow/database'"),
     ({"mlflow": {"port": 80}}, "at '/mlflow/port'"),
@@ -80,6 +90,66 @@ def test_a_wrong_value_is_refused_with_its_place(more, said):
     [
         ("deployment", {"model": {"name": ""}}, "model.name: needed for serving"),
         ("deployment", {"model": {"digest": ""}}, "model.digest: needed for serving. `slmworks models NAME` says"),
+        (
+            "deployment",
+            {"model": {"digest": "0123456789ab"}},
+            "model.digest: '0123456789ab' is a short digest. `slmworks models reviews` prints the long one, sha256: and 64 digits.",
+        ),
+        ("deployment", {"model": {"digest": "sha256:0123456789ab"}}, "is a short digest"),
+        ("deployment", {"model": {"digest": "0" * 64}}, f"lacks what it was made with. Write sha256:{'0' * 64}."),
+        ("deployment", {"model": {"digest": "v1"}}, "model.digest: 'v1' is no digest. `slmworks models reviews` prints"),
+        (
+            "deployment",
+            {"image": {"tag": "latest"}},
+            "image.tag: 'latest' is another image tomorrow, and no rollback would bring today's back. Name a version, such as 0.1.0, or image.digest.",
+        ),
+        ("deployment", {"image": {"digest": "sha512:abc"}}, "image.digest: 'sha512:abc' is no digest"),
+        ("deployment", {"image": {"tag": "a b"}}, "image.tag: 'a b' is no tag"),
+        ("mlflow-volume", {"mlflow": {"image": {"tag": "latest"}}}, "mlflow.image.tag: 'latest' is another image tomorrow"),
+        ("deployment", {"commonLabels": {"app.kubernetes.io/name": "x"}}, "commonLabels: app.kubernetes.io/name is the chart's own"),
+        ("deployment", {"serving": {"extraEnv": [{"name": "MODEL_DIGEST", "value": "x"}]}}, "serving.extraEnv: MODEL_DIGEST is set by model.digest. Leave it out here."),
+        ("deployment", {"serving": {"pullExtraEnv": [{"name": "AWS_CA_BUNDLE", "value": "/ca/ca.crt"}]}}, "AWS_CA_BUNDLE is not read by the store's client. Write SSL_CERT_FILE"),
+        ("deployment", {"serving": {"extraEnv": [{"name": "A"}]}}, "serving.extraEnv: A needs either value or valueFrom."),
+        (
+            "deployment",
+            {"serving": {"extraEnv": [{"name": "A", "value": "b"}], "pullExtraEnv": [{"name": "A", "value": "c"}]}},
+            "serving.pullExtraEnv: A stands there twice. Keep one.",
+        ),
+        (
+            "deployment",
+            {"serving": {"pullExtraEnv": [{"name": "HTTPS_PROXY", "value": "http://me:secret@proxy.example:3128"}]}},
+            "HTTPS_PROXY would stand in the cluster for all to read. Put it into a Secret, and name that: {name: HTTPS_PROXY, valueFrom:",
+        ),
+        ("deployment", {"serving": {"extraEnv": [{"name": "API_TOKEN", "value": "x"}]}}, "API_TOKEN would stand in the cluster"),
+        ("mlflow-volume", {"mlflow": {"extraEnv": [{"name": "HOME", "value": "/x"}]}}, "mlflow.extraEnv: HOME is set by the chart"),
+        (
+            "deployment",
+            {"serving": {"extraVolumeMounts": [{"name": "ca", "mountPath": "/ca"}]}},
+            "serving.extraVolumeMounts: no volume 'ca' in serving.extraVolumes. Add it there.",
+        ),
+        ("deployment", {"serving": {"extraVolumes": [{"name": "tmp", "emptyDir": {}}]}}, "serving.extraVolumes: 'tmp' is the name of a volume of the chart's"),
+        (
+            "deployment",
+            {"serving": {"extraVolumes": [{"name": "x", "emptyDir": {}}], "extraVolumeMounts": [{"name": "x", "mountPath": "/release/"}]}},
+            "serving.extraVolumeMounts: at /release/ the chart mounts a volume of its own",
+        ),
+        (
+            "deployment",
+            {"serving": {"pullExtraEnv": [{"name": "HTTPS_PROXY", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "url"}}}]}},
+            "networkPolicy.egress.store.ports: empty, and HTTPS_PROXY doesn't say its port. Name all ports",
+        ),
+        ("ingress", {"serving": {"metricsPort": None}}, "ingress.enabled: /metrics and the digests would be public. Set serving.metricsPort"),
+        ("ingress", {"serving": {"kind": "InferenceService"}}, "ingress.enabled: KServe makes the way in"),
+        ("ingress", {"ingress": {"host": ""}}, "ingress.host: needed for an Ingress"),
+        ("http-route", {"ingress": {"enabled": True, "host": "a.example"}}, "httpRoute.path: the server is shown below one path, and ingress.path is /."),
+        ("http-route", {"httpRoute": {"parentRefs": []}}, "httpRoute.parentRefs: needed for a route"),
+        ("http-route", {"httpRoute": {"hostnames": []}}, "httpRoute.hostnames: needed for a route"),
+        (
+            "monitoring",
+            {"serving": {"metricsPort": None, "tokens": {"secretName": "tokens"}}},
+            "monitoring.serviceMonitor.enabled: the server asks Prometheus for a token. Set serving.metricsPort",
+        ),
+        ("monitoring", {"monitoring": {"serviceMonitor": {"enabled": False}}}, "monitoring.prometheusRule.enabled: the alerts are about"),
         ("deployment", {"store": {"url": ""}}, "store.url: needed for serving"),
         ("claim", {"store": {"claim": {"name": ""}}}, "store.claim.name: needed for a store in a folder"),
         ("claim", {"store": {"url": "/models"}}, "store.url: outside of store.claim.path. Give a folder below /store"),
@@ -139,7 +209,17 @@ def flat(values, at=""):
 def parts_of_a_kind(at):
     """Below a key whose shape several share (`$ref`)."""
     return any(
-        f".{name}." in f".{at}" for name in ("resources", "pullResources", "startup", "readiness", "liveness")
+        f".{name}." in f".{at}"
+        for name in (
+            "resources",
+            "pullResources",
+            "startup",
+            "readiness",
+            "liveness",
+            "labels",
+            "podSecurityContext",
+            "containerSecurityContext",
+        )
     )
 
 
@@ -151,6 +231,9 @@ def test_every_value_has_a_comment():
     given = {
         at
         for at in flat(helm.values_from_yaml(text))
-        if not any(f".{name}." in at for name in ("resources", "pullResources"))
+        if not any(
+            f".{name}." in at
+            for name in ("resources", "pullResources", "seccompProfile", "capabilities", "labels")
+        )
     }
     assert said == given

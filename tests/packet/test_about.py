@@ -11,7 +11,7 @@ from slmworks.packet import tradeoff
 from slmworks.packet.about import About, title
 from slmworks.packet.gather import packet
 from slmworks.packet.markup import interval
-from slmworks.packet.training import Trained, curves_of, section
+from slmworks.packet.training import Trained, curves_of, early_end, section
 from slmworks.store import open_store
 from stories import Story
 
@@ -44,6 +44,14 @@ def test_curves_and_options_of_the_steps_to_the_model_are_on_it(page):
 def test_a_page_of_nothing_known_says_only_how_it_went():
     assert title("passed", None) == title("passed", About()) == "Verdict: passed"
     assert About().line() == ""
+
+
+def test_where_patience_ended_is_said():
+    points = [{"step": 5, "time": 1.0, "loss": 2.0}, {"step": 9, "time": 2.0, "stopped_epoch": 3.0}]
+    assert (early_end(points), early_end(points[:1]), early_end([])) == (3, 0, 0)
+    early, whole = (section([Trained("t", "x y", {}, {"a": [(0, 1), (1, 2)]}, epoch)]) for epoch in (3, 0))
+    assert "Stopped after epoch 3" in early
+    assert "Stopped" not in whole
 
 
 def test_a_point_is_no_curve():

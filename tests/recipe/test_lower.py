@@ -65,7 +65,7 @@ def test_a_port_goes_to_the_variants_that_take_it(lower) -> None:
 
 def test_a_stage_without_a_plugin_says_so(lower, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "slmworks.recipe.step.plugins", lambda stage: {} if stage == "prune" else plugins(stage)
+        "slmworks.recipe.variants.plugins", lambda stage: {} if stage == "prune" else plugins(stage)
     )
     with pytest.raises(BadRequest, match="no plugin for prune is installed; install one that offers it"):
         lower("  prune: {from: {model: teacher}}\n")
@@ -165,8 +165,8 @@ def test_what_follows_approval_is_another_segment(lower) -> None:
          "write models:/toy@champion."),
         ("  t2: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {num_train_epochs: 2}}",
          "Did you mean 'epochs'?"),
-        ("  t2: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {early_stopping: true}}",
-         "no such option of toy. The best epoch on `validation` is kept already."),
+        ("  t2: {stage: finetune, uses: toy, from: {model: ./base, data: curate}, with: {resume: true}}",
+         "no such option of toy. A training that was killed resumes from its last checkpoint by itself"),
         ("  t2: {stage: finetune, plugin: toy}", "no such word in a step. Did you mean 'uses'?"),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from slmworks.recipe.lower import Plan, plan
 from slmworks.recipe.orders import written_out
 from slmworks.recipe.recipe import Recipe
 from slmworks.recipe.schema import recipe_schema
+from slmworks.recipe.step_names import require_options_of, steps_named
 
 HEAD = """\
 name: toy
@@ -200,3 +201,17 @@ def test_editors_know_the_words() -> None:
     small = recipe["steps"]["small"]
     for wrong in ({"heel": {}}, {"from": {}}, {"probe": {"uses": "toy"}}, {"only": ["cut"]}, {"orders": {}}):
         assert list(checker.iter_errors({**recipe, "steps": {"small": {**small, **wrong}}})), wrong
+
+
+def test_its_name_means_all_its_steps_and_no_single_options(lower) -> None:
+    recipe = lower(SMALL + TAIL).recipe
+    made = steps_named(recipe, "--fresh", ["small", "raw"])
+    assert made == {"raw", *(step for step in recipe.steps if step.startswith("small_"))}
+    assert len(made) > 4
+    require_options_of(recipe, "--set small_cut.keep=4", next(step for step in made if step != "raw"))
+    with pytest.raises(
+        BadRequest, match="--set small.x=1: small has `orders`; name one of its steps: small_cut"
+    ):
+        require_options_of(recipe, "--set small.x=1", "small")
+    with pytest.raises(BadRequest, match="--until smal: no such step. Did you mean 'small'"):
+        steps_named(recipe, "--until", ["smal"])

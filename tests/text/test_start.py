@@ -148,7 +148,7 @@ def test_a_test_file_may_have_another_layout(tmp_path: Path) -> None:
 def test_conversations_become_a_generators_recipe(tmp_path: Path, row) -> None:
     path = tmp_path / "chat.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for _ in range(30)), encoding="utf-8")
-    assert begin({"train": path}, Wishes()).uses == "chat"
+    assert begin({"train": path}, Wishes()).kind.uses == "chat"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,5 @@
 """A training that was cut short goes on, and ends with the same bytes; what it cannot go on from is named."""
 
-import random
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +8,10 @@ import pytest
 from orders import orders
 from toys import toy
 
-from slmworks.contract.artifact import Artifact, Dataset, Model
-from slmworks.contract.manifest import Manifest, scan
-from slmworks.store import Store, open_store
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.testing import Bench, sealed
-from slmworks_torch.causal import checkpoints
+from slmworks_torch import checkpoints
 from slmworks_torch.causal.sft import SupervisedFinetune
-
-SCRIPT = Path(__file__).parent / "resumed.py"
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +82,7 @@ def test_an_attempt_goes_on_where_the_last_one_ended(
         tune(bench, llama, data, "first", tmp_path / "kept", cut=cut)
     assert len(list((tmp_path / "kept").iterdir())) == 1
     made = tune(bench, llama, data, "second", tmp_path / "kept")
-    assert "goes on from step" in lines(bench, "second")[0]
+    assert "resumed at epoch" in lines(bench, "second")[0]
     assert made.digest == whole.digest
     assert curve(bench, "second") == curve(bench, "whole")
     numbers = ("loss", "token_accuracy", "epoch")
@@ -134,50 +124,3 @@ def test_a_disk_that_refuses_ends_no_training(
     (line,) = lines(bench, "made")
     assert "no checkpoints from here on" in line
     assert made.digest == tune(bench, llama, data, "whole").digest
-
-
-# --- a real kill -------------------------------------------------------------------------------------
-
-
-def put(store: Store, artifact: Artifact, manifest: Path) -> str:
-    """Put an artifact into a store; the argument by which a task is given its manifest."""
-    copy = store.cache / "copies" / manifest.stem
-    shutil.copytree(artifact.path, copy)
-    files = scan(copy)
-    digest = store.put(copy, files)
-    said = {"kind": artifact.kind, "format": artifact.format, "meta": dict(artifact.meta)}
-    manifest.write_text(Manifest(digest=digest, files=files, **said).model_dump_json())
-    return f"{manifest.stem}={manifest}"
-
-
-def started(store: Path, given: list[str], often: str = "") -> "subprocess.Popen[str]":
-    words = [sys.executable, str(SCRIPT), str(store), often, *given]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def ended(process: "subprocess.Popen[str]") -> tuple[str, str]:
-    """The last line that it printed, and all of them."""
-    output = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, output
-    return output.splitlines()[-1], output
-
-
-def test_a_killed_task_goes_on_and_gives_the_same_digest(llama: Model, data: Dataset, tmp_path: Path) -> None:
-    found = {}
-    for name in ("whole", "killed"):
-        store = open_store(str(tmp_path / name))
-        given = [put(store, llama, tmp_path / "model.json"), put(store, data, tmp_path / "data.json")]
-        if name == "killed":
-            checkpoints = store.cache / "checkpoints"
-            process, moment = started(store.root, given, "often"), random.randrange(2, 30)
-            while not any(int(path.name[:9]) >= moment for path in checkpoints.glob("*/*.pt")):
-                assert process.poll() is None, process.communicate()
-                time.sleep(0.002)
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            assert len(list(checkpoints.iterdir())) == 1
-        found[name], output = ended(started(store.root, given, "often" if name == "killed" else ""))
-        assert ("goes on from step" in output) == (name == "killed")
-        assert not list(store.cache.glob("checkpoints/*"))
-    assert found["killed"] == found["whole"]
-    assert found["whole"].startswith("done ")

@@ -102,16 +102,6 @@ def test_gradients_add_up_to_those_of_the_mean_over_all_tokens(
         assert torch.allclose(weight.grad, wanted[name], atol=1e-6, rtol=1e-4), name
 
 
-def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for flags, has in ({"avx2"}, False), ({"avx2", "avx512_bf16"}, True), ({"amx_bf16"}, True):
-        monkeypatch.setattr(forward, "cpu_flags", lambda flags=flags: frozenset(flags))
-        assert forward.has_bfloat16(CPU) == has
-        with forward.mixed(CPU, "auto"):
-            assert torch.is_autocast_enabled("cpu") == has
-        with forward.mixed(CPU, "float32"):
-            assert not torch.is_autocast_enabled("cpu")
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_answers_behind_one_prompt_give_what_they_give_alone(kind: str, tmp_path: Path) -> None:
     model, found = given(

@@ -16,7 +16,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.teachers.budget import Budget
 from slmworks.testing import Bench, sealed
-from slmworks_torch.causal import checkpoints
+from slmworks_torch import checkpoints
 from slmworks_torch.causal.sft import SupervisedFinetune
 from slmworks_torch.causal.token_kd import TokenKD
 from slmworks_torch.logit_kd import LogitKD
@@ -175,7 +175,7 @@ def test_an_attempt_goes_on_where_the_last_one_ended(
         attempt("first", tmp_path / "kept", cut=14)
     (paid,) = [ledger.spent for ledger in bench.ledgers.values()]
     made = attempt("second", tmp_path / "kept")
-    assert any("goes on from step" in event.get("line", "") for event in bench.events)
+    assert any("resumed at epoch" in event.get("line", "") for event in bench.events)
     assert [ledger.spent for ledger in bench.ledgers.values()] == [paid]
     assert made.digest == attempt("whole", None).digest
 

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 import families
 from slmworks.contract.errors import BadRequest
-from slmworks_torch import frozen_layers, hf_folder, training
+from slmworks_torch import frozen_layers, hf_folder, text_training, training
 from slmworks_torch.classification import HEAD, load_classifier, logits
 from slmworks_torch.classifier import FinetuneClassifier
 from slmworks_torch.logit_kd import LogitKD
@@ -24,11 +24,11 @@ def trained(model, bench, name: str, **options):
     training.prepare(bench.task(f"{name}-seed"))
     made = load_classifier(model, LABELS, port="model", max_length=16)
     before = {key: weight.clone() for key, weight in made.net.state_dict().items()}
-    objective = training.Objective(
+    objective = text_training.TextObjective(
         made.encode(TEXTS), logits, cross_entropy(CLASSES), lambda: Score("accuracy", 0.5, 0.1)
     )
     given = FreezingOptions(**{"epochs": 2, "batch_size": 2, "learning_rate": 1e-4, "dropout": 0.0} | options)
-    training.train(made.net, objective, given, bench.task(name))
+    text_training.train(made.net, objective, given, bench.task(name))
     return made.net, before, made.net.state_dict()
 
 

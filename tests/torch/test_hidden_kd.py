@@ -18,7 +18,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import answer_all, open_runtime
 from slmworks.testing import Bench, sealed
-from slmworks_torch import hf_folder, training
+from slmworks_torch import devices, hf_folder
 from slmworks_torch.hidden.hidden_kd import HiddenKD
 from slmworks_torch.hidden.match import Match
 from slmworks_torch.hidden.options import HiddenOptions
@@ -141,7 +141,7 @@ def test_a_text_is_as_far_away_in_any_company(tiny_classifier, narrow, tiny_revi
     options = HiddenOptions(method="both")
     match = Match.of(whole.net, made.net, options, probe)
     beside = encoders.Beside(match, answers, options, lambda *_: torch.zeros(()))
-    device = training.device()
+    device = devices.device()
     with torch.no_grad():
         together = beside.forward(made.net, rows.batch([0, 1, 2], device))
         alone = [beside.forward(made.net, rows.batch([row], device)) for row in range(3)]

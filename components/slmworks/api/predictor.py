@@ -1,6 +1,5 @@
 """An approved model in this process: `slmworks.load("reviews@champion")(texts)`."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -17,13 +16,13 @@ from slmworks.machine.process import adopt_environment
 from slmworks.registry.loaded import open_release
 from slmworks.registry.log import Registry
 from slmworks.registry.release import Approved, approved_release
+from slmworks.registry.version_names import VersionName
 
 if TYPE_CHECKING:
     from slmworks.store import Store
 
 BATCH = 32
 """Rows that are computed together."""
-NAMED = re.compile(r"(?:models:/)?(?P<name>[A-Za-z0-9][\w.-]*)(?:@champion|[@/]v?(?P<version>[1-9]\d*))?")
 
 Given = str | Row
 """A text, for model tasks that are asked with one, or a mapping of the model task's inputs."""
@@ -159,11 +158,10 @@ def load(name: str, *, store: "str | Path | Store" = ".slmworks", threads: int |
 
 def named(words: str) -> tuple[str, int | None]:
     """`reviews@3` → ("reviews", 3); `reviews` and `reviews@champion` → ("reviews", None)."""
-    found = NAMED.fullmatch(words)
-    if not found:
+    found = VersionName.read(words)
+    if not found or found.which not in ("", "champion"):
         raise BadRequest(f"'{words}': write NAME, NAME@champion or NAME@VERSION (reviews@3).")
-    number = found["version"]
-    return found["name"], None if number is None else int(number)
+    return found.name, found.number
 
 
 def _registry(store: "str | Path | Store") -> Registry:

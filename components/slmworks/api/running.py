@@ -96,17 +96,17 @@ def run(
     from slmworks.recipe.edited import edited
     from slmworks.recipe.lower import plan
     from slmworks.recipe.recipe import Recipe
+    from slmworks.recipe.step_names import require_options_of, steps_named
     from slmworks.store import open_store
 
     planned = plan(Recipe.read(str(recipe)))
-    for what, steps in (("fresh", fresh), ("until", [until] if until else []), ("options", options or {})):
-        for step in steps:
-            if step not in planned.recipe.steps:
-                raise BadRequest(f"{what}: no step '{step}'. {did_you_mean(step, planned.recipe.steps)}")
+    for step in options or {}:
+        require_options_of(planned.recipe, f"options: {step}", step)
     if options:
         planned = plan(edited(planned, options, "Changed in Python for this run:"))
+    again = steps_named(planned.recipe, "fresh:", fresh)
     if until:
-        planned = planned.until([until])
+        planned = planned.until(steps_named(planned.recipe, "until:", [until]))
     opened = open_store(str(store))
     shown = observer or screen()
     running = LocalRun(
@@ -114,7 +114,7 @@ def run(
         opened,
         cores or usable_cores(),
         shown,
-        frozenset(fresh),
+        again,
         f"sqlite:///{opened.root / 'mlflow.db'}" if tracking is None else tracking,
         EngineFile.read(str(engine_file)) if engine_file else EngineFile(),
     )

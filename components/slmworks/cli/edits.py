@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     from slmworks.recipe.plan import Plan
@@ -41,14 +41,14 @@ def with_changes(planned: "Plan", changes: Sequence[str]) -> "Plan":
 
 
 def _read(planned: "Plan", one: str) -> tuple[str, str, Any]:
+    from slmworks.recipe.step_names import require_options_of
     from slmworks.recipe.yaml_file import load
 
     name, equals, text = one.partition("=")
     step, dot, option = name.strip().partition(".")
     if not (step and dot and option and equals):
         raise BadRequest(f"--set {one}: expected STEP.OPTION=VALUE, such as student.epochs=3.")
-    if step not in planned.recipe.steps:
-        raise BadRequest(f"--set {one}: no such step. {did_you_mean(step, planned.recipe.steps)}")
+    require_options_of(planned.recipe, f"--set {one}", step)
     if "." in option:
         inner = option.partition(".")[0]
         raise BadRequest(

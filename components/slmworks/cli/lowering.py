@@ -17,23 +17,19 @@ LARGE = 1_000_000
 """Characters of YAML above which a person is warned."""
 
 
-def planned_for(recipe: str, fresh: Sequence[str], changes: Sequence[str] = ()) -> "Plan":
-    """The recipe's plan with options changed by `--set`; BadRequest for a step that isn't there."""
+def planned_for(
+    recipe: str, fresh: Sequence[str], changes: Sequence[str] = ()
+) -> tuple["Plan", frozenset[str]]:
+    """The recipe's plan with options changed by `--set`, and the steps that `--fresh` means.
+
+    BadRequest for a step that isn't there.
+    """
     from slmworks.recipe.lower import plan
     from slmworks.recipe.recipe import Recipe
+    from slmworks.recipe.step_names import steps_named
 
     planned = with_changes(plan(Recipe.read(recipe)), changes)
-    require_steps(planned, "--fresh", fresh)
-    return planned
-
-
-def require_steps(planned: "Plan", option: str, steps: Sequence[str]) -> None:
-    """BadRequest for a step that an option of the command line names, and that isn't in the recipe."""
-    from slmworks.contract.errors import BadRequest, did_you_mean
-
-    for step in steps:
-        if step not in planned.recipe.steps:
-            raise BadRequest(f"{option} {step}: no such step. {did_you_mean(step, planned.recipe.steps)}")
+    return planned, steps_named(planned.recipe, "--fresh", fresh)
 
 
 def say_if_large(compiled: "Compiled") -> None:
@@ -46,13 +42,38 @@ def say_if_large(compiled: "Compiled") -> None:
         )
 
 
-def lower(planned: "Plan", settings: "EngineFile", store: "Store", fresh: frozenset[str]) -> "Compiled":
-    """The plan as Kubeflow takes it, and its local files in the store."""
+def lower(
+    planned: "Plan",
+    settings: "EngineFile",
+    store: "Store",
+    fresh: frozenset[str],
+    *,
+    upload: bool = True,
+    without: str = "",
+) -> "Compiled":
+    """The plan as Kubeflow takes it, and its local files in the store.
+
+    Without `upload` they stay where they are: the pipeline is the same, and can't run before they are there.
+    `without`: how a person says so, for the error where the store can't be written.
+    """
+    from slmworks.contract.errors import SlmworksError
     from slmworks.engines.kubeflow.pipeline import compile_plan
     from slmworks.engines.lines import Lines
-    from slmworks.engines.local_files import bring
+    from slmworks.engines.local_files import bring, reads_disk
+    from slmworks.engines.task_pods import needless_devices
 
     sources = planned.pinned(None)
     compiled = compile_plan(planned, settings, store.url, sources, fresh)
-    bring(planned, sources, store, Lines("store", lambda line: say(line, err=True)).event)
+    for line in needless_devices(settings, planned):
+        say(f"note   {line}", err=True)
+    if not upload:
+        if left := [task for task, own in sources.items() if reads_disk(own)]:
+            say(f"note   local files of {', '.join(left)} are not in the store; no run finds them", err=True)
+        return compiled
+    try:
+        bring(planned, sources, store, Lines("store", lambda line: say(line, err=True)).event)
+    except SlmworksError as error:
+        if without:
+            error.args = (f"{error} Local files go there; {without} leaves them out.",)
+        raise
     return compiled

@@ -6,7 +6,7 @@ import click
 
 from slmworks.cli.console import say
 from slmworks.cli.edits import set_option
-from slmworks.cli.lowering import planned_for, require_steps
+from slmworks.cli.lowering import planned_for
 from slmworks.cli.places import Places, with_places
 from slmworks.contract.plain_text import one_line
 
@@ -44,7 +44,7 @@ def run(
     from slmworks.engines.local import Run
     from slmworks.machine.cores import usable_cores
 
-    planned = planned_for(recipe, fresh, changes)
+    planned, again = planned_for(recipe, fresh, changes)
     if until is not None:
         planned = ended_with(planned, until)
     screen = observer()
@@ -53,7 +53,7 @@ def run(
         places.store,
         cores or usable_cores(),
         screen,
-        frozenset(fresh),
+        again,
         places.tracking_uri,
         places.engine,
     )
@@ -69,8 +69,9 @@ def run(
 
 def ended_with(planned: "Plan", step: str) -> "Plan":
     """The plan up to a step; BadRequest for one that isn't there."""
-    require_steps(planned, "--until", [step])
-    return planned.until([step])
+    from slmworks.recipe.step_names import steps_named
+
+    return planned.until(steps_named(planned.recipe, "--until", [step]))
 
 
 def _summary(running: "Run", places: Places) -> None:

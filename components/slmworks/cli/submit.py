@@ -59,12 +59,12 @@ def submit(
 
     require_kfp()
     store = places.shared_store()
-    planned = planned_for(recipe, fresh, changes) if recipe is not None else None
+    planned, again = planned_for(recipe, fresh, changes) if recipe is not None else (None, frozenset())
     pipelines = Pipelines.connect(places.engine.settings.kubeflow, places.host)
     if planned is None:
         run = submit_after(store, str(after), pipelines, experiment)
         return follow(store, pipelines, run, places) if wait else 0
-    compiled = lower(planned, places.engine, store, frozenset(fresh))
+    compiled = lower(planned, places.engine, store, again)
     say_if_large(compiled)
     name = planned.recipe.name
     if cron:

@@ -1,26 +1,21 @@
 """One side of a comparison: a run, or a registered version, with the reports on its model."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Artifact, Report, Verdict
-from slmworks.contract.errors import BadRequest
 from slmworks.evaluate.quality_report import QualityReport, is_quality, of_model
 from slmworks.execution.origins import Origins
 from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records
 from slmworks.execution.run_names import full_name, short_name
 from slmworks.packet.gather import reports_of
 from slmworks.registry.log import Registry
+from slmworks.registry.version_names import VersionName
 from slmworks.store.contract import folder_or_none
 
 if TYPE_CHECKING:
     from slmworks.store import Store
-
-VERSION = re.compile(
-    r"(?P<name>[A-Za-z0-9][\w.-]*)@(?:v?(?P<number>[1-9]\d*)|(?P<alias>champion|candidate|previous))"
-)
 
 
 @dataclass(frozen=True)
@@ -57,8 +52,10 @@ def find(store: "Store", words: str) -> Side:
 
     `reviews@3`, `reviews@champion` (candidate, previous), or a run's name, its beginning or its short name.
     """
-    named = VERSION.fullmatch(words)
-    return _of_version(store, named) if named else _of_run(store, full_name(store, words))
+    named = VersionName.read(words)
+    if named is None or not (named.number or named.which):
+        return _of_run(store, full_name(store, words))
+    return of_version(store, named.name, named.version(Registry(store).state(named.name)).number)
 
 
 def of_version(store: "Store", name: str, number: int) -> Side:
@@ -69,14 +66,6 @@ def of_version(store: "Store", name: str, number: int) -> Side:
     record = run_record(store, first.run) if first and first.run else None
     tasks = _tasks(store, record.run) if record else {}
     return _side(store, f"{name} v{number}", record, tasks, entry.verdict if folder else "")
-
-
-def _of_version(store: "Store", named: "re.Match[str]") -> Side:
-    name, alias = named["name"], named["alias"]
-    state = Registry(store).state(name)
-    if alias and alias not in state.aliases:
-        raise BadRequest(f"{name} has no {alias}. See `slmworks models {name}`.")
-    return of_version(store, name, state.aliases[alias] if alias else int(named["number"]))
 
 
 def _of_run(store: "Store", run: str) -> Side:

@@ -16,12 +16,12 @@ from slmworks.execution.origins import Origins
 from slmworks.numbers import figures
 from slmworks.registry.log import Registry
 from slmworks.registry.state import Version
+from slmworks.registry.version_names import VersionName
 
 if TYPE_CHECKING:
     from slmworks.store import Store
 
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
-_VERSION = re.compile(r"(?P<name>[^@/]+)(?:[@/](?P<which>[^@/]+))?")
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ def lineage_of(store: "Store", what: str, known: Origins | None = None) -> Linea
     `known`: what earlier walks have read.
     """
     registry, origins = Registry(store), known or Origins(store)
-    match = _VERSION.fullmatch(what)
-    if match and match["name"] in registry.names():
-        version = _version(registry, match["name"], match["which"])
+    named = VersionName.read(what)
+    if named and named.name in registry.names():
+        version = named.version(registry.state(named.name))
         digest, title = version.registered.release, _title(registry, version)
     else:
         digest = _digest(store, registry, origins, what)
@@ -82,19 +82,6 @@ def render(lineage: Lineage) -> str:
     return "\n".join([one_line(lineage.title), *_lines(lineage.root, "", "", set())])
 
 
-def _version(registry: Registry, name: str, which: str | None) -> Version:
-    state = registry.state(name)
-    if which is None:
-        return state.champion or state.versions[-1]
-    if which.isdigit():
-        return state.version(int(which))
-    if which not in state.aliases:
-        raise BadRequest(
-            f"{name} has no '{which}'. {did_you_mean(which, state.aliases)} Or a number: {name}@1."
-        )
-    return state.version(state.aliases[which])
-
-
 def _title(registry: Registry, version: Version) -> str:
     name = version.registered.name
     aliases = [alias for alias, number in registry.state(name).aliases.items() if number == version.number]
@@ -107,7 +94,8 @@ def _title(registry: Registry, version: Version) -> str:
 
 def _digest(store: "Store", registry: Registry, origins: Origins, what: str) -> str:
     if not _DIGEST.fullmatch(what):
-        name = what.split("@", maxsplit=1)[0]
+        named = VersionName.read(what)
+        name = named.name if named else what
         raise BadRequest(
             f"no model is registered as '{name}' in {store.url}. {did_you_mean(name, registry.names())}"
         )

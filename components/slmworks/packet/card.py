@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from slmworks.contract.model_card import UNDECLARED
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, details, el, grid, join
 from slmworks.packet.sources import Content
@@ -56,9 +57,12 @@ def _licences(card: Content) -> list[Html]:
     declared = [el("p", f"Licence: {card['licence']}")] if card.get("licence") else []
     named = card.get("licences") or {}
     if named:
-        listed = "; ".join(f"{name}: {text or 'not declared'}" for name, text in sorted(named.items()))
-        declared.append(el("p", f"Licences as declared: {listed}"))
-    return declared or [el("p", "Licence: not declared.", class_="warning")]
+        parts: list[object] = []
+        for name, text in sorted(named.items()):
+            said = text or el("span", UNDECLARED, class_="warning")
+            parts += ["; " if parts else "Licences as declared: ", f"{name}: ", said]
+        declared.append(el("p", *parts))
+    return declared or [el("p", f"Licence: {UNDECLARED}.", class_="warning")]
 
 
 def _reasons(title: str, counts: Mapping[str, int]) -> Html:

@@ -16,6 +16,7 @@ from slmworks.packet import (
     sections,
     stopped,
     teaching,
+    terms,
     tradeoff,
     training,
 )
@@ -44,6 +45,7 @@ def page(
         tradeoff.section(verdict),
         stopped.section(behind.stopped),
         sections.checks(verdict),
+        terms.section(behind.terms),
         changes.champion(verdict, found, behind.texts),
         changes.teacher(found, behind.texts),
         changes.by_slice(found),

@@ -6,7 +6,7 @@ from typing import Any
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, el, grid, interval, join, span_of
 from slmworks.packet.sources import Content, Found
-from slmworks.packet.table import caption, cells, headings
+from slmworks.packet.table import beside_linear, caption, cells, headings
 
 NOTHING = Html("")
 
@@ -34,7 +34,9 @@ def overview(verdict: Content) -> Html:
     note = f"{caption(verdict)}. Test set, n = {figures.count(rows[0]['n'])}; × is against the teacher."
     named = ["", "", *headings(verdict)[1:]]
     table = grid(named, lines, text=(0, 1), label="Quality, speed and size")
-    return join([el("h2", "Quality, speed and size"), table, el("p", note, class_="soft")])
+    linear = beside_linear(verdict)
+    shown = el("p", f"{linear[:1].upper()}{linear[1:]}.") if linear else NOTHING
+    return join([el("h2", "Quality, speed and size"), table, shown, el("p", note, class_="soft")])
 
 
 def over_seeds(sentences: Sequence[str]) -> Html:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from slmworks.lineage.ancestry import Lineage
     from slmworks.lineage.ledgers import Listed
     from slmworks.packet.about import About
+    from slmworks.packet.terms import Terms
     from slmworks.packet.training import Trained
 
 Content = Mapping[str, Any]
@@ -90,6 +91,8 @@ class Background:
     """The steps on the way to the chosen model, in the order of the plan."""
     seeds: Sequence[str] = ()
     """Sentences about models that differ by their seed only."""
+    terms: "Terms | None" = None
+    """Use, limits and licences; None for a verdict that is shown by itself."""
 
 
 @dataclass(frozen=True)

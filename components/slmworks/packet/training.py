@@ -27,6 +27,8 @@ class Trained:
     options: Mapping[str, Any] = field(default_factory=dict)
     curves: Mapping[str, Sequence[Point]] = field(default_factory=dict)
     """Name of a number that was followed -> its points, in the order of the steps."""
+    stopped: int = 0
+    """Epoch after which it ended early; 0 where it did not."""
 
 
 def curves_of(metrics: Iterable[Mapping[str, Any]]) -> dict[str, list[Point]]:
@@ -39,6 +41,11 @@ def curves_of(metrics: Iterable[Mapping[str, Any]]) -> dict[str, list[Point]]:
     return {name: points for name, points in found.items() if len(points) > 1}
 
 
+def early_end(metrics: Iterable[Mapping[str, Any]]) -> int:
+    """The epoch after which a training ended early, by a task's record (`stopped_epoch`); else 0."""
+    return int(max((point.get("stopped_epoch", 0) for point in metrics), default=0))
+
+
 def section(steps: Sequence[Trained]) -> Html:
     """Curves as small pictures, options as a folded table."""
     if not steps:
@@ -47,6 +54,7 @@ def section(steps: Sequence[Trained]) -> Html:
         join(
             [
                 el("h3", f"{step.task} ({step.plugin})"),
+                _stopped(step.stopped),
                 el(
                     "div",
                     *(_picture(name, step.curves[name]) for name in list(step.curves)[:MOST]),
@@ -58,6 +66,11 @@ def section(steps: Sequence[Trained]) -> Html:
         if step.curves
     ]
     return join([el("h2", "How it was trained"), *drawn, details("Options of every step", _options(steps))])
+
+
+def _stopped(epoch: int) -> Html:
+    words = f"Stopped after epoch {epoch}, when validation had got no better for as long as patience allows."
+    return el("p", words) if epoch else Html("")
 
 
 def _options(steps: Sequence[Trained]) -> Html:

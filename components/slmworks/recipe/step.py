@@ -1,33 +1,24 @@
-"""One step lowered to tasks: plugin and options, inputs, and the branches of a sweep.
+"""One step lowered to tasks: its inputs, and the branches of a sweep.
 
 Every mistake within one step is found here, with its place in the file.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from slmworks.contract.artifact import Files, Model
-from slmworks.contract.catalog import BrokenPlugin, plugin, plugins, stage_class
+from slmworks.contract.catalog import plugin, stage_class
 from slmworks.contract.errors import BadRequest, did_you_mean, with_article
-from slmworks.contract.options import OptionError, configure
+from slmworks.contract.options import configure
 from slmworks.contract.stage import WHEN, Port, Stage, inlets, output, ports
 from slmworks.fetch import Source
 from slmworks.recipe.plan import PlannedTask
-from slmworks.recipe.recipe import Recipe, Step, seed_problem
+from slmworks.recipe.recipe import Recipe, Step
+from slmworks.recipe.variants import Variant, variants
 
 FETCH = "fetch"
 """The stage of tasks that the planner adds for paths, URLs and registered models of other stages' steps."""
-
-
-@dataclass(frozen=True)
-class _Variant:
-    label: str
-    plugin: str
-    configured: Stage
-    seed: int
-    where: tuple[str | int, ...]
 
 
 class Maker(Protocol):
@@ -55,7 +46,7 @@ class Draft:
             way = "" if step.stage else " Rename the step, or say which stage it is: `stage: …`."
             raise BadRequest(f"{recipe.at(*where)}: {error}{way}") from None
         self.ports = ports(self.contract)
-        self.variants = self._variants()
+        self.variants = variants(recipe, name, step, self.stage)
         self.edges: dict[str, tuple[str, ...]] = {}
         """Port, or `when` -> steps."""
         self.outside: dict[str, Source] = {}
@@ -71,74 +62,6 @@ class Draft:
     def error(self, *where: str | int, problem: object) -> BadRequest:
         """A BadRequest at a place of this step."""
         return BadRequest(f"{self.recipe.at('steps', self.name, *where)}: {problem}")
-
-    # --- uses, with, sweep -------------------------------------------------------------------------
-
-    def _variants(self) -> list[_Variant]:
-        if not self.step.sweep:
-            return [self._variant("", self.step.uses, self.step.options, self.step.seed, ())]
-        labels = _labels(self.step)
-        return [
-            self._variant(
-                label,
-                entry.get("uses", self.step.uses),
-                {**self.step.options, **entry.get("with", {})},
-                entry.get("seed", self.step.seed),
-                ("sweep", index),
-            )
-            for index, (entry, label) in enumerate(zip(self.step.sweep, labels, strict=True))
-        ]
-
-    def _variant(
-        self,
-        label: str,
-        uses: str | None,
-        options: Mapping[str, Any],
-        seed: int,
-        where: tuple[str | int, ...],
-    ) -> _Variant:
-        name = uses or self._default()
-        try:
-            chosen = plugin(self.stage, name).load()
-        except BrokenPlugin:
-            raise
-        except BadRequest as error:
-            raise self.error(*where, "uses", problem=error) from None
-        try:
-            variant = _Variant(label, name, configure(chosen, name, options), seed, where)
-        except OptionError as error:
-            place = where if error.where and error.where[0] in self._own(where) else ()
-            raise self.error(*place, "with", *error.where, problem=error.problem) from None
-        self._refuse_needless_seed(variant)
-        return variant
-
-    def _refuse_needless_seed(self, variant: _Variant) -> None:
-        """BadRequest for a seed where nothing is drawn, or where an option chooses it."""
-        if problem := seed_problem(variant.seed):  # of a recipe that was made or changed in Python
-            raise self.error("seed", problem=problem)
-        swept = variant.where and "seed" in self.step.sweep[int(variant.where[1])]
-        if not (variant.seed or swept):
-            return
-        place = (*(variant.where if swept else ()), "seed")
-        if takes_seed(variant.configured):
-            problem = f"{variant.plugin} has an option of its own for it: with: {{seed: {variant.seed}}}."
-            raise self.error(*place, problem=problem)
-        if not variant.configured.cacheable or any(port.kind is None for port in self.ports.values()):
-            raise self.error(*place, problem=f"{self.stage} draws nothing at random; remove it.")
-
-    def _own(self, where: tuple[str | int, ...]) -> Mapping[str, Any]:
-        """The options that are written in the variant itself."""
-        return dict(self.step.sweep[int(where[1])].get("with", {})) if where else {}
-
-    def _default(self) -> str:
-        known = plugins(self.stage)
-        if self.contract.default in known:
-            return str(self.contract.default)
-        if len(known) == 1:
-            return next(iter(known))
-        if not known:
-            raise self.error(problem=f"no plugin for {self.stage} is installed; install one that offers it.")
-        raise self.error(problem=f"say which plugin: `uses: …`. {did_you_mean('', known)}")
 
     # --- from --------------------------------------------------------------------------------------
 
@@ -265,7 +188,7 @@ class Draft:
         return tasks + steps
 
     def _task(
-        self, variant: _Variant, inputs: Mapping[str, tuple[str, ...]], inherited: Mapping[str, str],
+        self, variant: Variant, inputs: Mapping[str, tuple[str, ...]], inherited: Mapping[str, str],
         made: Mapping[str, list[PlannedTask]],
     ) -> PlannedTask:  # fmt: skip
         coordinates = dict(inherited)
@@ -317,11 +240,6 @@ class Draft:
         return [({**inputs, **joined}, coordinates) for inputs, coordinates in rows]
 
 
-def takes_seed(plugin: Stage | type[Stage]) -> bool:
-    """True for a plugin with an option `seed`, which stands in place of a step's word."""
-    return "seed" in (plugin if isinstance(plugin, type) else type(plugin)).model_fields
-
-
 def _needs(plugin: Stage, port: Port) -> bool:
     return port.name in plugin.needs or not (port.optional or port.name in plugin.ignores)
 
@@ -344,30 +262,3 @@ def _hub_hint(port: Port, given: str) -> str:
 
 def _is_outside(text: str) -> bool:
     return bool(re.search(r"[/.*:\\]", text))
-
-
-def _labels(step: Step) -> list[str]:
-    """A short, unique, file-safe name for each variant of a sweep."""
-    plugin_names = [entry.get("uses", step.uses) or "" for entry in step.sweep]
-    seeds = [{"seed": entry["seed"]} if "seed" in entry else {} for entry in step.sweep]
-    changed = [{**entry.get("with", {}), **seed} for entry, seed in zip(step.sweep, seeds, strict=True)]
-    varying = {k for opts in changed for k in opts if any(o.get(k) != opts[k] for o in changed)}
-    several = len(set(plugin_names)) > 1
-    labels = [
-        ",".join(
-            ([name] if several or not varying else [])
-            + [f"{key}={_word(opts[key])}" for key in opts if key in varying]
-        )
-        for name, opts in zip(plugin_names, changed, strict=True)
-    ]
-    if len(set(plugin_names)) == len(plugin_names):
-        labels = plugin_names
-    labels = [re.sub(r"[^A-Za-z0-9_=,.-]", "-", label) for label in labels]
-    unique = len(set(labels)) == len(labels) and all(0 < len(label) <= 60 for label in labels)
-    return labels if unique else [f"v{number + 1}" for number in range(len(labels))]
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, list):
-        return "-".join(_word(item) for item in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)

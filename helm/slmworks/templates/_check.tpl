@@ -1,8 +1,19 @@
 {{- /* What the schema can't say: values that are needed only where something is switched on. */}}
 {{- define "slmworks.check" -}}
+{{- include "slmworks.checkImage" (list "image" .Values.image) }}
+{{- include "slmworks.checkImage" (list "mlflow.image" .Values.mlflow.image) }}
+{{- include "slmworks.checkLabels" (list "commonLabels" .Values.commonLabels) }}
+{{- include "slmworks.checkLabels" (list "serving.podLabels" .Values.serving.podLabels) }}
+{{- include "slmworks.checkVariables" (list "serving.extraEnv" .Values.serving.extraEnv) }}
+{{- include "slmworks.checkVariables" (list "serving.pullExtraEnv" (concat .Values.serving.extraEnv .Values.serving.pullExtraEnv)) }}
+{{- include "slmworks.checkVariables" (list "mlflow.extraEnv" .Values.mlflow.extraEnv) }}
+{{- include "slmworks.checkMounts" (list "serving" .Values.serving (list "release" "tmp" "store" "tokens") (list "/release" "/tmp" .Values.store.claim.path "/tokens")) }}
+{{- include "slmworks.checkMounts" (list "mlflow" .Values.mlflow (list "tmp" "data" "auth") (list "/tmp" "/data" "/etc/mlflow")) }}
 {{- if .Values.serving.enabled }}
+{{- include "slmworks.checkDoors" . }}
 {{- $_ := required "model.name: needed for serving. Name the model as it is registered." .Values.model.name }}
 {{- $_ := required "model.digest: needed for serving. `slmworks models NAME` says the champion's." .Values.model.digest }}
+{{- include "slmworks.checkDigest" (list "model.digest" .Values.model.digest (printf "`slmworks models %s` prints the long one, sha256: and 64 digits" .Values.model.name)) }}
 {{- $_ := required "store.url: needed for serving. Say where the release is, such as s3://bucket/prefix." .Values.store.url }}
 {{- if hasPrefix "/" .Values.store.url }}
 {{- $_ := required "store.claim.name: needed for a store in a folder. Name the claim that holds it, or give store.url a bucket." .Values.store.claim.name }}

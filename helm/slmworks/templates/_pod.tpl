@@ -8,16 +8,8 @@ automountServiceAccountToken: false
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ add $serving.drain $serving.grace 5 }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  seccompProfile: {type: RuntimeDefault}
-{{- with $root.Values.image.pullSecrets }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ . }}
-  {{- end }}
-{{- end }}
+  {{- include "slmworks.podSecurity" (list $root.Values.podSecurityContext) | trim | nindent 2 }}
+{{- include "slmworks.pullSecrets" $root }}
 initContainers:
   - name: pull
     image: {{ $image }}
@@ -36,6 +28,9 @@ initContainers:
       {{- with include "slmworks.storeEnv" $root | trim }}
       {{- . | nindent 6 }}
       {{- end }}
+      {{- with concat $serving.extraEnv $serving.pullExtraEnv }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
     # A refusal is one line; it ends up in the pod's status, for whoever may not read logs.
     terminationMessagePolicy: FallbackToLogsOnError
     securityContext:
@@ -47,6 +42,9 @@ initContainers:
       - {name: tmp, mountPath: /tmp}
       {{- with $root.Values.store.claim.name }}
       - {name: store, mountPath: {{ $root.Values.store.claim.path }}, readOnly: true}
+      {{- end }}
+      {{- with $serving.extraVolumeMounts }}
+      {{- toYaml . | nindent 6 }}
       {{- end }}
 containers:
   - name: {{ index . 1 }}
@@ -66,15 +64,24 @@ containers:
       {{- with $serving.metricsPort }}
       - --metrics-port={{ . }}
       {{- end }}
+      {{- with include "slmworks.prefix" $root }}
+      - --prefix={{ . }}
+      {{- end }}
       {{- with $serving.threads }}
       - --threads={{ . }}
       {{- end }}
       {{- range $limit, $value := $serving.limits }}
       - --{{ kebabcase $limit }}={{ toJson $value }}
       {{- end }}
-    {{- with include "slmworks.trustedKeys" $root | trim }}
+    {{- $keys := include "slmworks.trustedKeys" $root | trim }}
+    {{- if or $keys $serving.extraEnv }}
     env:
+      {{- with $keys }}
       {{- . | nindent 6 }}
+      {{- end }}
+      {{- with $serving.extraEnv }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
     {{- end }}
     ports:
       - {name: http, containerPort: 8000, protocol: TCP}
@@ -106,6 +113,9 @@ containers:
       {{- if $serving.tokens.secretName }}
       - {name: tokens, mountPath: /tokens, readOnly: true}
       {{- end }}
+      {{- with $serving.extraVolumeMounts }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
 volumes:
   - name: release
     emptyDir: {sizeLimit: {{ $serving.releaseSize }}}
@@ -120,6 +130,9 @@ volumes:
   - name: tokens
     secret: {secretName: {{ .secretName }}, items: [{key: {{ .key }}, path: tokens}]}
   {{- end }}
+  {{- end }}
+  {{- with $serving.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- with $serving.spread }}
 topologySpreadConstraints:
@@ -167,7 +180,13 @@ priorityClassName: {{ . }}
 {{- $full := printf "%s.%s" . $.Release.Namespace }}
 {{- $hosts = concat $hosts (list . $full (printf "%s.svc" $full) (printf "%s.svc.cluster.local" $full)) }}
 {{- end }}
-{{- concat $hosts .Values.serving.allowedHosts | join "," }}
+{{- if .Values.ingress.enabled }}
+{{- $hosts = append $hosts .Values.ingress.host }}
+{{- end }}
+{{- if .Values.httpRoute.enabled }}
+{{- $hosts = concat $hosts .Values.httpRoute.hostnames }}
+{{- end }}
+{{- concat $hosts .Values.serving.allowedHosts | uniq | join "," }}
 {{- end }}
 
 {{- /* How the init step reaches the store. Secrets by reference only. */}}

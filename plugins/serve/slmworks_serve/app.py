@@ -123,7 +123,7 @@ def create_app(service: Service, shown: Shown = ALL) -> "Starlette":
         prefix, url = prefix_of(request, service.prefix), request.url
         document = openapi(service.model, service.limits, prefix, shown)
         origin = f"{url.scheme}://{url.netloc}"
-        text = page(document, origin, prefix, service.model.task)
+        text = page(document, origin, prefix, service.model.task, service.model.example)
         return HTMLResponse(text, headers={**varies, "content-security-policy": policy(text)})
 
     async def models(request: "Request") -> "Response":

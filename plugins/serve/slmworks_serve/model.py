@@ -48,6 +48,8 @@ class Loaded:
     runtime: Runtime
     shared: Mapping[str, Any] = field(default_factory=dict)
     """Values in the model's header that its model task shares with data: `labels`."""
+    example: Row = field(default_factory=dict)
+    """A row to ask it: the one that its recipe declares, or the model task's."""
     batch: int = 32
     """Rows that are worth computing together; see `batch_size`."""
 
@@ -94,4 +96,4 @@ def load(approved: Approved, slots: Slots | None = None) -> Loaded:
     """
     found = open_release(approved, slots=slots)
     shared = {key: found.model.meta[key] for key in found.task.shared_meta if key in found.model.meta}
-    return Loaded(Served.of(approved), found.task, found.runtime, shared)
+    return Loaded(Served.of(approved), found.task, found.runtime, shared, found.example)

@@ -42,7 +42,7 @@ def openapi(model: Loaded, limits: Limits, prefix: str = "", shown: Shown = ALL)
     served, task, question = model.served, model.task, RowsReader(model.task)
     refs, components = _schemas(model, question, limits, shown)
     answers = {"oneOf": [refs["one"], refs["many"]]}
-    row = task.input_sample()
+    row = model.example or task.input_sample()
     asked = {
         "schema": refs["question"],
         "examples": {

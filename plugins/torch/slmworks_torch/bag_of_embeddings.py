@@ -50,11 +50,11 @@ class BagOfEmbeddings(LogitOptions, Distill):
     def run(self, *, teacher: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Compute the teacher's logits, train the bag, choose the epoch on `validation`, write ONNX."""
         from slmworks.model_tasks.text_classification.labels import labels_of
-        from slmworks_torch import classification, from_logits, training
+        from slmworks_torch import classification, from_logits, text_training
 
         make = partial(self._student, labels_of(data))
         gathered, made = from_logits.gather(teacher, None, data, self, task, make)
-        trained = training.train(made.net, gathered.objective(made, self), self, task)
+        trained = text_training.train(made.net, gathered.objective(made, self), self, task)
         made.save(task.output)
         return Model(
             path=task.output,

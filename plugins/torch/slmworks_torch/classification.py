@@ -125,8 +125,12 @@ def teacher_logits(
     return teacher_outputs.shared(name, build, teacher, network, data, rows, task)
 
 
-def score(found: "torch.Tensor", classes: Sequence[int]) -> Score:
-    """Accuracy and macro-F1 of logits [rows, labels]; classes that no row has or gets don't count."""
+def score(found: "torch.Tensor", classes: Sequence[int], weights: Sequence[float] | None = None) -> Score:
+    """Accuracy and macro-F1 of logits [rows, labels]; classes that no row has or gets don't count.
+
+    With `weights`, one a label, the weighted accuracy decides: each row counts as its label does in training.
+    Otherwise an epoch that gives up on a rare label would be kept for being right so often.
+    """
     import torch
 
     count = found.shape[1]
@@ -136,7 +140,14 @@ def score(found: "torch.Tensor", classes: Sequence[int]) -> Score:
     present = either > 0
     f1 = 2 * right[present] / either[present]
     accuracy = float(right.sum() / table.sum())
-    return Score("accuracy", accuracy, share_error(accuracy, len(classes)), {"macro_f1": float(f1.mean())})
+    macro_f1 = {"macro_f1": float(f1.mean())}
+    if weights is None:
+        return Score("accuracy", accuracy, share_error(accuracy, len(classes)), macro_f1)
+    heavy = torch.tensor(weights, dtype=torch.float64)[wanted]
+    each = (wanted == given).double()
+    weighted = float((heavy * each).sum() / heavy.sum())
+    error = float((heavy * (each - weighted)).square().sum().sqrt() / heavy.sum())
+    return Score("weighted_accuracy", weighted, error, {"accuracy": accuracy, **macro_f1})
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Compute the teacher's embeddings once, train the student, choose the epoch on `validation`."""
         from slmworks.model_tasks.feature_extraction.hf import pooling_of
-        from slmworks_torch import embeddings, training, vocabulary
+        from slmworks_torch import embeddings, text_training, training, vocabulary
 
         if student and self.layers:
             raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
@@ -50,7 +50,7 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
             )
         pooled = student or teacher
         objective = gathered.objective(made, embeddings.forward_of(pooled))
-        trained = training.train(made.net, objective, self, task)
+        trained = text_training.train(made.net, objective, self, task)
         made.save(task.output)
         return Model(
             path=task.output,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from slmworks_torch.hf_folder import TextNetwork
     from slmworks_torch.losses import Loss
     from slmworks_torch.networks import Forward
-    from slmworks_torch.training import Objective
+    from slmworks_torch.text_training import TextObjective
 
 
 class EmbeddingOptions(StudentOptions):
@@ -52,17 +52,18 @@ class EmbeddingData:
             normalised(self.held_out @ matrix),
         )  # fmt: skip
 
-    def objective(self, student: Any, forward: "Forward") -> "Objective":
+    def objective(self, student: Any, forward: "Forward") -> "TextObjective":
         """Train on all rows for the teacher's embeddings, score by the mean cosine on validation."""
         from slmworks_torch.scoring import outputs_of
-        from slmworks_torch.training import Objective
+        from slmworks_torch.text_training import TextObjective
 
         held_out: Encoded = student.encode(self.validation.texts)
-        return Objective(
+        return TextObjective(
             rows=student.encode(self.rows.texts),
             forward=forward,
-            loss=cosine_distance(self.wanted),
+            batch_loss=cosine_distance(self.wanted),
             check=lambda: score(outputs_of(student.net, forward, held_out), self.held_out),
+            targets=(self.wanted,),
         )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic import NonNegativeFloat, PositiveFloat, model_validator
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Task
+from slmworks_torch.class_weights import ClassWeightOptions, weights_of
 from slmworks_torch.student_options import StudentOptions
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     from slmworks_torch.batches import Encoded
     from slmworks_torch.hf_folder import TextNetwork
     from slmworks_torch.rows import Rows
-    from slmworks_torch.training import Objective, Training
+    from slmworks_torch.text_training import TextObjective, Training
 
 
-class LogitOptions(StudentOptions):
+class SoftOptions(StudentOptions):
     """Options of a student that is trained to give its teacher's logits."""
 
     temperature: PositiveFloat = 2.0
@@ -27,6 +28,19 @@ class LogitOptions(StudentOptions):
     """Weight of the squared difference between the logits (Ba & Caruana, 2014)."""
     alpha: NonNegativeFloat = 0.0
     """Weight of the cross-entropy with the labels, on the rows that have one."""
+
+
+class LogitOptions(ClassWeightOptions, SoftOptions):
+    """Options of a student of a classifier."""
+
+    @model_validator(mode="after")
+    def _weighs_what_is_learnt(self) -> Self:
+        if self.class_weights != "none" and not self.alpha:
+            raise ValueError(
+                "class_weights: they weigh labels, and with alpha 0 none is learnt; raise alpha, or give "
+                "them to the teacher's step"
+            )
+        return self
 
 
 class Student(Protocol):
@@ -56,13 +70,15 @@ class LogitData:
     validation: "Rows"
     best: float
     """The teacher's accuracy on `validation`."""
+    weights: list[float] | None = None
+    """Of the labels, where they count differently."""
 
-    def objective(self, student: Student, options: LogitOptions) -> "Objective":
+    def objective(self, student: Student, options: LogitOptions) -> "TextObjective":
         """Train on all rows with the teacher's logits, score on `validation`."""
         from slmworks_torch.classification import logits, score
         from slmworks_torch.losses import distillation
         from slmworks_torch.scoring import outputs_of
-        from slmworks_torch.training import Objective
+        from slmworks_torch.text_training import TextObjective
 
         held_out = student.encode(self.validation.texts)
         loss = distillation(
@@ -71,12 +87,16 @@ class LogitData:
             temperature=options.temperature,
             alpha=options.alpha,
             mse=options.mse_weight,
+            weights=self.weights,
         )
-        return Objective(
+        return TextObjective(
             rows=student.encode(self.rows.texts),
             forward=logits,
-            loss=loss,
-            check=lambda: score(outputs_of(student.net, logits, held_out), self.validation.classes),
+            batch_loss=loss,
+            check=lambda: score(
+                outputs_of(student.net, logits, held_out), self.validation.classes, self.weights
+            ),
+            targets=(self.logits, self.rows.classes, self.weights or ()),
         )
 
     def summary(self, training: "Training") -> dict[str, float]:
@@ -84,7 +104,7 @@ class LogitData:
         return {
             **training.summary,
             "teacher_accuracy": round(self.best, 4),
-            "kept": round(training.score.value / self.best, 4) if self.best else 0.0,
+            "kept": round(training.score.numbers["accuracy"] / self.best, 4) if self.best else 0.0,
             "transfer_rows": len(self.texts) - len(self.rows.classes),
             "altered_rows": len(self.rows) - len(self.texts),
         }
@@ -111,6 +131,7 @@ def gather(
     classification.require_same_labels(teacher, student, data)
     train, validation = rows.training_rows(data), rows.labelled(data, "validation")
     learnt = train + rows.transfer_rows(data, options.transfer_rows)
+    weights = weights_of(options.class_weights, labels_of(data), train.classes, task)
     altered = copies(train, options)
     training.prepare(task)
     network = classification.load_classifier(teacher, labels_of(data), port="teacher", new_head=False)
@@ -128,5 +149,6 @@ def gather(
         logits=torch.cat([logits[: len(texts)], *more]),
         validation=validation,
         best=classification.score(logits[len(texts) :], validation.classes).value,
+        weights=weights,
     )
     return gathered, made

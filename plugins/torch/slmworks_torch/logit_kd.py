@@ -35,13 +35,13 @@ class LogitKD(LayerOptions, LogitOptions, Distill):
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Make or take the student, compute the teacher's logits, train, choose the epoch on `validation`."""
         from slmworks.model_tasks.text_classification.labels import labels_of
-        from slmworks_torch import classification, from_logits, training
+        from slmworks_torch import classification, from_logits, text_training
 
         if student and self.layers:
             raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
         make = partial(self._student, student)
         gathered, made = from_logits.gather(teacher, student, data, self, task, make)
-        trained = training.train(made.net, gathered.objective(made, self), self, task)
+        trained = text_training.train(made.net, gathered.objective(made, self), self, task)
         made.save(task.output)
         return Model(
             path=task.output,

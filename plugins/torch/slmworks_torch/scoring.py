@@ -1,7 +1,7 @@
 """Outputs of a network for many rows, and the score by which training compares its epochs."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,15 @@ class Score:
     def clearly_worse(self, best: "Score") -> bool:
         """True if it is more than a standard error of `best` below it."""
         return self.value < best.value - best.standard_error
+
+
+def stale(scores: Sequence[Score]) -> int:
+    """How many of an epoch's scores, in a row and up to the last, are no better than the best before them."""
+    best, found = -math.inf, 0
+    for score in scores:
+        better = not score.refused and score.value > best
+        best, found = (score.value, 0) if better else (best, found + 1)
+    return found
 
 
 def share_error(share: float, rows: int) -> float:

@@ -45,7 +45,7 @@ class StaticEmbeddings(EmbeddingOptions, Distill):
 
     def run(self, *, teacher: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Compute the teacher's embeddings once, train the table, write ONNX."""
-        from slmworks_torch import embeddings, static_network, training
+        from slmworks_torch import embeddings, static_network, text_training, training
 
         training.prepare(task)
         network = embeddings.load_encoder(teacher, self.max_length, port="teacher")
@@ -58,7 +58,7 @@ class StaticEmbeddings(EmbeddingOptions, Distill):
         axes = static_network.principal_axes(gathered.wanted, self.dimensions)
         made = self._student(teacher, network, gathered, axes)
         objective = gathered.projected(axes).objective(made, static_network.embed)
-        trained = training.train(made.net, objective, self, task)
+        trained = text_training.train(made.net, objective, self, task)
         made.save(task.output)
         return Model(
             path=task.output,

@@ -53,7 +53,8 @@ def write(folder: Path, network: "TextNetwork", forward: "Forward", rows: Rows, 
     """Run a teacher network on all rows and write its outputs into `folder`."""
     import numpy as np
 
-    from slmworks_torch.training import TELL, device
+    from slmworks_torch.devices import device
+    from slmworks_torch.training import TELL
 
     told = 0.0
 

@@ -8,6 +8,7 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks_torch import config_json
+from slmworks_torch.devices import Precision
 
 DEPTHS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
 """Entries of config.json that hold the number of layers, one of them in most families."""
@@ -32,6 +33,13 @@ class StepOptions(Documented):
     """Decoupled weight decay of the matrices; biases and normalisations have none."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of activations that is dropped while training (Srivastava et al., 2014)."""
+    patience: NonNegativeInt = 0
+    """Training ends after so many epochs in a row without a better score on `validation`; 0: after `epochs`,
+    over which the step size falls in either case."""
+    precision: Precision = "auto"
+    """What matrices are multiplied in; weights stay float32. `auto`: a GPU takes bfloat16, or float16 with
+    scaled losses where it lacks that, a processor float32. Other words hold on every device, at whatever
+    speed it has for them."""
 
 
 class TrainingOptions(StepOptions):

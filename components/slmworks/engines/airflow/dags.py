@@ -3,10 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.build import Build, approvals, champion
-from slmworks.engines.airflow.docs import dag_page
+from slmworks.engines.airflow.docs import dag_page, followed_by, runs_after
 from slmworks.engines.airflow.form import RUN, fields
 from slmworks.engines.airflow.line import Line
 from slmworks.recipe.lower import plan
@@ -20,26 +21,41 @@ SOON = timedelta(minutes=10)
 
 
 def render(
-    recipe: str | Path, *, dag_id: str = "", schedule: Any = None, new_data_only: bool = False
+    recipe: str | Path,
+    *,
+    dag_id: str = "",
+    schedule: Any = None,
+    new_data_only: bool = False,
+    paused: bool = False,
 ) -> "DAG":
     """The DAG of a recipe, up to the approval of its release and the record of that in the log.
 
     `schedule` is anything that Airflow takes: a cron line, `@weekly`, assets (`arrived(recipe)`). With
     `new_data_only` a run ends after fetching when an earlier run that ended well fetched the same bytes.
+    `paused`: Airflow doesn't run it before somebody unpauses it, whatever Airflow's own setting is.
     """
     from airflow.sdk import Param
     from airflow.sdk.definitions.param import ParamsDict
 
     line = Line.read(recipe, new_data_only=new_data_only)
     form = {name: Param(said.pop("default"), **said) for name, said in fields(line.plan).items()}
-    dag = _dag(line, dag_id or line.plan.recipe.name, schedule)
+    dag = _dag(
+        line,
+        dag_id or line.plan.recipe.name,
+        schedule,
+        doc_md=dag_page(line.plan, paused=paused),
+        is_paused_upon_creation=True if paused else None,
+    )
     Build(line, dag).first_segment([task for task in line.plan if not task.after_approval])
     dag.params = ParamsDict(form)
     return dag
 
 
-def deploy(recipe: str | Path, *, dag_id: str = "") -> "DAG":
-    """The DAG of the steps behind the approval. It runs when a version of the recipe's model is approved."""
+def deploy(recipe: str | Path, *, dag_id: str = "", follows: "DAG | None" = None) -> "DAG":
+    """The DAG of the steps behind the approval. It runs when a version of the recipe's model is approved.
+
+    `follows`: the DAG that `render` made of the recipe; the pages of both then name each other.
+    """
     from airflow.sdk import Param
     from airflow.sdk.definitions.param import ParamsDict
 
@@ -61,7 +77,11 @@ def deploy(recipe: str | Path, *, dag_id: str = "") -> "DAG":
         title="Run",
         description="The run whose release was approved; left out: the event's, or else the champion's.",
     )
-    dag = _dag(line, dag_id or f"deploy-{model}", [champion(model)], max_active_runs=1)
+    name = dag_id or f"deploy-{model}"
+    when = runs_after(model, follows.dag_id, _page(follows.dag_id)) if follows else runs_after(model)
+    dag = _dag(line, name, [champion(model)], max_active_runs=1, doc_md=dag_page(line.plan, when=when))
+    if follows:
+        follows.doc_md = f"{followed_by(name, _page(name))}\n\n{follows.doc_md or ''}"
     Build(line, dag, Approval(model, register.id)).second_segment(tasks)
     dag.params = ParamsDict({RUN: run})
     return dag
@@ -95,6 +115,14 @@ def _timetable(schedule: Any) -> Any:
     return CronTriggerTimetable(schedule, timezone="UTC", run_immediately=SOON)
 
 
+def _page(dag_id: str) -> str:
+    """The path of a DAG's page at the API server."""
+    from airflow.sdk.configuration import conf
+
+    prefix = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+    return f"{prefix}/dags/{quote(dag_id, safe='')}"
+
+
 def _dag(line: Line, dag_id: str, schedule: Any, **said: Any) -> "DAG":
     """A DAG without a form: Airflow copies the fields into every task that is added to one that has it."""
     from airflow.sdk import DAG
@@ -104,7 +132,6 @@ def _dag(line: Line, dag_id: str, schedule: Any, **said: Any) -> "DAG":
         dag_id,
         schedule=_timetable(schedule),
         description=recipe.description or None,
-        doc_md=dag_page(line.plan),
         tags=sorted({"slmworks", recipe.name, *settings.tags}),
         default_args={"owner": settings.owner},
         catchup=False,

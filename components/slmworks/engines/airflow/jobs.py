@@ -1,27 +1,16 @@
-"""Jobs of operators, as processes or pods, and their exit codes as states of Airflow.
+"""Jobs of operators, as processes or pods: the command line of each in one run."""
 
-Exit codes of a task become Airflow's states: 2 (bad request) fails for good, 99 (refused by a gate) skips
-the tasks behind it, anything else is retried by the engine file's `retries`.
-"""
-
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-
-from slmworks.contract.errors import BadRequest, SlmworksError
 from slmworks.engines.airflow.form import RUN
 from slmworks.engines.airflow.line import ORCHESTRATOR, Line, run_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-REFUSED, RUN_FAILED = 99, 3
-"""Exit codes: of a gate that lets nothing through; of `close` for a run that failed."""
 SEEN = "seen"
 """XCom key of the task that checks for new data: path of the record of the run that saw the same data."""
 
@@ -74,9 +63,9 @@ class TaskJob:
         line, run = self.line.for_run(context["params"]), run_of(context)
         first = first_run(line, self.about, context) if self.about else ""
         words, spec = line.words(self.task, run, first, user=user_of(context))
-        python = line.python(line.plan.tasks[self.task])
+        task = line.plan.tasks[self.task]
         wrote = f"runs/{run}/{self.task}.json"
-        return Command(words, "--spec", spec, python, line.environment(), wrote, ("--alone",))
+        return Command(words, "--spec", spec, line.python(task), line.environment(task), wrote, ("--alone",))
 
 
 @dataclass(frozen=True)
@@ -102,38 +91,12 @@ class CloseJob:
             argument = line.closing(run, user=user_of(context), unreached=news, second=self.second)
         words = ["close", *ORCHESTRATOR]
         return Command(
-            words, "--what", argument, line.python(None), line.environment(), f"runs/{run}/run.json"
+            words, "--what", argument, line.python(None), line.environment(None), f"runs/{run}/run.json"
         )
 
     def _unreached(self, context: "Context") -> str:
         seen = context["ti"].xcom_pull(task_ids=self.news, key=SEEN) if self.news else None
         return nothing_new(seen.split("/")[1]) if seen else ""
-
-
-@contextmanager
-def airflow_errors() -> Iterator[None]:
-    """Our errors raised as Airflow's: a bad request is never tried again."""
-    try:
-        yield
-    except SlmworksError as error:
-        # Airflow cuts its own line of it off
-        logging.getLogger("airflow.task").error("%s", error)  # noqa: TRY400 - and has a traceback
-        raise failure(error.exit_code, str(error)) from None
-
-
-def failure(code: int, line: str) -> AirflowException:
-    """The error of a task by its exit code and its last line."""
-    said = line.removeprefix("slmworks: ")
-    if code in (BadRequest.exit_code, RUN_FAILED):
-        return AirflowFailException(said)
-    if code < 0:
-        return AirflowException(f"was killed (signal {-code}: by hand, or for want of memory)")
-    return AirflowException(said or f"ended with code {code}")
-
-
-def refused() -> AirflowSkipException:
-    """The end of a gate that lets nothing through."""
-    return AirflowSkipException("refused by the gate, which is a normal end: what follows is left out")
 
 
 def run_of(context: "Context") -> str:

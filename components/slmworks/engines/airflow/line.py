@@ -29,6 +29,8 @@ TRACKING = "SLMWORKS_TRACKING"
 BESIDE = Path("engines", "airflow.yaml")
 """The engine file that is meant where the variable names none, relative to the recipe's folder."""
 ORCHESTRATOR = ("--orchestrator", "airflow")
+MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)")
+"""A time in an id that Airflow made (`manual__2026-11-28T06:28:26.123456+00:00_Ab12Cd34`)."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ class Line:
             for name in reviewers
         ]
 
-    def environment(self) -> dict[str, str]:
-        """Variables of every task that the engine file gives."""
+    def environment(self, task: PlannedTask | None) -> dict[str, str]:
+        """Variables of a task that the engine file gives; None: of a step of our own."""
         from slmworks.tracking.connection import without_credentials
 
         tracking = self.tracking()
@@ -138,7 +140,8 @@ class Line:
                 f"{TRACKING} holds a user or a password, and many can read a pod's variables; leave them out "
                 "and give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD under `secrets`."
             )
-        return {**self.engine.settings.env, **({TRACKING: tracking} if tracking else {})}
+        given = self.engine.pod(task).env or {}
+        return {**given, **({TRACKING: tracking} if tracking else {})}
 
     def tracking(self) -> str:
         """MLflow's address: the variable's, the engine file's, or a database beside a store on disk."""
@@ -172,15 +175,24 @@ def engine_file(folder: Path) -> EngineFile:
 
 def name_of(task: PlannedTask) -> str:
     """A task's name as Airflow takes it: letters, digits, dashes, dots and underscores."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", task.id)
+    return _as_file(task.id)
 
 
 def run_name(dag_id: str, run_id: str) -> str:
-    """A run's name in the store: that of the DAG and Airflow's id, as a name of files."""
-    wanted = f"{dag_id}.{run_id}"
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted)
-    if name == wanted and "." not in dag_id:
+    """A run's name in the store: that of the DAG and Airflow's id, as a name of files.
+
+    Of an id that Airflow made of a time, the time is kept, to the second.
+    """
+    name = _as_file(f"{dag_id}.{run_id}")
+    if name == f"{dag_id}.{run_id}" and "." not in dag_id:
         return name
+    if moment := MOMENT.search(run_id):
+        digits = "".join(moment.groups())
+        name = f"{_as_file(dag_id)}.{digits[:8]}-{digits[8:]}"
     # other ids could come to the same words, and would write over this run's records
     digest = hashlib.sha256(f"{dag_id}\0{run_id}".encode()).hexdigest()[:12]
     return f"{name}-{digest}"
+
+
+def _as_file(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name)

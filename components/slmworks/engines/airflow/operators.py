@@ -11,27 +11,20 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Param
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from slmworks.approve.reviewers import Reviewers
 from slmworks.contract.errors import BadRequest
+from slmworks.engines.airflow.failures import REFUSED, SAID, airflow_errors, failure, for_good, refused
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT, RUN
-from slmworks.engines.airflow.jobs import (
-    REFUSED,
-    SEEN,
-    Command,
-    Job,
-    airflow_errors,
-    failure,
-    nothing_new,
-    refused,
-    run_of,
-)
+from slmworks.engines.airflow.jobs import SEEN, Command, Job, nothing_new, run_of
 from slmworks.engines.airflow.line import Line
-from slmworks.engines.settings import seconds
+from slmworks.engines.airflow.report_page import report_path
+from slmworks.engines.pod_settings import seconds
 from slmworks.machine.process import PARENT
 
 if TYPE_CHECKING:
@@ -60,6 +53,8 @@ class ProcessOperator(BaseOperator):
         with airflow_errors():
             command = self.job.command(context)
         code, last = self._run(command)
+        if code <= 0 or code == REFUSED:  # else it is the error's line
+            self._log_held(last)
         if code == REFUSED:
             raise refused()
         if code:
@@ -94,11 +89,18 @@ class ProcessOperator(BaseOperator):
             self.on_kill()
 
     def _read(self, process: "subprocess.Popen[str]", lines: list[str]) -> None:
+        """Log lines as they come; one that may say why the process fails is held: the last is the error's."""
         assert process.stdout is not None
         for line in process.stdout:
             if line.strip():
+                self._log_held(*lines)
                 lines[:] = [line.rstrip()]
-                self.log.info("%s", lines[-1])
+                if not lines[-1].startswith(SAID):
+                    self.log.info("%s", lines[-1])
+
+    def _log_held(self, line: str = "") -> None:
+        if line.startswith(SAID):
+            self.log.info("%s", line)
 
     def on_kill(self) -> None:
         """End the process and all that it started."""
@@ -185,7 +187,8 @@ class ReviewOperator(HITLOperator):
                 question.keep(self.task_id, assigned=bool(self.users), reviewers=self.reviewers)
                 self.subject = question.subject()
                 asked = self.line.asked(self.reviewers.among)
-                self.body = question.body(self.line.tracking(), asked, self.reviewers)
+                page = self._page(context)
+                self.body = question.body(self.line.tracking(), asked, self.reviewers, page=page)
         if question.settled:
             raise AirflowSkipException(f"{question.settled}; nobody is asked again")
         if status == "approved":
@@ -193,6 +196,14 @@ class ReviewOperator(HITLOperator):
             return None
         self.log.info("%s waits for an answer here, or for slmworks approve or reject", question.label)
         return super().execute(context)
+
+    def _page(self, context: "Context") -> str:
+        """Where the packet can be read on Airflow's host; empty where nothing shows it."""
+        from airflow.sdk.configuration import conf
+
+        task = context["ti"]
+        root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+        return report_path(root, task.dag_id, task.run_id, task.task_id)
 
     def _leave_out(self, registered: "Entry") -> None:
         """Ask everybody but who started the run, where the recipe says so."""
@@ -210,7 +221,7 @@ class ReviewOperator(HITLOperator):
         """Fail with the way out if the time to answer is over."""
         if event["error_type"] == "timeout":
             within = self.line.engine.settings.airflow.answer_within
-            raise AirflowFailException(
+            raise for_good(
                 f"nobody answered within {within}: the version stays a candidate. Clear this task to ask "
                 "again, or decide with slmworks approve or reject."
             )

@@ -11,12 +11,12 @@ from slmworks.contract.errors import BadRequest
 from slmworks_text.label_warnings import looks_numeric
 from slmworks_text.labels import cleaned, spelt
 from slmworks_text.layout import Quotes
-from slmworks_text.start.columns import Chosen, choose, columns_of, rows_of, shape_of
+from slmworks_text.start.columns import Chosen, choose, choose_pair, columns_of, rows_of, shape_of
+from slmworks_text.start.kinds import CHAT, CLASSIFIER, SEARCH, Kind
 from slmworks_text.start.sniff import Found, sniff
 
 LOOKED_AT = 200_000
 """Rows of each file whose labels are counted."""
-CHAT, TEXT = "chat", "text"
 TRAIN = "train"
 HELD_OUT = ("validation", "test")
 SIGNS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
@@ -42,44 +42,59 @@ class Beginning:
 
     files: Mapping[str, Path]
     """Input name -> file."""
-    uses: str
+    kind: Kind
     options: dict[str, Any]
+    """Options of the plugin that curates them."""
     said: list[str] = field(default_factory=list)
     """What was seen, a line each."""
 
 
-def begin(files: Mapping[str, Path], wishes: Wishes) -> Beginning:
-    """Look at the files; BadRequest for what can't be told, with the way out."""
+def begin(files: Mapping[str, Path], wishes: Wishes, kind: Kind | None = None) -> Beginning:
+    """Look at the files; BadRequest for what can't be told, with the way out.
+
+    kind: what is to be made of them; None: a generator of conversations, a classifier of all else.
+    """
     found = {name: _sniffed(path, wishes) for name, path in files.items()}
     said = [f"{name}: {_layout(one)}" for name, one in found.items()]
     columns = columns_of(found[TRAIN])
     shape = None if wishes.texts or wishes.label else shape_of(columns)
-    if shape:
+    if shape and kind in (None, CHAT):
         said.append(f"conversations ({shape}): {', '.join(found[TRAIN].columns)}")
         return Beginning(files, CHAT, {**_shared(found), "near_duplicates": 0.9, **_own(found)}, said)
-    chosen = choose(columns, wishes.texts, wishes.label, str(found[TRAIN].path))
-    options = _labelled({name: _renamed(one, chosen) for name, one in found.items()}, chosen, said)
-    return Beginning(files, TEXT, options, said)
-
-
-def _labelled(found: Mapping[str, Found], chosen: Chosen, said: list[str]) -> dict[str, Any]:
-    """The options of curate/text."""
+    kind = kind or CLASSIFIER
+    pick = choose if kind is CLASSIFIER else choose_pair
+    chosen = pick(columns, wishes.texts, wishes.label, str(found[TRAIN].path))
+    found = {name: _renamed(one, chosen) for name, one in found.items()}
     if not found[TRAIN].header:
         *texts, label = _given(chosen)
         chosen = Chosen(tuple(texts), label, chosen.others)
     for name, one in found.items():
         _require(one, chosen, name)
     unused = f" · not used: {', '.join(chosen.others)}" if chosen.others else ""
-    said.append(f"text: {' + '.join(chosen.texts)} · label: {chosen.label}{unused}")
+    said.append(f"text: {' + '.join(chosen.texts)} · {kind.target}: {chosen.label}{unused}")
+    own = _conversations(chosen) if kind is CHAT else _labelled(found, chosen, kind, said)
+    return Beginning(files, kind, {**_shared(found), **own, **_own(found)}, said)
+
+
+def _labelled(found: Mapping[str, Found], chosen: Chosen, kind: Kind, said: list[str]) -> dict[str, Any]:
+    """The options of curate/text."""
     return {
-        **_shared(found),
         "text": list(chosen.texts) if len(chosen.texts) > 1 else chosen.texts[0],
         "label": chosen.label,
-        **_labels(_counted(found, chosen.label), len(found), said),
+        **({} if kind is SEARCH else _labels(_counted(found, chosen.label), len(found), said)),
         "near_duplicates": 0.8,
         "redact": ["email", "phone", "card"],
-        **_own(found),
     }
+
+
+def _conversations(chosen: Chosen) -> dict[str, Any]:
+    """The options of curate/chat for a column of questions and one of answers."""
+    if len(chosen.texts) > 1:
+        raise BadRequest(
+            f"--text {chosen.texts[1]}: a generator is asked with one column; name the one, or join them."
+        )
+    fields = {"instruction": chosen.texts[0], "output": chosen.label}
+    return {"shape": "alpaca", "fields": fields, "near_duplicates": 0.9}
 
 
 def _sniffed(path: Path, wishes: Wishes) -> Found:

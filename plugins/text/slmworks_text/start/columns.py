@@ -24,6 +24,9 @@ TEXTS = ("text", "sentence", "utterance", "content", "review", "message", "body"
 LABELS = ("label", "labels", "intent", "category", "class", "target", "sentiment", "topic", "rating",
           "stars", "score", "emotion", "tag", "polarity", "label_text", "label_name", "y")  # fmt: skip
 """What these columns are called in most data sets, the usual ones first."""
+ASKED = ("question", "query", "instruction", "prompt", *TEXTS)
+ANSWERS = ("document", "answer", "passage", "context", "output", "response", "completion", "reply")
+"""What columns of questions and of what answers them are called, the usual ones first."""
 SHORT = 8
 """Characters on average, below which a column holds no text."""
 LONGEST_LABEL = 80
@@ -112,6 +115,33 @@ def shape_of(columns: Sequence[Column]) -> Shape | None:
 
 def choose(columns: Sequence[Column], texts: Sequence[str], label: str, shown: str) -> Chosen:
     """The columns of text and label; BadRequest where several may be meant."""
+    by_name = _require_there(columns, texts, label, shown)
+    free = [column for column in columns if column.name not in (*texts, label)]
+    said = texts or (_only(free, "text", TEXTS, lambda one: one.holds_text, shown),)
+    free = [column for column in free if column.name not in said]
+    label = label or _only(free, "label", LABELS, lambda one: one.holds_labels, shown)
+    used = {*said, label}
+    return Chosen(tuple(said), label, tuple(name for name in by_name if name not in used))
+
+
+def choose_pair(columns: Sequence[Column], texts: Sequence[str], label: str, shown: str) -> Chosen:
+    """The columns of questions and of what answers them; BadRequest where their names don't say it."""
+    by_name = _require_there(columns, texts, label, shown)
+    lower = {name.casefold(): name for name in by_name if name not in (*texts, label)}
+    said = tuple(texts) or tuple(lower[name] for name in ASKED if name in lower)[:1]
+    label = label or next((lower[name] for name in ANSWERS if name in lower and lower[name] not in said), "")
+    if not said or not label:
+        raise BadRequest(
+            f"{shown}: which column is asked, and which answers it (there are: {_described(columns)})? Name "
+            "both: --text COLUMN --label COLUMN."
+        )
+    return Chosen(said, label, tuple(name for name in by_name if name not in {*said, label}))
+
+
+def _require_there(
+    columns: Sequence[Column], texts: Sequence[str], label: str, shown: str
+) -> dict[str, Column]:
+    """The columns by name; BadRequest for names that are no columns, or one that is named twice."""
     by_name = {column.name: column for column in columns}
     for option, names in (("--text", texts), ("--label", [label] if label else [])):
         for name in names:
@@ -122,12 +152,7 @@ def choose(columns: Sequence[Column], texts: Sequence[str], label: str, shown: s
                 )
     if label and label in texts:
         raise BadRequest(f"--label {label}: is the text already; name another column.")
-    free = [column for column in columns if column.name not in (*texts, label)]
-    said = texts or (_only(free, "text", TEXTS, lambda one: one.holds_text, shown),)
-    free = [column for column in free if column.name not in said]
-    label = label or _only(free, "label", LABELS, lambda one: one.holds_labels, shown)
-    used = {*said, label}
-    return Chosen(tuple(said), label, tuple(name for name in by_name if name not in used))
+    return by_name
 
 
 def _only(

@@ -1,11 +1,13 @@
-"""`slmworks init` and `slmworks data`: a recipe from a file, and a look at data before any training.
+"""`slmworks init` and `slmworks data`: a recipe from a file or a use case; data looked at before training.
 
 Imported to list commands too, so what takes time to import is imported inside.
 """
 
 import json
 import re
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,11 +18,15 @@ from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 
 if TYPE_CHECKING:
-    from slmworks_text.start.beginning import Beginning, Wishes
+    from slmworks_text.start.beginning import Wishes
+    from slmworks_text.start.recipe_text import Facts
+    from slmworks_text.use_cases.card import Card
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 RECIPE, SCHEMA, IGNORED = "recipe.yaml", "recipe.schema.json", ".gitignore"
+EXAMPLES = "data/examples.csv"
+"""Where the made rows of a use-case card are written."""
 _FILE = click.Path(path_type=Path)
 
 
@@ -44,9 +50,17 @@ def _wishes(command: F) -> F:
     return command
 
 
-@click.command(short_help="Write a recipe for a file of yours.")
+@click.command(short_help="Write a recipe for a file of yours, or for a use case.")
 @click.argument("folder", type=_FILE)
-@click.option("--train", type=_FILE, required=True, metavar="FILE", help="Labelled texts, or conversations.")
+@click.option(
+    "--use-case",
+    "use_case",
+    default="",
+    metavar="NAME",
+    help="A card of `slmworks use-cases`, or a file of that form: measure, margin and guards come from it. "
+    "Without --train its made examples are written beside the recipe.",
+)
+@click.option("--train", type=_FILE, metavar="FILE", help="Labelled texts, or conversations.")
 @click.option("--validation", type=_FILE, metavar="FILE", help="Default: a tenth of the rows of --train.")
 @click.option("--test", type=_FILE, metavar="FILE", help="Default: a fifth of the rows of --train.")
 @_wishes
@@ -60,7 +74,8 @@ def _wishes(command: F) -> F:
 @with_places()
 def init(
     folder: Path,
-    train: Path,
+    use_case: str,
+    train: Path | None,
     validation: Path | None,
     test: Path | None,
     name: str,
@@ -71,47 +86,92 @@ def init(
     """Look at a file and write FOLDER/recipe.yaml for it, which runs as it is.
 
     csv, tsv, jsonl, json or Parquet. Delimiter, encoding, header line, columns and labels are looked for;
-    what can't be told is asked for. Labelled texts become a classifier, conversations a generator. Nothing is
-    ever written over.
+    what can't be told is asked for. Labelled texts become a classifier, conversations a generator; a use case
+    says itself what it becomes. Nothing is ever written over.
     """
+    from slmworks.contract.errors import BadRequest
+    from slmworks_text.start.recipe_text import recipe_text
+    from slmworks_text.start.teacher import source_of
+    from slmworks_text.use_cases.card import card
+
+    refuse_written(folder)
+    called = name_of(name, folder)
+    purpose = card(use_case) if use_case else None
+    if train is None and (purpose is None or validation or test):
+        raise BadRequest("slmworks init needs --train FILE, or --use-case NAME for made examples alone.")
+    files = {"train": train, "validation": validation, "test": test}
+    with _given(folder, {one: path for one, path in files.items() if path}, purpose) as (place, given):
+        begun = _looked_at(place, given, wishes_of(said), purpose, (called, teacher), places)
+    text = recipe_text(replace(begun, model=source_of(teacher, folder)))
+    write(folder, text, "" if train or purpose is None else purpose.example.as_csv())
+    say(f"next   slmworks run {folder / RECIPE}{places.again()}")
+
+
+@contextmanager
+def _given(
+    folder: Path, files: dict[str, Path], card: "Card | None"
+) -> Iterator[tuple[Path, dict[str, Path]]]:
+    """The recipe's folder and its files; a card's examples lie in a folder that is gone afterwards."""
+    if files or card is None:
+        yield folder, files
+        return
+    with tempfile.TemporaryDirectory(prefix="slmworks-") as made:
+        path = Path(made) / EXAMPLES
+        path.parent.mkdir()
+        path.write_text(card.example.as_csv(), encoding="utf-8")
+        yield Path(made), {"train": path}
+
+
+def _looked_at(
+    folder: Path,
+    given: dict[str, Path],
+    wishes: "Wishes",
+    card: "Card | None",
+    called: tuple[str, str],
+    places: Places,
+) -> "Facts":
+    """What the recipe's text is made of, checked; says what was seen. `called`: its name, and the teacher."""
     from slmworks.recipe.lower import plan
     from slmworks.recipe.recipe import Recipe
-    from slmworks_text.start.beginning import CHAT, begin
+    from slmworks_text.start.beginning import begin
     from slmworks_text.start.curated import card_of, curated
     from slmworks_text.start.recipe_text import Facts, recipe_text
     from slmworks_text.start.shown import seen, show
     from slmworks_text.start.teacher import Teacher, beside, source_of
     from slmworks_text.start.tokens import fitting
 
-    refuse_written(folder)
-    called = name_of(name, folder)
-    files = {"train": train, "validation": validation, "test": test}
-    given = {one: path for one, path in files.items() if path}
-    source = source_of(teacher, folder)
-    beginning = begin(given, wishes_of(said))
-    chat = beginning.uses == CHAT
-    _tell(beginning)
-    with curated(beginning.uses, beginning.files, beginning.options) as data:
-        card = card_of(data)
+    beginning = begin(given, wishes, card.kind if card else None)
+    kind, options = beginning.kind, beginning.options
+    if card:
+        options = card.curation_of(options)
+    for line in beginning.said:
+        say(line.replace(f"{folder}/", "") if card else line)  # made rows lie elsewhere until all is well
+    with curated(kind.uses, beginning.files, options) as data:
+        rows = card_of(data)
         facts = Facts(
-            name=called,
+            name=called[0],
             inputs={one: beside(folder, path) for one, path in given.items()},
-            curation=beginning.options,
-            chat=chat,
-            model=source,
-            **{split: card["splits"][split]["rows"] for split in ("train", "test")},
+            curation=options,
+            kind=kind,
+            model=source_of(called[1], folder),
+            gate=card.gate_options if card else {},
+            terms=card.terms if card else {},
+            **{split: rows["splits"][split]["rows"] for split in ("train", "test")},
         )
         found = Teacher.of(facts, folder, places)
-        look = seen(data, card, found.measure)
+        look = seen(data, rows, found.measure)
     max_length = fitting(look.lengths["train"], found.measure.unit, found.positions)
     facts = replace(
         facts, max_length=max_length, measured=found.measure.unit == "tokens", layers=found.layers
     )
-    text = recipe_text(facts)
-    plan(Recipe.parse(text, file=str(folder / RECIPE), folder=folder))
-    show(look, None if chat else max_length)
-    write(folder, text)
-    say(f"next   slmworks run {folder / RECIPE}{places.again()}")
+    plan(Recipe.parse(recipe_text(facts), file=RECIPE, folder=folder))
+    show(look, max_length if kind.has_layers else None)
+    if card and card.rows_needed and facts.test < card.rows_needed:
+        say(
+            f"note   {facts.test:,} test rows; to show that {card.retention:.0%} is kept this use case needs "
+            f"about {card.rows_needed:,}. With fewer the gate will mostly say inconclusive."
+        )
+    return facts
 
 
 @click.command(short_help="Show what a recipe's or a file's data is, before any training.")
@@ -139,12 +199,13 @@ def data(what: Path, as_json: bool, places: Places, **said: Any) -> int:  # noqa
     from slmworks_text.start.tokens import measure_of
 
     beginning = begin({"train": what}, wishes_of(said))
-    with curated(beginning.uses, beginning.files, beginning.options) as made:
+    with curated(beginning.kind.uses, beginning.files, beginning.options) as made:
         look = seen(made, card_of(made), measure_of(None))
     if as_json:
         click.echo(json.dumps({"options": beginning.options, **look.as_json()}, indent=1, ensure_ascii=False))
         return 0
-    _tell(beginning)
+    for line in beginning.said:
+        say(line)
     show(look)
     return 0
 
@@ -175,7 +236,7 @@ def refuse_written(folder: Path) -> None:
     """BadRequest for a folder that has a recipe of this name: nothing is written over."""
     from slmworks.contract.errors import BadRequest
 
-    for name in (RECIPE, SCHEMA):
+    for name in (RECIPE, SCHEMA, EXAMPLES):
         if (folder / name).exists():
             raise BadRequest(
                 f"{folder / name} is there already, and nothing is written over; name another folder."
@@ -197,20 +258,19 @@ def name_of(name: str, folder: Path) -> str:
     return found
 
 
-def write(folder: Path, text: str) -> None:
-    """Write recipe, schema and .gitignore; a .gitignore that is there stays as it is."""
+def write(folder: Path, text: str, examples: str = "") -> None:
+    """Write recipe, schema, .gitignore and made rows; a .gitignore that is there stays as it is."""
     from slmworks.recipe.schema import recipe_schema
 
     folder.mkdir(parents=True, exist_ok=True)
     schema = json.dumps(recipe_schema(), indent=1, ensure_ascii=False, sort_keys=True)
-    for name, content in ((RECIPE, text), (SCHEMA, f"{schema}\n")):
+    for name, content in ((EXAMPLES, examples), (RECIPE, text), (SCHEMA, f"{schema}\n")):
+        if not content:
+            continue
+        (folder / name).parent.mkdir(exist_ok=True)
         with (folder / name).open("x", encoding="utf-8") as file:
             file.write(content)
     if not (folder / IGNORED).exists():
         (folder / IGNORED).write_text(".slmworks/\n", encoding="utf-8")
-    say(f"wrote  {folder / RECIPE}, its schema for editors, {IGNORED}")
-
-
-def _tell(beginning: "Beginning") -> None:
-    for line in beginning.said:
-        say(line)
+    rows = f", {EXAMPLES} (made up: put rows of your own in their place)" if examples else ""
+    say(f"wrote  {folder / RECIPE}, its schema for editors, {IGNORED}{rows}")

@@ -36,8 +36,8 @@ class Teacher:
 
     @classmethod
     def of(cls, facts: Facts, folder: Path, places: "Places") -> "Teacher":
-        """Fetch the teacher of a classifier's recipe as its run will; without it lengths are in words."""
-        if facts.chat:
+        """Fetch an encoder as the recipe's run will; without it lengths are in words."""
+        if not facts.kind.has_layers:
             if facts.model:
                 raise BadRequest("--teacher: conversations become a generator's recipe; change its `base`.")
             return cls(Words(), facts.layers, POSITIONS)

@@ -65,17 +65,18 @@ class DirectPreferenceOptimisation(RowOptions, Align):
 
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
         """Train on the pairs of `train`, choose the epoch on those of `validation`."""
-        from slmworks_torch import training
+        from slmworks_torch import devices, networks, training
         from slmworks_torch.causal import chat_model, lesson
-        from slmworks_torch.causal.loop import Loop
+        from slmworks_torch.loop import Loop
 
         training.prepare(task)
         loaded = chat_model.load(model, port="model")
-        loaded.net.to(training.device())
+        loaded.net.to(devices.device())
         given, objective = self._prepared(loaded, model, data, task)
         before = objective.validate(loaded.net)
         net = self._trained_part(loaded)
         share = lesson.trained_share(loaded)
+        networks.set_dropout(net, self.dropout)
         trained = Loop(net, objective, self, task).run()
         if self.rank:
             net.merge_and_unload()
@@ -88,7 +89,7 @@ class DirectPreferenceOptimisation(RowOptions, Align):
         self, loaded: "ChatModel", model: Model, data: Dataset, task: Task
     ) -> "tuple[Lesson, Preference]":
         """The data encoded, the network checked on some, the reference's log-probabilities at hand."""
-        from slmworks_torch import training
+        from slmworks_torch import devices
         from slmworks_torch.causal import checks, lesson, pairs, reference
         from slmworks_torch.causal.preference import Preference
 
@@ -106,7 +107,7 @@ class DirectPreferenceOptimisation(RowOptions, Align):
         known = reference.log_probabilities(loaded.net, model, both, self.precision, task)
         longest = max(train.answers.answers[::2])
         given = lesson.Lesson(loaded, *both, most, longest)
-        return given, Preference(train, held_out, known, self, training.device())
+        return given, Preference(train, held_out, known, self, devices.device())
 
     def _trained_part(self, loaded: "ChatModel") -> Any:
         """The network, with adapters where only they are trained."""

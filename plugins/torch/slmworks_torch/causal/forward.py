@@ -1,17 +1,12 @@
 """A causal network's log-odds at the places whose successor is learnt, and the loss over them."""
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from slmworks.machine import memory
-from slmworks.machine.process import cpu_flags
 
 if TYPE_CHECKING:
     import torch
     from slmworks_torch.causal.layouts import Batch
-
-BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""Flags of processors that compute bfloat16; others only imitate it, some ten times slower than float32."""
 
 
 def logits(net: Any, batch: "Batch") -> "torch.Tensor":
@@ -101,22 +96,3 @@ def _trim_behind(_table: Any, _given: Any, found: "torch.Tensor") -> None:
     """Trim memory when the gradients of all layers behind the token table are there."""
     if found.requires_grad and found.device.type == "cpu":
         found.register_hook(lambda _gradient: memory.trim())
-
-
-def mixed(device: "torch.device", precision: str) -> "AbstractContextManager[Any]":
-    """A context that computes in bfloat16 where the device has instructions for it and `precision` allows."""
-    import torch
-
-    if precision == "float32" or not has_bfloat16(device):
-        return nullcontext()
-    found: AbstractContextManager[Any] = torch.autocast(device.type, dtype=torch.bfloat16)
-    return found
-
-
-def has_bfloat16(device: "torch.device") -> bool:
-    """True if the device computes bfloat16 rather than imitates it."""
-    import torch
-
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(BFLOAT16 & cpu_flags())

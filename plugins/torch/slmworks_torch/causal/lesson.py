@@ -7,13 +7,14 @@ from typing import Any
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.model_task import Row
 from slmworks.contract.stage import Task
-from slmworks_torch import hf_folder, training
+from slmworks_torch import devices, hf_folder, networks, training
 from slmworks_torch.causal import chat_model, checks, examples
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.examples import Examples
-from slmworks_torch.causal.loop import Loop, Trained
-from slmworks_torch.causal.objective import Objective, Supervised
 from slmworks_torch.causal.options import LONGEST, CausalOptions, RowOptions
+from slmworks_torch.causal.supervised import Supervised
+from slmworks_torch.loop import Loop, Trained
+from slmworks_torch.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def learn(
     if options.packing and not checks.packs(lesson.model.net, lesson.train):
         task.say("rows are padded, not packed: this network mixes rows that stand one behind another")
         options = options.model_copy(update={"packing": False})
-    device = training.device()
+    networks.set_dropout(net, options.dropout)
+    device = devices.device()
     answers = Supervised(lesson.train, lesson.held_out, options, lesson.max_length, device)
     return Loop(net, aim(answers), options, task).run()
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from slmworks.model_tasks.text_generation.hf_draws import Draw, drawn
+from slmworks_torch import devices
 from slmworks_torch.causal import forward, measures
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.divergences import divergence
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.layouts import Batch
 from slmworks_torch.causal.measures import LossScore
-from slmworks_torch.causal.objective import Objective, Supervised
+from slmworks_torch.causal.supervised import Supervised
+from slmworks_torch.objective import Objective
 
 if TYPE_CHECKING:
     import torch
@@ -49,6 +51,8 @@ class LiveTeacher(Objective):
     """Tokens that the student has written since this attempt began."""
     now: Supervised = field(init=False)
     """The rows of the step that is going on."""
+
+    scored = LossScore
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -115,7 +119,7 @@ class LiveTeacher(Objective):
             most = min(self.answer, self.most - len(prompt))
             draws.append(Draw(prompt, most, heat, seed=f"{self.seed}/{step}/{row}"))
         net.eval()
-        with forward.mixed(net.device, self.options.precision):
+        with devices.mixed(net.device, self.options.precision):
             found = drawn(net, draws, ends=self.student.ends, pad=self.student.ends[0])
         net.train()
         return dict(zip(rows, found, strict=True))

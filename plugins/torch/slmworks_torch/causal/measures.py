@@ -4,8 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from slmworks_torch import devices
 from slmworks_torch.causal import forward, layouts
 from slmworks_torch.causal.examples import Examples
+from slmworks_torch.devices import Precision
 from slmworks_torch.scoring import Score
 
 if TYPE_CHECKING:
@@ -23,14 +25,14 @@ class LossScore(Score):
         return {"loss": -self.value, "perplexity": _perplexity(-self.value), **self.further}
 
 
-def validate(net: Any, examples: Examples, *, most: int, precision: str) -> LossScore:
+def validate(net: Any, examples: Examples, *, most: int, precision: Precision) -> LossScore:
     """Score a network as it is; `most` tokens are computed together."""
     import torch
 
     net.eval()
     rows = len(examples)
     sums = torch.zeros(3, rows, dtype=torch.float64)
-    with torch.inference_mode(), forward.mixed(net.device, precision):
+    with torch.inference_mode(), devices.mixed(net.device, precision):
         for group in layouts.padded(examples, range(rows), most):
             batch = layouts.padded_batch(examples, group, net.device)
             each, found = forward.losses(net, batch, "none")

@@ -48,10 +48,10 @@ class OnPolicyKD(StudentShape, CausalOptions, Distill):
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Make or take the student, train it beside its teacher, choose the epoch on `validation`."""
-        from slmworks_torch import training
+        from slmworks_torch import networks, training
         from slmworks_torch.causal import chat_model, checks, lesson
         from slmworks_torch.causal import student as students
-        from slmworks_torch.causal.loop import Loop
+        from slmworks_torch.loop import Loop
 
         training.prepare(task)
         port = "student" if student else "teacher"
@@ -61,6 +61,7 @@ class OnPolicyKD(StudentShape, CausalOptions, Distill):
         checks.check(loaded.net, given.train, port=port)
         objective = self._objective(given, theirs, labelled, task)
         share = lesson.trained_share(loaded)
+        networks.set_dropout(loaded.net, self.dropout)
         trained = Loop(loaded.net, objective, self, task).run()
         made = lesson.finish(given, trained, self, task, share, (student or teacher).meta)
         return replace(made, summary={**made.summary, "student_tokens": objective.written})
@@ -93,11 +94,11 @@ class OnPolicyKD(StudentShape, CausalOptions, Distill):
 
     def _objective(self, given: "Lesson", teacher: "ChatModel", labelled: int, task: Task) -> "LiveTeacher":
         import torch
-        from slmworks_torch import training
+        from slmworks_torch import devices
         from slmworks_torch.causal import lesson, same_tokens
         from slmworks_torch.causal.live_objective import LiveTeacher
 
-        device = training.device()
+        device = devices.device()
         ids = same_tokens.teacher_ids(teacher.chat, given.model.chat)
         answer = self.answer_tokens or lesson.room_for(given.longest_answer, given.max_length)
         return LiveTeacher(

@@ -1,9 +1,10 @@
 """Options of every training of a causal language model."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from slmworks_torch.devices import Precision
 from slmworks_torch.training_options import StepOptions
 
 LONGEST = 1024
@@ -25,9 +26,10 @@ class RowOptions(StepOptions):
     tokens_at_once: PositiveInt = 1024
     """Most tokens that are computed together, padding included. A step with more adds up its gradients:
     memory falls, and the result is the same but for rounding."""
-    precision: Literal["auto", "float32"] = "auto"
-    """`auto` computes in bfloat16 where the hardware has instructions for it (a GPU, AVX-512 BF16, AMX);
-    weights stay float32 in any case."""
+    precision: Precision = "auto"
+    """What matrices are multiplied in; weights stay float32. `auto`: bfloat16 where the hardware has
+    instructions for it (a GPU, AVX-512 BF16, AMX), float16 with scaled losses on an older GPU. Other words
+    hold on every device, at whatever speed it has for them."""
     max_new_tokens: PositiveInt | None = None
     """Most tokens of an answer in service. Default: a quarter more than the longest learnt answer."""
 

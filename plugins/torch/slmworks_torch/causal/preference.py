@@ -5,11 +5,12 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
+from slmworks_torch import devices
 from slmworks_torch.causal import forward, layouts
-from slmworks_torch.causal.objective import Objective
 from slmworks_torch.causal.pairs import Pairs, rows_of
+from slmworks_torch.objective import Objective
 from slmworks_torch.scoring import Score, share_error
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Preference(Objective):
     options: "DirectPreferenceOptimisation"
     device: "torch.device"
 
-    scored: ClassVar[type[Score]] = PreferenceScore
+    scored = PreferenceScore
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -99,7 +100,7 @@ class Preference(Objective):
         import torch
 
         found: list[torch.Tensor] = []
-        with torch.inference_mode(), forward.mixed(self.device, self.options.precision):
+        with torch.inference_mode(), devices.mixed(self.device, self.options.precision):
             for group in self._groups(self.held_out, self.reference[1], range(len(self.held_out))):
                 each = forward.log_likelihoods(net, group.batch)
                 found.append(self._judged(group, each).double().cpu())

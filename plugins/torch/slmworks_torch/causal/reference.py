@@ -8,8 +8,10 @@ from slmworks.contract.errors import TaskFailed
 from slmworks.contract.ledger import Entry, Ledger
 from slmworks.contract.stage import Task
 from slmworks.teachers.budget import Account, Budget
+from slmworks_torch import devices
 from slmworks_torch.causal import forward, layouts
 from slmworks_torch.causal.examples import Examples
+from slmworks_torch.devices import Precision
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +21,7 @@ COLUMN = "logprobs"
 
 
 def log_probabilities(
-    net: Any, model: Model, several: Sequence[Examples], precision: str, task: Task
+    net: Any, model: Model, several: Sequence[Examples], precision: Precision, task: Task
 ) -> "list[list[torch.Tensor]]":
     """For each of `several` and each of its rows the log-probabilities of its answer, float32 [tokens], nats.
 
@@ -28,25 +30,24 @@ def log_probabilities(
     """
     keys = [one.keys for one in several]
     where = {key: (one, row) for one, mine in zip(several, keys, strict=True) for row, key in enumerate(mine)}
-    mixed = precision == "auto" and forward.has_bfloat16(net.device)
-    options = {"precision": "bfloat16" if mixed else "float32"}
+    options = {"precision": devices.resolved(precision, net.device)}
     with task.ledger(LEDGER, teacher=model, options=options, version=VERSION) as ledger:
         _compute(net, {key: where[key] for key in ledger.missing(where)}, precision, ledger, task)
         found = {key: _values(entry) for key, entry in ledger.read(where)}
     return [[found[key] for key in mine] for mine in keys]
 
 
-def of_row(net: Any, examples: Examples, row: int, precision: str) -> "torch.Tensor":
+def of_row(net: Any, examples: Examples, row: int, precision: Precision) -> "torch.Tensor":
     """Log-probabilities of one row's answer, its end included, float32 [tokens]."""
     import torch
 
     batch = layouts.padded_batch(examples, [row], net.device)
-    with torch.inference_mode(), forward.mixed(net.device, precision):
+    with torch.inference_mode(), devices.mixed(net.device, precision):
         return -forward.losses(net, batch, "none")[0].cpu()
 
 
 def _compute(
-    net: Any, wanted: Mapping[str, tuple[Examples, int]], precision: str, ledger: Ledger, task: Task
+    net: Any, wanted: Mapping[str, tuple[Examples, int]], precision: Precision, ledger: Ledger, task: Task
 ) -> None:
     net.eval()
     account = Account(ledger, Budget(), task, rows=len(wanted), lack="log-probabilities")

@@ -10,7 +10,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.ledger import Ledger
 from slmworks.contract.stage import Task
 from slmworks.teachers.budget import Account, Budget
-from slmworks_torch import training
+from slmworks_torch import devices
 from slmworks_torch.causal import chat_model, checks, forward, layouts, top_k
 from slmworks_torch.causal.examples import Examples
 from slmworks_torch.causal.top_k import TopK
@@ -102,7 +102,7 @@ def _compute(
     """Add the entries of the wanted rows."""
     account = Account(ledger, budget, task, len(wanted), lack="log-probabilities")
     account.require()
-    net = chat_model.load(teacher, port="teacher").net.to(training.device())
+    net = chat_model.load(teacher, port="teacher").net.to(devices.device())
     checks.check(net, examples, port="teacher")
     account.begin()
     key_of = {row: key for key, row in wanted.items()}

@@ -104,7 +104,7 @@ class TokenKD(CausalOptions, StudentShape, Distill):
 
     def _train(self, given: "Lesson", said: "TeacherTokens", task: Task, noted: Mapping[str, Any]) -> Model:
         from slmworks_torch.causal import lesson
-        from slmworks_torch.causal.objective import Supervised
+        from slmworks_torch.causal.supervised import Supervised
         from slmworks_torch.causal.token_objective import TokenMatch
 
         def aim(answers: Supervised) -> TokenMatch:

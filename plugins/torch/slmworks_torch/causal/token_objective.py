@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks_torch.causal import forward, layouts
 from slmworks_torch.causal.divergences import Kind, between, student_outcomes, teacher_outcomes
-from slmworks_torch.causal.objective import Supervised
+from slmworks_torch.causal.supervised import Supervised
 from slmworks_torch.causal.teacher_tokens import TeacherTokens
 
 if TYPE_CHECKING:

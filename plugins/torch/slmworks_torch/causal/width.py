@@ -25,9 +25,9 @@ def narrowed(model: ChatModel, neurons: int, origin: Model, data: Dataset, task:
 
     `origin`: the artifact that it was loaded from. The given network is used up.
     """
-    from slmworks_torch import training
+    from slmworks_torch import devices
 
-    model.net.to(training.device())
+    model.net.to(devices.device())
     whole = Decoder(origin, model)
     found = units.neurons(model.net)
     kept = units.chosen(whole, found, neurons, whole.calibration(data, "train", ROWS, task), task)

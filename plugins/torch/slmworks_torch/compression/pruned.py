@@ -36,13 +36,13 @@ class Reference:
 
 def loaded(model: Model, task: Task) -> Compressible:
     """The model on the device that computes; BadRequest as `compressible.load`."""
-    from slmworks_torch import training
+    from slmworks_torch import devices, training
     from slmworks_torch.compression import memory
 
     training.prepare(task)
     whole = compressible.load(model)
     memory.own(whole.net)
-    whole.net.to(training.device())
+    whole.net.to(devices.device())
     return whole
 
 

@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.stage import Task
-from slmworks_torch import hf_folder, students, training
+from slmworks_torch import devices, hf_folder, students
 from slmworks_torch.causal import examples, forward, layouts, lesson, measures, same_tokens
 from slmworks_torch.causal.chat_model import ChatModel
 from slmworks_torch.causal.divergences import divergence
 from slmworks_torch.causal.layouts import Batch
-from slmworks_torch.causal.objective import Supervised
 from slmworks_torch.causal.student import StudentShape, student_of
+from slmworks_torch.causal.supervised import Supervised
 from slmworks_torch.hidden.match import Match
 from slmworks_torch.hidden.options import HiddenOptions
 from slmworks_torch.hidden.score import NAME, LowerScore, by_distance
-from slmworks_torch.scoring import Score
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +65,7 @@ def _match(
     """Both networks side by side, and the teacher's id of each of the student's tokens."""
     import torch
 
-    device = training.device()
+    device = devices.device()
     table = None if ids is None else torch.tensor(ids, device=device)
     lengths = given.train.lengths
     some = sorted(range(len(lengths)), key=lengths.__getitem__)[:PROBED]
@@ -87,7 +86,7 @@ class HiddenMatch(Supervised):
     answers, however rows are grouped.
     """
 
-    scored: ClassVar[type[Score]] = LowerScore
+    scored = LowerScore
 
     match: Match
     table: "torch.Tensor | None"
@@ -114,7 +113,7 @@ class HiddenMatch(Supervised):
         import torch
 
         most, precision = self.options.tokens_at_once, self.options.precision
-        with torch.inference_mode(), forward.mixed(net.device, precision):
+        with torch.inference_mode(), devices.mixed(net.device, precision):
             inside = by_distance(torch.cat(list(self._each(net, most))))
         answers = measures.validate(net, self.held_out, most=most, precision=precision)
         if not self.aims.usual:

@@ -35,6 +35,7 @@ class Answers:
     validation: Rows
 
     has_labels: ClassVar[bool] = False
+    has_score: ClassVar[bool] = False
 
     @property
     def new_head(self) -> bool:
@@ -83,6 +84,7 @@ class ClassifierAnswers(Answers):
     """Logits, and labels beside them."""
 
     has_labels: ClassVar[bool] = True
+    has_score: ClassVar[bool] = True
 
     @property
     def new_head(self) -> bool:
@@ -115,6 +117,8 @@ class ClassifierAnswers(Answers):
 
 class EmbeddingAnswers(Answers):
     """Embeddings of length 1, pooled as each model's folder says."""
+
+    has_score: ClassVar[bool] = True
 
     def load_student(self, student: Model, max_length: int) -> "TextNetwork":
         """Without a head; its pooler isn't used."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
-from slmworks_torch import hf_folder, students, training
+from slmworks_torch import hf_folder, students, text_training
 from slmworks_torch.causal import sizes
 from slmworks_torch.compression.encoder import Encoder
 from slmworks_torch.hidden.encoder_answers import Answers, answers_of
 from slmworks_torch.hidden.match import Match
 from slmworks_torch.hidden.options import HiddenOptions
-from slmworks_torch.hidden.score import NAME, by_distance
+from slmworks_torch.hidden.score import NAME, LowerScore, by_distance
 from slmworks_torch.losses import labels_lost
 from slmworks_torch.scoring import Score, outputs_of
 from slmworks_torch.student_options import refuse_beyond
@@ -44,11 +44,16 @@ def learn(
     match = Match.of(theirs.net, made.net, options, _probe(rows))
     labels = labels_lost(len(rows), answers.train.classes)
     beside = Beside(match, answers, options, labels)
-    objective = training.Objective(
-        rows, beside.forward, beside.loss, lambda: beside.check(made.net, held_out)
+    objective = text_training.TextObjective(
+        rows,
+        beside.forward,
+        beside.loss,
+        lambda: beside.check(made.net, held_out),
+        targets=(answers.train.classes,),
+        scored=Score if answers.has_score and options.usual else LowerScore,
     )
     with match.attached():
-        trained = training.train(made.net, objective, options, task)
+        trained = text_training.train(made.net, objective, options, task)
     made.save(task.output)
     layers = int(made.net.config.num_hidden_layers)
     return Model(

@@ -15,7 +15,8 @@ class HiddenKD(HiddenOptions, Distill):
 
     For classifiers, embedding models, bare encoders and generators; `soft` and `alpha` let the student learn
     answers in the same step. The teacher is computed live, on each text in each epoch. Student and teacher
-    read the same tokens. `packing`, `tokens_at_once`, `precision` and `max_new_tokens` are for generators.
+    read the same tokens. `packing`, `tokens_at_once` and `max_new_tokens` are for generators; of encoders,
+    `precision: auto` is float32 on a processor.
     """
 
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}

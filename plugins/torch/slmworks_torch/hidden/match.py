@@ -44,9 +44,9 @@ class Match:
         BadRequest for layers that there aren't, families without such projections, heads that don't divide.
         """
         import torch
-        from slmworks_torch import training
+        from slmworks_torch import devices
 
-        device = training.device()
+        device = devices.device()
         theirs = Inside.of(teacher.to(device).requires_grad_(requires_grad=False).eval(), port="teacher")
         ours = Inside.of(student.to(device).eval(), port="student")
         layers = _layers(theirs, ours, options) if options.method != "relations" else []

@@ -10,7 +10,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
-from slmworks_torch.from_logits import LogitOptions
+from slmworks_torch.from_logits import SoftOptions
 from slmworks_torch.student_options import LayerOptions
 from slmworks_torch.training_options import refuse_all
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from slmworks_torch.words.reading import AskedRows
 
 
-class QAKD(LayerOptions, LogitOptions, Distill):
+class QAKD(LayerOptions, SoftOptions, Distill):
     """Match the teacher's softened choices of first and last word, in unanswered questions too.
 
     After Hinton et al. (2015). Words are compared by their first and last tokens, so that the student may cut
@@ -41,8 +41,9 @@ class QAKD(LayerOptions, LogitOptions, Distill):
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Make or take the student, compute the teacher's logits, train, choose the epoch on `validation`."""
         import torch
-        from slmworks_torch import training
+        from slmworks_torch import text_training, training
         from slmworks_torch.augment import copies
+        from slmworks_torch.devices import device
         from slmworks_torch.rows import Rows
         from slmworks_torch.words import reader, reader_losses, reading
 
@@ -60,19 +61,21 @@ class QAKD(LayerOptions, LogitOptions, Distill):
             for copy, some in enumerate((learnt, *altered))
         ]
         unanswerable = bool(data.meta.get("unanswerable"))
-        network.net.to(training.device())
+        network.net.to(device())
         theirs = reader.score(network.net, reading.windows(network, validation), unanswerable=unanswerable)
         all_rows = sum(altered, learnt)
         own, held_out = reading.windows(made, all_rows), reading.windows(made, validation)
-        objective = training.Objective(
+        soft = torch.cat(given)
+        objective = text_training.TextObjective(
             rows=own.encoded,
             forward=reading.ends,
-            loss=reader_losses.distillation(
-                own, torch.cat(given), temperature=self.temperature, alpha=self.alpha, mse=self.mse_weight
+            batch_loss=reader_losses.distillation(
+                own, soft, temperature=self.temperature, alpha=self.alpha, mse=self.mse_weight
             ),
             check=lambda: reader.score(made.net, held_out, unanswerable=unanswerable),
+            targets=(soft, torch.tensor(own.goals)),
         )
-        trained = training.train(made.net, objective, self, task)
+        trained = text_training.train(made.net, objective, self, task)
         made.save(task.output)
         kept = trained.score.value / theirs.value if theirs.value else 0.0
         return Model(
@@ -127,13 +130,13 @@ def write(folder: Path, network: "TextNetwork", rows: "AskedRows", task: Task) -
     """Run a teacher network on all rows and write its logits for every word into `folder`."""
     import numpy as np
 
-    from slmworks_torch import training
+    from slmworks_torch.devices import device
     from slmworks_torch.teacher_outputs import FILE
     from slmworks_torch.words import reader, reading
 
     own = reading.windows(network, rows)
     total = len(own.encoded)
-    network.net.to(training.device())
+    network.net.to(device())
 
     def tell(done: int) -> None:
         task.progress(done, total, unit="windows", note="asking the teacher")

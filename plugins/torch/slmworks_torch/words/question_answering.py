@@ -29,7 +29,8 @@ class FinetuneQA(FreezingOptions, Finetune):
 
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
         """Train on `train`, choose the epoch by F1 on `validation`."""
-        from slmworks_torch import training
+        import torch
+        from slmworks_torch import text_training, training
         from slmworks_torch.words import reader, reader_losses, reading
 
         train, validation = (reading.asked_rows(data, split) for split in ("train", "validation"))
@@ -37,13 +38,14 @@ class FinetuneQA(FreezingOptions, Finetune):
         made = reader.load_reader(model, port="model", max_length=self.max_length)
         own, held_out = (reading.windows(made, rows) for rows in (train, validation))
         unanswerable = bool(data.meta.get("unanswerable"))
-        objective = training.Objective(
+        objective = text_training.TextObjective(
             rows=own.encoded,
             forward=reading.ends,
-            loss=reader_losses.cross_entropy(own),
+            batch_loss=reader_losses.cross_entropy(own),
             check=lambda: reader.score(made.net, held_out, unanswerable=unanswerable),
+            targets=(torch.tensor(own.goals),),
         )
-        trained = training.train(made.net, objective, self, task)
+        trained = text_training.train(made.net, objective, self, task)
         made.save(task.output)
         return Model(
             path=task.output,

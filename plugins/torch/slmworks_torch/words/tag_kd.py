@@ -10,7 +10,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
-from slmworks_torch.from_logits import LogitOptions
+from slmworks_torch.from_logits import SoftOptions
 from slmworks_torch.student_options import LayerOptions
 from slmworks_torch.training_options import refuse_all
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from slmworks_torch.rows import Rows
 
 
-class TagKD(LayerOptions, LogitOptions, Distill):
+class TagKD(LayerOptions, SoftOptions, Distill):
     """Match the teacher's softened predictions for every word, in unmarked text too (Hinton et al., 2015).
 
     Words are compared by their first token, so that the student may cut them into others.
@@ -40,7 +40,7 @@ class TagKD(LayerOptions, LogitOptions, Distill):
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Make or take the student, compute the teacher's logits, train, choose the epoch on `validation`."""
         import torch
-        from slmworks_torch import rows, training
+        from slmworks_torch import rows, text_training, training
         from slmworks_torch.augment import copies
         from slmworks_torch.losses import distillation
         from slmworks_torch.words import tagging
@@ -67,22 +67,24 @@ class TagKD(LayerOptions, LogitOptions, Distill):
         )
         all_rows = sum(altered, learnt)
         own, held_out = windows(made, all_rows.texts), windows(made, validation.rows.texts)
+        soft, classes = torch.cat(given), train.classes(labels)
         loss = distillation(
-            torch.cat(given),
-            train.classes(labels),
+            soft,
+            classes,
             temperature=self.temperature,
             alpha=self.alpha,
             mse=self.mse_weight,
         )
-        objective = training.Objective(
+        objective = text_training.TextObjective(
             rows=own.encoded,
             forward=tagging.logits,
-            loss=at_words(own, loss),
+            batch_loss=at_words(own, loss),
             check=lambda: tagging.score(
                 held_out.outputs(made.net, tagging.logits), held_out, validation, labels
             ),
+            targets=(soft, classes),
         )
-        trained = training.train(made.net, objective, self, task)
+        trained = text_training.train(made.net, objective, self, task)
         made.save(task.output)
         kept = trained.score.value / theirs.value if theirs.value else 0.0
         return Model(
@@ -141,14 +143,14 @@ def write(folder: Path, network: "TextNetwork", rows: "Rows", task: Task) -> Non
     """Run a teacher network on all rows and write its logits for every word into `folder`."""
     import numpy as np
 
-    from slmworks_torch import training
+    from slmworks_torch.devices import device
     from slmworks_torch.teacher_outputs import FILE
     from slmworks_torch.words import tagging
     from slmworks_torch.words.windows import windows
 
     own = windows(network, rows.texts)
     total = len(own.encoded)
-    network.net.to(training.device())
+    network.net.to(device())
 
     def tell(done: int) -> None:
         task.progress(done, total, unit="windows", note="asking the teacher")

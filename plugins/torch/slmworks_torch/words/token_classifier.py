@@ -29,7 +29,7 @@ class FinetuneTokenClassifier(FreezingOptions, Finetune):
     def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
         """Train on `train`, choose the epoch by span F1 on `validation`."""
         from slmworks.model_tasks.token_classification.tags import tags_of
-        from slmworks_torch import training
+        from slmworks_torch import text_training, training
         from slmworks_torch.losses import cross_entropy
         from slmworks_torch.words import tagging
         from slmworks_torch.words.windows import at_words, windows
@@ -41,15 +41,17 @@ class FinetuneTokenClassifier(FreezingOptions, Finetune):
         if known and known != tags_of(labels):
             task.say(f"the model knows other tags ({', '.join(known)}): it gets a new head")
         own, held_out = (windows(made, split.rows.texts) for split in (train, validation))
-        objective = training.Objective(
+        classes = train.classes(labels)
+        objective = text_training.TextObjective(
             rows=own.encoded,
             forward=tagging.logits,
-            loss=at_words(own, cross_entropy(train.classes(labels))),
+            batch_loss=at_words(own, cross_entropy(classes)),
             check=lambda: tagging.score(
                 held_out.outputs(made.net, tagging.logits), held_out, validation, labels
             ),
+            targets=(classes,),
         )
-        trained = training.train(made.net, objective, self, task)
+        trained = text_training.train(made.net, objective, self, task)
         made.save(task.output)
         return Model(
             path=task.output,

@@ -1,25 +1,25 @@
-"""The training loop of causal language models: gradients added up over a step, validation after each epoch.
+"""The training loop: AdamW, warmup and decay, validation after each epoch, checkpoints in between.
 
-Which epoch is kept, and the learning rate's way up and down, are those of `slmworks_torch.training`.
+The last epoch is kept whose score on validation isn't more than a standard error below the best one's
+(Breiman et al., 1984). The learning rate has fallen to 0 by the end, so the last epoch is the better bet
+unless there is evidence against it: on some hundred rows the best score is mostly luck.
 """
 
 import hashlib
 import math
-import random
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.machine.process import cpu_name
-from slmworks_torch import networks, training
-from slmworks_torch.batches import shuffled_batches
-from slmworks_torch.causal import forward
-from slmworks_torch.causal.checkpoints import Checkpoints
-from slmworks_torch.causal.objective import Objective
-from slmworks_torch.causal.options import RowOptions
-from slmworks_torch.scoring import Score
+from slmworks_torch import devices, randomness, training
+from slmworks_torch.checkpoints import Checkpoints
+from slmworks_torch.objective import Objective
+from slmworks_torch.scoring import Score, stale
+from slmworks_torch.training_options import StepOptions
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,20 @@ class Trained:
     epoch: int
     score: Score
     tokens_per_s: float
+    rows_per_s: float
+    stopped: int = 0
+    """Epoch after which `patience` was at an end; 0 where all epochs were trained."""
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The numbers on validation (`loss`, …), `epoch`, and `stopped_epoch` where patience ended."""
+        numbers = {name: round(value, 4) for name, value in self.score.numbers.items()}
+        return {**numbers, "epoch": self.epoch, **({"stopped_epoch": self.stopped} if self.stopped else {})}
 
     @property
     def summary(self) -> dict[str, float]:
-        """The numbers on validation (`loss`, …), `epoch`, `tokens_per_s`."""
-        numbers = {name: round(value, 4) for name, value in self.score.numbers.items()}
-        return {**numbers, "epoch": self.epoch, "tokens_per_s": self.tokens_per_s}
+        """Those and `tokens_per_s`."""
+        return {**self.numbers, "tokens_per_s": self.tokens_per_s}
 
 
 @dataclass
@@ -47,6 +55,8 @@ class Progress:
     """Steps of it that are done."""
     step: int = 0
     """Steps that are done in all."""
+    rows: int = 0
+    """Rows that were computed."""
     tokens: int = 0
     """Tokens that were computed, padding not counted."""
     seconds: float = 0.0
@@ -59,22 +69,27 @@ class Progress:
     """Step and metrics of every point that was logged."""
     kept: int = 0
     """Epoch whose weights are kept so far."""
+    stopped: int = 0
+    """Epoch after which `patience` was at an end; 0 before."""
 
 
 class Loop:
     """One training of a network by an objective."""
 
-    def __init__(self, net: Any, objective: Objective, options: RowOptions, task: Task) -> None:
-        """Move the network to the GPU where there is one."""
+    def __init__(self, net: Any, objective: Objective, options: StepOptions, task: Task) -> None:
+        """Move the network to the GPU where there is one; its dropout is as it was set."""
         import torch
 
-        self.net, self.objective = net.to(training.device()), objective
+        self.net, self.objective = net.to(devices.device()), objective
         self.options, self.task = options, task
-        networks.set_dropout(net, options.dropout)
+        self.rows = len(objective.lengths)
+        on_processors = objective.bfloat16_on_processors
+        self.precision = devices.resolved(options.precision, self.net.device, processors=on_processors)
+        self.scaler = devices.scaler(self.net.device, self.precision)
         self.optimizer = torch.optim.AdamW(
             training.groups(net, options.weight_decay), lr=options.learning_rate, fused=True
         )
-        self.steps = options.epochs * -(-objective.rows // options.batch_size)
+        self.steps = options.epochs * -(-self.rows // options.batch_size)
         self.every = max(1, self.steps // 100)
         self.at = Progress()
         self.kept: dict[str, torch.Tensor] = {}
@@ -88,37 +103,43 @@ class Loop:
         """
         if state := self.checkpoints.load():
             self._restore(state)
-        while self.at.epoch <= self.options.epochs:
-            self._epoch()
+        epochs = self.objective.epochs(self.options.batch_size, self.task.seed)
+        for batches in islice(epochs, self.at.epoch - 1, self.options.epochs):
+            self._epoch(batches)
             self._validate()
+            if self.at.stopped:
+                break
             self.at.epoch, self.at.batch = self.at.epoch + 1, 0
         if not self.at.kept:
             raise TaskFailed(self.at.scores[-1].refused)
         self.net.load_state_dict(self.kept, strict=False)
         self.net.eval()
-        speed = round(self.at.tokens / max(self.at.seconds, 1e-9), 1)
-        return Trained(self.at.kept, self.at.scores[self.at.kept - 1], speed)
+        at, seconds = self.at, max(self.at.seconds, 1e-9)
+        return Trained(
+            epoch=at.kept,
+            score=at.scores[at.kept - 1],
+            tokens_per_s=round(at.tokens / seconds, 1),
+            rows_per_s=round(at.rows / seconds, 1),
+            stopped=at.stopped,
+        )
 
-    def _epoch(self) -> None:
+    def _epoch(self, batches: list[list[int]]) -> None:
+        """The steps of one epoch that are still to do."""
         self.net.train()
         lengths = self.objective.lengths
-        batches = self._batches(self.at.epoch)
-        for rows in batches[self.at.batch :]:
-            started = time.monotonic()
-            loss = self._learn(rows)
-            self.at.seconds += time.monotonic() - started
-            self.at.tokens += sum(lengths[row] for row in rows)
-            self.at.batch += 1
-            self.at.step += 1
-            self._note(loss)
-            self._tell()
-            if self.checkpoints.due:
-                self.checkpoints.save(self.at.step, self._state())
-
-    def _batches(self, epoch: int) -> list[list[int]]:
-        """Rows of each step of an epoch: known without the epochs before it."""
-        chance = random.Random(f"{self.task.seed}/{epoch}")
-        return shuffled_batches(self.objective.lengths, self.options.batch_size, chance)
+        with self.objective.within_epoch():
+            for rows in batches[self.at.batch :]:
+                started = time.monotonic()
+                loss = self._learn(rows)
+                self.at.seconds += time.monotonic() - started
+                self.at.tokens += sum(lengths[row] for row in rows)
+                self.at.rows += len(rows)
+                self.at.batch += 1
+                self.at.step += 1
+                self._note(loss)
+                self._tell()
+                if self.checkpoints.due:
+                    self.checkpoints.save(self.at.step, self._state())
 
     def _learn(self, rows: list[int]) -> float:
         """One step; the loss is the mean over all that it weighs, however that is grouped."""
@@ -128,15 +149,17 @@ class Loop:
         total = self.objective.weight(rows)
         loss = 0.0
         for group in self.objective.groups(rows):
-            with forward.mixed(self.net.device, self.options.precision):
+            with devices.mixed(self.net.device, self.precision):
                 part = self.objective.loss(self.net, group) / total
-            part.backward()
+            self.scaler.scale(part).backward()
             loss += float(part.detach())
+        self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         share = training.share_of_rate(self.at.step, self.steps, self.options.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.learning_rate * share
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.optimizer.zero_grad()
         return loss
 
@@ -145,17 +168,30 @@ class Loop:
         found = self.objective.validate(self.net)
         self.at.scores.append(found)
         self._log({f"validation_{name}": value for name, value in found.numbers.items()})
+        last = self.at.epoch == self.options.epochs
+        if not last and 0 < self.options.patience <= stale(self.at.scores):
+            last, self.at.stopped = True, self.at.epoch
         allowed = [score for score in self.at.scores if not score.refused]
         if not found.refused and not found.clearly_worse(max(allowed, key=lambda score: score.value)):
             self.at.kept = self.at.epoch
             # a copy is needed only while weights still change
-            last = self.at.epoch == self.options.epochs
             weights = [] if last else training.trained(self.net)
             self.kept = {name: weight.detach().clone() for name, weight in weights}
+        if self.at.stopped:
+            self._say_stopped()
+
+    def _say_stopped(self) -> None:
+        at, patience = self.at, self.options.patience
+        self._log({"stopped_epoch": float(at.stopped)})
+        since = "the last epoch was" if patience == 1 else f"the last {patience} epochs were"
+        self.task.say(
+            f"stopped after epoch {at.stopped} of {self.options.epochs}: {since} no better on validation "
+            f"(patience {patience}); epoch {at.kept} is kept"
+        )
 
     def _note(self, loss: float) -> None:
         if not math.isfinite(loss):
-            raise training.diverged(loss, self.at.step, self.options)
+            raise training.diverged(loss, self.at.step, self.options, self.precision)
         self.at.recent.append(loss)
         if self.at.step % self.every == 0:
             self._log({"loss": sum(self.at.recent) / len(self.at.recent)})
@@ -169,10 +205,8 @@ class Loop:
         now = time.monotonic()
         if now - self.told > training.TELL or self.at.step == self.steps:
             self.told = now
-            rows = self.objective.rows
-            done = (self.at.epoch - 1) * rows + min(self.at.batch * self.options.batch_size, rows)
             note = f"epoch {self.at.epoch}/{self.options.epochs}"
-            self.task.progress(done, self.options.epochs * rows, note=note)
+            self.task.progress(self.at.rows, self.options.epochs * self.rows, note=note)
 
     # --- checkpoints -------------------------------------------------------------------------------
 
@@ -194,28 +228,27 @@ class Loop:
 
     def _state(self) -> dict[str, Any]:
         """All that the training goes on from, as plain values and tensors."""
-        import torch
-
         scores = [{**vars(score), "further": dict(score.further)} for score in self.at.scores]
         return {
             "at": {**vars(self.at), "scores": scores},
-            "weights": {name: weight.detach() for name, weight in training.trained(self.net)},
+            "weights": training.changed(self.net),
             "kept": self.kept,
             "optimizer": self.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all(),
+            "scaler": self.scaler.state_dict(),
+            "random": randomness.state(),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        import torch
-
         at = state["at"]
         self.at = Progress(**{**at, "scores": [self.objective.scored(**score) for score in at["scores"]]})
         self.net.load_state_dict(state["weights"], strict=False)
         self.kept = {name: weight.to(self.net.device) for name, weight in state["kept"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        torch.cuda.set_rng_state_all(state["random_cuda"])
-        self.task.say(f"goes on from step {self.at.step} of {self.steps}, which an attempt before reached")
+        self.scaler.load_state_dict(state["scaler"])
+        randomness.restore(state["random"])
+        self.task.say(
+            f"resumed at epoch {self.at.epoch} of {self.options.epochs}: step {self.at.step} of {self.steps} "
+            "was reached by an attempt before"
+        )
         for step, metrics in self.at.curves:
             self.task.log(step, **metrics)

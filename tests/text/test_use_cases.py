@@ -1,0 +1,154 @@
+"""Use-case cards: each is judged by numbers that exist, begins with rows of its own, and its recipe runs."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from toys import exported, toy
+
+from slmworks.cli.main import cli
+from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest
+from slmworks.recipe.lower import plan
+from slmworks.recipe.recipe import Recipe
+from slmworks.testing import Bench
+from slmworks_text.start.kinds import GENERATOR
+from slmworks_text.use_cases.card import card, names
+
+ROOT = Path(__file__).parents[2]
+
+
+def call(*words: object, code: int = 0) -> str:
+    done = CliRunner().invoke(cli, list(map(str, words)), catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def toy_gguf(folder: Path) -> Path:
+    (file,) = exported(toy(folder / "llama"), Bench(folder)).path.glob("*.gguf")
+    return file
+
+
+def begun(name: str, folder: Path, encoder: Model, *words: object) -> tuple[str, Recipe]:
+    teacher = ("--teacher", encoder.path) if card(name).kind.has_layers else ()
+    said = call("init", folder, "--use-case", name, *teacher, "--store", folder.parent / "store", *words)
+    return said, Recipe.read(folder / "recipe.yaml")
+
+
+def test_they_are_listed_with_what_they_are_judged_by() -> None:
+    said = call("use-cases")
+    assert all(name in said for name in names())
+    assert "1,062" in call("use-cases", "customer-service-intents")
+    assert '"rows_needed": 1062' in call("use-cases", "customer-service-intents", "--json")
+
+
+def test_the_page_says_of_each_what_its_card_says() -> None:
+    page = (ROOT / "docs" / "use-cases.md").read_text(encoding="utf-8")
+    lines = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    said = {line[0].strip("| `"): (line[1], line[3], line[4].strip(" |")) for line in lines}
+    assert said == {
+        name: (found.model_task, f"{100 * found.retention:.0f} %", f"{found.rows_needed:,}")
+        for name in names()
+        for found in [card(name)]
+    }
+
+
+def test_the_card_on_the_page_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "use-cases.md").read_text(encoding="utf-8")
+    path = tmp_path / "mine.yaml"
+    path.write_text(page.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    assert len(card(str(path)).example.made()) == 8
+
+
+@pytest.mark.parametrize("name", names())
+def test_its_recipe_holds_what_the_card_says(name: str, tmp_path: Path, tiny_encoder: Model) -> None:
+    said, recipe = begun(name, tmp_path / "made", tiny_encoder)
+    gate = recipe.steps["gate"].options
+    assert gate["retention"] == pytest.approx(1 - card(name).margin)
+    assert gate.items() >= card(name).gate.items()
+    assert recipe.steps["curate"].options.items() >= card(name).curation.items()
+    assert recipe.steps["register"].options["card"]["limits"] == card(name).limits
+    assert "test rows; to show that" in said
+    assert str(tmp_path) not in said.split("wrote")[0].split("store")[0]
+    with (tmp_path / "made" / "data" / "examples.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.reader(file))) == 1 + len(card(name).example.made())
+    plan(recipe)
+    with pytest.raises(BadRequest, match="is there already, and nothing is written over"):
+        begun(name, tmp_path / "made", tiny_encoder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", names())
+def test_it_runs_at_toy_size(name: str, tmp_path: Path, tiny_encoder: Model) -> None:
+    """To the gate, which may refuse a model of random weights, but must judge it."""
+    _, recipe = begun(name, tmp_path / "made", tiny_encoder)
+    (path, generates) = (tmp_path / "made" / "recipe.yaml", not card(name).kind.has_layers)
+    if generates:
+        path.write_text(path.read_text().replace(f'"{GENERATOR}"', str(toy_gguf(tmp_path))))
+    short = [f"{step}.epochs=1" for step in ("teacher", "student", "tuned") if step in recipe.steps]
+    words = [word for one in [*short, "speed.seconds=0.2"] for word in ("--set", one)]
+    done = CliRunner().invoke(
+        cli,
+        ["run", str(path), *words, "--store", str(tmp_path / "store"), "--tracking", "none"],
+        catch_exceptions=False,
+    )
+    assert done.exit_code in (0, 99), done.output
+    assert "gate   " in done.output
+
+
+def test_rows_of_ones_own_are_looked_at(tmp_path: Path, tiny_encoder: Model) -> None:
+    path = tmp_path / "asked.csv"
+    things = ["apple", "river", "stone", "cloud", "glass", "horse", "paper", "salt", "wind", "wool"]
+    asked = ("Where does the {} come from?", "How is {} made today", "Tell me about {} please")
+    rows = [("Frage", "Dokument"), *((ask.format(one), f"About {one}.") for one in things for ask in asked)]
+    with path.open("w", encoding="utf-8") as file:
+        csv.writer(file, delimiter=";").writerows(rows)
+    words = ("--train", path, "--text", "Frage", "--label", "Dokument")
+    _, recipe = begun("private-documents", tmp_path / "made", tiny_encoder, *words)
+    curation = recipe.steps["curate"].options
+    assert (curation["text"], curation["label"], curation["delimiter"]) == ("Frage", "Dokument", ";")
+    assert not (tmp_path / "made" / "data").exists()
+    _, recipe = begun("sql-assistant", tmp_path / "sql", tiny_encoder, *words)
+    assert recipe.steps["curate"].options["fields"] == {"instruction": "Frage", "output": "Dokument"}
+    with pytest.raises(BadRequest, match="which column is asked, and which answers it"):
+        begun("sql-assistant", tmp_path / "other", tiny_encoder, *words[:2])
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("measure: accuracy", "measure: acuracy", "has no such measure. Did you mean 'accuracy'?"),
+        ("measure: accuracy", "measure: macro_f1", "the gate compares with the teacher by accuracy; say gate:"),
+        ("measure: accuracy", "measure: accuracy\ndirection: lower", "direction lower: of accuracy more is better."),
+        ("model_task: text-classification", "model_task: translation", "no recipe is written for it"),
+        ("margin: 0.03", "margin: 3", "mine.yaml:5 margin: Input should be less than or equal to 1"),
+        ("margin: 0.03", "margins: 0.03", "mine.yaml:5 margins: no such word in a card. Did you mean 'margin'?"),
+        ("slice_drop: 0.1", "slice_dorp: 0.1", "gate slice_dorp: no such option"),
+        ("kept: 0.99", "kept: 0.5", "changed: does not go with quality and kept"),
+        ("{thing} that should", "{thingy} that should", "no slot 'thingy'"),
+        ("redact: [email", "redact: [mail", "curation redact"),
+    ],
+)  # fmt: skip
+def test_a_card_that_cannot_be_is_refused_in_one_line(
+    tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    from slmworks_text.use_cases.card import _folder
+
+    text = (_folder() / "customer-service-intents.yaml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "mine.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(BadRequest) as error:
+        call("init", tmp_path / "made", "--use-case", path)
+    assert problem in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "made").exists()
+
+
+def test_without_a_file_or_a_card_nothing_is_begun(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="needs --train FILE, or --use-case NAME"):
+        call("init", tmp_path / "made")
+    with pytest.raises(BadRequest, match="no such card. Did you mean 'finance-risk'"):
+        call("init", tmp_path / "made", "--use-case", "finance-risks")
