@@ -175,7 +175,7 @@ class Network(Runtime, Protocol):
     """Name of the graph's output: `logits`, `embedding`."""
 
     def graph(self) -> Any:
-        """A torch module `(input_ids, attention_mask) -> output [batch, width]`; `module` is its `model`."""
+        """A module `(input_ids, attention_mask) -> output [batch, …, width]`; `module` is its `model`."""
 
 
 def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slots | None = None) -> Runtime:

@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from slmworks.curate.operators import Chosen
 from slmworks_text import out_of_scope
-from slmworks_text.checks import Counts, by_label
+from slmworks_text.checks import FILES, Counts, by_label
 from slmworks_text.label_warnings import label_warnings
 from slmworks_text.rows import LABELLED, WRONG_WIDTH, Tally
-
-FILES = 3
-"""So many files are named."""
 
 
 def text_warnings(counts: Mapping[str, Counts], tally: Tally, stated: Sequence[str] | None) -> list[str]:

@@ -68,5 +68,7 @@ class Tally:
     """Reason for which row operators drop rows -> the first such row, and the number that broke the rule."""
     found: dict[str, Counter[str]] = field(default_factory=dict)
     """Row operator -> what it found, with how often: languages, kinds of secrets."""
+    first: dict[str, str] = field(default_factory=dict)
+    """Reason for which rows are dropped -> place of the first, and what is wrong there."""
     warnings: list[str] = field(default_factory=list)
     """Sentences about files that may be read in another way than they were meant."""

@@ -1,34 +1,19 @@
 """Options of `curate/text`."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError
 from slmworks_text.bins import Bins
 from slmworks_text.curate_rows import CurateRows
 from slmworks_text.encodings import Encoding
-from slmworks_text.input_options import InputOptions, TextColumns
+from slmworks_text.input_options import Fraction, InputOptions, LabelNames, TextColumns
 from slmworks_text.label_noise.options import LabelNoise
 from slmworks_text.layout import Delimiter, Format, Quotes
 from slmworks_text.personal import Kind
 from slmworks_text.schema import schema_of
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-
-
-def _kept(value: Any) -> Any:
-    """The labels that are asked for."""
-    if isinstance(value, Mapping) and all(isinstance(name, str) and name.strip() for name in value.values()):
-        return dict(value)
-    if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
-        return tuple(value)
-    raise ValueError("expected a list of labels, or a mapping of values in the files to labels")
-
-
-LabelNames = Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_kept)]
 
 
 class TextOptions(CurateRows):

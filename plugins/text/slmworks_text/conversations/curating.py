@@ -9,10 +9,9 @@ from typing import Any, ClassVar
 from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.stage import Task
 from slmworks_text import progress
-from slmworks_text.checks import Loss
+from slmworks_text.checks import Loss, refuse_bad_inputs
 from slmworks_text.conversations.card import describe_chat, write_chat_splits
 from slmworks_text.conversations.checks import (
-    refuse_bad_inputs,
     refuse_bad_schema,
     refuse_empty_splits,
     refuse_no_rows,

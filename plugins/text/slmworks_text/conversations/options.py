@@ -9,10 +9,9 @@ from slmworks.contract.documented import Documented
 from slmworks.contract.options import OptionError
 from slmworks_text.curate_rows import CurateRows
 from slmworks_text.encodings import Encoding
+from slmworks_text.input_options import Fraction
 from slmworks_text.layout import Delimiter, Format, Quotes
 from slmworks_text.personal import Kind
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class InputOptions(Documented):

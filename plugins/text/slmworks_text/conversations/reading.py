@@ -30,8 +30,6 @@ CUT = "turns after the last answer left out"
 class ChatTally(Tally):
     """Counts of curated conversations."""
 
-    first: dict[str, str] = field(default_factory=dict)
-    """Reason for which rows are dropped -> place of the first, and what is wrong there."""
     shapes: Counter[str] = field(default_factory=Counter)
     """Shape -> rows."""
 
