@@ -36,7 +36,7 @@ class CurateQA(CurateMarks):
     """
 
     makes_model_task: ClassVar[str] = "question-answering"
-    parts: ClassVar[tuple[str, ...]] = COLUMNS
+    row_parts: ClassVar[tuple[str, ...]] = COLUMNS
     asked: ClassVar[bool] = True
 
     format: AnswerFormat | None = None

@@ -38,7 +38,7 @@ class CurateTags(CurateMarks):
     """
 
     makes_model_task: ClassVar[str] = "token-classification"
-    parts: ClassVar[tuple[str, ...]] = COLUMNS
+    row_parts: ClassVar[tuple[str, ...]] = COLUMNS
 
     format: TagFormat | None = None
     """Format of the files; default: by their ending. `conll` (`.conll`, `.conllu`, `.iob`, `.iob2`, `.bio`):

@@ -73,7 +73,7 @@ class CurateMarks(Curate):
     deterministic: ClassVar[bool] = True
     runs_models: ClassVar[bool] = True  # a model task's strata decide the splits
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa")
-    parts: ClassVar[tuple[str, ...]]
+    row_parts: ClassVar[tuple[str, ...]]
     """Parts of a row that are columns of the files."""
     asked: ClassVar[bool] = False
     """A text is marked for a question: rows of one text stay in one split, and near duplicates do."""
@@ -229,7 +229,7 @@ class CurateMarks(Curate):
         own = self.inputs.get(name, MarkInputOptions())
         place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
         fields = self.fields if own.fields is None else own.fields
-        columns = {part: fields.get(part, part) for part in self.parts}
+        columns = {part: fields.get(part, part) for part in self.row_parts}
         given = own.format or self.format
         layout = Layout(
             format=given if given in TABLES else None,  # type: ignore[arg-type]
