@@ -19,7 +19,7 @@ from slmworks_text.curate import CurateText
 from slmworks_text.operators import running
 from slmworks_text.operators.language import LANGUAGES
 from slmworks_text.operators.views import TextView
-from slmworks_text.rows import Row, Tally
+from slmworks_text.rows import PLACES, Row, Tally
 from slmworks_text.schema import schema_of
 
 PAGE = (
@@ -212,7 +212,8 @@ def test_rows_that_cannot_be_judged_are_named(keep: str, text: str, problem: str
 
 
 def test_a_given_test_set_may_stay_as_it_is() -> None:
-    rows = [Row("bad", "a", "web", f"web/a.csv#{place}", place=place) for place in range(4)]
+    places = map(PLACES.index, ("test", "validation", "train", "transfer"))
+    rows = [Row("bad", "a", "web", f"web/a.csv#{place}", place=place) for place in places]
     (one,) = chosen([{"words": {"words": ["bad"], "splits": ["train", "transfer"]}}])
     left = [step.row for step in running.steps(one, rows, TextView(schema_of("text-classification")))]
     assert left == [rows[0], rows[1], None, None]
