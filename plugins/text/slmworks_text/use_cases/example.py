@@ -31,8 +31,8 @@ class Example(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> "Example":
-        if unknown := self.marks.keys() - self.slots.keys():
-            raise ValueError(f"marks: no slot '{min(unknown)}'")
+        if without := self.marks.keys() - self.slots.keys():
+            raise ValueError(f"marks: no slot '{min(without)}'")
         first = list(self.rows[0])
         for number, row in enumerate(self.rows):
             if list(row) != first:

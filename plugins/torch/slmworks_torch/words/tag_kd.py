@@ -1,18 +1,13 @@
 """Distillation of a tagger: its student matches the teacher's predictions for every word."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
-
-from pydantic import Field, PositiveFloat
+from typing import TYPE_CHECKING, ClassVar
 
 from slmworks.contract.artifact import Dataset, Model
-from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
-from slmworks.distill import Distill
 from slmworks_torch.from_logits import SoftOptions
-from slmworks_torch.student_options import LayerOptions
-from slmworks_torch.training_options import refuse_all
+from slmworks_torch.layer_distill import LayerDistill, sizes
 
 if TYPE_CHECKING:
     import torch
@@ -20,22 +15,14 @@ if TYPE_CHECKING:
     from slmworks_torch.rows import Rows
 
 
-class TagKD(LayerOptions, SoftOptions, Distill):
+class TagKD(LayerDistill, SoftOptions):
     """Match the teacher's softened predictions for every word, in unmarked text too (Hinton et al., 2015).
 
     Words are compared by their first token, so that the student may cut them into others.
     """
 
-    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
-    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",), "student": ("hf",)}
-    produces: ClassVar[str] = "hf"
     model_tasks: ClassVar[tuple[str, ...]] = ("token-classification",)
     makes_model_task: ClassVar[str] = "token-classification"
-
-    learning_rate: PositiveFloat = 2e-4
-    """Highest step size of AdamW; a small student takes larger steps than its teacher."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of activations that is dropped while training; soft targets make it needless as a rule."""
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Make or take the student, compute the teacher's logits, train, choose the epoch on `validation`."""
@@ -46,8 +33,7 @@ class TagKD(LayerOptions, SoftOptions, Distill):
         from slmworks_torch.words import tagging
         from slmworks_torch.words.windows import at_words, windows
 
-        if student and self.layers:
-            raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
+        self.refuse_layers_of(student)
         tagging.require_same_tags(teacher, student, data)
         train, validation = (tagging.tagged_rows(data, split) for split in ("train", "validation"))
         learnt = train.rows + rows.transfer_rows(data, self.transfer_rows)
@@ -97,28 +83,20 @@ class TagKD(LayerOptions, SoftOptions, Distill):
                 "kept": round(kept, 4),
                 "transfer_rows": len(learnt) - len(train.rows),
                 "altered_rows": len(all_rows) - len(learnt),
-                "parameters": made.parameters,
-                "vocabulary": int(made.net.config.vocab_size),
-                "layers": int(made.net.config.num_hidden_layers),
+                **sizes(made),
             },
         )
 
     def _student(self, student: Model | None, teacher: "TextNetwork", texts: Sequence[str]) -> "TextNetwork":
-        """The network to train; its vocabulary is cut to `texts` where asked for."""
-        from slmworks_torch import students, vocabulary
         from slmworks_torch.words import tagging
 
-        if student:
+        def given(length: int) -> "TextNetwork":
+            assert student
             tags = list(teacher.net.config.label2id)
             labels = [tag.removeprefix("B-") for tag in tags if tag.startswith("B-")]
-            length = self.max_length or teacher.max_length
-            made = tagging.load_tagger(student, labels, port="student", max_length=length)
-        else:
-            made = students.from_layers(teacher, self.layers, max_length=self.max_length)
-        refuse_all(self.freeze_layers, int(made.net.config.num_hidden_layers))
-        if self.vocabulary == "keep":
-            return made
-        return vocabulary.shrink(made, texts, min_count=self.min_count, characters=self.characters)
+            return tagging.load_tagger(student, labels, port="student", max_length=length)
+
+        return self.student_of(given if student else None, teacher, texts)
 
 
 def teacher_tags(
