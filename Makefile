@@ -28,10 +28,11 @@ FAMILIES := text torch onnx inc gguf hosted serve kubernetes
 PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 
 AIRFLOW_VENV := .venv-airflow
+DOCS_VENV := .venv-docs
 TOOLS_VENV := .venv-tools
 
 .PHONY: help install install-run install-airflow first-run first-generator airflow check test test-slow test-kills test-airflow test-docker lint types format \
-	schema docs goldens chart conformance families generator-families findings wheels images lock sbom clean
+	schema docs site pictures goldens chart conformance families generator-families findings wheels images lock sbom clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -100,7 +101,7 @@ QUICK := tests/contract --ignore=tests/contract/test_runtime.py tests/recipe tes
 check: install lint types ## under a minute: ruff, mypy and the quick tests
 	$(BIN)/python -m pytest -q -n 2 $(QUICK) $(PYTEST_ARGS)
 
-test: install install-airflow lint types ## ruff, mypy and every test but the marked ones
+test: install install-airflow $(DOCS_VENV)/installed lint types ## ruff, mypy and every test but the marked ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-slow: install install-airflow ## tests that take minutes
@@ -152,8 +153,22 @@ schema: install ## the JSON schemas of recipes and engine files
 	$(SLMWORKS) schema > pipelines/recipe.schema.json
 	$(SLMWORKS) schema engine-file > pipelines/engines/engine.schema.json
 
-docs: install ## docs/plugins.md and docs/cli.md
+docs: install ## what docs/ says of plugins, commands and formats
 	$(BIN)/python docs/reference.py
+
+# What makes the site has an environment of its own: nothing of it is needed to run or to test a recipe.
+$(DOCS_VENV)/installed: .ci/docs-lock.txt
+	test -x $(DOCS_VENV)/bin/python || $(PYTHON) -m venv $(DOCS_VENV)
+	$(call say,$(DOCS_VENV): MkDocs)
+	$(call locked,$(DOCS_VENV)) --requirement .ci/docs-lock.txt
+	touch $@
+
+site: $(DOCS_VENV)/installed ## the documentation as a site: build/site/index.html
+	$(DOCS_VENV)/bin/python docs/site/stage.py build
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs --quiet build --strict --config-file build/mkdocs.yml
+
+pictures: install ## the pictures in docs/, from a small run
+	$(BIN)/python docs/pictures.py
 
 goldens: install install-airflow ## what is compiled for Kubeflow and Airflow; look at the difference
 	GOLDEN=write $(BIN)/python -m pytest -q -n 0 tests/engines/test_golden.py tests/airflow/test_dags.py $(PYTEST_ARGS)
@@ -241,4 +256,4 @@ $(SBOM)/airflow-environment.json: $(AIRFLOW_VENV)/installed $(TOOLS_VENV)/instal
 		$(AIRFLOW_VENV)/bin/python
 
 clean: ## all that make made
-	rm -rf $(VENV) $(AIRFLOW_VENV) $(TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(AIRFLOW_VENV) $(DOCS_VENV) $(TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""The locks: every file that `make install`, `make install-airflow` and the tools may install, by its sha256.
+"""The locks: every file that `make` may install, for each of its environments, by its sha256.
 
 `uv pip compile` resolves what our distributions ask for, at the versions of the constraints, for every Python
 and platform. Written here is only what it cannot know: torch's own CPU index has builds of torch too, and
@@ -57,7 +57,9 @@ def main() -> None:
         compiled(sys.argv[1], AIRFLOW, "airflow-constraints.txt"),
         "airflow-constraints.txt",
     )
-    write("tools-lock.txt", compiled(sys.argv[1], (HERE / "tools.in").read_text().splitlines()), "tools.in")
+    for tools in ("docs", "tools"):
+        wanted = (HERE / f"{tools}.in").read_text().splitlines()
+        write(f"{tools}-lock.txt", compiled(sys.argv[1], wanted), f"{tools}.in")
 
 
 def compiled(uv: str, wanted: list[str], constraints: str = "") -> dict[str, str]:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,13 +85,17 @@ def built(model: Model, folder: Path, *, name: str = "reviews", version: int = 3
     return Approved(folder, Entry.model_validate({**place, **digests, **BY, "when": when}))
 
 
-def register(store: Store, model: Model, verdict: Verdict | None = None, *, name: str = "reviews") -> Release:
+def register(
+    store: Store, model: Model, verdict: Verdict | None = None, *, name: str = "reviews", **options: Any
+) -> Release:
     """Run the register step on `model` and commit its release, as an engine would."""
     folder = Path(tempfile.mkdtemp())
     bench = Bench(folder)
     bench.known[model.digest] = model
     task = bench.release_task("register", store)
-    release = MlflowRelease(name=name).run(verdict=verdict or verdict_on(model, folder / "v"), task=task)
+    release = MlflowRelease(name=name, **options).run(
+        verdict=verdict or verdict_on(model, folder / "v"), task=task
+    )
     return commit(store, release)
 
 

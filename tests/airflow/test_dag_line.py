@@ -77,9 +77,9 @@ def test_a_run_s_name_is_a_file_s_name_and_no_two_ids_share_one() -> None:
 
 
 def test_a_task_knows_where_mlflow_is(line, place, monkeypatch) -> None:
-    assert line.environment() == {"SLMWORKS_TRACKING": f"sqlite:///{place / 'store/mlflow.db'}"}
+    assert line.environment(None) == {"SLMWORKS_TRACKING": f"sqlite:///{place / 'store/mlflow.db'}"}
     monkeypatch.setenv("SLMWORKS_TRACKING", "http://mlflow:5000")
-    assert line.environment() == {"SLMWORKS_TRACKING": "http://mlflow:5000"}
+    assert line.environment(None) == {"SLMWORKS_TRACKING": "http://mlflow:5000"}
 
 
 def test_without_an_engine_file_the_way_out_is_said(place) -> None:

@@ -21,8 +21,24 @@ tracking: http://mlflow.mlflow:5000
 images: registry.example/works
 families:
   slmworks-toy: {image: "registry.example/toy:1.4"}
-stages: {finetune: {cpu: "2", memory: 8Gi, accelerator: {type: nvidia.com/gpu}, node_selector: {disk: ssd},
-  tolerations: [{key: nvidia.com/gpu, operator: Exists}]}}
+defaults: {labels: {team: nlp}, pull_policy: Always, tmp: {size: 20Gi}}
+stages:
+  finetune:
+    cpu: "2"
+    memory: 8Gi
+    limits: {cpu: none, memory: 12Gi}
+    ephemeral_storage: 30Gi
+    accelerator: {type: nvidia.com/gpu}
+    node_selector: {disk: ssd}
+    node_affinity: [{match: [{key: zone, values: [a, b]}]}, {match: [{key: spot, operator: Exists}], weight: 10}]
+    tolerations: [{key: nvidia.com/gpu, operator: Exists}]
+    priority_class: urgent
+    labels: {cost-centre: "42"}
+    annotations: {sidecar.istio.io/inject: "false"}
+    shm: 2Gi
+    env: {NCCL_DEBUG: INFO}
+    volumes: [{config_map: company-ca, path: /certs}, {secret: licence, path: /licence}]
+    tmp: {size: 50Gi, storage_class: fast}
 env: {AWS_REGION: eu-1}
 secrets: {AWS_SECRET_ACCESS_KEY: {secret: store, key: secret-key}}
 volumes: [{claim: cache, path: /cache}]
@@ -72,14 +88,29 @@ def test_what_the_engine_file_says_is_what_a_pod_gets(pods) -> None:
     (container,) = pod["spec"]["containers"]
     assert container["image"] == "registry.example/toy:1.4"
     assert container["resources"] == {
-        "requests": {"cpu": "2", "memory": "8Gi"},
-        "limits": {"cpu": "2", "memory": "8Gi", "nvidia.com/gpu": "1"},
+        "requests": {"cpu": "2", "memory": "8Gi", "ephemeral-storage": "30Gi"},
+        "limits": {"memory": "12Gi", "ephemeral-storage": "30Gi", "nvidia.com/gpu": "1"},
     }
     env = {one["name"]: one.get("value") or one["valueFrom"] for one in container["env"]}
     assert env["SLMWORKS_TRACKING"] == "http://mlflow.mlflow:5000"
     assert env["SLMWORKS_IMAGE"] == container["image"]
     assert env["AWS_SECRET_ACCESS_KEY"] == {"secretKeyRef": {"name": "store", "key": "secret-key"}}
-    assert {one["mountPath"] for one in container["volumeMounts"]} == {"/cache", "/tmp"}
+    assert env["NCCL_DEBUG"] == "INFO"
+    mounted = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+    assert mounted.keys() == {"/cache", "/tmp", "/dev/shm", "/certs", "/licence"}
+    volumes = {one["name"]: one for one in pod["spec"]["volumes"]}
+    assert volumes[mounted["/certs"]]["configMap"]["name"] == "company-ca"
+    assert volumes[mounted["/licence"]]["secret"]["secretName"] == "licence"
+    assert volumes["shm"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "2Gi"}
+    assert volumes["tmp"]["ephemeral"]["volumeClaimTemplate"]["spec"]["storageClassName"] == "fast"
+    assert {"team": "nlp", "cost-centre": "42"}.items() <= pod["metadata"]["labels"].items()
+    assert pod["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
+    assert (pod["spec"]["priorityClassName"], container["imagePullPolicy"]) == ("urgent", "Always")
+    affinity = pod["spec"]["affinity"]["nodeAffinity"]
+    assert len(affinity["preferredDuringSchedulingIgnoredDuringExecution"]) == 1
+    other = pods["pods"]["curate"]["spec"]
+    assert {one["name"]: one.get("emptyDir") for one in other["volumes"]}["tmp"] == {"sizeLimit": "20Gi"}
+    assert "priorityClassName" not in other
     assert pod["metadata"]["namespace"] == "works"
     assert pod["spec"]["serviceAccountName"] == "runner"
     assert pod["spec"]["nodeSelector"] == {"disk": "ssd"}
@@ -160,8 +191,8 @@ def whole(new_home, tmp_path_factory):
     """`dag/task` -> the pod of every task of a recipe that ends in a deployment."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "toy.yaml").write_text(WHOLE)
-    kept = [line for line in ENGINE.splitlines() if not line.startswith(("stages", "  tolerations"))]
-    engine = "\n".join(kept) + "\n" + PENS
+    before, _, rest = ENGINE.partition("stages:\n")
+    engine = before + rest[rest.index("env: {AWS") :] + PENS
     return new_home(folder / "home", engine).says(BUILT.replace("RECIPE", str(folder / "toy.yaml")))
 
 

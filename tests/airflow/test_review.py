@@ -48,6 +48,8 @@ def test_the_question_shows_packet_digest_and_where_to_look(asked) -> None:
     assert asked.version.registered.model_digest in body
     assert "[reviews in MLflow](http://mlflow:5000/#/models/reviews)" in body
     assert "The recipe asks anna, ben." in body
+    assert "The whole packet" not in body
+    assert "[The whole packet](/slmworks/x/report): " in asked.body("", page="/slmworks/x/report")
     assert "MLflow" not in asked.body("sqlite:///mlflow.db")
 
 

@@ -52,6 +52,7 @@ def test_the_reviewer_sees_the_packet(line: Line) -> None:
     assert answer["asked"]["subject"] == "tiny v1: approve it as the first champion?"
     assert "| teacher | " in answer["asked"]["body"]
     assert "tf-idf" in answer["asked"]["body"]
+    assert "[The whole packet](/slmworks/dags/tiny/runs/" in answer["asked"]["body"]
 
 
 def test_the_log_has_who_how_why_and_which_digest(line: Line) -> None:

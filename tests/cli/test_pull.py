@@ -193,7 +193,8 @@ def test_a_disk_that_refuses_is_one_line_and_leaves_nothing(pull, to, monkeypatc
         ("release/model/labels.json", "release/model/"),
         ("release/model/more.json", "release/model/"),
         ("release/runtime.py", "what is beside release/model/"),
-        ("release/slmworks.json", "release/slmworks.json"),
+        ("release/README.md", "release/slmworks.json or README.md"),
+        ("release/slmworks.json", "release/slmworks.json or README.md"),
     ],
 )
 def test_an_edited_folder_is_not_served(pull, said, to, name, what, monkeypatch):

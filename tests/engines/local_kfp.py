@@ -57,7 +57,7 @@ def compiled(recipe: Path, store: Store, engine: str = IMAGES, fresh: tuple[str,
     return compile_plan(planned, EngineFile.parse(engine), store.url, sources, frozenset(fresh))
 
 
-def run_pipeline(text: str, store: Store, root: Path, runner: Any = None, **parameters: str) -> Ended:
+def run_pipeline(text: str, store: Store, root: Path, runner: Any = None, **parameters: Any) -> Ended:
     """Run a compiled pipeline to its end."""
     from kfp import components, local
 

@@ -57,13 +57,27 @@ def test_every_setting_has_a_meaning() -> None:
         ("stages: {finetun: {cpu: 1}}", "stages.finetun: no such stage. Did you mean 'finetune'?"),
         ("stages: {finetune: {tolerations: [{kee: a}]}}", "stages.finetune.tolerations.0.kee: no such setting. Did you mean 'key'?"),
         ("stages: {finetune: {accelerator: {count: 1}}}", "stages.finetune.accelerator.type: is needed."),
-        ("secrets: {TOKEN: hunter2}", "e.yaml:1 secrets.TOKEN: input should be"),
+        ("secrets: {TOKEN: hunter2}", "e.yaml:1 secrets.TOKEN: must be a mapping of secret, key."),
         ("env: {AZURE_STORAGE_CONNECTION_STRING: 'AccountName=a;AccountKey=hunter2'}", "looks like a secret"),
         ("env: {HTTPS_PROXY: 'bob:hunter2@proxy:3128'}", "looks like a secret"),
         ("env: {NOTE: 'see mysql://bob:hunter2@h/x'}", "looks like a secret"),
         ("env: {PGPASS: hunter2}", "looks like a secret"),
         ("families: {slmworks-core: {image: 'a:1'}}", "families.slmworks-core: the core's family is called slmworks."),
         ("volumes: [{claim: a, path: /x}, {claim: a, path: /y}]", "volumes.1.claim: is mounted already"),
+        ("volumes: [{claim: a, path: /x}, {config_map: b, path: /x}]", "volumes.1.path: is mounted already"),
+        ("stages: {finetune: {volumes: [{claim: a, secret: b, path: /x}]}}", "stages.finetune.volumes.0: name one of `claim`, `config_map` and `secret`"),
+        ("volumes: [{path: /x}]", "name one of `claim`, `config_map` and `secret`"),
+        ("families: {slmworks: {env: {TOKEN: hunter2}}}", "families.slmworks.env.TOKEN: looks like a secret"),
+        ("secrets: {A: {secret: s, key: k}}\nsteps: {small: {env: {A: x}}}", "steps.small.env.A: is among `secrets` too"),
+        ("defaults: {labels: {team: true}}", "defaults.labels.team: input should be a valid string, got 'true'; write it in quotes: 'true'."),
+        ("defaults: {labels: {team: 'a b'}}", "defaults.labels.team: must match"),
+        ("defaults: {annotations: {'a b': x}}", "defaults.annotations.a b"),
+        ("defaults: {limits: {cpu: lots}}", "defaults.limits.cpu"),
+        ("stages: {finetune: {shm: much}}", "stages.finetune.shm: must match"),
+        ("stages: {finetune: {pull_policy: Sometimes}}", "stages.finetune.pull_policy: input should be 'Always', 'IfNotPresent' or 'Never'"),
+        ("stages: {finetune: {node_affinity: [{match: [{key: zone}]}]}}", "`operator: In` takes a list of values"),
+        ("stages: {finetune: {node_affinity: [{match: [{key: zone, operator: Exists, values: [a]}]}]}}", "`operator: Exists` takes no values"),
+        ("digests: {slmworks-core: 'sha256:12'}", "digests.slmworks-core: must match"),
         ("defaults: {cpu: 0}", "defaults.cpu: must match"),
         ("images: 'http://registry.example'", "images: must match"),
         ("secrets: {TOKEN: {secret: s}}", "secrets.TOKEN.key: is needed."),
@@ -76,10 +90,12 @@ def test_every_setting_has_a_meaning() -> None:
         ("kubeflow: {on_approval: deploy}", "kubeflow.on_approval:"),
         ("secrets: {A: {secret: s, key: k}}\nenv: {A: x}", "e.yaml:2 env.A: is among `secrets` too; keep one."),
         ("stages: {register: {secrets: {A: {secret: s, key: k}}}}\nenv: {A: x}", "e.yaml:2 env.A: is among `secrets` too"),
-        ("stages: {register: {secrets: {A: hunter2}}}", "e.yaml:1 stages.register.secrets.A: input should be"),
+        ("stages: {register: {secrets: {A: hunter2}}}", "e.yaml:1 stages.register.secrets.A: must be a mapping of secret, key."),
         ("stages: {register: {secret: {A: {secret: s, key: k}}}}", "stages.register.secret: no such setting. Did you mean 'secrets'?"),
         ("steps: {small: {secrets: {A: {secret: s, key: k}}}}", "steps.small.secrets: no such setting."),
         ("volumes: [{claim: store, path: data}]", "volumes.0.path"),
+        ("costs: {watts_per_core: 0}", "e.yaml:1 costs.watts_per_core: input should be greater than 0, got '0'."),
+        ("costs: {watts: 12}", "e.yaml:1 costs.watts: no such setting."),
         ("store: x\nstore: y", "written twice (first in line 1)"),
         ("store: &a x", "no anchors or aliases"),
         ("store: [", "not YAML"),
@@ -92,6 +108,18 @@ def test_a_mistake_costs_one_line(text: str, said: str) -> None:
     assert said in message
     assert "\n" not in message
     assert "hunter2" not in message
+
+
+def test_what_computing_costs_is_in_the_run_s_record_and_in_no_identity() -> None:
+    from slmworks.execution.records import RunRecord
+    from slmworks.recipe.plan import plan_record
+
+    planned = plan(Recipe.parse(RECIPE, folder=ROOT))
+    costs = EngineFile.parse("costs: {watts_per_core: 12, grams_co2_per_kwh: 380}").settings.costs
+    record = RunRecord.of("r", "done", plan_record(planned, costs), started="2026")
+    assert record.costs == costs
+    assert "costs" not in plan_record(planned)
+    assert plan_record(planned, costs)["plan"] == plan_record(planned)["plan"]
 
 
 def test_what_only_sounds_like_a_secret_is_none() -> None:

@@ -15,7 +15,6 @@ import pytest
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.pipeline import compile_plan
 from slmworks.execution.encoded import unpack
-from slmworks.execution.spec import TaskSpec
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 
@@ -60,16 +59,12 @@ def _readable(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     found = {key: _readable(one) for key, one in value.items()}
-    if "spec" in found and "runtimeValue" in found["spec"]:
-        spec = TaskSpec.decode(found["spec"]["runtimeValue"]["constant"]).model_dump(
-            mode="json", exclude_unset=True
-        )
-        found["spec"] = {**spec, "code": "<code>", "brought": "<identity>" if spec["brought"] else ""}
+    for name, hidden in (("code", "<code>"), ("brought", "<identity>")):
+        if isinstance(found.get(name), str):
+            found[name] = hidden
     if "what" in found and "runtimeValue" in found["what"]:
         told = unpack(found["what"]["runtimeValue"]["constant"])
         found["what"] = {
-            "recipe": told["recipe"],
-            "store": told["store"],
             "tasks": [one["id"] for one in told["plan"]],
         }
         assert told["text"]

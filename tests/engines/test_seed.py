@@ -1,7 +1,6 @@
 """`seed` on every engine, `--set` and `--until`: what is asked for is what is run, and what is recorded."""
 
-import re
-
+from kfp_told import specs
 from local_kfp import compiled
 
 from slmworks.engines.airflow.line import Line
@@ -33,8 +32,7 @@ def test_another_seed_is_another_result_and_seed_0_is_that_of_before(works) -> N
 def test_the_engines_of_others_are_given_the_seed(works, tmp_path) -> None:
     seeded(works, "seed: 5")
     text = compiled(works.write(), works.store).first
-    found = map(TaskSpec.decode, re.findall(r"spec:\n +runtimeValue:\n +constant: (\S+)", text))
-    assert {spec.id: spec.seed for spec in found if spec.seed} == {"teacher": 5}
+    assert {spec.id: spec.seed for spec in specs(text) if spec.seed} == {"teacher": 5}
     (tmp_path / "engines").mkdir()
     (tmp_path / "engines" / "airflow.yaml").write_text("store: ../.slmworks\n")
     _, spec = Line.read(works.write()).words("teacher", "toy.run-1")

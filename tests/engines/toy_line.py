@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slmworks.cli.display import Plain
+from slmworks.cli.edits import with_changes
 from slmworks.engines.local import Run
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
@@ -55,9 +57,10 @@ class Works:
         path.write_text(self.recipe)
         return path
 
-    def run(self, **options: Any) -> Run:
-        """Run the recipe in this process's engine."""
-        run = Run(plan(Recipe.read(self.write())), self.store, 2, Plain(), **options)
+    def run(self, *, changes: Sequence[str] = (), **options: Any) -> Run:
+        """Run the recipe in this process's engine; `changes` are those of `--set`."""
+        planned = with_changes(plan(Recipe.read(self.write())), changes)
+        run = Run(planned, self.store, 2, Plain(), **options)
         run.execute()
         return run
 

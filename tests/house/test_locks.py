@@ -38,6 +38,7 @@ def pinned(constraints: str) -> dict[str, str]:
         "torch-cpu-lock.txt",
         "build-lock.txt",
         "airflow-lock.txt",
+        "docs-lock.txt",
         "tools-lock.txt",
     ],
 )

@@ -88,7 +88,7 @@ def test_a_narrow_terminal_folds_no_number(judged):
     assert max(map(len, text.splitlines())) <= 70
     for number in ("0.797 (0.776–0.816)", "99.6 %", "1.2 ×6.1", "1,240 ×6.1", "182.0 MB"):
         assert number in text
-    assert text.count("tf-idf + linear") == 2
+    assert text.count("tf-idf + linear") == 3  # in both halves of the table, and in the sentence below
 
 
 def test_markdown_is_one_table_that_names_cannot_break(judged):
@@ -102,6 +102,22 @@ def test_markdown_is_one_table_that_names_cannot_break(judged):
     assert "Against the teacher on 1,500 rows: 15 gained, 20 lost (exact McNemar test: p = 0.5" in text
     assert "Against the champion on 1,500 rows: 12 gained, 15 lost" in text
     assert "Calibration error (15 bins): 0.097." in text
+
+
+def test_markdown_for_a_form_has_the_rows_that_are_decided_about(judged):
+    verdict, reports = judged
+    other = {**verdict["rows"][2], "name": "another", "chosen": False}
+    trivial = {**verdict["rows"][-1], "name": "majority"}
+    text = packet.markdown({**verdict, "rows": [*verdict["rows"], other, trivial]}, reports, brief=True)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert [row.split("|")[1].strip() for row in rows[2:]] == [
+        "teacher",
+        "champion",
+        "int8 &lt;static&gt; ◀",
+        "tf-idf + linear",
+    ]
+    assert all("| &emsp;" in row for row in rows if "---" not in row)  # MLflow leaves no room between columns
+    assert len(text.split("\n\n")) == 4  # the sentence, the table, what is chosen, what changed
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -182,7 +198,7 @@ def test_the_page_has_what_a_reviewer_looks_for(judged):
         "kinds that are not listed, such as names and postal addresses, was left in",
         "Warning: train has fewer than 10 rows of 'x|y' (3): hardly enough to be learnt.",
         "Licence: MIT",
-        "Licences as declared: shop: not declared; web: CC BY 4.0",
+        "Licences as declared: shop:  not declared ; web: CC BY 4.0",
         "412",
         "distilled-from",
         "reviews.csv",

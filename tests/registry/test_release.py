@@ -214,7 +214,8 @@ def test_a_rejected_version_is_not_handed_out(store, model):
         ("model/labels.json", "v1's model is .*, the approval names"),
         ("runtime.py", "v1's wrapper is .*, the approval names"),
         ("model/new.txt", "v1's model is .*, the approval names"),
-        ("slmworks.json", "v1: its slmworks.json was changed"),
+        ("README.md", "v1: its slmworks.json or README.md was changed"),
+        ("slmworks.json", "v1: its slmworks.json or README.md was changed"),
     ],
 )
 def test_an_edited_file_is_found_out(store, model, file, line):

@@ -68,7 +68,7 @@ def test_the_folder_answers_as_the_server_does(store, tmp_path):
     done = command(store, folder)
     assert (done.returncode, "reviews v1 in" in done.stdout) == (0, True)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "README.md", "SHA256SUMS", "model", "release.json", "requirements.txt", "run.py", "runtime.py",
+        "MODEL_CARD.md", "README.md", "SHA256SUMS", "model", "release.json", "requirements.txt", "run.py", "runtime.py",
     ]  # fmt: skip
     release = store.folder(Registry(store).state("reviews").champion.registered.release)
     for path in (folder / "model").iterdir():

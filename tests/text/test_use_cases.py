@@ -68,6 +68,7 @@ def test_its_recipe_holds_what_the_card_says(name: str, tmp_path: Path, tiny_enc
     assert gate["retention"] == pytest.approx(1 - card(name).margin)
     assert gate.items() >= card(name).gate.items()
     assert recipe.steps["curate"].options.items() >= card(name).curation.items()
+    assert recipe.steps["register"].options["card"]["limits"] == card(name).limits
     assert "test rows; to show that" in said
     assert str(tmp_path) not in said.split("wrote")[0].split("store")[0]
     with (tmp_path / "made" / "data" / "examples.csv").open(encoding="utf-8") as file:

@@ -284,9 +284,9 @@ def test_a_vocabulary_larger_than_the_network_is_refused(
 def test_bfloat16_trains_too(
     bench: Bench, llama: Model, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from slmworks_torch.causal import forward
+    from slmworks_torch import devices
 
-    monkeypatch.setattr(forward, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    monkeypatch.setattr(devices, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
     exact = tune(bench, llama, data, "float32", precision="float32")
     made = tune(bench, llama, data, "bfloat16")
     assert made.digest != exact.digest

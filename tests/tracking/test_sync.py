@@ -127,7 +127,11 @@ def test_a_version_shows_the_log_and_loads_by_its_alias(store, story, uri):
     version, aliases = picture(uri)[2][0], picture(uri)[3]
     assert (version.tags["approval"], aliases) == ("candidate", {"candidate": 1})
     assert version.tags["slmworks.model_digest"] == story.made["int8"].digest
-    assert version.description.startswith("**Approval:** waits for a decision since")
+    waiting, link, said, *_ = version.description.split("\n\n")  # the list shows the first words as they are
+    assert waiting.startswith("Waits for approval in slmworks' log since")
+    assert "Promote in MLflow approves nothing, this does: `slmworks approve reviews 1" in waiting
+    assert (link[:18], said) == ("[The whole packet]", "**passed**")
+    assert version.tags["registered_by"]
     assert "passed" in version.description
     gate = picture(uri)[1]["gate"].info
     assert f"/runs/{gate.run_id}/artifacts/verdict.html)" in version.description
@@ -138,7 +142,7 @@ def test_a_version_shows_the_log_and_loads_by_its_alias(store, story, uri):
     said = {key: version.tags[f"approval{key}"] for key in ("", ".who", ".how", ".why")}
     assert said == {"": "approved", ".who": "ada", ".how": BY["how"], ".why": "it is good"}
     assert aliases == {"champion": 1}
-    assert version.description.startswith("**Approval:** **approved** by ada (claimed")
+    assert version.description.startswith("Approved in slmworks' log by ada (claimed")
     assert "fetch files  data.csv" in version.description
     import mlflow
     import pandas as pd

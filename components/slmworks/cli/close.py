@@ -52,6 +52,7 @@ def close(what: str | None, orchestrator: str, executor_input: str | None) -> in
 
 def _in_a_pod(executor_input: str) -> None:
     from slmworks.engines.close_run import close as end
+    from slmworks.engines.kubeflow.changed import as_it_ran
     from slmworks.engines.kubeflow.entry import ExecutorInput
     from slmworks.engines.kubeflow.runs import ENDINGS, keep_following
     from slmworks.execution.encoded import unpack
@@ -59,12 +60,12 @@ def _in_a_pod(executor_input: str) -> None:
 
     said = ExecutorInput.read(executor_input)
     what, run = unpack(said.parameter("what")), said.parameter("run")
-    store = open_store(what.pop("store"))
-    after = what.pop("after_approval")
-    if after:
+    store = open_store(said.parameter("store"))
+    if after := what.pop("after_approval"):
         keep_following(store, run, after)
+    plan = {**what, "recipe": said.parameter("recipe"), "user": said.parameters.get("requester", "")}
     ending = ENDINGS.get(said.status)
     tracking = os.environ.get("SLMWORKS_TRACKING", "")
-    for line in end(store, run, ending, what, engine="kubeflow", tracking=tracking):
+    for line in end(store, run, ending, as_it_ran(store, run, plan), engine="kubeflow", tracking=tracking):
         say(one_line(line))
     said.finish({})

@@ -17,13 +17,22 @@ from slmworks.numbers.figures import size
     "--engine", type=click.Choice(["kubeflow"]), default="kubeflow", show_default=True, expose_value=False
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write; - prints it."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The file to write; - prints it. Default: RECIPE.kfp.yaml, in this folder.",
 )
 @with_places()
 @click.option("--fresh", multiple=True, metavar="STEP", help="Run this step again though it was done before.")
 @set_option
+@click.option("--no-upload", is_flag=True, help="Leave local files where they are: for checks, without keys.")
 def compile(  # noqa: A001 - the command's name
-    recipe: str, output: Path, places: Places, fresh: tuple[str, ...], changes: tuple[str, ...]
+    recipe: str,
+    output: Path | None,
+    places: Places,
+    fresh: tuple[str, ...],
+    changes: tuple[str, ...],
+    no_upload: bool,  # noqa: FBT001 - a flag of the command line
 ) -> None:
     """Write RECIPE as a Kubeflow pipeline. Local files that it reads go into the store.
 
@@ -31,8 +40,9 @@ def compile(  # noqa: A001 - the command's name
     """
     store = places.shared_store()
     planned, again = planned_for(recipe, fresh, changes)
-    compiled = lower(planned, places.engine, store, again)
+    compiled = lower(planned, places.engine, store, again, upload=not no_upload, without="--no-upload")
     say_if_large(compiled)
+    output = output or Path(f"{Path(recipe).stem}.kfp.yaml")
     if str(output) == "-":
         click.echo(compiled.first, nl=False)
         if compiled.second:

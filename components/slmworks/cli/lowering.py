@@ -42,13 +42,38 @@ def say_if_large(compiled: "Compiled") -> None:
         )
 
 
-def lower(planned: "Plan", settings: "EngineFile", store: "Store", fresh: frozenset[str]) -> "Compiled":
-    """The plan as Kubeflow takes it, and its local files in the store."""
+def lower(
+    planned: "Plan",
+    settings: "EngineFile",
+    store: "Store",
+    fresh: frozenset[str],
+    *,
+    upload: bool = True,
+    without: str = "",
+) -> "Compiled":
+    """The plan as Kubeflow takes it, and its local files in the store.
+
+    Without `upload` they stay where they are: the pipeline is the same, and can't run before they are there.
+    `without`: how a person says so, for the error where the store can't be written.
+    """
+    from slmworks.contract.errors import SlmworksError
     from slmworks.engines.kubeflow.pipeline import compile_plan
     from slmworks.engines.lines import Lines
-    from slmworks.engines.local_files import bring
+    from slmworks.engines.local_files import bring, reads_disk
+    from slmworks.engines.task_pods import needless_devices
 
     sources = planned.pinned(None)
     compiled = compile_plan(planned, settings, store.url, sources, fresh)
-    bring(planned, sources, store, Lines("store", lambda line: say(line, err=True)).event)
+    for line in needless_devices(settings, planned):
+        say(f"note   {line}", err=True)
+    if not upload:
+        if left := [task for task, own in sources.items() if reads_disk(own)]:
+            say(f"note   local files of {', '.join(left)} are not in the store; no run finds them", err=True)
+        return compiled
+    try:
+        bring(planned, sources, store, Lines("store", lambda line: say(line, err=True)).event)
+    except SlmworksError as error:
+        if without:
+            error.args = (f"{error} Local files go there; {without} leaves them out.",)
+        raise
     return compiled

@@ -94,7 +94,8 @@ class Places:
             )
         store = self.store
         on_disk = str(store) == str(store.root)
-        if on_disk and not any(store.root.is_relative_to(volume.path) for volume in settings.volumes):
+        shared = [volume.path for volume in settings.volumes if volume.claim]
+        if on_disk and not any(map(store.root.is_relative_to, shared)):
             raise BadRequest(
                 f"store {store}: pods don't see this machine's folders; give a bucket (s3://…), or mount the "
                 "same folder in every pod:  volumes: [{claim: …, path: …}]  in the engine file."

@@ -52,5 +52,5 @@ def _show(store: "Store", run: str, task_id: str, digest: str) -> None:
     sentence = verdict.get("sentence") or ("passed" if verdict.get("passed") else "refused")
     say(f"gate   {one_line(sentence)}")
     page = f"runs/{run}/{task_id}.html"
-    store.write(page, packet(store, digest)[1].encode())
+    store.write(page, packet(store, digest, run)[1].encode())
     say(f"page   {store.root / page}")

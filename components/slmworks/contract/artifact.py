@@ -287,7 +287,8 @@ class Verdict(Artifact):
 class Release(Artifact):
     """An MLflow model that stands alone: MLmodel, wrapper, requirements and `model/`.
 
-    `meta`: `name`, `version`, `model_digest` (of `model/`), `wrapper_digest` (of everything else).
+    `meta`: `name`, `version`, `model_digest` (of `model/`), `wrapper_digest` (of everything else, header
+    and card apart).
     `refs`: `model`, `verdict`.
     """
 

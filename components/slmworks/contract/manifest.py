@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeInt,
@@ -34,6 +35,10 @@ def _proper(path: str) -> str:
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A digest: 64 hex digits."""
+Digests = Annotated[
+    tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)
+]
+"""Digests of a port's inputs. The first builds of version 0.1 wrote that of a single one as it is."""
 
 
 class File(BaseModel):
@@ -42,8 +47,11 @@ class File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Annotated[str, AfterValidator(_proper)]
+    """Relative to the artifact's folder."""
     size: NonNegativeInt
+    """In bytes."""
     sha256: Sha256
+    """Digest of its bytes."""
 
 
 def tree_digest(files: Iterable[File]) -> str:
@@ -170,7 +178,7 @@ class Manifest(BaseModel):
     """Identity of the task that made it."""
     producer: dict[str, Any] = {}
     """Stage, plugin, distribution, version, code digest and options of the task that made it."""
-    inputs: dict[str, tuple[str, ...]] = {}
+    inputs: dict[str, Digests] = {}
     """Port -> digests of the task's inputs."""
     shared: dict[str, str] = {}
     """Name -> digest of intermediate results that the task shared with others."""

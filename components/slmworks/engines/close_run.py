@@ -108,7 +108,8 @@ def keep_packet(store: Store, run: str, name: str, version: int) -> list[str]:
     from slmworks.packet.gather import packet
 
     try:
-        text, page = packet(store, Registry(store).state(name).version(version).registered.verdict, run)
+        verdict = Registry(store).state(name).version(version).registered.verdict
+        text, page = packet(store, verdict, run, brief=True)
     except (SlmworksError, ModuleNotFoundError) as error:
         return [f"no packet for the reviewer: {error}"]
     store.write(packet_key(run), text.encode())
@@ -117,7 +118,7 @@ def keep_packet(store: Store, run: str, name: str, version: int) -> list[str]:
 
 
 def packet_key(run: str) -> str:
-    """Key of the packet of the version that a run registered, as Markdown."""
+    """Key of the packet of the version that a run registered, as Markdown for a form."""
     return f"runs/{run}/packet.md"
 
 

@@ -19,12 +19,13 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
-from slmworks.contract.catalog import CORE, STAGES
+from slmworks.contract.catalog import CORE
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError, list_hint
-from slmworks.engines.settings import Pod, Reviewer, SecretKey, Settings
-from slmworks.fetch.secrets import is_secret_variable
-from slmworks.fetch.url import refuse_credentials
+from slmworks.engines.engine_checks import check
+from slmworks.engines.pod_settings import Pod, SecretKey
+from slmworks.engines.settings import Reviewer, Settings
+from slmworks.engines.task_pods import pod_of
 from slmworks.recipe.plan import PlannedTask
 from slmworks.recipe.yaml_file import Where, load, place, read_text
 from slmworks.store import Store, open_store
@@ -61,51 +62,12 @@ class EngineFile:
             where = _where(first["loc"])
             raise BadRequest(f"{place(file, lines, where)}: {_problem(first, where)}") from None
         found = cls(settings, file, folder or Path(), lines)
-        found._check()
+        check(found)
         return found
 
     def at(self, *where: str | int) -> str:
         """A place for an error message."""
         return place(self.file, self.lines, where)
-
-    def _check(self) -> None:
-        for stage in self.settings.stages:
-            if stage not in STAGES:
-                raise BadRequest(f"{self.at('stages', stage)}: no such stage. {did_you_mean(stage, STAGES)}")
-        if f"{CORE}-core" in self.settings.families:
-            raise BadRequest(f"{self.at('families', f'{CORE}-core')}: the core's family is called {CORE}.")
-        self._check_volumes()
-        for word in ("store", "tracking", "images"):
-            self._refuse_credentials(getattr(self.settings, word) or "", word)
-        self._refuse_credentials(self.settings.kubeflow.host or "", "kubeflow", "host")
-        secrets = set(self.settings.secrets).union(*(one.secrets for one in self.settings.stages.values()))
-        for variable, value in self.settings.env.items():
-            self._refuse_credentials(value, "env", variable)
-            if variable in secrets:
-                raise BadRequest(f"{self.at('env', variable)}: is among `secrets` too; keep one.")
-            if is_secret_variable(variable, value):
-                raise BadRequest(
-                    f"{self.at('env', variable)}: looks like a secret, which this file is no place for; put "
-                    f"it into a Secret of the cluster: secrets: {{{variable}: {{secret: …, key: …}}}}."
-                )
-
-    def _check_volumes(self) -> None:
-        volumes = self.settings.volumes
-        for number, volume in enumerate(volumes):
-            for word in ("claim", "path"):
-                if getattr(volume, word) in {getattr(other, word) for other in volumes[:number]}:
-                    raise BadRequest(
-                        f"{self.at('volumes', number, word)}: is mounted already; name each once."
-                    )
-
-    def _refuse_credentials(self, value: str, *where: str) -> None:
-        try:
-            refuse_credentials(value)
-        except BadRequest:
-            raise BadRequest(
-                f"{self.at(*where)}: holds a user, a password or a token; leave them out of the address and "
-                "give them by reference under `secrets`."
-            ) from None
 
     def open_store(self) -> Store:
         """The store that the file names; a folder is relative to the file. BadRequest where it names none."""
@@ -119,16 +81,9 @@ class EngineFile:
 
     # --- settings of a task ------------------------------------------------------------------------
 
-    def pod(self, task: PlannedTask) -> Pod:
-        """A task's resources: its step's settings, else its stage's, its family's, the defaults."""
-        said = self.settings
-        found = said.defaults
-        wide: list[Pod | None] = [said.families.get(task.family), said.stages.get(task.stage)]
-        if not task.brings:
-            wide.append(said.steps.get(task.step))
-        for narrower in wide:
-            found = narrower.over(found) if narrower else found
-        return found
+    def pod(self, task: PlannedTask | None) -> Pod:
+        """A task's pod, by the narrowest place that says each setting; None: of the core's own steps."""
+        return pod_of(self, task)
 
     def secrets(self, task: PlannedTask | None) -> dict[str, SecretKey]:
         """Variables of a task's pod whose value a Secret holds; None: of the core's own steps."""
@@ -148,9 +103,16 @@ class EngineFile:
         if named and named.image:
             return named.image
         if self.settings.images and (family == CORE or family.startswith(f"{CORE}-")):
-            name = f"{CORE}-core" if family == CORE else family
-            return f"{self.settings.images.rstrip('/')}/{name}:{version_of(family)}"
+            return self._own_image(family, self.settings.images.rstrip("/"))
         raise BadRequest(f"{self.at('families')}: no image for {family}, {why}; add  {family}: {{image: …}}.")
+
+    def _own_image(self, family: str, below: str) -> str:
+        name, digests = f"{CORE}-core" if family == CORE else family, self.settings.digests
+        if not digests:
+            return f"{below}/{name}:{version_of(family)}"
+        if name not in digests:
+            raise BadRequest(f"{self.at('digests')}: has none for {name}; add  {name}: sha256:….")
+        return f"{below}/{name}@{digests[name]}"
 
     def python(self, family: str) -> Path | None:
         """The interpreter of a family that has an environment of its own on this machine, or None."""
@@ -246,8 +208,13 @@ def _problem(error: Any, where: Where) -> str:
     message = error["msg"].removeprefix("Value error, ").replace("String should match pattern", "must match")
     got = error["input"]
     private = {"secrets", "env"} & set(where)  # where people put what must not be repeated
+    if isinstance(got, bool):
+        got = str(got).lower()  # as YAML has it
+    if error["type"] == "model_type":
+        known = ", ".join(_words(where))
+        message = f"must be a mapping of {known}" if known else "must be a mapping"
     shown = "" if private or isinstance(got, dict | tuple) else f", got {str(got)[:60]!r}"
-    quotes = error["type"] == "string_type" and isinstance(got, int | float)
+    quotes = error["type"] == "string_type" and isinstance(error["input"], int | float)
     if quotes:
         hint = "; write it in quotes" + ("" if private else f": '{got}'")
     else:

@@ -108,6 +108,8 @@ def run_in_a_pod(executor_input: str) -> int:
 
     pod = PodTask.read(executor_input)
     spec, began = pod.spec, time.monotonic()
+    if note := pod.other_version():
+        click.echo(f"{spec.id}: {note}")
     outcome = pod.perform(
         Lines(spec.id).event,
         os.environ.get("SLMWORKS_TRACKING", ""),

@@ -15,6 +15,7 @@ from slmworks.execution.spec import TaskSpec
 from slmworks.store import Store
 
 Perform = Callable[[Running], Outcome]
+Changed = Callable[[TaskSpec], TaskSpec]
 
 
 def perform(
@@ -27,15 +28,16 @@ def perform(
     tracking: str,
     started: Callable[[], None] = lambda: None,
     run: Perform = Running.run,
+    changed: Changed = lambda spec: spec,
 ) -> Outcome:
     """Run the task and record its end, a failure too. `tracking`: MLflow's address; empty: no curves.
 
     `engine`: the orchestrator's name for the run's record; `run` does the work, within its turn for the
-    cores.
+    cores. `changed` gives the spec with what a person changed for this run, and may refuse that.
     """
     begin(store, spec, engine)
     try:
-        running = Running.prepare(spec, given(), emit)
+        running = Running.prepare(changed(spec), given(), emit)
     except (SlmworksError, OSError) as error:
         now = utc(time.time())
         TaskRecord.of(spec, "failed", started=now, ended=now, error=str(error)).write(store)

@@ -3,27 +3,10 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic import AfterValidator, Field
 
-from slmworks.contract.documented import Documented
-
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
-"""A name of Kubernetes."""
-Duration = Annotated[str, Field(pattern=r"^[1-9]\d*[smhd]$", examples=["90s", "4h"])]
-Cpu = Annotated[
-    str,
-    BeforeValidator(
-        lambda given: str(given) if type(given) in (int, float) else given,
-        json_schema_input_type=str | float,
-    ),
-    Field(pattern=r"^([1-9]\d*m|[1-9]\d*(\.\d+)?|0\.\d*[1-9]\d*)$", examples=["2", "500m"]),
-]
-Memory = Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi|Ti|M|G|T)?$", examples=["16Gi"])]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Folder = Annotated[str, Field(pattern=r"^/[^:]*$")]
-"""An absolute path in a container."""
+from slmworks.contract.costs import Costs
+from slmworks.engines.pod_settings import Duration, Name, Part, Pod, SecretKey, Variable, Volume
 
 
 def _exact(image: str) -> str:
@@ -38,95 +21,6 @@ def _exact(image: str) -> str:
 
 
 Image = Annotated[str, AfterValidator(_exact)]
-
-
-def seconds(duration: str | None) -> int | None:
-    """A duration such as `90s` or `4h` in seconds."""
-    return int(duration[:-1]) * SECONDS[duration[-1]] if duration else None
-
-
-class _Part(Documented):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), strict=True)
-
-
-class Toleration(_Part):
-    """A taint that a pod tolerates, as in Kubernetes."""
-
-    key: str | None = None
-    """The taint's key; left out: every taint (with `operator: Exists`)."""
-    operator: Literal["Equal", "Exists"] = "Equal"
-    """How `value` is compared."""
-    value: str | None = None
-    """The taint's value."""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """The effect that is tolerated; left out: all."""
-
-
-class Accelerator(_Part):
-    """Devices that a pod gets."""
-
-    type: str
-    """The resource's name, such as `nvidia.com/gpu`."""
-    count: PositiveInt = 1
-    """How many."""
-
-
-class SecretKey(_Part):
-    """Reference to a key of a cluster's Secret. Its value is never written anywhere."""
-
-    secret: Name
-    """Name of the Kubernetes Secret."""
-    key: str
-    """The key in it."""
-
-
-class Volume(_Part):
-    """A volume that every pod sees, such as the one that holds the store."""
-
-    claim: Name
-    """Name of the PersistentVolumeClaim."""
-    path: Folder
-    """Folder at which it is mounted."""
-
-
-class Pod(_Part):
-    """Resources of a task. An unset one is taken from the next wider place."""
-
-    cpu: Cpu | None = None
-    """Cores, requested and as the limit; a task uses as many threads."""
-    memory: Memory | None = None
-    """Memory, requested and as the limit."""
-    accelerator: Accelerator | None = None
-    """Devices."""
-    node_selector: dict[str, str] | None = None
-    """Labels that the node must have."""
-    tolerations: tuple[Toleration, ...] | None = None
-    """Taints that are tolerated."""
-    retries: Annotated[int, Field(ge=0, le=10)] | None = None
-    """How often a failed task is started again, with growing pauses. Finished tasks stay finished."""
-    timeout: Duration | None = None
-    """After which a task is ended."""
-    pool: str | None = None
-    """Airflow: the pool whose slots it takes; it must exist there."""
-    queue: str | None = None
-    """Airflow: the queue of workers that it is for, where the executor has several."""
-
-    def over(self, wider: "Pod") -> "Pod":
-        """These settings, with unset ones from `wider`."""
-        mine = {name: value for name, value in self if name in Pod.model_fields and value is not None}
-        return Pod.model_construct(**{**dict(wider), **mine})
-
-    @property
-    def threads(self) -> int:
-        """Threads for a task; 0: as many as it finds cores."""
-        if self.cpu is None:
-            return 0
-        return max(1, int(self.cpu[:-1]) // 1000 if self.cpu.endswith("m") else int(float(self.cpu)))
-
-    @property
-    def seconds(self) -> int | None:
-        """The time-out in seconds."""
-        return seconds(self.timeout)
 
 
 class StagePod(Pod):
@@ -149,7 +43,7 @@ class Family(Pod):
     packages can't be installed beside the others'."""
 
 
-class Kubeflow(_Part):
+class Kubeflow(Part):
     """Kubeflow Pipelines."""
 
     host: str | None = None
@@ -167,7 +61,7 @@ class Kubeflow(_Part):
     """`submit`: `slmworks approve` submits the steps behind the approval."""
 
 
-class Reviewer(_Part):
+class Reviewer(Part):
     """A person who may decide, as Airflow knows them."""
 
     id: str
@@ -176,7 +70,7 @@ class Reviewer(_Part):
     """The user name."""
 
 
-class Airflow(_Part):
+class Airflow(Part):
     """Apache Airflow."""
 
     tasks: Literal["process", "pod"] = "process"
@@ -202,7 +96,7 @@ class Airflow(_Part):
     """`fail`: the run fails and the version stays a candidate; `reject`: the version is rejected for good."""
 
 
-class Target(_Part):
+class Target(Part):
     """Deployment of a model: the deploy plugin and its options."""
 
     uses: str
@@ -210,7 +104,7 @@ class Target(_Part):
     with_: Annotated[dict[str, Any], Field(alias="with", description="The plugin's options.")] = {}
 
 
-class Settings(_Part):
+class Settings(Part):
     """All settings of an engine file."""
 
     store: str | None = None
@@ -221,6 +115,8 @@ class Settings(_Part):
     """Where our own images lie, such as `registry.example/works`: `<images>/<distribution>:<version>`."""
     families: dict[str, Family] = {}
     """Distribution of a family -> where it runs."""
+    digests: dict[str, Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]] = {}
+    """Distribution -> digest of its image below `images`, instead of a tag; of all of them, or of none."""
     defaults: Pod = Pod()
     """For every task."""
     stages: dict[str, StagePod] = {}
@@ -237,6 +133,9 @@ class Settings(_Part):
     """Group that recipes ask for approval -> its users."""
     deploy: dict[str, Target] = {}
     """Registered name of a model -> where `slmworks deploy` and `slmworks rollback` put it."""
+    costs: Costs | None = None
+    """What computing costs here, for the reviewer's page; never part of an identity. Left out: 15 W a core,
+    no CO2 and no price."""
     kubeflow: Kubeflow = Kubeflow()
     """Settings of Kubeflow Pipelines alone."""
     airflow: Airflow = Airflow()

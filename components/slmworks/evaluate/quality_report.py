@@ -91,6 +91,11 @@ class QualityReport(ModelReport):
         """Trivial baseline -> split -> what `split` gives; empty where none was judged."""
         return dict(self.content.get("trivial", {}))
 
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Trivial baseline that could not be fitted -> why."""
+        return dict(self.content.get("trivial_left_out", {}))
+
     def judged(self, split: str) -> Judged:
         """Its answers, row by row."""
         return predictions.read(self.report.path, split)

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slmworks.contract.catalog import CORE, traits
+from slmworks.contract.costs import Costs
 from slmworks.contract.errors import BadRequest, CorruptObject
-from slmworks.contract.manifest import Manifest
+from slmworks.contract.manifest import Digests, Manifest
 from slmworks.contract.stage import Stage
 from slmworks.execution import index
 from slmworks.execution.spec import TaskSpec
@@ -78,9 +79,13 @@ class Edit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     step: str
+    """The step."""
     option: str
+    """The option."""
     was: Any = None
+    """Its value in the recipe."""
     now: Any = None
+    """Its value in this run."""
     gate: bool = False
     """Of a gate: one of its limits."""
 
@@ -89,12 +94,15 @@ class RunRecord(_Record):
     """One run of a recipe."""
 
     run: str
+    """The run's id."""
     state: str
     """`submitted`, `running`, `done`, `refused`, `failed`, `stopped` or `killed`."""
     version: str = ""
     """Version of slmworks that began the record."""
     recipe: str
+    """The recipe's name."""
     file: str = ""
+    """Path of the recipe, as it was given."""
     text: str = ""
     """The recipe's text."""
     plan: list[dict[str, Any]] = []
@@ -102,13 +110,17 @@ class RunRecord(_Record):
     engine: str = "local"
     """Engine that ran it: `local`, `kubeflow`, `airflow`."""
     started: str
+    """When it began."""
     ended: str | None = None
+    """When it ended; null while it goes on."""
     user: str = ""
     """Who started it; empty where a schedule did, or nobody knows."""
     edits: tuple[Edit, ...] = ()
     """What was changed for this run in its recipe's options."""
     waiting: tuple[str, int] | None = None
     """Name and version that wait for a decision."""
+    costs: Costs | None = None
+    """What computing cost there, as the engine file stated it."""
 
     @classmethod
     def of(cls, run: str, state: str, plan: Mapping[str, Any], **what: Any) -> Self:
@@ -147,27 +159,43 @@ class TaskRecord(_Record):
     """One task of a run: its state, its inputs and its result."""
 
     run: str
+    """The run's id."""
     task: str
+    """The task: its step, and the variants that it is of."""
     step: str
+    """The recipe's step."""
     stage: str
+    """The step's stage."""
     plugin: str
+    """The step's plugin."""
     threads: int = 1
+    """Threads that it was given."""
     host: str = ""
+    """Name of the machine or pod that it ran on."""
     state: str
     """`running`, `done`, `cached`, `absent`, `failed`, `refused`, `skipped`, `stopped` or `killed`."""
     cached: bool = False
+    """The result was found, not made."""
     started: str
+    """When it began."""
     ended: str
+    """When it ended, or the record was last written."""
     options: dict[str, Any] = {}
-    inputs: dict[str, tuple[str, ...]] = {}
+    """The plugin's options, defaults included."""
+    seed: int = 0
+    """Seed of its random choices, where no option chooses it."""
+    inputs: dict[str, Digests] = {}
     """Port -> digests of the inputs."""
     fingerprint: str = ""
+    """Its identity."""
     result: Annotated[Manifest | None, Field(alias="manifest")] = None
     """The task's manifest, even one without files."""
     metrics: list[dict[str, Any]] = []
     """Points of its curves: `step`, `time` (s since 1970) and a value a name."""
     error: str = ""
+    """Why it failed, in a line."""
     trace: str = ""
+    """The traceback."""
 
     @classmethod
     def of(cls, spec: TaskSpec, state: str, **what: Any) -> Self:
@@ -180,6 +208,7 @@ class TaskRecord(_Record):
                 "stage": spec.stage,
                 "plugin": spec.plugin,
                 "threads": spec.threads,
+                "seed": spec.seed,
                 "host": socket.gethostname(),
                 "state": state,
                 **what,

@@ -38,7 +38,6 @@ class TaskSpec(BaseModel):
 
     def encode(self) -> str:
         """The spec as one argument of a command line."""
-        # a compiled pipeline is started by many
         unsaid = {word for word in ("names", "user") if not getattr(self, word)}
         return pack(self.model_dump(mode="json", exclude=unsaid))
 

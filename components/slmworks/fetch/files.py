@@ -17,6 +17,7 @@ from slmworks.contract.stage import Task
 from slmworks.contract.swelling import RATIO
 from slmworks.fetch import Fetch, Source, hub, pypi, remote
 from slmworks.fetch.archive import Allowance, extract
+from slmworks.fetch.licence import licence_of_package
 from slmworks.fetch.limits import Limits, check_names
 from slmworks.fetch.local import listing, refuse_pickles
 from slmworks.fetch.source import wrong_digest
@@ -54,7 +55,10 @@ class FetchFiles(Fetch):
         size = sum(path.stat().st_size for path in written)
         task.progress(delivery.done, delivery.done, unit="bytes")
         labels = {name: _described(source) for name, source in sorted(sources.items())}
-        return Files(path=task.output, summary={"bytes": size, "files": len(written), "sources": labels})
+        summary: dict[str, Any] = {"bytes": size, "files": len(written), "sources": labels}
+        if delivery.licences:
+            summary["licences"] = delivery.licences
+        return Files(path=task.output, summary=summary)
 
 
 @dataclass
@@ -64,6 +68,8 @@ class Delivery:
     task: Task
     limits: Limits
     origins: dict[tuple[str, ...], Path] = field(default_factory=dict)
+    licences: dict[str, str] = field(default_factory=dict)
+    """Source's name -> licence in the metadata of the package that it is a part of."""
     done: int = 0
     """Bytes of the downloads that are finished."""
     shown: float = 0.0
@@ -119,6 +125,8 @@ class Delivery:
         """Open the archives one in the other; the last one's members are what was asked for."""
         steps = [(kind, pattern, False) for kind, pattern in source.members]
         if source.kind == "pypi":
+            if licence := licence_of_package(archive):
+                self.licences[folder.name] = licence
             tar = archive.name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar"))
             steps.insert(0, ("tar" if tar else "zip", source.inside, pypi.is_sdist(archive)))
         allowed = Allowance(self.limits, archive.stat().st_size)

@@ -62,7 +62,7 @@ def check_retention(
     """Is enough of the baseline's value kept? Decided on the one-sided lower bound."""
     value, n = kept.estimate.value, figures.count(pairs.n)
     how = outcome(value, kept.surely, required)
-    near = _barely(kept.bound - required)
+    near = barely(kept.bound - required)
     sign = f"{',' if near else ''} {near}{'≥' if kept.bound >= required else '<'}"
     asked, lowest = figures.requirement(required), figures.percent_beside(kept.bound, required)
     bound = f"{figures.requirement(confidence)} lower bound {lowest}{sign} {asked}, n = {n}"
@@ -74,7 +74,7 @@ def check_retention(
     else:
         needed = statistics.rows_needed(pairs, required, confidence=confidence)
         words = (
-            f"{keeps}, but not for sure ({bound}): {_more_rows(needed, pairs.n, f'it keeps exactly {asked}')}"
+            f"{keeps}, but not for sure ({bound}): {more_rows(needed, pairs.n, f'it keeps exactly {asked}')}"
         )
     written = (asked, figures.percent_beside(value, required), lowest)
     title = f"{measure.title} kept of the teacher, at least"
@@ -90,8 +90,8 @@ def check_champion(
     """
     value, n = change.estimate.value, figures.count(pairs.n)
     how = outcome(value, change.surely, -allowed)
-    changed, least, limit = _change(measure, value), _change(measure, change.bound), measure.gap(allowed)
-    near = _barely(change.bound + allowed) if measure.is_share else ""
+    changed, least, limit = change_of(measure, value), change_of(measure, change.bound), measure.gap(allowed)
+    near = barely(change.bound + allowed) if measure.is_share else ""
     side, word = ("lower", "less") if measure.higher_is_better else ("upper", "more")
     bound = f"{figures.requirement(confidence)} {side} bound {near}{least}, n = {n}"
     named = changed if measure.is_share else f"{measure.title} {changed}"
@@ -103,16 +103,16 @@ def check_champion(
     else:
         needed = statistics.rows_needed_for_difference(pairs, allowed, confidence=confidence)
         verb = "loses" if measure.higher_is_better else "rises by"
-        more = _more_rows(needed, pairs.n, f"it {verb} exactly {limit}")
+        more = more_rows(needed, pairs.n, f"it {verb} exactly {limit}")
         words = f"{against}, but not surely within the {limit} allowed ({bound}): {more}"
-    written = (_change(measure, -allowed), changed, least)
+    written = (change_of(measure, -allowed), changed, least)
     return Check("champion", _against(measure), -allowed, value, change.bound, how, words, written)
 
 
 def is_champion(allowed: float, measure: Measure) -> Check:
     """The candidate is the very model that serves today: nothing to prove."""
-    same = _change(measure, 0.0)
-    written = (_change(measure, -allowed), same, same)
+    same = change_of(measure, 0.0)
+    written = (change_of(measure, -allowed), same, same)
     words = "is today's champion"
     return Check("champion", _against(measure), -allowed, 0.0, 0.0, "passed", words, written)
 
@@ -125,9 +125,9 @@ def check_reference(
     All references must be beaten, so none of them needs a correction for the others (Berger, 1982).
     """
     value, n = change.estimate.value, figures.count(pairs.n)
-    changed, least = _change(measure, value), _change(measure, change.bound)
+    changed, least = change_of(measure, value), change_of(measure, change.bound)
     side = "lower" if measure.higher_is_better else "upper"
-    bound = f"{figures.requirement(confidence)} {side} bound {_barely(change.bound)}{least}, n = {n}"
+    bound = f"{figures.requirement(confidence)} {side} bound {barely(change.bound)}{least}, n = {n}"
     named = changed if measure.is_share else f"{measure.title} {changed}"
     how: Outcome = "passed" if change.surely > 0 else "inconclusive" if value > 0 else "missed"
     if how == "passed":
@@ -137,7 +137,7 @@ def check_reference(
     else:
         needed = statistics.rows_needed_for_difference(pairs, 0.0, confidence=confidence)
         words = f"better than {name}, but not for sure: {named} ({bound}): "
-        words += _more_rows(needed, pairs.n, "they are as good")
+        words += more_rows(needed, pairs.n, "they are as good")
     written = (f"{'above' if measure.higher_is_better else 'below'} 0", changed, least)
     title = f"change of {measure.title} against {name}"
     return Check("reference", title, 0.0, value, change.bound, how, words, written)
@@ -246,12 +246,13 @@ def _counted(
     return Check(name, title, required, value, value, "passed" if passed else "missed", words, shown)
 
 
-def _barely(margin: float) -> str:
+def barely(margin: float) -> str:
     """A word for a bound that lies less than a tenth of a point from its limit."""
     return "barely " if abs(margin) < 0.001 else ""
 
 
-def _change(measure: Measure, better: float) -> str:
+def change_of(measure: Measure, better: float) -> str:
+    """The change of a measure's value for people, from how much better it is."""
     return measure.change(measure.moved(better))
 
 
@@ -267,7 +268,8 @@ def _require_known(option: str, name: str, known: Mapping[str, Any], quality: Qu
         )
 
 
-def _more_rows(needed: int | None, n: int, exactly: str) -> str:
+def more_rows(needed: int | None, n: int, exactly: str) -> str:
+    """The end of an inconclusive check's words: the rows that an answer would take."""
     if needed is None:
         return f"{exactly}, which no number of rows settles"
     return f"needs n ≈ {figures.count(_two_digits(max(needed, n + 1)))}"

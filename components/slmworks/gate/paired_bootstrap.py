@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
@@ -12,7 +12,7 @@ from slmworks.contract.model_task import Measure
 from slmworks.contract.stage import Task
 from slmworks.evaluate.judge_report import JudgeReport
 from slmworks.evaluate.quality_report import QualityReport
-from slmworks.gate import Gate, front
+from slmworks.gate import Gate, front, running_costs
 from slmworks.gate.candidates import Candidate, candidates, champion_of
 from slmworks.gate.checks import (
     Check,
@@ -23,9 +23,9 @@ from slmworks.gate.checks import (
     check_smaller,
     check_speedup,
     is_champion,
-    told_together,
 )
 from slmworks.gate.judges import check_win_rate, require_wanted
+from slmworks.gate.linear import OverLinear
 from slmworks.gate.references import References, models
 from slmworks.gate.rows import (
     candidate_row,
@@ -35,8 +35,10 @@ from slmworks.gate.rows import (
     speed_warnings,
     teacher_row,
     trivial_rows,
+    trivial_warnings,
 )
 from slmworks.gate.slices import check_slices, slices
+from slmworks.gate.verdict import as_metrics, as_reported, numbered, refs, sentence
 from slmworks.numbers import figures, statistics
 
 __all__ = ["PairedBootstrap"]
@@ -63,6 +65,9 @@ class PairedBootstrap(Gate):
     """Confidence of the one-sided lower bound."""
     champion_drop: NonNegativeFloat = 0.02
     """With a champion: how much worse than its measure may be, at the lower bound (0.02: two points)."""
+    over_linear: NonNegativeFloat | None = None
+    """How much better than the linear model on words it must be, at the lower bound (0.02: two points; 0:
+    better at all). Without it the difference is only reported."""
     slice_drop: NonNegativeFloat | None = None
     """How much worse a slice (a source, …) may get against teacher and champion; a sure drop refuses."""
     slice_rows: PositiveInt = 30
@@ -71,6 +76,10 @@ class PairedBootstrap(Gate):
     """How many times faster than the teacher it must be at batch 1 (lower end of the 95 % interval)."""
     smaller: PositiveFloat | None = None
     """How many times smaller than the teacher it must be on disk."""
+    cpu_ms: PositiveFloat | None = None
+    """The most milliseconds of all cores that a request may take, as the speed report measured them."""
+    joules: PositiveFloat | None = None
+    """The most joules for 1,000 requests, where the speed report measured energy; an estimate is none."""
     minimum: dict[str, float] = Field(default={})
     """Measure -> least value on test, whatever the teacher does ({accuracy: 0.9}); where lower is better, the
     largest value."""
@@ -92,6 +101,13 @@ class PairedBootstrap(Gate):
             raise ValueError(f"must be a share of the teacher's measure, at most {MOST_KEPT:g}; 97 % is 0.97")
         return share
 
+    @field_validator("over_linear")
+    @classmethod
+    def _is_difference(cls, least: float | None) -> float | None:
+        if least is not None and least >= 1:
+            raise ValueError("must be a difference of a measure from 0 to 1, below 1; two points are 0.02")
+        return least
+
     def run(
         self,
         *,
@@ -106,16 +122,18 @@ class PairedBootstrap(Gate):
         self._require_scale(found[0].quality.measure)
         self._require_speed(found)
         require_wanted(reports, self.win_rate, found)
-        chosen, reason = self._choose(found, today, beaten, task.seed)
+        linear = OverLinear(self.over_linear, self.confidence, self.resamples, task.seed)
+        linear.require_fitted(found[0].baseline)
+        chosen, reason = self._choose(found, today, beaten, linear, task.seed)
         kept = {one.name: self._kept(one.quality, chosen.baseline, "test", task.seed) for one in found}
-        checks = self._checks(chosen, kept[chosen.name], today, beaten, task.seed)
+        checks = self._checks(chosen, kept[chosen.name], today, beaten, linear, task.seed)
         passed = all(check.passed for check in checks)
         rows = [teacher_row(chosen.baseline, found)]
         if today is not None and today.model not in {one.model for one in found}:
             held = self._kept(today, chosen.baseline, "test", task.seed)
-            rows.append(champion_row(today, chosen.baseline, _as_reported(held, today, chosen.baseline)))
+            rows.append(champion_row(today, chosen.baseline, as_reported(held, today, chosen.baseline)))
         rows += [
-            candidate_row(one, _as_reported(kept[one.name], one.quality, one.baseline), chosen=one is chosen)
+            candidate_row(one, as_reported(kept[one.name], one.quality, one.baseline), chosen=one is chosen)
             for one in found
         ]
         front.mark(rows)
@@ -125,11 +143,13 @@ class PairedBootstrap(Gate):
             if one.model not in (chosen.baseline.model, today and today.model)  # they have a row
         ]
         rows += trivial_rows(chosen.baseline, chosen)
-        warnings = [] if beaten.models else self._warnings(chosen, task.seed)
+        warnings = (
+            [] if beaten.models else trivial_warnings(chosen, self.resamples, task.seed, but=linear.required)
+        )
         warnings += speed_warnings(found)
         verdict = {
             "passed": passed,
-            "sentence": _sentence(checks, warnings),
+            "sentence": sentence(checks, warnings),
             "model_task": chosen.quality.model_task.name,
             "measures": shown_measures(chosen.quality),
             "chosen": chosen.name,
@@ -137,6 +157,7 @@ class PairedBootstrap(Gate):
             "champion": None if today is None else today.model,
             "checks": [check.as_json() for check in checks],
             "warnings": warnings,
+            "linear": linear.report(chosen),
             "rows": rows,
         }
         text = json.dumps(verdict, indent=1, ensure_ascii=False) + "\n"
@@ -144,8 +165,8 @@ class PairedBootstrap(Gate):
         return Verdict(
             path=task.output,
             meta={"passed": passed},
-            refs=_refs(chosen, today, reports) | _numbered("reference", references or ()),
-            summary={"sentence": verdict["sentence"], "kept": _as_metrics(checks[0])},
+            refs=refs(chosen, today, reports) | numbered("reference", references or ()),
+            summary={"sentence": verdict["sentence"], "kept": as_metrics(checks[0])},
         )
 
     def _references(self, reports: Sequence[Report], found: Sequence[Candidate], task: Task) -> References:
@@ -191,6 +212,7 @@ class PairedBootstrap(Gate):
         found: Sequence[Candidate],
         champion: QualityReport | None,
         beaten: References,
+        linear: OverLinear,
         seed: int,
     ) -> tuple[Candidate, str]:
         """Of those that *surely* keep enough on validation the wanted one; if none does, the best.
@@ -213,13 +235,17 @@ class PairedBootstrap(Gate):
         def enough(one: Candidate) -> bool:
             if kept[one.name].surely < self.retention or not beaten.beaten(one, "validation"):
                 return False
+            if not linear.enough(one, "validation"):
+                return False
             if champion is None or champion.model == one.model:
                 return True
             return self._changed(one.quality, champion, "validation", seed).surely >= -self.champion_drop
 
         keeps = f"keeps {figures.requirement(self.retention)}"
         keeps += "" if champion is None else " and is not worse than the champion"
-        keeps += " and beats every reference" if beaten.models else ""
+        rivals = ["every reference"] * bool(beaten.models)
+        rivals += ["the linear model"] * (self.over_linear is not None)
+        keeps += f" and beats {' and '.join(rivals)}" if rivals else ""
         good = [one for one in found if enough(one)]
         if good:
             return min(good, key=wanted), f"{self.choose} that {keeps}"
@@ -231,13 +257,14 @@ class PairedBootstrap(Gate):
         kept: statistics.Bounded,
         champion: QualityReport | None,
         beaten: References,
+        linear: OverLinear,
         seed: int,
     ) -> list[Check]:
         pairs, measure = one.quality.beside(one.baseline, "test").pairs(), one.quality.measure
         checks = [check_retention(pairs, kept, self.retention, confidence=self.confidence, measure=measure)]
         if champion is not None:
             checks.append(self._champion_check(one, champion, seed))
-        checks += beaten.checks(one)
+        checks += beaten.checks(one) + linear.checks(one)
         if self.slice_drop is not None:
             checks.append(self._slice_check(one, champion, self.slice_drop, seed))
         checks += [check_minimum(one.quality, name, least) for name, least in self.minimum.items()]
@@ -247,6 +274,7 @@ class PairedBootstrap(Gate):
             checks.append(check_speedup(one.speed, self.speedup or 0.0))
         if one.smaller is not None or self.smaller is not None:
             checks.append(check_smaller(one, self.smaller or 0.0))
+        checks += running_costs.checks(one, cpu_ms=self.cpu_ms, joules=self.joules)
         return checks + [self._win_check(said, seed) for said in one.judged]
 
     def _win_check(self, said: JudgeReport, seed: int) -> Check:
@@ -276,52 +304,3 @@ class PairedBootstrap(Gate):
             resamples=self.resamples,
             seed=seed,
         )
-
-    def _warnings(self, one: Candidate, seed: int) -> list[str]:
-        """Trivial baselines that the candidate does not beat for sure (5 %, see `statistics.p_differ`)."""
-        found, written = [], one.quality.measure.written
-        for name in one.baseline.trivial:
-            pairs = one.beside_trivial(name, "test")
-            better = pairs.difference > 0
-            if better and statistics.p_differ(pairs, resamples=self.resamples, seed=seed) < 0.05:
-                continue
-            both = f"{written(pairs.other)} against {written(pairs.value)}"
-            found.append(f"warning: {name} is as good ({both}), so a language model may not pay")
-        return found
-
-
-def _as_reported(
-    kept: statistics.Bounded, quality: QualityReport, baseline: QualityReport
-) -> dict[str, float]:
-    """What is kept, with the interval that the quality report holds and the bound that was decided on."""
-    reported = quality.against(baseline.model).get("retention", {})
-    return kept.rounded() | {end: reported[end] for end in ("low", "high") if end in reported}
-
-
-def _as_metrics(retention: Check) -> dict[str, float]:
-    """The numbers of the decision, for MLflow."""
-    return {"value": round(retention.measured, 6), "at_least": round(retention.bound, 6)}
-
-
-def _sentence(checks: Sequence[Check], warnings: Sequence[str]) -> str:
-    """The verdict in words; for a refusal, what was missed comes first."""
-    if all(check.passed for check in checks):
-        ordered, head = list(checks), "passed"
-    else:
-        ordered = sorted(checks, key=lambda check: check.passed)
-        missed = any(check.outcome == "missed" for check in checks)
-        head = "refused" if missed else "inconclusive"
-    return f"{head}: " + "; ".join([*told_together(ordered), *warnings])
-
-
-def _refs(chosen: Candidate, champion: QualityReport | None, reports: Sequence[Report]) -> dict[str, Any]:
-    numbered = _numbered("report", [*reports, chosen.baseline.report])
-    refs = {"model": chosen.model, "baseline_model": chosen.baseline.model, **numbered}
-    if champion is not None:
-        refs |= {"champion_model": champion.model, "champion": champion.report.digest}
-    return refs
-
-
-def _numbered(role: str, reports: Sequence[Report]) -> dict[str, str]:
-    digests = dict.fromkeys(report.digest for report in reports)
-    return {f"{role}.{number}": digest for number, digest in enumerate(digests)}

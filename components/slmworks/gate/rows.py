@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from slmworks.contract.linear_model import LINEAR
 from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.gate.candidates import Candidate, times_smaller
-from slmworks.numbers import figures
+from slmworks.numbers import figures, statistics
 from slmworks.numbers.paired import Paired
 
 Row = dict[str, Any]
@@ -41,6 +42,24 @@ def speed_warnings(found: Sequence[Candidate]) -> list[str]:
         return []
     both = f"{figures.milliseconds(min(times))} to {figures.milliseconds(max(times))} ms"
     return [f"warning: the teacher took {both} beside the candidates; compare their ratios, not their times"]
+
+
+def trivial_warnings(one: Candidate, resamples: int, seed: int, *, but: float | None) -> list[str]:
+    """Trivial baselines that the candidate does not beat for sure (5 %, see `statistics.p_differ`).
+
+    `but`: what is required over the linear model, whose check then says it.
+    """
+    found, written = [], one.quality.measure.written
+    for name in one.baseline.trivial:
+        if name == LINEAR and but is not None:
+            continue
+        pairs = one.beside_trivial(name, "test")
+        better = pairs.difference > 0
+        if better and statistics.p_differ(pairs, resamples=resamples, seed=seed) < 0.05:
+            continue
+        both = f"{written(pairs.other)} against {written(pairs.value)}"
+        found.append(f"warning: {name} is as good ({both}), so a language model may not pay")
+    return found
 
 
 def _teacher_speeds(found: Sequence[Candidate]) -> list[Mapping[str, float]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from slmworks.contract.model_card import UNDECLARED
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, details, el, grid, join
 from slmworks.packet.sources import Content
@@ -20,6 +21,7 @@ def data(card: Content | None) -> Html:
     for title, key in (("Dropped", "dropped"), ("Changed", "changed"), ("Personal data", "personal_data")):
         if counts := card.get(key):
             parts.append(_reasons(title, counts))
+    parts.append(_label_noise(card.get("label_noise")))
     if card.get("personal_data"):
         parts.append(el("p", OTHER_KINDS))
     parts += [el("p", f"Warning: {sentence}.", class_="warning") for sentence in card.get("warnings", [])]
@@ -52,13 +54,38 @@ def _synthetic(about: Content | None) -> Html:
     return el("p", words + (f", {cost['money']:,.4g} in its currency)." if "money" in cost else ")."))
 
 
+def _label_noise(about: Content | None) -> Html:
+    """Labels that are probably wrong: how many, the pairs that are confused most, and the first rows."""
+    if not about:
+        return Html("")
+    out = (
+        f", and the first {figures.count(about['dropped'])} are left out of train" if about["dropped"] else ""
+    )
+    said = (
+        f"Labels: {figures.count(about['issues'])} of {figures.count(about['ranked'])} are probably wrong; "
+        f"all rows, the worst first, are in label_noise.jsonl{out}."
+    )
+    pairs = [(one["label"], one["suggested"], figures.count(one["rows"])) for one in about["confused"]]
+    first = [(one["text"], one["label"], one["suggested"], f"{one['score']:.3f}") for one in about["first"]]
+    tables = [
+        grid(("label", "probably", "rows"), pairs, text=(0, 1), label="Labels that are confused"),
+        grid(("text", "label", "probably", "score"), first, text=(0, 1, 2), label="The first rows"),
+    ]
+    return join(
+        [el("p", said), *([details("Labels that are probably wrong", join(tables))] if pairs else [])]
+    )
+
+
 def _licences(card: Content) -> list[Html]:
     declared = [el("p", f"Licence: {card['licence']}")] if card.get("licence") else []
     named = card.get("licences") or {}
     if named:
-        listed = "; ".join(f"{name}: {text or 'not declared'}" for name, text in sorted(named.items()))
-        declared.append(el("p", f"Licences as declared: {listed}"))
-    return declared or [el("p", "Licence: not declared.", class_="warning")]
+        parts: list[object] = []
+        for name, text in sorted(named.items()):
+            said = text or el("span", UNDECLARED, class_="warning")
+            parts += ["; " if parts else "Licences as declared: ", f"{name}: ", said]
+        declared.append(el("p", *parts))
+    return declared or [el("p", f"Licence: {UNDECLARED}.", class_="warning")]
 
 
 def _reasons(title: str, counts: Mapping[str, int]) -> Html:

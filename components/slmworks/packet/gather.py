@@ -6,17 +6,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Artifact, Report, Verdict
+from slmworks.contract.catalog import traits
+from slmworks.contract.costs import Costs
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.model_card import ModelCard
 from slmworks.execution.origins import Origins
 from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, way_back
 from slmworks.lineage.ledgers import Listed, ledger
+from slmworks.lineage.licences import sources_of
 from slmworks.lineage.teacher_name import TeacherNames
 from slmworks.packet.about import about
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
+from slmworks.packet.running_costs import spent_of
 from slmworks.packet.seeds import over_seeds
 from slmworks.packet.stopped import stopped_in
+from slmworks.packet.terms import Terms
 from slmworks.packet.training import Trained, curves_of, early_end
 from slmworks.store.contract import folder_or_none
 
@@ -25,10 +31,11 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 
-def packet(store: "Store", digest: str, run: str = "") -> tuple[str, str]:
+def packet(store: "Store", digest: str, run: str = "", *, brief: bool = False) -> tuple[str, str]:
     """The verdict as markdown and as an HTML page; that of a gate with a form of its own as its JSON.
 
-    `run`: the one that is decided about, if not the first that came to this verdict.
+    `run`: the one that is decided about, if not the first that came to this verdict. `brief`: less Markdown,
+    for a form whose buttons stand below it.
     """
     from slmworks.packet import markdown, page
     from slmworks.packet.markdown_text import fenced
@@ -40,7 +47,7 @@ def packet(store: "Store", digest: str, run: str = "") -> tuple[str, str]:
     content, reports = verdict.read(), reports_of(store, verdict)
     try:
         behind = _background(store, verdict, reports, run)
-        text = markdown(content, reports, behind)
+        text = markdown(content, reports, behind, brief=brief)
         return text, page(content, reports, behind, digest=digest[:12])
     except (KeyError, TypeError, ValueError):
         text = json.dumps(content, indent=1, ensure_ascii=False)
@@ -74,19 +81,22 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
     model = verdict.refs.get("model", "")
     tasks = list(task_records(store, run.run)) if run else []
     to_model = _way_to(store, model, origins)
+    baseline = way_back(origins, _baselines(reports, model))
     return Background(
         card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
         texts=partial(texts, data) if data else nothing_known,
         model=to_model,
         verdict=way,
         ledgers=_ledgers(store, model, origins),
-        baseline=way_back(origins, _baselines(reports, model)).keys(),
+        baseline=baseline.keys(),
         made=_made(run, way, origins),
         notice=_notice(store, decided, run),
         stopped=list(stopped_in(store, run_record(store, decided) if decided else run)),
         about=about(run, tasks, verdict.digest, model),
         trained=_trained(run, tasks, to_model),
         seeds=_seeds(run, tasks),
+        terms=_terms(store, model, origins, run_record(store, decided) if decided else run),
+        spent=spent_of(way_back(origins, [model]), baseline, (run and run.costs) or Costs()),
     )
 
 
@@ -94,6 +104,27 @@ def _seeds(run: RunRecord | None, tasks: Sequence[TaskRecord]) -> list[str]:
     if run is None or not any(task.get("seed") for task in run.plan):
         return []
     return over_seeds(run.plan, {task.task: task.manifest for task in tasks})
+
+
+def _terms(store: "Store", model: str, origins: Origins, run: RunRecord | None) -> Terms:
+    """What the register step of the run that is decided about declares, and what the sources state."""
+    options: Mapping[str, Any] = {}
+    if run is not None:
+        told = [edge.get("options", {}) for edge in run.plan if traits(edge["stage"]).registers]
+        # an orchestrator's run has its plan when it is closed
+        told += [one.options for one in task_records(store, run.run) if one.traits.registers]
+        options = next(filter(None, told), options)
+    if not options:
+        return Terms(None, sources_of(store, model, origins))
+    try:
+        card = ModelCard.model_validate_json(json.dumps(options.get("card") or {}))
+    except ValueError:  # a register plugin from elsewhere may mean something else by it
+        card = ModelCard()
+    shown = options.get("example")
+    example = json.dumps(shown, ensure_ascii=False) if shown else ""
+    if not example and options.get("example_row"):
+        example = f"row {options['example_row']} of the split validation"
+    return Terms(card, sources_of(store, model, origins), example)
 
 
 def _trained(run: RunRecord | None, tasks: Sequence[TaskRecord], way: Lineage | None) -> list["Trained"]:

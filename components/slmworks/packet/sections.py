@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slmworks.numbers import figures
+from slmworks.packet import scope
 from slmworks.packet.markup import Html, el, grid, interval, join, span_of
 from slmworks.packet.sources import Content, Found
-from slmworks.packet.table import caption, cells, headings
+from slmworks.packet.table import beside_linear, caption, cells, headings
 
 NOTHING = Html("")
 
@@ -34,7 +35,9 @@ def overview(verdict: Content) -> Html:
     note = f"{caption(verdict)}. Test set, n = {figures.count(rows[0]['n'])}; × is against the teacher."
     named = ["", "", *headings(verdict)[1:]]
     table = grid(named, lines, text=(0, 1), label="Quality, speed and size")
-    return join([el("h2", "Quality, speed and size"), table, el("p", note, class_="soft")])
+    linear = beside_linear(verdict)
+    shown = el("p", f"{linear[:1].upper()}{linear[1:]}.") if linear else NOTHING
+    return join([el("h2", "Quality, speed and size"), table, shown, el("p", note, class_="soft")])
 
 
 def over_seeds(sentences: Sequence[str]) -> Html:
@@ -85,7 +88,8 @@ def of_model_task(found: Found) -> list[Html]:
     candidate = found.candidate.split("test")
     teacher = found.teacher.split("test") if found.teacher else None
     parts = [Html(part) for part in found.model_task.sections(candidate, teacher)]
-    return [*parts, _cut_texts(candidate["details"].get("truncation"))]
+    declined = scope.section(candidate, teacher, found.candidate.measure.name)
+    return [*parts, declined, _cut_texts(candidate["details"].get("truncation"))]
 
 
 def _cut_texts(cut: Mapping[str, float] | None) -> Html:

@@ -45,6 +45,14 @@ def caption(verdict: Mapping[str, Any]) -> str:
     return f"{MARK} {word}: {verdict['because']}" if verdict.get("because") else ""
 
 
+def beside_linear(verdict: Mapping[str, Any]) -> str:
+    """How much better the candidate is than a linear model, or why nobody knows; empty where no gate says."""
+    said = verdict.get("linear")
+    if not isinstance(said, Mapping):
+        return ""
+    return str(said.get("words") or f"no linear model ({said.get('name')}) beside it: {said.get('absent')}")
+
+
 def table(verdict: Mapping[str, Any]) -> "Drawing":
     """The table for a terminal, to be printed by rich; nothing for a verdict without rows."""
     return Drawing(verdict)
@@ -72,7 +80,7 @@ class Drawing:
             quality = columns - len(COST)
             yield from (self._part(range(quality)), "", self._part([0, *range(quality, columns)]))
         advice = (tradeoff.recommendation(self.verdict), tradeoff.sentence(self.verdict))
-        for line in (caption(self.verdict), *advice):
+        for line in (caption(self.verdict), beside_linear(self.verdict), *advice):
             if line:
                 yield Text(one_line(line), style="dim")
 

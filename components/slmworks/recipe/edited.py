@@ -4,7 +4,7 @@ They are validated like the file's, are in identities as if they stood there, an
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,13 +39,17 @@ def edited(plan: Plan, changes: Changes, said: str) -> Recipe:
             options={**steps[name].options, **{key: options[key] for key in options if key not in word}},
             **{key: options[key] for key in word},
         )
-    lines = [
-        f"#   {name}.{option}: {json.dumps(value, ensure_ascii=False)}"
-        for name, options in changes.items()
-        for option, value in options.items()
-    ]
-    text = "\n".join([recipe.text.rstrip("\n"), f"# {said}", *lines, ""])
+    made = ((name, option, value) for name, options in changes.items() for option, value in options.items())
+    text = noted(recipe.text, made, said)
     return replace(recipe, steps=steps, text=text, edits=tuple(_compared(plan, changes)))
+
+
+def noted(text: str, changes: Iterable[tuple[str, str, Any]], said: str) -> str:
+    """A recipe's text with changes below it, as comments: step, option and value of each."""
+    lines = [
+        f"#   {step}.{option}: {json.dumps(value, ensure_ascii=False)}" for step, option, value in changes
+    ]
+    return "\n".join([text.rstrip("\n"), f"# {said}", *lines, ""])
 
 
 def _compared(plan: Plan, changes: Changes) -> Iterator[dict[str, Any]]:

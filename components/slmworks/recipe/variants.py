@@ -36,6 +36,11 @@ def takes_seed(plugin: Stage | type[Stage]) -> bool:
     return "seed" in (plugin if isinstance(plugin, type) else type(plugin)).model_fields
 
 
+def draws(stage: str, plugin: Stage | type[Stage]) -> bool:
+    """False for tasks that a seed would change nothing of: fetches, and those that are run every time."""
+    return plugin.cacheable and all(port.kind is not None for port in ports(stage_class(stage)).values())
+
+
 @dataclass(frozen=True)
 class _Reading:
     recipe: Recipe
@@ -92,8 +97,7 @@ class _Reading:
         if takes_seed(variant.configured):
             problem = f"{variant.plugin} has an option of its own for it: with: {{seed: {variant.seed}}}."
             raise self._error(*place, problem=problem)
-        contract = stage_class(self.stage)
-        if not variant.configured.cacheable or any(port.kind is None for port in ports(contract).values()):
+        if not draws(self.stage, variant.configured):
             raise self._error(*place, problem=f"{self.stage} draws nothing at random; remove it.")
 
     def _own(self, where: tuple[str | int, ...]) -> Mapping[str, Any]:

@@ -5,8 +5,9 @@ from typing import cast
 
 from slmworks.contract.artifact import Artifact, Model
 from slmworks.contract.generation import Slots
-from slmworks.contract.model_task import ModelTask
+from slmworks.contract.model_task import ModelTask, Row
 from slmworks.contract.runtime import Runtime, Streaming, answered, model_task_of, open_runtime
+from slmworks.registry.declared import example_in
 from slmworks.registry.release import Approved, private_copy
 
 
@@ -18,6 +19,8 @@ class Loaded:
     runtime: Runtime
     model: Model
     """Its header; the files are gone."""
+    example: Row
+    """A row to ask it: the one that its recipe declares, or the model task's."""
 
 
 def open_release(approved: Approved, *, slots: Slots | None = None, generator_threads: int = 1) -> Loaded:
@@ -33,8 +36,9 @@ def open_release(approved: Approved, *, slots: Slots | None = None, generator_th
     with private_copy(approved) as copy:
         model = cast("Model", Artifact.open(copy / "model", digest=approved.entry.model_digest))
         task = model_task_of(model)
+        example = example_in(copy, task)
         threads = generator_threads if task.generative_dialects else 1
         runtime = open_runtime(model, threads=threads, model_task=task.name, slots=slots)
         if not isinstance(runtime, Streaming):  # that is warm already, and may know no chat
             answered(runtime, [task.input_sample()])  # the first call is slow; nobody should wait for it
-    return Loaded(task, runtime, model)
+    return Loaded(task, runtime, model, example)

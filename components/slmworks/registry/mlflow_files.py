@@ -8,7 +8,7 @@ import json
 import platform
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from string import Template
 from typing import Any
@@ -22,9 +22,13 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.model_task import ModelTask, input_types
 from slmworks.contract.runtime import Runtime, model_task_of, packages_of
+from slmworks.contract.scope import response_of
+from slmworks.registry.declared import EXAMPLE, Declared
 from slmworks.registry.standalone import standalone_source
 
 __all__ = ["standalone_runtime", "wrapper"]
+
+NOTHING = Declared()
 
 _ALWAYS = ("mlflow", "numpy", "pandas")
 """Pinned beside the runtime's own packages: the pyfunc needs them."""
@@ -97,39 +101,45 @@ def _carried(runtime: type[Runtime]) -> type[Runtime]:
     return next(kind for kind in runtime.__mro__ if "stands_alone" in vars(kind))
 
 
-def wrapper(model: Model) -> dict[str, str]:
-    """File name -> text of everything around `model/`. Depends on the model and on what is installed."""
+def wrapper(model: Model, declared: Declared = NOTHING) -> dict[str, str]:
+    """File name -> text of everything around `model/`, the card apart.
+
+    Depends on the model, on what is declared, and on what is installed.
+    """
     task, runtime = standalone_runtime(model)
+    response = response_of(task.response, model.meta)
     packages = sorted({*_ALWAYS, *packages_of(runtime, model)})
     python = platform.python_version()
-    row = task.input_sample()
+    row = task.input_sample() if declared.example is None else declared.example
     example = {"columns": list(row), "data": [list(row.values())]}
     return {
-        "MLmodel": _json(_mlmodel(model.digest, task, python)),
-        "runtime.py": _runtime(task, runtime),
+        "MLmodel": _json(_mlmodel(model.digest, task, response, python, declared.card)),
+        "runtime.py": _runtime(task, response, runtime),
         "requirements.txt": "".join(f"{package}=={_installed(package)}\n" for package in packages),
         "python_env.yaml": _json(
             {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
         ),
-        "input_example.json": _json(example),
+        EXAMPLE: _json(example),
         "serving_input_example.json": _json({"dataframe_split": example}),
     }
 
 
-def _runtime(task: ModelTask, runtime: type[Runtime]) -> str:
+def _runtime(task: ModelTask, response: type[BaseModel], runtime: type[Runtime]) -> str:
     """The runtime's own source with a pyfunc appended: what was measured is what ships."""
     pyfunc = _PYFUNC.substitute(
         inputs=json.dumps(task.inputs),
-        outputs=json.dumps(list(task.response.model_fields)),
+        outputs=json.dumps(list(response.model_fields)),
         runtime=runtime.__name__,
     )
     return standalone_source(runtime) + pyfunc
 
 
-def _mlmodel(model_digest: str, task: ModelTask, python: str) -> dict[str, Any]:
+def _mlmodel(
+    model_digest: str, task: ModelTask, response: type[BaseModel], python: str, card: Mapping[str, Any]
+) -> dict[str, Any]:
     # JSON is YAML: no YAML writer decides about our bytes.
     inputs = [_column(name, kind) for name, kind in input_types(task).items()]
-    outputs = [_column(name, field.annotation) for name, field in task.response.model_fields.items()]
+    outputs = [_column(name, field.annotation) for name, field in response.model_fields.items()]
     return {
         "flavors": {
             "python_function": {
@@ -141,11 +151,11 @@ def _mlmodel(model_digest: str, task: ModelTask, python: str) -> dict[str, Any]:
                 "streamable": False,
             }
         },
-        "metadata": {"model_digest": model_digest},
+        "metadata": {"model_digest": model_digest, **({"card": dict(card)} if card else {})},
         "mlflow_version": _installed("mlflow"),
         "model_uuid": model_digest[:32],
         "saved_input_example_info": {
-            "artifact_path": "input_example.json",
+            "artifact_path": EXAMPLE,
             "pandas_orient": "split",
             "serving_input_path": "serving_input_example.json",
             "type": "dataframe",

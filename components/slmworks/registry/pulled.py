@@ -22,7 +22,7 @@ from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, T
 from slmworks.machine.locks import locked
 from slmworks.registry import signatures
 from slmworks.registry.log import Registry
-from slmworks.registry.release import Approved, chosen, copy_files, hashed, require_approved
+from slmworks.registry.release import CARD, Approved, chosen, copy_files, hashed, require_approved
 from slmworks.registry.state import Entry
 
 APPROVAL = "approval.json"
@@ -73,7 +73,7 @@ def pulled(folder: Path, name: str) -> Approved:
     parts = {
         f"{RELEASE}/model/": (found.model, entry.model_digest),
         f"what is beside {RELEASE}/model/": (found.wrapper, entry.wrapper_digest),
-        f"{RELEASE}/{HEADER}": (found.whole, entry.release),
+        f"{RELEASE}/{HEADER} or {CARD}": (found.whole, entry.release),
     }
     for what, (have, approved) in parts.items():
         if have != approved:

@@ -3,9 +3,15 @@
     MLmodel                       what MLflow reads; no time, no random id
     runtime.py                    models-from-code: the runtime that measured the model, as a pyfunc
     requirements.txt …            public packages only, pinned to what is installed; never slmworks
-    input_example.json …          the model task's harmless example; nobody's data is shipped inside a release
+    input_example.json …          the model task's harmless example, or the one that the recipe declares;
+                                  nobody's data is shipped inside a release
     model/                        exactly the model that was judged
+    README.md                     its card: what was measured, sources and licences, what is declared
     slmworks.json                 header, written on commit
+
+Three digests: of `model/`, which was judged; of the wrapper, which is everything around it; of the whole.
+Card and header are in the whole only: they tell of a verdict and a version, and the same model in the same
+wrapper keeps its version under another verdict. What a recipe declares is in `MLmodel`, so in the wrapper.
 
 Nothing here imports MLflow: the format is its own, and a test loads the result with it. Nothing here
 decides: what may be served is asked of the registry's log.
@@ -23,14 +29,17 @@ from slmworks.contract.artifact import HEADER, Model
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import File, plain_files, scan, tree_digest
 from slmworks.machine.private import private_folder
+from slmworks.registry.declared import Declared
 from slmworks.registry.log import Entry, Registry
-from slmworks.registry.mlflow_files import wrapper
+from slmworks.registry.mlflow_files import NOTHING, wrapper
 
 if TYPE_CHECKING:
     from slmworks.registry.state import ModelState, Version
 
 MODEL = "model/"
 """Where a release keeps the model that was judged."""
+CARD = "README.md"
+"""A release's model card."""
 COMPILED = "__pycache__"
 """Where Python keeps, and looks for, what it compiled."""
 
@@ -53,12 +62,12 @@ class Approved:
     """The registration: name, version and digests."""
 
 
-def build(folder: Path, model: Model) -> Digests:
-    """Fill an empty folder with a release of `model`; `whole` is of what it holds so far (no header).
+def build(folder: Path, model: Model, declared: Declared = NOTHING) -> Digests:
+    """Fill an empty folder with a release of `model`; `whole` is of what it holds so far.
 
-    BadRequest for a model without a runtime that stands alone.
+    Its card and its header are written afterwards. BadRequest for a model whose runtimes don't stand alone.
     """
-    texts = wrapper(model)
+    texts = wrapper(model, declared)
     copied = folder / "model"
     shutil.copytree(model.path, copied, copy_function=shutil.copyfile)
     found = tree_digest(scan(copied))
@@ -71,9 +80,9 @@ def build(folder: Path, model: Model) -> Digests:
     return digests(folder)
 
 
-def wrapper_digest(model: Model) -> str:
+def wrapper_digest(model: Model, declared: Declared = NOTHING) -> str:
     """The digest that `build` would give as `wrapper` here and now for a model; builds nothing."""
-    return tree_digest(_file(name, text.encode()) for name, text in wrapper(model).items())
+    return tree_digest(_file(name, text.encode()) for name, text in wrapper(model, declared).items())
 
 
 def _file(path: str, data: bytes) -> File:
@@ -124,7 +133,7 @@ def digests_of(files: Sequence[File]) -> Digests:
     """What identifies a release that consists of these files."""
     inside = [f for f in files if f.path.startswith(MODEL)]
     model = [f.model_copy(update={"path": f.path.removeprefix(MODEL)}) for f in inside]
-    wrapper = [f for f in files if f not in inside and f.path != HEADER]
+    wrapper = [f for f in files if f not in inside and f.path not in (HEADER, CARD)]
     return Digests(tree_digest(model), tree_digest(wrapper), tree_digest(files))
 
 
@@ -147,7 +156,7 @@ def require_approved(registry: Registry, name: str, version: int, folder: Path) 
     registry.approved(name, version, found.model, found.wrapper)
     if found.whole != entry.release:
         raise BadRequest(
-            f"{name} v{version}: its {HEADER} was changed after the release was made. "
+            f"{name} v{version}: its {HEADER} or {CARD} was changed after the release was made. "
             "Run the recipe again to restore it."
         )
 

@@ -24,7 +24,9 @@ class Entry(BaseModel):
     seq: int
     """Place in the log of this name, from 1, without gaps."""
     action: Action
+    """What was done."""
     name: str
+    """The registered name."""
     version: int
     """The registered, approved or rejected version; of a rollback: the one that is champion again."""
     model_digest: str
@@ -36,11 +38,13 @@ class Entry(BaseModel):
     verdict: str
     """Digest of the verdict that let it in."""
     who: str
+    """The person who decided; of a registration: who ran the step."""
     how: str
     """How it was established who that is: `claimed: user name of the command line`, `airflow`, …"""
     when: str
     """UTC, ISO 8601 with milliseconds."""
     why: str = ""
+    """The reason that was given."""
     started_by: str = ""
     """Of a registration: who started the run; empty where nobody did, or nobody knows."""
     started_how: str = ""

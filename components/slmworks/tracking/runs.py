@@ -227,7 +227,7 @@ class RunUpload:
         if folder is None:
             return {}
         if task.manifest.kind == "Verdict":
-            markdown, page = packet(self.store, task.manifest.digest)
+            markdown, page = packet(self.store, task.manifest.digest, self.run.run)
             self._client.log_text(run_id, page, PAGE)
             return {
                 "mlflow.note.content": cut(markdown, LONGEST, f"… All of it: {PAGE} among the artifacts.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Verdict
 from slmworks.contract.plain_text import visible
+from slmworks.execution.origins import Origins
 from slmworks.lineage.ancestry import lineage_of, render
 from slmworks.numbers import figures
 from slmworks.packet.gather import packet
@@ -25,8 +26,15 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 ALIASES = ("candidate", "champion", "previous")
-_MARK = "**Approval:**"
-_DECISION = re.compile(rf"^{re.escape(_MARK)}.*$", re.MULTILINE)
+_STATES = {
+    "candidate": "Waits for approval",
+    "approved": "Approved",
+    "rejected": "Rejected",
+    "rolled-back": "Rolled back",
+}
+_MARK = "in slmworks' log"
+"""What no note of a person has behind such a word."""
+_DECISION = re.compile(rf"^(?:{'|'.join(_STATES.values())}) {_MARK} .*$", re.MULTILINE)
 JUDGED = "verdict"
 """Tag: `passed` or `refused`."""
 _ROOM = 1000
@@ -130,7 +138,7 @@ def _create(tracking: Tracking, store: "Store", version: Version) -> Any:
         entry.name,
         source=f"{holder.artifact_uri}/release",
         run_id=holder.run_id,
-        tags=_wanted_tags(version) | _judged(store, version),
+        tags=_judged(store, version) | _wanted_tags(version),  # the list shows the first ones
         description=_description(tracking, store, version),
     )
 
@@ -138,12 +146,15 @@ def _create(tracking: Tracking, store: "Store", version: Version) -> Any:
 def _description(tracking: Tracking, store: "Store", version: Version) -> str:
     """What a reviewer reads: the decision, the packet, and the way back to the source files."""
     entry = version.registered
-    said = packet(store, entry.verdict)[0] if folder_or_none(store, entry.verdict) else ""
-    way = render(lineage_of(store, _called(version))).partition("\n")[2]
+    origins = Origins(store)
+    made = origins.of([entry.release]).get(entry.release)
+    run = made.run if made else ""
+    said = packet(store, entry.verdict, run)[0] if folder_or_none(store, entry.verdict) else ""
+    way = render(lineage_of(store, _called(version), origins)).partition("\n")[2]
     whole = "\n\n".join(filter(None, [said.strip(), f"### Where it comes from\n\n{fenced(way)}"]))
     page = _page(tracking, entry.verdict)
     shown = cut(whole, LONGEST - _ROOM - len(page) - 4, "…" if page else _all_of(version))
-    return "\n\n".join(filter(None, [_decision(version), shown, page]))
+    return "\n\n".join(filter(None, [_decision(version), page, shown]))
 
 
 def _called(version: Version) -> str:
@@ -166,14 +177,18 @@ def _page(tracking: Tracking, verdict: str) -> str:
 
 
 def _decision(version: Version) -> str:
-    """The line of a description that is put right when the log goes on; at most `_ROOM` characters."""
+    """The line of a description that is put right when the log goes on; at most `_ROOM` characters.
+
+    It begins with the state in words: MLflow's list shows the first ones as they are written.
+    """
+    state = f"{_STATES[version.status]} {_MARK}"
     entry, decided = version.registered, version.decided
     when = escaped((decided or entry).when[:16].replace("T", " "))
     if decided is None:
         way_out = code(f"slmworks approve {entry.name} {entry.version} --because '…'")
-        return f"{_MARK} waits for a decision since {when} UTC. {way_out}"
+        return f"{state} since {when} UTC. Promote in MLflow approves nothing, this does: {way_out}"
     who, how, why = escaped(decided.who, 80), escaped(decided.how, 160), escaped(decided.why, 600)
-    return f"{_MARK} **{version.status}** by {who} ({how}) on {when} UTC: {why}"
+    return f"{state} by {who} ({how}) on {when} UTC: {why}"
 
 
 def _wanted_tags(version: Version) -> dict[str, str]:
@@ -182,13 +197,16 @@ def _wanted_tags(version: Version) -> dict[str, str]:
         {"who": decided.who, "how": decided.how, "when": decided.when, "why": decided.why} if decided else {}
     )
     return {
+        "approval": version.status,
+        "registered_by": visible(entry.started_by or entry.who)[
+            :LONGEST
+        ],  # nobody may set MLflow's own field
+        **{f"approval.{key}": visible(value)[:LONGEST] for key, value in said.items()},
         VERSION: str(version.number),
         "slmworks.model_digest": entry.model_digest,
         "slmworks.wrapper_digest": entry.wrapper_digest,
         "slmworks.release": entry.release,
         "slmworks.verdict": entry.verdict,
-        "approval": version.status,
-        **{f"approval.{key}": visible(value)[:LONGEST] for key, value in said.items()},
     }
 
 
@@ -199,11 +217,12 @@ def _judged(store: "Store", version: Version) -> dict[str, str]:
         return {}
     said = Verdict(path=folder).read()
     row: Mapping[str, Any] = next((one for one in said.get("rows", []) if one.get("chosen")), {})
-    kept = row.get("kept")
+    kept, linear = row.get("kept"), said.get("linear")
     return {
         JUDGED: "passed" if said.get("passed") else "refused",
         **{visible(name)[:LONGEST]: written for name, written in row.get("written", {}).items()},
         **({"kept": figures.percent(kept["value"])} if kept else {}),
+        **({"against linear": str(linear["written"])} if linear and "written" in linear else {}),
     }
 
 

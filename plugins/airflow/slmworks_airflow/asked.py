@@ -1,10 +1,9 @@
 """Which task of which run a page is about: as Airflow calls it, and as the store does."""
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
-PREFIX = "/slmworks"
-"""Below this, on Airflow's API server, lie our pages."""
+from slmworks.engines.airflow.report_page import task_path
+
 OURS = frozenset({"ReviewOperator", "RecordOperator", "NewDataOperator"})
 """Operators of tasks that no recipe names, so that the store has no record of them."""
 
@@ -23,8 +22,7 @@ class Asked:
     @property
     def path(self) -> str:
         """Where the task is below Airflow's address, and its pages below ours."""
-        dag, run, task = (quote(name, safe="") for name in (self.dag, self.run, self.task))
-        return f"dags/{dag}/runs/{run}/tasks/{task}"
+        return task_path(self.dag, self.run, self.task)
 
     @property
     def kept_as(self) -> str:

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from slmworks_airflow.asked import PREFIX, Asked
+from slmworks.engines.airflow.report_page import PREFIX
+from slmworks_airflow.asked import Asked
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
-from slmworks_airflow.asked import PREFIX
+from slmworks.engines.airflow.report_page import PREFIX
 from slmworks_airflow.links import MLflowLink, ReportLink
 
 

@@ -33,7 +33,7 @@ class ExportOnnx(Export):
         """What `model_task` says."""
         return self.model_task
 
-    def run(self, *, model: Model, task: Task) -> Model:
+    def run(self, *, model: Model, task: Task, **_: object) -> Model:
         """Export, compare at several batch and length shapes, and report the largest difference."""
         from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.parity import largest_difference

@@ -55,13 +55,13 @@ def ask_once(
 def ask_release(
     approved: Approved, words: str | None = None, *, threads: int = 1, draft: "Model | None" = None
 ) -> Exchange:
-    """The same for a release that was verified; None asks the model task's example.
+    """The same for a release that was verified; None asks its example.
 
     `draft`: a model that guesses tokens ahead.
     """
     service, once = server(approved, threads=threads, draft=draft)
     task = service.model.task
-    question = task.input_sample() if words is None else _row(task, words)
+    question = service.model.example if words is None else _row(task, words)
     with running(once) as address:
         route = f"{address}/{task.route}"
         return Exchange(task, route, ask(f"{address}/ready"), question, ask(route, dict(question)))

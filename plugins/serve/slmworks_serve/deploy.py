@@ -17,7 +17,7 @@ __all__ = ["DeployServer"]
 
 
 class DeployServer(Deploy):
-    """Start the server of `slmworks serve` once on a free port, ask it the model task's example, and stop it.
+    """Start the server of `slmworks serve` once on a free port, ask it the release's example, and stop it.
 
     What stays is the record of what it answered and the command that serves the release. A `draft` is proved
     first: rows of the data that the release was judged on are answered with it and without.

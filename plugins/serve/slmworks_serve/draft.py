@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from slmworks.contract.artifact import Artifact, Dataset, Files, Model, Release, Report, Verdict
+from slmworks.contract.artifact import Artifact, Dataset, Files, Model, Release, Verdict
 from slmworks.contract.drafts import Drafting, DraftProof, drafting
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import is_tree
 from slmworks.contract.model_task import ModelTask, Row
 from slmworks.contract.runtime import inputs_of, model_task_of, offered_runtime
+from slmworks.registry.judged_on import data_of
 from slmworks.registry.release import MODEL
 from slmworks.registry.task import ReleaseTask
 from slmworks.store.contract import folder_or_none
@@ -114,16 +115,11 @@ def _rows(release: Release, purpose: ModelTask, task: ReleaseTask) -> list[Row]:
 
 
 def _data(release: Release, task: ReleaseTask) -> Dataset | None:
-    """The data of the report by which the gate chose the release's model; None where they are gone."""
+    """The data that the release's model was judged on; None where they are gone."""
     try:
-        verdict = task.fetch(release, "verdict", Verdict)
-        reports = [one for role, one in sorted(verdict.refs.items()) if role.startswith("report")]
-        for report in (task.open(digest, Report) for digest in reports):
-            if report.refs.get("model") == release.refs["model"] and "data" in report.refs:
-                return task.fetch(report, "data", Dataset)
+        return data_of(task.fetch(release, "verdict", Verdict), release.refs["model"], task)
     except (LookupError, CorruptObject):
-        pass
-    return None
+        return None
 
 
 def given(said: str, store: "Store | None") -> Model:

@@ -5,6 +5,7 @@
     runtime.py                        the runtime that measured it, with nothing of slmworks
     run.py, requirements.txt          40 lines; the runtime's packages, in the versions that were measured
     release.json, SHA256SUMS, README.md   how to identify it, and how to check it
+    MODEL_CARD.md                     what was measured, licences, use and limits
 
 No server, no registry: once it is copied away, nobody can roll it back from here.
 """
@@ -21,12 +22,13 @@ from typing import ClassVar, cast
 from slmworks.contract.artifact import HEADER, Artifact, Deployment, Model, Release
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import plain_files, scan
-from slmworks.contract.model_task import ModelTask, only_text
+from slmworks.contract.model_task import ModelTask, Row, only_text
 from slmworks.contract.runtime import Runtime, packages_of
 from slmworks.deploy import Deploy
 from slmworks.packet.markdown_text import escaped
+from slmworks.registry.declared import example_in
 from slmworks.registry.mlflow_files import standalone_runtime
-from slmworks.registry.release import Approved, copy_files, require_approved, verified_copy
+from slmworks.registry.release import CARD, Approved, copy_files, require_approved, verified_copy
 from slmworks.registry.standalone import standalone_source
 from slmworks.registry.state import Entry
 from slmworks.registry.task import ReleaseTask
@@ -34,6 +36,9 @@ from slmworks_serve.draft import FORMATS, proved, require_draft
 from slmworks_serve.openapi import title
 
 __all__ = ["DeployEdge", "export", "size", "write"]
+
+MODEL_CARD = "MODEL_CARD.md"
+"""The release's card in the bundle, which has a README of its own."""
 
 _README = Template("""# $name v$version
 
@@ -44,7 +49,7 @@ $what, approved by $who on $when. Model sha256:$digest.
     sha256sum -c SHA256SUMS
 
 $rows are arguments, or lines of stdin; each answer is a line of JSON, all in UTF-8.
-From Python: `from run import answer`.
+From Python: `from run import answer`.$card
 """)
 
 _RUN = Template('''"""Answer with the model in this folder.
@@ -152,6 +157,9 @@ def write(
     pinned = (copied / "requirements.txt").read_text(encoding="utf-8").splitlines()
     (copied / "model" / HEADER).unlink()
     (copied / "model").rename(folder / "model")
+    example = example_in(copied, task)
+    if (copied / CARD).exists():
+        (copied / CARD).rename(folder / MODEL_CARD)
     shutil.rmtree(copied)
     _text(folder / "runtime.py", standalone_source(runtime))
     _text(folder / "run.py", _run(task, runtime, drafted=draft is not None))
@@ -160,7 +168,8 @@ def write(
     about = {key: getattr(entry, key) for key in ("name", "version", "model_digest", "wrapper_digest")}
     further = {"release": entry.release, **({"draft": draft.digest} if draft else {})}
     _text(folder / "release.json", json.dumps({**about, **further}, indent=1) + "\n")
-    _text(folder / "README.md", _readme(task, entry, decided or entry))
+    card = "\nUse, limits, licences and measures: MODEL_CARD.md." if (folder / MODEL_CARD).exists() else ""
+    _text(folder / "README.md", _readme(task, example, entry, decided or entry, card))
     sums = [f"{file.sha256}  {file.path}\n" for file in scan(folder)]
     _text(folder / "SHA256SUMS", "".join(sums))
     return packages
@@ -192,8 +201,8 @@ def _parsed(task: ModelTask) -> str:
     return f'json.loads(line) if line.lstrip().startswith("{{") else {short}'
 
 
-def _readme(task: ModelTask, entry: Entry, decided: Entry) -> str:
-    text, row = only_text(task), task.input_sample()
+def _readme(task: ModelTask, row: Row, entry: Entry, decided: Entry, card: str) -> str:
+    text = only_text(task)
     example = str(row[text]) if text else json.dumps(dict(row), ensure_ascii=False)
     return _README.substitute(
         name=entry.name,
@@ -204,6 +213,7 @@ def _readme(task: ModelTask, entry: Entry, decided: Entry) -> str:
         digest=entry.model_digest,
         example=shlex.quote(example),
         rows=_rows(task),
+        card=card,
     )
 
 

@@ -12,7 +12,7 @@ from html import escape
 from string import Template
 from typing import Any
 
-from slmworks.contract.model_task import ModelTask, input_types, only_text
+from slmworks.contract.model_task import ModelTask, Row, input_types, only_text
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -63,8 +63,10 @@ const question = () => Object.fromEntries(Object.entries(inputs).map(
   ([name, text]) => [name, text ? value(name) : JSON.parse(value(name))]));""")
 
 
-def page(openapi: dict[str, Any], origin: str, prefix: str, task: ModelTask) -> str:
+def page(openapi: dict[str, Any], origin: str, prefix: str, task: ModelTask, row: Row) -> str:
     """The page as HTML, from the app's OpenAPI document and the address it was asked at.
+
+    `row` stands in the form at first.
 
     `prefix`: the path under which the server is shown. Without one the page's links are relative.
     """
@@ -74,7 +76,6 @@ def page(openapi: dict[str, Any], origin: str, prefix: str, task: ModelTask) -> 
         for path, methods in openapi["paths"].items()
         for method, operation in methods.items()
     ]
-    row = task.input_sample()
     body = json.dumps(dict(row), ensure_ascii=False)
     return _PAGE.substitute(
         title=escape(openapi["info"]["title"]),

@@ -9,7 +9,7 @@ from slmworks.approve.reviewers import Reviewers
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.airflow.docs import task_page
 from slmworks.engines.airflow.line import Line, name_of
-from slmworks.engines.settings import Pod
+from slmworks.engines.pod_settings import Pod
 from slmworks.recipe.plan import PlannedTask
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Build:
         close = self._start(
             CloseJob(self.line, **said),
             None,
-            self.line.engine.settings.defaults,
+            self.line.engine.pod(None),
             task_id=name,
             doc_md="Ends the run's record and brings MLflow up to date.",
         )

@@ -63,9 +63,9 @@ class TaskJob:
         line, run = self.line.for_run(context["params"]), run_of(context)
         first = first_run(line, self.about, context) if self.about else ""
         words, spec = line.words(self.task, run, first, user=user_of(context))
-        python = line.python(line.plan.tasks[self.task])
+        task = line.plan.tasks[self.task]
         wrote = f"runs/{run}/{self.task}.json"
-        return Command(words, "--spec", spec, python, line.environment(), wrote, ("--alone",))
+        return Command(words, "--spec", spec, line.python(task), line.environment(task), wrote, ("--alone",))
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class CloseJob:
             argument = line.closing(run, user=user_of(context), unreached=news, second=self.second)
         words = ["close", *ORCHESTRATOR]
         return Command(
-            words, "--what", argument, line.python(None), line.environment(), f"runs/{run}/run.json"
+            words, "--what", argument, line.python(None), line.environment(None), f"runs/{run}/run.json"
         )
 
     def _unreached(self, context: "Context") -> str:

@@ -112,7 +112,7 @@ class Line:
 
     def closing(self, run: str, *, user: str = "", unreached: str = "", second: bool = False) -> str:
         """The packed argument of the task that ends a run."""
-        record = plan_record(self.plan)
+        record = plan_record(self.plan, self.engine.settings.costs)
         if second:
             record["plan"] = [edge for edge in record["plan"] if edge["after_approval"]]
         about = {"store": self.store().url, "run": run, "user": user, "unreached": unreached}
@@ -130,8 +130,8 @@ class Line:
             for name in reviewers
         ]
 
-    def environment(self) -> dict[str, str]:
-        """Variables of every task that the engine file gives."""
+    def environment(self, task: PlannedTask | None) -> dict[str, str]:
+        """Variables of a task that the engine file gives; None: of a step of our own."""
         from slmworks.tracking.connection import without_credentials
 
         tracking = self.tracking()
@@ -140,7 +140,8 @@ class Line:
                 f"{TRACKING} holds a user or a password, and many can read a pod's variables; leave them out "
                 "and give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD under `secrets`."
             )
-        return {**self.engine.settings.env, **({TRACKING: tracking} if tracking else {})}
+        given = self.engine.pod(task).env or {}
+        return {**given, **({TRACKING: tracking} if tracking else {})}
 
     def tracking(self) -> str:
         """MLflow's address: the variable's, the engine file's, or a database beside a store on disk."""

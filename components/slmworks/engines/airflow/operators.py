@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Param
@@ -22,7 +23,8 @@ from slmworks.engines.airflow.failures import REFUSED, SAID, airflow_errors, fai
 from slmworks.engines.airflow.form import APPROVE, REASON, REJECT, RUN
 from slmworks.engines.airflow.jobs import SEEN, Command, Job, nothing_new, run_of
 from slmworks.engines.airflow.line import Line
-from slmworks.engines.settings import seconds
+from slmworks.engines.airflow.report_page import report_path
+from slmworks.engines.pod_settings import seconds
 from slmworks.machine.process import PARENT
 
 if TYPE_CHECKING:
@@ -185,7 +187,8 @@ class ReviewOperator(HITLOperator):
                 question.keep(self.task_id, assigned=bool(self.users), reviewers=self.reviewers)
                 self.subject = question.subject()
                 asked = self.line.asked(self.reviewers.among)
-                self.body = question.body(self.line.tracking(), asked, self.reviewers)
+                page = self._page(context)
+                self.body = question.body(self.line.tracking(), asked, self.reviewers, page=page)
         if question.settled:
             raise AirflowSkipException(f"{question.settled}; nobody is asked again")
         if status == "approved":
@@ -193,6 +196,14 @@ class ReviewOperator(HITLOperator):
             return None
         self.log.info("%s waits for an answer here, or for slmworks approve or reject", question.label)
         return super().execute(context)
+
+    def _page(self, context: "Context") -> str:
+        """Where the packet can be read on Airflow's host; empty where nothing shows it."""
+        from airflow.sdk.configuration import conf
+
+        task = context["ti"]
+        root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+        return report_path(root, task.dag_id, task.run_id, task.task_id)
 
     def _leave_out(self, registered: "Entry") -> None:
         """Ask everybody but who started the run, where the recipe says so."""

@@ -1,6 +1,6 @@
 """A job as a pod: the same image and command as on Kubeflow. Imported where the engine file asks for pods."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from slmworks.deploy import Deploy
 from slmworks.engines.airflow.failures import REFUSED, airflow_errors, failure, refused
 from slmworks.engines.airflow.jobs import Job
 from slmworks.engines.airflow.line import Line
-from slmworks.engines.settings import Pod, SecretKey
+from slmworks.engines.pod_settings import Pod, Scratch, SecretKey, Volume
 from slmworks.numbers.figures import size
 from slmworks.recipe.plan import PlannedTask
 
@@ -31,7 +31,7 @@ LONGEST = 110_000
 """Bytes of one argument: a process takes 128 kB."""
 SIGNAL = 128
 """Exit codes above it are of a process that a signal ended."""
-TMP = "/tmp"  # noqa: S108 - in the pod, where the root is read-only
+TMP, SHM = "/tmp", "/dev/shm"  # noqa: S108 - in the pod, where the root is read-only
 
 
 class PodOperator(KubernetesPodOperator):
@@ -106,20 +106,7 @@ def equipment(line: Line, task: PlannedTask | None, pod: Pod, image: str) -> dic
     """
     settings = line.engine.settings
     said, stage = settings.airflow, settings.stages.get(task.stage) if task else None
-    volumes = [
-        k8s.V1Volume(
-            name=f"volume-{number}",
-            persistent_volume_claim=k8s.V1PersistentVolumeClaimVolumeSource(claim_name=volume.claim),
-        )
-        for number, volume in enumerate(settings.volumes)
-    ]
-    mounts = [
-        k8s.V1VolumeMount(name=f"volume-{number}", mount_path=volume.path)
-        for number, volume in enumerate(settings.volumes)
-    ]
-    if not any(volume.path == TMP for volume in settings.volumes):
-        volumes.append(k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()))
-        mounts.append(k8s.V1VolumeMount(name="tmp", mount_path=TMP))
+    volumes = list(_volumes(pod))
     return {
         "image": image,
         "namespace": said.namespace,
@@ -129,8 +116,13 @@ def equipment(line: Line, task: PlannedTask | None, pod: Pod, image: str) -> dic
         "in_cluster": None if said.connection else True,
         "automount_service_account_token": task is not None and isinstance(task.configured, Deploy),
         "env_vars": [*variables({"SLMWORKS_IMAGE": image}), *_secrets(line.engine.secrets(task))],
-        "volumes": volumes,
-        "volume_mounts": mounts,
+        "volumes": [volume for volume, _ in volumes],
+        "volume_mounts": [k8s.V1VolumeMount(name=volume.name, mount_path=path) for volume, path in volumes],
+        "labels": dict(pod.labels or {}),
+        "annotations": dict(pod.annotations or {}),
+        "affinity": _affinity(pod),
+        "priority_class_name": pod.priority_class,
+        "image_pull_policy": pod.pull_policy,
         "container_resources": _resources(pod),
         "node_selector": dict(pod.node_selector or {}),
         "tolerations": [
@@ -165,12 +157,73 @@ def _secrets(secrets: Mapping[str, SecretKey]) -> list[Any]:
 
 
 def _resources(pod: Pod) -> Any:
-    wanted: dict[str, str] = {}
-    if pod.cpu:
-        wanted["cpu"] = pod.cpu
-    if pod.memory:
-        wanted["memory"] = pod.memory
-    limits = dict(wanted)
+    requests, limits = pod.requests, pod.bounds
+    if pod.ephemeral_storage:
+        requests["ephemeral-storage"] = limits["ephemeral-storage"] = pod.ephemeral_storage
     if pod.accelerator:
         limits[pod.accelerator.type] = str(pod.accelerator.count)
-    return k8s.V1ResourceRequirements(requests=wanted, limits=limits)
+    return k8s.V1ResourceRequirements(requests=requests, limits=limits)
+
+
+def _volumes(pod: Pod) -> Iterator[tuple[Any, str]]:
+    """Each volume and where it is mounted; /tmp is one, since the image's root is read-only."""
+    for number, volume in enumerate(pod.volumes or ()):
+        yield k8s.V1Volume(name=f"volume-{number}", **_source(volume)), volume.path
+    taken = {volume.path for volume in pod.volumes or ()}
+    if TMP not in taken:
+        yield _scratch(pod.tmp), TMP
+    if pod.shm and SHM not in taken:
+        memory = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit=pod.shm)
+        yield k8s.V1Volume(name="shm", empty_dir=memory), SHM
+
+
+def _source(volume: Volume) -> dict[str, Any]:
+    if volume.kind == "claim":
+        claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=volume.source)
+        return {"persistent_volume_claim": claim}
+    if volume.kind == "config_map":
+        return {"config_map": k8s.V1ConfigMapVolumeSource(name=volume.source)}
+    return {"secret": k8s.V1SecretVolumeSource(secret_name=volume.source)}
+
+
+def _scratch(tmp: Scratch | None) -> Any:
+    if tmp is None or tmp.storage_class is None:
+        size = tmp.size if tmp else None
+        return k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=size))
+    claim = k8s.V1PersistentVolumeClaimSpec(
+        access_modes=["ReadWriteOnce"],
+        storage_class_name=tmp.storage_class,
+        resources=k8s.V1VolumeResourceRequirements(requests={"storage": tmp.size}),
+    )
+    template = k8s.V1PersistentVolumeClaimTemplate(spec=claim)
+    return k8s.V1Volume(name="tmp", ephemeral=k8s.V1EphemeralVolumeSource(volume_claim_template=template))
+
+
+def _affinity(pod: Pod) -> Any:
+    terms = [
+        (
+            one.weight,
+            k8s.V1NodeSelectorTerm(
+                match_expressions=[
+                    k8s.V1NodeSelectorRequirement(
+                        key=label.key, operator=label.operator, values=list(label.values) or None
+                    )
+                    for label in one.match
+                ]
+            ),
+        )
+        for one in pod.node_affinity or ()
+    ]
+    if not terms:
+        return None
+    required = [term for weight, term in terms if weight is None]
+    preferred = [
+        k8s.V1PreferredSchedulingTerm(weight=weight, preference=term) for weight, term in terms if weight
+    ]
+    nodes = k8s.V1NodeAffinity(
+        required_during_scheduling_ignored_during_execution=(
+            k8s.V1NodeSelector(node_selector_terms=required) if required else None
+        ),
+        preferred_during_scheduling_ignored_during_execution=preferred or None,
+    )
+    return k8s.V1Affinity(node_affinity=nodes)

@@ -82,26 +82,46 @@ class Question:
         instead = f"instead of v{champion.number}" if champion else "as the first champion"
         return f"{self.label}: approve it {instead}?"
 
-    def body(self, tracking: str, named: Sequence[str] = (), reviewers: Reviewers | None = None) -> str:
-        """The reviewer's packet, the recipe's reviewers (`named`: for people) and links, as Markdown."""
+    def body(
+        self,
+        tracking: str,
+        named: Sequence[str] = (),
+        reviewers: Reviewers | None = None,
+        *,
+        page: str = "",
+    ) -> str:
+        """The reviewer's packet, links, and the recipe's reviewers (`named`: for people), as Markdown.
+
+        As short as it can be: reason and buttons stand below it. `page`: the address of the whole packet.
+        """
         entry = self.version.registered
         packet = (self.store.read(packet_key(self.run)) or b"").decode()
         problem = not_compared(self.store, self.state, self.version)
         notice = attention(limits(run_record(self.store, self.run)))
         starter = entry.started_by and f"{escaped(entry.started_by)} ({escaped(entry.started_how)})"
         but = " Somebody else must approve it." if reviewers and reviewers.but else ""
+        people = [
+            f"Started by {starter}.{but}" if starter else "",
+            f"The recipe asks {escaped(', '.join(named))}." if named else "",
+            "Approval makes it the champion. A rejection is for good: the same bytes stay rejected.",
+        ]
         parts = [
             notice,
             f"**Attention: {escaped(problem)}**" if problem else "",
             packet.removeprefix(notice).lstrip()
             or "There is no packet for this version; see the log of the task `close`.",
-            f"Model {code(f'sha256:{entry.model_digest}')} · run {code(self.run)}",
-            self._links(tracking),
-            f"Started by {starter}.{but}" if starter else "",
-            f"The recipe asks {escaped(', '.join(named))}." if named else "",
-            "Approval makes it the champion. A rejection is for good: the same bytes stay rejected.",
+            " · ".join(filter(None, [self._page(page), self._links(tracking)])),
+            f"Model {code(f'sha256:{entry.model_digest}')}",
+            " ".join(filter(None, people)),
         ]
         return "\n\n".join(part for part in parts if part)
+
+    def _page(self, address: str) -> str:
+        return (
+            f"[The whole packet]({address}): answers gained and lost, slices, use and limits"
+            if address
+            else ""
+        )
 
     def _links(self, tracking: str) -> str:
         if not tracking.startswith(("http://", "https://")):

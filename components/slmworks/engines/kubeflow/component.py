@@ -5,7 +5,7 @@ A function is what `kfp` reads a component's interface from, so here one is made
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from slmworks.recipe.plan import PlannedTask
 
 if TYPE_CHECKING:
     from kfp.dsl.base_component import BaseComponent
+
+    from slmworks.engines.kubeflow.inputs import Input
 
 MADE, PAGE, CONFUSION = "made", "page", "confusion"
 """Outputs: the manifest of the result, a gate's page, a report's confusion matrix."""
@@ -60,9 +62,9 @@ def port_of(slot: str, stage_ports: Mapping[str, Any]) -> str:
 
 
 def component(
-    task: PlannedTask, image: str, takes: Mapping[str, PlannedTask], parameters: tuple[str, ...]
+    task: PlannedTask, image: str, takes: Mapping[str, PlannedTask], parameters: Mapping[str, type]
 ) -> "BaseComponent":
-    """The component of a task; `takes` are its input artifacts, `parameters` its text parameters."""
+    """The component of a task; `takes` are its input artifacts, `parameters` the types of its parameters."""
     from kfp import dsl
 
     kinds = {name: _type(maker) for name, maker in takes.items()}
@@ -72,7 +74,7 @@ def component(
     if getattr(task.configured, "predicts", False):
         made[CONFUSION] = dsl.Output[dsl.ClassificationMetrics]
     annotations = {
-        **dict.fromkeys(parameters, str),
+        **parameters,
         **{name: dsl.Input[kind] for name, kind in kinds.items()},
         **made,
     }
@@ -97,6 +99,26 @@ def container(
     run.__doc__ = description
     run.__signature__ = inspect.Signature(given)  # type: ignore[attr-defined]
     return dsl.container_component(run)
+
+
+def with_inputs(line: Callable[..., None], inputs: Mapping[str, "Input"]) -> Callable[..., None]:
+    """The function of a pipeline as `kfp` reads it: its inputs with types, defaults and descriptions."""
+
+    def run(*given: Any) -> None:
+        line(**dict(zip(inputs, given, strict=True)))
+
+    kind, none = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name, kind, annotation=one.hint, default=none if one.value is None else one.value
+            )
+            for name, one in inputs.items()
+        ]
+    )
+    described = [f"    {name}: {one.description}" for name, one in inputs.items() if one.description]
+    run.__doc__ = "\n".join(["Inputs.", "", "Args:", *described])
+    return run
 
 
 def _renamed(made: "BaseComponent") -> "BaseComponent":

@@ -47,7 +47,7 @@ def _about(spec: TaskSpec, outcome: Outcome, store: Store) -> dict[str, Any]:
         "digest": manifest.digest,
         "store": f"{store.url}/{manifest.key}",
         "plugin": f"{spec.stage} {spec.plugin}",
-        "options": dict(spec.options),
+        "options": dict(manifest.producer.get("options", {})),
         "cached": outcome.state == "cached",
     }
 

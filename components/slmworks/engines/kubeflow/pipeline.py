@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.engine_file import EngineFile
-from slmworks.engines.kubeflow.component import COMMAND, MADE, PASSED, component, container, slots, slug
-from slmworks.engines.kubeflow.pod import equip
+from slmworks.engines.kubeflow.component import (
+    COMMAND,
+    MADE,
+    PASSED,
+    component,
+    container,
+    slots,
+    slug,
+    with_inputs,
+)
+from slmworks.engines.kubeflow.inputs import Input, Inputs
+from slmworks.engines.kubeflow.pod import check_pods, equip
+from slmworks.engines.kubeflow.told import EARLIER, EARLIER_RUN, REQUESTER, RUN
 from slmworks.engines.local_files import reads_disk
 from slmworks.execution.encoded import pack
 from slmworks.execution.identity import identify
@@ -56,22 +67,13 @@ def compile_plan(
 ) -> Compiled:
     """Lower a plan. `sources` are its outside references by task and name, local files pinned."""
     require_kfp()
-    _refuse_accounts(engine)
-    build = _Build(plan, engine, store, sources, fresh)
+    check_pods(engine)
+    build = _Build(plan, engine, store, sources, Inputs(plan, sources, tuple(sorted(fresh))))
     after = [task for task in plan if task.after_approval]
     second = build.segment(after, f"{plan.recipe.name} after approval") if after else ""
     first = [task for task in plan if not task.after_approval]
-    return Compiled(build.segment(first, plan.recipe.name, second), second, plan_record(plan))
-
-
-def _refuse_accounts(engine: EngineFile) -> None:
-    """BadRequest for an account of a stage: all pods of a run on Kubeflow have the same one."""
-    for stage, said in engine.settings.stages.items():
-        if said.service_account:
-            raise BadRequest(
-                f"{engine.at('stages', stage, 'service_account')}: Kubeflow starts all pods of a run as one "
-                "account (kubeflow.service_account); give the stage `secrets` of its own instead."
-            )
+    record = plan_record(plan, engine.settings.costs)
+    return Compiled(build.segment(first, plan.recipe.name, second), second, record)
 
 
 def require_kfp() -> None:
@@ -85,13 +87,29 @@ def require_kfp() -> None:
             )
 
 
+def _in_order(text: str, inputs: Mapping[str, Input]) -> str:
+    """A compiled file whose comments on inputs have one order: protobuf's mappings have one a process."""
+    comments = {
+        f"#    {name}: {one.hint.__name__} [Default: ": json.dumps(
+            one.value, sort_keys=True, ensure_ascii=False
+        )
+        for name, one in inputs.items()
+        if one.hint in (dict, list)
+    }
+    lines = [
+        next((f"{start}{value}]" for start, value in comments.items() if line.startswith(start)), line)
+        for line in text.split("\n")
+    ]
+    return "\n".join(lines)
+
+
 @dataclass
 class _Build:
     plan: Plan
     engine: EngineFile
     store: str
     sources: Mapping[str, Mapping[str, Source]]
-    fresh: frozenset[str]
+    inputs: Inputs
     made: dict[str, "PipelineTask"] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)
     """Name on Kubeflow -> id."""
@@ -104,28 +122,24 @@ class _Build:
         ids = {task.id for task in tasks}
         later = any(need not in ids for task in tasks for need in task.needs)
 
+        wanted = {AFTER: Input(str, None)} if later else self.inputs.of_pipeline()
+
         def line(**given: Any) -> None:
-            with dsl.ExitHandler(self._closing(tasks, second), name=self.plan.recipe.name):
+            with dsl.ExitHandler(self._closing(tasks, second, given), name=self.plan.recipe.name):
                 for gate, behind in self._by_gate(tasks).items():
                     with self._passed(gate):
                         for task in behind:
-                            self._add(task, given.get(AFTER))
+                            self._add(task, given)
 
-        def first() -> None:
-            line()
-
-        def after(first_run: str) -> None:
-            line(first_run=first_run)
-
-        pipeline = dsl.pipeline(name=slug(name), description=self.plan.recipe.description or None)(
-            after if later else first
-        )
+        about = self.plan.recipe.description or f"The recipe {self.plan.recipe.name}."
+        pipeline = dsl.pipeline(name=slug(name), description=about)(with_inputs(line, wanted))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "pipeline.yaml"
             compiler.Compiler().compile(pipeline, str(path))
-            return path.read_text(encoding="utf-8")
+            return _in_order(path.read_text(encoding="utf-8"), wanted)
 
-    def _add(self, task: PlannedTask, first_run: Any) -> None:
+    def _add(self, task: PlannedTask, inputs: Mapping[str, Any]) -> None:
+        """Add a task; `inputs` are the pipeline's."""
         from kfp import dsl
 
         self._refuse_twin(task)
@@ -133,28 +147,26 @@ class _Build:
         here = {name: maker for name, maker in taken.items() if maker in self.made}
         earlier = {name: maker for name, maker in taken.items() if maker not in self.made}
         sources, pod = self.sources.get(task.id, {}), self.engine.pod(task)
-        brought = reads_disk(sources)
         spec = task.spec(
-            run="",
-            store=self.store,
-            sources=sources,
-            threads=pod.threads,
-            fresh=task.step in self.fresh and not brought,  # no pod could read it again
-            recipe=self.plan.recipe.name,
+            run="", store=self.store, sources=sources, threads=pod.threads, recipe=self.plan.recipe.name
         )
-        if brought:  # no pod sees them, and there may be thousands
+        if reads_disk(sources):  # no pod sees them, and there may be thousands
             identity = identify(spec, task.configured, {}, sources)
             spec = spec.model_copy(update={"sources": {}, "brought": identity})
-        given = {"spec": spec.encode(), "run": dsl.PIPELINE_JOB_ID_PLACEHOLDER}
+        told = self.inputs.of_task(task, spec)
+        given = {name: inputs.get(name, one.value) for name, one in told.items()}
+        hints = {name: one.hint for name, one in told.items()} | {RUN: str}
+        given[RUN] = dsl.PIPELINE_JOB_ID_PLACEHOLDER
         if earlier:
-            given |= {"earlier": json.dumps(earlier), "earlier_run": first_run}
+            given |= {EARLIER: json.dumps(earlier), EARLIER_RUN: inputs[AFTER]}
+            hints |= {EARLIER: str, EARLIER_RUN: str}
         makers = {name: self.plan.tasks[maker] for name, maker in here.items()}
         image = self.engine.image(task)
-        added = component(task, image, makers, tuple(given))(
+        added = component(task, image, makers, hints)(
             **given, **{name: self.made[maker].outputs[MADE] for name, maker in here.items()}
         )
         added.set_display_name(task.id)
-        self._refuse_long(task, given, len(taken))
+        self._refuse_long(task, told, len(taken))
         self.made[task.id] = equip(added, self.engine, pod, image, self.engine.secrets(task))
 
     def _by_gate(self, tasks: list[PlannedTask]) -> dict[str, list[PlannedTask]]:
@@ -195,9 +207,9 @@ class _Build:
         if name == CLOSE or twin != task.id:
             raise BadRequest(f"{place}: is called '{name}' on Kubeflow, as is {other}; rename the step.")
 
-    def _refuse_long(self, task: PlannedTask, given: Mapping[str, str], artifacts: int) -> None:
+    def _refuse_long(self, task: PlannedTask, told: Mapping[str, Input], artifacts: int) -> None:
         """Refuse arguments that do not fit into one of a process: 128 kB."""
-        length = sum(len(str(value)) for value in given.values()) + artifacts * ARTIFACT
+        length = sum(len(json.dumps(one.value)) for one in told.values()) + artifacts * ARTIFACT
         if length > ARGUMENT:
             place = self.plan.recipe.at("steps", task.step)
             raise BadRequest(
@@ -205,18 +217,24 @@ class _Build:
                 f"({artifacts} inputs), and Kubeflow takes {size(ARGUMENT)}; sweep fewer branches."
             )
 
-    def _closing(self, tasks: list[PlannedTask], second: str) -> "PipelineTask":
+    def _closing(self, tasks: list[PlannedTask], second: str, inputs: Mapping[str, Any]) -> "PipelineTask":
         """The task that runs last, whatever happened: it ends the run's record."""
         from kfp import dsl
 
-        record = plan_record(self.plan)
+        record = plan_record(self.plan, self.engine.settings.costs)
         if all(task.after_approval for task in tasks):
             record["plan"] = [task.edge() for task in tasks]
-        about = {"store": self.store, "after_approval": second, **record}
-        annotations = {"what": str, "run": str, "status": dsl.PipelineTaskFinalStatus}
+        given = {
+            "recipe": record.pop("recipe"),
+            "store": self.store,
+            "what": pack({"after_approval": second, **record}),
+            RUN: dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+            REQUESTER: inputs.get(REQUESTER, ""),
+        }
+        annotations = {**dict.fromkeys(given, str), "status": dsl.PipelineTaskFinalStatus}
         image = self.engine.core_image()
         description = "End the run's record and bring MLflow up to date."
         made = container(CLOSE, description, annotations, image, (*COMMAND, "close", "--executor-input"))
-        closing = made(what=pack(about), run=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
+        closing = made(**given)
         closing.set_display_name(CLOSE)
-        return equip(closing, self.engine, self.engine.settings.defaults, image, self.engine.secrets(None))
+        return equip(closing, self.engine, self.engine.pod(None), image, self.engine.secrets(None))

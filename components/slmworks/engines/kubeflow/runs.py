@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.close_run import Ending, close
+from slmworks.engines.kubeflow.changed import as_it_ran
 from slmworks.execution.history import runs_with, unfinished_runs
 from slmworks.execution.records import RunRecord, run_record, utc
 from slmworks.registry.log import claimed_user
@@ -80,6 +81,7 @@ def unfinished(store: "Store") -> list[RunRecord]:
 def end(store: "Store", known: RunRecord, state: str) -> list[str]:
     """Close a run's record, as its last task would have done; returns lines for people."""
     plan = _recipe_of(known) | {"plan": known.plan}
+    plan = as_it_ran(store, known.run, plan)
     return close(store, known.run, ENDINGS.get(state), plan, engine="kubeflow", tracking="")
 
 
@@ -89,7 +91,9 @@ def following_record(known: RunRecord) -> dict[str, Any]:
 
 
 def _recipe_of(known: RunRecord) -> dict[str, Any]:
-    return {"recipe": known.recipe, "file": known.file, "text": known.text}
+    edits = [edit.model_dump(mode="json") for edit in known.edits]
+    about = {"recipe": known.recipe, "file": known.file, "text": known.text}
+    return about | ({"edits": edits} if edits else {})
 
 
 def _after(run: str) -> str:

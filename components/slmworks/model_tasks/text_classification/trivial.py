@@ -5,10 +5,10 @@ from typing import Any
 
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import first_line
+from slmworks.contract.linear_model import LINEAR
 from slmworks.contract.model_task import Answer, LeftOut, Row, Trivial
 
 MAJORITY = "majority"
-LINEAR = "tf-idf + linear"
 
 
 class Majority:

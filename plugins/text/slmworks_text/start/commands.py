@@ -155,6 +155,7 @@ def _looked_at(
             kind=kind,
             model=source_of(called[1], folder),
             gate=card.gate_options if card else {},
+            terms=card.terms if card else {},
             **{split: rows["splits"][split]["rows"] for split in ("train", "test")},
         )
         found = Teacher.of(facts, folder, places)

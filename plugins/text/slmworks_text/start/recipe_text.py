@@ -41,6 +41,8 @@ class Facts:
     kind: Kind = CLASSIFIER
     gate: Mapping[str, Any] = field(default_factory=dict)
     """Options of the gate that a use-case card gives."""
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """Words of the model card that it gives."""
 
 
 def student_layers(layers: int) -> list[int]:
@@ -71,6 +73,7 @@ def recipe_text(facts: Facts) -> str:
         student_epochs=math.ceil(1.5 * epochs),
         max_length=facts.max_length,
         length_note="  # 99 % of the texts fit whole" if facts.measured else "  # guessed from their words",
+        card=f", card: {flow(facts.terms)}" if facts.terms else "",
         gate=flow({**usual, **facts.gate, "choose": "smallest"}),
         gate_note=f"  # {facts.test:,} test rows can't show much more; raise it with more" if few else "",
     )

@@ -15,13 +15,14 @@ from slmworks.contract.catalog import model_task, plugin
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError, configure
 from slmworks.recipe.yaml_file import load, place, read_text
-from slmworks_text.start.kinds import CHAT, CLASSIFIER, SEARCH, Kind
+from slmworks_text.start.kinds import CHAT, CLASSIFIER, SEARCH, TAGGER, Kind
 from slmworks_text.use_cases.example import Example
 
 KINDS: Mapping[str, Kind] = {
     "text-classification": CLASSIFIER,
     "feature-extraction": SEARCH,
     "text-generation": CHAT,
+    "token-classification": TAGGER,
 }
 """Model task -> the kind of recipe that is written for it."""
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -98,14 +99,14 @@ class Card(_Part):
             raise ValueError(
                 f"direction {self.direction}: of {self.measure} {'more' if higher else 'less'} is better."
             )
-        for stage, uses, options in (
-            ("gate", "paired-bootstrap", self.gate_options),
-            ("curate", self.kind.uses, self.curation_of({})),
+        for part, stage, uses, options in (
+            ("intended_use or limits", "register", "mlflow", {"name": "any", "card": self.terms}),
+            ("gate", "gate", "paired-bootstrap", self.gate_options),
+            ("curation", "curate", self.kind.uses, self.curation_of({})),
         ):
             try:
                 configure(plugin(stage, uses).load(), uses, options)
             except OptionError as error:
-                part = "gate" if stage == "gate" else "curation"
                 raise ValueError(f"{part} {'.'.join(map(str, error.where))}: {error.problem}") from None
         return self
 
@@ -123,6 +124,11 @@ class Card(_Part):
     def gate_options(self) -> dict[str, Any]:
         """Options of the gate."""
         return {"retention": self.retention, **self.gate}
+
+    @property
+    def terms(self) -> dict[str, str]:
+        """Words of the model card that a release gets."""
+        return {"intended_use": self.intended_use.strip(), "limits": self.limits.strip()}
 
     def curation_of(self, seen: Mapping[str, Any]) -> dict[str, Any]:
         """Options of the curate step: what was seen in a file, and what the card says."""
