@@ -24,7 +24,7 @@ install-hosted := slmworks[s3,lineage] slmworks-hosted[run]
 about-hosted := slmworks: asks hosted models
 
 # It answers, generators too: without torch and without MLflow.
-install-serve := slmworks[s3,sign] slmworks-serve[run] slmworks-gguf[serve]
+install-serve := slmworks[s3,sign] slmworks-serve[run] slmworks-gguf[serve,retrieval]
 about-serve := slmworks: serves an approved release
 
 install-kubernetes := slmworks[s3,lineage,sign] slmworks-kubernetes[run]

@@ -42,6 +42,21 @@ def test_an_export_embeds_as_torch_does(tiny_embedder: Model, embedder: Model) -
     np.testing.assert_allclose(outputs_all(exported, ROWS), outputs_all(torch, ROWS), atol=1e-4)
 
 
+def test_a_bare_encoder_is_written_as_what_it_is_used_for(
+    tiny_embedder: Model, tiny_classifier: Model, bench: Bench
+) -> None:
+    bare, plugin = replace(tiny_embedder, meta={}), ExportOnnx(model_task="feature-extraction")
+    made = plugin.run(model=bare, task=bench.task("bare"))
+    assert made.meta == {**tiny_embedder.meta, "max_length": 64}  # its positions
+    torch, exported = (open_runtime(m, threads=1, model_task=made.model_task) for m in (bare, made))
+    np.testing.assert_allclose(outputs_all(exported, ROWS), outputs_all(torch, ROWS), atol=1e-4)
+    assert plugin.run(model=tiny_embedder, task=bench.task("known")).meta == tiny_embedder.meta
+    with pytest.raises(BadRequest, match="the model is for .*classification; leave `model_task` out"):
+        plugin.run(model=tiny_classifier, task=bench.task("other"))
+    with pytest.raises(BadRequest, match="export: model_task|text-classification"):
+        ExportOnnx(model_task="text-classification").run(model=bare, task=bench.task("head"))
+
+
 @pytest.mark.parametrize("plugin", [OnnxDynamic(), OnnxStatic(rows=40)], ids=["dynamic", "static"])
 def test_int8_embeds_nearly_alike(
     tiny_embedder: Model,

@@ -20,6 +20,7 @@ from slmworks.contract.generation import Settings
 from slmworks.registry.log import Registry
 from slmworks.registry.release import approved_release
 from slmworks.store import open_store
+from slmworks_serve.chat import Writer, _Said
 from slmworks_serve.guard import Access
 from slmworks_serve.tokens import Tokens
 
@@ -65,6 +66,17 @@ def test_lines_of_a_pipe_are_one_conversation(both_kinds: Path, served: Served) 
         == 3
     )
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("passages", "line"),
+    [([{"id": "a.md#0"}, {"id": "b.md#2"}], "; from a.md#0, b.md#2"), ([], "; no passage was near enough")],
+)
+def test_the_passages_of_an_answer_are_named_below_it(passages: list[dict[str, str]], line: str) -> None:
+    said = _Said()
+    choice = {"delta": {}, "finish_reason": "stop", "passages": passages}
+    said.take(iter([{"choices": [choice], "usage": {"completion_tokens": 1}}]), Writer())
+    assert said.line() == f"1 tokens{line}"
 
 
 def test_a_server_that_runs_is_asked(both_kinds: Path, served: Served, tmp_path: Path) -> None:

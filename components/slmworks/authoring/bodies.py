@@ -89,7 +89,7 @@ def _refusing(description: str, missing: str) -> Body:
 BODIES = {
     "fetch": FETCH,
     "curate": CURATE,
-    "finetune": _copying("data"),
+    "finetune": _copying("data", "documents", "embedder"),
     "distill": _copying("data", "student"),
     "align": _copying("data"),
     "prune": _copying("", "data"),

@@ -41,7 +41,7 @@ def inputs(plugin: Plugin) -> Iterator[tuple[str, list[str]]]:
     """Every port with its kind and what the plugin says of it."""
     loaded = plugin.load()
     for port in ports(loaded).values():
-        kind = port.kind.kind if port.kind else "any names: paths and URLs"
+        kind = port.noun or "any names: paths and URLs"
         yield port.name, [kind, *filter(None, _notes(loaded, port))]
 
 

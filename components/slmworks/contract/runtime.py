@@ -7,6 +7,7 @@ own files (`slmworks.contract.scope`) it applies.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 from slmworks.contract import catalog
@@ -38,6 +39,7 @@ __all__ = [
     "model_task_of",
     "open_runtime",
     "outputs_all",
+    "packages_of",
 ]
 
 T = TypeVar("T")
@@ -50,7 +52,8 @@ class Runtime(Protocol):
     """A loaded model."""
 
     packages: ClassVar[tuple[str, ...]]
-    """Distributions that it needs; a release pins them."""
+    """Distributions that it needs; a release pins them. Where a model's folder decides, a class method
+    `packages_of(folder)` gives those of the model."""
     stands_alone: ClassVar[bool]
     """Its module needs nothing of slmworks but modules of `slmworks.model_tasks` that need nothing either,
     and `cls(folder)` loads a model: releases and edge bundles carry a copy of the source. Of a derived
@@ -176,6 +179,12 @@ class Network(Runtime, Protocol):
 
     def graph(self) -> Any:
         """A module `(input_ids, attention_mask) -> output [batch, …, width]`; `module` is its `model`."""
+
+
+def packages_of(runtime: type[Runtime], model: Model) -> tuple[str, ...]:
+    """Distributions that a model needs to be run: those of its runtime, which may say more of its folder."""
+    of_folder: Callable[[Path], tuple[str, ...]] | None = getattr(runtime, "packages_of", None)
+    return of_folder(model.path) if of_folder else tuple(runtime.packages)
 
 
 def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slots | None = None) -> Runtime:

@@ -59,6 +59,8 @@ class Stage(Documented, ABC):
     """Model port -> the formats that this plugin can take; a port that isn't named takes any."""
     model_tasks: ClassVar[tuple[str, ...]] = ()
     """Model tasks it works for (`text-classification`, …); empty: any."""
+    port_model_tasks: ClassVar[Mapping[str, str]] = {}
+    """Port -> the model task of what it takes, where that is another than the plugin's."""
 
     # --- makes -------------------------------------------------------------------------------------
 
@@ -131,6 +133,13 @@ class Port:
     optional: bool = False
     many: bool = False
     """A `Sequence`: joins the branches of a sweep, and takes a list of steps."""
+
+    @property
+    def noun(self) -> str:
+        """What it takes, for people; empty for the open port."""
+        if self.kind is None:
+            return ""
+        return "Dataset or Files" if self.kind is Artifact else self.kind.kind
 
 
 WHEN = "when"

@@ -63,11 +63,13 @@ def _check_formats(spec: TaskSpec, plugin: Stage, port: str, found: Artifact) ->
             f"{spec.id}.{port}: takes {' or '.join(takes)} models, this one is {found.format}; put an export "
             "step before it that makes such a model."
         )
-    if isinstance(found, Model) and found.model_task and plugin.model_tasks:
+    other = plugin.port_model_tasks.get(port)
+    works = (other,) if other else plugin.model_tasks
+    if isinstance(found, Model) and found.model_task and works:
         named = catalog.canonical(found.model_task)
-        if named not in plugin.model_tasks:
+        if named not in works:
             raise BadRequest(
-                f"{spec.id}.{port}: works for {' or '.join(plugin.model_tasks)}, this model is for {named}"
+                f"{spec.id}.{port}: works for {' or '.join(works)}, this model is for {named}"
                 f"{catalog.others_for(spec.stage, named)}."
             )
 

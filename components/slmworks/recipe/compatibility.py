@@ -1,5 +1,6 @@
 """Formats, model tasks and models' names along a plan, checked before anything runs."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -33,11 +34,18 @@ def check_formats(recipe: Recipe, tasks: Mapping[str, PlannedTask]) -> dict[str,
             for maker in makers if port != WHEN else ():
                 _check_facts(recipe, task, port, facts[maker], tasks[maker])
         _check_purpose(recipe, task, facts, tasks)
-        known = [facts[need] for need in task.made_from]
+        known = [facts[need] for need in _of_its_purpose(task)]
         facts[task.id] = _made(task, known)
         purpose = next((one.model_task for one in known if one.model_task), "")
         found[task.id] = replace(task, model_task=facts[task.id].model_task or purpose)
     return found
+
+
+def _of_its_purpose(task: PlannedTask) -> list[str]:
+    """Ids of the tasks whose results are for the model task that this one works for."""
+    others = task.configured.port_model_tasks
+    makers = (ids for port, ids in task.inputs.items() if port != WHEN and port not in others)
+    return list(dict.fromkeys(itertools.chain.from_iterable(makers)))
 
 
 def _made(task: PlannedTask, known: Sequence[_Facts]) -> _Facts:
@@ -63,9 +71,16 @@ def _check_facts(recipe: Recipe, task: PlannedTask, port: str, known: _Facts, ma
             f"{place}: {task.plugin} takes {' or '.join(takes)} models, but {made_by} makes "
             f"{known.format}; {way}, or use another plugin."
         )
-    if known.model_task and chosen.model_tasks and known.model_task not in chosen.model_tasks:
+    other = chosen.port_model_tasks.get(port)
+    if other and known.model_task not in ("", other):
         raise BadRequest(
-            f"{place}: {task.plugin} works for {' or '.join(chosen.model_tasks)}, but {made_by} makes "
+            f"{place}: {task.plugin} takes what is for {other} there, but {made_by} makes what is for "
+            f"{known.model_task}."
+        )
+    works = chosen.model_tasks if not other else ()
+    if known.model_task and works and known.model_task not in works:
+        raise BadRequest(
+            f"{place}: {task.plugin} works for {' or '.join(works)}, but {made_by} makes "
             f"what is for {known.model_task}{catalog.others_for(task.stage, known.model_task)}."
         )
 
@@ -75,7 +90,7 @@ def _check_purpose(
 ) -> None:
     """BadRequest where a step gets data of another model task than that of its model, or of what it makes."""
     chosen = task.configured
-    models = [need for need in task.made_from if facts[need].format and facts[need].model_task]
+    models = [need for need in _of_its_purpose(task) if facts[need].format and facts[need].model_task]
     if chosen.made_for():
         wanted, whose = chosen.made_for(), f"{task.plugin} makes models for {chosen.made_for()}"
     elif models and chosen.runs_models:
@@ -84,7 +99,7 @@ def _check_purpose(
     else:
         return
     for port, makers in task.inputs.items():
-        for maker in makers if port != WHEN else ():
+        for maker in makers if port != WHEN and port not in chosen.port_model_tasks else ():
             found = facts[maker].model_task
             if found not in ("", wanted) and not facts[maker].format:
                 place = recipe.at("steps", task.step, "from", port)

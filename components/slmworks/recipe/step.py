@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Protocol
 
-from slmworks.contract.artifact import Files, Model
+from slmworks.contract.artifact import Artifact, Files, Model
 from slmworks.contract.catalog import plugin, stage_class
 from slmworks.contract.errors import BadRequest, did_you_mean, with_article
 from slmworks.contract.options import configure
@@ -135,7 +135,7 @@ class Draft:
             if not _is_outside(one):
                 problem = f"no step named '{one}'. {did_you_mean(one, drafts)}{_hub_hint(port, one)}"
                 raise self.error("from", port.name, problem=problem)
-            if port.kind not in (Model, Files):
+            if port.kind not in (Model, Files, Artifact):
                 raise self.error(
                     "from", port.name,
                     problem=f"takes a {_noun(port)} from a step; fetch and curate this first.",
@@ -249,7 +249,7 @@ def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 def _noun(port: Port) -> str:
-    return port.kind.kind if port.kind else "source"
+    return port.noun or "source"
 
 
 def _hub_hint(port: Port, given: str) -> str:

@@ -21,7 +21,7 @@ from slmworks.contract.catalog import BrokenPlugin
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.model_task import ModelTask, input_types
-from slmworks.contract.runtime import Runtime, model_task_of
+from slmworks.contract.runtime import Runtime, model_task_of, packages_of
 from slmworks.contract.scope import response_of
 from slmworks.registry.declared import EXAMPLE, Declared
 from slmworks.registry.standalone import standalone_source
@@ -58,7 +58,8 @@ class Release(mlflow.pyfunc.PythonModel):
             numbers = order[start : start + 32]
             for number, answer in zip(numbers, self.runtime.answer([rows[number] for number in numbers])):
                 answers[number] = answer
-        return pd.DataFrame(answers, columns=OUTPUTS)
+        known = [name for name in OUTPUTS if not answers or any(name in answer for answer in answers)]
+        return pd.DataFrame(answers, columns=known)
 
 
 mlflow.models.set_model(Release())
@@ -108,7 +109,7 @@ def wrapper(model: Model, declared: Declared = NOTHING) -> dict[str, str]:
     """
     task, runtime = standalone_runtime(model)
     response = response_of(task.response, model.meta)
-    packages = sorted({*_ALWAYS, *runtime.packages})
+    packages = sorted({*_ALWAYS, *packages_of(runtime, model)})
     python = platform.python_version()
     row = task.input_sample() if declared.example is None else declared.example
     example = {"columns": list(row), "data": [list(row.values())]}

@@ -9,7 +9,7 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.export import Export
-from slmworks.model_tasks.text_generation.in_context import carry_in_context
+from slmworks.model_tasks.text_generation.asking import carry_asking
 
 if TYPE_CHECKING:
     from slmworks_gguf.proof import Proof
@@ -39,7 +39,7 @@ class ExportGguf(Export):
 
         path = task.output / "model.gguf"
         found = self.write(model, path, task)
-        carry_in_context(model.path, task.output)
+        carry_asking(model.path, task.output)
         file = gguf_file.read(path)
         return Model(
             path=task.output,

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any, ClassVar
 
 from slmworks.contract.errors import BadRequest
-from slmworks.model_tasks.text_generation.in_context import InContext
+from slmworks.model_tasks.text_generation.asking import Asked, Asking, asking_packages
 from slmworks.model_tasks.text_generation.prompt import MAX_NEW_TOKENS, prompt, room
 from slmworks_gguf.constrained import Grammars
 from slmworks_gguf.gguf_header import read_header, the_file
@@ -52,8 +52,10 @@ class GgufGenerator:
         self.context = context(file)
         """Tokens that the model reads and writes together."""
         self._chat = chat(file)
-        self.in_context = InContext.read(Path(folder), refused=BadRequest)
-        """What is put before a conversation, and what an answer must look like."""
+        self.asking = Asking.read(Path(folder), threads, refused=BadRequest)
+        """What is put before a conversation."""
+        self.in_context = self.asking.in_context
+        """The part of it that says what an answer must look like."""
         self.most = self.in_context.max_new_tokens or longest_answer(file) or MAX_NEW_TOKENS
         """Tokens of an answer at most."""
         self.grammars = Grammars()
@@ -80,6 +82,11 @@ class GgufGenerator:
             self.context = min(self.context, self._llama.context)
 
     @classmethod
+    def packages_of(cls, folder: Path) -> tuple[str, ...]:
+        """Distributions that one model needs: of examples and passages, too."""
+        return (*cls.packages, *asking_packages(folder))
+
+    @classmethod
     def open(cls, model: Any, *, threads: int) -> "GgufGenerator":
         """Load a Model artifact; BadRequest as `require_header`."""
         found = cls(model.path, threads)
@@ -97,18 +104,26 @@ class GgufGenerator:
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answer `{"text", "finish", "tokens"}` for each row."""
-        prompts = [self.encode(row) for row in rows]
-        rooms = [room(len(ids), self.context, self.most) for ids in prompts]
-        asked = zip(rows, prompts, rooms, strict=True)
-        return [self.answered(self.complete(*one)) for one in asked]
+        asked = [self.asked(row) for row in rows]
+        rooms = [room(len(one.ids), self.context, self.most) for one in asked]
+        return [self._answer(*one) for one in zip(asked, rooms, strict=True)]
+
+    def _answer(self, asked: Asked, most: int) -> dict[str, Any]:
+        if asked.abstention:
+            return asked.abstained()
+        return {**self.answered(self.complete(asked.row, asked.ids, most)), **asked.said}
 
     def prompt(self, row: Mapping[str, Any]) -> str:
         """The text that is continued for a row."""
-        return prompt(self.in_context.row(row), *self._chat)[0]
+        return prompt(self.asked(row).row, *self._chat)[0]
 
     def encode(self, row: Mapping[str, Any]) -> list[int]:
         """Token ids of a row's prompt."""
-        return self.in_context.encode(row, self._encode, self.context)
+        return self.asked(row).ids
+
+    def asked(self, row: Mapping[str, Any]) -> Asked:
+        """A row as the model is asked it, with examples and passages."""
+        return self.asking.asked(row, self._encode, self.context, self.most)
 
     def _encode(self, row: Mapping[str, Any]) -> list[int]:
         text, templated = prompt(row, *self._chat)

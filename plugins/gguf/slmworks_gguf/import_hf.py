@@ -9,7 +9,7 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.export import Export
-from slmworks.model_tasks.text_generation.in_context import carry_in_context
+from slmworks.model_tasks.text_generation.asking import carry_asking
 from slmworks_gguf import facts, gguf_metadata
 from slmworks_gguf.memory import give_back
 
@@ -53,7 +53,7 @@ class ImportGguf(Export):
         self._write(network, plan, task.output)
         task.progress(2, 4, unit="parts", note="proof")
         found = self._prove(file, original, task)
-        carry_in_context(model.path, task.output)
+        carry_asking(model.path, task.output)
         task.progress(4, 4, unit="parts")
         size = sum(path.stat().st_size for path in task.output.rglob("*") if path.is_file())
         summary = {"bytes": size, "parameters": file.parameters, **found.summary()}

@@ -52,21 +52,19 @@ class InContextLearning(Finetune):
     max_new_tokens: PositiveInt | None = None
     """Tokens of an answer at most; if not given, what the model's header says, or 256."""
 
-    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+    def run(self, *, model: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Hand the weights on, write `in_context.json`, and ask the longest training question once."""
         from slmworks.evaluate.about import about
-        from slmworks_gguf import facts, gguf_file
 
         rows = training_rows(data)
         found = self.in_context(rows, seed=task.seed)
-        hand_on(model.path, task.output)
+        hand_on(model.path, task.output, without=(IN_CONTEXT,))
         found.write(task.output)
-        known = facts.of(gguf_file.read(gguf_file.the_file(model.path))) if model.format == "gguf" else {}
-        meta = {**model.meta, **known, "task": "text-generation", "prompting": self.name()}
+        meta = {**known_meta(model), "task": "text-generation", "prompting": prompting(model, self.name())}
         if self.max_new_tokens is not None:
             meta["max_new_tokens"] = self.max_new_tokens
         made = Model(path=task.output, format=model.format, meta=meta)
-        longest = _try(made, rows, threads=task.threads) if rows else 0
+        longest = tried(made, rows, threads=task.threads) if rows else 0
         summary = {"examples": self.examples, "prompt_tokens": longest, **about(made)}
         summary.pop("format")
         return replace(made, summary=summary)
@@ -128,11 +126,28 @@ def given_schema(said: Mapping[str, Any] | str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def hand_on(source: Path, target: Path) -> None:
-    """A model's files in another folder: linked, so that they take no second place, or copied."""
+def prompting(model: Model, shots: str) -> str:
+    """How a model with such examples is asked, its passages included."""
+    _, known, rest = str(model.meta.get("prompting", "")).partition("RAG")
+    return f"{shots} + {known}{rest}" if known else shots
+
+
+def known_meta(model: Model) -> dict[str, Any]:
+    """A model's metadata, with what a GGUF file says of itself."""
+    from slmworks_gguf import facts, gguf_file
+
+    known = facts.of(gguf_file.read(gguf_file.the_file(model.path))) if model.format == "gguf" else {}
+    return {**model.meta, **known}
+
+
+def hand_on(source: Path, target: Path, *, without: Sequence[str] = ()) -> None:
+    """A model's files in another folder: linked, so that they take no second place, or copied.
+
+    `without`: files and folders that are written anew.
+    """
     for path in sorted(source.rglob("*")):
         name = path.relative_to(source)
-        if not path.is_file() or str(name) in (HEADER, IN_CONTEXT):  # both are written anew
+        if not path.is_file() or name.parts[0] in (HEADER, *without):
             continue
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -156,12 +171,13 @@ def _inferred(rows: Sequence[Row]) -> Mapping[str, Any]:
     return schema_of(sound)
 
 
-def _try(made: Model, rows: Sequence[Row], *, threads: int) -> int:
+def tried(made: Model, rows: Sequence[Row], *, threads: int) -> int:
     """Tokens of the longest training question's prompt, asked for one token, so that a refusal comes now."""
     from slmworks.contract.runtime import open_runtime
 
     longest = max(rows, key=lambda row: len(conversation(row["messages"])))
     runtime: Any = open_runtime(made, threads=threads)
+    tokens = len(runtime.encode(longest))
     runtime.most = 1
     runtime.answer([longest])
-    return len(runtime.encode(longest))
+    return tokens

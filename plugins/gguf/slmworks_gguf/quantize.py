@@ -10,7 +10,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.model_task import Row
 from slmworks.contract.stage import Task
-from slmworks.model_tasks.text_generation.in_context import carry_in_context
+from slmworks.model_tasks.text_generation.asking import carry_asking
 from slmworks.quantize import Quantize
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class QuantizeGguf(Quantize):
             blocks=lambda tensor, to, values: ggml.quantized(values, to, importance.get(tensor.name)),
             progress=lambda done, total: task.progress(done, total, unit="tensors", note="round"),
         )
-        carry_in_context(model.path, task.output)
+        carry_asking(model.path, task.output)
         moved = divergence(source.path, path, threads=task.threads)
         return described(model, path, share, self._said(share, len(rows)), moved, rows=len(rows))
 

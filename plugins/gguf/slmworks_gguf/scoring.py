@@ -4,7 +4,7 @@ llama.cpp's server gives no log-probabilities of a prompt, so its C API is asked
 float32. The file is opened a second time here, when the first likelihood is asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Likelihood
 from slmworks.model_tasks.text_generation import likelihood, prompt
-from slmworks.model_tasks.text_generation.in_context import InContext
+from slmworks.model_tasks.text_generation.asking import Asked
 
 if TYPE_CHECKING:
     from slmworks_gguf.llama_cpp import LlamaCpp
@@ -33,8 +33,8 @@ class GgufScoring:
     """Tokens that end an answer."""
     threads: int
     """Threads to compute with."""
-    in_context: InContext
-    """What stands before a conversation."""
+    asked: Callable[[Row], Asked]
+    """A row with what stands before it."""
     _chat: "tuple[dict[str, str], dict[str, str]]"
     _scorer: "LlamaCpp | None" = None
     _scoring = Lock()
@@ -49,7 +49,7 @@ class GgufScoring:
 
     def _target(self, row: Row) -> tuple[list[int], list[int]]:
         """Token ids of a row's prompt, and of its true answer."""
-        rendered = prompt.prompt(self.in_context.row(row), *self._chat)
+        rendered = prompt.prompt(self.asked(row).row, *self._chat)
         return likelihood.target(rendered, str(row["completion"]), self._opened_for_scoring().encode)
 
     def _likelihood(self, ids: Sequence[int], answer: Sequence[int]) -> Likelihood:

@@ -5,13 +5,14 @@ An answer that is cut off inside a character ends with U+FFFD as a whole, and be
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import Generated, Piece, Settings, Slots, TooLong
 from slmworks.contract.model_task import Row
 from slmworks.contract.plain_text import one_line
+from slmworks.model_tasks.text_generation.asking import Asked
 from slmworks.model_tasks.text_generation.prompt import room
 from slmworks_gguf.generator import GgufGenerator
 from slmworks_gguf.gguf_header import read_header, the_file
@@ -34,6 +35,8 @@ class Prompt:
     settings: Settings
     schema: Mapping[str, Any] | None = None
     """JSON Schema of the answer; None for any text."""
+    asked: Asked | None = None
+    """Where the prompt came from; None for one of nothing but tokens."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -57,17 +60,24 @@ class GgufStreaming(GgufGenerator):
 
     def prepare(self, row: Row, settings: Settings) -> Prompt:
         """A row's token ids and the room for its answer; BadRequest, TooLong for one that leaves none."""
-        ids = self.encode(row)
+        asked = self.asked(row)
+        ids = asked.ids
         try:
             most = room(len(ids), self.context, settings.max_tokens or self.most)
         except BadRequest as error:
             raise TooLong(str(error)) if ids else error from None
-        asked = json.loads(settings.schema) if settings.schema else self.in_context.json_schema(row)
-        return Prompt(ids, most, settings, asked)
+        schema = json.loads(settings.schema) if settings.schema else self.in_context.json_schema(row)
+        return Prompt(ids, most, settings, schema, asked)
 
     def stream(self, prepared: Prompt, take: Callable[[Piece], bool]) -> Generated | None:
         """Generate piece by piece, in this thread; None once `take` has given True."""
-        return stream(self, prepared, take)
+        asked = prepared.asked
+        if asked is None:
+            return stream(self, prepared, take)
+        if asked.abstention:
+            return abstained(asked, take)
+        found = stream(self, prepared, take)
+        return found and replace(found, answer={**found.answer, **asked.said})
 
 
 def context_of(asked: int, reads: int) -> int:
@@ -89,6 +99,13 @@ def stream(generator: GgufStreaming, found: Prompt, take: Callable[[Piece], bool
         except LlamaRefused as error:
             raise BadRequest(f"llama.cpp refuses the request ({one_line(str(error))[:120]}).") from error
     return pieces.generated
+
+
+def abstained(asked: Asked, take: Callable[[Piece], bool]) -> Generated | None:
+    """Hand over the answer that isn't the model's; None where `take` gives True."""
+    if take(Piece(asked.abstention)):
+        return None
+    return Generated(asked.abstained(), "stop", tokens=0, prompt_tokens=len(asked.ids), cached_tokens=0)
 
 
 def fields(prepared: Prompt) -> dict[str, Any]:

@@ -26,11 +26,19 @@ class ExportOnnx(Export):
     tolerance: PositiveFloat = 1e-4
     """Largest difference of any output (logit, …) from torch that is accepted."""
 
+    model_task: str = ""
+    """What a pretrained model without a model task is used for: `feature-extraction`, to embed with it."""
+
+    def made_for(self) -> str:
+        """What `model_task` says."""
+        return self.model_task
+
     def run(self, *, model: Model, task: Task, **_: object) -> Model:
         """Export, compare at several batch and length shapes, and report the largest difference."""
         from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.parity import largest_difference
 
+        model = onnx_folder.used_for(model, self.model_task, threads=task.threads)
         network = onnx_folder.open_network(model, threads=task.threads)
         task.progress(0, 2, unit="parts", note="export")
         path = onnx_folder.export(network, model, task.output, opset=self.opset)

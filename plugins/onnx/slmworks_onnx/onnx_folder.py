@@ -1,6 +1,7 @@
 """ONNX folders of a model: its graph, its tokenizer, and what else its model task keeps beside them."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from slmworks.contract import catalog
@@ -20,7 +21,7 @@ def model_task_of(model: Model) -> ModelTask:
     if not model.model_task:
         raise BadRequest(
             "a model without a model task cannot be written as ONNX; put a finetune or distill step before "
-            "this one."
+            "this one, or say `model_task: feature-extraction` (export/onnx) of one that embeds as it is."
         )
     if scope_of(model) is not None:
         raise BadRequest(
@@ -28,6 +29,30 @@ def model_task_of(model: Model) -> ModelTask:
             "them; put export/scope behind this step."
         )
     return catalog.model_task(model.model_task)
+
+
+def used_for(model: Model, name: str, *, threads: int) -> Model:
+    """A pretrained model with the header that one of the model task `name` has; any other as it is.
+
+    BadRequest where it is for something else, or must be trained for it first.
+    """
+    if not name:
+        return model
+    purpose = catalog.model_task(name)
+    if model.model_task:
+        if catalog.canonical(model.model_task) != purpose.name:
+            raise BadRequest(f"export: the model is for {model.model_task}; leave `model_task` out.")
+        return model
+    opened = open_runtime(model, threads=threads, model_task=name)
+    if not isinstance(opened, Network) or not isinstance(opened, Outputs):
+        raise BadRequest(f"export: {purpose.name} models cannot be written as ONNX; leave `model_task` out.")
+    known = {
+        "max_length": opened.max_length,
+        "parameters": sum(weight.numel() for weight in opened.module.parameters()),
+        "dimensions": int(opened.outputs([purpose.input_sample()]).shape[1]),
+    }
+    carried = {key: value for key, value in known.items() if key in purpose.carried_meta}
+    return replace(model, meta={**model.meta, "task": purpose.name, **carried})
 
 
 def open_network(model: Model, *, threads: int) -> Network:

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,8 @@ class _Said:
     text: str = ""
     finish: str = ""
     usage: Mapping[str, Any] = field(default_factory=dict)
+    sources: Sequence[str] | None = None
+    """Ids of the passages that it was answered with; None of a model that has none."""
     asked: float = field(default_factory=time.monotonic)
     first: float = 0.0
     last: float = 0.0
@@ -80,6 +82,8 @@ class _Said:
             self.usage = event.get("usage") or self.usage
             for choice in event["choices"]:
                 self.finish = choice["finish_reason"] or self.finish
+                if "passages" in choice:
+                    self.sources = [str(one["id"]) for one in choice["passages"]]
                 if text := choice["delta"].get("content"):
                     self.last = time.monotonic()
                     self.first = self.first or self.last
@@ -95,7 +99,13 @@ class _Said:
         rate = f", {(tokens - 1) / seconds:.1f} tokens/s" if tokens > 1 and seconds else ""
         begin = f", the first after {self.first - self.asked:.2f} s" if self.first else ""
         cut = f"; cut off: --max-tokens, or a full context ({RESET})" if self.finish == "length" else ""
-        return f"{tokens} tokens{rate}{begin}{cut}"
+        return f"{tokens} tokens{rate}{begin}{cut}{self._from()}"
+
+    def _from(self) -> str:
+        """Where the passages are from."""
+        if self.sources is None:
+            return ""
+        return f"; from {', '.join(self.sources)}" if self.sources else "; no passage was near enough"
 
 
 def converse(conversation: Conversation, name: str) -> None:

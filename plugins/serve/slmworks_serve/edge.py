@@ -23,7 +23,7 @@ from slmworks.contract.artifact import HEADER, Artifact, Deployment, Model, Rele
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import plain_files, scan
 from slmworks.contract.model_task import ModelTask, Row, only_text
-from slmworks.contract.runtime import Runtime
+from slmworks.contract.runtime import Runtime, packages_of
 from slmworks.deploy import Deploy
 from slmworks.packet.markdown_text import escaped
 from slmworks.registry.declared import example_in
@@ -153,6 +153,7 @@ def write(
         require_draft(model, draft)
         copy_files(draft.path, folder / "draft")
         (folder / "draft" / HEADER).unlink(missing_ok=True)
+    packages = packages_of(runtime, model)
     pinned = (copied / "requirements.txt").read_text(encoding="utf-8").splitlines()
     (copied / "model" / HEADER).unlink()
     (copied / "model").rename(folder / "model")
@@ -162,7 +163,7 @@ def write(
     shutil.rmtree(copied)
     _text(folder / "runtime.py", standalone_source(runtime))
     _text(folder / "run.py", _run(task, runtime, drafted=draft is not None))
-    kept = [line for line in pinned if line.split("==")[0] in runtime.packages]
+    kept = [line for line in pinned if line.split("==")[0] in packages]
     _text(folder / "requirements.txt", "\n".join(kept) + "\n")
     about = {key: getattr(entry, key) for key in ("name", "version", "model_digest", "wrapper_digest")}
     further = {"release": entry.release, **({"draft": draft.digest} if draft else {})}
@@ -171,7 +172,7 @@ def write(
     _text(folder / "README.md", _readme(task, example, entry, decided or entry, card))
     sums = [f"{file.sha256}  {file.path}\n" for file in scan(folder)]
     _text(folder / "SHA256SUMS", "".join(sums))
-    return runtime.packages
+    return packages
 
 
 def size(folder: Path) -> int:

@@ -23,7 +23,7 @@ class FinetuneClassifier(ClassWeightOptions, FreezingOptions, Finetune):
     max_length: Annotated[int, Field(ge=SHORTEST)] = 64
     """Tokens of a text that are read, special tokens included; the rest is cut off."""
 
-    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+    def run(self, *, model: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Train on `train`, choose the epoch on `validation`."""
         from slmworks.model_tasks.text_classification.labels import labels_of
         from slmworks_torch import classification, rows, text_training, training

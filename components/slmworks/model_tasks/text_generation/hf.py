@@ -14,6 +14,7 @@ from slmworks.machine.quiet import quiet
 from slmworks.model_tasks import hf_positions
 from slmworks.model_tasks.hf_text import load_network
 from slmworks.model_tasks.text_generation import hf_writing, likelihood, prompt
+from slmworks.model_tasks.text_generation.asking import Asked, Asking
 from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer, ends_of
 from slmworks.model_tasks.text_generation.in_context import InContext
 
@@ -32,8 +33,8 @@ class HfGenerator:
         """Load the folder to compute with `threads` threads."""
         import torch
 
-        self._in_context = InContext.read(model.path, refused=BadRequest)
-        _require_free(self._in_context)
+        self._asking = Asking.read(model.path, threads, refused=BadRequest)
+        _require_free(self._asking.in_context)
         torch.set_num_threads(threads)
         self.chat = ChatTokenizer.open(model.path)
         """Tokenizer and chat template."""
@@ -63,11 +64,17 @@ class HfGenerator:
 
     def answer(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Answer `{"text", "finish", "tokens"}` for each row of one batch."""
-        prompts = [self.encode(row) for row in rows]
+        asked = [self.asked(row) for row in rows]
+        open_ones = [place for place, one in enumerate(asked) if not one.abstention]
+        prompts = [asked[place].ids for place in open_ones]
         found: dict[int, list[int]] = {}
         for size, mine in self._by_room(prompts):
-            found.update(zip(mine, self._generate([prompts[place] for place in mine], size), strict=True))
-        return [self._answer(found[place]) for place in range(len(rows))]
+            said = self._generate([prompts[number] for number in mine], size)
+            found.update(zip([open_ones[number] for number in mine], said, strict=True))
+        return [
+            {**self._answer(found[place]), **one.said} if place in found else one.abstained()
+            for place, one in enumerate(asked)
+        ]
 
     def timed(self, rows: Sequence[Row]) -> list[Timing]:
         """Answer rows as one batch, and say what each took."""
@@ -91,11 +98,15 @@ class HfGenerator:
 
     def prompt(self, row: Row) -> str:
         """The text that is continued for a row."""
-        return self.chat.prompt(self._in_context.row(row))
+        return self.chat.prompt(self.asked(row).row)
 
     def encode(self, row: Row) -> list[int]:
         """Token ids of a row's prompt."""
-        return self._in_context.encode(row, self.chat.encode, self.context)
+        return self.asked(row).ids
+
+    def asked(self, row: Row) -> Asked:
+        """A row as the model is asked it, with examples and passages."""
+        return self._asking.asked(row, self.chat.encode, self.context, self.most)
 
     def scored(self, rows: Sequence[Row]) -> list[Likelihood]:
         """The likelihood of each row's `completion`, row by row: nothing is padded."""
@@ -106,7 +117,7 @@ class HfGenerator:
 
     def _target(self, row: Row) -> tuple[list[int], list[int]]:
         """Token ids of a row's prompt, and of its true answer."""
-        rendered = prompt.prompt(self._in_context.row(row), self.chat.templates, self.chat.special)
+        rendered = prompt.prompt(self.asked(row).row, self.chat.templates, self.chat.special)
         return likelihood.target(rendered, str(row["completion"]), self.chat.ids)
 
     def _likelihood(self, ids: Sequence[int], answer: Sequence[int]) -> Likelihood:

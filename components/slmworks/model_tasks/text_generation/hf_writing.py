@@ -10,6 +10,7 @@ from slmworks.contract.generation import Generated, Settings, TooLong
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import length_batches
 from slmworks.model_tasks.text_generation import prompt
+from slmworks.model_tasks.text_generation.asking import Asked
 from slmworks.model_tasks.text_generation.hf_draws import Draw, drawn
 
 if TYPE_CHECKING:
@@ -20,13 +21,18 @@ ROWS = 16
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Writing:
     """A row that can be answered."""
 
     place: int
-    ids: list[int]
+    asked: Asked
     most: int
     settings: Settings
+
+    @property
+    def ids(self) -> list[int]:
+        """Token ids of its prompt."""
+        return self.asked.ids
 
 
 def write(
@@ -35,12 +41,17 @@ def write(
     take: Callable[[int, Generated | BadRequest], None],
 ) -> None:
     """Answer rows as `Writing` says, prompts of similar length together."""
-    sound: list[_Asked] = []
+    sound: list[_Writing] = []
     for place, (row, settings) in enumerate(asked):
         try:
-            sound.append(_prepared(generator, place, row, settings))
+            one = _prepared(generator, place, row, settings)
         except BadRequest as error:
             take(place, error)
+            continue
+        if one.asked.abstention:
+            take(place, _abstained(one.asked))
+        else:
+            sound.append(one)
     for numbers in length_batches([len(one.ids) for one in sound], ROWS):
         for batch in _fitting([sound[number] for number in numbers], generator.context):
             answers = drawn(
@@ -53,7 +64,7 @@ def write(
                 take(one.place, _generated(generator, one, tokens))
 
 
-def _prepared(generator: "HfGenerator", place: int, row: Row, settings: Settings) -> _Asked:
+def _prepared(generator: "HfGenerator", place: int, row: Row, settings: Settings) -> _Writing:
     """BadRequest for settings that transformers can't follow, and for a prompt that leaves no room."""
     if settings.schema:
         raise BadRequest(
@@ -63,15 +74,15 @@ def _prepared(generator: "HfGenerator", place: int, row: Row, settings: Settings
         raise BadRequest(
             "penalties and logprobs are not known to a teacher of format 'hf'; export it (uses: gguf)."
         )
-    ids = generator.encode(row)
+    asked = generator.asked(row)
     try:
-        most = prompt.room(len(ids), generator.context, settings.max_tokens or generator.most)
+        most = prompt.room(len(asked.ids), generator.context, settings.max_tokens or generator.most)
     except BadRequest as error:
-        raise TooLong(str(error)) if ids else error from None
-    return _Asked(place, ids, most, settings)
+        raise TooLong(str(error)) if asked.ids else error from None
+    return _Writing(place, asked, most, settings)
 
 
-def _fitting(batch: Sequence[_Asked], context: int) -> Iterator[list[_Asked]]:
+def _fitting(batch: Sequence[_Writing], context: int) -> Iterator[list[_Writing]]:
     """The batch, in parts where a row would be filled up beyond the positions that there are."""
     longest, most = max(len(one.ids) for one in batch), max(one.most for one in batch)
     if not context or longest + most <= context:
@@ -81,7 +92,7 @@ def _fitting(batch: Sequence[_Asked], context: int) -> Iterator[list[_Asked]]:
         yield [one for one in batch if one.most == size]
 
 
-def _draw(generator: "HfGenerator", one: _Asked) -> Draw:
+def _draw(generator: "HfGenerator", one: _Writing) -> Draw:
     said = one.settings
     ended = partial(_stopped, generator, said.stop) if said.stop else None
     return Draw(one.ids, one.most, said.temperature, said.top_p, said.seed, ended)
@@ -92,9 +103,9 @@ def _stopped(generator: "HfGenerator", stop: Sequence[str], tokens: Sequence[int
     return any(one in text for one in stop)
 
 
-def _generated(generator: "HfGenerator", one: _Asked, tokens: Sequence[int]) -> Generated:
+def _generated(generator: "HfGenerator", one: _Writing, tokens: Sequence[int]) -> Generated:
     text = generator.text(tokens)
-    answer = prompt.answer(text, tokens, generator.ends)
+    answer = {**prompt.answer(text, tokens, generator.ends), **one.asked.said}
     cut = min((place for place in map(text.find, one.settings.stop) if place >= 0), default=-1)
     if cut >= 0:
         answer = {**answer, "text": text[:cut], "finish": "stop"}
@@ -105,3 +116,7 @@ def _generated(generator: "HfGenerator", one: _Asked, tokens: Sequence[int]) -> 
         prompt_tokens=len(one.ids),
         cached_tokens=0,
     )
+
+
+def _abstained(asked: Asked) -> Generated:
+    return Generated(asked.abstained(), "stop", tokens=0, prompt_tokens=len(asked.ids), cached_tokens=0)

@@ -147,12 +147,6 @@ class InContext:
         return NearestTexts([conversation(example["messages"]) for example in self.examples])
 
 
-def carry_in_context(source: Path, target: Path) -> None:
-    """Hand the file on from one folder to another that has the same model in another form."""
-    if (source / IN_CONTEXT).is_file():
-        (target / IN_CONTEXT).write_bytes((source / IN_CONTEXT).read_bytes())
-
-
 def _file_problem(said: Any) -> str:
     """What is wrong with the content of a file, in a few words; empty for a sound one."""
     kinds: dict[str, type | tuple[type, ...]] = {

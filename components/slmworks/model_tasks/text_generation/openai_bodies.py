@@ -222,8 +222,11 @@ class _Reply(BaseModel):
 
 
 class ChatReply(_Reply):
-    """An answer, or `n` of them: `message`, `finish_reason` (`stop`, `length`, `tool_calls`), `logprobs`."""
+    """An answer, or `n` of them: `message`, `finish_reason` (`stop`, `length`, `tool_calls`), `logprobs`.
+
+    `passages` (id, score, cosine), too, where the model is asked with some.
+    """
 
 
 class CompletionReply(_Reply):
-    """The texts that follow: `text`, `finish_reason` (`stop`, `length`), `logprobs`."""
+    """The texts that follow: `text`, `finish_reason` (`stop`, `length`), `logprobs`, `passages`."""

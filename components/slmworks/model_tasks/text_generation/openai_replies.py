@@ -103,7 +103,8 @@ class ChatReplying(_Replying):
         if calls:
             numbered = [{"index": number, **call} for number, call in enumerate(calls)]
             yield self._event(place, delta={"tool_calls": numbered}, logprobs=None)
-        yield self._event(place, "tool_calls" if calls else generated.finish, delta={}, logprobs=None)
+        finish = "tool_calls" if calls else generated.finish
+        yield self._event(place, finish, delta={}, logprobs=None, **_sources(generated))
 
     def _choice(self, place: int, generated: Generated) -> Mapping[str, Any]:
         text, calls = openai_tools.split(str(generated.answer["text"]), self._tools)
@@ -115,6 +116,7 @@ class ChatReplying(_Replying):
             "message": {**message, "refusal": None},
             "logprobs": self._said(self._logprobs.get(place, [])),
             "finish_reason": "tool_calls" if calls else generated.finish,
+            **_sources(generated),
         }
 
     def _said(self, tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -141,7 +143,7 @@ class CompletionReplying(_Replying):
     def ended(self, place: int, generated: Generated) -> Iterator[Mapping[str, Any]]:
         """The reason of the end."""
         self._ended[place] = generated
-        yield self._event(place, generated.finish, text="", logprobs=None)
+        yield self._event(place, generated.finish, text="", logprobs=None, **_sources(generated))
 
     def _choice(self, place: int, generated: Generated) -> Mapping[str, Any]:
         return {
@@ -149,6 +151,7 @@ class CompletionReplying(_Replying):
             "text": generated.answer["text"],
             "logprobs": self._said(self._logprobs.get(place, []), 0),
             "finish_reason": generated.finish,
+            **_sources(generated),
         }
 
     def _said(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> Mapping[str, Any] | None:
@@ -165,3 +168,8 @@ class CompletionReplying(_Replying):
             "top_logprobs": [{top["token"]: top["logprob"] for top in one["top_logprobs"]} for one in cut],
             "text_offset": offsets,
         }
+
+
+def _sources(generated: Generated) -> dict[str, Any]:
+    """`passages`, which OpenAI's API doesn't know, of a choice that was answered with some."""
+    return {"passages": generated.answer["passages"]} if "passages" in generated.answer else {}

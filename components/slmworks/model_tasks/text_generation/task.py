@@ -52,6 +52,17 @@ PERPLEXITY = Measure(
 PREFERRED = replace(share("preferred", "preferred", likelihood.preferred), needs="rejected")
 
 
+class Passage(Documented):
+    """A passage that stood before the question: `finetune/retrieval-augmented`."""
+
+    id: str
+    """Document and number of the chunk in it."""
+    score: float
+    """By which passages were ranked: the sum of 1 / (60 + rank) by meaning and by words."""
+    cosine: float
+    """Of its embedding with the question's."""
+
+
 class Generated(Documented):
     """The answer to one conversation."""
 
@@ -61,6 +72,8 @@ class Generated(Documented):
     """`stop`: the model ended its answer. `length`: it was cut off."""
     tokens: int
     """Tokens that were generated, with the one that ends the answer."""
+    passages: list[Passage] | None = None
+    """What the model was asked with, the best first; empty: none was near enough; null: it has none."""
 
 
 class TextGeneration(ModelTask):

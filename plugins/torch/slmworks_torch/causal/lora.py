@@ -35,7 +35,7 @@ class LoraFinetune(CausalOptions, Finetune):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of activations that is dropped while training, in the network and before each adapter."""
 
-    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+    def run(self, *, model: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Train on the answers of `train`, choose the epoch on those of `validation`, merge."""
         from slmworks_torch import training
         from slmworks_torch.causal import chat_model, lesson

@@ -63,7 +63,7 @@ class Pretrain(CausalOptions, Finetune):
             raise ValueError("memory_length: a llama has no memory; take `architecture: transformer-xl`")
         return self
 
-    def run(self, *, model: Model | None, data: Dataset, task: Task) -> Model:
+    def run(self, *, model: Model | None, data: Dataset, task: Task, **_: object) -> Model:
         """Learn the tokenizer from `train`, then train on it, and choose the epoch on `validation`."""
         from slmworks_torch import training
         from slmworks_torch.causal import chat_model, lesson, new_model

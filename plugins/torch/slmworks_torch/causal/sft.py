@@ -22,7 +22,7 @@ class SupervisedFinetune(CausalOptions, Finetune):
     """Leave the token embeddings as they are, and with them a head that shares them: steps get cheaper, and
     rare words keep what pretraining taught them."""
 
-    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+    def run(self, *, model: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Train on the answers of `train`, choose the epoch on those of `validation`."""
         from slmworks_torch import training
         from slmworks_torch.causal import chat_model, lesson

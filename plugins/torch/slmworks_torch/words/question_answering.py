@@ -27,7 +27,7 @@ class FinetuneQA(FreezingOptions, Finetune):
     """Tokens of a window, question and special tokens included; a longer context is read in several that
     overlap by a quarter."""
 
-    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+    def run(self, *, model: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Train on `train`, choose the epoch by F1 on `validation`."""
         import torch
         from slmworks_torch import text_training, training

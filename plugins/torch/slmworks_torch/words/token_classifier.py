@@ -26,7 +26,7 @@ class FinetuneTokenClassifier(FreezingOptions, Finetune):
     """Tokens of a window, special tokens included; a longer text is read in several that overlap by a
     quarter."""
 
-    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+    def run(self, *, model: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Train on `train`, choose the epoch by span F1 on `validation`."""
         from slmworks.model_tasks.token_classification.tags import tags_of
         from slmworks_torch import text_training, training

@@ -1,0 +1,94 @@
+"""What a generator is asked with beside the conversation: what lies beside its weights, put before each one.
+
+`in_context.json` brings an instruction, examples and a grammar, `retrieval.json` passages of documents; a
+model may have both, one or none. Both runtimes of generators ask through this.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slmworks.model_tasks.text_generation.in_context import IN_CONTEXT, InContext
+from slmworks.model_tasks.text_generation.retrieval.index import INDEX, Passage
+from slmworks.model_tasks.text_generation.retrieval.retrieval import (
+    RETRIEVAL,
+    RETRIEVAL_PACKAGES,
+    Retrieval,
+)
+
+Encode = Callable[[Mapping[str, Any]], list[int]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A row as the model is asked it."""
+
+    row: Mapping[str, Any]
+    ids: list[int]
+    """Token ids of its prompt."""
+    passages: tuple[Passage, ...] | None = None
+    """Those that stand in it; None for a model that has none."""
+    abstention: str = ""
+    """The answer, where the model isn't asked at all."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the answer says of its sources: `passages`, each with id, score and cosine."""
+        if self.passages is None:
+            return {}
+        known = [{"id": one.id, "score": one.score, "cosine": one.cosine} for one in self.passages]
+        return {"passages": known}
+
+    def abstained(self) -> dict[str, Any]:
+        """The answer that isn't the model's."""
+        return {"text": self.abstention, "finish": "stop", "tokens": 0, **self.said}
+
+
+@dataclass(frozen=True)
+class Asking:
+    """An instruction, examples, a grammar and passages; empty for most models."""
+
+    in_context: InContext
+    retrieval: Retrieval | None = None
+
+    @classmethod
+    def read(cls, folder: Path, threads: int, *, refused: type[Exception] = ValueError) -> "Asking":
+        """What a model's folder says. `refused`: raised for what is wrong with it."""
+        in_context = InContext.read(folder, refused=refused)
+        return cls(in_context, Retrieval.read(folder, threads, refused=refused))
+
+    def asked(self, row: Mapping[str, Any], encode: Encode, context: int, most: int) -> Asked:
+        """A row with examples and passages: fewer passages where all of them leave no room for an answer.
+
+        `context`: tokens that the model reads and writes, 0 without a limit; `most`: those of an answer.
+        """
+        if self.retrieval is None:
+            return Asked(self.in_context.row(row), self.in_context.encode(row, encode, context))
+        passages = self.retrieval.found(row)
+        if not passages:
+            ids = self.in_context.encode(row, encode, context)
+            return Asked(self.in_context.row(row), ids, (), self.retrieval.settings.abstention)
+        room = min(most, context // 2)
+        for count in range(len(passages), 0, -1):
+            put = self.retrieval.put(self.in_context.row(row), passages[:count])
+            ids = encode(put)
+            if not context or len(ids) + room <= context:
+                return Asked(put, ids, tuple(passages[:count]))
+        return Asked(self.in_context.row(row), self.in_context.encode(row, encode, context), ())
+
+
+def asking_packages(folder: Path) -> tuple[str, ...]:
+    """Distributions that what lies in a model's folder needs, beside those of its runtime."""
+    nearest = ("scikit-learn",) if InContext.read(folder).nearest else ()
+    return (*nearest, *(RETRIEVAL_PACKAGES if (folder / RETRIEVAL).is_file() else ()))
+
+
+def carry_asking(source: Path, target: Path) -> None:
+    """Hand on what a model is asked with to a folder that has the same model in another form."""
+    for name in (IN_CONTEXT, RETRIEVAL):
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+    if (source / INDEX).is_dir() and (source / RETRIEVAL).is_file():
+        shutil.copytree(source / INDEX, target / INDEX, copy_function=shutil.copyfile)
