@@ -43,7 +43,7 @@ def test_answers_change_with_words_that_matter_only(probed, probes, tiny_classif
     said = report.read()
     pairs = pq.read_table(report.path / "pairs.parquet").to_pylist()
     texts = dict(zip(*tiny_reviews.columns("test", "id", "text"), strict=True))
-    words = set(["camera", "phone", "lamp", "kettle", "great", "terrible", "lovely", "awful"])
+    words = {"camera", "phone", "lamp", "kettle", "great", "terrible", "lovely", "awful"}
     assert {one["id"] for one in pairs} == {
         row for row, text in texts.items() if words.intersection(re.findall(r"\w+", text))
     }
