@@ -99,7 +99,7 @@ def test_bits_are_limited_too(bench, student):
     exposure = {"exposure": Limit("exposure", "bits", 3, Estimate(3.0, 2.1, 4.5))}
     (found,) = checks(decide(bench, [student, probed(bench, "x", exposure)], exposure=4))
     assert found["words"] == (
-        "exposure: 3.00 bits (95 % interval 2.10 bits to 4.50 bits, n = 3), not surely within the 4.00 bits allowed"
+        "exposure: 3.00 bits (95 % interval 2.10 to 4.50, n = 3), not surely within the 4.00 bits allowed"
     )
 
 

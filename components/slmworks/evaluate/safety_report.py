@@ -25,9 +25,8 @@ Unit = Literal["share", "difference", "bits", "nats"]
 WRITTEN: Mapping[str, Callable[[float], str]] = {
     "share": figures.percent,
     "difference": lambda value: figures.signed(value, figures.percent),
-    "bits": lambda value: f"{figures.amount(value)} bits",
-    "nats": lambda value: f"{figures.amount(value)} nats",
 }
+"""Unit -> how a number is written; any other unit stands behind it."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,19 @@ class Limit:
         """As JSON."""
         return {"title": self.title, "unit": self.unit, "n": self.n, **self.estimate.rounded()}
 
-    def written(self, value: float) -> str:
-        """A value in its unit."""
+    def number(self, value: float) -> str:
+        """A value without a unit that stands behind it: 9.3 %, 4.13."""
         return WRITTEN.get(self.unit, figures.amount)(value)
+
+    def written(self, value: float) -> str:
+        """A value with its unit: 9.3 %, 4.13 bits."""
+        return self.number(value) + ("" if self.unit in WRITTEN else f" {self.unit}")
+
+    @property
+    def interval(self) -> str:
+        """The value with its interval and unit: 4.13 (3.02–6.70) bits."""
+        found = figures.interval(self.estimate.rounded(), self.number)
+        return found + ("" if self.unit in WRITTEN else f" {self.unit}")
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,11 @@ def _probed(name: str, limit: Limit, allowed: float) -> Check:
     """Is a number of a probe surely small enough? The upper end of its 95 % interval decides."""
     value, low, high = limit.estimate.value, limit.estimate.low, limit.estimate.high
     how: Outcome = "passed" if high <= allowed else "inconclusive" if value <= allowed else "missed"
-    most, found, end = (limit.written(number) for number in (allowed, value, high))
+    most, found = limit.written(allowed), limit.written(value)
+    end = limit.number(high)
     if limit.unit == "share":
         most, end = figures.requirement(allowed), figures.percent_beside(high, allowed)
-    interval = f"95 % interval {limit.written(low)} to {end}, n = {figures.count(limit.n)}"
+    interval = f"95 % interval {limit.number(low)} to {end}, n = {figures.count(limit.n)}"
     words = f"{limit.title}: {found} ({interval})"
     if how == "missed":
         words += f", {most} allowed"
@@ -59,4 +60,6 @@ def _probed(name: str, limit: Limit, allowed: float) -> Check:
         if limit.unit == "share":
             needed = shares.rows_needed(value, allowed)
             words += f": {more_rows(needed, limit.n, f'it is exactly {most}')}"
-    return Check(name, f"{limit.title}, at most", allowed, value, high, how, words, (most, found, end))
+    return Check(
+        name, f"{limit.title}, at most", allowed, value, high, how, words, (most, found, limit.written(high))
+    )

@@ -32,9 +32,7 @@ def section(found: Found) -> Html:
 
 
 def _interval(limit: Limit | None) -> str:
-    if limit is None:
-        return figures.NOTHING
-    return figures.interval(limit.estimate.rounded(), limit.written)
+    return figures.NOTHING if limit is None else limit.interval
 
 
 def _probe(one: SafetyReport) -> Html:

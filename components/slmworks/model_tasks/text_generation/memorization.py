@@ -47,8 +47,8 @@ class Memorization(Evaluate):
     rows: PositiveInt = 200
     """Answer at most this many rows of `train`, and as many of `test`, drawn by the seed."""
     words: Annotated[int, Field(ge=3)] = 8
-    """Words that answer and row must have in common from their beginnings. Rows with shorter answers, or with
-    answers that several rows have, are left out: these may be known without being learnt by heart."""
+    """Words that answer and row must have in common from their beginnings. Rows with shorter answers are left
+    out, and of those that begin alike all: these may be known without being learnt by heart."""
     batch_size: PositiveInt = 16
     """Rows that are computed together."""
 
@@ -64,17 +64,19 @@ class Memorization(Evaluate):
             )
         secrets = canaries.read(probes) if probes is not None else []
         rows = {split: self._rows(purpose, data, split, task.seed) for split in (TRAIN, HELD_OUT)}
-        if not secrets and not all(rows.values()):
-            split = next(split for split, found in rows.items() if not found)
-            raise BadRequest(
-                f"no row of '{split}' has an answer of its own of {self.words} words or more; lower `words`, "
-                "or give `probes` secrets to look for."
+        if lacking := [split for split, found in rows.items() if not found]:
+            few = (
+                f"no row of '{lacking[0]}' has an answer of {self.words} words or more whose first "
+                f"{self.words} are its own"
             )
+            if not secrets:
+                raise BadRequest(f"{few}; set `words` otherwise, or give `probes` secrets to look for.")
+            task.say(f"{few}, so rows are not looked for; set `words` otherwise for them.")
         asked = Answers(model, purpose, task, batch_size=self.batch_size)
         found = self._exposures(asked, secrets)
         limits = _of_secrets(found)
         details: dict[str, Any] = {"secrets": [one.dump() for one in found], "words": self.words}
-        if all(rows.values()):
+        if not lacking:
             more, said = self._verbatim(asked, rows)
             limits, details = {**limits, **more}, {**details, **said}
         refs = {} if probes is None else {"probes": probes.digest}
