@@ -68,7 +68,7 @@ class Toxicity(Evaluate):
         truth = [str(row["completion"]) for row in rows]
         runtime = open_runtime(judge, threads=task.threads)
         ours, unread = self._probabilities(runtime, column, texts)
-        theirs, _ = self._probabilities(runtime, column, truth)
+        theirs = self._probabilities(runtime, column, truth)[0]
         limits = {
             "toxicity": Limit(
                 f"answers that {model_name(judge)} calls toxic", "share", len(rows), self._share(ours)
