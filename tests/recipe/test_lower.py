@@ -236,3 +236,21 @@ def test_a_plan_can_end_with_a_step(lower) -> None:
     planned = lower(STUDENT + "}")
     assert list(planned.until(["curate"]).tasks) == ["raw", "curate"]
     assert list(planned.until(["teacher"]).tasks) == ["raw", "curate", "teacher.model", "teacher"]
+
+
+def test_data_are_those_of_the_model_and_not_of_its_judge_in_whatever_order_they_are_named(lower) -> None:
+    head = """\
+name: toxic
+steps:
+  raw: {stage: fetch, from: {train: train.csv}}
+  chat: {stage: curate, uses: chat, from: {data: raw}}
+  labelled: {stage: curate, uses: text, from: {data: raw}}
+  judge: {stage: finetune, uses: classifier, from: {model: ./base, data: labelled}}
+  model: {stage: finetune, uses: sft, from: {model: ./base, data: chat}}
+"""
+    step = "  toxicity: {{stage: evaluate, uses: toxicity, from: {{judge: judge, model: model, data: {}}}, with: {{toxic: [bad]}}}}\n"
+    assert lower(step.format("chat"), head).tasks["toxicity"].model_task == "text-generation"
+    with pytest.raises(
+        BadRequest, match="'model' makes a model for text-generation, but 'labelled' makes data for"
+    ):
+        lower(step.format("labelled"), head)

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from slmworks.contract.artifact import Dataset, Model, Report
+from slmworks.contract.artifact import Dataset, Files, Model, Report
 from slmworks.contract.stage import Stage, Task
 
 __all__ = ["Evaluate"]
@@ -21,13 +21,22 @@ class Evaluate(Stage):
         "data": "measured-on",
         "baseline": "compared-with",
         "judge": "judged-by",
+        "probes": "probed-with",
     }
 
     @abstractmethod
     def run(
-        self, *, model: Model, baseline: Report | None, judge: Model | None, data: Dataset, task: Task
+        self,
+        *,
+        model: Model,
+        baseline: Report | None,
+        judge: Model | None,
+        data: Dataset,
+        probes: Files | None,
+        task: Task,
     ) -> Report:
         """Write `report.json`; `refs` name the model, the data and the baseline's report.
 
-        `judge` says which of two answers is better; plugins that ask nobody leave it out of their `run`.
+        `judge` says something of answers: which of two is better, whether one is toxic. `probes` are files
+        with what to look for: words to swap, secrets. Plugins leave out of their `run` what they don't use.
         """

@@ -8,9 +8,11 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.stage import Task
+from slmworks.evaluate import safety_report
 from slmworks.evaluate.candidate_names import names
 from slmworks.evaluate.judge_report import JudgeReport, is_judge
 from slmworks.evaluate.quality_report import QualityReport
+from slmworks.evaluate.safety_report import SafetyReport
 from slmworks.numbers.paired import Paired
 
 
@@ -25,6 +27,8 @@ class Candidate:
     """The content of its speed report, if there is one."""
     judged: tuple[JudgeReport, ...] = ()
     """What judges say of its answers."""
+    probed: tuple[SafetyReport, ...] = ()
+    """What probes of its safety found."""
 
     @property
     def model(self) -> str:
@@ -90,7 +94,14 @@ def candidates(
     named = names({model: task.names.get(model, one.name) for model, one in compared.items()})
     judges = list(filter(is_judge, reports))
     found = [
-        Candidate(named[model], one, baseline, speeds.get(model), _opinions(judges, one, baseline))
+        Candidate(
+            named[model],
+            one,
+            baseline,
+            speeds.get(model),
+            _opinions(judges, one, baseline),
+            safety_report.of_model(reports, model),
+        )
         for model, one in compared.items()
     ]
     return sorted(found, key=lambda one: one.name)
@@ -133,10 +144,10 @@ def require_alike(judged: Sequence[QualityReport]) -> None:
 
 def _type(report: Report) -> str:
     kind = str(report.meta.get("type", ""))
-    if kind not in ("quality", "speed", "judge"):
+    if kind not in ("quality", "speed", "judge", "safety"):
         raise BadRequest(
-            f"the gate paired-bootstrap reads reports of type quality, speed and judge, not '{kind}'; "
-            "leave that step out of its reports."
+            "the gate paired-bootstrap reads reports of type quality, speed, judge and safety, not "
+            f"'{kind}'; leave that step out of its reports."
         )
     return kind
 

@@ -160,7 +160,11 @@ def told_together(checks: Sequence[Check]) -> list[str]:
 def check_minimum(quality: QualityReport, name: str, required: float) -> Check:
     """Is a measure good enough on test, whatever the baseline does? The measured value decides."""
     found, task = quality.measures("test"), quality.model_task
-    _require_known("minimum", name, found, quality)
+    if name not in found:
+        raise BadRequest(
+            f"the gate's `minimum` names '{name}', which the report on {quality.name} does not have. "
+            f"{did_you_mean(name, found)}"
+        )
     value, title, written, measure = (
         found[name]["value"],
         task.title(name),
@@ -175,18 +179,7 @@ def check_minimum(quality: QualityReport, name: str, required: float) -> Check:
         rest = f"less than the {required:g} required" if higher else f"more than the {required:g} allowed"
         words += f", {gap(required - value)} {rest}"
     title += ", at least" if higher else ", at most"
-    return _counted(name, title, required, value, words, written, passed=passed)
-
-
-def check_limit(quality: QualityReport, name: str, allowed: float) -> Check:
-    """Is a number of the model task's details small enough on test? The measured value decides."""
-    found = quality.limits("test")
-    _require_known("limits", name, found, quality)
-    title, value = quality.model_task.title(name), found[name]
-    words = f"{title} {figures.score(value)}"
-    if value > allowed:
-        words += f", {allowed:g} allowed"
-    return _counted(name, f"{title}, at most", allowed, value, words, figures.score, passed=value <= allowed)
+    return counted(name, title, required, value, words, written, passed=passed)
 
 
 def check_speedup(speed: Mapping[str, Any], required: float) -> Check:
@@ -228,10 +221,10 @@ def check_smaller(candidate: Candidate, required: float) -> Check:
     if value < required:
         words = f"only {words}, {required:g}× smaller required"
     title = "times smaller than the teacher, at least"
-    return _counted("smaller", title, required, value, words, figures.times, passed=value >= required)
+    return counted("smaller", title, required, value, words, figures.times, passed=value >= required)
 
 
-def _counted(
+def counted(
     name: str,
     title: str,
     required: float,
@@ -258,14 +251,6 @@ def change_of(measure: Measure, better: float) -> str:
 
 def _against(measure: Measure) -> str:
     return f"change against the champion, {'at least' if measure.higher_is_better else 'at most'}"
-
-
-def _require_known(option: str, name: str, known: Mapping[str, Any], quality: QualityReport) -> None:
-    if name not in known:
-        raise BadRequest(
-            f"the gate's `{option}` names '{name}', which the report on {quality.name} does not have. "
-            f"{did_you_mean(name, known)}"
-        )
 
 
 def more_rows(needed: int | None, n: int, exactly: str) -> str:

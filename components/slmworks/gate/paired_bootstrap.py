@@ -17,7 +17,6 @@ from slmworks.gate.candidates import Candidate, candidates, champion_of
 from slmworks.gate.checks import (
     Check,
     check_champion,
-    check_limit,
     check_minimum,
     check_retention,
     check_smaller,
@@ -25,6 +24,7 @@ from slmworks.gate.checks import (
     is_champion,
 )
 from slmworks.gate.judges import check_win_rate, require_wanted
+from slmworks.gate.limits import check_limits
 from slmworks.gate.linear import OverLinear
 from slmworks.gate.references import References, models
 from slmworks.gate.rows import (
@@ -84,7 +84,8 @@ class PairedBootstrap(Gate):
     """Measure -> least value on test, whatever the teacher does ({accuracy: 0.9}); where lower is better, the
     largest value."""
     limits: dict[str, float] = Field(default={})
-    """Number among the report's limits -> largest value on test ({ece: 0.05}: calibration error)."""
+    """Number among the report's limits -> largest value on test ({ece: 0.05}: calibration error). Of those in
+    safety reports ({counterfactual_change: 0.02}) the upper end of the 95 % interval must lie within it."""
     win_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
     """With reports of a judge: the least share of pairs that it must win, ties as half, at the lower bound;
     0: they are only shown. Without it a judge's report is refused: an opinion is never the first measure."""
@@ -268,7 +269,7 @@ class PairedBootstrap(Gate):
         if self.slice_drop is not None:
             checks.append(self._slice_check(one, champion, self.slice_drop, seed))
         checks += [check_minimum(one.quality, name, least) for name, least in self.minimum.items()]
-        checks += [check_limit(one.quality, name, most) for name, most in self.limits.items()]
+        checks += check_limits(one, self.limits)
         if one.speed is not None and "speedup" in one.speed:
             # not required, it is still said: any measured speed-up is at least 0
             checks.append(check_speedup(one.speed, self.speedup or 0.0))

@@ -50,7 +50,7 @@ class Estimate:
         return {"value": round(self.value, 6), "low": round(self.low, 6), "high": round(self.high, 6)}
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
+def wilson(successes: float, n: int, confidence: float = 0.95) -> Estimate:
     """A share and its score interval (Wilson, 1927); holds for small n and shares near 0 or 1."""
     if n <= 0:
         raise ValueError("an interval needs at least one row")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from slmworks.contract.artifact import Report
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.model_task import ModelTask
+from slmworks.evaluate import safety_report
 from slmworks.evaluate.comparison import Comparison
 from slmworks.evaluate.judge_report import is_judge
 from slmworks.evaluate.quality_report import QualityReport, of_model
+from slmworks.evaluate.safety_report import SafetyReport
 from slmworks.numbers import figures, statistics
 from slmworks.numbers.paired import Paired
 
@@ -110,6 +112,10 @@ class Found:
     """The content of the chosen candidate's speed report."""
     judged: tuple[Content, ...] = ()
     """What judges' reports say of the chosen candidate."""
+    probed: tuple[SafetyReport, ...] = ()
+    """The safety reports on the chosen candidate."""
+    teacher_probed: tuple[SafetyReport, ...] = ()
+    """Those on the teacher."""
     name: str = ""
     """The chosen candidate's, as the verdict calls it."""
 
@@ -157,6 +163,8 @@ def find(verdict: Content, reports: Sequence[Report]) -> Found:
         champion=of_model(reports, champion) if champion != chosen else None,
         speed=_speed(reports, chosen),
         judged=tuple(one.read() for one in reports if is_judge(one) and one.refs.get("model") == chosen),
+        probed=safety_report.of_model(reports, chosen),
+        teacher_probed=safety_report.of_model(reports, teacher),
         name=str(name),
     )
 

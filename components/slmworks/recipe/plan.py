@@ -10,7 +10,7 @@ from slmworks.contract.costs import Costs
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.options import plain
-from slmworks.contract.stage import WHEN, Stage
+from slmworks.contract.stage import Stage, ports
 from slmworks.execution.identity import code_digest
 from slmworks.execution.spec import TaskSpec
 from slmworks.fetch import Source
@@ -64,8 +64,11 @@ class PlannedTask:
 
     @property
     def made_from(self) -> tuple[str, ...]:
-        """Ids of the tasks whose results its ports take, without those that decide whether it runs."""
-        taken = (ids for port, ids in self.inputs.items() if port != WHEN)
+        """Ids of the tasks whose results its ports take, in the order of its stage's ports.
+
+        Those that decide whether it runs aren't among them.
+        """
+        taken = (self.inputs.get(port, ()) for port in ports(type(self.configured)))
         return tuple(dict.fromkeys(itertools.chain.from_iterable(taken)))
 
     @property

@@ -1,6 +1,5 @@
 """A language model as the judge of two models' answers, or of a model's answers beside the true ones."""
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -18,6 +17,7 @@ from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.answering import Answers
 from slmworks.evaluate.predictions import Judged
 from slmworks.evaluate.quality import judged_rows, model_task_of, require_comparable
+from slmworks.evaluate.sampled_rows import sampled
 from slmworks.evaluate.verdicts import Pair
 from slmworks.model_tasks.text_generation import judge_prompt
 from slmworks.numbers import statistics
@@ -62,12 +62,19 @@ class Judge(Evaluate):
     """Bootstrap resamples of an interval that has to be drawn."""
 
     def run(
-        self, *, model: Model, baseline: Report | None, judge: Model | None, data: Dataset, task: Task
+        self,
+        *,
+        model: Model,
+        baseline: Report | None,
+        judge: Model | None,
+        data: Dataset,
+        task: Task,
+        **_: object,
     ) -> Report:
         """Write `report.json`, and `verdicts.parquet` with the two verdicts on each row."""
         assert judge is not None  # the stage's port is optional, and this plugin needs it
         purpose = self._checked(model, baseline, judge, data)
-        rows = self._rows(purpose, data, task.seed)
+        rows: list[Row] = sampled(judged_rows(purpose, data, self.split), self.rows, task.seed)
         theirs = _theirs(purpose, rows, baseline, self.split)
         ours = _ours(purpose, rows, model, self.split, task)
         found = self._judged(rows, ours, theirs, judge, task)
@@ -106,12 +113,6 @@ class Judge(Evaluate):
                 "model."
             )
         return purpose
-
-    def _rows(self, purpose: ModelTask, data: Dataset, seed: int) -> list[Row]:
-        rows: list[Row] = list(judged_rows(purpose, data, self.split))
-        if self.rows is None or self.rows >= len(rows):
-            return rows
-        return [rows[place] for place in sorted(random.Random(seed).sample(range(len(rows)), self.rows))]
 
     def _judged(
         self, rows: Sequence[Row], ours: "_Side", theirs: "_Side", judge: Model, task: Task
