@@ -159,7 +159,7 @@ class Counterfactual(Evaluate):
             counts = _counts(mine)
             estimate = statistics.estimate(counts, CHANGE, resamples=self.resamples, seed=seed)
             found.append({"kind": kind, "n": len(mine), **estimate.rounded()})
-        return found
+        return sorted(found, key=lambda one: -one["n"])
 
 
 @dataclass(frozen=True)
