@@ -27,7 +27,7 @@ class Asked(LM):
         """Log-likelihood of a continuation behind a context, and whether it is the likeliest one."""
         if not isinstance(self._runtime, Continuing):
             raise BadRequest(
-                "a model of this format doesn't say how likely it finds a text; export it to gguf."
+                "a model of this format doesn't say how likely it finds a text; export it as gguf."
             )
         rows = [{**self._row(one.args[0]), "completion": one.args[1]} for one in requests]
 
@@ -47,7 +47,7 @@ class Asked(LM):
         def take(place: int, said: Generated | BadRequest) -> None:
             if isinstance(said, BadRequest):
                 raise said
-            found[place] = said.text
+            found[place] = str(said.answer["text"])
             self._of.progress(len(found), len(asked), note="answers")
 
         self._runtime.write(asked, take)

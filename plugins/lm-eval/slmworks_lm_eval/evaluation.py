@@ -25,9 +25,9 @@ class LmEval(Evaluate):
     """Run tasks of EleutherAI's lm-evaluation-harness (Gao et al., 2021) on a generator as it ships.
 
     `probes` are task files with their data beside them: no hub, no network, no Python of theirs is run. Each
-    request is answered by the runtime that serves the model, a continuation's likelihood without the end of an
-    answer, as the harness's own models have it. Intervals over rows: Wilson (1927) for right and wrong,
-    Bayesian bootstrap (Rubin, 1981) for other means. The stage's `data` are not read.
+    request is answered by the runtime that serves the model; the likelihood of a continuation is taken
+    without the end of an answer, as the harness's own models have it. Intervals over rows: Wilson (1927) for
+    right and wrong, Bayesian bootstrap (Rubin, 1981) for other means. The stage's `data` are not read.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"probes"})
@@ -37,7 +37,7 @@ class LmEval(Evaluate):
     depends_on: ClassVar = ("lm-eval", "tokenizers", "torch", "transformers", "xllamacpp")
 
     prompts: Literal["text", "chat"] = "text"
-    """`text`: a task's text is continued as it is, as published numbers are; `chat`: it is a user's message."""
+    """`text`: a task's text is continued as it is, as published numbers are; `chat`: it is a user's turn."""
     shots: NonNegativeInt | None = None
     """Examples before each row; None: as the task says."""
     rows: PositiveInt | None = None
@@ -66,7 +66,7 @@ class LmEval(Evaluate):
             runtime, task, role="prompt" if self.prompts == "text" else "user", batch_size=self.batch_size
         )
         found = harness.run(
-            asked, names, tasks, home, num_fewshot=self.shots, limit=self.rows,
+            asked, names, tasks, num_fewshot=self.shots, limit=self.rows,
             random_seed=task.seed, numpy_random_seed=task.seed, torch_random_seed=task.seed,
             fewshot_random_seed=task.seed,
         )  # fmt: skip

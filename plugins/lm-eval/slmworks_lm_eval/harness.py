@@ -10,13 +10,11 @@ from slmworks.contract.errors import BadRequest, SlmworksError, in_a_line
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
-def run(model: Any, names: Sequence[str], folder: Path, home: Path, **settings: Any) -> Mapping[str, Any]:
-    """The harness's own results of the tasks in a folder; BadRequest for what it can't make of them.
-
-    `home`: where data sets are read into.
-    """
-    from lm_eval import evaluator, utils
+def run(model: Any, names: Sequence[str], folder: Path, **settings: Any) -> Mapping[str, Any]:
+    """The harness's own results of the tasks in a folder; BadRequest for what it can't make of them."""
     from lm_eval.tasks import TaskManager
+
+    from lm_eval import evaluator, utils
 
     utils.env = _sandboxed(utils.env)
     try:
