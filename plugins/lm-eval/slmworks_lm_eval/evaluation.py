@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import NonNegativeInt, PositiveInt
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Files, Model, Report
+from slmworks.contract.artifact import Dataset, Files, Model, Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import share
 from slmworks.contract.runtime import open_runtime
@@ -47,7 +47,15 @@ class LmEval(Evaluate):
     resamples: PositiveInt = 1000
     """Least number of bootstrap resamples for an interval that has to be drawn."""
 
-    def run(self, *, model: Model, probes: Files | None = None, task: Task, **_: object) -> Report:
+    def run(
+        self,
+        *,
+        model: Model,
+        data: Dataset | None = None,
+        probes: Files | None = None,
+        task: Task,
+        **_: object,
+    ) -> Report:
         """Write `report.json`, and `samples.parquet` with what each row gave."""
         assert probes is not None  # the stage's port is optional, and this plugin needs it
         tasks, home = task.scratch / "tasks", task.scratch / "home"
