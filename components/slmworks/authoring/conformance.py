@@ -27,20 +27,10 @@ from slmworks.contract.stage import Stage, output, ports
 WIDTH = 110
 """Characters of a docstring's first line that a list has room for."""
 HEAVY = frozenset(
-    {"airflow", "datasets", "jax", "kfp", "kubernetes", "lm_eval", "mlflow", "neural_compressor", "numpy"}
-    | {
-        "onnx",
-        "onnxruntime",
-        "onnxscript",
-        "pandas",
-        "polars",
-        "prometheus_client",
-        "pyarrow",
-        "scipy",
-        "obstore",
-    }
+    {"airflow", "datasets", "jax", "kfp", "kubernetes", "mlflow", "neural_compressor", "numpy", "obstore"}
+    | {"onnx", "onnxruntime", "onnxscript", "pandas", "polars", "prometheus_client", "pyarrow", "scipy"}
     | {"sklearn", "starlette", "tensorflow", "tokenizers", "torch", "torchao", "transformers", "uvicorn"}
-    | {"conversion", "gguf", "safetensors", "xllamacpp"}
+    | {"conversion", "duckdb", "gguf", "py3langid", "lm_eval", "safetensors", "xllamacpp"}
 )
 """Packages that a scheduler, which only plans, does without."""
 

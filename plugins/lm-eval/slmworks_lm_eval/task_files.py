@@ -59,8 +59,9 @@ def _read(path: Path) -> dict[str, Any]:
             "files beside it (dataset_kwargs: {data_files: {test: FILE}})."
         )
     given = content.get("dataset_kwargs")
-    named = given.get("data_files") if isinstance(given, dict) else None
-    if not isinstance(named, dict) or not named or set(given) != {"data_files"}:
+    kwargs = given if isinstance(given, dict) else {}
+    named = kwargs.get("data_files")
+    if not isinstance(named, dict) or not named or set(kwargs) != {"data_files"}:
         raise BadRequest(f"{path.name}: dataset_kwargs must hold data_files by split, and nothing else.")
     return {**content, "dataset_kwargs": {"data_files": dict(_whole(path, named))}}
 
