@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
+from slmworks.authoring import operator_reference
 from slmworks.authoring.formats import keys, schema_keys, sections
 from slmworks.authoring.reference import overview, page
 from slmworks.cli.main import cli
@@ -32,6 +33,12 @@ PLUGINS = """\
 
 Written by `make docs` from the plugins of this repository. A recipe's step names one with `uses`, its inputs
 with `from` and its options with `with`. `slmworks plugins` lists those that are installed, a stranger's too.
+
+"""
+OPERATORS = """
+## Row operators
+
+Curations list them: [curation.md](curation.md#row-operators).
 
 """
 COMMANDS = """\
@@ -93,12 +100,18 @@ def filled(text: str, parts: dict[str, str]) -> str:
     return text
 
 
+def reference(stage: str, ours: list[str]) -> str:
+    """A stage's page; that of curate has the row operators too."""
+    operators = f"\n{operator_reference.section(ours)}" if stage == "curate" else ""
+    return page(stage, ours) + operators + FOOT.format(stage=stage)
+
+
 def pages() -> dict[Path, str]:
     """File -> its text."""
     ours = distributions()
     return {
-        DOCS / "plugins.md": PLUGINS + overview(ours),
-        **{DOCS / f"plugins/{stage}.md": page(stage, ours) + FOOT.format(stage=stage) for stage in STAGES},
+        DOCS / "plugins.md": PLUGINS + overview(ours) + OPERATORS + operator_reference.overview(ours),
+        **{DOCS / f"plugins/{stage}.md": reference(stage, ours) for stage in STAGES},
         DOCS / "cli.md": COMMANDS + "\n".join(helps(cli, "slmworks")),
         **{file: filled(file.read_text("utf-8"), parts) for file, parts in tables().items()},
     }

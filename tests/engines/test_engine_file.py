@@ -94,6 +94,8 @@ def test_every_setting_has_a_meaning() -> None:
         ("stages: {register: {secret: {A: {secret: s, key: k}}}}", "stages.register.secret: no such setting. Did you mean 'secrets'?"),
         ("steps: {small: {secrets: {A: {secret: s, key: k}}}}", "steps.small.secrets: no such setting."),
         ("volumes: [{claim: store, path: data}]", "volumes.0.path"),
+        ("costs: {watts_per_core: 0}", "e.yaml:1 costs.watts_per_core: input should be greater than 0, got '0'."),
+        ("costs: {watts: 12}", "e.yaml:1 costs.watts: no such setting."),
         ("store: x\nstore: y", "written twice (first in line 1)"),
         ("store: &a x", "no anchors or aliases"),
         ("store: [", "not YAML"),
@@ -106,6 +108,18 @@ def test_a_mistake_costs_one_line(text: str, said: str) -> None:
     assert said in message
     assert "\n" not in message
     assert "hunter2" not in message
+
+
+def test_what_computing_costs_is_in_the_run_s_record_and_in_no_identity() -> None:
+    from slmworks.execution.records import RunRecord
+    from slmworks.recipe.plan import plan_record
+
+    planned = plan(Recipe.parse(RECIPE, folder=ROOT))
+    costs = EngineFile.parse("costs: {watts_per_core: 12, grams_co2_per_kwh: 380}").settings.costs
+    record = RunRecord.of("r", "done", plan_record(planned, costs), started="2026")
+    assert record.costs == costs
+    assert "costs" not in plan_record(planned)
+    assert plan_record(planned, costs)["plan"] == plan_record(planned)["plan"]
 
 
 def test_what_only_sounds_like_a_secret_is_none() -> None:

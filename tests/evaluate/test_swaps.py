@@ -51,6 +51,16 @@ def test_texts_in_messages_are_swapped_and_roles_are_not():
     ]
 
 
+def test_spans_of_an_answer_move_with_the_text():
+    text = "Emma saw Amina and Tom."
+    names = ("Emma", "Amina", "Tom")
+    spans = [{"start": text.index(name), "end": text.index(name) + len(name), "text": name} for name in names]
+    moved = NAMES.moved({"entities": spans}, text)["entities"]
+    swapped = NAMES.swapped(text)[0]
+    assert [one["text"] for one in moved] == ["Amina", "Emma", "Tom"]
+    assert [swapped[one["start"] : one["end"]] for one in moved] == ["Amina", "Emma", "Tom"]
+
+
 def test_every_word_of_ours_has_its_way_back_or_none_on_purpose():
     for kind in swaps.read(None):
         for word, partner in kind.partners.items():

@@ -1,4 +1,4 @@
-"""Files in, a data set out: for every test of `curate/text`, `curate/chat`, `curate/preferences`."""
+"""Files in, a data set out: for every test of a plugin that curates files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from slmworks.contract.artifact import Dataset, Files
+from slmworks.curate import Curate
 from slmworks.testing import Bench, sealed
 from slmworks_text.curate import CurateText
 from slmworks_text.curate_chat import CurateChat
 from slmworks_text.curate_preferences import CuratePreferences
+from slmworks_text.curate_qa import CurateQA
+from slmworks_text.curate_tags import CurateTags
 
 
 @pytest.fixture
@@ -31,9 +34,19 @@ def preferences(tmp_path: Path) -> Callable[..., Dataset]:
     return curated_by(CuratePreferences, tmp_path)
 
 
-def curated_by(
-    plugin: type[CurateText | CurateChat | CuratePreferences], tmp_path: Path
-) -> Callable[..., Dataset]:
+@pytest.fixture
+def tags(tmp_path: Path) -> Callable[..., Dataset]:
+    """Curate texts with entities of named inputs: each is file name -> content."""
+    return curated_by(CurateTags, tmp_path)
+
+
+@pytest.fixture
+def qa(tmp_path: Path) -> Callable[..., Dataset]:
+    """Curate questions and answers of named inputs: each is file name -> content."""
+    return curated_by(CurateQA, tmp_path)
+
+
+def curated_by(plugin: type[Curate], tmp_path: Path) -> Callable[..., Dataset]:
     bench = Bench(tmp_path / "bench")
     number = iter(range(100))
 

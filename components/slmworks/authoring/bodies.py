@@ -95,7 +95,7 @@ BODIES = {
     "prune": _copying("", "data"),
     "factorize": _copying("", "data"),
     "quantize": _copying("", "calibration"),
-    "export": _copying(),
+    "export": _copying("", "calibration"),
     "evaluate": EVALUATE,
     "select": SELECT,
     "gate": GATE,

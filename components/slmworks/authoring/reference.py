@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from slmworks.contract import catalog
 from slmworks.contract.catalog import Plugin
 from slmworks.contract.stage import Port, Stage, output, ports
@@ -26,7 +28,7 @@ class Option:
     meaning: str
 
 
-def options(plugin: type[Stage]) -> Iterator[Option]:
+def options(plugin: type[BaseModel]) -> Iterator[Option]:
     """Every option, in the order of the class."""
     schema = plugin.model_json_schema()
     for name, option in schema.get("properties", {}).items():
@@ -49,7 +51,7 @@ def makes(plugin: Plugin) -> str:
     return f"{kind} ({produced})" if produced else kind
 
 
-def summary(found: type[Stage]) -> str:
+def summary(found: type[Any]) -> str:
     """The first line of a class's docstring."""
     return (found.__doc__ or "").strip().partition("\n")[0]
 
@@ -68,7 +70,7 @@ def overview(distributions: Iterable[str]) -> str:
     for stage in catalog.STAGES:
         parts += [f"## {stage}", summary(catalog.stage_class(stage))]
         rows = [
-            f"| [`{one.name}`](plugins/{stage}.md#{stage}{one.name}) | {_cell(summary(one.load()))} "
+            f"| [`{one.name}`](plugins/{stage}.md#{stage}{one.name}) | {cell(summary(one.load()))} "
             f"| `{one.distribution}` |"
             for one in _plugins(stage, distributions)
         ]
@@ -88,7 +90,7 @@ def table(first: str, described: Iterable[Option]) -> str:
     for option in described:
         default = "required" if option.default is None else f"`{option.default}`" if option.default else ""
         cells = (f"`{option.name}`", option.type, default, option.meaning)
-        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+        lines.append(f"| {' | '.join(map(cell, cells))} |")
     return "\n".join(lines)
 
 
@@ -109,7 +111,8 @@ def _section(plugin: Plugin) -> str:
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text as a table's cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
@@ -138,5 +141,5 @@ def type_of(schema: Any) -> str:
         )
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = "".join(f" {sign} {schema[key]}" for key, sign in bounds.items() if key in schema)
-    named = "mapping" if "$ref" in schema else schema.get("type", "any")
+    named = "mapping" if "$ref" in schema else schema.get("type") or schema.get("$comment", "any")
     return f"{' or '.join(named) if isinstance(named, list) else named}{limits}"

@@ -187,6 +187,11 @@ class Offered:
         return self.entry.dist.name if self.entry.dist else "unknown"
 
     @property
+    def version(self) -> str:
+        """Version of that distribution."""
+        return self.entry.dist.version if self.entry.dist else "0"
+
+    @property
     def module(self) -> str:
         """Name of its module; nothing is imported."""
         return self.entry.module
@@ -233,6 +238,11 @@ def model_tasks_of(model_format: str) -> list[str]:
 def architectures() -> dict[str, Offered]:
     """Name -> function that registers a network's classes with transformers."""
     return _offered("slmworks.architecture")
+
+
+def row_operators() -> dict[str, Offered]:
+    """Name -> row operator that a curation can list."""
+    return _offered("slmworks.curate_operator")
 
 
 def commands() -> dict[str, Offered]:

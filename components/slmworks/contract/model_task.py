@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
+from slmworks.contract import scope
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.truncation import NONE, Truncation
@@ -210,7 +211,7 @@ class ModelTask(ABC):
     def title(self, name: str) -> str:
         """The heading of a measure or a limit: `macro-F1`."""
         measure = self.measure(name)
-        return measure.title if measure else self.titles.get(name, name)
+        return measure.title if measure else self.titles.get(name, scope.TITLES.get(name, name))
 
     def written(self, name: str) -> Callable[[float], str]:
         """The way a measure is written for people; a number of `details`: as a share."""

@@ -3,14 +3,16 @@
 import json
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from slmworks.contract.documented import docstrings
+from slmworks.contract.documented import Documented, docstrings
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.stage import Stage
 from slmworks.contract.synonyms import needless
+
+D = TypeVar("D", bound=Documented)
 
 
 class OptionError(BadRequest):
@@ -23,8 +25,8 @@ class OptionError(BadRequest):
         super().__init__(f"{'.'.join(map(str, where)) or 'with'}: {problem}")
 
 
-def configure(plugin: type[Stage], name: str, options: Mapping[str, Any]) -> Stage:
-    """The plugin with these options. Strict: a number in quotes is text, not a number."""
+def configure(plugin: type[D], name: str, options: Mapping[str, Any]) -> D:
+    """The plugin, a stage's or a row operator, with these options. Strict: a number in quotes is text."""
     try:
         return plugin.model_validate_json(json.dumps(dict(options)), strict=True)
     except ValidationError as error:
@@ -50,7 +52,7 @@ def list_hint(error: Any) -> str:
     return f"; a list is written in brackets: [{str(error['input'])[:60]}]" if wants and one else ""
 
 
-def _problem(plugin: type[Stage], name: str, error: Any) -> str:
+def _problem(plugin: type[Documented], name: str, error: Any) -> str:
     if error["type"] == "extra_forbidden":
         *above, word = map(str, error["loc"])
         known = _fields(plugin, above[0]) if above else list(plugin.model_fields)
@@ -63,10 +65,11 @@ def _problem(plugin: type[Stage], name: str, error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     shown = repr(error["input"])
     got = f", got {shown[:60]}" if not isinstance(error["input"], dict) else ""
-    return f"{deeper + ': ' if deeper else ''}{message[0].lower()}{message[1:]}{got}{list_hint(error)}."
+    said = f"{deeper + ': ' if deeper else ''}{message[0].lower()}{message[1:]}{got}{list_hint(error)}"
+    return said if said.endswith("?") else f"{said}."
 
 
-def _fields(plugin: type[Stage], option: str) -> list[str]:
+def _fields(plugin: type[Documented], option: str) -> list[str]:
     """Fields of the model that an option's values are."""
     found: list[Any] = [plugin.model_fields[option].annotation]
     for hint in found:  # grows while it is walked

@@ -2,7 +2,8 @@
 
 A runtime is a pair (model task, format), found by entry point (`slmworks.runtime`, `<model task>.<format>`):
 it belongs to the distribution that brings its library. What is measured is what ships: nobody else opens a
-model's files. A runtime is deliberately no place for business rules such as thresholds or abstaining.
+model's files. A runtime is deliberately no place for business rules; a threshold that is among the model's
+own files (`slmworks.contract.scope`) it applies.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -174,7 +175,7 @@ class Network(Runtime, Protocol):
     """Name of the graph's output: `logits`, `embedding`."""
 
     def graph(self) -> Any:
-        """A torch module `(input_ids, attention_mask) -> output [batch, width]`; `module` is its `model`."""
+        """A module `(input_ids, attention_mask) -> output [batch, …, width]`; `module` is its `model`."""
 
 
 def open_runtime(model: Model, *, threads: int, model_task: str = "", slots: Slots | None = None) -> Runtime:

@@ -107,6 +107,13 @@ class Stage(Documented, ABC):
         """Model task of this plugin's result with its options; empty: that of its model input."""
         return self.makes_model_task
 
+    def parts(self) -> Mapping[str, type[Documented]]:
+        """Further plugins that its options name and that it runs (row operators): by a name for each.
+
+        Their code, and what they say they depend on (`depends_on`), are part of the task's identity.
+        """
+        return {}
+
     def check_origin(self, port: str, model: Model) -> None:
         """BadRequest where nothing that is trained from `model`, a pretrained one, can be taken at `port`.
 

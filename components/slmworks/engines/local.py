@@ -283,7 +283,7 @@ class Run:
         RunRecord.of(
             self.id,
             state,
-            plan_record(self.plan),
+            plan_record(self.plan, self.engine.settings.costs),
             started=utc(self._started),
             ended=utc(time.time()) if ended else None,
             user=claimed_user()[0],

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from slmworks.contract.costs import Costs
 from slmworks.engines.pod_settings import Duration, Name, Part, Pod, SecretKey, Variable, Volume
 
 
@@ -132,6 +133,9 @@ class Settings(Part):
     """Group that recipes ask for approval -> its users."""
     deploy: dict[str, Target] = {}
     """Registered name of a model -> where `slmworks deploy` and `slmworks rollback` put it."""
+    costs: Costs | None = None
+    """What computing costs here, for the reviewer's page; never part of an identity. Left out: 15 W a core,
+    no CO2 and no price."""
     kubeflow: Kubeflow = Kubeflow()
     """Settings of Kubeflow Pipelines alone."""
     airflow: Airflow = Airflow()

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 
 from slmworks.contract.artifact import Dataset, Files, Model, Report
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.model_task import Answer, Measure, ModelTask, Row, mean, share
+from slmworks.contract.model_task import Answer, Measure, ModelTask, Row, mean, only_text, share
 from slmworks.contract.runtime import Scoring, in_batches
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, safety_report, swaps
@@ -196,7 +196,8 @@ def _twins(purpose: ModelTask, row: Row, lists: Sequence[Swaps]) -> list[_Pair]:
 def _change(purpose: ModelTask, pair: _Pair, before: Answer, after: Answer) -> float:
     agreed = purpose.agreement(before, after)
     if agreed < 1 and not purpose.classes:
-        agreed = max(agreed, purpose.agreement(pair.lists.swapped(before)[0], after))
+        text = str(pair.row[name]) if (name := only_text(purpose)) else ""
+        agreed = max(agreed, purpose.agreement(pair.lists.moved(before, text), after))
     return 1.0 - agreed
 
 

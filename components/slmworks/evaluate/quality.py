@@ -18,6 +18,7 @@ from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.answering import Answers
 from slmworks.evaluate.comparison import Comparison
 from slmworks.evaluate.predictions import Judged
+from slmworks.evaluate.scope import Outside, ScopeJudge, joined
 from slmworks.numbers import statistics
 
 __all__ = ["Quality"]
@@ -60,7 +61,9 @@ class Quality(Evaluate):
         purpose = model_task_of(model, data)
         rows: dict[str, Sequence[Row]] = {split: judged_rows(purpose, data, split) for split in self.splits}
         require_comparable(baseline, purpose, self.splits)
-        answers = self._answers(Answers(model, purpose, task, batch_size=self.batch_size), rows, data)
+        given = Answers(model, purpose, task, batch_size=self.batch_size)
+        answers = self._answers(given, rows, data)
+        scope = ScopeJudge.of(purpose, model, answers, Outside.of(given, data, self.splits))
         free, left_out = (
             self._trivial(purpose, rows, data, task) if baseline is None and self.trivial else ({}, {})
         )
@@ -76,7 +79,7 @@ class Quality(Evaluate):
             "name": model_name(model),
             "model": about(model),
             "splits": {
-                one.split: self._scores(purpose, one, rows[one.split], answers[one.split], model, task)
+                one.split: self._scores(purpose, one, rows[one.split], answers[one.split], model, task, scope)
                 for one in judged
             },
         }
@@ -167,9 +170,13 @@ class Quality(Evaluate):
         answers: Sequence[Answer],
         model: Model,
         task: Task,
+        scope: ScopeJudge | None = None,
     ) -> dict[str, Any]:
         """What a report says of one split; slices and details only of a model that was `judged`."""
         details = purpose.details(rows, answers, model, resamples=self.resamples, seed=task.seed)
+        if judged and scope:
+            further = scope.details(judged.split, rows, answers, resamples=self.resamples, seed=task.seed)
+            details = joined(details, further)
         counts = judged.counts if judged else predictions.counts(purpose, rows, answers)
         measured = {
             measure.name: statistics.estimate(

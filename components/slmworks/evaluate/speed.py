@@ -23,6 +23,7 @@ from slmworks.evaluate.pace import Pace, taken
 from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
 from slmworks.evaluate.quality import model_task_of
 from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup, token_speedups
+from slmworks.machine.energy import Meter
 from slmworks.machine.process import cpu_name
 from slmworks.machine.surroundings import Moment, Round, surroundings
 
@@ -94,6 +95,8 @@ class Speed(Evaluate):
         for role, one in models.items():
             own = {"load_s": round(measured.loads[role], 3), "memory": measured.memory[role]}
             own["cpu_ms"] = round(measured.cpu_ms[role], 4)
+            if measured.joules[role]:
+                own["joules"] = round(measured.joules[role], 4)
             report[role] = {"name": model_name(one)} | about(one) | timings[role].numbers() | own
         if baseline is not None:
             report["baseline"]["digest"] = models["baseline"].digest
@@ -130,16 +133,20 @@ class Speed(Evaluate):
             timings = {role: Timings() for role in models}
             rounds: list[Round] = []
             cpu, answers = dict.fromkeys(models, 0.0), 0
+            meter, joules = Meter(), dict.fromkeys(models, 0.0)
             for one in probes.values():
                 one.spent()  # on getting warm
             for turn in range(pace.rounds):
                 order = list(probes) if turn % 2 == 0 else list(reversed(probes))
                 singles, batch = pace.rows(rows, turn)
                 start = Moment.now()
+                meter.joules()  # of what was between the rounds
                 for role in order:
                     timings[role].add_singles(probes[role].singles(singles))
+                    joules[role] += meter.joules()
                 for role in order:
                     timings[role].add_batches(len(batch), probes[role].batches(batch, pace.batch_size))
+                    joules[role] += meter.joules()
                 spent = {role: one.spent() for role, one in probes.items()}
                 cpu = {role: cpu[role] + spent[role][0] for role in cpu}
                 answers += len(singles) + len(batch)
@@ -147,7 +154,8 @@ class Speed(Evaluate):
                 task.progress(turn + 1, pace.rounds, unit="rounds", note="in turns" if len(order) > 1 else "")
             memory = {role: one.memory() for role, one in probes.items()}
             cpu_ms = {role: 1000 * seconds / max(answers, 1) for role, seconds in cpu.items()}
-            return _Measured(timings, loads, memory, cpu_ms, rounds, pace)
+            each = {role: 1000 * spent / max(answers, 1) for role, spent in joules.items()}
+            return _Measured(timings, loads, memory, cpu_ms, each, rounds, pace)
 
     def _trivial(
         self, purpose: ModelTask, rows: Sequence[Row], data: Dataset, task: Task, *, lasting: bool
@@ -182,6 +190,8 @@ class _Measured:
     memory: dict[str, int]
     cpu_ms: dict[str, float]
     """Time of all cores an answer, those alone and those in batches together."""
+    joules: dict[str, float]
+    """Energy of the machine's processors for 1,000 answers; 0 where nobody may read it."""
     rounds: list[Round]
     pace: Pace
 

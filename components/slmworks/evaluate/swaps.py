@@ -54,6 +54,10 @@ class Swaps:
         found: list[str] = []
         return self._in(value, found), found
 
+    def moved(self, answer: Any, text: str) -> Any:
+        """An answer about a text, about the swapped text: words swapped, `start` and `end` of spans moved."""
+        return self._moved(self.swapped(answer)[0], self._shifts(text))
+
     def has_partners(self, words: Iterable[str]) -> bool:
         """True if all these words have one."""
         return all(self.partners[word] for word in words)
@@ -64,6 +68,23 @@ class Swaps:
         if isinstance(value, Mapping):
             return {key: one if key in UNTOUCHED else self._in(one, found) for key, one in value.items()}
         return [self._in(one, found) for one in value] if isinstance(value, (list, tuple)) else value
+
+    def _shifts(self, text: str) -> list[tuple[int, int]]:
+        """(end of a word that is swapped, how much longer its partner is), in characters."""
+        found: list[str] = []
+        return [
+            (match.end(), len(self._partner(match[0], found)) - len(match[0]))
+            for match in self._pattern.finditer(text)
+        ]
+
+    def _moved(self, value: Any, shifts: Sequence[tuple[int, int]]) -> Any:
+        if isinstance(value, list):
+            return [self._moved(one, shifts) for one in value]
+        if not isinstance(value, Mapping):
+            return value
+        at = {key: value[key] for key in ("start", "end") if isinstance(value.get(key), int)}
+        to = {key: place + sum(more for end, more in shifts if end <= place) for key, place in at.items()}
+        return {key: self._moved(one, shifts) for key, one in value.items()} | to
 
     def _partner(self, written: str, found: list[str]) -> str:
         word = written if written in self.partners else written.lower()

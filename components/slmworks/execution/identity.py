@@ -169,11 +169,12 @@ def fingerprint(
     seed: int = 0,
     made_for: str = "",
     names: Mapping[str, Sequence[str]] | None = None,
+    parts: Mapping[str, type[Any]] | None = None,
 ) -> str:
     """The identity of a task: 64 hex digits.
 
     `made_for`: the model task of its result, by its options; `names`: what it calls the models that reports
-    are about, in the order of its inputs.
+    are about, in the order of its inputs; `parts`: plugins that its options name (`Stage.parts`).
     """
 
     def digest(port: str, manifest: Manifest) -> str:
@@ -196,8 +197,16 @@ def fingerprint(
             "depends_on": {what: _depends(what, threads) for what in plugin.depends_on},
             "seed": seed,
             **({"names": {port: list(some) for port, some in names.items()}} if names else {}),
+            **({"parts": {name: _part(part, threads) for name, part in parts.items()}} if parts else {}),
         }
     )
+
+
+def _part(part: type[Any], threads: int) -> dict[str, Any]:
+    return {
+        "code": module_digest(part.__module__),
+        "depends_on": {what: _depends(what, threads) for what in part.depends_on},
+    }
 
 
 def _model_tasks(inputs: Mapping[str, Manifest | Sequence[Manifest]], made_for: str) -> dict[str, str]:
@@ -225,6 +234,7 @@ def identify(spec: TaskSpec, plugin: Stage, given: Given, sources: Mapping[str, 
         seed=spec.seed,
         made_for=plugin.made_for(),
         names=spec.names,
+        parts=plugin.parts(),
     )
 
 

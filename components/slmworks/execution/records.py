@@ -15,6 +15,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slmworks.contract.catalog import CORE, traits
+from slmworks.contract.costs import Costs
 from slmworks.contract.errors import BadRequest, CorruptObject
 from slmworks.contract.manifest import Digests, Manifest
 from slmworks.contract.stage import Stage
@@ -118,6 +119,8 @@ class RunRecord(_Record):
     """What was changed for this run in its recipe's options."""
     waiting: tuple[str, int] | None = None
     """Name and version that wait for a decision."""
+    costs: Costs | None = None
+    """What computing cost there, as the engine file stated it."""
 
     @classmethod
     def of(cls, run: str, state: str, plan: Mapping[str, Any], **what: Any) -> Self:

@@ -12,7 +12,7 @@ from slmworks.contract.model_task import Measure
 from slmworks.contract.stage import Task
 from slmworks.evaluate.judge_report import JudgeReport
 from slmworks.evaluate.quality_report import QualityReport
-from slmworks.gate import Gate, front
+from slmworks.gate import Gate, front, running_costs
 from slmworks.gate.candidates import Candidate, candidates, champion_of
 from slmworks.gate.checks import (
     Check,
@@ -76,6 +76,10 @@ class PairedBootstrap(Gate):
     """How many times faster than the teacher it must be at batch 1 (lower end of the 95 % interval)."""
     smaller: PositiveFloat | None = None
     """How many times smaller than the teacher it must be on disk."""
+    cpu_ms: PositiveFloat | None = None
+    """The most milliseconds of all cores that a request may take, as the speed report measured them."""
+    joules: PositiveFloat | None = None
+    """The most joules for 1,000 requests, where the speed report measured energy; an estimate is none."""
     minimum: dict[str, float] = Field(default={})
     """Measure -> least value on test, whatever the teacher does ({accuracy: 0.9}); where lower is better, the
     largest value."""
@@ -271,6 +275,7 @@ class PairedBootstrap(Gate):
             checks.append(check_speedup(one.speed, self.speedup or 0.0))
         if one.smaller is not None or self.smaller is not None:
             checks.append(check_smaller(one, self.smaller or 0.0))
+        checks += running_costs.checks(one, cpu_ms=self.cpu_ms, joules=self.joules)
         return checks + [self._win_check(said, seed) for said in one.judged]
 
     def _win_check(self, said: JudgeReport, seed: int) -> Check:

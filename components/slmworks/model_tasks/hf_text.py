@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class HfTexts(ABC):
+class HfNetwork(ABC):
     """A network in a Hugging Face folder and its tokenizer; never runs code from the folder.
 
     A subclass names the network (`head`) and builds its graph. Torch counts its threads per process, so the
@@ -41,26 +41,33 @@ class HfTexts(ABC):
 
     @abstractmethod
     def graph(self) -> Any:
-        """A torch module `(input_ids, attention_mask) -> output [batch, width]` around `module`."""
+        """A torch module `(input_ids, attention_mask) -> output [batch, …, width]` around `module`."""
 
     @cached_property
     def _graph(self) -> Any:
         return self.graph()
 
-    def outputs(self, rows: Sequence[Mapping[str, Any]]) -> "np.ndarray[Any, Any]":
-        """The network's output for one batch, float32 [rows, width]."""
+    def compute(self, batch: "Mapping[str, np.ndarray[Any, Any]]") -> "np.ndarray[Any, Any]":
+        """The graph's output for `input_ids` and `attention_mask`, int64 [batch, tokens]; float32."""
         import numpy as np
 
         import torch
 
-        if not rows:
-            return self.outputs([{"text": ""}])[:0]  # as wide as any other
-        batch = encode(self.tokenizer, [row["text"] for row in rows])
         with torch.inference_mode():
             found = self._graph(
                 torch.from_numpy(batch["input_ids"]), torch.from_numpy(batch["attention_mask"])
             )
         return np.asarray(found.float().numpy())
+
+
+class HfTexts(HfNetwork):
+    """A network that gives one output a text."""
+
+    def outputs(self, rows: Sequence[Mapping[str, Any]]) -> "np.ndarray[Any, Any]":
+        """The network's output for one batch, float32 [rows, width]."""
+        if not rows:
+            return self.outputs([{"text": ""}])[:0]  # as wide as any other
+        return self.compute(encode(self.tokenizer, [row["text"] for row in rows]))
 
 
 def load_network(folder: Path, head: str) -> Any:

@@ -21,6 +21,7 @@ def data(card: Content | None) -> Html:
     for title, key in (("Dropped", "dropped"), ("Changed", "changed"), ("Personal data", "personal_data")):
         if counts := card.get(key):
             parts.append(_reasons(title, counts))
+    parts.append(_label_noise(card.get("label_noise")))
     if card.get("personal_data"):
         parts.append(el("p", OTHER_KINDS))
     parts += [el("p", f"Warning: {sentence}.", class_="warning") for sentence in card.get("warnings", [])]
@@ -51,6 +52,28 @@ def _synthetic(about: Content | None) -> Html:
         f"({figures.count(about['asked'])} asked for, {figures.count(int(cost.get('tokens', 0)))} tokens"
     )
     return el("p", words + (f", {cost['money']:,.4g} in its currency)." if "money" in cost else ")."))
+
+
+def _label_noise(about: Content | None) -> Html:
+    """Labels that are probably wrong: how many, the pairs that are confused most, and the first rows."""
+    if not about:
+        return Html("")
+    out = (
+        f", and the first {figures.count(about['dropped'])} are left out of train" if about["dropped"] else ""
+    )
+    said = (
+        f"Labels: {figures.count(about['issues'])} of {figures.count(about['ranked'])} are probably wrong; "
+        f"all rows, the worst first, are in label_noise.jsonl{out}."
+    )
+    pairs = [(one["label"], one["suggested"], figures.count(one["rows"])) for one in about["confused"]]
+    first = [(one["text"], one["label"], one["suggested"], f"{one['score']:.3f}") for one in about["first"]]
+    tables = [
+        grid(("label", "probably", "rows"), pairs, text=(0, 1), label="Labels that are confused"),
+        grid(("text", "label", "probably", "score"), first, text=(0, 1, 2), label="The first rows"),
+    ]
+    return join(
+        [el("p", said), *([details("Labels that are probably wrong", join(tables))] if pairs else [])]
+    )
 
 
 def _licences(card: Content) -> list[Html]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Artifact, Report, Verdict
 from slmworks.contract.catalog import traits
+from slmworks.contract.costs import Costs
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_card import ModelCard
 from slmworks.execution.origins import Origins
@@ -18,6 +19,7 @@ from slmworks.lineage.teacher_name import TeacherNames
 from slmworks.packet.about import about
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
+from slmworks.packet.running_costs import spent_of
 from slmworks.packet.seeds import over_seeds
 from slmworks.packet.stopped import stopped_in
 from slmworks.packet.terms import Terms
@@ -79,13 +81,14 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
     model = verdict.refs.get("model", "")
     tasks = list(task_records(store, run.run)) if run else []
     to_model = _way_to(store, model, origins)
+    baseline = way_back(origins, _baselines(reports, model))
     return Background(
         card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
         texts=partial(texts, data) if data else nothing_known,
         model=to_model,
         verdict=way,
         ledgers=_ledgers(store, model, origins),
-        baseline=way_back(origins, _baselines(reports, model)).keys(),
+        baseline=baseline.keys(),
         made=_made(run, way, origins),
         notice=_notice(store, decided, run),
         stopped=list(stopped_in(store, run_record(store, decided) if decided else run)),
@@ -93,6 +96,7 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
         trained=_trained(run, tasks, to_model),
         seeds=_seeds(run, tasks),
         terms=_terms(store, model, origins, run_record(store, decided) if decided else run),
+        spent=spent_of(way_back(origins, [model]), baseline, (run and run.costs) or Costs()),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from slmworks.contract.artifact import Report
 from slmworks.contract.linear_model import LINEAR
 from slmworks.numbers import figures
-from slmworks.packet import stopped, terms, tradeoff
+from slmworks.packet import running_costs, stopped, terms, tradeoff
 from slmworks.packet.markdown_text import Markdown, escaped, paragraph, table
 from slmworks.packet.sources import Background, Found, changed, find
 from slmworks.packet.table import beside_linear, caption, cells, headings
@@ -39,6 +39,9 @@ def markdown(
         said += [tradeoff.recommendation(verdict), tradeoff.sentence(verdict)]
         parts += [_table(verdict, verdict["rows"]), *map(paragraph, said), *_changes(found)]
     parts.append(paragraph(stopped.sentence(behind.stopped)))
+    if behind.spent and not brief:
+        known = running_costs.served(verdict, reports)
+        parts.append(paragraph(running_costs.paid_back(verdict, known, behind.spent)))
     parts += terms.lines(behind.terms, brief=brief)
     return "\n\n".join(part for part in parts if part) + "\n"
 

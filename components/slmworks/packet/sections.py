@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slmworks.numbers import figures
+from slmworks.packet import scope
 from slmworks.packet.markup import Html, el, grid, interval, join, span_of
 from slmworks.packet.sources import Content, Found
 from slmworks.packet.table import beside_linear, caption, cells, headings
@@ -87,7 +88,8 @@ def of_model_task(found: Found) -> list[Html]:
     candidate = found.candidate.split("test")
     teacher = found.teacher.split("test") if found.teacher else None
     parts = [Html(part) for part in found.model_task.sections(candidate, teacher)]
-    return [*parts, _cut_texts(candidate["details"].get("truncation"))]
+    declined = scope.section(candidate, teacher, found.candidate.measure.name)
+    return [*parts, declined, _cut_texts(candidate["details"].get("truncation"))]
 
 
 def _cut_texts(cut: Mapping[str, float] | None) -> Html:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from slmworks.lineage.ancestry import Lineage
     from slmworks.lineage.ledgers import Listed
     from slmworks.packet.about import About
+    from slmworks.packet.running_costs import Spent
     from slmworks.packet.terms import Terms
     from slmworks.packet.training import Trained
 
@@ -93,6 +94,8 @@ class Background:
     """The steps on the way to the chosen model, in the order of the plan."""
     seeds: Sequence[str] = ()
     """Sentences about models that differ by their seed only."""
+    spent: "Spent | None" = None
+    """What it took to make the chosen model."""
     terms: "Terms | None" = None
     """Use, limits and licences; None for a verdict that is shown by itself."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slmworks.contract.catalog import CORE, measure_family, plugin, runtime_family
+from slmworks.contract.costs import Costs
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import Manifest
 from slmworks.contract.options import plain
@@ -182,8 +183,8 @@ class Plan:
         return found - {task_id}
 
 
-def plan_record(plan: Plan) -> dict[str, Any]:
-    """The plan as a run's record keeps it: the recipe's text, and every task."""
+def plan_record(plan: Plan, costs: Costs | None = None) -> dict[str, Any]:
+    """The plan as a run's record keeps it: the recipe's text, every task, and what computing costs there."""
     recipe = plan.recipe
     return {
         "recipe": recipe.name,
@@ -191,4 +192,5 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "text": recipe.text,
         "plan": [task.edge() for task in plan],
         **({"edits": [dict(one) for one in recipe.edits]} if recipe.edits else {}),
+        **({"costs": costs.model_dump()} if costs else {}),
     }

@@ -5,6 +5,7 @@ from typing import Any
 from slmworks.contract.catalog import STAGES, plugins, stage_class
 from slmworks.contract.errors import first_line
 from slmworks.contract.stage import ports
+from slmworks.curate import operators
 from slmworks.recipe.orders_schema import orders_schema
 from slmworks.recipe.recipe import NAME, ORDERS, SEEDS, WORDS
 
@@ -33,6 +34,7 @@ def recipe_schema() -> dict[str, Any]:
         "$defs": {
             "step": _step(),
             "orders": orders_schema(),
+            "operator": operators.schema("#/$defs/operator"),
             **{f"with-{s}-{p}": _options(s, p) for s in STAGES for p in plugins(s)},
         },
     }
@@ -143,4 +145,6 @@ def _options(stage: str, name: str) -> dict[str, Any]:
     described.pop("title", None)
     for option in described.get("properties", {}).values():
         option.pop("title", None)
+        if option.get("items") == operators.ONE:
+            option["items"] = {"$ref": "#/$defs/operator"}
     return {**described, "required": []}

@@ -22,6 +22,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.model_task import ModelTask, input_types
 from slmworks.contract.runtime import Runtime, model_task_of
+from slmworks.contract.scope import response_of
 from slmworks.registry.declared import EXAMPLE, Declared
 from slmworks.registry.standalone import standalone_source
 
@@ -106,13 +107,14 @@ def wrapper(model: Model, declared: Declared = NOTHING) -> dict[str, str]:
     Depends on the model, on what is declared, and on what is installed.
     """
     task, runtime = standalone_runtime(model)
+    response = response_of(task.response, model.meta)
     packages = sorted({*_ALWAYS, *runtime.packages})
     python = platform.python_version()
     row = task.input_sample() if declared.example is None else declared.example
     example = {"columns": list(row), "data": [list(row.values())]}
     return {
-        "MLmodel": _json(_mlmodel(model.digest, task, python, declared.card)),
-        "runtime.py": _runtime(task, runtime),
+        "MLmodel": _json(_mlmodel(model.digest, task, response, python, declared.card)),
+        "runtime.py": _runtime(task, response, runtime),
         "requirements.txt": "".join(f"{package}=={_installed(package)}\n" for package in packages),
         "python_env.yaml": _json(
             {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
@@ -122,20 +124,22 @@ def wrapper(model: Model, declared: Declared = NOTHING) -> dict[str, str]:
     }
 
 
-def _runtime(task: ModelTask, runtime: type[Runtime]) -> str:
+def _runtime(task: ModelTask, response: type[BaseModel], runtime: type[Runtime]) -> str:
     """The runtime's own source with a pyfunc appended: what was measured is what ships."""
     pyfunc = _PYFUNC.substitute(
         inputs=json.dumps(task.inputs),
-        outputs=json.dumps(list(task.response.model_fields)),
+        outputs=json.dumps(list(response.model_fields)),
         runtime=runtime.__name__,
     )
     return standalone_source(runtime) + pyfunc
 
 
-def _mlmodel(model_digest: str, task: ModelTask, python: str, card: Mapping[str, Any]) -> dict[str, Any]:
+def _mlmodel(
+    model_digest: str, task: ModelTask, response: type[BaseModel], python: str, card: Mapping[str, Any]
+) -> dict[str, Any]:
     # JSON is YAML: no YAML writer decides about our bytes.
     inputs = [_column(name, kind) for name, kind in input_types(task).items()]
-    outputs = [_column(name, field.annotation) for name, field in task.response.model_fields.items()]
+    outputs = [_column(name, field.annotation) for name, field in response.model_fields.items()]
     return {
         "flavors": {
             "python_function": {

@@ -33,7 +33,7 @@ class ExportGguf(Export):
     """Largest difference of any log-probability (nats) from torch that is accepted; if not given, 0.01 for
     f32 and 0.1 for f16."""
 
-    def run(self, *, model: Model, task: Task) -> Model:
+    def run(self, *, model: Model, task: Task, **_: object) -> Model:
         """Convert, and compare token ids, log-probabilities and greedy text with the folder in torch."""
         from slmworks_gguf import facts, gguf_file
 

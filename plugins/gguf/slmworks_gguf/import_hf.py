@@ -35,7 +35,7 @@ class ImportGguf(Export):
     """Largest mean divergence (nats a token) of the folder from the file it was read from, in llama.cpp. Not
     zero for a quantized file: llama.cpp computes those with 8-bit activations."""
 
-    def run(self, *, model: Model, task: Task) -> Model:
+    def run(self, *, model: Model, task: Task, **_: object) -> Model:
         """Read, write and prove; what the file lacks or hides is said or refused."""
         from slmworks_gguf import architectures, gguf_file, vocabulary, weights
 

@@ -26,7 +26,7 @@ class ExportOnnx(Export):
     tolerance: PositiveFloat = 1e-4
     """Largest difference of any output (logit, …) from torch that is accepted."""
 
-    def run(self, *, model: Model, task: Task) -> Model:
+    def run(self, *, model: Model, task: Task, **_: object) -> Model:
         """Export, compare at several batch and length shapes, and report the largest difference."""
         from slmworks_onnx import onnx_folder, trial
         from slmworks_onnx.parity import largest_difference

@@ -8,15 +8,24 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import ModelTask
 from slmworks.contract.runtime import Network, Outputs, open_runtime
+from slmworks.contract.scope import scope_of
 from slmworks_onnx.graph import OPSET, to_onnx
 
 
 def model_task_of(model: Model) -> ModelTask:
-    """The model task that a model was trained for; BadRequest for none."""
+    """The model task that a model was trained for; BadRequest for none.
+
+    And for a model that knows its scope: the threshold holds for the scores of its own file only.
+    """
     if not model.model_task:
         raise BadRequest(
             "a model without a model task cannot be written as ONNX; put a finetune or distill step before "
             "this one."
+        )
+    if scope_of(model) is not None:
+        raise BadRequest(
+            "the threshold of this model's scope was chosen on its own scores, and this step would change "
+            "them; put export/scope behind this step."
         )
     return catalog.model_task(model.model_task)
 

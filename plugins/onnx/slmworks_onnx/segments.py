@@ -42,7 +42,7 @@ class ExportSegments(Export):
     tolerance: PositiveFloat = 1e-4
     """Largest difference of any logit from torch that is accepted."""
 
-    def run(self, *, model: Model, task: Task) -> Model:
+    def run(self, *, model: Model, task: Task, **_: object) -> Model:
         """Export, then compute a text of three segments by the file and by torch in one go."""
         from slmworks.model_tasks.hf_text import load_network
 

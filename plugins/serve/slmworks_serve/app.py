@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.model_task import Answer, Row
 from slmworks.contract.plain_text import one_line
+from slmworks.contract.runtime import TRUNCATED
+from slmworks.contract.scope import IN_SCOPE, META
 from slmworks_serve import openai_form
 from slmworks_serve.batches import Batches
 from slmworks_serve.bodies import Budget
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
     from slmworks.contract.artifact import Model
     from slmworks_serve.guard import App
+    from slmworks_serve.hand_off import HandOffs
 
 MODELS = "/v1/models"
 
@@ -77,6 +81,8 @@ class Service:
         self.connections = Connections(
             most_connections(self.limits.max_connections), dropped=self.metrics.dropped
         )
+        self.hand_offs: HandOffs | None = None
+        """Keeps questions out of scope, where somebody asked for that."""
         self.withdrawn = ""
         """Why nothing is answered any more: the model was taken out of service."""
         self.stopping: Callable[[], bool] = lambda: False
@@ -87,6 +93,21 @@ class Service:
         self.model, self.withdrawn = model, ""
         self.metrics.serves(model.served)
         self.metrics.switched(model.served.version)
+
+    def counted(self, model: Loaded, rows: Sequence[Row], answers: Sequence[Answer]) -> None:
+        """Count answers, and hand off the questions among them that are out of the model's scope."""
+        version = model.served.version
+        for answer in answers:
+            if label := model.task.counted(answer):
+                self.metrics.said(label, version)
+        self.metrics.truncated(sum(answer.get(TRUNCATED, False) for answer in answers))
+        if META not in model.shared:
+            return
+        both = zip(rows, answers, strict=True)
+        outside = [(row, answer) for row, answer in both if answer.get(IN_SCOPE) is False]
+        self.metrics.out_of_scope(len(outside), version)
+        if outside and self.hand_offs:
+            self.hand_offs.offer(model.task, outside, model.served)
 
     def withdraw(self, why: str) -> None:
         """Answer nothing until there is another release to switch to; any thread may call this."""

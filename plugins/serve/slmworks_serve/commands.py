@@ -124,6 +124,23 @@ DRAFT = (
     help="Seconds to the end of a generated answer. [default: 120]",
 )
 @click.option("--draft", metavar="DIGEST", help=DRAFT)
+@click.option(
+    "--hand-off",
+    metavar="PLACE",
+    help="Keep questions that are out of the model's scope, personal data redacted, as JSON lines in this "
+    "folder or s3://bucket/prefix.",
+)
+@click.option(
+    "--hand-off-share",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Share of them that is kept, drawn at random. [default: 1]",
+)
+@click.option("--hand-off-rows", type=_AT_LEAST_ONE, help="Rows that this server writes. [default: 10000]")
+@click.option("--hand-off-bytes", type=_AT_LEAST_ONE, help="Bytes that may lie there. [default: 64 MiB]")
+@click.option(
+    "--hand-off-region",
+    help="Country whose national telephone numbers are redacted, upper case. [default: US]",
+)
 @click.option("--grace", type=_AT_LEAST_ONE, help="Seconds to finish when told to stop. [default: 10]")
 @trusted_keys_option
 @with_places()
@@ -141,6 +158,11 @@ def serve(
     token_file: Path | None,
     metrics_port: int | None,
     draft: str | None,
+    hand_off: str | None,
+    hand_off_share: float | None,
+    hand_off_rows: int | None,
+    hand_off_bytes: int | None,
+    hand_off_region: str | None,
     places: Places,
     **limits: float | None,
 ) -> None:
@@ -151,6 +173,7 @@ def serve(
     adopt_environment(1)
     from slmworks_serve import client, run, tokens
     from slmworks_serve import draft as drafts
+    from slmworks_serve import hand_off as hand_offs
     from slmworks_serve import hosts as host_names
     from slmworks_serve import prefix as prefixes
     from slmworks_serve.guard import Access
@@ -164,6 +187,13 @@ def serve(
         "prefix": prefixes.given(prefix),
         "access": Access(host_names.given(hosts, host), tokens.given(token_file)),
         "metrics_port": metrics_port,
+        "hand_off": hand_offs.given(
+            hand_off,
+            share=hand_off_share,
+            rows=hand_off_rows,
+            bytes=hand_off_bytes,
+            region=hand_off_region,
+        ),
     }
     if folder is not None:
         from slmworks.registry.pulled import pulled

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
-from slmworks.contract.runtime import TRUNCATED
 from slmworks_serve import bodies
 from slmworks_serve.batches import Answers
 from slmworks_serve.bodies import Gone
@@ -75,10 +74,7 @@ class Endpoint:
             raise Refused(503, service.withdrawn)
         model = service.model
         answers = await self._answers(model, asked, receive)
-        for answer in answers:
-            if label := model.task.counted(answer):
-                service.metrics.said(label, model.served.version)
-        service.metrics.truncated(sum(answer.get(TRUNCATED, False) for answer in answers))
+        service.counted(model, asked.rows, answers)
         return to_json(asked.reply(answers, model.served))
 
     async def _answers(self, model: Loaded, asked: Asked, receive: Receive) -> Answers:

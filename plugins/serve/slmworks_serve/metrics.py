@@ -36,6 +36,12 @@ class Metrics:
         self._truncated = meter(
             prometheus.Counter, "truncated_texts", "Texts of which the model read only the beginning"
         )
+        self._out_of_scope = meter(
+            prometheus.Counter, "out_of_scope", "Questions that the model was not made for", "version"
+        )
+        self._hand_offs = meter(
+            prometheus.Counter, "hand_offs", "Such questions by what became of them", "result"
+        )
         self._connections = meter(prometheus.Gauge, "connections", "Open connections")
         self._dropped = meter(
             prometheus.Counter, "connections_dropped", "Connections closed or refused for want of room"
@@ -73,6 +79,15 @@ class Metrics:
         """Count texts that were cut."""
         if texts:
             self._truncated.inc(texts)
+
+    def out_of_scope(self, questions: int, version: int) -> None:
+        """Count questions that were out of a version's scope."""
+        if questions:
+            self._out_of_scope.labels(version).inc(questions)
+
+    def handed_off(self, result: str, questions: int) -> None:
+        """Count questions out of scope that were `written`, `dropped`, or `left out` of the sample."""
+        self._hand_offs.labels(result).inc(questions)
 
     def batch(self, texts: int) -> None:
         """Count a batch."""

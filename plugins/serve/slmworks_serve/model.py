@@ -10,6 +10,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import By, Slots
 from slmworks.contract.model_task import Answer, ModelTask, Row
 from slmworks.contract.runtime import Runtime, Streaming, Truncating, answered
+from slmworks.contract.scope import META
 from slmworks.registry.loaded import open_release
 from slmworks.registry.release import Approved
 from slmworks_serve.limits import GENERATION, Limits
@@ -47,7 +48,8 @@ class Loaded:
     task: ModelTask
     runtime: Runtime
     shared: Mapping[str, Any] = field(default_factory=dict)
-    """Values in the model's header that its model task shares with data: `labels`."""
+    """Values in the model's header that its model task shares with data: `labels`; and its `scope`, if it
+    knows one."""
     example: Row = field(default_factory=dict)
     """A row to ask it: the one that its recipe declares, or the model task's."""
     batch: int = 32
@@ -95,5 +97,6 @@ def load(approved: Approved, slots: Slots | None = None) -> Loaded:
     was changed since it was verified.
     """
     found = open_release(approved, slots=slots)
-    shared = {key: found.model.meta[key] for key in found.task.shared_meta if key in found.model.meta}
+    shown = (*found.task.shared_meta, META)
+    shared = {key: found.model.meta[key] for key in shown if key in found.model.meta}
     return Loaded(Served.of(approved), found.task, found.runtime, shared, found.example)

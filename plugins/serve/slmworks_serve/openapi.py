@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 from slmworks.contract.generation import GenerativeDialect
 from slmworks.contract.model_task import Dialect, ModelTask, type_of
 from slmworks.contract.runtime import TRUNCATED
+from slmworks.contract.scope import response_of
 from slmworks_serve import openai_form
 from slmworks_serve.limits import Limits
 from slmworks_serve.messages import RowsReader
@@ -96,7 +97,7 @@ def _schemas(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """A reference to the schema of each body, and the components that they refer to."""
     who: dict[str, Any] = {"model": (str, ...), "version": (int, ...)}
-    response = model.task.response
+    response = response_of(model.task.response, model.shared)
     if model.says_truncated:
         cut: Any = (bool, Field(description=_CUT))
         response = create_model(

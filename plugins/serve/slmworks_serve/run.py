@@ -21,6 +21,7 @@ from slmworks_serve.app import Service, create_apart, create_app, endpoints
 from slmworks_serve.batch_size import paced
 from slmworks_serve.follow import Follow
 from slmworks_serve.guard import Access, Guard
+from slmworks_serve.hand_off import HandOff
 from slmworks_serve.hosts import Hosts
 from slmworks_serve.limits import Limits
 from slmworks_serve.model import load, require_generator, slots_of
@@ -47,6 +48,7 @@ def serve(
     metrics_port: int | None = None,
     follow: bool = True,
     draft: "Model | None" = None,
+    hand_off: HandOff | None = None,
 ) -> None:
     """Answer until SIGTERM or SIGINT; prints where. `port` 0 takes a free one.
 
@@ -54,7 +56,8 @@ def serve(
     `follow` is off. `threads` batches are computed side by side; None: as many as there are cores.
     `prefix` is the path under which a gateway shows the server. `access` says who may ask, by which names;
     with a `metrics_port`, digests and metrics are there and nowhere else. `draft`: a model that guesses
-    tokens ahead of the version that is loaded first, and of no other.
+    tokens ahead of the version that is loaded first, and of no other. `hand_off`: where questions out of its
+    scope are kept.
     """
     registry = Registry(store)
     approved = approved_release(registry, name, version)
@@ -70,6 +73,7 @@ def serve(
         access=access,
         metrics_port=metrics_port,
         draft=draft,
+        hand_off=hand_off,
     )
 
 
@@ -85,6 +89,7 @@ def serve_release(
     access: Access | None = None,
     metrics_port: int | None = None,
     draft: "Model | None" = None,
+    hand_off: HandOff | None = None,
 ) -> None:
     """The same for a release that was verified. It stays the one that answers where no log is `followed`."""
     name = approved.entry.name
@@ -103,21 +108,25 @@ def serve_release(
             draft=draft,
         )
         service.model = paced(service.model, service.limits.max_batch)
+        service.hand_offs = hand_off.opened(service) if hand_off else None
         parts = [
             f"{name} v{approved.entry.version} answers at {address}/{service.model.task.route}",
             *(() if access and access.tokens else (f"page {address}/docs",)),  # a browser sends no token
             *(f"metrics {one}/metrics" for one in apart),
+            *((f"hand-offs in {hand_off.address}",) if hand_off else ()),
             *((f"guesses of draft {draft.digest[:12] or draft.path.name}",) if draft else ()),
             "Ctrl-C stops it",
         ]
         following = Follow(service, followed) if followed else None
         with _stopped_quietly(running):
             print(" · ".join(parts), flush=True)
-            if following:
-                following.start()
+            for one in (following, service.hand_offs):
+                if one:
+                    one.start()
             running.run(sockets=sockets)
-        if following:
-            following.stop()
+        for one in (following, service.hand_offs):
+            if one:
+                one.stop()
     print(f"{name} v{service.model.served.version} stopped", flush=True)
 
 

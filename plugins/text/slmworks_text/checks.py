@@ -11,6 +11,9 @@ from slmworks_text.labels import spelt
 from slmworks_text.rows import WRONG_WIDTH, Tally
 from slmworks_text.schema import Stratum
 
+FILES = 3
+"""So many warnings about files are kept."""
+
 Counts = Mapping[Stratum, int]
 """Stratum -> rows."""
 
@@ -52,6 +55,19 @@ def refuse_losses(losses: Sequence[Loss], most: float, tally: Tally) -> None:
 
 def _first(tally: Tally) -> str:
     return f"The first of a wrong width: {tally.ragged}."
+
+
+def refuse_bad_inputs(losses: Sequence[Loss], most: float, tally: Tally) -> None:
+    """BadRequest for an input of which a larger share of rows than `most` breaks a rule."""
+    for loss in losses:
+        lost = loss.lost.total()
+        if lost > most * loss.rows:
+            frequent = loss.lost.most_common(1)[0][0]
+            raise BadRequest(
+                f"{loss.input}: {lost:,} of {loss.rows:,} rows can't be used ({listed(loss.lost)}), more "
+                f"than {figures.requirement(most)}. The first: {tally.first[frequent]}. Mend the file or the "
+                "options, or allow it with max_unusable."
+            )
 
 
 def refuse_one_class(pool: Counts) -> None:
@@ -137,3 +153,14 @@ def reasons(tally: Tally) -> str:
 def listed(dropped: Mapping[str, int]) -> str:
     """Reasons with their rows, the most frequent first: `no label 60, duplicate 3`."""
     return ", ".join(f"{reason} {count:,}" for reason, count in Counter(dropped).most_common() if count)
+
+
+def first_of_each(tally: Tally) -> list[str]:
+    """What may not be meant as it is: doubtful files, and the first of the dropped rows of each kind."""
+    found = tally.warnings[:FILES]
+    if len(tally.warnings) > FILES:
+        found.append(f"files like these: {len(tally.warnings) - FILES} more")
+    return found + [
+        f"rows dropped, {reason}: {tally.dropped[reason]:,}; the first: {where}"
+        for reason, where in sorted(tally.first.items())
+    ]

@@ -6,8 +6,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from slmworks_text.conversations.conversation import Unanswered, conversation_of
-from slmworks_text.conversations.curating import CurateConversations, InputOptions
+from slmworks_text.conversations.curating import CurateConversations
 from slmworks_text.conversations.kinds import Kind
+from slmworks_text.conversations.options import InputOptions
 from slmworks_text.conversations.reading import ChatReading
 from slmworks_text.conversations.shapes import ANSWERS, FURTHER, NEEDED, Part, Shape
 from slmworks_text.conversations.token_lengths import Measure
@@ -50,5 +51,6 @@ class CurateChat(CurateConversations):
     (without any answer the row is dropped), `transfer` keeps all turns and puts the row into the split
     `transfer`."""
 
-    def _reading(self, name: str, measure: Measure) -> ChatReading:
-        return replace(super()._reading(name, measure), unanswered=self.unanswered)
+    def reading(self, name: str, measure: Measure) -> ChatReading:
+        """The options as they hold for one input."""
+        return replace(super().reading(name, measure), unanswered=self.unanswered)

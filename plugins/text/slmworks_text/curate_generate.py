@@ -22,6 +22,7 @@ from slmworks.teachers.ask import Budget, Question, Written, ask
 from slmworks.teachers.writers import MODEL_TASK, require_writer
 from slmworks_text.conversations.checks import refuse_bad_schema
 from slmworks_text.data_card import summary, write_card
+from slmworks_text.input_options import Fraction
 from slmworks_text.synthetic.novelty import Novelty
 from slmworks_text.synthetic.reading import Unreadable, conversation_in, row_schema
 from slmworks_text.synthetic.seeds import EXAMPLES, TOPIC, Seeds, text_of
@@ -32,8 +33,6 @@ These are rows of a data set, one a line:
 {examples}
 Write one new row of the same kind, whose content and wording differ from theirs. Reply with the row as \
 a JSON object and nothing else."""
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class CurateGenerate(Curate):

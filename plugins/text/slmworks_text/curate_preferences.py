@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field, PositiveInt
 
-from slmworks_text.conversations.curating import CurateConversations, InputOptions
+from slmworks_text.conversations.curating import CurateConversations
 from slmworks_text.conversations.kinds import Kind
+from slmworks_text.conversations.options import InputOptions
 from slmworks_text.conversations.pairs import ANSWERS, FURTHER, NEEDED, PairPart, PairShape, pair_of
 
 

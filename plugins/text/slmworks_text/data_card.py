@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from slmworks.curate.operators import Chosen
 from slmworks_text.checks import Counts, by_label, listed
 from slmworks_text.labels import spelt
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
 from slmworks_text.row_groups import LONG_ROW_GROUP, ROW_GROUP, RowGroups
-from slmworks_text.rows import PLACES, SPLITS, Tally
+from slmworks_text.rows import LABELLED, PLACES, SPLITS, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema
 
@@ -137,11 +138,36 @@ def describe(
         "changed": dict(tally.changed),
         "personal_data": dict(tally.personal),
         "splits": {
-            split: _split(file, counts[split], labelled=labels is not None and split != "transfer")
+            split: _split(file, counts[split], labelled=labels is not None and split in LABELLED)
             for split, file in splits.items()
         },
     }
     return card if labels is None else card | {"labels": list(labels)}
+
+
+def by_operators(operators: Sequence[Chosen], tally: Tally) -> dict[str, Any]:
+    """Row operators in their order, with what each dropped, changed and found; nothing without any."""
+    if not operators:
+        return {}
+    named = [(one, f"{one.name}: ") for one in operators]
+    return {
+        "operators": [
+            {
+                "name": one.name,
+                "options": one.operator.model_dump(mode="json", exclude_defaults=True),
+                "dropped": _of(tally.dropped, head),
+                "changed": _of(tally.changed, head),
+                "found": dict(tally.found.get(one.name, {})),
+                "first": _of(tally.filtered, head),
+            }
+            for one, head in named
+        ]
+    }
+
+
+def _of(counts: Mapping[str, Any], head: str) -> dict[str, Any]:
+    """Entries whose name begins so, without that."""
+    return {reason.removeprefix(head): found for reason, found in counts.items() if reason.startswith(head)}
 
 
 def _split(file: Split, counts: Counts, *, labelled: bool) -> dict[str, Any]:
@@ -171,6 +197,7 @@ def summary(card: Mapping[str, Any]) -> dict[str, Any]:
         "left_out": listed(card["dropped"]),
         "redacted": card["changed"].get("personal data redacted", 0),
         "near_duplicates": sum(near),
+        "label_issues": card["label_noise"]["issues"] if "label_noise" in card else "",
         "dropped": {reason: count for reason, count in sorted(card["dropped"].items()) if count},
         **{split: card["splits"][split]["rows"] for split in SPLITS if split in card["splits"]},
         "warnings": card.get("warnings", []),

@@ -1,8 +1,9 @@
-"""Options of one input of `curate/text`, and the types that they share with those for all inputs."""
+"""Options of one input of `curate/text`, and types of options that curations share."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from slmworks.contract.documented import Documented
 from slmworks_text.encodings import Encoding
@@ -19,6 +20,22 @@ def _texts(value: Any) -> Any:
 
 TextColumns = Annotated[str | tuple[str, ...] | None, BeforeValidator(_texts)]
 """One column, or several that are joined."""
+
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+"""A share of the rows."""
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, Mapping) and all(isinstance(name, str) and name.strip() for name in value.values()):
+        return dict(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise ValueError("expected a list of labels, or a mapping of values in the files to labels")
+
+
+LabelNames = Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_kept)]
+"""The labels that are asked for."""
 
 
 class InputOptions(Documented):

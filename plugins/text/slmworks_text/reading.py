@@ -1,7 +1,7 @@
 """From the files of one input to rows: columns found by name, ratings binned, nothing repaired yet."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -56,16 +56,19 @@ def read_input(name: str, folder: Path, reading: Reading, tally: Tally, meter: M
         found = read_rows(
             path, reading.layout, reading.columns, meter, shown=shown, warn=tally.warnings.append
         )
-        yield from _rows(name, shown, found, reading, tally)
+        yield from rows_of(name, shown, enumerate(found), reading, tally)
         meter.next_file(path.stat().st_size)
 
 
-def _rows(name: str, shown: str, found: Iterator[Values], reading: Reading, tally: Tally) -> Iterator[Row]:
+def rows_of(
+    name: str, shown: str, found: Iterable[tuple[int, Values]], reading: Reading, tally: Tally
+) -> Iterator[Row]:
+    """Usable rows of a file `shown` of an input, of values with their positions in the file."""
     options = [option for option, _ in reading.columns]
     spot = {option: options.index(option) for option in options}
     label, group, source = (spot.get(option) for option in ("label", "group", "source"))
     several = len(reading.texts) if len(reading.texts) > 1 else 0
-    for position, (line, values) in enumerate(found):
+    for position, (line, values) in found:
         if isinstance(values, Ragged):
             tally.dropped[WRONG_WIDTH] += 1
             tally.ragged = tally.ragged or f"{shown}:{line} has {values}"

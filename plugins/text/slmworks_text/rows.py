@@ -4,14 +4,18 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-SPLITS = ("train", "validation", "test", "transfer")
-"""The splits of a Dataset; `transfer` is unlabelled."""
+from slmworks.contract.scope import SPLITS as SCOPE_SPLITS
 
-PLACES = ("test", "validation", "train", "transfer")
+SPLITS = ("train", "validation", "test", *SCOPE_SPLITS.values(), "transfer")
+"""The splits of a Dataset; `transfer` and those of what is out of scope are unlabelled."""
+
+PLACES = ("test", "validation", "train", *reversed(list(SCOPE_SPLITS.values())), "transfer")
 """Splits by number; a text belongs to the first of them that has it. `train` also means the pool."""
 
 POOL = PLACES.index("train")
 TRANSFER = PLACES.index("transfer")
+LABELLED = ("test", "validation", "train")
+"""Splits whose rows have a target."""
 
 WRONG_WIDTH = "wrong number of columns"
 """Reason for which a row is dropped."""
@@ -36,6 +40,12 @@ class Row:
     template: str = ""
     """The same of rows that one template makes; empty: none."""
 
+    @property
+    def where(self) -> str:
+        """The origin as people count: `train/rows.csv row 13`."""
+        file, _, position = self.origin.rpartition("#")
+        return f"{file} row {int(position) + 1:,}" if position.isdecimal() else self.origin
+
     def identity(self) -> str:
         """Digest of text, target, source and origin: 20 hex digits."""
         content = f"{self.text}\0{self.target}\0{self.source}\0{self.origin}"
@@ -54,5 +64,11 @@ class Tally:
     personal: Counter[str] = field(default_factory=Counter)
     ragged: str = ""
     """The first row of a wrong width: its place, and how many values it has; empty: none."""
+    filtered: dict[str, str] = field(default_factory=dict)
+    """Reason for which row operators drop rows -> the first such row, and the number that broke the rule."""
+    found: dict[str, Counter[str]] = field(default_factory=dict)
+    """Row operator -> what it found, with how often: languages, kinds of secrets."""
+    first: dict[str, str] = field(default_factory=dict)
+    """Reason for which rows are dropped -> place of the first, and what is wrong there."""
     warnings: list[str] = field(default_factory=list)
     """Sentences about files that may be read in another way than they were meant."""

@@ -55,6 +55,15 @@ def shingles(text: str) -> frozenset[str]:
     return frozenset(_spans(units, weights)) or frozenset((" ".join(units) or text,))
 
 
+def units(text: str) -> list[str]:
+    """Words, characters of scripts without blanks, and signs, in lower case: what shingles span."""
+    text = text.casefold()
+    if _plain(text):
+        return WORD.findall(text)
+    text = _ignored().sub("", unicodedata.normalize("NFC", text))
+    return [found[0] for found in _unit().finditer(text)]
+
+
 def _plain(text: str) -> bool:
     """Words between blanks and punctuation, and nothing else that counts."""
     if not text.isascii() and _unusual().search(text):

@@ -1,16 +1,12 @@
 """Distillation by matching a teacher's sentence embeddings, on text without labels."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar
-
-from pydantic import Field, PositiveFloat
+from typing import TYPE_CHECKING, ClassVar
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
-from slmworks.distill import Distill
 from slmworks_torch.embeddings import EmbeddingOptions
-from slmworks_torch.student_options import LayerOptions
+from slmworks_torch.layer_distill import LayerDistill, sizes
 from slmworks_torch.training_options import refuse_all
 
 if TYPE_CHECKING:
@@ -18,27 +14,18 @@ if TYPE_CHECKING:
     from slmworks_torch.hf_folder import TextNetwork
 
 
-class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
+class EmbeddingKD(LayerDistill, EmbeddingOptions):
     """Match the teacher's sentence embeddings with some of its layers (Reimers & Gurevych, 2020)."""
 
-    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
-    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",), "student": ("hf",)}
-    produces: ClassVar[str] = "hf"
     model_tasks: ClassVar[tuple[str, ...]] = ("feature-extraction",)
     makes_model_task: ClassVar[str] = "feature-extraction"
-
-    learning_rate: PositiveFloat = 2e-4
-    """Highest step size of AdamW; a small student takes larger steps than its teacher."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of activations that is dropped while training; soft targets make it needless as a rule."""
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Compute the teacher's embeddings once, train the student, choose the epoch on `validation`."""
         from slmworks.model_tasks.feature_extraction.hf import pooling_of
         from slmworks_torch import embeddings, text_training, training, vocabulary
 
-        if student and self.layers:
-            raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
+        self.refuse_layers_of(student)
         training.prepare(task)
         network = embeddings.load_encoder(teacher, self.max_length, port="teacher")
         made = self._student(student, network)
@@ -64,9 +51,7 @@ class EmbeddingKD(LayerOptions, EmbeddingOptions, Distill):
             summary={
                 **trained.summary,
                 "texts": len(gathered.texts),
-                "parameters": made.parameters,
-                "vocabulary": int(made.net.config.vocab_size),
-                "layers": int(made.net.config.num_hidden_layers),
+                **sizes(made),
             },
         )
 

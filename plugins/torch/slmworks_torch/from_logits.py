@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from slmworks_torch.text_training import TextObjective, Training
 
 
-class LogitOptions(ClassWeightOptions, StudentOptions):
+class SoftOptions(StudentOptions):
     """Options of a student that is trained to give its teacher's logits."""
 
     temperature: PositiveFloat = 2.0
@@ -28,6 +28,10 @@ class LogitOptions(ClassWeightOptions, StudentOptions):
     """Weight of the squared difference between the logits (Ba & Caruana, 2014)."""
     alpha: NonNegativeFloat = 0.0
     """Weight of the cross-entropy with the labels, on the rows that have one."""
+
+
+class LogitOptions(ClassWeightOptions, SoftOptions):
+    """Options of a student of a classifier."""
 
     @model_validator(mode="after")
     def _weighs_what_is_learnt(self) -> Self:

@@ -5,7 +5,7 @@ of quality.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from slmworks.contract.errors import BadRequest, in_a_line
 from slmworks_torch import token_checks
@@ -102,16 +102,29 @@ def _refuse_without_padding(network: "TextNetwork", port: str, error: Exception)
 
 
 def _outputs(net: Any, encoded: "Encoded", rows: Sequence[int]) -> "torch.Tensor":
-    """Logits, or the mean token vector of a network without a head; torch's random state stays as it is."""
+    """Logits, or the mean of what is given for a text's tokens; torch's random state stays as it is."""
     import torch
 
     inputs = encoded.batch(rows, net.device)
     with torch.inference_mode(), torch.random.fork_rng(devices=[]):
         found = net(**inputs)
-    if hasattr(found, "logits"):
-        return found.logits.float()
+    values = _given(found)
+    if values.ndim == 2:
+        return values.float()
     real = inputs["attention_mask"].unsqueeze(2)
-    return ((found.last_hidden_state * real).sum(dim=1) / real.sum(dim=1)).float()
+    return ((values * real).sum(dim=1) / real.sum(dim=1)).float()
+
+
+def _given(found: Any) -> "torch.Tensor":
+    """What a network gives: [texts, width], or [texts, tokens, width]."""
+    import torch
+
+    if hasattr(found, "start_logits"):
+        return torch.stack((found.start_logits, found.end_logits), dim=2)
+    for name in ("logits", "last_hidden_state"):
+        if (values := getattr(found, name, None)) is not None:
+            return cast("torch.Tensor", values)
+    raise TypeError(f"it gives neither logits nor token vectors but {', '.join(found)}")
 
 
 def _set_padding(network: "TextNetwork") -> str:

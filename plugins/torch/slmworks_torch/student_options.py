@@ -47,6 +47,11 @@ class LayerOptions(FreezingOptions):
             )
         return self
 
+    def refuse_layers_of(self, student: Model | None) -> None:
+        """BadRequest where layers of the teacher are chosen and a student is given too."""
+        if student and self.layers:
+            raise BadRequest("layers: they choose from the teacher's, but a student is given; leave out one.")
+
     def check_origin(self, port: str, model: Model) -> None:
         """BadRequest for a layer that a teacher trained from `model` won't have."""
         if port != "teacher" or not self.layers:

@@ -112,7 +112,7 @@ class Line:
 
     def closing(self, run: str, *, user: str = "", unreached: str = "", second: bool = False) -> str:
         """The packed argument of the task that ends a run."""
-        record = plan_record(self.plan)
+        record = plan_record(self.plan, self.engine.settings.costs)
         if second:
             record["plan"] = [edge for edge in record["plan"] if edge["after_approval"]]
         about = {"store": self.store().url, "run": run, "user": user, "unreached": unreached}

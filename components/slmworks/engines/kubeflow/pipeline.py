@@ -72,7 +72,8 @@ def compile_plan(
     after = [task for task in plan if task.after_approval]
     second = build.segment(after, f"{plan.recipe.name} after approval") if after else ""
     first = [task for task in plan if not task.after_approval]
-    return Compiled(build.segment(first, plan.recipe.name, second), second, plan_record(plan))
+    record = plan_record(plan, engine.settings.costs)
+    return Compiled(build.segment(first, plan.recipe.name, second), second, record)
 
 
 def require_kfp() -> None:
@@ -220,7 +221,7 @@ class _Build:
         """The task that runs last, whatever happened: it ends the run's record."""
         from kfp import dsl
 
-        record = plan_record(self.plan)
+        record = plan_record(self.plan, self.engine.settings.costs)
         if all(task.after_approval for task in tasks):
             record["plan"] = [task.edge() for task in tasks]
         given = {

@@ -9,8 +9,10 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, Details, LeftOut, ModelTask, Row, Trivial, share
+from slmworks.contract.scope import Scope
 from slmworks.contract.truncation import Truncation
 from slmworks.model_tasks.text_classification.labels import HEADER, companions, labels_of
+from slmworks.model_tasks.text_classification.scope import SCOPE_SCORES, scope_scores
 from slmworks.model_tasks.truncation import of_model
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class TextClassification(ModelTask):
     measures: ClassVar = (share("accuracy", "accuracy", _right),)
     noun: ClassVar[str] = "label"
     titles: ClassVar[Mapping[str, str]] = {"macro_f1": "macro-F1", "ece": "calibration error"}
+    scope_scores: ClassVar[tuple[str, ...]] = SCOPE_SCORES
 
     route: ClassVar[str] = "classify"
     verb: ClassVar[str] = "Classify"
@@ -131,6 +134,22 @@ class TextClassification(ModelTask):
     def companions(self, model: Model) -> Mapping[str, str]:
         """`labels.json`."""
         return companions(labels_of(model), int(model.meta["max_length"]))
+
+    def scope_score(
+        self, outputs: "np.ndarray[Any, Any]", score: str, temperature: float
+    ) -> "np.ndarray[Any, Any]":
+        """Of logits [rows, labels]."""
+        return scope_scores(outputs, score, temperature)
+
+    def fitted_temperature(self, outputs: "np.ndarray[Any, Any]", rows: Sequence[Row], model: Model) -> float:
+        """By temperature scaling of the logits [rows, labels]."""
+        from slmworks.model_tasks.text_classification import temperature
+
+        return temperature.fitted(outputs, _places(labels_of(model), rows))
+
+    def scope_files(self, model: Model, scope: Scope) -> Mapping[str, str]:
+        """`labels.json` with the threshold."""
+        return companions(labels_of(model), int(model.meta["max_length"]), scope.model_dump())
 
     def counted(self, answer: Answer) -> str:
         """The label."""

@@ -1,39 +1,22 @@
 """Conversations that cannot be split or learnt from, refused in one line; and what may not be meant."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.model_tasks.text_generation.json_answers import schema_problem
-from slmworks.numbers import figures
-from slmworks_text.checks import Counts, Loss, listed, reasons
+from slmworks_text.checks import Counts, first_of_each, reasons
 from slmworks_text.conversations.reading import ChatTally
 from slmworks_text.ledger import Ledger
 from slmworks_text.rows import PLACES, POOL, TRANSFER
 from slmworks_text.rows_on_disk import StoredRows
-
-FILES = 3
-"""So many warnings about files are kept."""
 
 
 def refuse_bad_schema(schema: Mapping[str, Any]) -> None:
     """BadRequest for a mapping that is no JSON Schema."""
     if schema and (found := schema_problem(json.dumps(schema))):
         raise BadRequest(f"json_schema {found}; see json-schema.org for what a schema may say.")
-
-
-def refuse_bad_inputs(losses: Sequence[Loss], most: float, tally: ChatTally) -> None:
-    """BadRequest for an input of which a larger share of rows than `most` breaks a rule."""
-    for loss in losses:
-        lost = loss.lost.total()
-        if lost > most * loss.rows:
-            frequent = loss.lost.most_common(1)[0][0]
-            raise BadRequest(
-                f"{loss.input}: {lost:,} of {loss.rows:,} rows can't be used ({listed(loss.lost)}), more "
-                f"than {figures.requirement(most)}. The first: {tally.first[frequent]}. Mend the file or the "
-                "options, or allow it with max_unusable."
-            )
 
 
 def refuse_no_rows(rows: StoredRows, tally: ChatTally, rows_in: int) -> None:
@@ -72,14 +55,7 @@ def _templates(ledger: Ledger) -> str:
 
 def warnings_of(tally: ChatTally, ledger: Ledger) -> list[str]:
     """What may not be meant as it is: the first bad row of each kind, and templates that splits share."""
-    found = tally.warnings[:FILES]
-    if len(tally.warnings) > FILES:
-        found.append(f"files like these: {len(tally.warnings) - FILES} more")
-    found += [
-        f"rows dropped, {reason}: {tally.dropped[reason]:,}; the first: {where}"
-        for reason, where in sorted(tally.first.items())
-    ]
-    return found + _shared_templates(ledger)
+    return first_of_each(tally) + _shared_templates(ledger)
 
 
 def _shared_templates(ledger: Ledger) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from slmworks_text.layout import Layout
 from slmworks_text.reading import group_of, paths_of, refuse_nested, source_of
 from slmworks_text.rows import TRANSFER, WRONG_WIDTH, Row, Tally
 from slmworks_text.streams import Meter
-from slmworks_text.values import Ragged, Wanted
+from slmworks_text.values import Ragged, Values, Wanted
 
 TOO_LONG = "too long"
 CUT = "turns after the last answer left out"
@@ -30,8 +30,6 @@ CUT = "turns after the last answer left out"
 class ChatTally(Tally):
     """Counts of curated conversations."""
 
-    first: dict[str, str] = field(default_factory=dict)
-    """Reason for which rows are dropped -> place of the first, and what is wrong there."""
     shapes: Counter[str] = field(default_factory=Counter)
     """Shape -> rows."""
 
@@ -101,19 +99,37 @@ def read_conversations(
         found = read_rows(
             path, reading.layout, reading.wanted, meter, shown=shown, warn=tally.warnings.append
         )
-        options = [option for option, _ in reading.wanted]
-        for position, (line, values) in enumerate(found):
-            if isinstance(values, Ragged):
-                drop(WRONG_WIDTH, f"{shown}:{line} has {values}", tally, reading)
-                continue
-            cells = [without_nulls(value) for value in values] if format_ == "parquet" else values
-            given = dict(zip(options, map(_known, cells), strict=True))
-            for option in ("group", "template", "source"):
-                refuse_nested(given.get(option), option, f"{shown}:{line}")
-            row = _row(name, f"{shown}:{line}", f"{shown}#{position}", given, reading, tally)
-            if row is not None:
-                yield row
+        yield from conversation_rows(
+            name, shown, enumerate(found), reading, tally, nulls=format_ == "parquet"
+        )
         meter.next_file(path.stat().st_size)
+
+
+def conversation_rows(
+    name: str,
+    shown: str,
+    found: Iterable[tuple[int, Values]],
+    reading: ChatReading,
+    tally: ChatTally,
+    *,
+    nulls: bool,
+) -> Iterator[Row]:
+    """Usable rows of a file `shown` of an input, of values with their positions in the file.
+
+    `nulls`: objects have the keys of all, null where they lack one.
+    """
+    options = [option for option, _ in reading.wanted]
+    for position, (line, values) in found:
+        if isinstance(values, Ragged):
+            drop(WRONG_WIDTH, f"{shown}:{line} has {values}", tally, reading)
+            continue
+        cells = [without_nulls(value) for value in values] if nulls else values
+        given = dict(zip(options, map(_known, cells), strict=True))
+        for option in ("group", "template", "source"):
+            refuse_nested(given.get(option), option, f"{shown}:{line}")
+        row = _row(name, f"{shown}:{line}", f"{shown}#{position}", given, reading, tally)
+        if row is not None:
+            yield row
 
 
 def _known(value: Any) -> Any:

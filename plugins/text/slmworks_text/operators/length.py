@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from slmworks_text.rows import TRANSFER, Row, Tally
+from slmworks_text.rows import LABELLED, PLACES, Row, Tally
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class LimitLength:
             f"no {self.input}" if not text or text.isspace()
             else "too short" if len(text) < self.min_chars
             else "too long" if self.max_chars is not None and len(text) > self.max_chars
-            else f"no {self.target}" if not row.target and row.place != TRANSFER
+            else f"no {self.target}" if not row.target and PLACES[row.place] in LABELLED
             else ""
         )  # fmt: skip
         if not reason:

@@ -29,10 +29,15 @@ class Normalise:
 
 
 def normalise(text: str) -> str:
-    """The text as it should have been typed. Plain ASCII, the common case, skips the repair."""
-    # Printable ASCII has no control characters, and only an & can begin an entity.
-    if not (text.isascii() and text.isprintable()) or "&" in text:
-        import ftfy
+    """The text as it should have been typed."""
+    return " ".join(repaired(text).split())
 
-        text = ftfy.fix_text(text, uncurl_quotes=False)
-    return " ".join(text.split())
+
+def repaired(text: str) -> str:
+    """The text without mojibake, in Unicode NFC. Plain ASCII, the common case, skips the repair."""
+    # Printable ASCII has no control characters, and only an & can begin an entity.
+    if (text.isascii() and text.isprintable()) and "&" not in text:
+        return text
+    import ftfy
+
+    return str(ftfy.fix_text(text, uncurl_quotes=False))

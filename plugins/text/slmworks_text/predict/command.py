@@ -198,6 +198,9 @@ def _end(told: "Told", target: Path, model: str) -> None:
             f"note   of {told.truncated:,} texts ({share:.1%}) only the beginning was read: too long",
             err=True,
         )
+    if told.out_of_scope:
+        share = told.out_of_scope / told.rows
+        say(f"note   {told.out_of_scope:,} texts ({share:.1%}) are out of the model's scope", err=True)
     if missed := told.unanswered.total():
         say(f"note   {missed:,} rows have no answer; the first: {told.first}", err=True)
     pace = f"{told.seconds:.1f} s, {told.rows / max(told.seconds, 1e-9):,.0f} rows/s"

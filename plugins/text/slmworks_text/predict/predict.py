@@ -11,6 +11,7 @@ from slmworks.api.predictor import Predictor
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer
 from slmworks.contract.runtime import TRUNCATED
+from slmworks.contract.scope import IN_SCOPE
 from slmworks_text.predict.judged import Judged
 from slmworks_text.predict.table import Asked, Table, Window
 from slmworks_text.predict.written import Written
@@ -28,6 +29,8 @@ class Told:
     rows: int = 0
     truncated: int = 0
     """Rows whose text the model read only the beginning of."""
+    out_of_scope: int = 0
+    """Rows of which the model says that it wasn't made for them."""
     unanswered: Counter[str] = field(default_factory=Counter)
     """Why -> rows without an answer."""
     first: str = ""
@@ -96,6 +99,7 @@ class Predicting:
                 continue
             answers[place] = said
             self.told.truncated += bool(said.get(TRUNCATED))
+            self.told.out_of_scope += said.get(IN_SCOPE) is False
             if self.judged is not None and (truth := row[self.truth]) not in (None, ""):
                 self.judged.add(asked, str(truth), said)
         self.told.rows += len(window)

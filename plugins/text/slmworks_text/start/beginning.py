@@ -12,7 +12,7 @@ from slmworks_text.label_warnings import looks_numeric
 from slmworks_text.labels import cleaned, spelt
 from slmworks_text.layout import Quotes
 from slmworks_text.start.columns import Chosen, choose, choose_pair, columns_of, rows_of, shape_of
-from slmworks_text.start.kinds import CHAT, CLASSIFIER, SEARCH, Kind
+from slmworks_text.start.kinds import CHAT, CLASSIFIER, SEARCH, TAGGER, Kind
 from slmworks_text.start.sniff import Found, sniff
 
 LOOKED_AT = 200_000
@@ -62,6 +62,9 @@ def begin(files: Mapping[str, Path], wishes: Wishes, kind: Kind | None = None) -
         said.append(f"conversations ({shape}): {', '.join(found[TRAIN].columns)}")
         return Beginning(files, CHAT, {**_shared(found), "near_duplicates": 0.9, **_own(found)}, said)
     kind = kind or CLASSIFIER
+    if kind is TAGGER:
+        said.append(f"entities: {', '.join(_require_marked(found[TRAIN]))}")
+        return Beginning(files, TAGGER, {**_shared(found), "near_duplicates": 0.9, **_own(found)}, said)
     pick = choose if kind is CLASSIFIER else choose_pair
     chosen = pick(columns, wishes.texts, wishes.label, str(found[TRAIN].path))
     found = {name: _renamed(one, chosen) for name, one in found.items()}
@@ -85,6 +88,17 @@ def _labelled(found: Mapping[str, Found], chosen: Chosen, kind: Kind, said: list
         "near_duplicates": 0.8,
         "redact": ["email", "phone", "card"],
     }
+
+
+def _require_marked(found: Found) -> tuple[str, ...]:
+    """The columns that hold entities; BadRequest where none has the name that curate/tags looks for."""
+    for names in (("text", "entities"), ("tokens", "tags")):
+        if set(names) <= set(found.columns):
+            return names
+    raise BadRequest(
+        f"{found.path}: no columns text and entities, or tokens and tags (there are: "
+        f"{', '.join(found.columns)}); rename them, or write the recipe with `fields` (docs/words.md)."
+    )
 
 
 def _conversations(chosen: Chosen) -> dict[str, Any]:

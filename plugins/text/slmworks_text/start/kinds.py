@@ -110,6 +110,28 @@ SEARCH = Kind(
       data: curate
 """,
 )
+TAGGER = Kind(
+    uses="tags",
+    model=ENCODER,
+    noun="A small tagger, taught by a larger one on",
+    target="entities",
+    steps="""\
+  teacher:
+    stage: finetune
+    uses: token-classifier
+    from:
+      model: "{model}"
+      data: curate
+    with: {{epochs: {epochs}, learning_rate: 3e-4, max_length: {max_length}}}{length_note}
+  student:
+    stage: distill
+    uses: tag-kd
+    from: {{teacher: teacher, data: curate}}
+    with: {{layers: {layers}, vocabulary: keep, epochs: {student_epochs}, learning_rate: 3e-4}}
+  int8: {{stage: quantize, uses: onnx-dynamic, from: {{model: student}}}}
+  baseline: {{stage: evaluate, uses: quality, from: {{model: teacher, data: curate}}}}
+""",
+)
 CHAT = Kind(
     uses="chat",
     model=GENERATOR,

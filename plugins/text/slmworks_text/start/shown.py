@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from slmworks.cli.console import Columns, say
@@ -49,11 +48,12 @@ class Seen:
 def seen(data: Dataset, card: Mapping[str, Any], measure: Measure) -> Seen:
     """Look at a data set."""
     purpose = model_task(str(data.meta["task"]))
-    inputs = first_rows(data, "train", purpose.inputs[0], EXAMPLES)
-    targets = first_rows(data, "train", purpose.targets[0], EXAMPLES) if purpose.targets else iter(())
+    columns = [*purpose.inputs, *purpose.targets]
+    values = [list(first_rows(data, "train", column, EXAMPLES)) for column in columns]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
     examples = [
-        (" / ".join(texts_in(given)), "" if target is None else str(target))
-        for given, target in zip(inputs, islice(targets, EXAMPLES), strict=False)
+        (" / ".join(text for name in purpose.inputs for text in texts_in(row[name])), purpose.truth(row))
+        for row in rows
     ]
     measured = {split: lengths(data, split, measure) for split in SPLITS if split in data.splits}
     return Seen(card, measure.unit, measured, examples)

@@ -15,13 +15,14 @@ from slmworks.contract.catalog import model_task, plugin
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError, configure
 from slmworks.recipe.yaml_file import load, place, read_text
-from slmworks_text.start.kinds import CHAT, CLASSIFIER, SEARCH, Kind
+from slmworks_text.start.kinds import CHAT, CLASSIFIER, SEARCH, TAGGER, Kind
 from slmworks_text.use_cases.example import Example
 
 KINDS: Mapping[str, Kind] = {
     "text-classification": CLASSIFIER,
     "feature-extraction": SEARCH,
     "text-generation": CHAT,
+    "token-classification": TAGGER,
 }
 """Model task -> the kind of recipe that is written for it."""
 Share = Annotated[float, Field(gt=0, le=1)]

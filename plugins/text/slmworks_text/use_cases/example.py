@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import random
 import re
 from collections.abc import Iterator, Mapping
@@ -23,11 +24,15 @@ class Example(BaseModel):
     """Rows that are made of each template; fewer where its slots have fewer combinations."""
     slots: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Slot -> what may stand there. A value `a | b` writes `a` in the first column and `b` in the others."""
+    marks: Mapping[str, str] = Field(default_factory=dict)
+    """Slot -> label of what stands there: rows are then a text and its `entities`, for curate/tags."""
     rows: Annotated[tuple[Mapping[str, str], ...], Field(min_length=2)]
     """Column -> text; the same columns in all rows, the first one with the most slots."""
 
     @model_validator(mode="after")
     def _fits(self) -> "Example":
+        if without := self.marks.keys() - self.slots.keys():
+            raise ValueError(f"marks: no slot '{min(without)}'")
         first = list(self.rows[0])
         for number, row in enumerate(self.rows):
             if list(row) != first:
@@ -42,7 +47,7 @@ class Example(BaseModel):
     @property
     def columns(self) -> list[str]:
         """Names of the columns."""
-        return list(self.rows[0])
+        return ["text", "entities"] if self.marks else list(self.rows[0])
 
     def made(self) -> list[list[str]]:
         """The rows, in an order of their own that is always the same."""
@@ -61,7 +66,20 @@ class Example(BaseModel):
         ways = list(product(*(self.slots[name] for name in names)))
         random.Random(f"{SEED} {template}").shuffle(ways)
         for way in ways[: self.each]:
-            yield self._filled(template, dict(zip(names, way, strict=True)))
+            values = dict(zip(names, way, strict=True))
+            yield self._marked(template, values) if self.marks else self._filled(template, values)
+
+    def _marked(self, template: Mapping[str, str], values: Mapping[str, str]) -> list[str]:
+        """The text, and where its slots with a label stand in it, as JSON."""
+        (written,) = template.values()
+        text, entities, end = "", [], 0
+        for slot in SLOT.finditer(written):
+            text += written[end : slot.start()]
+            start, end = len(text), slot.end()
+            text += values[slot[1]]
+            if label := self.marks.get(slot[1]):
+                entities.append({"start": start, "end": len(text), "label": label})
+        return [text + written[end:], json.dumps(entities)]
 
     @staticmethod
     def _filled(template: Mapping[str, str], values: Mapping[str, str]) -> list[str]:

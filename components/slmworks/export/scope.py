@@ -1,0 +1,173 @@
+"""Scope: the threshold below which a model says that a question is not one that it was made for."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from slmworks.contract import catalog
+from slmworks.contract.artifact import HEADER, Dataset, Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.manifest import plain_files
+from slmworks.contract.model_task import ModelTask, Row, require_same_meta
+from slmworks.contract.runtime import Outputs, in_batches, inputs_of, open_runtime
+from slmworks.contract.scope import META, SPLITS, Scope, Scoping
+from slmworks.contract.stage import Task
+from slmworks.export import Export
+from slmworks.numbers import figures, selective
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+VALIDATION = "validation"
+
+
+class ChooseScope(Export):
+    """Choose on validation below which score a model declines, and write it into the model's files.
+
+    Energy (Liu et al., 2020), largest probability (Hendrycks & Gimpel, 2017) or largest logit (Hendrycks et
+    al., 2022); threshold by split conformal prediction (Papadopoulos et al., 2002), temperature by Guo et al.
+    (2017). The last step before `evaluate`: the scores are those of the very file that ships, so what
+    quantization did to them is in the threshold. Its network stays as it is.
+    """
+
+    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("hf", "onnx")}
+    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"calibration": (VALIDATION, SPLITS[VALIDATION])}
+    needs: ClassVar[frozenset[str]] = frozenset({"calibration"})
+    runs_models: ClassVar[bool] = True
+    max_threads: ClassVar[int | None] = 1
+    depends_on: ClassVar[tuple[str, ...]] = ("onnxruntime", "tokenizers", "torch", "transformers")
+
+    score: Literal["energy", "max-softmax", "max-logit", "best"] = "energy"
+    """What the threshold is for. `best`: the one that tells validation from its out-of-scope rows best."""
+    in_scope_recall: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    """Share of in-scope questions that are kept."""
+    temperature: PositiveFloat | Literal["fitted"] = 1.0
+    """By which logits are divided, for the score and for the probabilities of the answers. `fitted`: that of
+    the least log loss on validation, so that probabilities can be believed."""
+    batch_size: PositiveInt = 32
+    """Rows that are computed together, sorted by length, as `evaluate` does."""
+
+    def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
+        """Copy the model, with `scope` in its `meta` and in the companions of its graph."""
+        data = _given(calibration)
+        purpose = catalog.model_task(model.model_task) if model.model_task else None
+        if purpose is None or not isinstance(purpose, Scoping):
+            named = purpose.name if purpose else "a model without a task"
+            raise BadRequest(f"{named} has no score of scope; leave this step out, or give it a classifier.")
+        require_same_meta(purpose, model, data)
+        outside_split = SPLITS[VALIDATION]
+        if self.score == "best" and outside_split not in data.splits:
+            raise BadRequest(
+                f"score: best needs out-of-scope rows, and the data have no split '{outside_split}'; name "
+                "them in the curate step (out_of_scope), or choose a score."
+            )
+        rows = _rows(purpose, data, VALIDATION, *purpose.targets)
+        needed = selective.rows_for(self.in_scope_recall)
+        if len(rows) < needed:
+            raise BadRequest(
+                f"{len(rows)} rows of validation are too few to choose what keeps "
+                f"{figures.requirement(self.in_scope_recall)} of the questions in scope: it takes {needed}; "
+                "give more, or lower in_scope_recall."
+            )
+        purpose.check(data, VALIDATION, rows)
+        strange = _rows(purpose, data, outside_split) if outside_split in data.splits else []
+        outputs, others = self._outputs(model, purpose, [rows, strange], task)
+        temperature = (
+            purpose.fitted_temperature(outputs, rows, model)
+            if self.temperature == "fitted"
+            else float(self.temperature)
+        )
+        score = self._chosen(purpose, outputs, others, temperature)
+        sure = purpose.scope_score(outputs, score, temperature)
+        scope = Scope(
+            score=score,
+            threshold=selective.threshold(sure, self.in_scope_recall),
+            temperature=temperature,
+            in_scope_recall=self.in_scope_recall,
+            rows=len(rows),
+        )
+        _copy(model, task.output, purpose.scope_files(model, scope))
+        found: dict[str, Any] = {"in_scope_recall": round(float((sure >= scope.threshold).mean()), 4)}
+        if len(others):
+            against = purpose.scope_score(others, score, temperature)
+            found["out_of_scope_recall"] = round(float((against < scope.threshold).mean()), 4)
+            found["out_of_scope_auroc"] = round(selective.auroc(sure, against).value, 4)
+        task.say(_sentence(scope, found, len(others)))
+        return Model(
+            path=task.output,
+            format=model.format,
+            meta={**model.meta, META: scope.model_dump()},
+            summary={"score": score, "threshold": scope.threshold, "temperature": temperature, **found},
+        )
+
+    def _outputs(
+        self, model: Model, purpose: ModelTask, splits: list[list[Row]], task: Task
+    ) -> "tuple[Array, Array]":
+        """The network's outputs for the rows of both splits, float32 [rows, width]."""
+        import numpy as np
+
+        runtime = open_runtime(model, threads=task.threads)
+        if not isinstance(runtime, Outputs):
+            raise BadRequest(
+                f"{purpose.name} models of format '{model.format}' have no scores: their runtime, "
+                f"{type(runtime).__name__}, gives no outputs (slmworks.contract.runtime.Outputs)."
+            )
+        total, found = sum(map(len, splits)), []
+        for before, rows in zip((0, len(splits[0])), splits, strict=True):
+
+            def tell(done: int, before: int = before) -> None:
+                task.progress(before + done, total)
+
+            def outputs(batch: Sequence[Row]) -> "list[Array]":
+                return list(runtime.outputs(batch))
+
+            asked = inputs_of(purpose, rows)
+            each = in_batches(outputs, asked, self.batch_size, longest_first=True, tell=tell)
+            found.append(np.stack(each) if each else np.zeros((0, 0), np.float32))
+        return found[0], found[1]
+
+    def _chosen(self, purpose: Scoping, outputs: "Array", others: "Array", temperature: float) -> str:
+        """The score of the options, or the one with the largest AUROC."""
+        if self.score != "best":
+            return self.score
+
+        def told_apart(score: str) -> float:
+            inside, outside = (purpose.scope_score(one, score, temperature) for one in (outputs, others))
+            return selective.auroc(inside, outside).value
+
+        return max(purpose.scope_scores, key=told_apart)
+
+
+def _given(calibration: Dataset | None) -> Dataset:
+    assert calibration is not None  # the port is among `needs`
+    return calibration
+
+
+def _rows(purpose: ModelTask, data: Dataset, split: str, *targets: str) -> list[Row]:
+    return list(data.rows(split, "id", *purpose.inputs, *targets))
+
+
+def _copy(model: Model, folder: Path, companions: Mapping[str, str]) -> None:
+    """The model's files, its header apart; a companion that it has is replaced."""
+    for name, _ in plain_files(model.path):
+        if name == HEADER:
+            continue
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if name in companions:
+            (folder / name).write_text(companions[name], encoding="utf-8")
+        else:
+            shutil.copyfile(model.path / name, folder / name)
+
+
+def _sentence(scope: Scope, found: Mapping[str, Any], others: int) -> str:
+    kept = figures.percent(found["in_scope_recall"])
+    words = f"in scope from {scope.score} {scope.threshold:.4g}: keeps {kept} of validation"
+    if others:
+        declined = figures.percent(found["out_of_scope_recall"])
+        words += f", declines {declined} of {figures.count(others)} out-of-scope rows"
+    return words

@@ -1,0 +1,1 @@
+"""`question-answering`: the part of a context that answers a question."""

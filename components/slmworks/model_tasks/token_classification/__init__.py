@@ -1,0 +1,1 @@
+"""`token-classification`: the entities of a text, or a class for every word."""

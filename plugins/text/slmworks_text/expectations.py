@@ -1,0 +1,172 @@
+"""`expect`: what a data set must be like; otherwise its curation is refused, with all that was found."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from slmworks.contract.documented import Documented
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.options import OptionError
+from slmworks_text.checks import Counts, by_label
+from slmworks_text.ranges import Range
+from slmworks_text.rows import LABELLED, SPLITS, Tally
+
+FIELD = "expect"
+Written = str | int | float
+"""A range as a recipe writes it; see `Range`."""
+
+EQUAL = ("duplicate", "equal to a ")
+NEAR = ("near duplicate", "near a ")
+NAMED = ("label_share", "source_share")
+SHARES = ("duplicates", "near_duplicates", "conflicts", "null", "filtered", "dropped")
+
+
+class Expectations(Documented):
+    """Ranges, each a number, `">= 1000"`, `"> 0, < 0.2"` or `"0.05..0.5"` (both included)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: Written | None = None
+    """Rows of all splits but `transfer`."""
+    train: Written | None = None
+    """Rows of the split."""
+    validation: Written | None = None
+    """Rows of the split."""
+    test: Written | None = None
+    """Rows of the split."""
+    transfer: Written | None = None
+    """Rows of the split."""
+    labels: Written | None = None
+    """Different labels."""
+    label_share: dict[str, Written] = Field(default_factory=dict)
+    """Label -> share of the labelled rows that have it."""
+    source_share: dict[str, Written] = Field(default_factory=dict)
+    """Source -> share of the rows of all splits but `transfer`."""
+    duplicates: Written | None = None
+    """Share of the rows read that are dropped since another one has the same text, of any split."""
+    near_duplicates: Written | None = None
+    """The same of nearly the same text."""
+    conflicts: Written | None = None
+    """Share of the rows read that are dropped since their text has two labels."""
+    null: Written | None = None
+    """Share of the rows read that have no text, label or answer."""
+    filtered: Written | None = None
+    """Share of the rows read that row operators drop."""
+    dropped: Written | None = None
+    """Share of the rows read that are in no split."""
+
+
+def refuse_unreadable(value: Any) -> Any:
+    """The option's value; OptionError with its place for a range that is none, or a share beyond 1."""
+    if not isinstance(value, Mapping):
+        return value
+    for name, written in value.items():
+        known = name in Expectations.model_fields
+        if name in NAMED and not isinstance(written, Mapping):
+            continue  # refused as any value of a wrong kind
+        several = written if name in NAMED else {None: written}
+        for key, one in several.items():
+            if known and one is not None:
+                place = (FIELD, str(name), *([str(key)] if key is not None else []))
+                _refuse_range(one, place, share=name in (*NAMED, *SHARES))
+    return value
+
+
+def _refuse_range(written: Any, place: tuple[str, ...], *, share: bool) -> None:
+    try:
+        found = Range.parse(written)
+    except ValueError as error:
+        raise OptionError(place, f"{error}.") from None
+    if share and any(not 0 <= bound <= 1 for bound in found.bounds):
+        raise OptionError(place, f"a share of rows is between 0 and 1, not {written}.")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A curated data set in numbers."""
+
+    counts: Mapping[str, Counts]
+    """Split -> rows by stratum."""
+    tally: Tally
+    rows_in: int
+
+    @property
+    def kept(self) -> Counts:
+        """Rows of train, validation and test, by stratum."""
+        found: Counter[Any] = Counter()
+        for split in LABELLED:
+            found.update(self.counts.get(split, {}))
+        return found
+
+    def lost(self, *beginnings: str) -> int:
+        """Rows dropped for reasons that begin so."""
+        return sum(n for reason, n in self.tally.dropped.items() if reason.startswith(beginnings))
+
+
+def refuse_unexpected(expected: Expectations, found: Found) -> None:
+    """BadRequest with a line for each range that the data set is outside of."""
+    ranges = list(_ranges(expected))
+    problems = [
+        f"  {'.'.join(name)}: {number}, expected {written}"
+        for name, written in ranges
+        if (number := _problem(name, Range.parse(written), found))
+    ]
+    if problems:
+        head = f"with.expect: {len(problems)} of {len(ranges)} not met:\n"
+        raise BadRequest(head + ";\n".join(problems))
+
+
+def _ranges(expected: Expectations) -> Iterator[tuple[tuple[str, ...], Written]]:
+    for name in Expectations.model_fields:
+        value = getattr(expected, name)
+        if name in NAMED:
+            yield from (((name, key), written) for key, written in value.items())
+        elif value is not None:
+            yield (name,), value
+
+
+def _problem(name: tuple[str, ...], wanted: Range, found: Found) -> str:
+    """The number, with what it is made of; empty where it is within."""
+    count, whole, hint = _number(name, found)
+    number = count if whole is None else count / whole if whole else 0.0
+    if wanted.holds(number):
+        return ""
+    return f"{count:,}{hint}" if whole is None else f"{number:.4g} ({count:,} of {whole:,} rows{hint})"
+
+
+def _number(name: tuple[str, ...], found: Found) -> tuple[int, int | None, str]:
+    """A count, what it is a share of (None: nothing), and a hint."""
+    kept, dropped = found.kept, found.tally.dropped
+    word = name[0]
+    if word == "rows":
+        return sum(kept.values()), None, ""
+    if word in SPLITS:
+        return sum(found.counts.get(word, {}).values()), None, ""
+    labels = by_label(kept)
+    if word == "labels":
+        return len([label for label in labels if label]), None, ""
+    if word in NAMED:
+        known = labels if word == "label_share" else _by_source(kept)
+        hint = (
+            "" if name[1] in known else f"; there is none. {did_you_mean(name[1], list(known))}".rstrip(".")
+        )
+        return known.get(name[1], 0), sum(known.values()), hint
+    counts = {
+        "duplicates": found.lost(*EQUAL),
+        "near_duplicates": found.lost(*NEAR),
+        "conflicts": dropped["conflicting labels"],
+        "null": found.lost("no ", "empty"),
+        "filtered": sum(dropped[reason] for reason in found.tally.filtered),
+        "dropped": dropped.total(),
+    }
+    return counts[word], found.rows_in, ""
+
+
+def _by_source(counts: Counts) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for stratum, count in counts.items():
+        found[stratum.source] += count
+    return found

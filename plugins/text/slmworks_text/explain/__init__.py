@@ -1,0 +1,1 @@
+"""What a curation does to one row: `slmworks curate RECIPE --explain ROW`."""

@@ -1,0 +1,109 @@
+"""The way of one row through reading, cleaning and operators, in lines for people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from slmworks.curate.operator import Dropped, Kept
+from slmworks.curate.operators import Chosen
+from slmworks_text.operators import Operator, clean
+from slmworks_text.operators.bad_bytes import CountBadBytes
+from slmworks_text.operators.length import LimitLength
+from slmworks_text.operators.normalise import Normalise
+from slmworks_text.operators.redact import Redact
+from slmworks_text.operators.running import View, steps
+from slmworks_text.rows import Row, Tally
+
+NAMES: Mapping[type[Any], str] = {
+    CountBadBytes: "encoding",
+    Normalise: "normalise",
+    Redact: "redact",
+    LimitLength: "limits",
+}
+"""Steps that options ask for."""
+LONG = 200
+"""Characters of a text that are shown."""
+
+
+@dataclass
+class Course:
+    """Lines of what happened, and the row that came out."""
+
+    row: Row | None
+    """None: it was dropped."""
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    """Step and what it did."""
+
+
+def passed(course: Course, operators: Sequence[Operator], view: View) -> None:
+    """Lead the row through steps that options ask for."""
+    for operator in operators:
+        if course.row is None:
+            return
+        before, tally = deepcopy(course.row), Tally()
+        course.row = next(clean([course.row], [operator], tally), None)
+        name = NAMES.get(type(operator), type(operator).__name__)
+        if course.row is None:
+            course.lines.append((name, f"dropped: {', '.join(tally.dropped)}"))
+        elif tally.changed:
+            course.lines.append((name, f"{', '.join(tally.changed)}{_new(before, course.row, view)}"))
+        else:
+            course.lines.append((name, "kept as it is"))
+
+
+def operated(course: Course, operators: Sequence[Chosen], view: View) -> None:
+    """Lead the row through the row operators of a recipe."""
+    for one in operators:
+        if course.row is None:
+            return
+        before = course.row
+        (step,) = steps(one, [before], view)
+        course.row = step.row
+        course.lines.append((one.name, _said(step.result, before, step.row, view)))
+
+
+def _said(result: Dropped | Kept | None, before: Row, after: Row | None, view: View) -> str:
+    if isinstance(result, Dropped):
+        return f"dropped: {result.reason}{f' ({result.detail})' if result.detail else ''}"
+    found = ", ".join(f"{what} {count}" for what, count in result.found.items()) if result else ""
+    said = (result.change if result else "") or "kept as it is"
+    source = f", source {after.source}" if after and after.source != before.source else ""
+    return f"{said}{f' ({found})' if found else ''}{source}{_new(before, after, view) if after else ''}"
+
+
+def _new(before: Row, after: Row, view: View) -> str:
+    """The new text of what changed; empty where nothing did."""
+    old, new = view.texts(before), view.texts(after)
+    changed = [text for text, was in zip(new[0], old[0], strict=True) if text != was]
+    return f": {shown(' | '.join(changed))}" if changed else ""
+
+
+def shown(text: str) -> str:
+    """A text on one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONG else f"{line[: LONG - 1]}…"
+
+
+def read(rows: Iterator[Row], tally: Tally, view: View, first: Mapping[str, str]) -> Course:
+    """The row as it was read; `first` says of a reason what is wrong."""
+    row = next(rows, None)
+    if row is None:
+        reasons = (
+            "; ".join(f"{reason}{_because(first.get(reason, ''))}" for reason in tally.dropped) or "no row"
+        )
+        return Course(None, [("read", f"dropped: {reasons}")])
+    texts, roles = view.texts(row)
+    said = [f"{role}: {shown(text)}" for role, text in zip(roles, texts, strict=True)]
+    about = [f"source {row.source}"]
+    about += [f"label {row.target}"] if row.target not in texts and row.target else []
+    about += ["in a group"] if row.group else []
+    course = Course(row, [("read", f"{' · '.join(about)}")])
+    course.lines += [("", line) for line in said]
+    if tally.changed:
+        course.lines.append(("", ", ".join(tally.changed)))
+    return course
+
+
+def _because(where: str) -> str:
+    return f" ({where})" if where else ""

@@ -1,0 +1,89 @@
+"""One row explained: found in its files, led through the steps alone, then watched in the whole curation."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from slmworks.contract.artifact import Files
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.stage import Stage, Task
+from slmworks_text.conversations.comparing import whole_text
+from slmworks_text.conversations.curating import ChatColumns, CurateConversations
+from slmworks_text.conversations.reading import ChatTally, conversation_rows
+from slmworks_text.conversations.view import ConversationView
+from slmworks_text.curate import CurateText
+from slmworks_text.explain import course as courses
+from slmworks_text.explain.course import Course
+from slmworks_text.explain.found import Searched, search
+from slmworks_text.explain.joined import Joined, TracedRows
+from slmworks_text.operators.running import View, opened
+from slmworks_text.operators.views import TextView
+from slmworks_text.reading import rows_of
+from slmworks_text.rows import Tally
+from slmworks_text.schema import Strata, schema_of
+
+Line = tuple[str, str]
+"""Step, and what it did to the row."""
+
+
+def explained(plugin: Stage, asked: str, data: Files, task: Task) -> Iterator[Line]:
+    """What happened to the row that is asked for, line by line; BadRequest where it isn't there."""
+    if isinstance(plugin, CurateText):
+        yield from _text(plugin, asked, data, task)
+    elif isinstance(plugin, CurateConversations):
+        yield from _conversation(plugin, asked, data, task)
+    else:
+        raise BadRequest("only rows of curate/text, curate/chat and curate/preferences can be explained.")
+
+
+def _text(plugin: CurateText, asked: str, data: Files, task: Task) -> Iterator[Line]:
+    schema = schema_of(plugin.model_task)
+    view = TextView(schema)
+    readings = {name: plugin.reading(name, schema) for name in plugin.row_names(data)}
+    found = search(asked, data, {name: (one.layout, one.columns) for name, one in readings.items()})
+    yield from _where(found)
+    raw, tally = found.row, Tally()
+    reading = readings[raw.input]
+    rows = rows_of(raw.input, raw.shown, [(raw.position, raw.values)], reading, tally)
+    course = courses.read(rows, tally, view, {})
+    *first, limits = plugin.cleaning(reading)
+    courses.passed(course, first, view)
+    courses.operated(course, opened(plugin.operators, data), view)
+    courses.passed(course, [limits], view)
+    yield from _ended(course, plugin, data, task, view, schema)
+
+
+def _conversation(plugin: CurateConversations, asked: str, data: Files, task: Task) -> Iterator[Line]:
+    view, measure = ConversationView(), plugin.measure(data)
+    readings = {name: plugin.reading(name, measure) for name in plugin.row_names(data)}
+    found = search(asked, data, {name: (one.layout, one.wanted) for name, one in readings.items()})
+    yield from _where(found)
+    raw, tally = found.row, ChatTally()
+    reading = replace(readings[raw.input], refuse=False)
+    rows = conversation_rows(
+        raw.input, raw.shown, [(raw.position, raw.values)], reading, tally, nulls=raw.nulls
+    )
+    course = courses.read(rows, tally, view, tally.first)
+    courses.operated(course, opened(plugin.operators, data), view)
+    yield from _ended(course, plugin, data, task, view, ChatColumns())
+
+
+def _where(found: Searched) -> Iterator[Line]:
+    yield "row", found.row.where
+    if found.others:
+        more = f" and {found.more:,} more" if found.more else ""
+        yield "", f"the first that holds it; others: {', '.join(found.others)}{more}"
+
+
+def _ended(
+    course: Course, plugin: Any, data: Files, task: Task, view: View, schema: Strata
+) -> Iterator[Line]:
+    yield from course.lines
+    if course.row is None:
+        return
+    rows = TracedRows(task.scratch, schema)
+    key = whole_text if isinstance(plugin, CurateConversations) else None
+    watch = Joined(rows, course.row.identity(), view, key)
+    gathered = plugin.gather(data, task, rows, watch)
+    watch.end(gathered.ledger, getattr(gathered, "ranking", None))
+    yield from watch.lines

@@ -1,0 +1,124 @@
+"""The row of a file that a person means: `INPUT:NUMBER`, `INPUT/FILE:LINE`, or text that it holds."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from slmworks.contract.artifact import Files
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks_text.formats import read_rows
+from slmworks_text.layout import Layout
+from slmworks_text.reading import paths_of
+from slmworks_text.streams import Meter
+from slmworks_text.values import Ragged, Values, Wanted
+
+PLACE = re.compile(r"(?P<input>[^:/]+)(?:/(?P<file>.+))?:(?P<number>[0-9]+)")
+SHOWN = 3
+"""So many further rows that hold the text are named."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A row as its file has it."""
+
+    input: str
+    shown: str
+    """`<input>/<file>`."""
+    number: int
+    """Within the input, from 1."""
+    position: int
+    """Within the file, from 0."""
+    values: Values
+    nulls: bool
+    """Of a Parquet file."""
+
+    @property
+    def where(self) -> str:
+        """`train/rows.csv:14 (train:13)`."""
+        return f"{self.shown}:{self.values[0]} ({self.input}:{self.number})"
+
+    def holds(self, text: str) -> bool:
+        """True where one of its values holds the text, whatever the case."""
+        cells = self.values[1]
+        return not isinstance(cells, Ragged) and any(text in str(cell).casefold() for cell in cells)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The row that is meant, and where others are that hold the text too."""
+
+    row: Raw
+    others: list[str] = field(default_factory=list)
+    more: int = 0
+    """Others that aren't named."""
+
+
+def raw_rows(data: Files, name: str, layout: Layout, wanted: Wanted) -> Iterator[Raw]:
+    """All rows of an input."""
+    number = 0
+    for path in paths_of(data.folder(name)):
+        shown = f"{name}/{path.relative_to(data.folder(name)).as_posix()}"
+        parquet = layout.format == "parquet" or path.suffix.lower() == ".parquet"
+        found = read_rows(path, layout, wanted, Meter(0), shown=shown, warn=lambda _: None)
+        for position, values in enumerate(found):
+            number += 1
+            yield Raw(name, shown, number, position, values, parquet)
+
+
+def search(asked: str, data: Files, readings: dict[str, Any]) -> Searched:
+    """The row that is asked for; `readings`: input -> layout and wanted columns. BadRequest for none."""
+    place = PLACE.fullmatch(asked.strip())
+    if place and (place["input"] in readings or not _somewhere(asked, data, readings)):
+        return Searched(_at(place, asked, data, readings))
+    text = asked.strip().casefold()
+    if not text:
+        raise BadRequest("--explain: name a row, INPUT:NUMBER, or text that it holds.")
+    first: Raw | None = None
+    others: list[str] = []
+    more = 0
+    for row in _all(data, readings):
+        if not row.holds(text):
+            continue
+        if first is None:
+            first = row
+        elif len(others) < SHOWN:
+            others.append(f"{row.input}:{row.number}")
+        else:
+            more += 1
+    if first is None:
+        example = next(iter(readings))
+        raise BadRequest(
+            f"--explain: no row holds '{asked:.60}'; name one by its number, such as {example}:1."
+        )
+    return Searched(first, others, more)
+
+
+def _all(data: Files, readings: dict[str, Any]) -> Iterator[Raw]:
+    for name, reading in readings.items():
+        yield from raw_rows(data, name, *reading)
+
+
+def _somewhere(text: str, data: Files, readings: dict[str, Any]) -> bool:
+    return any(row.holds(text.strip().casefold()) for row in _all(data, readings))
+
+
+def _at(place: re.Match[str], asked: str, data: Files, readings: dict[str, Any]) -> Raw:
+    name, file, number = place["input"], place["file"], int(place["number"])
+    if name not in readings:
+        raise BadRequest(
+            f"--explain {asked}: no input of rows named '{name}'. {did_you_mean(name, readings)}"
+        )
+    files, row = set(), None
+    for row in raw_rows(data, name, *readings[name]):
+        files.add(row.shown)
+        if row.number == number if file is None else (row.shown, row.values[0]) == (f"{name}/{file}", number):
+            return row
+    if row is None:
+        raise BadRequest(f"--explain {asked}: the input '{name}' has no rows.")
+    if file is not None and f"{name}/{file}" not in files:
+        raise BadRequest(
+            f"--explain {asked}: no file '{file}' in {name}. {did_you_mean(f'{name}/{file}', files)}"
+        )
+    what = f"rows 1 to {row.number:,}" if file is None else "no row at that line"
+    raise BadRequest(f"--explain {asked}: {name if file is None else f'{name}/{file}'} has {what}.")

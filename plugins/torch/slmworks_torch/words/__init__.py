@@ -1,0 +1,1 @@
+"""Training for model tasks whose answers are made of words."""
