@@ -24,7 +24,7 @@ PATIENT := -o faulthandler_timeout=7200
 VENV := .venv
 BIN := $(VENV)/bin
 SLMWORKS := $(BIN)/slmworks
-FAMILIES := text torch onnx inc gguf hosted serve kubernetes
+FAMILIES := text torch onnx inc gguf hosted serve kubernetes lm-eval
 PROJECTS := pyproject.toml $(FAMILIES:%=plugins/%/pyproject.toml)
 
 AIRFLOW_VENV := .venv-airflow

@@ -23,6 +23,10 @@ about-gguf := slmworks: reads, writes and quantizes GGUF
 install-hosted := slmworks[s3,lineage] slmworks-hosted[run]
 about-hosted := slmworks: asks hosted models
 
+# What the harness asks is computed by torch or llama.cpp.
+install-lm-eval := slmworks[run,s3] slmworks-lm-eval[run] slmworks-torch[run] slmworks-gguf[run]
+about-lm-eval := slmworks: measures generators by task files of lm-evaluation-harness
+
 # It answers, generators too: without torch and without MLflow.
 install-serve := slmworks[s3,sign] slmworks-serve[run] slmworks-gguf[serve,retrieval]
 about-serve := slmworks: serves an approved release

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FAMILIES = ("text", "torch", "onnx", "inc", "gguf", "hosted", "serve", "kubernetes")
+FAMILIES = ("text", "torch", "onnx", "inc", "gguf", "hosted", "serve", "kubernetes", "lm-eval")
 MAIN = [
     "-e .[run,dev,kubeflow]",
     *(f"-e plugins/{family}[run]" for family in FAMILIES),
@@ -20,9 +20,12 @@ MAIN = [
     "setuptools",
     "wheel",
 ]
+APART = ("lm-eval",)
+"""Families that few need: `make install-run` brings their names and not their libraries."""
 RUN = [
     "-e .[run]",
-    *(f"-e plugins/{family}[run]" for family in FAMILIES),
+    *(f"-e plugins/{family}[run]" for family in FAMILIES if family not in APART),
+    *(f"-e plugins/{family}" for family in APART),
     "-e plugins/inc[autoround]",
     "setuptools",
     "wheel",

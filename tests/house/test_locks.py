@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 CI = ROOT / ".ci"
-FAMILIES = ("text", "torch", "onnx", "inc", "gguf", "hosted", "serve", "kubernetes")
+FAMILIES = ("text", "torch", "onnx", "inc", "gguf", "hosted", "serve", "kubernetes", "lm-eval")
 
 
 def entries(lock: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ HEAVY = frozenset(
     {"airflow", "datasets", "jax", "kfp", "kubernetes", "mlflow", "neural_compressor", "numpy", "obstore"}
     | {"onnx", "onnxruntime", "onnxscript", "pandas", "polars", "prometheus_client", "pyarrow", "scipy"}
     | {"sklearn", "starlette", "tensorflow", "tokenizers", "torch", "torchao", "transformers", "uvicorn"}
-    | {"conversion", "duckdb", "gguf", "py3langid", "safetensors", "xllamacpp"}
+    | {"conversion", "duckdb", "gguf", "py3langid", "lm_eval", "safetensors", "xllamacpp"}
 )
 """Packages that a scheduler, which only plans, does without."""
 

@@ -5,7 +5,7 @@ The numbers' names and ranges are those of OpenAI's API, which other servers and
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -150,3 +150,20 @@ class GenerativeDialect:
     """The reply in one piece."""
     example: Mapping[str, Any]
     """A body."""
+
+
+class Continuation(NamedTuple):
+    """How likely a model finds a text behind another, whatever comes after it."""
+
+    nll: float
+    """Negative log-likelihood, in nats."""
+    greedy: bool
+    """True if each of its tokens is the likeliest one."""
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """A runtime that says how likely its model finds a text behind a prompt, without the end of an answer."""
+
+    def continued(self, rows: Sequence[Row]) -> list[Continuation]:
+        """Of each row's `completion` behind its `messages`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from slmworks.contract.generation import Continuation
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Likelihood
 from slmworks.model_tasks.text_generation import likelihood, prompt
@@ -41,24 +42,31 @@ class GgufScoring:
 
     def scored(self, rows: Sequence[Row]) -> list[Likelihood]:
         """The likelihood of each row's `completion`."""
+        return [one.likelihood() for one in self._sums(rows, self.ends)]
+
+    def continued(self, rows: Sequence[Row]) -> list[Continuation]:
+        """How likely each row's `completion` is behind its prompt, whatever follows."""
+        return [one.continuation() for one in self._sums(rows, ())]
+
+    def _sums(self, rows: Sequence[Row], ends: Sequence[int]) -> list[likelihood.Sum]:
         with self._scoring:
             asked = [self._target(row) for row in rows]
             for ids, answer in asked:
                 likelihood.require_room(len(ids), len(answer), self.context)
-            return [self._likelihood(ids, answer) for ids, answer in asked]
+            return [self._sum(ids, answer, ends) for ids, answer in asked]
 
     def _target(self, row: Row) -> tuple[list[int], list[int]]:
         """Token ids of a row's prompt, and of its true answer."""
         rendered = prompt.prompt(self.asked(row).row, *self._chat)
         return likelihood.target(rendered, str(row["completion"]), self._opened_for_scoring().encode)
 
-    def _likelihood(self, ids: Sequence[int], answer: Sequence[int]) -> Likelihood:
-        llama, found = self._opened_for_scoring(), likelihood.Sum(answer, self.ends)
+    def _sum(self, ids: Sequence[int], answer: Sequence[int], ends: Sequence[int]) -> likelihood.Sum:
+        llama, found = self._opened_for_scoring(), likelihood.Sum(answer, ends)
         if len(ids) + len(answer) > llama.window:
             llama.widen(min(self.context, max(2 * llama.window, len(ids) + len(answer))))
         for logits in llama.logits_behind(ids, answer):
             found.add(logits)
-        return found.likelihood()
+        return found
 
     def _opened_for_scoring(self) -> "LlamaCpp":
         if self._scorer is None:

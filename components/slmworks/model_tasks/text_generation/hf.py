@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.generation import Generated, Settings
+from slmworks.contract.generation import Continuation, Generated, Settings
 from slmworks.contract.model_task import Row
 from slmworks.contract.runtime import Likelihood, Timing
 from slmworks.machine.quiet import quiet
@@ -110,26 +110,33 @@ class HfGenerator:
 
     def scored(self, rows: Sequence[Row]) -> list[Likelihood]:
         """The likelihood of each row's `completion`, row by row: nothing is padded."""
+        return [one.likelihood() for one in self._sums(rows, self.ends)]
+
+    def continued(self, rows: Sequence[Row]) -> list[Continuation]:
+        """How likely each row's `completion` is behind its prompt, whatever follows."""
+        return [one.continuation() for one in self._sums(rows, ())]
+
+    def _sums(self, rows: Sequence[Row], ends: Sequence[int]) -> list[likelihood.Sum]:
         asked = [self._target(row) for row in rows]
         for ids, answer in asked:
             likelihood.require_room(len(ids), len(answer), self.context)
-        return [self._likelihood(ids, answer) for ids, answer in asked]
+        return [self._sum(ids, answer, ends) for ids, answer in asked]
 
     def _target(self, row: Row) -> tuple[list[int], list[int]]:
         """Token ids of a row's prompt, and of its true answer."""
         rendered = prompt.prompt(self.asked(row).row, self.chat.templates, self.chat.special)
         return likelihood.target(rendered, str(row["completion"]), self.chat.ids)
 
-    def _likelihood(self, ids: Sequence[int], answer: Sequence[int]) -> Likelihood:
+    def _sum(self, ids: Sequence[int], answer: Sequence[int], ends: Sequence[int]) -> likelihood.Sum:
         import torch
 
-        found = likelihood.Sum(answer, self.ends)
+        found = likelihood.Sum(answer, ends)
         kept = len(answer) + 1
         few = {"logits_to_keep": kept} if self._keeps_few else {}
         with quiet(), torch.inference_mode():
             logits = self.module(input_ids=torch.tensor([[*ids, *answer]]), use_cache=False, **few).logits
         found.add(logits[0, -kept:].float().numpy())
-        return found.likelihood()
+        return found
 
     def _generate(
         self, prompts: Sequence[Sequence[int]], most: int, clock: "_Clock | None" = None

@@ -10,6 +10,7 @@ from math import isfinite, log
 from typing import TYPE_CHECKING, Any, Protocol
 
 from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.generation import Continuation
 from slmworks.contract.model_task import Answer, Row
 from slmworks.contract.runtime import Likelihood
 from slmworks.model_tasks.text_generation import prompt
@@ -95,7 +96,7 @@ class Sum:
     def __init__(self, answer: Sequence[int], ends: Sequence[int]) -> None:
         """`answer`: the answer's tokens without an end; `ends`: tokens that end one."""
         self._wanted = [[token] for token in answer] + ([list(ends)] if ends else [])
-        self._nll, self._place = 0.0, 0
+        self._nll, self._place, self._greedy = 0.0, 0, True
 
     def add(self, logits: "Array") -> None:
         """The next logits, float32 [places, vocabulary]; the very first stand before the answer."""
@@ -105,6 +106,7 @@ class Sum:
             exact = row.astype(np.float64)
             exact -= exact.max()
             wanted = exact[self._wanted[self._place]]
+            self._greedy &= bool(wanted.max() == 0)
             with np.errstate(all="ignore"):  # what is no number is refused in the end
                 self._nll += float(np.log(np.exp(exact).sum()) - np.logaddexp.reduce(wanted))
             self._place += 1
@@ -116,3 +118,7 @@ class Sum:
         if not isfinite(self._nll):
             raise TaskFailed("the model's outputs are no numbers (NaN or infinite); its weights are damaged.")
         return Likelihood(self._nll, len(self._wanted))
+
+    def continuation(self) -> Continuation:
+        """The sum, and whether each token was the likeliest; for an answer without an end."""
+        return Continuation(self.likelihood().nll, self._greedy)

@@ -1,0 +1,1 @@
+"""Task files of EleutherAI's lm-evaluation-harness, answered by slmworks' runtimes."""
