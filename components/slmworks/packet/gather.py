@@ -14,7 +14,7 @@ from slmworks.execution.origins import Origins
 from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records
 from slmworks.lineage.ancestry import Lineage, Node, lineage_of, way_back
 from slmworks.lineage.ledgers import Listed, ledger
-from slmworks.lineage.licences import sources_of
+from slmworks.lineage.licences import Sources, sources_of
 from slmworks.lineage.teacher_name import TeacherNames
 from slmworks.packet.about import about
 from slmworks.packet.markdown import attention
@@ -80,6 +80,9 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
     data = next((folder for folder in folders if folder and (folder / "card.json").exists()), None)
     model = verdict.refs.get("model", "")
     tasks = list(task_records(store, run.run)) if run else []
+    asked, told = run, tasks
+    if decided and (run is None or run.run != decided):
+        asked, told = run_record(store, decided), list(task_records(store, decided))
     to_model = _way_to(store, model, origins)
     baseline = way_back(origins, _baselines(reports, model))
     return Background(
@@ -90,12 +93,12 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
         ledgers=_ledgers(store, model, origins),
         baseline=baseline.keys(),
         made=_made(run, way, origins),
-        notice=_notice(store, decided, run),
-        stopped=list(stopped_in(store, run_record(store, decided) if decided else run)),
+        notice=limits(asked) or limits(run),
+        stopped=list(stopped_in(store, told)),
         about=about(run, tasks, verdict.digest, model),
         trained=_trained(run, tasks, to_model),
         seeds=_seeds(run, tasks),
-        terms=_terms(store, model, origins, run_record(store, decided) if decided else run),
+        terms=_terms(sources_of(store, model, origins), asked, told),
         spent=spent_of(way_back(origins, [model]), baseline, (run and run.costs) or Costs()),
     )
 
@@ -106,16 +109,16 @@ def _seeds(run: RunRecord | None, tasks: Sequence[TaskRecord]) -> list[str]:
     return over_seeds(run.plan, {task.task: task.manifest for task in tasks})
 
 
-def _terms(store: "Store", model: str, origins: Origins, run: RunRecord | None) -> Terms:
+def _terms(sources: Sources, run: RunRecord | None, tasks: Sequence[TaskRecord]) -> Terms:
     """What the register step of the run that is decided about declares, and what the sources state."""
     options: Mapping[str, Any] = {}
     if run is not None:
         told = [edge.get("options", {}) for edge in run.plan if traits(edge["stage"]).registers]
         # an orchestrator's run has its plan when it is closed
-        told += [one.options for one in task_records(store, run.run) if one.traits.registers]
+        told += [one.options for one in tasks if one.traits.registers]
         options = next(filter(None, told), options)
     if not options:
-        return Terms(None, sources_of(store, model, origins))
+        return Terms(None, sources)
     try:
         card = ModelCard.model_validate_json(json.dumps(options.get("card") or {}))
     except ValueError:  # a register plugin from elsewhere may mean something else by it
@@ -124,7 +127,7 @@ def _terms(store: "Store", model: str, origins: Origins, run: RunRecord | None) 
     example = json.dumps(shown, ensure_ascii=False) if shown else ""
     if not example and options.get("example_row"):
         example = f"row {options['example_row']} of the split validation"
-    return Terms(card, sources_of(store, model, origins), example)
+    return Terms(card, sources, example)
 
 
 def _trained(run: RunRecord | None, tasks: Sequence[TaskRecord], way: Lineage | None) -> list["Trained"]:

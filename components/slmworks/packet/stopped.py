@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from slmworks.contract.artifact import Artifact, Selection
 from slmworks.contract.manifest import Manifest
-from slmworks.execution.records import RunRecord, task_records
+from slmworks.execution.records import TaskRecord
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, el, grid, join
 from slmworks.packet.sources import Stopped
@@ -18,11 +18,9 @@ FEW = 3
 """Candidates that the sentence names."""
 
 
-def stopped_in(store: "Store", run: RunRecord | None) -> Iterator[Stopped]:
-    """What the selections of a run stopped, in the order in which they were made."""
-    if run is None:
-        return
-    tasks = sorted(task_records(store, run.run), key=lambda task: task.ended)
+def stopped_in(store: "Store", tasks: Sequence[TaskRecord]) -> Iterator[Stopped]:
+    """What the selections among a run's tasks stopped, in the order in which they were made."""
+    tasks = sorted(tasks, key=lambda task: task.ended)
     names = {task.manifest.digest: task.task for task in reversed(tasks) if task.manifest}
     for task in tasks:
         if task.traits.selects and task.manifest:
