@@ -81,7 +81,9 @@ def test_its_release_has_a_signature_and_answers_through_mlflow(line: Line) -> N
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False,
-        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": ""},
+        env={
+            **os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1",
+        },
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout.splitlines()[-1])
