@@ -28,7 +28,7 @@ install-lm-eval := slmworks[run,s3] slmworks-lm-eval[run] slmworks-torch[run] sl
 about-lm-eval := slmworks: measures generators by task files of lm-evaluation-harness
 
 # It answers, generators too: without torch and without MLflow.
-install-serve := slmworks[s3,sign] slmworks-serve[run] slmworks-gguf[serve,retrieval]
+install-serve := slmworks[s3,sign] slmworks-serve[run] slmworks-serve[hand-off] slmworks-gguf[serve,retrieval]
 about-serve := slmworks: serves an approved release
 
 install-kubernetes := slmworks[s3,lineage,sign] slmworks-kubernetes[run]

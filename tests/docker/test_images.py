@@ -26,8 +26,8 @@ EPOCHS = {"epochs": 6, "learning_rate": 3e-3, "batch_size": 16, "max_length": 24
 
 def test_every_image_says_what_it_is_and_installs_its_own_family() -> None:
     table = (ROOT / ".ci/images.mk").read_text()
-    installs = dict(re.findall(r"^install-(\w+) := (.+)$", table, re.MULTILINE))
-    about = dict(re.findall(r"^about-(\w+) := (.+)$", table, re.MULTILINE))
+    installs = dict(re.findall(r"^install-([\w-]+) := (.+)$", table, re.MULTILINE))
+    about = dict(re.findall(r"^about-([\w-]+) := (.+)$", table, re.MULTILINE))
     (families,) = re.findall(r"^FAMILIES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert installs.keys() == about.keys() == {"core", *families.split()}
     for family in families.split():

@@ -32,6 +32,13 @@ def test_words_are_swapped_as_they_are_written(text, swapped):
     assert GENDER.swapped(text)[0] == swapped
 
 
+@pytest.mark.parametrize("text", ["ſhe is late", "İmam"])
+def test_letters_whose_small_form_is_another_word_are_left_as_they_are(text):
+    kind = Swaps.of("roles", [("she", "he"), ("imam", "rabbi")])
+    assert kind.swapped(text) == (text, [])
+    assert kind.moved({"start": len(text), "end": len(text)}, text) == {"start": len(text), "end": len(text)}
+
+
 def test_names_are_found_as_they_stand_and_go_both_ways():
     assert NAMES.swapped("Emma's and Amina, emma") == ("Amina's and Emma, emma", ["Emma", "Amina"])
 

@@ -1,12 +1,14 @@
 """The licence that fetched files state: where it is looked for, and what wins."""
 
+import random
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from slmworks.fetch.licence import UNKNOWN_TEXT, licence_of, licence_of_package
+from slmworks.fetch.licence import TEXTS, UNKNOWN_TEXT, licence_of, licence_of_package
+from slmworks.register.model_card import KNOWN
 
 CARD = "---\nlicense: cc-by-nc-4.0\nlanguage: en\n---\n# A model\n"
 APACHE = (
@@ -33,6 +35,10 @@ def stated(files: dict[str, str]) -> tuple[str, str]:
         ({"m/deep/README.md": CARD, "m/README.md": "---\nlicense: mit\n---\n"}, ("mit", "README.md")),
         ({"m/README.md": "---\nlicense: [unclosed\n---\n", "m/config.json": "no json"}, ("", "")),
         ({"m/README.md": "---\n- a list\n---\n", "m/config.json": '["license"]'}, ("", "")),
+        ({"m/README.md": "---\nlicense: mit\ndate: 2021-02-30\n---\n", "m/LICENSE": MIT}, ("mit", "LICENSE")),
+        ({"m/README.md": "---\nlicense: mit\nsize: !!int x\n---\n"}, ("", "")),
+        ({"m/README.md": "---\nlicense: mit\ndate: !!timestamp x\n---\n"}, ("", "")),
+        ({"m/README.md": f"---\nx: {'[' * 5000}\n---\n", "m/config.json": "[" * 200_000}, ("", "")),
         ({"m/README.md": "---\nlicense: 3\n---\n", "m/data.csv": "license: mit"}, ("", "")),
     ],
 )
@@ -62,4 +68,33 @@ def test_a_package_states_it_in_its_metadata(tmp_path: Path, metadata: str, foun
     sdist = tmp_path / "toy-1.0.tar.gz"
     with tarfile.open(sdist, "w:gz") as file:
         file.add(tmp_path / "PKG-INFO", "toy-1.0/PKG-INFO")
-    assert [licence_of_package(wheel), licence_of_package(sdist)] == [found, found]
+    old = tmp_path / "toy-1.0.zip"
+    with zipfile.ZipFile(old, "w") as file:
+        file.write(tmp_path / "PKG-INFO", "toy-1.0/PKG-INFO")
+    assert [licence_of_package(one) for one in (wheel, sdist, old)] == [found, found, found]
+
+
+@pytest.mark.parametrize(
+    "name", ["toy-1.0-py3-none-any.whl", "toy-1.0.zip", "toy-1.0.tar.gz", "toy-1.0.tar.xz"]
+)
+def test_a_damaged_package_states_nothing(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"not an archive")
+    assert licence_of_package(path) == ""
+    (tmp_path / "PKG-INFO").write_bytes(random.Random(0).randbytes(50_000))
+    if name.endswith((".whl", ".zip")):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            file.write(tmp_path / "PKG-INFO", "toy-1.0/PKG-INFO")
+            file.write(tmp_path / "PKG-INFO", "toy-1.0.dist-info/METADATA")
+        whole = bytearray(path.read_bytes())
+        whole[100:50_000] = bytes(49_900)
+        path.write_bytes(whole)
+    else:
+        with tarfile.open(path, f"w:{name[-2:]}") as file:
+            file.add(tmp_path / "PKG-INFO", "toy-1.0/PKG-INFO")
+        path.write_bytes(path.read_bytes()[:20_000])
+    assert licence_of_package(path) == ""
+
+
+def test_a_model_card_has_words_for_every_licence_that_is_known_by_its_text() -> None:
+    assert {name for name, _known in TEXTS} <= KNOWN

@@ -154,6 +154,13 @@ def test_passages_that_leave_no_room_for_an_answer_are_left_out(make: Any, tmp_p
     assert len(runtime.encode(asked(QUESTION + " Please." * 12))) <= 256 - 64
 
 
+def test_where_no_passage_fits_beside_a_question_the_model_abstains_too(make: Any, tmp_path: Path) -> None:
+    small = toy(tmp_path / "small", max_position_embeddings=128)
+    model = make("hf", given={"model": small}, passages=1, max_new_tokens=32, abstention="I don't know.")
+    (answer,) = open_runtime(model, threads=1).answer([asked(QUESTION + " Please." * 8)])
+    assert answer == {"text": "I don't know.", "finish": "stop", "tokens": 0, "passages": []}
+
+
 def test_examples_and_passages_go_together_and_both_are_handed_on(
     make: Any, data: Dataset, bench: Bench, tmp_path: Path
 ) -> None:

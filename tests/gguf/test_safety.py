@@ -13,8 +13,9 @@ from slmworks.contract.artifact import Dataset, Files, Model, Report
 from slmworks.contract.errors import BadRequest
 from slmworks.evaluate.counterfactual import Counterfactual
 from slmworks.evaluate.safety_report import SafetyReport
-from slmworks.model_tasks.text_generation.memorization import Memorization
+from slmworks.model_tasks.text_generation.memorization import Memorization, _Exposed, _of_secrets
 from slmworks.model_tasks.text_generation.toxicity import Toxicity
+from slmworks.numbers.statistics import Estimate
 from slmworks.testing import Bench, sealed
 from slmworks_torch.causal.sft import SupervisedFinetune
 
@@ -95,6 +96,14 @@ def test_what_was_learnt_by_heart_is_found_and_what_was_not_is_not(
     assert report.refs["probes"] == secrets.digest
 
 
+def test_the_limit_is_no_smaller_than_any_secret_s() -> None:
+    found = [
+        _Exposed("few", Estimate(5.0, 4.0, 6.0), extracted=False),
+        _Exposed("wide", Estimate(4.9, 2.0, 13.3), extracted=False),
+    ]
+    assert _of_secrets(found)["exposure"].estimate == Estimate(5.0, 4.0, 13.3)
+
+
 def test_a_model_that_was_taught_nothing_has_learnt_nothing(
     bench: Bench, untaught: Model, data: Dataset, secrets: Files
 ) -> None:
@@ -167,6 +176,7 @@ def test_answers_are_judged_by_a_classifier_of_the_users(
     ("toxic", "problem"),
     [
         (("negativ",), "toxic: the judge has no label 'negativ'. Did you mean 'negative'?"),
+        (("negative", "negative"), "toxic: it names 'negative' twice; name each label once."),
         (
             ("negative", "neutral", "positive"),
             "toxic: it names all labels of the judge, so every answer would be",

@@ -128,6 +128,17 @@ def test_a_model_in_gguf_finds_a_text_as_likely(bench: Bench, llama: Model) -> N
         (("task: colours", "task: say"), "has a task 'say' too"),
         (("task: colours", "group: colours"), "colours.yaml: it is no task"),
         (("task: colours", "include: other\ntask: colours"), "`include` names code or other files"),
+        (("task: colours", "use_prompt: x\ntask: colours"), "`use_prompt` names code or other files"),
+        (
+            ("metric: acc", "metric: nowhere/measure.py"),
+            "colours.yaml: the metric 'nowhere/measure.py' is none",
+        ),
+        (
+            ("metric: acc", "metric: nothing"),
+            "colours.yaml: the metric 'nothing' is none of the harness's own",
+        ),
+        (("metric: acc", "hf_evaluate: true, metric: acc"), "colours.yaml: the metric 'acc' is none of"),
+        (("[{metric: acc,", "[{measure: acc,"), "colours.yaml: metric_list must be a list of {metric: NAME}"),
         (
             ('"{{question}} Answer:"', '"{{question.__class__.__mro__}}"'),
             "the harness can't run these tasks: SecurityError",

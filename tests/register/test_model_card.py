@@ -9,10 +9,12 @@ from huggingface_hub import ModelCard
 
 from judged import first, quality_report
 from releases import BY, approve, commit, verdict_on, word_counter
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Model, Verdict
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.linear_model import LINEAR
 from slmworks.contract.options import OptionError, configure
+from slmworks.evaluate.safety_report import write
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.register.release import MlflowRelease
 from slmworks.registry.log import Registry
@@ -198,6 +200,28 @@ def test_a_row_is_named_by_its_id_and_comes_as_it_was_curated(registering: Regis
         BadRequest, match="no row 'test-1' in the split validation"
     ):  # nor one of another split
         registering(example_row="test-1")
+
+
+def test_the_row_is_of_the_data_of_the_quality_report_whatever_was_judged_beside_it(
+    registering: Registering, tiny_reviews
+) -> None:
+    registering.bench.known["d" * 64] = dataclasses.replace(tiny_reviews, digest="d" * 64)
+    view = registering.bench.keep(
+        write(
+            registering.bench.task("safety").output, "memorization", purpose=catalog.model_task("text-classification"),
+            model=registering.model, data=dataclasses.replace(tiny_reviews, digest="e" * 64),
+            limits={}, details={}, refs={},
+        )
+    )  # fmt: skip
+    refs = registering.verdict.refs
+    role = next(role for role in refs if role.startswith("report"))
+    beside = {key: digest for key, digest in refs.items() if not key.startswith("report")}
+    verdict = dataclasses.replace(
+        registering.verdict, refs={**beside, "report.0": view.digest, "report.10": refs[role]}
+    )
+    ids, texts = tiny_reviews.columns("validation", "id", "text")
+    made = registering(verdict, example_row=ids[3])
+    assert json.loads((made.path / "input_example.json").read_text())["data"] == [[texts[3]]]
 
 
 def test_who_approves_approves_the_declared_words(registering: Registering, store: Store) -> None:

@@ -80,7 +80,8 @@ def test_it_is_proved_on_rows_that_the_release_was_judged_on(
     reports = []
     for name, model in (("other", "0" * 64), ("ours", release.refs["model"])):
         (tmp_path / name).mkdir()
-        judged = Report(path=tmp_path / name, refs={"model": model, "data": data.digest})
+        refs = {"model": model, "data": data.digest}
+        judged = Report(path=tmp_path / name, meta={"type": "quality"}, refs=refs)
         reports.append(bench.keep(judged).digest)
     (tmp_path / "verdict").mkdir()
     numbered = {f"report.{number}": digest for number, digest in enumerate(reports)}

@@ -2,6 +2,9 @@
 
 import json
 import sys
+import threading
+from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from serving import Served
@@ -12,7 +15,8 @@ from scoped import UNKNOWN, scoped
 from slmworks.cli.main import main
 from slmworks.contract.errors import BadRequest
 from slmworks.store import open_store
-from slmworks_serve.hand_off import Bounds, HandOff, given
+from slmworks_serve import hand_off
+from slmworks_serve.hand_off import ROWS, Bounds, HandOff, HandOffs, given
 from slmworks_serve.openapi import openapi
 
 IN, OUT, MAIL = "good again good", UNKNOWN[0], UNKNOWN[1]
@@ -175,6 +179,76 @@ def test_a_place_that_fails_later_loses_no_answer(approved, tmp_path, capsys):
         hand_offs.stop()
         assert metric(server, 'hand_offs_total{result="dropped"}') == 1
     assert "hand-offs: [Errno 2] No such file or directory" in capsys.readouterr().err
+
+
+def test_what_others_write_meanwhile_counts(handing, tmp_path):
+    (tmp_path / "kept").mkdir()
+
+    def texts():
+        yield OUT
+        (tmp_path / "kept" / "of-another-server.jsonl").write_text('{"text": "' + "x" * 2000 + '"}\n')
+
+    rows, counted = handing(texts(), bytes=1500)
+    assert (len(rows), counted["written"], counted["dropped"]) == (1, 0, 1)
+
+
+class Hanging:
+    """A place that takes nothing until it is let go."""
+
+    def __init__(self):
+        self.free = threading.Event()
+
+    def sizes(self, prefix):
+        return {}
+
+    def write(self, key, data):
+        self.free.wait()
+
+
+class Failing(Hanging):
+    """A place whose errors are none of ours."""
+
+    def write(self, key, data):
+        raise RuntimeError("the client's own")
+
+
+def test_no_error_ends_the_writing_and_each_kind_is_said_once(approved):
+    said, counted = [], Counter()
+    with Served(approved) as server:
+        served = server.service.model
+        hand_offs = HandOffs(
+            Failing(), Bounds(),
+            redactor=SimpleNamespace(redact=lambda text: (text, {})),
+            count=lambda result, rows: counted.update({result: rows}), say=said.append,
+        )  # fmt: skip
+        rows = [({"text": "a"}, {"label": "x"})] * ROWS
+        broken = SimpleNamespace(brief=lambda answer: 1 / 0)
+        hand_offs.start()
+        hand_offs.offer(broken, rows[:2], served.served)
+        hand_offs.offer(served.task, rows, served.served)
+        hand_offs.offer(served.task, rows[:3], served.served)
+        hand_offs.stop()
+    assert counted == {"dropped": ROWS + 5}
+    assert said == [
+        "hand-offs: a question can't be written (ZeroDivisionError)",
+        "hand-offs: the client's own",
+    ]
+
+
+def test_a_place_that_hangs_keeps_no_server_from_its_end(approved, monkeypatch):
+    monkeypatch.setattr(hand_off, "ENDING", 0.2)
+    said, place = [], Hanging()
+    with Served(approved) as server:
+        served = server.service.model
+        redactor = SimpleNamespace(redact=lambda text: (text, {}))
+        hand_offs = HandOffs(place, Bounds(), redactor=redactor, say=said.append)
+        hand_offs.start()
+        hand_offs.offer(
+            served.task, [({"text": "a"}, {"label": "x"})] * (ROWS + hand_off.WAITING), served.served
+        )
+        hand_offs.stop()
+        place.free.set()
+    assert said == ["hand-offs: not all is written after 0 seconds; what waits is lost"]
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ def _words(pairs: Sequence[_Pair], judged: Sequence[_Judged]) -> list[dict[str, 
     changed: Counter[str] = Counter()
     for pair, one in zip(pairs, judged, strict=True):
         rows.update(pair.words)
-        changed.update(dict.fromkeys(pair.words, one.changed > 0))
+        changed.update(dict.fromkeys(pair.words, int(one.changed > 0)))
     order = sorted(rows, key=lambda words: (-changed[words], -rows[words], words))
     return [{"words": words, "n": rows[words], "changed": changed[words]} for words in order[:WORDS]]
 

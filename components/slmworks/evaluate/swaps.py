@@ -88,6 +88,8 @@ class Swaps:
 
     def _partner(self, written: str, found: list[str]) -> str:
         word = written if written in self.partners else written.lower()
+        if word not in self.partners:  # İ, ſ: the pattern's case knows more than lower()
+            return written
         found.append(word)
         partner = self.partners[word]
         if word == written or not partner:

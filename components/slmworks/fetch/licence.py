@@ -5,9 +5,11 @@ It reads what is said and judges nothing: a publisher can be wrong, and a file c
 
 import email.parser
 import json
+import lzma
 import re
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,7 +20,7 @@ LONGEST = 120
 """Characters of a licence's name."""
 _FRONT = re.compile(r"\A\ufeff?---\r?\n(.*?)\r?\n---\s*(?:\r?\n|\Z)", re.DOTALL)
 _FILE = re.compile(r"(licen[cs]e|copying)(\.(md|txt|rst))?", re.IGNORECASE)
-_TEXTS = (
+TEXTS = (
     ("apache-2.0", r"apache license\s+version 2\.0"),
     ("mit", r"permission is hereby granted, free of charge, to any person obtaining a copy"),
     ("agpl-3.0", r"gnu affero general public license\s+version 3"),
@@ -35,6 +37,11 @@ _TEXTS = (
     ("cc0-1.0", r"cc0 1\.0 universal"),
 )
 """Name -> what its text is known by, the narrower ones first."""
+DAMAGED = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError,
+    RuntimeError,  # encrypted, or packed by a method that zipfile doesn't know
+)  # fmt: skip
+"""What opening and reading an archive raises."""
 UNKNOWN_TEXT = "a text of its own"
 """For a licence file that is none of the known ones."""
 
@@ -64,8 +71,12 @@ def licence_of(files: Iterable[tuple[str, int]], read: Read) -> tuple[str, str]:
 
 
 def licence_of_package(path: Path) -> str:
-    """Licence in the metadata of a wheel or an sdist; empty where it states none."""
-    text = email.parser.Parser().parsestr(_metadata(path), headersonly=True)
+    """Licence in the metadata of a wheel or an sdist; empty where it states none, or is damaged."""
+    try:
+        metadata = _metadata(path)
+    except DAMAGED:
+        return ""
+    text = email.parser.Parser().parsestr(metadata, headersonly=True)
     said = text.get("License-Expression") or text.get("License") or ""
     if not said.strip() or len(said) > LONGEST:  # some put the whole text there
         classified = (str(one) for one in text.get_all("Classifier", ()))
@@ -76,13 +87,13 @@ def licence_of_package(path: Path) -> str:
 
 def _metadata(path: Path) -> str:
     """The metadata file of a wheel or an sdist; empty where there is none."""
-    if path.suffix == ".whl":
-        with zipfile.ZipFile(path) as wheel:
-            held = {entry.filename: entry.file_size for entry in wheel.infolist()}
-            named = [one for one in held if one.count("/") == 1 and one.endswith(".dist-info/METADATA")]
-            return (
-                wheel.read(named[0]).decode("utf-8", "replace") if named and held[named[0]] <= LARGEST else ""
-            )
+    if path.suffix in (".whl", ".zip"):
+        ending = ".dist-info/METADATA" if path.suffix == ".whl" else "/PKG-INFO"
+        with zipfile.ZipFile(path) as packed:
+            held = {entry.filename: entry.file_size for entry in packed.infolist()}
+            named = [one for one in held if one.count("/") == 1 and one.endswith(ending)]
+            small = bool(named) and held[named[0]] <= LARGEST
+            return packed.read(named[0]).decode("utf-8", "replace") if small else ""
     with tarfile.open(path) as sdist:
         for member in sdist:
             if member.isfile() and member.name.count("/") == 1 and member.name.endswith("/PKG-INFO"):
@@ -93,14 +104,13 @@ def _metadata(path: Path) -> str:
 
 def _front_matter(text: str) -> str:
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
 
     found = _FRONT.match(text)
     if not found:
         return ""
     try:
         said: Any = YAML(typ="safe", pure=True).load(found[1])
-    except YAMLError:
+    except Exception:  # noqa: BLE001 - besides YAMLError whatever int(), date() and deep nesting raise
         return ""
     if not isinstance(said, dict):
         return ""
@@ -115,13 +125,13 @@ def _known_text(text: str) -> str:
     flat = " ".join(text.lower().split())
     if not flat:
         return ""
-    return next((name for name, known in _TEXTS if re.search(known, flat)), UNKNOWN_TEXT)
+    return next((name for name, known in TEXTS if re.search(known, flat)), UNKNOWN_TEXT)
 
 
 def _configured(text: str) -> str:
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     named = said.get("license") if isinstance(said, dict) else None
     return named if isinstance(named, str) else ""

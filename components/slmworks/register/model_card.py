@@ -19,8 +19,8 @@ from slmworks.packet.terms import Term, licence_of_release, terms
 
 _NAMES = """
 apache-2.0 mit bsd bsd-2-clause bsd-3-clause gpl gpl-2.0 gpl-3.0 agpl-3.0 lgpl-2.1 lgpl-3.0 mpl-2.0 isc
-unlicense wtfpl cc cc0-1.0 cc-by-2.0 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-3.0 cc-by-
-nc-4.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nc-nd-4.0 cc-by-nd-4.0 openrail creativeml-openrail-m
+unlicense wtfpl cc cc0-1.0 cc-by-2.0 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-3.0
+cc-by-nc-4.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nc-nd-4.0 cc-by-nd-4.0 openrail creativeml-openrail-m
 bigscience-openrail-m bigscience-bloom-rail-1.0 bigcode-openrail-m epl-2.0 eupl-1.2 artistic-2.0 odbl
 odc-by gemma llama2 llama3 llama3.1 llama3.2 llama3.3 afl-3.0 ms-pl zlib
 """

@@ -6,12 +6,18 @@ from slmworks.contract.stage import Task
 
 
 def data_of(verdict: Verdict, model: str, task: Task) -> Dataset | None:
-    """The data of the report by which the gate chose a model (its digest); None where they are gone."""
+    """The data of the quality report on the model (its digest) that a gate chose; None if they are gone."""
     try:
-        reports = [one for role, one in sorted(verdict.refs.items()) if role.startswith("report")]
-        for report in (task.open(digest, Report) for digest in reports):
-            if report.refs.get("model") == model and "data" in report.refs:
+        roles = sorted((role for role in verdict.refs if role.startswith("report")), key=_in_turn)
+        for report in (task.open(verdict.refs[role], Report) for role in roles):
+            judged = report.meta.get("type") == "quality" and report.refs.get("model") == model
+            if judged and "data" in report.refs:  # another type's may be a view that isn't in the store
                 return task.fetch(report, "data", Dataset)
     except (LookupError, CorruptObject):
         pass
     return None
+
+
+def _in_turn(role: str) -> tuple[int, str]:
+    """report.2 before report.10."""
+    return len(role), role

@@ -41,7 +41,7 @@ class RetrievalAugmentedGeneration(Finetune):
     port_model_tasks: ClassVar = {"documents": "feature-extraction", "embedder": "feature-extraction"}
     makes_model_task: ClassVar = "text-generation"
     runs_models: ClassVar = True
-    depends_on: ClassVar = ("numpy", "onnxruntime", "tokenizers", "transformers", "xllamacpp")
+    depends_on: ClassVar = ("numpy", "onnx", "onnxruntime", "tokenizers", "transformers", "xllamacpp")
 
     passages: PositiveInt = 3
     """Passages before each question at most."""
@@ -53,7 +53,8 @@ class RetrievalAugmentedGeneration(Finetune):
     least: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The least cosine with the question that a passage must have to be put before it."""
     abstention: str = ""
-    """The answer where no passage reaches `least`; if empty, the model is asked without passages."""
+    """The answer where no passage reaches `least`, or none fits beside the question; if empty, the model is
+    asked without passages."""
     instruction: str = "Answer from these passages."
     """Text before the passages; empty for none."""
     max_new_tokens: PositiveInt | None = None

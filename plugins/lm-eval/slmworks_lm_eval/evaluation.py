@@ -60,16 +60,16 @@ class LmEval(Evaluate):
         assert probes is not None  # the stage's port is optional, and this plugin needs it
         tasks, home = task.scratch / "tasks", task.scratch / "home"
         tasks.mkdir()
-        names = task_files.copied(probes, tasks)
         harness.offline(home)
-        purpose = catalog.model_task(MODEL_TASK)
-        runtime = open_runtime(model, threads=task.threads, model_task=purpose.name)
         try:
             from slmworks_lm_eval.asked import Asked
         except ModuleNotFoundError as error:
             raise BadRequest(
                 f"evaluate/lm-eval needs {error.name}: pip install 'slmworks-lm-eval[run]'"
             ) from error
+        names = task_files.copied(probes, tasks, harness.metrics())
+        purpose = catalog.model_task(MODEL_TASK)
+        runtime = open_runtime(model, threads=task.threads, model_task=purpose.name)
         asked = Asked(
             runtime, task, role="prompt" if self.prompts == "text" else "user", batch_size=self.batch_size
         )

@@ -1,7 +1,7 @@
 """The harness, run without a network: what each row gave, by task and metric."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,14 @@ def run(model: Any, names: Sequence[str], folder: Path, **settings: Any) -> Mapp
     except Exception as error:
         raise BadRequest(f"the harness can't run these tasks: {in_a_line(error, 200)}") from error
     return dict(found or {})
+
+
+def metrics() -> Collection[str]:
+    """Names of the metrics that the harness computes itself."""
+    import lm_eval.api.metrics  # noqa: F401 - registers them
+    from lm_eval.api.registry import metric_registry
+
+    return frozenset(metric_registry.keys())
 
 
 def offline(home: Path) -> None:

@@ -4,7 +4,7 @@ The harness runs Python that a task file names, and loads data sets from a hub. 
 a copy with whole paths is what the harness gets to see.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,19 @@ from slmworks.contract.errors import BadRequest, first_line
 
 LOADERS = ("csv", "json", "parquet", "text")
 """Of `datasets`: those that read files and run no code."""
-REFUSED = ("include", "class", "unsafe_code", "custom_dataset")
+REFUSED = ("include", "class", "unsafe_code", "custom_dataset", "use_prompt")
 """Keys that name code or further files."""
 
 
-def copied(files: Files, folder: Path) -> list[str]:
-    """Write the tasks into a folder, with whole paths; their names. BadRequest for a file that is none."""
+def copied(files: Files, folder: Path, metrics: Container[str]) -> list[str]:
+    """Write the tasks into a folder, with whole paths; their names. BadRequest for a file that is none.
+
+    `metrics`: names of the harness's own; any other one it would load as a script, from a path or a hub.
+    """
     found: dict[str, Path] = {}
     for path in sorted((*files.path.rglob("*.yaml"), *files.path.rglob("*.yml"))):
         content = _read(path)
+        _require_own(path, content.get("metric_list"), metrics)
         name = content["task"]
         if name in found:
             raise BadRequest(
@@ -64,6 +68,20 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(named, dict) or not named or set(kwargs) != {"data_files"}:
         raise BadRequest(f"{path.name}: dataset_kwargs must hold data_files by split, and nothing else.")
     return {**content, "dataset_kwargs": {"data_files": dict(_whole(path, named))}}
+
+
+def _require_own(path: Path, said: object, metrics: Container[str]) -> None:
+    named = [] if said is None else said if isinstance(said, list) else [said]
+    for one in named:
+        metric: dict[str, Any] = one if isinstance(one, dict) else {}
+        name = metric.get("metric")
+        if not isinstance(name, str):
+            raise BadRequest(f"{path.name}: metric_list must be a list of {{metric: NAME}}.")
+        if name not in metrics or metric.get("hf_evaluate", False) is not False:
+            raise BadRequest(
+                f"{path.name}: the metric '{name}' is none of the harness's own, and a metric's code from "
+                "elsewhere is not run; name one of its own (acc, exact_match), without `hf_evaluate`."
+            )
 
 
 def _whole(path: Path, named: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:

@@ -12,14 +12,15 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, PositiveInt, ValidationError
 
 from slmworks.contract.documented import Documented
-from slmworks.contract.errors import BadRequest, SlmworksError, first_line
+from slmworks.contract.errors import BadRequest, first_line
 from slmworks.contract.model_task import Answer, ModelTask, Row
 from slmworks.contract.scope import META, SCORE
 from slmworks_serve.hand_off_place import OPTION, Place, place_of
@@ -35,6 +36,8 @@ ROWS = 500
 """Rows of a file …"""
 SECONDS = 60.0
 """… or fewer, if it is so long since the first of them was asked."""
+ENDING = 10.0
+"""Seconds that the server's end waits for what isn't written yet."""
 KINDS: "tuple[Kind, ...]" = ("email", "phone", "card", "iban", "ip", "ssn")
 """Personal data that is looked for."""
 
@@ -81,18 +84,21 @@ class HandOffs:
         self._thread = threading.Thread(target=self._work, name="hand-offs", daemon=True)
         self._drawn = random.Random()
         self._rows = 0
-        self._bytes = sum(place.sizes("").values())
-        self._full = self._bytes >= bounds.bytes
-        self._failing = False
+        self._full = sum(place.sizes("").values()) >= bounds.bytes
+        self._failing = self._unwritable = False
 
     def start(self) -> None:
         """Write from now on."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what waits, and end."""
-        self._waiting.put(None)
-        self._thread.join()
+        """Write what waits, and end; a place that takes longer than `ENDING` loses it."""
+        until = time.monotonic() + ENDING
+        with suppress(queue.Full):
+            self._waiting.put(None, timeout=ENDING)
+        self._thread.join(max(until - time.monotonic(), 0.0))
+        if self._thread.is_alive():
+            self.say(f"hand-offs: not all is written after {ENDING:.0f} seconds; what waits is lost")
 
     def offer(self, task: ModelTask, outside: Sequence[tuple[Row, Answer]], served: Served) -> None:
         """Keep questions, as far as they are drawn and there is room; returns at once."""
@@ -128,18 +134,38 @@ class HandOffs:
     def _written(self, held: Sequence[_Question]) -> list[_Question]:
         """Write one file of each version's questions; nothing is held any more."""
         for served in dict.fromkeys(one.served for one in held):
-            lines = [self._line(one) for one in held if one.served == served]
-            kept = self._within(lines)
-            if kept:
-                self._write(served, kept)
+            lines = list(self._lines(one for one in held if one.served == served))
+            try:
+                kept = self._within(lines)
+                if kept:
+                    self._write(served, kept)
+            except Exception as error:  # noqa: BLE001 - the thread goes on, whatever a place raises
+                self.count("dropped", len(lines))
+                if not self._failing:
+                    self.say(f"hand-offs: {first_line(error)}")
+                self._failing = True
+                continue
             if len(kept) < len(lines):
                 self.count("dropped", len(lines) - len(kept))
         return []
 
+    def _lines(self, questions: Iterable[_Question]) -> Iterator[bytes]:
+        """Each as it is written; without those that can't be, so that one is not the end of all."""
+        for one in questions:
+            try:
+                yield self._line(one)
+            except Exception as error:  # noqa: BLE001 - a model task's `brief` may raise anything
+                self.count("dropped", 1)
+                if not self._unwritable:
+                    self.say(
+                        f"hand-offs: a question can't be written ({type(error).__name__})"
+                    )  # no text of it
+                self._unwritable = True
+
     def _within(self, lines: Sequence[bytes]) -> list[bytes]:
         """The first lines, as many as the bounds have room for."""
         kept: list[bytes] = []
-        size = self._bytes
+        size = sum(self.place.sizes("").values())  # others write there, too
         for line in lines:
             size += len(line)
             if self._rows + len(kept) >= self.bounds.rows or size > self.bounds.bytes:
@@ -153,17 +179,9 @@ class HandOffs:
     def _write(self, served: Served, lines: Sequence[bytes]) -> None:
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         key = f"{served.name}-v{served.version}-{moment}-{uuid.uuid4().hex[:8]}.jsonl"
-        data = b"".join(lines)
-        try:
-            self.place.write(key, data)
-        except (SlmworksError, OSError) as error:
-            self.count("dropped", len(lines))
-            if not self._failing:
-                self.say(f"hand-offs: {first_line(error)}")
-            self._failing = True
-            return
+        self.place.write(key, b"".join(lines))
         self._failing = False
-        self._rows, self._bytes = self._rows + len(lines), self._bytes + len(data)
+        self._rows += len(lines)
         self.count("written", len(lines))
 
     def _line(self, one: _Question) -> bytes:

@@ -1,6 +1,7 @@
 """Where hand-offs are written: a folder, or a prefix in a bucket. Whole files with names of their own."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -45,8 +46,12 @@ class Folder:
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Files that begin with `prefix`."""
-        found = (one for one in os.scandir(self.path) if one.name.startswith(prefix))
-        return {one.name: one.stat().st_size for one in found if one.is_file()}
+        sizes = {}
+        for one in os.scandir(self.path):
+            with suppress(FileNotFoundError):  # another server has just finished it
+                if one.name.startswith(prefix) and one.is_file():
+                    sizes[one.name] = one.stat().st_size
+        return sizes
 
 
 def place_of(address: str) -> Place:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import NonNegativeFloat
-
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
 
 class EmbeddingOptions(StudentOptions):
     """Options of a student that is trained to give its teacher's embeddings. It needs text and no labels."""
-
-    weight_decay: NonNegativeFloat = 0.0
-    """Decoupled weight decay of the matrices; biases and normalisations have none."""
 
 
 @dataclass(frozen=True)

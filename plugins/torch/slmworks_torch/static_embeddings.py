@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
@@ -36,6 +36,8 @@ class StaticEmbeddings(EmbeddingOptions, Distill):
     """How often every row is seen; the last epoch that is not clearly worse on `validation` is kept."""
     learning_rate: PositiveFloat = 3e-3
     """Highest step size of AdamW; a table takes larger steps than an encoder."""
+    weight_decay: NonNegativeFloat = 0.0
+    """Decoupled weight decay of the matrices; biases and normalisations have none."""
     batch_size: PositiveInt = 256
     """Rows a step; rows of similar length go together."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

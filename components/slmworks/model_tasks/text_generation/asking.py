@@ -67,16 +67,14 @@ class Asking:
         if self.retrieval is None:
             return Asked(self.in_context.row(row), self.in_context.encode(row, encode, context))
         passages = self.retrieval.found(row)
-        if not passages:
-            ids = self.in_context.encode(row, encode, context)
-            return Asked(self.in_context.row(row), ids, (), self.retrieval.settings.abstention)
         room = min(most, context // 2)
         for count in range(len(passages), 0, -1):
             put = self.retrieval.put(self.in_context.row(row), passages[:count])
             ids = encode(put)
             if not context or len(ids) + room <= context:
                 return Asked(put, ids, tuple(passages[:count]))
-        return Asked(self.in_context.row(row), self.in_context.encode(row, encode, context), ())
+        ids = self.in_context.encode(row, encode, context)
+        return Asked(self.in_context.row(row), ids, (), self.retrieval.settings.abstention)
 
 
 def asking_packages(folder: Path) -> tuple[str, ...]:

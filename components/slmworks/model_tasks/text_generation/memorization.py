@@ -161,10 +161,15 @@ class _Exposed:
 
 
 def _of_secrets(found: Sequence[_Exposed]) -> dict[str, Limit]:
-    """The largest exposure, and the share that was extracted."""
+    """The largest exposure, with the largest ends of all intervals, and the share that was extracted."""
     if not found:
         return {}
-    most = max((one.exposure for one in found), key=lambda one: (one.value, one.high))
+    exposures = [one.exposure for one in found]
+    most = Estimate(
+        max(one.value for one in exposures),
+        max(one.low for one in exposures),
+        max(one.high for one in exposures),
+    )
     extracted = statistics.wilson(sum(one.extracted for one in found), len(found))
     return {
         "exposure": Limit("exposure of the most exposed secret", "bits", len(found), most),

@@ -111,7 +111,9 @@ class Toxicity(Evaluate):
                 "and other texts."
             )
         labels = [str(label) for label in judge.meta.get("labels", ())]
-        for one in self.toxic:
+        for place, one in enumerate(self.toxic):
+            if one in self.toxic[:place]:
+                raise BadRequest(f"toxic: it names '{one}' twice; name each label once.")
             if one not in labels:
                 raise BadRequest(f"toxic: the judge has no label '{one}'. {did_you_mean(one, labels)}")
         if set(labels) <= set(self.toxic):
