@@ -31,7 +31,8 @@ SEARCHES: dict[Kind, tuple[str, re.Pattern[str]]] = {
         "PRIVATE KEY",
         re.compile(
             r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
-            r"(?:(?!-----BEGIN)[\s\S])*?(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|(?=-----BEGIN)|\Z)"
+            r"(?:(?!-----BEGIN)[\s\S])*?"
+            r"(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|(?=-----BEGIN)|\Z)"
         ),
     ),
     "aws-key": ("A", _token(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}")),
