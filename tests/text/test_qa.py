@@ -78,6 +78,22 @@ def test_questions_about_one_context_stay_in_one_split(qa: Curated) -> None:
     assert near.summary["near_duplicates"] == 0  # they are kept together, not dropped
 
 
+def test_contexts_of_a_given_split_are_in_no_other(qa: Curated) -> None:
+    near = CONTEXT.replace("large", "big")
+    test = [{"question": "Who?", "context": f"{one} {CONTEXT}", "answers": ["Ada"]} for one in ("So:", "")]
+    rows = [
+        *FILLER,
+        *({"question": "Where?", "context": one, "answers": ["London"]} for one in (f" {CONTEXT}", near)),
+    ]
+    given = {"all": {"rows.jsonl": jsonl(rows)}, "test": {"t.jsonl": jsonl(test)}}
+    data = qa({**given, "transfer": {"t.jsonl": jsonl([{"question": "When?", "context": CONTEXT}])}})
+    assert data.summary["dropped"] == {"about a context of a test row": 2}
+    assert data.summary["test"] == 2
+    assert data.summary["train"] + data.summary["validation"] == 41
+    near_too = qa(given, near_duplicates=0.4)
+    assert near_too.summary["dropped"] == {"about a context of a test row": 2}
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [

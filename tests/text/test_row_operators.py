@@ -46,6 +46,8 @@ def result(name: str, text: str | tuple[str, ...], roles: tuple[str, ...] = ("te
         ("length", {"min_words": 2, "max_words": 2}, "two words", None),
         ("words", {"words": ["Bad"]}, "so BAD!", Dropped("listed word", "'BAD'")),
         ("words", {"words": ["bad"]}, "badminton", None),
+        ("words", {"words": ["कम"]}, "कमी नहीं", None),
+        ("words", {"words": ["कमी"]}, "कमी नहीं", Dropped("listed word", "'कमी'")),
         ("words", {"words": ["坏"], "within": True}, "很坏的", Dropped("listed word", "'坏'")),
         ("words", {"words": ["very bad", "bad"], "least": 2}, "very bad, bad", Dropped("listed word", "'very bad', 2 in all")),
         ("words", {"words": ["bad"], "least": 2}, "bad", None),
