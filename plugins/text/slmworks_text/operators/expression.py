@@ -18,6 +18,7 @@ from slmworks.curate.operator import Dropped, Result, RowOperator, TextRow
 from slmworks_text.operators.sql_functions import FUNCTIONS, KEYWORDS
 
 COLUMNS = ("text", "label", "source", "split", "texts", "roles")
+ONE_ROW = "an expression sees one row"
 REFUSED = {
     "SUBQUERY": "a query within it",
     "WINDOW": "a window over rows",
@@ -103,15 +104,13 @@ def _problems(tree: Any) -> Iterator[str]:
             yield from _problems(inner)
     elif isinstance(tree, dict):
         if (kind := tree.get("class")) in REFUSED:
-            yield f"{REFUSED[kind]} is not allowed; an expression sees one row"
+            yield f"{REFUSED[kind]} is not allowed; {ONE_ROW}"
         if kind == "FUNCTION" and (name := str(tree.get("function_name")).lower()) not in FUNCTIONS:
-            near = difflib.get_close_matches(name, FUNCTIONS, n=1)
-            yield (
-                f"the function '{name}' is not allowed; an expression sees one row, and no clock or chance."
-                + (f" Did you mean '{near[0]}'?" if near else "")
-            )
+            near = difflib.get_close_matches(name, FUNCTIONS, n=1, cutoff=0.8)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            yield f"the function '{name}' is not allowed{hint}; {ONE_ROW}, and no clock or chance"
         if kind == "COLUMN_REF" and (name := ".".join(tree["column_names"]).lower()) in KEYWORDS:
-            yield f"{name} is not allowed; an expression sees one row, and no clock or chance"
+            yield f"{name} is not allowed; {ONE_ROW}, and no clock or chance"
         for inner in tree.values():
             yield from _problems(inner)
 
