@@ -85,3 +85,9 @@ def test_conversations(chat: Callable[..., Dataset]) -> None:
     with pytest.raises(BadRequest, match=r"null: 0\.05 \(1 of 20 rows\), expected < 0\.01"):
         chat(files, expect={"null": "< 0.01"}, keep_templates=False)
     assert chat(files, expect={"rows": 19, "null": "< 0.1"}, keep_templates=False).splits
+    said = [
+        {"messages": [{"role": "assistant", "content": "Hi"}]}
+    ]  # no turn of the user, but nothing is missing
+    files["more"] = {"rows.jsonl": json.dumps(said[0]) + "\n"}
+    with pytest.raises(BadRequest, match=r"null: 0\.04762 \(1 of 21 rows\)"):
+        chat(files, expect={"null": 0}, keep_templates=False, max_unusable=1.0)

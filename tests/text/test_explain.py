@@ -81,6 +81,16 @@ def test_rows_of_text(explain: Explain, asked: str, expected: str) -> None:
     assert expected in found
 
 
+def test_a_row_out_of_scope(explain: Explain) -> None:
+    rows = [*ROWS[:24], *({"text": f"number {i} of another kind", "label": "oos"} for i in range(6))]
+    given = {"rows.jsonl": rows[24:]}
+    found = explain(CurateText(out_of_scope=["oos"]), "all:25", all={"rows.jsonl": rows})
+    assert "read: source all · out of scope" in found
+    assert "split: out_of_scope_" in found
+    found = explain(CurateText(), "out_of_scope:2", all={"rows.jsonl": rows[:24]}, out_of_scope=given)
+    assert "split: out_of_scope_" in found
+
+
 def test_a_kept_row_names_those_left_out_for_it(explain: Explain) -> None:
     found = explain(CurateText(near_duplicates=0.6), "all:4", all={"rows.jsonl": ROWS[:27]})
     dropped = explain(CurateText(near_duplicates=0.6), "all:25", all={"rows.jsonl": ROWS[:27]})

@@ -101,6 +101,11 @@ def test_confident_learning_in_numbers() -> None:
     assert scores(found, given, margin=True).tolist() == [0.9, 0.8, 0.1, 0.8, 0.3]
 
 
+def test_no_row_belongs_to_a_label_that_no_row_has() -> None:
+    found = np.array([[0.9, 0.1, 0.0], [0.5, 0.5, 0.0], [0.1, 0.9, 0.0], [0.4, 0.6, 0.0]])
+    assert not issues(found, np.array([0, 0, 1, 1])).any()
+
+
 def test_every_label_is_in_several_folds() -> None:
     given = np.array([1, 0, 1, 1, 0, 2, 2])
     found = folds_of(given, 5)

@@ -78,6 +78,22 @@ def test_questions_about_one_context_stay_in_one_split(qa: Curated) -> None:
     assert near.summary["near_duplicates"] == 0  # they are kept together, not dropped
 
 
+def test_contexts_of_a_given_split_are_in_no_other(qa: Curated) -> None:
+    near = CONTEXT.replace("large", "big")
+    test = [{"question": "Who?", "context": f"{one} {CONTEXT}", "answers": ["Ada"]} for one in ("So:", "")]
+    rows = [
+        *FILLER,
+        *({"question": "Where?", "context": one, "answers": ["London"]} for one in (f" {CONTEXT}", near)),
+    ]
+    given = {"all": {"rows.jsonl": jsonl(rows)}, "test": {"t.jsonl": jsonl(test)}}
+    data = qa({**given, "transfer": {"t.jsonl": jsonl([{"question": "When?", "context": CONTEXT}])}})
+    assert data.summary["dropped"] == {"about a context of a test row": 2}
+    assert data.summary["test"] == 2
+    assert data.summary["train"] + data.summary["validation"] == 41
+    near_too = qa(given, near_duplicates=0.4)
+    assert near_too.summary["dropped"] == {"about a context of a test row": 2}
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -85,7 +101,10 @@ def test_questions_about_one_context_stay_in_one_split(qa: Curated) -> None:
         ({"context": CONTEXT, "answers": [{"text": "London", "answer_start": 3}]}, "'London' is said to stand at 3, where there is ' was b'"),
         ({"context": CONTEXT, "answers": []}, "no answer: set unanswerable: true"),
         ({"context": "", "answers": ["x"]}, "no context"),
-        ({"context": CONTEXT, "answers": [7]}, "no list of answers: an answer is 7"),
+        ({"context": CONTEXT, "answers": [True]}, "no list of answers: an answer is True"),
+        ({"context": CONTEXT, "answer": ["London"]}, "no list of answers: an answer is ['London']"),
+        ({"context": CONTEXT, "answers": {"text": ["London"], "answer_start": 5}}, "no list of answers"),
+        ({"context": CONTEXT, "answer": "London", "answer_start": "inf"}, "answer_start is 'inf'"),
         ({"context": CONTEXT, "answers": {"text": ["London"], "answer_start": []}}, "no list of answers"),
         ({"context": CONTEXT, "answer": "London", "answer_start": "x"}, "answer_start is 'x'"),
     ],
@@ -96,6 +115,31 @@ def test_a_bad_row_is_named_by_file_and_line(qa: Curated, row: dict[str, Any], r
         qa(given, bad_rows="refuse")
     assert reason in str(caught.value)
     assert sum(qa(given).summary["dropped"].values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("a.jsonl", {"answer": 1998}),
+        ("a.jsonl", {"answers": [1998]}),
+        ("a.csv", "question,context,answers\nWhen?,It was 1998.,1998\n"),
+    ],
+)
+def test_an_answer_may_be_a_number(qa: Curated, file: str, content: Any) -> None:
+    row = {"question": "When?", "context": "It was 1998."}
+    text = content if isinstance(content, str) else jsonl([{**row, **content}])
+    data = qa({"all": {"rows.jsonl": jsonl(FILLER)}, "mine": {file: text}}, unanswerable=True)
+    assert answers(data, "When?") == [{"text": "1998", "start": 7}]
+
+
+def test_cards_quote_no_row(qa: Curated) -> None:
+    row = {"question": "Who?", "context": CONTEXT, "answers": ["ann@example.org"]}
+    data = qa({"all": {"rows.jsonl": jsonl([*FILLER, row])}}, redact=["email"])
+    assert "ann@" not in (data.path / "card.json").read_text()
+    assert data.summary["warnings"] == [
+        "rows dropped, an answer that is not in its context: 1; the first: all/rows.jsonl:41: an answer that is "
+        "not in its context"
+    ]
 
 
 def test_questions_without_an_answer_are_taken_where_asked_for(qa: Curated) -> None:

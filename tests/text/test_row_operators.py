@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import duckdb
 import pytest
 
 from slmworks.authoring.operator_conformance import check
@@ -18,6 +19,7 @@ from slmworks.curate.operators import chosen, offered
 from slmworks_text.curate import CurateText
 from slmworks_text.operators import running
 from slmworks_text.operators.language import LANGUAGES
+from slmworks_text.operators.sql_functions import FUNCTIONS
 from slmworks_text.operators.views import TextView
 from slmworks_text.rows import PLACES, Row, Tally
 from slmworks_text.schema import schema_of
@@ -44,6 +46,8 @@ def result(name: str, text: str | tuple[str, ...], roles: tuple[str, ...] = ("te
         ("length", {"min_words": 2, "max_words": 2}, "two words", None),
         ("words", {"words": ["Bad"]}, "so BAD!", Dropped("listed word", "'BAD'")),
         ("words", {"words": ["bad"]}, "badminton", None),
+        ("words", {"words": ["कम"]}, "कमी नहीं", None),
+        ("words", {"words": ["कमी"]}, "कमी नहीं", Dropped("listed word", "'कमी'")),
         ("words", {"words": ["坏"], "within": True}, "很坏的", Dropped("listed word", "'坏'")),
         ("words", {"words": ["very bad", "bad"], "least": 2}, "very bad, bad", Dropped("listed word", "'very bad', 2 in all")),
         ("words", {"words": ["bad"], "least": 2}, "bad", None),
@@ -164,10 +168,15 @@ def test_what_only_looks_like_a_secret_stays(text: str) -> None:
 
 
 def test_secret_parts_of_a_line() -> None:
-    found = result("secrets", "postgres://bob:hunter22@db.internal/x\naws_secret_access_key = " + "aB3/" * 10)
-    assert found.texts == (
-        "postgres://bob:<URL_PASSWORD>@db.internal/x\naws_secret_access_key = <AWS_SECRET>",
-    )
+    for user, name in (("bob", "aws_secret_access_key = "), ("", "AWS_SECRET_ACCESS_KEY=")):
+        found = result("secrets", f"redis://{user}:hunter22@db.internal/x\n{name}" + "aB3/" * 10)
+        assert found.texts == (f"redis://{user}:<URL_PASSWORD>@db.internal/x\n{name}<AWS_SECRET>",)
+
+
+def test_private_keys_that_are_cut_off() -> None:
+    begin = "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEow\n"
+    found = result("secrets", f"{begin}{begin}-----BEGIN CERTIFICATE-----\nMIIB")
+    assert found.texts == ("<PRIVATE_KEY>" * 2 + "-----BEGIN CERTIFICATE-----\nMIIB",)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +184,10 @@ def test_secret_parts_of_a_line() -> None:
     [
         "random() > 0.5", "now() > '2020-01-01'", "current_date is null", "text in (select 'a')",
         "(select count(*) from read_csv('/etc/passwd')) > 0", "row_number() over () = 1", "count(*) > 1", "*",
-        "1), (2", "true; drop table x", "true from x", "nosuch = 1", "length(text", "getenv('HOME') = ''", " ",
+        "unnest(texts) = 'x'", "geomean(length(text)) > 1", "wavg(1, 2) > 0", "list(text) = ['a']",
+        "text::timestamp > ago(interval 1 day)", "pg_postmaster_start_time() is null", "pg_sleep(0) is null",
+        "txid_current() > 0", "obj_description(1) is null", "user = 'x'", "age('2020-01-01'::timestamp) is null",
+        "list_aggregate(texts, 'reservoir_quantile', 0.5) = 'a'", "1), (2", "true; drop table x", "true from x", "nosuch = 1", "length(text", "getenv('HOME') = ''", " ",
     ],
 )  # fmt: skip
 def test_expressions_see_their_row_only(expression: str) -> None:
@@ -183,6 +195,33 @@ def test_expressions_see_their_row_only(expression: str) -> None:
         chosen([{"expression": {"keep": expression}}])
     assert refused.value.where == ("operators", 0, "expression", "keep")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "hour('2020-01-01 12:00:00+00'::timestamptz) = 12", "hour(to_timestamp(43200)) = 12",
+        "text ilike 'AB_' and text ~ 'a.c' and text not in ('x', 'y') and text between 'a' and 'b'",
+        "len(list_filter(texts, lambda one: length(one) > 2)) = 1", "texts[1][1:2] = 'ab'",
+        "list_sum([length(one) for one in texts]) = 3", "{'a': text}.a = 'abc'", "text.upper() = 'ABC'",
+        "date '2020-01-01' + interval 1 day = date '2020-01-02'", "'{\"a\": 1}' ->> '$.a' = '1'",
+        "coalesce(nullif(text, 'abc'), 'x') = 'x'", "case when text = 'abc' then 7 // 2 = 3 end", "2 ** 3 = 8",
+        "extract(year from '2020-01-01'::date) = 2020", "not try_cast(text as int) is not null",
+    ],
+)  # fmt: skip
+def test_expressions_of_many_kinds(expression: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert result("expression", "abc", keep=expression) is None
+
+
+def test_functions_of_expressions_are_those_of_one_row() -> None:
+    found = duckdb.execute(
+        "select function_name, function_type, stability from duckdb_functions() where function_type <> 'table'"
+    ).fetchall()
+    assert not FUNCTIONS - {name for name, _, _ in found}
+    assert not [
+        one for one in found if one[0] in FUNCTIONS and (one[1] == "aggregate" or one[2] == "VOLATILE")
+    ]
 
 
 def test_roles_choose_the_texts_that_an_operator_sees() -> None:

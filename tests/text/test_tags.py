@@ -140,6 +140,19 @@ def test_a_bad_row_is_named_by_file_and_line(tags: Curated, row: dict[str, Any],
     assert "all/rows.jsonl:41: " in data.summary["warnings"][0]
 
 
+def test_cards_quote_no_row(tags: Curated) -> None:
+    row = {"text": "I am Ann", "entities": [{"start": 0, "end": 2, "label": "PERSON", "value": "ann@x.org"}]}
+    data = tags({"all": {"rows.jsonl": jsonl([*FILLER, row])}})
+    (warning,) = data.summary["warnings"]
+    assert warning.endswith("all/rows.jsonl:41: an entity that is not there: it is said to stand at 0")
+
+
+def test_a_word_that_is_the_sign_of_a_comment(tags: Curated) -> None:
+    mine = "# said by Ada\nnumber NN O\n# NN O\n# a comment of another width\n1 CD O\nBo NNP B-PERSON\n"
+    data = tags({"all": {"rows.jsonl": jsonl(FILLER)}, "mine": {"a.conll": mine}})
+    assert all_rows(data)["number # 1 Bo"] == [("Bo", "PERSON")]
+
+
 def test_data_that_nothing_can_be_learnt_from_are_refused(tags: Curated) -> None:
     with pytest.raises(BadRequest, match="no row of train has a mark"):
         tags({"all": {"a.jsonl": jsonl([{"text": f"text {i}", "entities": []} for i in range(20)])}})

@@ -139,15 +139,13 @@ class CurateText(TextOptions):
         """Read, clean and store all rows; returns what each input had and lost."""
         meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
         operators = opened(self.operators, data)
-        share = self.test / (self.validation + self.test)
-        outside = OutOfScope.of(self.out_of_scope, share, normalise=self.normalise, seed=self.seed)
-        losses = []
+        outside, losses = self.outside(), []
         for name in names:
             tell = progress.reading(task, meter, name)
             reading = self.reading(name, schema)
             had, dropped = stored.rows, tally.dropped.copy()
             rows = read_input(name, data.folder(name), reading, tally, meter)
-            placed = outside.apart(rows, every=self._is_outside(name, schema))
+            placed = outside.apart(rows, every=self.is_outside(name, schema))
             for row in self._cleaned(placed, reading, operators, tally):
                 stored.add(row)
                 tell(stored.rows)
@@ -193,7 +191,12 @@ class CurateText(TextOptions):
             max_chars=self.max_chars,
         )
 
-    def _is_outside(self, name: str, schema: Schema) -> bool:
+    def outside(self) -> OutOfScope:
+        """Which rows are out of scope, by the options."""
+        share = self.test / (self.validation + self.test)
+        return OutOfScope.of(self.out_of_scope, share, normalise=self.normalise, seed=self.seed)
+
+    def is_outside(self, name: str, schema: Schema) -> bool:
         """Whether every row of an input is out of scope."""
         return schema.classes and name in out_of_scope.INPUTS and name not in self.transfer
 
@@ -201,7 +204,7 @@ class CurateText(TextOptions):
         """The options as they hold for one input."""
         own = self.inputs.get(name, InputOptions())
         place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
-        labelled = place != TRANSFER and not self._is_outside(name, schema)
+        labelled = place != TRANSFER and not self.is_outside(name, schema)
         layout = Layout(
             format=own.format or self.format,
             columns=self.columns if own.columns is None else own.columns,

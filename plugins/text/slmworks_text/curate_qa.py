@@ -30,9 +30,10 @@ class CurateQA(CurateMarks):
     A row is a `question`, its `context`, and `answers`: a list of texts, of objects `{text, answer_start}`,
     or the object of two lists that Hugging Face has; or one `answer`, with `answer_start` where it occurs
     more than once. An answer must be a part of its context. Questions about one context stay in one split, as
-    do those about near duplicates of it, by MinHash and exact Jaccard (Broder, 1997). The inputs
-    `validation`, `test` and `transfer` are those splits; all others are pooled, and the splits that were not
-    given are taken from the pool.
+    do those about near duplicates of it, by MinHash and exact Jaccard (Broder, 1997); those about a context
+    of a given split are dropped from later ones and from the pool. The inputs `validation`, `test` and
+    `transfer` are those splits; all others are pooled, and the splits that were not given are taken from
+    the pool.
     """
 
     makes_model_task: ClassVar[str] = "question-answering"

@@ -1,4 +1,4 @@
-"""What curations of files have in common: row operators, expectations, decontamination."""
+"""What curations of texts and conversations have in common: row operators, expectations, decontamination."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from slmworks_text.rows import SPLITS
 
 
 class CurateRows(Curate):
-    """Options of every curation of files."""
+    """Options of every curation of texts and conversations; those of texts with marks have others."""
 
     operators: Operators = ()
     """Row operators, which keep, change or drop single rows, in this order: `[{language: {keep: [en]}},

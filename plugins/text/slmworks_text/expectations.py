@@ -11,6 +11,7 @@ from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError
 from slmworks_text.checks import Counts, by_label
+from slmworks_text.conversations.turns import NO_COMMON, NO_USER
 from slmworks_text.ranges import Range
 from slmworks_text.rows import LABELLED, SPLITS, Tally
 
@@ -20,6 +21,10 @@ Written = str | int | float
 
 EQUAL = ("duplicate", "equal to a ")
 NEAR = ("near duplicate", "near a ")
+NULL = ("no ", "empty")
+"""Reasons that begin so: no label, or whatever the target is called, empty, empty completion, …"""
+THERE = (NO_USER, NO_COMMON)
+"""Those of them for rows whose cells all hold something."""
 NAMED = ("label_share", "source_share")
 SHARES = ("duplicates", "near_duplicates", "conflicts", "null", "filtered", "dropped")
 
@@ -30,7 +35,7 @@ class Expectations(Documented):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: Written | None = None
-    """Rows of all splits but `transfer`."""
+    """Rows of train, validation and test."""
     train: Written | None = None
     """Rows of the split."""
     validation: Written | None = None
@@ -44,7 +49,7 @@ class Expectations(Documented):
     label_share: dict[str, Written] = Field(default_factory=dict)
     """Label -> share of the labelled rows that have it."""
     source_share: dict[str, Written] = Field(default_factory=dict)
-    """Source -> share of the rows of all splits but `transfer`."""
+    """Source -> share of the rows of train, validation and test."""
     duplicates: Written | None = None
     """Share of the rows read that are dropped since another one has the same text, of any split."""
     near_duplicates: Written | None = None
@@ -52,7 +57,7 @@ class Expectations(Documented):
     conflicts: Written | None = None
     """Share of the rows read that are dropped since their text has two labels."""
     null: Written | None = None
-    """Share of the rows read that have no text, label or answer."""
+    """Share of the rows read that are dropped since a text, label or answer is missing or empty."""
     filtered: Written | None = None
     """Share of the rows read that row operators drop."""
     dropped: Written | None = None
@@ -158,7 +163,7 @@ def _number(name: tuple[str, ...], found: Found) -> tuple[int, int | None, str]:
         "duplicates": found.lost(*EQUAL),
         "near_duplicates": found.lost(*NEAR),
         "conflicts": dropped["conflicting labels"],
-        "null": found.lost("no ", "empty"),
+        "null": found.lost(*NULL) - sum(dropped[reason] for reason in THERE),
         "filtered": sum(dropped[reason] for reason in found.tally.filtered),
         "dropped": dropped.total(),
     }

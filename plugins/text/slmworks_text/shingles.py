@@ -92,7 +92,7 @@ def _spans(units: Sequence[str], weights: Sequence[int]) -> Iterator[str]:
 @cache
 def _unit() -> re.Pattern[str]:
     """Words, characters of scripts without blanks, and signs, each a group of its name."""
-    marks, symbols, money = _of("Mn", "Mc", "Me"), _of("Sm", "So"), _of("Sc")
+    marks, symbols, money = letters_of("Mn", "Mc", "Me"), letters_of("Sm", "So"), letters_of("Sc")
     letters = rf"(?:[^\W{HAN}{KANA}{THAI}{KHMER}{BURMESE}]|\d|[{marks}])"
     number = rf"[{money}$]?\.?\d"
     before = rf"(?:(?<![\w-])[-+\u2212\u00b1]?(?:[{money}]|(?<=[-+\u2212\u00b1])\$)?\.?(?=\d))?"
@@ -120,7 +120,7 @@ def _unit() -> re.Pattern[str]:
 @cache
 def _unusual() -> re.Pattern[str]:
     """A letter beyond ASCII that makes a text more than words between blanks and punctuation."""
-    classes = _of("Mn", "Mc", "Me", "Sm", "Sc", "So")
+    classes = letters_of("Mn", "Mc", "Me", "Sm", "Sc", "So")
     return re.compile(f"[{HAN}{KANA}{THAI}{KHMER}{BURMESE}{IGNORED}{SKIN}\u2030{classes}]")
 
 
@@ -130,7 +130,7 @@ def _ignored() -> re.Pattern[str]:
 
 
 @cache
-def _of(*categories: str) -> str:
+def letters_of(*categories: str) -> str:
     """Letters of a character class: those of the first two planes beyond ASCII with these categories."""
     found, start = [], 0
     for code in range(0x80, 0x20001):

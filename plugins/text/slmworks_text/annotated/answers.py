@@ -20,6 +20,7 @@ COLUMNS = ("question", "context", "answers", "answer", "answer_start")
 
 NOT_THERE = "an answer that is not in its context"
 NONE = "no answer"
+NO_LIST = "no list of answers"
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,8 @@ class AnswerForm:
         question, context = given["question"], given["context"]
         for name, value in (("question", question), ("context", context)):
             if not isinstance(value, str) or not value.strip():
-                raise BadRow(
-                    f"no {name}", "" if value is None or isinstance(value, str) else f"it is {value!r:.40}"
-                )
+                missing = value is None or isinstance(value, str)
+                raise BadRow(f"no {name}", "" if missing else f"it is {value!r:.40}", plain="")
         if unlabelled:
             return Annotated(context, None, question, overlapping=True)
         marks = tuple(_mark(context, text, start) for text, start in _answers(given))
@@ -51,15 +51,20 @@ class AnswerForm:
 
 def _answers(given: Mapping[str, Any]) -> Iterator[tuple[str, int | None]]:
     """Texts of answers, and where they begin if that is said."""
-    found = parsed(given["answers"])
+    cell, one_answer = given["answers"], given["answer"]
+    found = parsed(cell)
+    if isinstance(cell, str) and isinstance(found, (int, float)):
+        found = cell.strip()  # `1998` in a csv is a text
     if found is None or found == []:
-        if isinstance(text := given["answer"], str) and text.strip():
-            yield text, _start(given["answer_start"])
+        if one_answer is not None and str(one_answer).strip():
+            yield _text(one_answer), _start(given["answer_start"])
         return
     if isinstance(found, Mapping):
         texts, starts = found.get("text"), found.get("answer_start", found.get("start"))
-        if not isinstance(texts, list) or (starts is not None and len(starts) != len(texts)):
-            raise BadRow("no list of answers", f"answers are {found!r:.60}")
+        if not isinstance(texts, list) or not (
+            starts is None or (isinstance(starts, list) and len(starts) == len(texts))
+        ):
+            raise BadRow(NO_LIST, f"answers are {found!r:.60}", plain="")
         for place, text in enumerate(texts):
             yield _text(text), None if starts is None else _start(starts[place])
         return
@@ -73,8 +78,11 @@ def _answers(given: Mapping[str, Any]) -> Iterator[tuple[str, int | None]]:
 
 
 def _text(value: Any) -> str:
+    """The text of an answer, which may be a number."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
     if not isinstance(value, str) or not value.strip():
-        raise BadRow("no list of answers", f"an answer is {value!r:.60}")
+        raise BadRow(NO_LIST, f"an answer is {value!r:.60}", plain="")
     return value
 
 
@@ -84,18 +92,22 @@ def _start(value: Any) -> int | None:
         return None
     try:
         return int(float(text))
-    except ValueError:
-        raise BadRow("no list of answers", f"answer_start is {value!r:.40}") from None
+    except (ValueError, OverflowError):
+        raise BadRow(NO_LIST, f"answer_start is {value!r:.40}", plain="answer_start is no number") from None
 
 
 def _mark(context: str, text: str, start: int | None) -> Mark:
     if start is None:
         start = context.find(text)
         if start < 0:
-            raise BadRow(NOT_THERE, f"{text!r:.60}")
+            raise BadRow(NOT_THERE, f"{text!r:.60}", plain="")
     elif context[start : start + len(text)] != text:
         there = context[max(0, start) : start + len(text)]
-        raise BadRow(NOT_THERE, f"{text!r:.40} is said to stand at {start}, where there is {there!r:.40}")
+        raise BadRow(
+            NOT_THERE,
+            f"{text!r:.40} is said to stand at {start}, where there is {there!r:.40}",
+            plain=f"none stands at {start}",
+        )
     return Mark(start, start + len(text), "")
 
 

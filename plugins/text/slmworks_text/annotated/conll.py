@@ -1,7 +1,8 @@
 """Files of CoNLL's shared tasks: a word a line with its tags, a blank line behind each sentence.
 
-Values stand between tabs or blanks. Lines that begin with `#` and a blank, and `-DOCSTART-`, are no words;
-of CoNLL-U, neither are ranges (`1-2`) and empty nodes (`1.1`) in a column called `id`.
+Values stand between tabs or blanks. Lines that begin with `#` and a blank are comments before the first word
+of a sentence, and within one where they have another number of values than its words. They and `-DOCSTART-`
+are no words; of CoNLL-U, neither are ranges (`1-2`) and empty nodes (`1.1`) in a column called `id`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,7 +46,7 @@ def conll_rows(
                 sentence = []
                 continue
             values = text.split("\t") if "\t" in text else text.split()
-            if text.startswith("# ") or values[0] == "-DOCSTART-" or _is_range(values, names):
+            if _is_comment(text, values, sentence) or values[0] == "-DOCSTART-" or _is_range(values, names):
                 continue
             began = began if sentence else number
             sentence.append(values)
@@ -53,8 +54,14 @@ def conll_rows(
             yield began, _values(sentence, names, wanted, f"{shown}:{began}")
 
 
+def _is_comment(text: str, values: Sequence[str], sentence: Sequence[Sequence[str]]) -> bool:
+    return text.startswith("# ") and (not sentence or len(values) != len(sentence[0]))
+
+
 def _is_range(values: Sequence[str], names: Sequence[str]) -> bool:
-    return bool(names) and names[0] == "id" and not values[0].isdigit()
+    """True for a word of CoNLL-U that stands for several, or for none."""
+    at = names.index("id") if "id" in names else len(values)
+    return at < len(values) and not values[at].isdigit()
 
 
 def _values(
@@ -62,9 +69,9 @@ def _values(
 ) -> list[list[str] | None] | Ragged:
     """The wanted columns of a sentence, or the first line of another width."""
     width = len(names) or len(sentence[0])
-    for values in sentence:
+    for number, values in enumerate(sentence, 1):
         if len(values) != width:
-            return Ragged(len(values), width, f"the word {values[0]!r}")
+            return Ragged(len(values), width, f"word {number} of the sentence")
     if not names and width < 2:
         raise BadRequest(
             f"{place}: one value a line, where a word and its tag are expected; set columns for files of "

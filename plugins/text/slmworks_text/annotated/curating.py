@@ -26,6 +26,7 @@ from slmworks_text.encodings import Encoding
 from slmworks_text.given_inputs import declared, refuse_unknown, shares_of
 from slmworks_text.input_options import Fraction
 from slmworks_text.joins.components import Components
+from slmworks_text.joins.contexts import drop_given
 from slmworks_text.joins.equal import drop_equal
 from slmworks_text.joins.near import drop_near, join_near
 from slmworks_text.joins.splits import assign, draw, units_of
@@ -212,7 +213,9 @@ class CurateMarks(Curate):
                 threshold=self.near_duplicates, scratch=task.scratch, progress=progress.near(task),
                 key=_text if self.asked else None,
             )  # fmt: skip
-        if not self.asked:
+        if self.asked:
+            drop_given(ledger, components, tally)
+        else:
             ledger.target[:] = 0  # marks of texts that nearly agree differ by a character or two
             drop_near(ledger, components, tally)
         ledger.target = None

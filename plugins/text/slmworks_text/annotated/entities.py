@@ -51,7 +51,8 @@ class EntityForm:
             return self._tagged(given, unlabelled=unlabelled)
         text = given["text"]
         if not isinstance(text, str) or not text.strip():
-            raise BadRow("no text", "" if text is None or isinstance(text, str) else f"it is {text!r:.40}")
+            missing = text is None or isinstance(text, str)
+            raise BadRow("no text", "" if missing else f"it is {text!r:.40}", plain="")
         return Annotated(text, None if unlabelled else tuple(self._entities(text, given["entities"])))
 
     def _key(self, part: str) -> str:
@@ -60,7 +61,7 @@ class EntityForm:
     def _entities(self, text: str, value: Any) -> list[Mark]:
         found = parsed(value)
         if not isinstance(found, list):
-            raise BadRow(NO_ENTITIES, f"entities are {value!r:.60}")
+            raise BadRow(NO_ENTITIES, f"entities are {value!r:.60}", plain="")
         return [self._entity(text, one) for one in found]
 
     def _entity(self, text: str, one: Any) -> Mark:
@@ -71,16 +72,18 @@ class EntityForm:
         elif isinstance(one, (list, tuple)) and len(one) == 3:
             (start, end, label), value = one, None
         else:
-            raise BadRow(NO_ENTITIES, f"an entity is {one!r:.60}")
+            raise BadRow(NO_ENTITIES, f"an entity is {one!r:.60}", plain="")
         if not _is_number(start) or not _is_number(end) or not isinstance(label, str) or not label.strip():
             names = ", ".join(self._key(part) for part in ("start", "end", "label"))
-            raise BadRow(NO_ENTITIES, f"an entity lacks one of {names}: {one!r:.80}")
+            why = f"an entity lacks one of {names}"
+            raise BadRow(NO_ENTITIES, f"{why}: {one!r:.80}", plain=why)
         mark = Mark(int(start or 0), int(end or 0), label.strip())
         if isinstance(value, str) and text[mark.start : mark.end] != value:
             raise BadRow(
                 "an entity that is not there",
                 f"{value!r:.40} is said to stand at {mark.start}, where the text has "
                 f"{text[mark.start : mark.end]!r:.40}",
+                plain=f"it is said to stand at {mark.start}",
             )
         return mark
 
@@ -88,7 +91,7 @@ class EntityForm:
         """Words with their tags; the text has a blank between two words."""
         words, tags = _list(given["tokens"]), _list(given["tags"])
         if not words or not all(isinstance(word, str) and word.strip() for word in words):
-            raise BadRow("no list of words", f"tokens are {given['tokens']!r:.60}")
+            raise BadRow("no list of words", f"tokens are {given['tokens']!r:.60}", plain="")
         places, at = [], 0
         for word in words:
             places.append((at, at + len(word)))
@@ -122,7 +125,8 @@ class EntityForm:
                 raise BadRow(NO_TAGS, f"the tag {tag} has no name among the {len(self.tag_names)} tag_names")
             return self.tag_names[int(tag)]
         if not isinstance(tag, str):
-            raise BadRow(NO_TAGS, f"the tag {tag!r} is a number: give tag_names, the names in their order")
+            why = "is a number: give tag_names, the names in their order"
+            raise BadRow(NO_TAGS, f"the tag {tag!r:.40} {why}", plain=f"a tag {why}")
         return tag.strip()
 
 
@@ -136,9 +140,8 @@ def _by_ending(
 def _split(tag: str) -> tuple[str, str]:
     found = TAG.fullmatch(tag)
     if not found:
-        raise BadRow(
-            NO_TAGS, f"the tag {tag!r:.40} is neither O nor B-… or I-…; set scheme: words for a class a word"
-        )
+        why = "is neither O nor B-… or I-…; set scheme: words for a class a word"
+        raise BadRow(NO_TAGS, f"the tag {tag!r:.40} {why}", plain=f"a tag {why}")
     return found[1], found[2]
 
 

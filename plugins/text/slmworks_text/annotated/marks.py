@@ -24,10 +24,16 @@ class Mark(NamedTuple):
 class BadRow(Exception):
     """A row that cannot be used."""
 
-    def __init__(self, reason: str, why: str) -> None:
-        """`reason`: what is counted; `why`: what is wrong with this row."""
+    def __init__(self, reason: str, why: str, *, plain: str | None = None) -> None:
+        """`reason`: what is counted; `why`: what is wrong with this row.
+
+        `plain`: the same without the values of the row, which may be personal, where `why` quotes them.
+        """
         super().__init__(f"{reason}: {why}" if why else reason)
         self.reason = reason
+        why = why if plain is None else plain
+        self.plain = f"{reason}: {why}" if why else reason
+        """What a card may say."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,7 @@ class Annotated:
                 raise BadRow(
                     "marks that overlap",
                     f"{self.text[one.start : one.end]!r} and {self.text[other.start : other.end]!r}",
+                    plain="",
                 )
         return replace(self, marks=tuple(found))
 

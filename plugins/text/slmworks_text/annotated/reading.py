@@ -150,4 +150,4 @@ def _drop(error: BadRow, where: str, tally: Tally, reading: MarkReading) -> None
     if reading.refuse:
         raise BadRequest(f"{where}: {error}; mend the row, or set bad_rows: drop.")
     tally.dropped[error.reason] += 1
-    tally.first.setdefault(error.reason, f"{where}: {error}")
+    tally.first.setdefault(error.reason, f"{where}: {error.plain}")

@@ -141,9 +141,9 @@ def _schema(value: Any, completion: str | None) -> str:
         return ""
     found = parsed(value)
     if not isinstance(found, dict):
-        raise BadConversation(BAD_SCHEMA, f"found {str(value)[:40]!r}")
+        raise BadConversation(BAD_SCHEMA, f"found {str(value)[:40]!r}", plain="")
     if completion is not None and not is_json(completion):
-        raise BadConversation(NO_JSON, f"found {completion[:40]!r}")
+        raise BadConversation(NO_JSON, f"found {completion[:40]!r}", plain="")
     try:
         return json.dumps(found, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

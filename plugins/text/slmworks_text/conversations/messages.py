@@ -75,7 +75,7 @@ def tools_of(value: Any) -> str:
         return ""
     found = parsed(value)
     if not isinstance(found, list) or not all(isinstance(tool, dict) and tool for tool in found):
-        raise BadConversation(BAD_TOOLS, f"found {str(value)[:40]!r}")
+        raise BadConversation(BAD_TOOLS, f"found {str(value)[:40]!r}", plain="")
     try:
         return json.dumps(found, ensure_ascii=False, allow_nan=False) if found else ""
     except (TypeError, ValueError, RecursionError):
@@ -100,7 +100,7 @@ def _turn(message: Any, number: int) -> Turn:
     said = message.get("from" if shared else "role")
     role = (SPEAKERS if shared else ROLES).get(said) if isinstance(said, str) else None
     if role is None:
-        raise BadConversation(UNKNOWN_ROLE, f"turn {number}, {str(said)[:40]!r}")
+        raise BadConversation(UNKNOWN_ROLE, f"turn {number}, {str(said)[:40]!r}", plain=f"turn {number}")
     content = message.get("value" if shared else "content")
     if shared and said in CALLERS:
         return Turn(role, "", calls_of(content, number))
@@ -143,7 +143,8 @@ def _part(part: Any, number: int) -> str:
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     text = part.get("text", part.get("value")) if isinstance(part, Mapping) and kind == "text" else None
     if not isinstance(text, str):
-        raise BadConversation(NOT_TEXT, f"turn {number} holds a part '{str(kind)[:40]}'")
+        why = f"turn {number} holds a part"
+        raise BadConversation(NOT_TEXT, f"{why} '{str(kind)[:40]}'", plain=f"{why} that is no text")
     return text
 
 

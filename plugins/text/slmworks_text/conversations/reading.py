@@ -121,7 +121,8 @@ def conversation_rows(
     options = [option for option, _ in reading.wanted]
     for position, (line, values) in found:
         if isinstance(values, Ragged):
-            drop(WRONG_WIDTH, f"{shown}:{line} has {values}", tally, reading)
+            said = f"{shown}:{line} has {values}"
+            _drop(WRONG_WIDTH, said, said, tally, reading)
             continue
         cells = [without_nulls(value) for value in values] if nulls else values
         given = dict(zip(options, map(_known, cells), strict=True))
@@ -137,12 +138,12 @@ def _known(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def drop(reason: str, where: str, tally: ChatTally, reading: ChatReading) -> None:
-    """Count a bad row, or refuse it."""
+def _drop(reason: str, said: str, plain: str, tally: ChatTally, reading: ChatReading) -> None:
+    """Count a bad row, or refuse it; `plain`: what is said of it without its values."""
     if reading.refuse:
-        raise BadRequest(f"{where}; mend the row, or set bad_rows: drop.")
+        raise BadRequest(f"{said}; mend the row, or set bad_rows: drop.")
     tally.dropped[reason] += 1
-    tally.first.setdefault(reason, where)
+    tally.first.setdefault(reason, plain)
 
 
 def _row(
@@ -156,7 +157,7 @@ def _row(
             parts, reading.shape, unlabelled=reading.place == TRANSFER, unanswered=reading.unanswered
         )
     except BadConversation as error:
-        drop(error.reason, f"{where}: {error}", tally, reading)
+        _drop(error.reason, f"{where}: {error}", f"{where}: {error.plain}", tally, reading)
         return None
     tally.shapes[shape] += 1
     found = found.with_system(reading.system)
@@ -164,13 +165,14 @@ def _row(
         tally.changed[CUT] += 1
     found = _cleaned(found, reading, tally)
     if found.completion is not None and (problem := _answers_problem(found)):
-        drop(problem[0], f"{where}: {problem[1]}", tally, reading)
+        reason, why, plain = problem
+        _drop(reason, f"{where}: {why}", f"{where}: {plain}", tally, reading)
         return None
     try:
         (found.packed() + (found.completion or "")).encode()
     except UnicodeEncodeError as error:
         half = f"{where}: {NOT_TEXT}: half of a surrogate pair ({error.object[error.start]!r})"
-        drop(NOT_TEXT, half, tally, reading)
+        _drop(NOT_TEXT, half, half, tally, reading)
         return None
     said = contents(found.messages)
     if reading.longest is not None:
@@ -191,14 +193,17 @@ def _row(
     )
 
 
-def _answers_problem(found: Conversation) -> tuple[str, str] | None:
-    """The rule that the answers break, and what is wrong; cleaning may leave nothing, or no difference."""
-    if not (found.completion or "").strip():
-        return EMPTY_COMPLETION, "nothing is left of the completion"
-    if found.rejected and not found.rejected.strip():
-        return EMPTY_COMPLETION, "nothing is left of the rejected answer"
+def _answers_problem(found: Conversation) -> tuple[str, str, str] | None:
+    """The rule that the answers break, what is wrong, and that without their text.
+
+    Cleaning may leave nothing, or no difference.
+    """
+    completion_left = bool((found.completion or "").strip())
+    if not completion_left or (found.rejected and not found.rejected.strip()):
+        why = f"nothing is left of the {'rejected answer' if completion_left else 'completion'}"
+        return EMPTY_COMPLETION, why, why
     if found.rejected.strip() == (found.completion or "").strip():
-        return EQUAL, f"{EQUAL}: both say {found.rejected.strip()[:40]!r}"
+        return EQUAL, f"{EQUAL}: both say {found.rejected.strip()[:40]!r}", EQUAL
     return None
 
 

@@ -28,11 +28,16 @@ NO_SHAPE = "no conversation in the row"
 class BadConversation(Exception):
     """A conversation that breaks a rule: `reason` is counted, `detail` says where in it."""
 
-    def __init__(self, reason: str, detail: str) -> None:
-        """Keep both apart: a card counts reasons."""
+    def __init__(self, reason: str, detail: str, *, plain: str | None = None) -> None:
+        """Keep both apart: a card counts reasons.
+
+        `plain`: the detail without values of the row, which may be personal, where `detail` quotes them.
+        """
         self.reason = reason
-        self.detail = detail
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        detail = detail if plain is None else plain
+        self.plain = f"{reason}: {detail}" if detail else reason
+        """What a card may say."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,8 @@ def _answered(turn: Turn, waiting: Sequence[Call], number: int) -> int:
         return 0
     found = [i for i, call in enumerate(waiting) if call.id == turn.call_id]
     if not found:
-        raise BadConversation(NO_CALL, f"turn {number}: no call before it has the id '{turn.call_id[:40]}'")
+        why = f"turn {number}: no call before it has"
+        raise BadConversation(NO_CALL, f"{why} the id '{turn.call_id[:40]}'", plain=f"{why} its id")
     return found[0]
 
 

@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from slmworks.contract.scope import SPLITS
 from slmworks.curate.operator import Dropped, Kept
 from slmworks.curate.operators import Chosen
 from slmworks_text.operators import Operator, clean
@@ -13,7 +14,7 @@ from slmworks_text.operators.length import LimitLength
 from slmworks_text.operators.normalise import Normalise
 from slmworks_text.operators.redact import Redact
 from slmworks_text.operators.running import View, steps
-from slmworks_text.rows import Row, Tally
+from slmworks_text.rows import PLACES, Row, Tally
 
 NAMES: Mapping[type[Any], str] = {
     CountBadBytes: "encoding",
@@ -97,6 +98,7 @@ def read(rows: Iterator[Row], tally: Tally, view: View, first: Mapping[str, str]
     said = [f"{role}: {shown(text)}" for role, text in zip(roles, texts, strict=True)]
     about = [f"source {row.source}"]
     about += [f"label {row.target}"] if row.target not in texts and row.target else []
+    about += ["out of scope"] if PLACES[row.place] in SPLITS.values() else []
     about += ["in a group"] if row.group else []
     course = Course(row, [("read", f"{' · '.join(about)}")])
     course.lines += [("", line) for line in said]

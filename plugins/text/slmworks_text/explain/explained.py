@@ -45,6 +45,7 @@ def _text(plugin: CurateText, asked: str, data: Files, task: Task) -> Iterator[L
     raw, tally = found.row, Tally()
     reading = readings[raw.input]
     rows = rows_of(raw.input, raw.shown, [(raw.position, raw.values)], reading, tally)
+    rows = plugin.outside().apart(rows, every=plugin.is_outside(raw.input, schema))
     course = courses.read(rows, tally, view, {})
     *first, limits = plugin.cleaning(reading)
     courses.passed(course, first, view)

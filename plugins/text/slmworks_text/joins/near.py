@@ -43,7 +43,7 @@ def join_near(
 def drop_near(ledger: Ledger, components: Components, tally: Tally) -> None:
     """Drop near duplicates; rows of one text are settled already."""
     tally.dropped["near duplicate"] += 0
-    for alike in _alike(ledger, components.names()):
+    for alike in kept_alike(ledger, components.names()):
         place, own = keep_first_place(ledger, alike, "near a {} row", tally)
         if place < POOL:
             continue
@@ -55,7 +55,7 @@ def drop_near(ledger: Ledger, components: Components, tally: Tally) -> None:
             seen.add(target)
 
 
-def _alike(ledger: Ledger, names: Any) -> Iterator[list[int]]:
+def kept_alike(ledger: Ledger, names: Any) -> Iterator[list[int]]:
     """Kept rows of each component that has several."""
     import numpy as np
 

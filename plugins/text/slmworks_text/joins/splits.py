@@ -49,7 +49,7 @@ def units_of(ledger: Ledger, components: Components) -> tuple[Any, list[list[int
     unit = part
     for kind in (ledger.group, ledger.template):
         if kind is not None:
-            _join_groups(kind[pool], part, components)
+            join_groups(kind[pool], part, components)
             unit = components.names()[pool]
     several = _several(unit, len(ledger.kept))
     together = np.flatnonzero(several)
@@ -134,7 +134,8 @@ def _several(unit: Any, size: int) -> Any:
     return again[unit]
 
 
-def _join_groups(group: Any, part: Any, components: Components) -> None:
+def join_groups(group: Any, part: Any, components: Components) -> None:
+    """Join the components `part` of rows with the same number in `group`; 0 is none."""
     import numpy as np
 
     order = np.argsort(group, kind="stable")

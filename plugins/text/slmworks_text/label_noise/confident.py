@@ -7,15 +7,16 @@ def issues(probabilities: Any, given: Any) -> Any:
     """True for each row that belongs with confidence to another label than the given one (bool, [rows]).
 
     `probabilities`: [rows, labels], out of fold; `given`: [rows], positions of the labels. Confidence in a
-    label is at least the mean probability of that label among the rows that have it (section 3.1).
+    label is at least the mean probability of that label among the rows that have it (section 3.1); none is
+    confident in a label that no row has.
     """
     import numpy as np
 
     own = probabilities[np.arange(len(given)), given]
     labels = probabilities.shape[1]
-    counts = np.maximum(np.bincount(given, minlength=labels), 1)
-    usual = np.bincount(given, weights=own, minlength=labels) / counts
-    confident = np.where(probabilities >= usual, probabilities, -1.0)
+    counts = np.bincount(given, minlength=labels)
+    usual = np.bincount(given, weights=own, minlength=labels) / np.maximum(counts, 1)
+    confident = np.where((probabilities >= usual) & (counts > 0), probabilities, -1.0)
     likeliest = confident.argmax(axis=1)
     return (confident.max(axis=1) >= 0) & (likeliest != given)
 

@@ -4,6 +4,7 @@ It sees the row and nothing else: no file, no table, no clock, no chance.
 """
 
 import contextlib
+import difflib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -14,23 +15,16 @@ from pydantic import field_validator
 
 from slmworks.contract.errors import first_line
 from slmworks.curate.operator import Dropped, Result, RowOperator, TextRow
+from slmworks_text.operators.sql_functions import FUNCTIONS, KEYWORDS
 
 COLUMNS = ("text", "label", "source", "split", "texts", "roles")
+ONE_ROW = "an expression sees one row"
 REFUSED = {
     "SUBQUERY": "a query within it",
     "WINDOW": "a window over rows",
     "STAR": "a *",
     "PARAMETER": "a parameter",
 }
-CLOCKS = frozenset(
-    {
-        "age", "current_date", "current_localtime", "current_localtimestamp", "current_query",
-        "current_setting", "current_time", "current_timestamp", "error", "get_current_time",
-        "get_current_timestamp", "getenv", "getvariable", "localtime", "localtimestamp", "now", "today",
-        "transaction_timestamp", "version",
-    }
-)  # fmt: skip
-"""Functions that depend on more than the row, and that DuckDB doesn't call volatile."""
 
 
 class Expression(RowOperator):
@@ -38,7 +32,8 @@ class Expression(RowOperator):
 
     Columns: `text` (all texts, a line end between them), `label` and `source` (null for none), `split` (the
     one that its input is for; `train` is also the pool), and the lists `texts` and `roles`. What is null, as
-    any comparison with null, is not true.
+    any comparison with null, is not true. Functions are DuckDB's of texts, numbers, dates, lists and JSON;
+    times are in UTC.
     """
 
     depends_on: ClassVar[tuple[str, ...]] = ("duckdb",)
@@ -109,12 +104,13 @@ def _problems(tree: Any) -> Iterator[str]:
             yield from _problems(inner)
     elif isinstance(tree, dict):
         if (kind := tree.get("class")) in REFUSED:
-            yield f"{REFUSED[kind]} is not allowed; an expression sees one row"
-        name = (
-            str(tree.get("function_name" if kind == "FUNCTION" else "column_names", "")).strip("[']").lower()
-        )
-        if name in CLOCKS or (kind == "FUNCTION" and name in _unsteady()):
-            yield f"{name} is not allowed; an expression sees one row, and no clock or chance"
+            yield f"{REFUSED[kind]} is not allowed; {ONE_ROW}"
+        if kind == "FUNCTION" and (name := str(tree.get("function_name")).lower()) not in FUNCTIONS:
+            near = difflib.get_close_matches(name, FUNCTIONS, n=1, cutoff=0.8)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            yield f"the function '{name}' is not allowed{hint}; {ONE_ROW}, and no clock or chance"
+        if kind == "COLUMN_REF" and (name := ".".join(tree["column_names"]).lower()) in KEYWORDS:
+            yield f"{name} is not allowed; {ONE_ROW}, and no clock or chance"
         for inner in tree.values():
             yield from _problems(inner)
 
@@ -131,6 +127,8 @@ def _true(expression: str, table: Any) -> list[bool]:
         )
     except duckdb.Error as error:
         raise ValueError(_said(error)) from None
+    if len(found) != table.num_rows:
+        raise ValueError(f"it has {len(found)} values for {table.num_rows} rows; one a row is wanted")
     return [value is True for (value,) in found]
 
 
@@ -139,16 +137,6 @@ def _said(error: Exception) -> str:
     head, _, rest = first_line(error).partition(": ")
     said = (rest if head.endswith("Error") and rest else first_line(error)).rstrip("!.")
     return f"{said}; try_cast(… as …) gives null instead" if said.startswith("Could not convert") else said
-
-
-@cache
-def _unsteady() -> frozenset[str]:
-    """Functions of several rows, or with another value at every call."""
-    found = _database(os.getpid()).execute(
-        "select distinct function_name from duckdb_functions() "
-        "where function_type = 'aggregate' or stability = 'VOLATILE'"
-    )
-    return frozenset(name for (name,) in found.fetchall()) - frozenset({"list"})
 
 
 @cache
@@ -166,5 +154,6 @@ def _database(_process: int) -> Any:
         "threads": "1",
     }
     found = duckdb.connect(":memory:", config=config)
+    found.execute("set timezone = 'UTC'")
     found.execute("set lock_configuration = true")
     return found

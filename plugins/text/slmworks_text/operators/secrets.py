@@ -31,12 +31,13 @@ SEARCHES: dict[Kind, tuple[str, re.Pattern[str]]] = {
         "PRIVATE KEY",
         re.compile(
             r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
-            r"(?:(?!-----BEGIN)[\s\S])*?(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|\Z)"
+            r"(?:(?!-----BEGIN)[\s\S])*?"
+            r"(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|(?=-----BEGIN)|\Z)"
         ),
     ),
     "aws-key": ("A", _token(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}")),
     "aws-secret": (
-        "ecret",
+        "secret",
         re.compile(
             r"(?i:aws.{0,20}secret.{0,20}?|secret_?access_?key)[\"']?\s*[:=]\s*[\"']?"
             r"(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
@@ -65,11 +66,14 @@ SEARCHES: dict[Kind, tuple[str, re.Pattern[str]]] = {
     "url-password": (
         "://",
         re.compile(
-            r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@'\"]{1,100}:(?P<value>[^\s/:@'\"{}<>$*]{3,200})@[A-Za-z0-9\[]"
+            r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@'\"]{0,100}:(?P<value>[^\s/:@'\"{}<>$*]{3,200})@[A-Za-z0-9\[]"
         ),
     ),
 }
 """Kind -> what a text without it lacks, and its pattern; `value` is the part that is secret."""
+
+ANY_CASE: frozenset[Kind] = frozenset({"aws-secret"})
+"""Kinds whose patterns make no difference between upper and lower case."""
 
 
 def _signed(token: str) -> bool:
@@ -112,7 +116,9 @@ class Secrets(RowOperator):
 def redacted(text: str, kinds: Sequence[Kind], found: Counter[str]) -> str:
     """The text with a tag for each secret; counts them in `found`."""
     for kind, (sign, pattern) in SEARCHES.items():
-        if sign in text and (not kinds or kind in kinds):
+        if kinds and kind not in kinds:
+            continue
+        if sign in (text.lower() if kind in ANY_CASE else text):
             text = pattern.sub(lambda match, kind=kind: _tag(match, kind, found), text)  # type: ignore[misc]
     return text
 

@@ -10,8 +10,8 @@ from pydantic import PositiveInt, model_validator
 
 from slmworks.contract.errors import BadRequest
 from slmworks.curate.operator import Dropped, Kept, RowOperator, TextRow
+from slmworks_text.shingles import letters_of
 
-WORD = re.compile(r"\w+")
 MASK = "***"
 
 
@@ -34,7 +34,7 @@ class Words(RowOperator):
         if not self.words and not self.input:
             raise ValueError("name words, or an input that lists them")
         for word in self.words:
-            if not (word.strip() if self.within else WORD.search(word)):
+            if not (word.strip() if self.within else _word().search(word)):
                 raise ValueError(f"no word: {word!r}")
         if self.least > 1 and self.action == "mask":
             raise ValueError("least is about rows that are dropped; leave it out with action: mask")
@@ -72,7 +72,7 @@ class Words(RowOperator):
             yield from (found.span() for found in _anywhere(self.words).finditer(text))
             return
         known, longest = _phrases(self.words)
-        spans = [found.span() for found in WORD.finditer(text)]
+        spans = [found.span() for found in _word().finditer(text)]
         parts = [text[start:end].casefold() for start, end in spans]
         at = 0
         while at < len(parts):
@@ -84,6 +84,12 @@ class Words(RowOperator):
             at += 1
 
 
+@cache
+def _word() -> re.Pattern[str]:
+    """Letters and digits with their combining marks: so are the vowel signs of Hindi and Tamil."""
+    return re.compile(rf"\w[\w{letters_of('Mn', 'Mc', 'Me')}]*")
+
+
 def _masked(text: str, spots: list[tuple[int, int]]) -> str:
     for start, end in reversed(spots):
         text = f"{text[:start]}{MASK}{text[end:]}"
@@ -93,7 +99,7 @@ def _masked(text: str, spots: list[tuple[int, int]]) -> str:
 @cache
 def _phrases(words: tuple[str, ...]) -> tuple[frozenset[tuple[str, ...]], int]:
     """Each phrase as its words, and how many the longest has."""
-    found = frozenset(tuple(WORD.findall(word.casefold())) for word in words)
+    found = frozenset(tuple(_word().findall(word.casefold())) for word in words)
     return found, max(map(len, found))
 
 
@@ -109,4 +115,4 @@ def _listed(folder: Path, name: str) -> Iterator[str]:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError:
             raise BadRequest(f"{name}/{path.name}: not a list of words in UTF-8, one a line.") from None
-        yield from (line.strip() for line in lines if WORD.search(line) and not line.startswith("#"))
+        yield from (line.strip() for line in lines if _word().search(line) and not line.startswith("#"))
