@@ -4,6 +4,7 @@ The keys of all that the runtime is asked go to the file LOG, one a line.
 """
 
 import sys
+import time
 from pathlib import Path
 
 from slmworks.contract.artifact import Artifact, Model
@@ -18,6 +19,8 @@ from slmworks.teachers.ask import ANSWERS, VERSION, Question, ask
 
 DIGEST = "d" * 64
 ABOUT = About(ANSWERS, DIGEST, {}, VERSION)
+PAUSE = 0.01
+"""Seconds before each answer: a fast machine would be through before anybody kills it."""
 USER = {"run": "a-run", "task": "student", "plugin": "sequence-kd"}
 
 
@@ -43,7 +46,12 @@ def main(store: str, model: str, form: str, count: str, log: str) -> None:
         def told(rows, take) -> None:
             keys = [Question(row, settings).key for row, settings in rows]
             Path(log).write_text("".join(f"{key}\n" for key in keys))
-            write(rows, take)
+
+            def slowly(place: int, answer) -> None:
+                time.sleep(PAUSE)
+                take(place, answer)
+
+            write(rows, slowly)
 
         found.write = told
         return found

@@ -105,6 +105,7 @@ class Story:
         state="done",
         cacheable=True,
         ledgers=None,
+        seconds_of_cores=0.0,
         **inputs,
     ) -> Manifest:
         stage, plugin = what.split()
@@ -131,6 +132,7 @@ class Story:
             ledgers=ledgers or {},
             created="2026-11-22T10:00:00.000+00:00",
             seconds=1.5,
+            cpu_seconds=seconds_of_cores,
         )
         note_made(self.store, manifest, self.run)
         if cacheable:

@@ -14,9 +14,10 @@ from kfp_told import specs, told
 from local_kfp import IMAGES, Ended, compiled, run_pipeline
 from toy_line import Works, show_toys
 
+from slmworks.contract.costs import Costs
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.close_run import begin, close
-from slmworks.engines.kubeflow.runs import ENDINGS, note
+from slmworks.engines.kubeflow.runs import ENDINGS, end, following_record, note
 from slmworks.execution.encoded import pack
 from slmworks.execution.records import run_ids, run_record
 from slmworks.execution.run import Running
@@ -266,6 +267,20 @@ def test_who_submitted_and_what_stay_known_whatever_comes_first(works) -> None:
     note(works.store, "r1", {"recipe": "toy", "file": "toy.yaml", "text": "name: toy", "plan": [edge("a")]})
     begin(works.store, spec, "kubeflow")
     assert run_record(works.store, "r1").text == "name: toy"
+
+
+def test_a_run_that_is_closed_from_outside_keeps_what_computing_costs(works) -> None:
+    plan = {"recipe": "toy", "plan": [edge("a")], "costs": Costs(watts_per_core=7).model_dump()}
+    note(works.store, "r1", plan)
+    end(works.store, run_record(works.store, "r1"), "CANCELED")
+    known = run_record(works.store, "r1")
+    assert (known.state, known.costs, known.requester[1]) == (
+        "stopped",
+        Costs(watts_per_core=7),
+        "claimed: user name of the process",
+    )
+    note(works.store, "r2", following_record(known))
+    assert run_record(works.store, "r2").costs == Costs(watts_per_core=7)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ pytest.importorskip("kfp")
 
 from kfp_spec import check_parameters, parse
 from kfp_told import specs, told
-from local_kfp import compiled, run_pipeline
+from local_kfp import IMAGES, compiled, run_pipeline
 
 from slmworks.cli.edits import with_changes
 from slmworks.contract.catalog import plugin
@@ -19,7 +19,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import configure, plain
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.pipeline import compile_plan
-from slmworks.engines.kubeflow.told import handed_on, spec_of
+from slmworks.engines.kubeflow.told import changed, handed_on, spec_of
 from slmworks.execution.records import task_record
 from slmworks.execution.spec import TaskSpec
 from slmworks.packet.notice import limits
@@ -77,7 +77,7 @@ def test_what_a_component_shows_is_all_that_its_task_is_told_and_nothing_stands_
     for text in (pipelines.first, pipelines.second):
         for given in told(text).values():
             parameters = {**handed_on(given), "run": ""}
-            spec = spec_of(parameters)
+            spec = changed(spec_of(parameters), parameters)
             task = planned.tasks[spec.id]
             assert (spec.stage, spec.plugin, spec.seed) == (task.stage, task.plugin, task.seed)
             assert same(spec, task.options), spec.id
@@ -135,7 +135,7 @@ def test_a_form_that_was_changed_runs_what_set_would(line, tmp_path: Path) -> No
         ("teacher", "epochs", 3, 5), ("teacher", "seed", 0, 7), ("student", "layers", [0], [0, 2]),
     ]  # fmt: skip
     assert record.text.endswith("#   teacher.seed: 7\n#   student.layers: [0, 2]\n")
-    assert (record.user, limits(record)) == ("ada", "")
+    assert (record.requester, limits(record)) == (("ada", "claimed: typed in the form of the run"), "")
     (teacher,) = (edge for edge in record.plan if edge["id"] == "teacher")
     assert (teacher["options"]["epochs"], teacher["seed"]) == (5, 7)
 
@@ -152,6 +152,33 @@ def test_a_gate_whose_limits_were_changed_is_noticed_and_a_wrong_field_ends_its_
     said = "other_options.studnt: no such step. Did you mean 'student'?"
     assert f"slmworks: {said}" in ended.log
     assert task_record(line.store, ended.run, "curate").error == said
+
+
+def test_a_mistyped_field_ends_its_task_with_a_record_that_says_so(line, tmp_path: Path) -> None:
+    line.recipe = line.recipe.replace(
+        "student: {stage: distill,", "student: {stage: distill, with: {note: null},"
+    )
+    text = compiled(line.write(), line.store).first
+    assert inputs(text)["student__note"]["description"] == "A remark. (YAML)"
+    for number, (typed, said) in enumerate(
+        (("[a", "student__note:1: not YAML: "), (" ", "student__note: is empty; give a value, "))
+    ):
+        ended = run_pipeline(text, line.store, tmp_path / f"root{number}", student__note=typed)
+        assert not ended.succeeded
+        record = task_record(line.store, ended.run, "student")
+        assert record.state == "failed"
+        assert record.error.startswith(said)
+        assert "file" not in record.error
+
+
+def test_a_pod_without_cores_of_its_own_takes_as_many_as_it_finds(line) -> None:
+    for engine, threads in (
+        (IMAGES, 0),
+        (f"{IMAGES}defaults: {{cpu: 1}}\n", 1),
+        (f"{IMAGES}defaults: {{cpu: 3}}\n", 3),
+    ):
+        found = specs(compiled(line.write(), line.store, engine).first)
+        assert {spec.threads for spec in found} == {threads}
 
 
 @pytest.mark.parametrize(

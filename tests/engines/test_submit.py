@@ -78,6 +78,17 @@ def test_a_run_is_submitted_and_listed_beside_local_ones(works, server, cli) -> 
     assert re.search(rf"{local.id} +local +toy +done", listed)
 
 
+def test_a_store_may_lie_on_a_volume_of_the_defaults(works, server, cli) -> None:
+    engine = works.folder / "engine.yaml"
+    text = engine.read_text()
+    engine.write_text(
+        text.replace("volumes: ", "defaults: {volumes: ").replace("}]\nkubeflow", "}]}\nkubeflow")
+    )
+    done = cli(*SUBMIT)
+    assert done.returncode == 0, done.stderr
+    assert len(server.runs) == 1
+
+
 def test_waiting_tells_the_states_of_tasks_as_they_change(server, cli) -> None:
     server.states = ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"]
     server.tasks = {"raw": ["RUNNING", "SUCCEEDED"], "curate": ["", "", "RUNNING", "SUCCEEDED"]}

@@ -65,17 +65,18 @@ def test_the_first_of_two_that_begin_a_run_counts(store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "engine", "requester"),
+    ("user", "engine", "typed", "requester"),
     [
-        ("ada", "local", ("ada", "claimed: user name of the process")),
-        ("ada", "kubeflow", ("ada", "claimed: user name of the process")),
-        ("ada", "airflow", ("ada", "airflow: triggered the run")),
-        ("", "airflow", ("", "")),
-        ("unknown", "local", ("", "")),
+        ("ada", "local", False, ("ada", "claimed: user name of the process")),
+        ("ada", "kubeflow", False, ("ada", "claimed: user name of the process")),
+        ("ada", "kubeflow", True, ("ada", "claimed: typed in the form of the run")),
+        ("ada", "airflow", False, ("ada", "airflow: triggered the run")),
+        ("", "airflow", False, ("", "")),
+        ("unknown", "local", False, ("", "")),
     ],
 )
-def test_a_run_says_who_started_it_as_far_as_its_engine_knows(user, engine, requester) -> None:
-    record = RunRecord.of("r1", "done", {"recipe": "toy"}, started=NOW, user=user, engine=engine)
+def test_a_run_says_who_started_it_as_far_as_its_engine_knows(user, engine, typed, requester) -> None:
+    record = RunRecord.of("r1", "done", {"recipe": "toy"}, started=NOW, user=user, engine=engine, typed=typed)
     assert record.requester == requester
 
 

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from judged import first, quality_report
+from judged import evaluated, first, quality_report
 from slmworks import packet
+from slmworks.contract import catalog
+from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.linear_model import LINEAR
+from slmworks.contract.model_task import Answer
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.testing import Bench
 
@@ -97,6 +100,43 @@ def test_only_a_candidate_that_beats_it_is_chosen(bench: Bench) -> None:
     )
 
 
+def tagger(
+    bench: Bench,
+    model: str,
+    right: dict[str, list[bool]],
+    linear: dict[str, list[bool]] | None = None,
+    **known: Any,
+) -> Report:
+    """The report on a model that marks the one entity of every row, or nothing."""
+    found = {"start": 0, "end": 3, "label": "PERSON", "score": 1.0, "text": "Ada"}
+
+    def said(ok: dict[str, list[bool]]) -> dict[str, list[Answer]]:
+        return {split: [{"entities": [found] * one} for one in ok[split]] for split in N}
+
+    rows = {
+        split: [
+            {"id": f"{split}-{i}", "text": f"Ada {split} {i}", "source": "web", "entities": [found]}
+            for i in range(n)
+        ]
+        for split, n in N.items()
+    }
+    trivial = {"linear tagger": said(linear)} if linear else None
+    meta = {"labels": ["PERSON"]}
+    task = catalog.model_task("token-classification")
+    return evaluated(bench, task, model, rows, said(right), trivial=trivial, meta=meta, **known)
+
+
+def test_a_linear_model_is_known_by_the_name_that_its_model_task_gives_it(bench: Bench) -> None:
+    teacher = tagger(bench, TEACHER, right(0.9), right(0.6))
+    student = tagger(bench, SMALL, right(0.85), baseline=teacher)
+    gate = PairedBootstrap(retention=0.8, over_linear=0.02)
+    said = gate.run(reports=[student], task=bench.task("gate")).read()
+    assert said["linear"]["words"].startswith("span F1 against linear tagger: +")
+    assert "better than linear tagger: +" in said["sentence"]
+    assert "warning: linear tagger" not in said["sentence"]
+    assert "linear tagger" in packet.markdown(said, brief=True)
+
+
 def test_where_there_is_no_linear_model_a_line_says_why(bench: Bench) -> None:
     teacher = quality_report(bench, TEACHER, right(0.9), trivial={"majority": right(0.3)})
     report = quality_report(bench, SMALL, right(0.85), baseline=teacher)
@@ -126,7 +166,12 @@ def test_a_linear_model_that_could_not_be_fitted_is_named_with_the_reason(bench:
         PairedBootstrap(over_linear=0.01).run(reports=[report], task=bench.task("again"))
 
 
-@pytest.mark.parametrize("wrong", [97, 1.0, -0.1])
-def test_points_for_a_share_are_refused(wrong: float) -> None:
-    with pytest.raises(ValidationError, match="two points are 0.02|greater than or equal to 0"):
-        PairedBootstrap(over_linear=wrong)
+@pytest.mark.parametrize("wrong", [97, 1.0])
+def test_points_for_a_share_are_refused(bench: Bench, wrong: float) -> None:
+    with pytest.raises(BadRequest, match=r"`over_linear` is \d+, but accuracy goes from 0 to 1; two points"):
+        decide(bench, 0.6, 0.85, over_linear=wrong)
+
+
+def test_a_negative_difference_is_refused() -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        PairedBootstrap(over_linear=-0.1)

@@ -326,6 +326,12 @@ def test_a_drop_in_points_is_refused_where_a_share_is_meant(bench, decide):
         decide(student, champion_drop=2)
 
 
+def test_how_far_beyond_the_linear_model_has_the_measure_s_own_scale(bench, decide):
+    student = continuations(bench, SMALL, baseline=continuations(bench, TEACHER))
+    with pytest.raises(BadRequest, match=r"needs the linear model \(tf-idf \+ linear\), and the baseline's"):
+        decide(student, over_linear=1.5)
+
+
 def test_a_model_task_that_is_no_longer_installed_leaves_its_parts_out(bench, decide, installed):
     teacher = headlines(bench, TEACHER)
     student = headlines(bench, SMALL, loss=0.1, baseline=teacher)

@@ -29,6 +29,14 @@ def test_a_variable_may_come_from_a_secret_and_reach_both_containers():
     ] * 2
 
 
+def test_a_variable_whose_name_only_begins_like_a_secret_s_is_none():
+    variables = [
+        {"name": name, "value": "1"} for name in ("TOKENIZERS_PARALLELISM", "MAX_TOKENS", "PATH_ALIAS")
+    ]
+    (pod,) = pods(objects("deployment", {"serving": {"extraEnv": variables}}))
+    assert named(pod["containers"][0])["TOKENIZERS_PARALLELISM"]["value"] == "1"
+
+
 def test_mlflow_gets_its_own():
     more = {"mlflow": {"extraEnv": [{"name": "AWS_CA_BUNDLE", "value": "/ca/ca.crt"}],
                        "extraVolumes": [{"name": "ca", "secret": {"secretName": "ca"}}],

@@ -121,6 +121,8 @@ def test_a_wrong_value_is_refused_with_its_place(more, said):
             "HTTPS_PROXY would stand in the cluster for all to read. Put it into a Secret, and name that: {name: HTTPS_PROXY, valueFrom:",
         ),
         ("deployment", {"serving": {"extraEnv": [{"name": "API_TOKEN", "value": "x"}]}}, "API_TOKEN would stand in the cluster"),
+        ("deployment", {"serving": {"extraEnv": [{"name": "OPENAI_API_KEY", "value": "x"}]}}, "OPENAI_API_KEY would stand in the cluster"),
+        ("deployment", {"serving": {"extraEnv": [{"name": "DB_PASSWD", "value": "x"}]}}, "DB_PASSWD would stand in the cluster"),
         ("mlflow-volume", {"mlflow": {"extraEnv": [{"name": "HOME", "value": "/x"}]}}, "mlflow.extraEnv: HOME is set by the chart"),
         (
             "deployment",

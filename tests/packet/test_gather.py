@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from judged import LABELS, first, quality_report, row
+from judged import LABELS, first, quality_report, row, speed_report
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Selection
 from slmworks.contract.errors import BadRequest
@@ -59,6 +59,29 @@ def test_data_of_a_model_task_that_is_not_installed_stop_no_page(decided, monkey
     assert markdown.startswith("**")
     assert "What was required" in page
     assert "What changed" not in page
+
+
+def test_what_the_teacher_needed_is_known_without_its_speed(bench, tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    story = Story(store, tmp_path / "story")
+    made = [
+        story.task(name, what, story.weights(name), seconds_of_cores=seconds, **given)
+        for name, what, seconds, given in (
+            ("teacher", "finetune classifier", 3600.0, {}),
+            ("student", "distill logit-kd", 900.0, {"teacher": "teacher"}),
+        )
+    ]
+    right = {split: first(n, int(0.8 * n)) for split, n in N.items()}
+    teacher = quality_report(bench, made[0].digest, right)
+    student = quality_report(bench, made[1].digest, right, baseline=teacher)
+    speed = speed_report(bench, made[1].digest, None)
+    verdict = PairedBootstrap().run(reports=[student, speed], task=bench.task("gate"))
+    for number, report in enumerate((teacher, student, speed)):
+        story.task(f"report-{number}", "evaluate quality", replace(report, digest=""))
+    _, page = packet(store, story.task("gate", "gate paired-bootstrap", verdict).digest)
+    assert "took 1.2 h of all cores" in page
+    assert "beyond what the teacher needed, 15.0 min of all cores" in page
+    assert "paid for itself" not in page
 
 
 def test_what_was_stopped_early_is_told_by_its_task(decided, tmp_path):

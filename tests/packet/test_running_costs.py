@@ -61,6 +61,13 @@ def test_it_has_paid_for_itself_when_it_saved_what_it_took_beyond_its_teacher(sp
     assert "never pays for itself in computing time" in slow
 
 
+def test_what_the_teacher_needed_is_left_out_where_nobody_knows_it(speeds) -> None:
+    text = shown(speeds(), replace(SPENT, own=None))
+    assert "took 1.0 h of all cores (36.0 kJ, 4 g CO2, 0.036 CHF) (energy estimated)." in text
+    assert "teacher needed" not in text
+    assert "paid for itself" not in text
+
+
 def test_measured_energy_is_shown_only_where_all_have_it(speeds) -> None:
     some = shown(speeds(model={"joules": 7.0}))
     assert "energy for 1,000 (estimated)" in some

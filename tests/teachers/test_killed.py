@@ -16,7 +16,7 @@ from slmworks.ledger.in_store import StoreLedger
 from slmworks.store import open_store
 from slmworks.testing import Bench
 
-COUNT = 150
+COUNT = 200
 
 
 def kept(store: Path) -> set[str]:

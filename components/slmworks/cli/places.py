@@ -94,7 +94,8 @@ class Places:
             )
         store = self.store
         on_disk = str(store) == str(store.root)
-        shared = [volume.path for volume in settings.volumes if volume.claim]
+        everywhere = (*settings.volumes, *(settings.defaults.volumes or ()))
+        shared = [volume.path for volume in everywhere if volume.claim]
         if on_disk and not any(map(store.root.is_relative_to, shared)):
             raise BadRequest(
                 f"store {store}: pods don't see this machine's folders; give a bucket (s3://…), or mount the "

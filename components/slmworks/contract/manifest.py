@@ -38,7 +38,10 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Digests = Annotated[
     tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)
 ]
-"""Digests of a port's inputs. The first builds of version 0.1 wrote that of a single one as it is."""
+"""Digests of a port's inputs. The first builds of version 0.1 wrote that of a single one as it is.
+
+Stores with such records exist and stay readable, with their lineage.
+"""
 
 
 class File(BaseModel):

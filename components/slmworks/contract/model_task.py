@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from slmworks.contract import scope
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.linear_model import LINEAR
 from slmworks.contract.truncation import NONE, Truncation
 from slmworks.numbers import figures
 
@@ -194,6 +195,8 @@ class ModelTask(ABC):
     """A pretrained model without a task of its own can do it: nothing has to be fine-tuned first."""
     measures: ClassVar[tuple[Measure, ...]]
     """The first one decides; the others are shown, and can be limited by a gate."""
+    linear: ClassVar[str] = LINEAR
+    """Which of its trivial baselines is the linear model, if it fits one."""
     noun: ClassVar[str] = "answer"
     """An answer, in messages: `label`, `embedding`."""
     titles: ClassVar[Mapping[str, str]] = {}

@@ -24,7 +24,14 @@ UNSEEN = "was never seen: its container did not start, or the task before it cou
 def begin(store: Store, spec: TaskSpec, engine: str) -> None:
     """Begin a run's record, or reopen it: called by its first task, and by one that is run again later."""
     record = RunRecord.of(
-        spec.run, "running", {}, recipe=spec.recipe, engine=engine, started=utc(time.time()), user=spec.user
+        spec.run,
+        "running",
+        {},
+        recipe=spec.recipe,
+        engine=engine,
+        started=utc(time.time()),
+        user=spec.user,
+        typed=_is_typed(spec.user, engine),
     )
     if record.create(store):
         return
@@ -61,7 +68,7 @@ def close(
     states |= {name: state for name, (state, _) in ends.items()}
     ending = ending or ("failed" if _is_broken(states) else "done")
     state = "refused" if ending == "done" and "refused" in states.values() else ending
-    now = utc(time.time())
+    now, user = utc(time.time()), str(plan.get("user") or "")
     RunRecord.of(
         run,
         state,
@@ -69,7 +76,8 @@ def close(
         engine=engine,
         started=_started(known, tasks.values()) or now,
         ended=now,
-        user=plan.get("user") or (known.user if known else ""),
+        user=user or (known.user if known else ""),
+        typed=_is_typed(user, engine) or bool(known and not user and known.typed),
         waiting=waiting,
     ).write(store)
     lines = [f"{name}: {why}" for name, (end, why) in ends.items() if end == "failed"]
@@ -101,6 +109,11 @@ def _upload(store: Store, run: str, tracking: str) -> list[str]:
         return [f"lineage {sync(store, tracking, run, overrule=False)}"]
     except (SlmworksError, ModuleNotFoundError) as error:
         return [f"lineage not uploaded ({error}); later: slmworks lineage sync"]
+
+
+def _is_typed(user: str, engine: str) -> bool:
+    """True for a user that nobody but the form of a run names: Kubeflow tells its tasks none."""
+    return bool(user) and engine == "kubeflow"
 
 
 def keep_packet(store: Store, run: str, name: str, version: int) -> list[str]:

@@ -12,7 +12,7 @@ secret, only references to a cluster's.
 import os
 import sys
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -58,8 +58,8 @@ class EngineFile:
         try:
             settings = Settings.model_validate(_tuples(value))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = _where(first["loc"])
+            first = _first(error.errors(include_url=False))
+            where = _where(first["loc"], value)
             raise BadRequest(f"{place(file, lines, where)}: {_problem(first, where)}") from None
         found = cls(settings, file, folder or Path(), lines)
         check(found)
@@ -195,9 +195,26 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(inner) for inner in value) if isinstance(value, list) else value
 
 
-def _where(loc: tuple[int | str, ...]) -> Where:
-    """A place in the file, without pydantic's own `[key]`."""
-    return tuple(part for part in loc if part != "[key]")
+def _first(errors: Sequence[Any]) -> Any:
+    """The first error; where a text or a mapping may stand and there is a mapping, what is wrong in it."""
+    first = errors[0]
+    if first["type"] != "string_type" or not isinstance(first["input"], dict):
+        return first
+    *above, _ = first["loc"]
+    beside = [one for one in errors[1:] if list(one["loc"][: len(above)]) == above]
+    return min(beside, key=lambda one: bool(one["type"] != "extra_forbidden"), default=first)
+
+
+def _where(loc: tuple[int | str, ...], value: Any) -> Where:
+    """A place in the file, without pydantic's own `[key]` and the kinds of which a value may be one."""
+    found: list[str | int] = []
+    for number, part in enumerate(loc):
+        is_key = isinstance(value, dict) and (part in value or number == len(loc) - 1)
+        if part == "[key]" or not (is_key or isinstance(value, list)):
+            continue
+        found.append(part)
+        value = value.get(part) if isinstance(value, dict) else value[int(part)]
+    return tuple(found)
 
 
 def _problem(error: Any, where: Where) -> str:
@@ -223,13 +240,33 @@ def _problem(error: Any, where: Where) -> str:
 
 
 def _words(where: Where) -> list[str]:
-    """The settings that there are at a place."""
-    model: Any = Settings
+    """The settings that there are at a place, as the file calls them."""
+    kind: Any = Settings
     for part in where:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[str(part)].annotation
+        fields = _settings(kind)
+        if fields:
+            kind = fields[str(part)]
         else:  # a mapping's value, or an item of a list
-            model = next(arg for arg in reversed(typing.get_args(model)) if arg not in (Ellipsis, type(None)))
-        if type(None) in typing.get_args(model):
-            model = typing.get_args(model)[0]
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+            kind = next(arg for arg in reversed(typing.get_args(_bare(kind))) if arg is not Ellipsis)
+    return list(_settings(kind))
+
+
+def _settings(kind: Any) -> dict[str, Any]:
+    """Setting -> its type, for a part of the file or what may be one; empty for another type."""
+    kind = _bare(kind)
+    part = next((one for one in (kind, *typing.get_args(kind)) if _is_part(one)), None)
+    if part is None or typing.get_origin(kind) in (dict, tuple):
+        return {}
+    return {field.alias or name: field.annotation for name, field in part.model_fields.items()}
+
+
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _bare(kind: Any) -> Any:
+    """A type without what is annotated of it, and without None."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return _bare(typing.get_args(kind)[0])
+    some = [one for one in typing.get_args(kind) if one is not type(None)]
+    return _bare(some[0]) if len(some) == 1 and type(None) in typing.get_args(kind) else kind

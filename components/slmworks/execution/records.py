@@ -115,6 +115,8 @@ class RunRecord(_Record):
     """When it ended; null while it goes on."""
     user: str = ""
     """Who started it; empty where a schedule did, or nobody knows."""
+    typed: bool = False
+    """`user` is what somebody typed in the form of the run."""
     edits: tuple[Edit, ...] = ()
     """What was changed for this run in its recipe's options."""
     waiting: tuple[str, int] | None = None
@@ -137,10 +139,10 @@ class RunRecord(_Record):
         """Who started it, and how that is known; both empty where nobody is known."""
         if self.user in ("", UNKNOWN):
             return "", ""
-        how = (
-            "airflow: triggered the run" if self.engine == "airflow" else "claimed: user name of the process"
-        )
-        return self.user, how
+        if self.engine == "airflow":
+            return self.user, "airflow: triggered the run"
+        by = "typed in the form of the run" if self.typed else "user name of the process"
+        return self.user, f"claimed: {by}"
 
     def write(self, store: Store) -> None:
         """Write the record, and the keys by which it is found."""

@@ -102,13 +102,6 @@ class PairedBootstrap(Gate):
             raise ValueError(f"must be a share of the teacher's measure, at most {MOST_KEPT:g}; 97 % is 0.97")
         return share
 
-    @field_validator("over_linear")
-    @classmethod
-    def _is_difference(cls, least: float | None) -> float | None:
-        if least is not None and least >= 1:
-            raise ValueError("must be a difference of a measure from 0 to 1, below 1; two points are 0.02")
-        return least
-
     def run(
         self,
         *,
@@ -175,11 +168,12 @@ class PairedBootstrap(Gate):
         return References(known, self.confidence, self.resamples, task.seed)
 
     def _require_scale(self, measure: Measure) -> None:
-        """BadRequest for a drop that a measure from 0 to 1 cannot have: somebody meant points."""
-        for option, drop in (("champion_drop", self.champion_drop), ("slice_drop", self.slice_drop)):
-            if drop is not None and drop >= 1 and measure.is_share:
+        """BadRequest for a difference that a measure from 0 to 1 cannot have: somebody meant points."""
+        for option in ("champion_drop", "slice_drop", "over_linear"):
+            size: float | None = getattr(self, option)
+            if size is not None and size >= 1 and measure.is_share:
                 raise BadRequest(
-                    f"the gate's `{option}` is {drop:g}, but {measure.title} goes from 0 to 1; "
+                    f"the gate's `{option}` is {size:g}, but {measure.title} goes from 0 to 1; "
                     "two points are 0.02."
                 )
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from slmworks.contract.linear_model import LINEAR
 from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.gate.candidates import Candidate, times_smaller
@@ -51,7 +50,7 @@ def trivial_warnings(one: Candidate, resamples: int, seed: int, *, but: float | 
     """
     found, written = [], one.quality.measure.written
     for name in one.baseline.trivial:
-        if name == LINEAR and but is not None:
+        if name == one.baseline.model_task.linear and but is not None:
             continue
         pairs = one.beside_trivial(name, "test")
         better = pairs.difference > 0

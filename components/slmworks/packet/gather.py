@@ -85,6 +85,7 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
         asked, told = run_record(store, decided), list(task_records(store, decided))
     to_model = _way_to(store, model, origins)
     baseline = way_back(origins, _baselines(reports, model))
+    compared = way_back(origins, [one for one in [verdict.refs.get("baseline_model")] if one])
     return Background(
         card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
         texts=partial(texts, data) if data else nothing_known,
@@ -99,7 +100,7 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
         trained=_trained(run, tasks, to_model),
         seeds=_seeds(run, tasks),
         terms=_terms(sources_of(store, model, origins), asked, told),
-        spent=spent_of(way_back(origins, [model]), baseline, (run and run.costs) or Costs()),
+        spent=spent_of(way_back(origins, [model]), compared, (run and run.costs) or Costs()),
     )
 
 

@@ -53,10 +53,11 @@ def attention(notice: str) -> str:
 
 def _few(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The rows that a decision is about: not the other candidates, nor what always answers the same."""
+    linear = (verdict.get("linear") or {}).get("name", LINEAR)
     return [
         row
         for row in verdict["rows"]
-        if row["chosen"] or row["role"] in ("teacher", "champion", "reference") or row["name"] == LINEAR
+        if row["chosen"] or row["role"] in ("teacher", "champion", "reference") or row["name"] == linear
     ]
 
 

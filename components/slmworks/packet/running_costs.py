@@ -23,19 +23,23 @@ class Spent:
 
     whole: float
     """Of every step, data and teacher included."""
-    own: float
-    """Of those that what it is compared with did not need."""
+    own: float | None
+    """Of those that what it is compared with did not need; None where that is not known."""
     unknown: int
     """Models of which nobody has measured it."""
     costs: Costs
 
 
 def spent_of(way: Mapping[str, Manifest], baseline: Mapping[str, Manifest], costs: Costs) -> Spent | None:
-    """What was computed on the way to a model, and of that on the way to it alone; None for no way."""
+    """What was computed on the way to a model, and of that on the way to it alone; None for no way.
+
+    `baseline`: the way to what it is compared with; empty where nobody knows.
+    """
     if not way:
         return None
     each = {digest: one.cpu_seconds for digest, one in way.items()}
-    own = sum(seconds for digest, seconds in each.items() if digest not in baseline)
+    alone = sum(seconds for digest, seconds in each.items() if digest not in baseline)
+    own = alone if baseline else None
     unknown = sum(one.kind == "Model" and not one.cpu_seconds for one in way.values())
     return Spent(sum(each.values()), own, unknown, costs)
 
@@ -99,14 +103,17 @@ def _source(costs: Costs, *, measured: bool) -> str:
 
 
 def _making(spent: Spent) -> str:
-    """What making the model took, all of it and beyond what its teacher needed."""
+    """What making the model took, all of it and, where that is known, beyond what its teacher needed."""
     if not spent.whole:
         return ""
     lacks = f" ({spent.unknown} models without a measurement)" if spent.unknown else ""
-    return (
-        f"Making the chosen model took {_amounts(spent.whole, spent.costs)}{lacks}; of these, beyond what "
-        f"the teacher needed, {_amounts(spent.own, spent.costs)} (energy estimated)."
+    beyond = (
+        ""
+        if spent.own is None
+        else f"; of these, beyond what the teacher needed, {_amounts(spent.own, spent.costs)}"
     )
+    took = _amounts(spent.whole, spent.costs)
+    return f"Making the chosen model took {took}{lacks}{beyond} (energy estimated)."
 
 
 def paid_back(verdict: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], spent: Spent) -> str:

@@ -20,7 +20,7 @@
 {{- if eq (hasKey . "value") (hasKey . "valueFrom") }}
 {{- fail (printf "%s: %s needs either value or valueFrom." $place .name) }}
 {{- end }}
-{{- if and (hasKey . "value") (or (regexMatch "(?i)secret|password|token|access_key" .name) (regexMatch "://[^/[:space:]]*@" .value)) }}
+{{- if and (hasKey . "value") (or (regexMatch "(?i)(^|[_.-])(token|secret|password|passwd|pwd|credentials?|pat|api_?key|access_?key|secret_?key)([_.-]|$)" .name) (regexMatch "://[^/[:space:]]*@" .value)) }}
 {{- fail (printf "%s: %s would stand in the cluster for all to read. Put it into a Secret, and name that: {name: %s, valueFrom: {secretKeyRef: {name: …, key: …}}}." $place .name .name) }}
 {{- end }}
 {{- end }}

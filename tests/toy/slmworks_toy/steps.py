@@ -71,6 +71,8 @@ class ToyDistill(Distill):
 
     layers: tuple[int, ...] = (0,)
     """Which layers to keep."""
+    note: str | None = None
+    """A remark."""
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",)}
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
     deterministic: ClassVar[bool] = True

@@ -93,7 +93,8 @@ def following_record(known: RunRecord) -> dict[str, Any]:
 def _recipe_of(known: RunRecord) -> dict[str, Any]:
     edits = [edit.model_dump(mode="json") for edit in known.edits]
     about = {"recipe": known.recipe, "file": known.file, "text": known.text}
-    return about | ({"edits": edits} if edits else {})
+    costs = known.costs.model_dump(mode="json") if known.costs else None
+    return about | ({"edits": edits} if edits else {}) | ({"costs": costs} if costs else {})
 
 
 def _after(run: str) -> str:

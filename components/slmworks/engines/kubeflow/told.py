@@ -94,7 +94,9 @@ def whole_numbers(value: Any) -> Any:
 
 
 def of_text(text: Any, name: str) -> Any:
-    """The value of a parameter that is YAML text, as after `--set`."""
+    """The value of a parameter that is YAML text, as after `--set`; BadRequest for what is none."""
+    if not str(text).strip():
+        raise BadRequest(f'{name}: is empty; give a value, "" for an empty text, or null for none.')
     try:
         return json.loads(text)  # what was compiled
     except ValueError:
@@ -108,12 +110,14 @@ def rest_of(spec: TaskSpec, said: tuple[str, ...]) -> dict[str, Any]:
     """A spec without what other parameters say; `said`: options that have one of their own."""
     options = {name: value for name, value in spec.options.items() if name not in said}
     rest = spec.model_copy(update={"options": options})
-    empty = {name for name, value in rest.model_dump().items() if not value and name != "store"}
-    return rest.model_dump(mode="json", exclude=set(UNSAID | empty))
+    return rest.model_dump(mode="json", exclude=set(UNSAID), exclude_defaults=True)
 
 
 def spec_of(parameters: Mapping[str, Any]) -> TaskSpec:
-    """The spec that a component's parameters are; BadRequest where they are none."""
+    """The spec that a component's parameters are; BadRequest where they are none.
+
+    Without the options that are YAML text, which a person may have mistyped: `changed` reads them.
+    """
     given = parameters[SPEC]
     rest = whole_numbers(json.loads(given) if isinstance(given, str) else given)
     try:
@@ -122,7 +126,11 @@ def spec_of(parameters: Mapping[str, Any]) -> TaskSpec:
         spec = TaskSpec.model_validate({**rest, "run": str(parameters[RUN]), "stage": stage, "plugin": name})
     except (ValidationError, ValueError, TypeError) as error:
         raise BadRequest(f"--executor-input: not a task spec ({first_line(error)}).") from None
-    own = _of_own_parameters(spec, form, parameters)
+    own = {
+        option: whole_numbers(parameters[name])
+        for option, name in _own_parameters(spec, parameters).items()
+        if option not in form.text
+    }
     user = str(parameters.get(REQUESTER) or "")
     return spec.model_copy(update={"options": {**spec.options, **own}, "user": user})
 
@@ -130,12 +138,17 @@ def spec_of(parameters: Mapping[str, Any]) -> TaskSpec:
 def changed(spec: TaskSpec, parameters: Mapping[str, Any]) -> TaskSpec:
     """The spec with what a person changed for this run; BadRequest for what no run can change."""
     form = _form(parameters)
+    text = {
+        option: of_text(parameters[name], name)
+        for option, name in _own_parameters(spec, parameters).items()
+        if option in form.text
+    }
     mine = _others(spec, form, parameters.get(OTHERS) or {})
     word = {SEED} if SEED in mine and _takes_seed_as_word(spec, mine[SEED]) else set()
     options = {option: value for option, value in mine.items() if option not in word}
     return spec.model_copy(
         update={
-            "options": {**spec.options, **options},
+            "options": {**spec.options, **text, **options},
             "fresh": _is_fresh(spec, form, parameters.get(FRESH) or []),
             **{option: mine[option] for option in word},
         }
@@ -146,14 +159,10 @@ def _form(parameters: Mapping[str, Any]) -> Form:
     return Form.model_validate_json(str(parameters[FORM]))
 
 
-def _of_own_parameters(spec: TaskSpec, form: Form, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that have a parameter of their own."""
+def _own_parameters(spec: TaskSpec, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Option -> the parameter of its own."""
     prefix = _prefix(spec.step)
-    found = {name.removeprefix(prefix): name for name in parameters if name.startswith(prefix)}
-    return {
-        option: of_text(parameters[name], name) if option in form.text else whole_numbers(parameters[name])
-        for option, name in found.items()
-    }
+    return {name.removeprefix(prefix): name for name in parameters if name.startswith(prefix)}
 
 
 def _others(spec: TaskSpec, form: Form, given: Any) -> Mapping[str, Any]:

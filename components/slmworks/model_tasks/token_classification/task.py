@@ -20,6 +20,7 @@ from slmworks.contract.model_task import (
     mean,
 )
 from slmworks.model_tasks.token_classification import measures
+from slmworks.model_tasks.token_classification.trivial import LINEAR, fit
 
 HEAVY = 10.0
 """Entities of a row that weighs as much as any: more than most sentences have."""
@@ -69,6 +70,7 @@ class TokenClassification(ModelTask):
         Measure("recall", "recall", measures.found_right, mean, worst=(0.0, HEAVY), best=(HEAVY, HEAVY)),
         Measure("word_accuracy", "word accuracy", measures.words, mean, worst=(0.0, LONG), best=(LONG, LONG)),
     )
+    linear: ClassVar[str] = LINEAR
     noun: ClassVar[str] = "entities"
 
     route: ClassVar[str] = "tag"
@@ -92,9 +94,7 @@ class TokenClassification(ModelTask):
 
     def trivial(self, data: Dataset, *, seed: int) -> Mapping[str, Trivial | LeftOut]:
         """The most frequent tag of each word, and a linear model on words and their neighbours."""
-        from slmworks.model_tasks.token_classification import trivial
-
-        return trivial.fit(data, seed=seed)
+        return fit(data, seed=seed)
 
     def details(
         self, rows: Sequence[Row], answers: Sequence[Answer], model: Model, *, resamples: int, seed: int
