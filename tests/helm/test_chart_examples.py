@@ -31,7 +31,7 @@ def test_the_image_it_describes_has_every_family():
     text = (EXAMPLES / "airflow-values.yaml").read_text()
     families = {f"slmworks-{path.parent.name}" for path in HELM.parent.glob("plugins/*/pyproject.toml")}
     assert families <= set(
-        re.findall(r"slmworks-\w+", text.partition("RUN pip install")[2].partition("END")[0])
+        re.findall(r"slmworks-[\w-]+", text.partition("RUN pip install")[2].partition("END")[0])
     )
     image = yaml.safe_load(text)["images"]["airflow"]
     assert f"--tag {image['repository']}:{image['tag']} " in text
