@@ -146,7 +146,7 @@ def test_too_late_for_the_first_token_and_for_the_last(generator_release) -> Non
 def test_a_stream_may_take_longer_than_a_body(generator_release) -> None:
     with Served(generator_release, slots=1, context=8192, deadline=0.3) as served:
         began = time.monotonic()
-        assert Stream(served, {**ENDLESS, "max_tokens": 3000}).rest().endswith("data: [DONE]\n\n")
+        assert Stream(served, {**ENDLESS, "n": 12}).rest().endswith("data: [DONE]\n\n")
         assert time.monotonic() - began > 0.3
 
 
@@ -240,7 +240,7 @@ def test_the_memory_of_the_model_before_is_given_back(switching) -> None:
     import weakref
 
     served, follow, enter_second = switching
-    stream = Stream(served)
+    stream = Stream(served, {**ENDLESS, "n": 12})
     stream.event()
     old = weakref.ref(served.runtime._llama)
     enter_second()

@@ -36,7 +36,7 @@ def test_the_report_is_about_the_model(tmp_path: Path) -> None:
 ''',
     fields="    deterministic: ClassVar = True\n",
     imports=("import json", "from typing import ClassVar"),
-    leaves_out=("baseline", "judge"),
+    leaves_out=("baseline", "judge", "probes"),
 )
 
 SELECT = Body(

@@ -1,6 +1,5 @@
 """Formats, model tasks and models' names along a plan, checked before anything runs."""
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -44,8 +43,8 @@ def check_formats(recipe: Recipe, tasks: Mapping[str, PlannedTask]) -> dict[str,
 def _of_its_purpose(task: PlannedTask) -> list[str]:
     """Ids of the tasks whose results are for the model task that this one works for."""
     others = task.configured.port_model_tasks
-    makers = (ids for port, ids in task.inputs.items() if port != WHEN and port not in others)
-    return list(dict.fromkeys(itertools.chain.from_iterable(makers)))
+    own = {one for port, ids in task.inputs.items() if port not in others for one in ids}
+    return [one for one in task.made_from if one in own]
 
 
 def _made(task: PlannedTask, known: Sequence[_Facts]) -> _Facts:
