@@ -9,7 +9,9 @@ from scoped import questions, scoped
 from slmworks.contract.errors import BadRequest
 from slmworks.evaluate.quality import Quality
 from slmworks.evaluate.quality_report import QualityReport
-from slmworks.gate.checks import check_limit, check_minimum
+from slmworks.gate.candidates import Candidate
+from slmworks.gate.checks import check_minimum
+from slmworks.gate.limits import check_limits
 from slmworks.packet import scope as page
 
 
@@ -68,7 +70,8 @@ def test_a_gate_can_require_it_either_way(tmp_path, judge) -> None:
     report = judge("quality", scoped(tmp_path / "model", data=data), data)
     least = check_minimum(report, "out_of_scope_recall", 0.8)
     assert (least.passed, least.title) == (True, "out-of-scope questions declined, at least")
-    assert check_limit(report, "out_of_scope_answered", 0.2).passed
+    (most,) = check_limits(Candidate("int8", report, report, None), {"out_of_scope_answered": 0.2})
+    assert most.passed
     plain = judge("plain", word_counter(tmp_path / "word"), questions(tmp_path / "none", outside=0))
     with pytest.raises(BadRequest, match="`minimum` names 'out_of_scope_recall', which the report on onnx"):
         check_minimum(plain, "out_of_scope_recall", 0.8)

@@ -165,6 +165,7 @@ class Terminal:
         self.child, self._master = pty.fork()
         if not self.child:
             os.environ["TERM"] = "dumb"
+            os.nice(15)  # so that what is typed comes before an answer is over
             os.execv(sys.executable, [*COMMAND, *words])
         self.said = ""
 
