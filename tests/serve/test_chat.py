@@ -165,7 +165,7 @@ class Terminal:
         self.child, self._master = pty.fork()
         if not self.child:
             os.environ["TERM"] = "dumb"
-            os.nice(15)  # so that what is typed comes before an answer is over
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's job in the background ignores it
             os.execv(sys.executable, [*COMMAND, *words])
         self.said = ""
 
@@ -231,16 +231,10 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(both_kinds: Path, served: S
         NAME, "--store", str(both_kinds), "--threads=1", "--max-tokens=8000", "--context=8192"
     )
     terminal.until(r"chatter: /reset begins a new conversation.*> ")
-    for _ in range(20):  # on a busy machine an answer can be over before this process is awake
-        terminal.type(f"{word}\n")
-        terminal.until(rf"{word}\r\n.{{40}}")
-        terminal.interrupt()
-        if "stopped" in terminal.until(r"(stopped|the first after [\d.]+ s)\r\n.*?> "):
-            break
-        terminal.type("/reset\n")
-        terminal.until(r"a new conversation\r\n.*?> ")
-    else:
-        pytest.fail("every answer was over before it could be stopped")
+    terminal.type(f"{word}\n")
+    terminal.until(rf"{word}\r\n.{{40}}")
+    terminal.interrupt()
+    terminal.until(r"stopped\r\n.*?> ")
     terminal.type_until("\x03", r"Ctrl-C stops an answer\r\n.*?> ")
     terminal.type("/wipe\n")
     terminal.until(r"/wipe is no command.*?> ")
