@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from toys import toy
 
+from commands import Line
 from slmworks.contract.runtime import open_runtime
 from slmworks.model_tasks.text_generation.hf import HfGenerator
 
@@ -37,21 +38,8 @@ PROMPTS = [
 ]
 
 
-class Line:
-    """A folder in which commands run as a person would run them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.output = ""
-
-    def __call__(self, *words: str, code: int = 0) -> str:
-        """Run a command; gives all it printed."""
-        ended = subprocess.run(
-            [sys.executable, "-m", "slmworks", *words], cwd=self.folder, capture_output=True, text=True,
-            check=False, timeout=600, env={**os.environ, "NO_COLOR": "1"},
-        )  # fmt: skip
-        assert ended.returncode == code, ended.stdout + ended.stderr
-        return ended.stdout + ended.stderr
+class Talk(Line):
+    """The line of the recipe."""
 
     def run(self) -> str:
         return self("run", "talk.yaml", "--cores", "1", "--tracking", "none")
@@ -73,7 +61,7 @@ def generator(folder: Path) -> HfGenerator:
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
+def line(tmp_path_factory: pytest.TempPathFactory) -> Talk:
     """The recipe's first run, on rows whose completions are the model's own answers."""
     folder = tmp_path_factory.mktemp("talk")
     answers = generator(folder / "base").answer(PROMPTS)
@@ -83,12 +71,12 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
                 turns = [*row["messages"], {"role": "assistant", "content": answer["text"]}]
                 print(json.dumps({"messages": turns}), file=file)
     (folder / "talk.yaml").write_text(RECIPE)
-    line = Line(folder)
+    line = Talk(folder)
     line.output = line.run()
     return line
 
 
-def test_it_waits_for_approval_with_its_page(line: Line) -> None:
+def test_it_waits_for_approval_with_its_page(line: Talk) -> None:
     assert "waits  talk v1 is candidate" in line.output
     (page,) = line.folder.glob(".slmworks/runs/*/gate.html")
     text = " ".join(re.sub(r"<[^>]*>", " ", page.read_text()).split())
@@ -97,7 +85,7 @@ def test_it_waits_for_approval_with_its_page(line: Line) -> None:
     assert "candidate" in line("models", "talk")
 
 
-def test_it_is_approved_and_served(line: Line) -> None:
+def test_it_is_approved_and_served(line: Talk) -> None:
     line("approve", "talk", "--because", "it answers", "--tracking", "none")
     assert "champion" in line("models", "talk")
     row = json.loads((line.folder / "talk.jsonl").read_text().splitlines()[0])["messages"]

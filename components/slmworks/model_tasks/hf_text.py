@@ -70,6 +70,22 @@ class HfTexts(HfNetwork):
         return self.compute(encode(self.tokenizer, [row["text"] for row in rows]))
 
 
+def logits_graph(module: Any) -> Any:
+    """`(input_ids, attention_mask) -> logits` of a transformers network; it becomes the graph's `model`."""
+    import torch
+
+    class Logits(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = module
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+            return found
+
+    return Logits().eval()
+
+
 def load_network(folder: Path, head: str) -> Any:
     """Load the folder as a torch network in evaluation mode, float32, without a word on the terminal.
 

@@ -11,6 +11,7 @@ from slmworks.contract.stage import Task
 from slmworks.model_tasks.text_classification.labels import HEADER, labels_of
 from slmworks_torch import config_json, hf_folder, networks, teacher_outputs
 from slmworks_torch.rows import Rows
+from slmworks_torch.same_labels import require_same
 from slmworks_torch.scoring import Score, share_error
 
 if TYPE_CHECKING:
@@ -73,17 +74,8 @@ def require_same_labels(teacher: Model, student: Model | None, data: Dataset) ->
             f"teacher: it was trained for {kind} (problem_type in config.json), so its outputs are no choice "
             "among labels; fine-tune it on this data first."
         )
-    if known != wanted:
-        raise BadRequest(
-            f"teacher: its labels are {_listed(known)}, the data's are {_listed(wanted)}; "
-            "fine-tune the teacher on this data first."
-        )
     own = known_labels(student, port="student") if student else []
-    if own and own != known:
-        raise BadRequest(
-            f"student: its labels are {_listed(own)}, the teacher's are {_listed(known)}; "
-            "give distill a student without a head or one with the teacher's labels."
-        )
+    require_same(known, wanted, own, noun="labels")
 
 
 def _refuse_generator(teacher: Model) -> None:
@@ -148,8 +140,3 @@ def score(found: "torch.Tensor", classes: Sequence[int], weights: Sequence[float
     weighted = float((heavy * each).sum() / heavy.sum())
     error = float((heavy * (each - weighted)).square().sum().sqrt() / heavy.sum())
     return Score("weighted_accuracy", weighted, error, {"accuracy": accuracy, **macro_f1})
-
-
-def _listed(labels: Sequence[str]) -> str:
-    shown = ", ".join(labels[:5])
-    return f"[{shown}{', …' if len(labels) > 5 else ''}]"

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.scope import META
-from slmworks.model_tasks.hf_text import HfTexts
+from slmworks.model_tasks.hf_text import HfTexts, logits_graph
 from slmworks.model_tasks.text_classification.labels import labels_of
 from slmworks.model_tasks.text_classification.onnx import answers
 
@@ -34,17 +34,4 @@ class HfClassifier(HfTexts):
 
     def graph(self) -> Any:
         """`(input_ids, attention_mask) -> logits [batch, labels]`; the classifier becomes its `model`."""
-        import torch
-
-        model = self.module
-
-        class Logits(torch.nn.Module):  # type: ignore[misc]
-            def __init__(self) -> None:
-                super().__init__()
-                self.model = model
-
-            def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-                found: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
-                return found
-
-        return Logits().eval()
+        return logits_graph(self.module)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from slmworks.contract.artifact import Model
-from slmworks.model_tasks.hf_text import HfNetwork
+from slmworks.model_tasks.hf_text import HfNetwork, logits_graph
 from slmworks.model_tasks.token_classification.onnx import answers
 from slmworks.model_tasks.word_windows import read, windowing
 
@@ -33,17 +33,4 @@ class HfTagger(HfNetwork):
 
     def graph(self) -> Any:
         """`(input_ids, attention_mask) -> logits [batch, tokens, tags]`; the tagger becomes its `model`."""
-        import torch
-
-        model = self.module
-
-        class Logits(torch.nn.Module):  # type: ignore[misc]
-            def __init__(self) -> None:
-                super().__init__()
-                self.model = model
-
-            def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-                found: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
-                return found
-
-        return Logits().eval()
+        return logits_graph(self.module)

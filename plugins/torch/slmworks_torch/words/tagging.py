@@ -13,6 +13,7 @@ from slmworks.model_tasks.token_classification.task import TokenClassification
 from slmworks.model_tasks.word_windows import words_of
 from slmworks_torch import config_json, hf_folder, networks
 from slmworks_torch.rows import Rows
+from slmworks_torch.same_labels import require_same
 from slmworks_torch.scoring import Score, share_error
 
 if TYPE_CHECKING:
@@ -101,17 +102,8 @@ def require_same_tags(teacher: Model, student: Model | None, data: Dataset) -> N
             "teacher: this model tags no words, so it has no tags to learn from; give distill the output of "
             "a finetune step (token-classifier)."
         )
-    if known != wanted:
-        raise BadRequest(
-            f"teacher: its tags are {_listed(known)}, the data's are {_listed(wanted)}; fine-tune the "
-            "teacher on this data first."
-        )
     own = known_tags(student, port="student") if student else []
-    if own and own != known:
-        raise BadRequest(
-            f"student: its tags are {_listed(own)}, the teacher's are {_listed(known)}; give distill a "
-            "student without a head or one with the teacher's tags."
-        )
+    require_same(known, wanted, own, noun="tags")
 
 
 def meta(labels: Sequence[str], made: "TextNetwork") -> dict[str, Any]:
@@ -147,8 +139,3 @@ def score(found: "torch.Tensor", own: "WordWindows", truth: TaggedRows, labels: 
         sums += (both, len(said) - both, len(wanted) - both)
     value = float(f1(sums))
     return Score("f1", value, share_error(value, max(1, round(float(sums.sum())))))
-
-
-def _listed(tags: Sequence[str]) -> str:
-    shown = ", ".join(tags[:5])
-    return f"[{shown}{', …' if len(tags) > 5 else ''}]"
