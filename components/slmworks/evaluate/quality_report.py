@@ -27,7 +27,8 @@ class QualityReport(ModelReport):
     @property
     def measure(self) -> Measure:
         """The measure that decides."""
-        return self.model_task.measures[0]
+        named = self.content.get("measure")
+        return (self.model_task.measure(named) if named else None) or self.model_task.measures[0]
 
     @property
     def name(self) -> str:
@@ -103,6 +104,15 @@ class QualityReport(ModelReport):
     def beside(self, other: "QualityReport", split: str) -> Comparison:
         """Its answers beside those of another model, paired by row."""
         return Comparison.of(self.judged(split), other.judged(split), self.measure)
+
+
+def require_one_measure(judged: Sequence[QualityReport]) -> None:
+    """BadRequest unless one measure decides in all reports."""
+    if len(names := sorted({one.measure.name for one in judged})) > 1:
+        raise BadRequest(
+            f"the reports are decided by {' and '.join(names)}; give `measure` to the baseline's evaluate "
+            "step only, and the others that `baseline:`."
+        )
 
 
 def is_quality(report: Report) -> bool:

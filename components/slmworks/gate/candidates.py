@@ -11,7 +11,7 @@ from slmworks.contract.stage import Task
 from slmworks.evaluate import safety_report
 from slmworks.evaluate.candidate_names import names
 from slmworks.evaluate.judge_report import JudgeReport, is_judge
-from slmworks.evaluate.quality_report import QualityReport
+from slmworks.evaluate.quality_report import QualityReport, require_one_measure
 from slmworks.evaluate.safety_report import SafetyReport
 from slmworks.numbers.paired import Paired
 
@@ -126,6 +126,7 @@ def champion_of(report: Report | None, found: Sequence[Candidate]) -> QualityRep
         raise BadRequest(
             "the champion was measured on other data than the candidates; evaluate it on the same data."
         )
+    require_one_measure([champion, candidate])
     champion.require("validation", "test")
     return champion
 
@@ -138,6 +139,7 @@ def require_alike(judged: Sequence[QualityReport]) -> None:
             f"the reports are about models for {' and '.join(tasks)}; give the gate reports on one model "
             "task."
         )
+    require_one_measure(judged)
     if len({one.report.refs["data"] for one in judged}) > 1:
         raise BadRequest("the reports were measured on different data; evaluate all models on the same data.")
 

@@ -50,9 +50,9 @@ MOST_KEPT = 1.5
 class PairedBootstrap(Gate):
     """Let a candidate pass only if it surely keeps enough of its teacher and is no worse than the champion.
 
-    Compared by the first measure of the model task. Chosen on validation, decided on test by one-sided lower
-    bounds of a paired Bayesian bootstrap (Rubin, 1981). "Inconclusive" is not a pass; it says how many rows
-    it would take.
+    Compared by the measure that decides in the reports: `measure` of evaluate/quality, or the model task's
+    first. Chosen on validation, decided on test by one-sided lower bounds of a paired Bayesian bootstrap
+    (Rubin, 1981). "Inconclusive" is not a pass; it says how many rows it would take.
     """
 
     deterministic: ClassVar = True
