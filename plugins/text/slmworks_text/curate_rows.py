@@ -1,16 +1,13 @@
 """What curations of texts and conversations have in common: row operators, expectations, decontamination."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-from pydantic import field_validator
 
 from slmworks.contract.artifact import Files
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.curate import Curate
 from slmworks.curate.operators import Operators
-from slmworks_text.expectations import Expectations, refuse_unreadable
+from slmworks_text.expectations import Expected
 from slmworks_text.given_inputs import refuse_unknown
 from slmworks_text.joins.balance import Balance
 from slmworks_text.joins.contamination import Decontamination
@@ -26,7 +23,7 @@ class CurateRows(Curate):
     {quality: {rules: gopher}}, normalise]`. They act behind the options `normalise` and `redact` and before
     limits of length; where one of these two is listed, it acts there instead. `slmworks plugins` lists those
     that are installed."""
-    expect: Expectations | None = None
+    expect: Expected = None
     """Ranges that the result must be within, else it is refused with all that was found:
     `{rows: ">= 1000", label_share: {spam: "0.05..0.5"}, duplicates: "< 0.2", null: 0}`."""
     decontaminate: Decontamination | None = None
@@ -37,11 +34,6 @@ class CurateRows(Curate):
     """Thin out training rows of frequent labels or sources: `{by: label, most: 500}`, or
     `{by: source, ratio: 3}` for at most three times the rows of the rarest. Validation and test stay as they
     are."""
-
-    @field_validator("expect", mode="before")
-    @classmethod
-    def _ranges_are_readable(cls, value: Any) -> Any:
-        return refuse_unreadable(value)
 
     def parts(self) -> Mapping[str, type[Documented]]:
         """The classes of the row operators."""

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest, did_you_mean
@@ -64,6 +64,10 @@ class Expectations(Documented):
     """Share of the rows read that are in no split."""
 
 
+class NotAsExpected(BadRequest):
+    """A data set is outside of the ranges that its recipe expects."""
+
+
 def refuse_unreadable(value: Any) -> Any:
     """The option's value; OptionError with its place for a range that is none, or a share beyond 1."""
     if not isinstance(value, Mapping):
@@ -89,6 +93,10 @@ def _refuse_range(written: Any, place: tuple[str, ...], *, share: bool) -> None:
         raise OptionError(place, f"a share of rows is between 0 and 1, not {written}.")
 
 
+Expected = Annotated[Expectations | None, BeforeValidator(refuse_unreadable)]
+"""The option `expect` of a curation."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A curated data set in numbers."""
@@ -112,7 +120,7 @@ class Found:
 
 
 def refuse_unexpected(expected: Expectations, found: Found) -> None:
-    """BadRequest with a line for each range that the data set is outside of."""
+    """NotAsExpected with a line for each range that the data set is outside of."""
     ranges = list(_ranges(expected))
     problems = [
         f"  {'.'.join(name)}: {number}, expected {written}"
@@ -121,7 +129,7 @@ def refuse_unexpected(expected: Expectations, found: Found) -> None:
     ]
     if problems:
         head = f"with.expect: {len(problems)} of {len(ranges)} not met:\n"
-        raise BadRequest(head + ";\n".join(problems))
+        raise NotAsExpected(head + ";\n".join(problems))
 
 
 def _ranges(expected: Expectations) -> Iterator[tuple[tuple[str, ...], Written]]:

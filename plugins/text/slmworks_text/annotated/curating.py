@@ -23,6 +23,7 @@ from slmworks_text.annotated.reading import TOO_LONG, TOO_SHORT, MarkReading, re
 from slmworks_text.checks import Loss, first_of_each, refuse_bad_inputs, refuse_empty, refuse_unlabelled
 from slmworks_text.data_card import summary, write_card
 from slmworks_text.encodings import Encoding
+from slmworks_text.expectations import Expected, Found, refuse_unexpected
 from slmworks_text.given_inputs import declared, refuse_unknown, shares_of
 from slmworks_text.input_options import Fraction
 from slmworks_text.joins.components import Components
@@ -124,6 +125,9 @@ class CurateMarks(Curate):
     """Share of the pool for validation, where no `validation` input is given."""
     test: Fraction = 0.2
     """Share of the pool for the test, where no `test` input is given."""
+    expect: Expected = None
+    """Ranges that the result must be within, else it is refused with all that was found:
+    `{rows: ">= 1000", duplicates: "< 0.2", null: 0}`."""
     rows: PositiveInt | None = None
     """Keep at most this many rows of the pool, drawn by the seed, before splits are taken from it."""
     max_unusable: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -150,9 +154,11 @@ class CurateMarks(Curate):
         ledger = self._join(rows, shares, tally, losses, task)
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
+        rows_in = sum(loss.rows for loss in losses)
+        if self.expect is not None:
+            refuse_unexpected(self.expect, Found(counts, tally, rows_in))
         splits = write_mark_splits(task.output, rows, ledger, counts, columns)
         labels = labels_of(splits) if "labels" in model_task.shared_meta else []
-        rows_in = sum(loss.rows for loss in losses)
         card = describe_marks(splits, counts, tally, rows_in=rows_in, labels=labels)
         if found := first_of_each(tally):
             card["warnings"] = found
