@@ -13,6 +13,7 @@ from slmworks.contract.stage import Task
 from slmworks.evaluate.judge_report import JudgeReport
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.gate import Gate, front, running_costs
+from slmworks.gate.benchmarks import check_benchmark
 from slmworks.gate.candidates import Candidate, candidates, champion_of
 from slmworks.gate.checks import (
     Check,
@@ -82,7 +83,7 @@ class PairedBootstrap(Gate):
     """The most joules for 1,000 requests, where the speed report measured energy; an estimate is none."""
     minimum: dict[str, float] = Field(default={})
     """Measure -> least value on test, whatever the teacher does ({accuracy: 0.9}); where lower is better, the
-    largest value."""
+    largest value. Of a benchmark `TASK.METRIC`: the end of the 95 % interval must reach it."""
     limits: dict[str, float] = Field(default={})
     """Number among the report's limits -> largest value on test ({ece: 0.05}: calibration error). Of those in
     safety reports ({counterfactual_change: 0.02}) the upper end of the 95 % interval must lie within it."""
@@ -262,7 +263,12 @@ class PairedBootstrap(Gate):
         checks += beaten.checks(one) + linear.checks(one)
         if self.slice_drop is not None:
             checks.append(self._slice_check(one, champion, self.slice_drop, seed))
-        checks += [check_minimum(one.quality, name, least) for name, least in self.minimum.items()]
+        checks += [
+            check_benchmark(name, one.benchmarks[name], least)
+            if name in one.benchmarks
+            else check_minimum(one.quality, name, least, further=one.benchmarks)
+            for name, least in self.minimum.items()
+        ]
         checks += check_limits(one, self.limits)
         if one.speed is not None and "speedup" in one.speed:
             # not required, it is still said: any measured speed-up is at least 0
