@@ -50,7 +50,7 @@ def wide_parquet() -> bytes:
     columns = dict(zip(("text", "label"), map(list, zip(*ROWS, strict=True)), strict=True))
     out = pa.BufferOutputStream()
     pq.write_table(pa.table(columns | {f"c{i}": [1] * len(ROWS) for i in range(WIDE)}), out)
-    return out.getvalue().to_pybytes()
+    return bytes(out.getvalue())
 
 
 @pytest.mark.parametrize(
