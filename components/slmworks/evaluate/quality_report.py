@@ -28,7 +28,13 @@ class QualityReport(ModelReport):
     def measure(self) -> Measure:
         """The measure that decides."""
         named = self.content.get("measure")
-        return (self.model_task.measure(named) if named else None) or self.model_task.measures[0]
+        found = self.model_task.measure(str(named)) if named else self.model_task.measures[0]
+        if found is None:
+            raise BadRequest(
+                f"{named} decides in the report on {self.name}, and {self.model_task.name} has it no more; "
+                "evaluate the model again."
+            )
+        return found
 
     @property
     def name(self) -> str:
