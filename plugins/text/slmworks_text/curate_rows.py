@@ -1,9 +1,10 @@
-"""What curations of texts and conversations have in common: row operators, expectations, decontamination."""
+"""What all curations of files have in common: row operators, splits, joins, expectations."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import field_validator
+from pydantic import Field, PositiveInt, field_validator
 
 from slmworks.contract.artifact import Files
 from slmworks.contract.documented import Documented
@@ -11,15 +12,32 @@ from slmworks.contract.errors import BadRequest
 from slmworks.curate import Curate
 from slmworks.curate.operators import Operators
 from slmworks_text.expectations import Expectations, refuse_unreadable
-from slmworks_text.given_inputs import refuse_unknown
-from slmworks_text.joins.balance import Balance
+from slmworks_text.given_inputs import refuse_unknown, shares_of
+from slmworks_text.input_options import Fraction
+from slmworks_text.joining import Joins
+from slmworks_text.joins.balance import Balance, balance
 from slmworks_text.joins.contamination import Decontamination
+from slmworks_text.joins.watching import Watch
+from slmworks_text.ledger import Ledger
 from slmworks_text.operators.running import read_inputs
-from slmworks_text.rows import SPLITS
+from slmworks_text.rows import SPLITS, Tally
+from slmworks_text.rows_on_disk import StoredRows
+
+T = TypeVar("T", bound=Tally)
+
+
+@dataclass(frozen=True)
+class Gathered(Generic[T]):
+    """Rows that were read, cleaned and joined."""
+
+    rows: StoredRows
+    ledger: Ledger
+    tally: T
+    rows_in: int
 
 
 class CurateRows(Curate):
-    """Options of every curation of texts and conversations; those of texts with marks have others."""
+    """Options of every curation of files, and the joins that they ask for."""
 
     operators: Operators = ()
     """Row operators, which keep, change or drop single rows, in this order: `[{language: {keep: [en]}},
@@ -32,11 +50,30 @@ class CurateRows(Curate):
     decontaminate: Decontamination | None = None
     """Leave out rows of train and transfer that share n-grams with validation, test and further evaluation
     sets: `{ngram: 13, overlap: 0.0, against: [INPUT]}`; `{}` for these defaults."""
-
     balance: Balance | None = None
     """Thin out training rows of frequent labels or sources: `{by: label, most: 500}`, or
     `{by: source, ratio: 3}` for at most three times the rows of the rarest. Validation and test stay as they
     are."""
+    transfer: tuple[str, ...] = ()
+    """Inputs used as unlabelled rows for distillation, besides one that is called `transfer`."""
+    transfer_rows: PositiveInt | None = None
+    """Keep at most this many rows of transfer, drawn by the digest of the row."""
+    near_duplicates: Annotated[float, Field(gt=0.3, le=1)] | None = None
+    """Jaccard similarity at which two texts are near duplicates, of which one is kept."""
+    validation: Fraction = 0.1
+    """Share of the pool for validation, where no `validation` input is given."""
+    test: Fraction = 0.2
+    """Share of the pool for the test, where no `test` input is given."""
+    rows: PositiveInt | None = None
+    """Keep at most this many rows of the pool, drawn by the seed, before splits are taken from it."""
+    max_unusable: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Share of an input's rows that may break a rule; above it, curation is refused."""
+    seed: int = 0
+    """Chooses which rows go to which split."""
+    licence: str = ""
+    """Licence of the data as declared by whoever wrote the recipe; recorded in the card."""
+    licences: dict[str, str] = Field(default_factory=dict)
+    """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
 
     @field_validator("expect", mode="before")
     @classmethod
@@ -61,3 +98,22 @@ class CurateRows(Curate):
         refuse_unknown(data, {**apart, **further})
         taken = {name for names in apart.values() for name in names}
         return [name for name in data.names if name not in taken]
+
+    def joins(self, data: Files, texts: Callable[[str], Iterable[str]]) -> Joins:
+        """The joins that are asked for; `texts`: those of an evaluation set, by the name of its input."""
+        against = self.decontaminate.against if self.decontaminate else ()
+        return Joins(
+            shares=shares_of(data, validation=self.validation, test=self.test),
+            near=self.near_duplicates,
+            sample=self.rows,
+            transfer=self.transfer_rows,
+            seed=self.seed,
+            decontaminate=self.decontaminate,
+            against={name: texts(name) for name in against},
+        )
+
+    def thin_out(self, rows: StoredRows, ledger: Ledger, tally: Tally, watch: Watch) -> None:
+        """Leave out the rows of train above the limits of `balance`."""
+        if self.balance is not None:
+            balance(rows, ledger, self.balance, self.seed, tally)
+            watch.joined("balance", ledger)

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from slmworks.contract.artifact import Dataset, Files
@@ -26,14 +25,12 @@ from slmworks_text.conversations.reading import TOO_LONG, ChatReading, ChatTally
 from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
 from slmworks_text.conversations.turns import EQUAL
 from slmworks_text.conversations.view import ConversationView
+from slmworks_text.curate_rows import Gathered
 from slmworks_text.data_card import by_operators, summary, write_card
 from slmworks_text.expectations import Found, refuse_unexpected
-from slmworks_text.given_inputs import declared, shares_of
-from slmworks_text.joining import Joins
-from slmworks_text.joins.balance import balance
+from slmworks_text.given_inputs import declared
 from slmworks_text.joins.watching import Watch
 from slmworks_text.layout import Layout
-from slmworks_text.ledger import Ledger
 from slmworks_text.operators.running import opened, operated
 from slmworks_text.personal import Redactor
 from slmworks_text.reading import paths_of
@@ -55,16 +52,6 @@ class ChatColumns:
     def stratum(self, row: Row, id_: str) -> Stratum:
         """The stratum of a row."""
         return Stratum("", row.source, ())
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """Conversations that were read, cleaned and joined."""
-
-    rows: StoredRows
-    ledger: Ledger
-    tally: ChatTally
-    rows_in: int
 
 
 class CurateConversations(ConversationOptions):
@@ -106,30 +93,18 @@ class CurateConversations(ConversationOptions):
         write_card(task.output, {**card, **declared(data, names, self.licence, self.licences)})
         return Dataset(path=task.output, meta={"task": MODEL_TASK}, summary=summary(card))
 
-    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> "Gathered":
+    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> Gathered[ChatTally]:
         """Read, check, clean and store all rows, drop duplicates, split the pool; nothing is written yet."""
         refuse_bad_schema(self.json_schema)
         names = self.row_names(data)
-        shares = shares_of(data, validation=self.validation, test=self.test)
         tally, measure = ChatTally(), self.measure(data)
+        joins = self.joins(data, lambda name: self._texts(data, name, measure))
         losses = self._store(data, names, rows, measure, tally, task)
         refuse_bad_inputs(losses, self.max_unusable, tally)
         rows_in = sum(loss.rows for loss in losses)
         refuse_no_rows(rows, tally, rows_in)
-        against = self.decontaminate.against if self.decontaminate else ()
-        joins = Joins(
-            shares=shares,
-            near=self.near_duplicates,
-            sample=self.rows,
-            transfer=self.transfer_rows,
-            seed=self.seed,
-            decontaminate=self.decontaminate,
-            against={name: self._texts(data, name, measure) for name in against},
-        )
         ledger = join_conversations(rows, joins, tally, task, watch, pairs="rejected" in self.columns_made)
-        if self.balance is not None:
-            balance(rows, ledger, self.balance, self.seed, tally)
-            watch.joined("balance", ledger)
+        self.thin_out(rows, ledger, tally, watch)
         return Gathered(rows, ledger, tally, rows_in)
 
     def row_names(self, data: Files) -> list[str]:

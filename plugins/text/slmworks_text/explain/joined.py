@@ -21,6 +21,7 @@ NAMED = 3
 STEPS = {
     "equal": "duplicates",
     "near": "near duplicates",
+    "contexts": "contexts",
     "sample": "sample",
     "decontaminate": "decontaminate",
     "transfer": "sample",
@@ -122,9 +123,9 @@ class Joined(Watch):
         alike = [int(i) for i in np.flatnonzero(names == names[self._at]) if i != self._at]
         if name == "near" and self.lines and not self.dropped:
             alike = [i for i in alike if ledger.searched[i]]
-        if not alike:
+        if not alike or (name == "contexts" and not self.dropped):
             return ""
-        what = "equal to" if name == "equal" else "near"
+        what = {"equal": "equal to", "contexts": "about the context of"}.get(name, "near")
         if not self.dropped:
             gone = [i for i in alike if not ledger.kept[i]]
             return f"kept; {self._told(gone, ledger, 'left out for it')}" if gone else ""

@@ -24,6 +24,9 @@ class View(Protocol):
     def texts(self, row: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The row's texts, and the role of each."""
 
+    def label(self, row: Row) -> str:
+        """The row's label; empty: none."""
+
     def changed(self, row: Row, texts: Sequence[str]) -> Row | str:
         """The row with other texts, or the reason for which what is left of it is no row."""
 
@@ -100,7 +103,7 @@ def _place(row: Row, detail: str) -> str:
 
 def _seen(row: Row, view: View) -> TextRow:
     texts, roles = view.texts(row)
-    return TextRow(texts, roles, row.target if roles == ("text",) else "", row.source, PLACES[row.place])
+    return TextRow(texts, roles, view.label(row), row.source, PLACES[row.place])
 
 
 def _spots(row: TextRow, wanted: set[str]) -> list[int]:
