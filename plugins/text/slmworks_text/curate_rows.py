@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from slmworks.contract.artifact import Files
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.options import OptionError
 from slmworks.curate import Curate
 from slmworks.curate.operators import Operators
 from slmworks_text.expectations import Expectations, refuse_unreadable
@@ -17,6 +18,7 @@ from slmworks_text.input_options import Fraction
 from slmworks_text.joining import Joins
 from slmworks_text.joins.balance import Balance, balance
 from slmworks_text.joins.contamination import Decontamination
+from slmworks_text.joins.sample import Sample
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Ledger
 from slmworks_text.operators.running import read_inputs
@@ -54,6 +56,9 @@ class CurateRows(Curate):
     """Thin out training rows of frequent labels or sources: `{by: label, most: 500}`, or
     `{by: source, ratio: 3}` for at most three times the rows of the rarest. Validation and test stay as they
     are."""
+    sample: Sample | None = None
+    """Keep a part of the pool, drawn by a seed before splits are taken from it: `{by: label, each: 500}`,
+    `{by: source, share: 0.1}` or `{by: length, rows: 5000}`."""
     transfer: tuple[str, ...] = ()
     """Inputs used as unlabelled rows for distillation, besides one that is called `transfer`."""
     transfer_rows: PositiveInt | None = None
@@ -80,9 +85,21 @@ class CurateRows(Curate):
     def _ranges_are_readable(cls, value: Any) -> Any:
         return refuse_unreadable(value)
 
+    @model_validator(mode="after")
+    def _sampled_once(self) -> Self:
+        if self.rows and self.sample:
+            raise OptionError(("rows",), "it is short for sample: {rows: …}; leave one of the two out.")
+        return self
+
     def parts(self) -> Mapping[str, type[Documented]]:
         """The classes of the row operators."""
         return {one.name: type(one.operator) for one in self.operators}
+
+    def refuse_labels(self, why: str) -> None:
+        """OptionError where rows are to be grouped by labels that they don't have."""
+        for name in ("balance", "sample"):
+            if (option := getattr(self, name)) and option.by == "label":
+                raise OptionError((name,), f"{why}; set by: source.")
 
     def lists(self, name: str) -> bool:
         """True where the row operators have one of this name."""
@@ -105,7 +122,8 @@ class CurateRows(Curate):
         return Joins(
             shares=shares_of(data, validation=self.validation, test=self.test),
             near=self.near_duplicates,
-            sample=self.rows,
+            sample=Sample(rows=self.rows) if self.rows else self.sample,
+            sampled_by="rows" if self.rows else "sample",
             transfer=self.transfer_rows,
             seed=self.seed,
             decontaminate=self.decontaminate,

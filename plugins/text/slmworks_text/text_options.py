@@ -108,8 +108,6 @@ class TextOptions(CurateRows):
                 raise OptionError(
                     (option,), f"the targets of {self.model_task} are no labels; leave {option} out."
                 )
-        if self.balance and self.balance.by == "label" and not schema_of(self.model_task).classes:
-            raise OptionError(
-                ("balance",), f"the targets of {self.model_task} are no labels; set by: source."
-            )
+        if not schema_of(self.model_task).classes:
+            self.refuse_labels(f"the targets of {self.model_task} are no labels")
         return self

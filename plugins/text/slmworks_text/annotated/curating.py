@@ -117,8 +117,7 @@ class CurateMarks(CurateRows):
 
     @model_validator(mode="after")
     def _labels_are_of_marks(self) -> Self:
-        if self.balance and self.balance.by == "label":
-            raise OptionError(("balance",), "labels are those of marks, not of rows; set by: source.")
+        self.refuse_labels("labels are those of marks, not of rows")
         if self.asked and self.expect and (self.expect.labels is not None or self.expect.label_share):
             raise OptionError(("expect",), "answers have no labels; leave labels and label_share out.")
         return self

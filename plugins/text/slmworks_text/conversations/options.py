@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from slmworks.contract.documented import Documented
-from slmworks.contract.options import OptionError
 from slmworks_text.curate_rows import CurateRows
 from slmworks_text.encodings import Encoding
 from slmworks_text.layout import Delimiter, Format, Quotes
@@ -99,6 +98,5 @@ class ConversationOptions(CurateRows):
 
     @model_validator(mode="after")
     def _balanced_by_source(self) -> Self:
-        if self.balance and self.balance.by == "label":
-            raise OptionError(("balance",), "conversations have no labels; set by: source.")
+        self.refuse_labels("conversations have no labels")
         return self

@@ -29,7 +29,7 @@ STEPS = {
     "balance": "balance",
 }
 LEFT_OUT = {
-    "sample": "dropped: more than `rows`, and not drawn by the seed",
+    "sample": "dropped: more than `rows` or `sample` says, and not drawn by the seed",
     "transfer": "dropped: more than `transfer_rows`",
     "balance": "dropped: its label or source has more rows than `balance` lets stay",
     "label noise": "dropped: among the first of the ranking, as `label_noise` says",
