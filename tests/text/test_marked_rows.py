@@ -248,5 +248,5 @@ def explain(
     made = configure(
         plugin, "x", {"min_chars": 5, "operators": [{"words": {"words": [words], "action": "mask"}}]}
     )
-    found = explained(made, at or row, sealed(Files(path=folder)), task)
+    found = explained(made, at or row, sealed(Files(path=folder)), {}, task)
     return "\n".join(f"{name}: {line}" for name, line in found)

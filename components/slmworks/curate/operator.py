@@ -110,6 +110,13 @@ class RowOperator(Documented, ABC):
         """Inputs of the step that it reads, which are then no rows: a list of words, a tokenizer."""
         return ()
 
+    def asks(self) -> tuple[str, ...]:
+        """Ports of the step whose models it asks: `judge`."""
+        return ()
+
     def opened(self, _folders: Mapping[str, Path]) -> "RowOperator":
-        """The operator with what it `reads`, by the folder of each of these inputs."""
+        """The operator with what it `reads` and `asks`, by the folder of each of these inputs and models.
+
+        It keeps a model's folder and opens it when it is first used, as it can be sent to another process.
+        """
         return self

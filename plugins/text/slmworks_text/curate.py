@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.stage import Task
 from slmworks.curate.operators import Chosen
 from slmworks_text import out_of_scope, progress
 from slmworks_text.bins import Bins
 from slmworks_text.card_warnings import operator_warnings, text_warnings
 from slmworks_text.checks import Loss, label_order, refuse_empty
-from slmworks_text.curate_rows import Gathered
+from slmworks_text.curate_rows import Gathered, Models, given
 from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
 from slmworks_text.encodings import REPLACE
 from slmworks_text.expectations import Found, refuse_unexpected
@@ -63,13 +63,23 @@ class CurateText(TextOptions):
         """The model task of the rows."""
         return catalog.canonical(self.model_task)
 
-    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
+    def run(
+        self,
+        *,
+        data: Files,
+        embedder: Model | None = None,
+        judge: Model | None = None,
+        task: Task,
+        **_: object,
+    ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
         schema = schema_of(self.model_task)
-        made = self.gather(data, task, StoredRows(task.scratch, schema), Watch())
+        made = self.gather(
+            data, task, StoredRows(task.scratch, schema), Watch(), given(embedder=embedder, judge=judge)
+        )
         tally, ledger = made.tally, made.ledger
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
@@ -79,7 +89,7 @@ class CurateText(TextOptions):
             refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
         splits = write_splits(task.output, made.rows, schema, ledger, counts)
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
-        card |= by_operators(self.operators, tally)
+        card |= by_operators(self.operators, tally) | made.described()
         if made.ranking is not None:
             first = write_ranking(task.output, made.ranking, made.rows, ledger)
             card["label_noise"] = described(made.ranking, first)
@@ -91,20 +101,20 @@ class CurateText(TextOptions):
         write_card(task.output, {**card, **declared(data, data.names, self.licence, self.licences)})
         return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card))
 
-    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> Ranked:
+    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models) -> Ranked:
         """Read, clean and store all rows, drop duplicates and split the pool; nothing is written yet."""
         names, schema, tally = self.row_names(data), schema_of(self.model_task), Tally()
-        joins = self.joins(data, lambda name: self._texts(data, name, schema))
+        joins = self.joins(data, models, lambda name: self._texts(data, name, schema))
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
-        losses = self._store(data, names, rows, schema, tally, task)
+        losses = self._store(data, models, names, rows, schema, tally, task)
         ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch)
         ranking = None
         if self.label_noise is not None:
             ranking = rank(rows, ledger, self.label_noise, tally, task, seed=self.seed)
             watch.joined("label noise", ledger)
         self.thin_out(rows, ledger, tally, watch)
-        return Ranked(rows, ledger, tally, sum(loss.rows for loss in losses), ranking)
+        return Ranked(rows, ledger, tally, sum(loss.rows for loss in losses), joins.semantic, ranking)
 
     def row_names(self, data: Files) -> list[str]:
         """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""
@@ -117,11 +127,18 @@ class CurateText(TextOptions):
         return tuple(dict.fromkeys(stated))
 
     def _store(
-        self, data: Files, names: list[str], stored: StoredRows, schema: Schema, tally: Tally, task: Task
+        self,
+        data: Files,
+        models: Models,
+        names: list[str],
+        stored: StoredRows,
+        schema: Schema,
+        tally: Tally,
+        task: Task,
     ) -> list[Loss]:
         """Read, clean and store all rows; returns what each input had and lost."""
         meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
-        operators = opened(self.operators, data)
+        operators = opened(self.operators, data, models)
         outside, losses = self.outside(), []
         for name in names:
             tell = progress.reading(task, meter, name)

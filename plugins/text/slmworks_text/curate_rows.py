@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from slmworks.contract.artifact import Files
+from slmworks.contract.artifact import Files, Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError
 from slmworks.curate import Curate
 from slmworks.curate.operators import Operators
+from slmworks_text.embeddings import Embedding
 from slmworks_text.expectations import Expectations, refuse_unreadable
 from slmworks_text.given_inputs import refuse_unknown, shares_of
 from slmworks_text.input_options import Fraction
@@ -19,6 +20,7 @@ from slmworks_text.joining import Joins
 from slmworks_text.joins.balance import Balance, balance
 from slmworks_text.joins.contamination import Decontamination
 from slmworks_text.joins.sample import Sample
+from slmworks_text.joins.semantic import MODEL_TASK, OPTION, Semantic, semantic_of
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Ledger
 from slmworks_text.operators.running import read_inputs
@@ -26,6 +28,13 @@ from slmworks_text.rows import SPLITS, Tally
 from slmworks_text.rows_on_disk import StoredRows
 
 T = TypeVar("T", bound=Tally)
+Models = Mapping[str, Model]
+"""Port -> the model that a step gets there."""
+
+
+def given(**models: Model | None) -> Models:
+    """The ports that a recipe connects."""
+    return {port: model for port, model in models.items() if model is not None}
 
 
 @dataclass(frozen=True)
@@ -36,10 +45,22 @@ class Gathered(Generic[T]):
     ledger: Ledger
     tally: T
     rows_in: int
+    semantic: Semantic | None
+    """What was found of rows that mean the same, where that is asked for."""
+
+    def described(self) -> dict[str, Any]:
+        """What the card says of joins, beside counts."""
+        return {OPTION: self.semantic.described()} if self.semantic else {}
 
 
 class CurateRows(Curate):
     """Options of every curation of files, and the joins that they ask for."""
+
+    runs_models: ClassVar[bool] = True  # strata decide the splits, and models of the user's are asked
+    port_model_tasks: ClassVar[Mapping[str, str]] = {
+        "embedder": MODEL_TASK,
+        "judge": "text-classification",
+    }
 
     operators: Operators = ()
     """Row operators, which keep, change or drop single rows, in this order: `[{language: {keep: [en]}},
@@ -65,6 +86,9 @@ class CurateRows(Curate):
     """Keep at most this many rows of transfer, drawn by the digest of the row."""
     near_duplicates: Annotated[float, Field(gt=0.3, le=1)] | None = None
     """Jaccard similarity at which two texts are near duplicates, of which one is kept."""
+    semantic_duplicates: Annotated[float, Field(gt=0.5, le=1)] | None = None
+    """Cosine of two texts' embeddings from which they mean the same and are treated as near duplicates
+    (Abbas et al., 2023): `0.95`. `from` names the model, for feature-extraction: `embedder: STEP`."""
     validation: Fraction = 0.1
     """Share of the pool for validation, where no `validation` input is given."""
     test: Fraction = 0.2
@@ -92,8 +116,9 @@ class CurateRows(Curate):
         return self
 
     def parts(self) -> Mapping[str, type[Documented]]:
-        """The classes of the row operators."""
-        return {one.name: type(one.operator) for one in self.operators}
+        """The classes of the row operators, and of what asks a model."""
+        asking = {OPTION: Embedding} if self.semantic_duplicates is not None else {}
+        return {one.name: type(one.operator) for one in self.operators} | asking
 
     def refuse_labels(self, why: str) -> None:
         """OptionError where rows are to be grouped by labels that they don't have."""
@@ -116,7 +141,7 @@ class CurateRows(Curate):
         taken = {name for names in apart.values() for name in names}
         return [name for name in data.names if name not in taken]
 
-    def joins(self, data: Files, texts: Callable[[str], Iterable[str]]) -> Joins:
+    def joins(self, data: Files, models: Models, texts: Callable[[str], Iterable[str]]) -> Joins:
         """The joins that are asked for; `texts`: those of an evaluation set, by the name of its input."""
         against = self.decontaminate.against if self.decontaminate else ()
         return Joins(
@@ -126,6 +151,7 @@ class CurateRows(Curate):
             sampled_by="rows" if self.rows else "sample",
             transfer=self.transfer_rows,
             seed=self.seed,
+            semantic=semantic_of(self.semantic_duplicates, models.get("embedder")),
             decontaminate=self.decontaminate,
             against={name: texts(name) for name in against},
         )

@@ -20,7 +20,7 @@ Written = str | int | float
 """A range as a recipe writes it; see `Range`."""
 
 EQUAL = ("duplicate", "equal to a ")
-NEAR = ("near duplicate", "near a ")
+NEAR = ("near duplicate", "near a ", "near in meaning")
 NULL = ("no ", "empty")
 """Reasons that begin so: no label, or whatever the target is called, empty, empty completion, …"""
 THERE = (NO_USER, NO_COMMON)
@@ -54,7 +54,7 @@ class Expectations(Documented):
     duplicates: Written | None = None
     """Share of the rows read that are dropped since another one has the same text, of any split."""
     near_duplicates: Written | None = None
-    """The same of nearly the same text."""
+    """The same of nearly the same text, or of the same meaning."""
     conflicts: Written | None = None
     """Share of the rows read that are dropped since their text has two labels."""
     null: Written | None = None

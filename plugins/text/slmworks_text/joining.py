@@ -17,6 +17,7 @@ from slmworks_text.joins.contamination import Decontamination, drop_contaminated
 from slmworks_text.joins.equal import drop_equal
 from slmworks_text.joins.near import drop_near, join_near
 from slmworks_text.joins.sample import Sample, sample
+from slmworks_text.joins.semantic import Semantic, drop_semantic
 from slmworks_text.joins.splits import assign, draw, units_of
 from slmworks_text.joins.transfer import sample_transfer
 from slmworks_text.joins.watching import Watch
@@ -42,6 +43,8 @@ class Joins:
     transfer: int | None
     """The most rows of transfer text."""
     seed: int
+    semantic: Semantic | None = None
+    """How rows that mean the same are found; None: they are not looked for."""
     decontaminate: Decontamination | None = None
     against: Mapping[str, Iterable[str]] = field(default_factory=dict)
     """Texts of further evaluation sets, by name."""
@@ -75,6 +78,8 @@ def join_texts(
         )  # fmt: skip
     drop_near(ledger, components, tally)
     watch.joined("near", ledger, components)
+    if joins.semantic is not None:
+        drop_semantic(rows, ledger, components, joins.semantic, tally, task, watch)
     ledger.target = None  # 8 bytes a row, not needed any more
     split_pool(rows, ledger, components, joins, tally, watch, classes=classes)
     return ledger

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import ModelTask
 from slmworks.contract.options import OptionError
@@ -24,7 +24,7 @@ from slmworks_text.annotated.reading import MarkReading, read_marked
 from slmworks_text.annotated.view import TOO_LONG, TOO_SHORT, MarkLimits, MarkView
 from slmworks_text.card_warnings import operator_warnings
 from slmworks_text.checks import Loss, first_of_each, refuse_bad_inputs, refuse_empty
-from slmworks_text.curate_rows import CurateRows, Gathered
+from slmworks_text.curate_rows import CurateRows, Gathered, Models, given
 from slmworks_text.data_card import by_operators, summary, write_card
 from slmworks_text.encodings import Encoding
 from slmworks_text.expectations import Found, refuse_unexpected
@@ -122,13 +122,27 @@ class CurateMarks(CurateRows):
             raise OptionError(("expect",), "answers have no labels; leave labels and label_share out.")
         return self
 
-    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
+    def run(
+        self,
+        *,
+        data: Files,
+        embedder: Model | None = None,
+        judge: Model | None = None,
+        task: Task,
+        **_: object,
+    ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
         columns = self.made_columns()
-        made = self.gather(data, task, StoredRows(task.scratch, self.stored_columns()), Watch())
+        made = self.gather(
+            data,
+            task,
+            StoredRows(task.scratch, self.stored_columns()),
+            Watch(),
+            given(embedder=embedder, judge=judge),
+        )
         ledger, tally = made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
@@ -137,7 +151,7 @@ class CurateMarks(CurateRows):
         if self.expect is not None:
             refuse_unexpected(self.expect, Found(counts, tally, made.rows_in, marks_of(splits)))
         card = describe_marks(splits, counts, tally, rows_in=made.rows_in, labels=labels)
-        card |= by_operators(self.operators, tally)
+        card |= by_operators(self.operators, tally) | made.described()
         if found := [*operator_warnings(self.operators), *first_of_each(tally)]:
             card["warnings"] = found
         for sentence in found:
@@ -150,16 +164,18 @@ class CurateMarks(CurateRows):
         }
         return Dataset(path=task.output, meta=meta, summary=summary(card))
 
-    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> Gathered[Tally]:
+    def gather(
+        self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models
+    ) -> Gathered[Tally]:
         """Read, check, clean and store all rows, drop duplicates, split the pool; nothing is written yet."""
         names, tally = self.row_names(data), Tally()
-        joins = self.joins(data, lambda name: self._texts(data, name))
-        losses = self._store(data, names, rows, tally, task)
+        joins = self.joins(data, models, lambda name: self._texts(data, name))
+        losses = self._store(data, models, names, rows, tally, task)
         rows_in = sum(loss.rows for loss in losses)
         refuse_bad_inputs(losses, self.max_unusable, tally)
         ledger = join_marks(rows, joins, tally, task, watch, rows_in=rows_in, asked=self.asked)
         self.thin_out(rows, ledger, tally, watch)
-        return Gathered(rows, ledger, tally, rows_in)
+        return Gathered(rows, ledger, tally, rows_in, joins.semantic)
 
     def row_names(self, data: Files) -> list[str]:
         """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""
@@ -191,11 +207,11 @@ class CurateMarks(CurateRows):
         return None
 
     def _store(
-        self, data: Files, names: Sequence[str], stored: StoredRows, tally: Tally, task: Task
+        self, data: Files, models: Models, names: Sequence[str], stored: StoredRows, tally: Tally, task: Task
     ) -> list[Loss]:
         """Read, check, clean and store all rows; returns what each input had and lost."""
         meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
-        losses, operators = [], opened(self.operators, data)
+        losses, operators = [], opened(self.operators, data, models)
         for name in names:
             tell, had, dropped = progress.reading(task, meter, name), stored.rows, tally.dropped.copy()
             found = read_marked(name, data.folder(name), self.reading(name), tally, meter)

@@ -9,6 +9,7 @@ from slmworks_text.joins.components import Components
 from slmworks_text.joins.contexts import drop_given
 from slmworks_text.joins.equal import drop_equal
 from slmworks_text.joins.near import drop_near, join_near
+from slmworks_text.joins.semantic import Semantic, drop_semantic, join_semantic, note_examples
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Ledger, survey
 from slmworks_text.rows import POOL, Tally
@@ -44,15 +45,34 @@ def join_marks(
             key=context if asked else None,
         )  # fmt: skip
     if asked:
+        if joins.semantic is not None:
+            join_contexts(rows, ledger, components, joins.semantic, task)
         drop_given(ledger, components, tally)
         watch.joined("contexts", ledger, components)
     else:
         ledger.target[:] = 0  # marks of texts that nearly agree differ by a character or two
         drop_near(ledger, components, tally)
         watch.joined("near", ledger, components)
+        if joins.semantic is not None:
+            drop_semantic(rows, ledger, components, joins.semantic, tally, task, watch)
     ledger.target = None
     split_pool(rows, ledger, components, joins, tally, watch, classes=False, key=whole_text)
     return ledger
+
+
+def join_contexts(
+    rows: StoredRows, ledger: Ledger, components: Components, semantic: Semantic, task: Task
+) -> None:
+    """Join rows whose contexts mean the same; one row of each context is compared."""
+    import numpy as np
+
+    wanted = np.zeros(rows.size, bool)
+    kept = np.flatnonzero(ledger.kept)
+    wanted[kept[np.unique(ledger.template[kept], return_index=True)[1]]] = True
+    before = components.names()
+    join_semantic(rows, components, semantic, wanted, task, context)
+    moved = np.flatnonzero(components.names() != before)
+    note_examples(rows, components, semantic, moved[wanted[moved]], wanted, context)
 
 
 def context(packed: str, _target: str) -> str:

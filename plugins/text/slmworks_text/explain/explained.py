@@ -16,6 +16,7 @@ from slmworks_text.conversations.curating import ChatColumns, CurateConversation
 from slmworks_text.conversations.reading import ChatTally, conversation_rows
 from slmworks_text.conversations.view import ConversationView
 from slmworks_text.curate import CurateText
+from slmworks_text.curate_rows import Models
 from slmworks_text.explain import course as courses
 from slmworks_text.explain.course import Course
 from slmworks_text.explain.found import Searched, search
@@ -31,19 +32,19 @@ Line = tuple[str, str]
 """Step, and what it did to the row."""
 
 
-def explained(plugin: Stage, asked: str, data: Files, task: Task) -> Iterator[Line]:
+def explained(plugin: Stage, asked: str, data: Files, models: Models, task: Task) -> Iterator[Line]:
     """What happened to the row that is asked for, line by line; BadRequest where it isn't there."""
     if isinstance(plugin, CurateText):
-        yield from _text(plugin, asked, data, task)
+        yield from _text(plugin, asked, data, models, task)
     elif isinstance(plugin, CurateConversations):
-        yield from _conversation(plugin, asked, data, task)
+        yield from _conversation(plugin, asked, data, models, task)
     elif isinstance(plugin, CurateMarks):
-        yield from _marked(plugin, asked, data, task)
+        yield from _marked(plugin, asked, data, models, task)
     else:
         raise BadRequest("this step curates no rows of files, so none can be explained.")
 
 
-def _text(plugin: CurateText, asked: str, data: Files, task: Task) -> Iterator[Line]:
+def _text(plugin: CurateText, asked: str, data: Files, models: Models, task: Task) -> Iterator[Line]:
     schema = schema_of(plugin.model_task)
     view = TextView(schema)
     readings = {name: plugin.reading(name, schema) for name in plugin.row_names(data)}
@@ -56,12 +57,14 @@ def _text(plugin: CurateText, asked: str, data: Files, task: Task) -> Iterator[L
     course = courses.read(rows, tally, view, {})
     *first, limits = plugin.cleaning(reading)
     courses.passed(course, first, view)
-    courses.operated(course, opened(plugin.operators, data), view)
+    courses.operated(course, opened(plugin.operators, data, models), view)
     courses.passed(course, [limits], view)
-    yield from _ended(course, plugin, data, task, view, schema)
+    yield from _ended(course, plugin, data, models, task, view, schema)
 
 
-def _conversation(plugin: CurateConversations, asked: str, data: Files, task: Task) -> Iterator[Line]:
+def _conversation(
+    plugin: CurateConversations, asked: str, data: Files, models: Models, task: Task
+) -> Iterator[Line]:
     view, measure = ConversationView(), plugin.measure(data)
     readings = {name: plugin.reading(name, measure) for name in plugin.row_names(data)}
     found = search(asked, data, {name: (one.layout, one.wanted) for name, one in readings.items()})
@@ -72,11 +75,11 @@ def _conversation(plugin: CurateConversations, asked: str, data: Files, task: Ta
         raw.input, raw.shown, [(raw.position, raw.values)], reading, tally, nulls=raw.nulls
     )
     course = courses.read(rows, tally, view, tally.first)
-    courses.operated(course, opened(plugin.operators, data), view)
-    yield from _ended(course, plugin, data, task, view, ChatColumns(), whole_text)
+    courses.operated(course, opened(plugin.operators, data, models), view)
+    yield from _ended(course, plugin, data, models, task, view, ChatColumns(), whole_text)
 
 
-def _marked(plugin: CurateMarks, asked: str, data: Files, task: Task) -> Iterator[Line]:
+def _marked(plugin: CurateMarks, asked: str, data: Files, models: Models, task: Task) -> Iterator[Line]:
     view = MarkView()
     readings = {name: plugin.reading(name) for name in plugin.row_names(data)}
     found = search(asked, data, {name: (one.layout, one.wanted, one.rows) for name, one in readings.items()})
@@ -85,10 +88,10 @@ def _marked(plugin: CurateMarks, asked: str, data: Files, task: Task) -> Iterato
     reading = replace(readings[raw.input], refuse=False)
     rows = marked_rows(raw.input, raw.shown, [(raw.position, raw.values)], reading, tally)
     course = courses.read(rows, tally, view, tally.first)
-    courses.operated(course, opened(plugin.operators, data), view)
+    courses.operated(course, opened(plugin.operators, data, models), view)
     courses.passed(course, [plugin.limits()], view)
     key = context if plugin.asked else None
-    yield from _ended(course, plugin, data, task, view, plugin.stored_columns(), key)
+    yield from _ended(course, plugin, data, models, task, view, plugin.stored_columns(), key)
 
 
 def _where(found: Searched) -> Iterator[Line]:
@@ -102,6 +105,7 @@ def _ended(
     course: Course,
     plugin: Any,
     data: Files,
+    models: Models,
     task: Task,
     view: View,
     schema: Strata,
@@ -113,6 +117,6 @@ def _ended(
         return
     rows = TracedRows(task.scratch, schema)
     watch = Joined(rows, course.row.identity(), view, key)
-    gathered = plugin.gather(data, task, rows, watch)
+    gathered = plugin.gather(data, task, rows, watch, models)
     watch.end(gathered.ledger, getattr(gathered, "ranking", None))
     yield from watch.lines
