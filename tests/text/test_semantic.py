@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import bag_models
 from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.curate import Curate
@@ -24,44 +25,8 @@ WORDS = ["alpha", "bravo", "cider", "delta", "eagle", "fable", "giant", "hotel",
 
 @pytest.fixture(scope="module")
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A graph of static embeddings, made by hand: `car` and `automobile` are one direction, others are not."""
-    import numpy as np
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-
-    from onnx import TensorProto, helper, numpy_helper, save
-
-    folder = tmp_path_factory.mktemp("embedder")
-    known = ["[PAD]", "[UNK]", "car", "automobile", "vehicle", *WORDS]
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(known)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    table = np.eye(len(known), 40, dtype="float32")
-    table[0] = 0
-    table[known.index("automobile")] = table[known.index("car")]
-    table[known.index("vehicle")] = table[known.index("car")] * 0.5
-    nodes = [
-        helper.make_node("Gather", ["table", "input_ids"], ["tokens"]),
-        helper.make_node("ReduceSum", ["tokens", "axis"], ["sum"], keepdims=0),
-        helper.make_node("LpNormalization", ["sum"], ["embedding"], axis=-1, p=2),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "embedder",
-        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["rows", "tokens"])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["rows", 40])],
-        [
-            numpy_helper.from_array(table, "table"),
-            numpy_helper.from_array(np.array([1], "int64"), "axis"),
-        ],
-    )
-    save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9),
-        folder / "model.onnx",
-    )
-    (folder / "embedding.json").write_text(json.dumps({"dimensions": 40, "max_length": 32}))
-    meta = {"task": "feature-extraction", "dimensions": 40, "max_length": 32, "parameters": 1240}
-    return sealed(Model(path=folder, format="onnx", meta=meta))
+    """A model that knows the words below."""
+    return bag_models.embedder(tmp_path_factory.mktemp("embedder"), WORDS)
 
 
 def curated(
