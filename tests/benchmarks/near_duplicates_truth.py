@@ -50,7 +50,9 @@ def main() -> None:
                 f"{found['cpu']:.1f} |"
             )
         alike = exact([texts[name] for pair in truth for name in pair])
-        print(f"\nExact similarity of the planted pairs: {', '.join(f'{one:.2f}' for one in sorted(alike))}\n")
+        print(
+            f"\nExact similarity of the planted pairs: {', '.join(f'{one:.2f}' for one in sorted(alike))}\n"
+        )
 
 
 def articles(train: Path) -> dict[str, str]:
