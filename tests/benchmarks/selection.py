@@ -20,6 +20,8 @@ from slmworks.contract.model_task import share
 from slmworks.numbers import subset
 
 MODELS, RIGHT, AGREE, RESAMPLES, RISK = 12, 0.8, 0.75, 500, 0.05
+COUNTED = 1000
+"""Trials of each line in which all that go on are counted; in the others the truly best one alone."""
 MEASURE = share("accuracy", "accuracy", lambda row, answer: (1.0, 1.0))
 
 
@@ -32,19 +34,21 @@ def drawn(chance: np.random.Generator, rows: int, lead: float) -> np.ndarray:
     return np.bincount((1 << np.arange(MODELS)) @ (own < limits), minlength=1 << MODELS)
 
 
-def judged(patterns: np.ndarray, seed: int) -> tuple[np.ndarray, list[float], float]:
+def judged(patterns: np.ndarray, seed: int, *, whole: bool) -> tuple[np.ndarray, list[float], float]:
     """The models' scores, their chances of being the best, and in how many resamples the first is ahead.
 
-    As `subset.chances_of_best` does it; both from the same draws, which are most of the work.
+    As `subset.chances_of_best` does it; both from the same draws, which are most of the work. Unless `whole`,
+    the chance of the first model only.
     """
     (seen,) = patterns.nonzero()
     right = (seen[:, None] >> np.arange(MODELS) & 1).astype(float)
     each, rows = np.stack([right, np.ones_like(right)], axis=2), patterns[seen]
     scores = rows @ right / rows.sum()
     lucky, unlucky = subset._drawn(each, rows, MEASURE, RESAMPLES, seed)
-    middle = (lucky + unlucky) / 2
+    middle, models = (lucky + unlucky) / 2, range(MODELS)
+    rivals = [models if whole or not i else () for i in models]
     first = float((middle[:, 0] >= middle.max(axis=1)).mean())
-    return scores, subset._chances(each, scores, lucky, unlucky), first
+    return scores, subset._chances(each, scores, lucky, unlucky, rivals), first
 
 
 def line(rows: int, lead: float, trials: int) -> tuple[str, bool]:
@@ -52,9 +56,10 @@ def line(rows: int, lead: float, trials: int) -> tuple[str, bool]:
     chance = np.random.default_rng(rows)
     said, go_on, posterior, stopped = [], [], [], []
     for trial in range(trials):
-        scores, chances, first = judged(drawn(chance, rows, lead), trial)
+        scores, chances, first = judged(drawn(chance, rows, lead), trial, whole=trial < COUNTED)
         said.append(chances[0])
-        go_on.append(sum(one > RISK for one in chances))
+        if trial < COUNTED:
+            go_on.append(sum(one > RISK for one in chances))
         posterior.append(first)
         stopped.append((scores > scores[0]).sum() >= MODELS // 2)
     wrong, peer = float(np.mean(np.array(said) <= RISK)), float(np.mean(np.array(posterior) <= RISK))

@@ -27,7 +27,13 @@ from slmworks.recipe.recipe import CANDIDATES, Recipe
 from slmworks.recipe.step_writer import StepWriter
 from slmworks.recipe.yaml_file import Where
 
-LIMITS = {"keep": "retention", "p95_ms": "p95_ms", "size_mb": "size_mb", "cpu_ms": "cpu_ms", "joules": "joules"}
+LIMITS = {
+    "keep": "retention",
+    "p95_ms": "p95_ms",
+    "size_mb": "size_mb",
+    "cpu_ms": "cpu_ms",
+    "joules": "joules",
+}
 """Word of `select` -> option of the gate."""
 STOPPING = {"go_on": "keep", "risk": "risk", "budget": "budget"}
 """Word of `select` -> option of a selection."""
@@ -118,11 +124,14 @@ class _Writing:
         plugin = one.plugin
         shaping = plugin.of_new if plugin else frozenset()
         said = {key: value for key, value in part.words.get("with", {}).items() if key not in shaping}
-        rest = Part({**part.words, "with": said}, part.where, part.stage, part.named)
         going_on = next((port for port in ("student", "model") if port in part.ports), "")
         if not going_on:
-            problem = f"{part.words.get('uses')} can't go on with a model that it is given; leave `probe` out."
+            problem = (
+                f"{part.words.get('uses')} can't go on with a model that it is given; leave `probe` out."
+            )
             raise self.writer.error(self.choice.name, *part.where[2:], "probe", problem=problem)
+        given = {port: maker for port, maker in part.words.get("from", {}).items() if port != going_on}
+        rest = Part({**part.words, "with": said, "from": given}, part.where, part.stage, part.named)
         at = {key: place for key, place in one.own.items() if key in said}
         return self.writer.step(
             name,
@@ -135,8 +144,7 @@ class _Writing:
 
     def _places(self, one: Candidate, options: Mapping[str, Any], index: int) -> dict[str, Where]:
         assert one.part
-        several = isinstance(one.part.words.get("probe"), list)
-        where = (*one.part.where, "probe", *([index] if several else []))
+        where = (*one.part.where, "probe", *([index] if one.listed else []))
         return {option: (*where, option) for option in options}
 
     # --- selections --------------------------------------------------------------------------------
@@ -169,8 +177,9 @@ class _Writing:
 
     def _dearer(self, one: Candidate) -> float:
         """How many times as long as its first probe the rest of a candidate's training takes."""
-        assert one.part
         for option in one.probes[0]:
+            if one.plugin and option not in one.plugin.model_fields:
+                return 1.0  # said with its place when the step is planned
             counts = [*(probe.get(option) for probe in one.probes), self._full(one, option)]
             if all(isinstance(count, int | float) and count > 0 for count in counts):
                 return sum(counts[1:]) / counts[0]

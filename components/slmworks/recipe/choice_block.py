@@ -42,6 +42,8 @@ class Candidate:
     """Option -> where it is written, if in a sweep's variant."""
     probes: tuple[Mapping[str, Any], ...] = ()
     """Options that differ in short trainings before, the first one first."""
+    listed: bool = False
+    """True if they are written as a list."""
     finish: Part | None = None
     """The step behind it."""
 
@@ -107,9 +109,7 @@ class _Reading:
     ) -> None:
         for word in words:
             if word not in known:
-                raise self._error(
-                    *where, word, problem=f"no such word {what}. {did_you_mean(word, known)}"
-                )
+                raise self._error(*where, word, problem=f"no such word {what}. {did_you_mean(word, known)}")
 
     def _part(self, word: str, value: Any = None, *where: str) -> Part | None:
         """A part of the block, or of a candidate at `where`; None for one that is left out."""
@@ -148,7 +148,8 @@ class _Reading:
                 name,
                 problem=f"{part.named} makes a {made.kind}, and a candidate is a model; take another stage.",
             )
-        probes = self._probes(name, value.get("probe", []))
+        said = value.get("probe", [])
+        further = {"probes": self._probes(name, said), "listed": isinstance(said, list)}
         finish = usual
         if "finish" in value:
             finish = self._part("finish", value["finish"], CANDIDATES, name, "finish")
@@ -156,14 +157,16 @@ class _Reading:
         step = read_step(self.name, words, replace(self.recipe, places={self.name: {(): where}}))
         plain = {word: words[word] for word in words if word != "sweep"}
         if not step.sweep:
-            return [Candidate(name, replace(part, words=plain), probes=probes, finish=finish)]
+            return [Candidate(name, replace(part, words=plain), finish=finish, **further)]
         return [
             Candidate(
                 f"{name}_{label}",
-                replace(part, words={**plain, **variant, "with": {**step.options, **variant.get("with", {})}}),
+                replace(
+                    part, words={**plain, **variant, "with": {**step.options, **variant.get("with", {})}}
+                ),
                 own={one: (*where, "sweep", index, "with", one) for one in variant.get("with", {})},
-                probes=probes,
                 finish=finish,
+                **further,
             )
             for index, (label, variant) in enumerate(zip(_names(step), step.sweep, strict=True))
         ]

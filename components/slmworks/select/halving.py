@@ -114,13 +114,13 @@ class Halving(Select):
             return wanted
         left = 60 * self.budget - (spent if self.whole else 0.0)
         if self.whole:
-            wanted = [one for one in wanted if costs[one.model] <= left] or self._cheapest(wanted, costs, spent)
+            wanted = [one for one in wanted if costs[one.model] <= left] or self._cheapest(
+                wanted, costs, spent
+            )
         taken = list(accumulate(costs[one.model] for one in wanted))
         return wanted[: max(1, sum(cost <= left for cost in taken))]
 
-    def _cheapest(
-        self, wanted: Sequence[Ranked], costs: Mapping[str, float], spent: float
-    ) -> NoReturn:
+    def _cheapest(self, wanted: Sequence[Ranked], costs: Mapping[str, float], spent: float) -> NoReturn:
         """BadRequest: no candidate can be made within the budget."""
         one = min(wanted, key=lambda one: costs[one.model])
         needed = ceil((spent + costs[one.model]) / 6) / 10
