@@ -46,7 +46,21 @@ def recommendation(verdict: Mapping[str, Any]) -> str:
     head = "Recommended" if verdict.get("passed") else "Nothing is recommended; judged was"
     words = f"{head}{':' if verdict.get('passed') else ''} {chosen['name']}{because} ({_numbers(chosen)})"
     near = "; ".join(f"{row['name']} ({_numbers(row)})" for row in others[:NEIGHBOURS])
-    return f"{words}. Next on the front: {near}" if near else words
+    said = [words, *_doubts(verdict), *([f"Next on the front: {near}"] if near else [])]
+    return ". ".join(said)
+
+
+def _doubts(verdict: Mapping[str, Any]) -> list[str]:
+    """What is not sure for lack of rows, and a linear model that does as well."""
+    found = [
+        f"Inconclusive: {check['words']}"
+        for check in verdict.get("checks", [])
+        if check["outcome"] == "inconclusive"
+    ]
+    linear = verdict.get("linear") or {}
+    if linear.get("bound", 1.0) <= 0:
+        found.append(f"A linear model does as well: {linear['words']}")
+    return found
 
 
 def _numbers(row: Row) -> str:
