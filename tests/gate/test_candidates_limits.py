@@ -44,7 +44,9 @@ FOUND = {
 def test_a_linear_model_that_keeps_enough_is_recommended(decide) -> None:
     said = decide(FOUND, retention=0.98)
     assert (said["chosen"], said["passed"]) == ("words", True)
-    assert tradeoff.recommendation(said).startswith("Recommended: words, smallest that keeps 98 % (kept 99.6 %,")
+    assert tradeoff.recommendation(said).startswith(
+        "Recommended: words, smallest that keeps 98 % (kept 99.6 %,"
+    )
 
 
 def test_what_misses_a_limit_is_not_chosen_though_it_is_the_smallest_that_keeps_enough(decide) -> None:

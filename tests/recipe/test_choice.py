@@ -96,7 +96,9 @@ def test_the_gate_judges_all_that_are_made_by_the_limits(planned: Plan) -> None:
 
 def test_it_is_written_out_once_and_a_report_that_is_there_is_the_baseline(lower, planned: Plan) -> None:
     assert written_out(planned.recipe) == planned.recipe
-    told = BLOCK.replace("{teacher: teacher, data: curate}\n", "{teacher: teacher, data: curate, baseline: b}\n", 1)
+    told = BLOCK.replace(
+        "{teacher: teacher, data: curate}\n", "{teacher: teacher, data: curate, baseline: b}\n", 1
+    )
     given = lower(
         "  b: {stage: evaluate, uses: quality, from: {model: teacher, data: curate}}\n"
         + told.replace("of: teacher, ", "")
@@ -145,9 +147,13 @@ def test_what_can_not_be_chosen_is_refused(lower) -> None:
     with pytest.raises(BadRequest, match=r"steps.choice.candidates: there is nothing to choose; name two"):
         lower(alone)
     two = "  choice: {from: {data: curate}, candidates: {a: teacher, b: teacher}, select: SELECT}\n"
-    with pytest.raises(BadRequest, match="choice.select: say of which model enough must be kept: `of: teacher`"):
+    with pytest.raises(
+        BadRequest, match="choice.select: say of which model enough must be kept: `of: teacher`"
+    ):
         lower(two.replace("SELECT", "{keep: 0.9}"))
-    with pytest.raises(BadRequest, match=r"select.go_on: no candidate has a `probe`, so none is stopped early"):
+    with pytest.raises(
+        BadRequest, match=r"select.go_on: no candidate has a `probe`, so none is stopped early"
+    ):
         lower(two.replace("SELECT", "{of: teacher, go_on: 2}"))
     bag = BLOCK.replace("uses: logit-kd", "uses: bag-of-embeddings").replace("layers: [0, 5], ", "")
     bag = bag.replace("layers: [0]", "width: 8").replace("layers: [5]", "width: 9")

@@ -7,8 +7,8 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from slmworks.contract.errors import BadRequest
-from slmworks.recipe.lower import Plan, plan
 from slmworks.recipe.blocks import written_out
+from slmworks.recipe.lower import Plan, plan
 from slmworks.recipe.recipe import Recipe
 from slmworks.recipe.schema import recipe_schema
 from slmworks.recipe.step_names import require_options_of, steps_named

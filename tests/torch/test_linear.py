@@ -10,7 +10,9 @@ from slmworks_torch.linear import Linear
 
 
 def learnt(bench, model, data, name="linear", **options):
-    return sealed(Linear(**{"epochs": 4, "pairs": 64, **options}).run(model=model, data=data, task=bench.task(name)))
+    return sealed(
+        Linear(**{"epochs": 4, "pairs": 64, **options}).run(model=model, data=data, task=bench.task(name))
+    )
 
 
 def right(model, data) -> list[bool]:
@@ -39,7 +41,9 @@ def test_a_model_that_is_none_to_go_on_with_is_one_line(bench, tiny_classifier, 
     from dataclasses import replace
 
     begun = learnt(bench, tiny_classifier, tiny_reviews, epochs=1)
-    with pytest.raises(BadRequest, match="an ONNX file that is not linear can't be trained on; give a Hugging"):
+    with pytest.raises(
+        BadRequest, match="an ONNX file that is not linear can't be trained on; give a Hugging"
+    ):
         learnt(bench, replace(begun, meta={**begun.meta, "linear": False}), tiny_reviews, name="a")
     with pytest.raises(BadRequest, match="it knows other labels than the data"):
         learnt(bench, replace(begun, meta={**begun.meta, "labels": ["x"]}), tiny_reviews, name="b")

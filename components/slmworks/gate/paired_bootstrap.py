@@ -80,7 +80,7 @@ class PairedBootstrap(Gate):
     size_mb: PositiveFloat | None = None
     """The most MB (10^6 bytes) that it may have on disk."""
     p95_ms: PositiveFloat | None = None
-    """The most milliseconds within which 95 % of requests must be answered, one at a time, as the speed report
+    """The most milliseconds in which 95 % of requests must be answered, one at a time, as the speed report
     measured them."""
     cpu_ms: PositiveFloat | None = None
     """The most milliseconds of all cores that a request may take, as the speed report measured them."""
@@ -125,7 +125,11 @@ class PairedBootstrap(Gate):
         require_wanted(reports, self.win_rate, found)
         linear = OverLinear(self.over_linear, self.confidence, self.resamples, task.seed)
         linear.require_fitted(found[0].baseline)
-        chosen, reason = self._choose(found, today, beaten, linear, task.seed)
+        within = [one for one in found if self._limits.excess(one) <= 1]
+        if within:
+            chosen, reason = self._choose(within, today, beaten, linear, task.seed)
+        else:
+            chosen, reason = self._limits.nearest(found)
         kept = {one.name: self._kept(one.quality, chosen.baseline, "test", task.seed) for one in found}
         checks = self._checks(chosen, kept[chosen.name], today, beaten, linear, task.seed)
         passed = all(check.passed for check in checks)
@@ -148,7 +152,7 @@ class PairedBootstrap(Gate):
             [] if beaten.models else trivial_warnings(chosen, self.resamples, task.seed, but=linear.required)
         )
         warnings += speed_warnings(found)
-        nearest = [reason] if len(found) > 1 and self._limits.excess(chosen) > 1 else []
+        nearest = [reason] if len(found) > 1 and not within else []
         verdict = {
             "passed": passed,
             "sentence": sentence(checks, [*nearest, *warnings]),
@@ -222,17 +226,11 @@ class PairedBootstrap(Gate):
         linear: OverLinear,
         seed: int,
     ) -> tuple[Candidate, str]:
-        """Of those within the limits that *surely* keep enough on validation the wanted one; else the best.
+        """Of those that *surely* keep enough on validation the wanted one; if none does, the best.
 
         The bound, not the estimate: the same bound decides on test, so the estimate would pick a smaller
-        model that then fails where a slightly larger one would have passed. Where none is within the limits,
-        the one that came nearest.
+        model that then fails where a slightly larger one would have passed.
         """
-        limits = self._limits
-        within = [one for one in found if limits.excess(one) <= 1]
-        if not within:
-            return limits.nearest(found)
-        found = within
         kept = {one.name: self._kept(one.quality, one.baseline, "validation", seed) for one in found}
 
         def best(one: Candidate) -> tuple[float, ...]:
@@ -259,7 +257,7 @@ class PairedBootstrap(Gate):
         rivals = ["every reference"] * bool(beaten.models)
         rivals += ["the linear model"] * (self.over_linear is not None)
         keeps += f" and beats {' and '.join(rivals)}" if rivals else ""
-        keeps += f", of those with {limits.words}" if limits.set else ""
+        keeps += f", of those with {self._limits.words}" if self._limits.set else ""
         good = [one for one in found if enough(one)]
         least = min((one.bytes for one in good), default=0)
         if good:

@@ -69,8 +69,8 @@ class Limits:
         one = min(found, key=lambda one: (self.excess(one), one.bytes, one.name))
         missed = [check for check in self.checks(one) if not check.passed]
         by = " and ".join(
-            f"{check.written[1]} {COSTS[check.name].unit}, {figures.percent(check.measured / check.required - 1)} "
-            "over"
+            f"{check.written[1]} {COSTS[check.name].unit}, "
+            f"{figures.percent(check.measured / check.required - 1)} over"
             for check in missed
         )
         return one, f"none of {len(found)} candidates has {self.words}; {one.name} came nearest: {by}"

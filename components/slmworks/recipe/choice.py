@@ -182,13 +182,13 @@ class _Writing:
                 return 1.0  # said with its place when the step is planned
             counts = [*(probe.get(option) for probe in one.probes), self._full(one, option)]
             if all(isinstance(count, int | float) and count > 0 for count in counts):
-                return sum(counts[1:]) / counts[0]
+                return float(sum(counts[1:]) / counts[0])
         raise self.writer.error(
             self.choice.name,
             "select",
             "budget",
-            problem=f"nobody can say how much longer than its probe {one.name} is trained; let the probe differ in "
-            "a number, such as {epochs: 1}.",
+            problem=f"nobody can say how much longer than its probe {one.name} is trained; let the probe "
+            "differ in a number, such as {epochs: 1}.",
         )
 
     def _full(self, one: Candidate, option: str) -> Any:

@@ -149,7 +149,7 @@ class _Reading:
                 problem=f"{part.named} makes a {made.kind}, and a candidate is a model; take another stage.",
             )
         said = value.get("probe", [])
-        further = {"probes": self._probes(name, said), "listed": isinstance(said, list)}
+        probes, listed = self._probes(name, said), isinstance(said, list)
         finish = usual
         if "finish" in value:
             finish = self._part("finish", value["finish"], CANDIDATES, name, "finish")
@@ -157,7 +157,7 @@ class _Reading:
         step = read_step(self.name, words, replace(self.recipe, places={self.name: {(): where}}))
         plain = {word: words[word] for word in words if word != "sweep"}
         if not step.sweep:
-            return [Candidate(name, replace(part, words=plain), finish=finish, **further)]
+            return [Candidate(name, replace(part, words=plain), probes=probes, listed=listed, finish=finish)]
         return [
             Candidate(
                 f"{name}_{label}",
@@ -165,8 +165,9 @@ class _Reading:
                     part, words={**plain, **variant, "with": {**step.options, **variant.get("with", {})}}
                 ),
                 own={one: (*where, "sweep", index, "with", one) for one in variant.get("with", {})},
+                probes=probes,
+                listed=listed,
                 finish=finish,
-                **further,
             )
             for index, (label, variant) in enumerate(zip(_names(step), step.sweep, strict=True))
         ]
@@ -215,8 +216,8 @@ class _Reading:
                     raise self._error(
                         "select",
                         word,
-                        problem="no candidate has a `probe`, so none is stopped early; add `probe: {epochs: 1}`, "
-                        "or remove this.",
+                        problem="no candidate has a `probe`, so none is stopped early; add "
+                        "`probe: {epochs: 1}`, or remove this.",
                     )
         if "budget" in asked:
             asked["budget"] = self._minutes(asked["budget"])

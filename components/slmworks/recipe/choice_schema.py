@@ -8,9 +8,9 @@ from slmworks.recipe.recipe import CANDIDATES, NAME, SEEDS
 
 SAID = {
     "from": "Port: the step that makes it; each goes to all steps that take it.",
-    CANDIDATES: "Candidates by name: a step that makes a model, one a variant of its `sweep`; or the name of a step "
-    "that does so elsewhere. `probe` has the options of a shorter training, or of several, by which weak ones are "
-    "stopped; `finish` differs from the block's.",
+    CANDIDATES: "Candidates by name: a step that makes a model, one a variant of its `sweep`; or the name of "
+    "a step that does so elsewhere. `probe` has the options of a shorter training, or of several, by which "
+    "weak ones are stopped; `finish` differs from the block's.",
     "select": "What is asked of a candidate, and what may be spent.",
     "finish": "A step at the end of each candidate.",
     "measure": "Options of the reports on quality.",

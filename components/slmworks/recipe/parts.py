@@ -53,12 +53,10 @@ def read_part(recipe: Recipe, where: Where, value: Any, known: Sequence[str], st
 
     if not isinstance(value, dict):
         raise error(problem=f"must be a mapping of {', '.join(known)}.")
-    for word in value:
-        if word not in known:
-            raise error(word, problem=f"no such word here. {did_you_mean(word, known)}")
-    for word in ("with", "from"):
-        if not isinstance(value.get(word, {}), dict):
-            raise error(word, problem="must be a mapping.")
+    if strange := [word for word in value if word not in known]:
+        raise error(strange[0], problem=f"no such word here. {did_you_mean(strange[0], known)}")
+    if wrong := [word for word in ("with", "from") if not isinstance(value.get(word, {}), dict)]:
+        raise error(wrong[0], problem="must be a mapping.")
     sweep = value.get("sweep", [{}])
     if not isinstance(sweep, list) or not all(isinstance(one, dict) for one in sweep):
         raise error("sweep", problem="must be a list of variants, such as [{with: {keep: 3}}].")

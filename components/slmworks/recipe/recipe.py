@@ -66,10 +66,9 @@ class Recipe:
     """The file's text, logged as the root of the lineage."""
     lines: Mapping[Where, int] = field(default_factory=dict)
     blocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Steps with `orders:` or `candidates:` as they are written; `slmworks.recipe.blocks` makes plain steps of
-    them."""
+    """Steps with `orders:` or `candidates:` as written; `slmworks.recipe.blocks` makes them plain."""
     gathered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Name of a step with `orders:` -> order -> the step that makes it. Who reads from it reads from each of them."""
+    """Name of a step with `orders:` -> order -> the step that makes it. Who reads from it reads from each."""
     places: Mapping[str, Mapping[Where, Where]] = field(default_factory=dict)
     """Step that was made of another one's words -> words -> where they are written."""
     edits: tuple[Mapping[str, Any], ...] = ()

@@ -73,7 +73,7 @@ class StepWriter:
         when: str | None = None,
     ) -> str:
         """Write a step with these inputs; its name. BadRequest for a name that is taken, or too long."""
-        if name in self.recipe.steps or name in self.recipe.blocks and name != self.block:
+        if name in self.recipe.steps or (name in self.recipe.blocks and name != self.block):
             raise self.error(name, problem=f"'{self.block}' makes a step of this name; rename one of them.")
         if not NAME.fullmatch(name):
             raise self.error(

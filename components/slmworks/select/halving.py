@@ -39,8 +39,8 @@ class Halving(Select):
     """Candidates that come this near to the best (0.02: two points) count as equally good, and the smaller
     goes first. Without it, the least compressed one mostly wins."""
     among: Among = "all"
-    """Whom a candidate is compared with: `all`, or those that are `no-larger` on disk (2 % are no difference),
-    for a gate that takes the smallest that keeps enough. Then the best of each size goes first."""
+    """Whom a candidate is compared with: `all`, or those that are `no-larger` on disk (by 2 %), for a
+    gate that takes the smallest that keeps enough. Then the best of each size goes first."""
     risk: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Stop a candidate only if that hits the truly best one at most this often (0.05): more than `keep`
     may go on."""
@@ -126,8 +126,8 @@ class Halving(Select):
         needed = ceil((spent + costs[one.model]) / 6) / 10
         raise BadRequest(
             f"budget: {self.budget:g} CPU-minutes are enough for no candidate: the probes took "
-            f"{spent / 60:.1f}, and {one.name}, the cheapest that goes on, takes some {costs[one.model] / 60:.1f} "
-            f"more; allow {needed:g} at least (what was made is kept)."
+            f"{spent / 60:.1f}, and {one.name}, the cheapest that goes on, takes some "
+            f"{costs[one.model] / 60:.1f} more; allow {needed:g} at least (what was made is kept)."
         )
 
 

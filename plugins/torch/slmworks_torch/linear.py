@@ -44,7 +44,7 @@ class Linear(Finetune):
     max_length: Annotated[int, Field(ge=SHORTEST)] = 128
     """Tokens of a text that are read."""
 
-    def run(self, *, model: Model, data: Dataset, task: Task) -> Model:
+    def run(self, *, model: Model, data: Dataset, task: Task, **_: object) -> Model:
         """Count, train, choose the epoch on `validation`, write ONNX."""
         from slmworks.model_tasks.text_classification.labels import labels_of
         from slmworks_torch import classification, linear_network, rows
@@ -80,8 +80,8 @@ class Linear(Finetune):
         if model.format == "onnx":
             if not model.meta.get("linear"):
                 raise BadRequest(
-                    "model: an ONNX file that is not linear can't be trained on; give a Hugging Face folder, whose "
-                    "tokenizer is taken, or a model of finetune/linear."
+                    "model: an ONNX file that is not linear can't be trained on; give a Hugging Face folder, "
+                    "whose tokenizer is taken, or a model of finetune/linear."
                 )
             if list(model.meta["labels"]) != labels:
                 raise BadRequest("model: it knows other labels than the data; train it on data with its own.")

@@ -11,8 +11,9 @@ from slmworks_torch.bag_onnx import LEFT, TINY
 
 if TYPE_CHECKING:
     import numpy as np
-    from slmworks_torch.rows import Rows
     from tokenizers import Tokenizer
+
+    from slmworks_torch.rows import Rows
 
     Array = np.ndarray[Any, Any]
 
