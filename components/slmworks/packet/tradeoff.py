@@ -59,7 +59,8 @@ def _doubts(verdict: Mapping[str, Any]) -> list[str]:
     ]
     linear = verdict.get("linear") or {}
     if linear.get("bound", 1.0) <= 0:
-        found.append(f"A linear model does as well: {linear['words']}")
+        how = "better" if linear["high"] < 0 else "as well"
+        found.append(f"A linear model does {how}: {linear['words']}")
     return found
 
 
@@ -79,7 +80,10 @@ def section(verdict: Mapping[str, Any]) -> Html:
     if len(among) < 2:
         return Html("")
     note = f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none."
-    parts = [el("h2", "Quality against size"), _picture(among)]
+    drawn = el(
+        "div", _picture(among), class_="wide", role="region", aria_label="Quality against size", tabindex=0
+    )
+    parts = [el("h2", "Quality against size"), drawn]
     if words := recommendation(verdict):
         parts.append(el("p", f"{words}."))
     return join([*parts, el("p", note, class_="soft")])
@@ -101,7 +105,7 @@ def _picture(rows: Sequence[Row]) -> Html:
         *_labels(rows, spots),
         viewBox=f"0 0 {WIDE} {HIGH}",
         style=f"max-width:{WIDE}px",
-        class_="dag",
+        class_="dag plot",
         role="img",
         aria_label=words,
     )
