@@ -1,5 +1,7 @@
 """A step with `candidates:` becomes probes, selections, the rest of the trainings, reports and a gate."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,14 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from slmworks.contract.errors import BadRequest
+from slmworks.engines.engine_file import EngineFile
+from slmworks.engines.kubeflow.pipeline import compile_plan
 from slmworks.recipe.blocks import written_out
 from slmworks.recipe.lower import Plan, plan
 from slmworks.recipe.recipe import Recipe
 from slmworks.recipe.schema import recipe_schema
 
+ENGINE = Path(__file__).parents[2] / "pipelines/engines/kubeflow.yaml"
 HEAD = """\
 name: toy
 steps:
@@ -108,6 +113,14 @@ def test_it_is_written_out_once_and_a_report_that_is_there_is_the_baseline(lower
     plain = lower(BLOCK.replace("    finish: {stage: quantize, uses: onnx-dynamic}\n", "    speed: false\n"))
     assert "choice_words_speed" not in plain.tasks
     assert plain.tasks["choice_layers_1"].plugin == "logit-kd"
+
+
+def test_engines_get_the_plan_of_steps_that_are_written_by_hand(lower, planned: Plan) -> None:
+    by_hand = plan(replace(planned.recipe, places={}, text="", lines={}))
+    assert [task.edge() for task in by_hand] == [task.edge() for task in planned]
+    names = {f"choice-layers-{number}-{part}" for number in (1, 2, 3) for part in ("probe2", "full")}
+    text = compile_plan(planned, EngineFile.read(ENGINE), "s3://slmworks/store", planned.pinned(None)).first
+    assert names <= {name.replace("_", "-") for name in re.findall(r"choice[-_]layers[-_]\d[-_]\w+", text)}
 
 
 @pytest.mark.parametrize(
