@@ -189,7 +189,7 @@ def test_two_steps_of_one_name_are_refused(lower) -> None:
     words = SMALL.replace("thin: {stage: factorize, uses: svd, with: {method: whiten, budget: 0.8}}",
                           "prune: {stage: factorize, uses: svd}")  # fmt: skip
     with pytest.raises(
-        BadRequest, match="two of its steps would be called 'small_cut_prune'; rename an operation"
+        BadRequest, match="two of its steps would be called 'small_cut_prune'; rename one of its parts"
     ):
         lower(words)
 
