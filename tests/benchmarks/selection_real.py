@@ -16,7 +16,7 @@ the other, since starting a process for each would cost more than the trainings.
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,14 +139,14 @@ def recommended(store: str, verdict: Manifest) -> str:
 def cost(made: Mapping[str, Manifest]) -> tuple[float, float]:
     """CPU-seconds of a run: of the block's tasks for candidates, and of those that all share."""
 
-    def seconds(of: Iterator[Manifest]) -> float:
-        return sum(one.cpu_seconds or 0.0 for one in of if not one.absent)
-
-    own = {task for task in made if task.startswith("choice_") and task != "choice_baseline"}
-    return (
-        seconds(one for task, one in made.items() if task in own),
-        seconds(one for task, one in made.items() if task not in own),
-    )
+    own = {
+        task for task in made if task.startswith("choice_") and task != "choice_baseline" and "." not in task
+    }
+    found: list[dict[str, float]] = [{}, {}]
+    for task, one in made.items():  # what several tasks find is counted once
+        if not one.absent:
+            found[task not in own][one.fingerprint] = one.cpu_seconds or 0.0
+    return sum(found[0].values()), sum(found[1].values())
 
 
 if __name__ == "__main__":
