@@ -84,7 +84,8 @@ class RetrievalAugmentedGeneration(Finetune):
             replace(in_context, max_new_tokens=self.max_new_tokens).write(task.output)
         made = Model(path=task.output, format=model.format, meta=meta)
         longest = tried(made, rows, threads=task.threads) if rows else 0
-        counted = {"documents": len(texts), "passages": len(found), "prompt_tokens": longest}
+        counted = {"passages": len(found), "prompt_tokens": longest}
+        counted |= {} if cut else {"documents": len(texts)}
         summary = {**counted, **about(made)}
         summary.pop("format")
         return replace(made, summary=summary)

@@ -19,6 +19,7 @@ ENCODING = "another encoding"
 ENCRYPTED = "encrypted PDF"
 SCANNED = "no text layer; run OCR first"
 BROKEN = "broken PDF"
+DAMAGED = "damaged"
 
 
 class Unreadable(Exception):

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from slmworks_text.conversations.token_lengths import Measure
 from slmworks_text.documents.blocks import Block
@@ -16,6 +16,10 @@ from slmworks_text.documents.sentences import sentences
 
 FULL = 0.5
 """From this share of its size on a chunk ends before a heading."""
+LONG = 10_000
+"""Characters that are counted as one at most."""
+BATCH = 256
+"""Parts that are counted at once."""
 PARAGRAPH = "\n\n"
 PATH = " › "
 """Between headings of a path."""
@@ -61,9 +65,8 @@ class Chunker:
 
     def chunks(self, blocks: Sequence[Block]) -> Iterator[Chunk]:
         """The chunks of a document, in order."""
-        waiting, open_ = deque(self._units(blocks)), list[Unit]()
-        while waiting:
-            unit = waiting.popleft()
+        units, waiting, open_ = self._units(blocks), deque[Unit](), list[Unit]()
+        while (unit := waiting.popleft() if waiting else next(units, None)) is not None:
             if not self._ends_before(unit, open_):
                 open_.append(unit)
                 continue
@@ -139,16 +142,17 @@ class Chunker:
         return [Unit(text, self._cost(text), last.block, shared=True)]
 
     def _units(self, blocks: Sequence[Block]) -> Iterator[Unit]:
-        parts = [
+        parts = (
             (part + (PARAGRAPH if last else ""), block) for block in blocks for part, last in _parts(block)
-        ]
-        counted = self.measure.spans([part for part, _ in parts]) if parts else []
-        for (part, block), spans in zip(parts, counted, strict=True):
-            most = max(self.size // 2, self.size - self._path(block))
-            if len(spans) <= most:
-                yield Unit(part, len(spans), block)
-            else:
-                yield from self._cut(part, block, spans, most)
+        )
+        while batch := list(islice(parts, BATCH)):
+            counted = self.measure.spans([part for part, _ in batch])
+            for (part, block), spans in zip(batch, counted, strict=True):
+                most = max(self.size // 2, self.size - self._path(block))
+                if len(spans) <= most:
+                    yield Unit(part, len(spans), block)
+                else:
+                    yield from self._cut(part, block, spans, most)
 
     def _cut(self, text: str, block: Block, spans: Sequence[tuple[int, int]], size: int) -> Iterator[Unit]:
         """Parts of a sentence that is longer than `size`, at blanks where there are some."""
@@ -187,4 +191,15 @@ def _parts(block: Block) -> Iterator[tuple[str, bool]]:
     """Headings, lines, or sentences, and whether each is the last of its block."""
     lines = [block.text] if block.kind == "heading" else block.text.splitlines(keepends=True)
     found = [part for line in lines for part in ([line] if block.kind != "text" else sentences(line))]
-    return ((part, place == len(found)) for place, part in enumerate(found, 1))
+    pieces = [piece for part in found for piece in (_pieces(part) if len(part) > LONG else [part])]
+    return ((piece, place == len(pieces)) for place, piece in enumerate(pieces, 1))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A text without an end of a sentence, cut at blanks, so that what is counted at once has a size."""
+    start = 0
+    while start < len(text):
+        blank = text.rfind(" ", start + LONG // 2, start + LONG) if len(text) - start > LONG else -1
+        end = blank + 1 if blank > 0 else start + LONG
+        yield text[start:end]
+        start = end

@@ -8,6 +8,7 @@ from pathlib import Path
 from slmworks.contract.errors import BadRequest
 from slmworks_text.documents.blocks import (
     BINARY,
+    DAMAGED,
     ENCODING,
     NO_TEXT,
     TOO_LARGE,
@@ -51,7 +52,8 @@ def read_document(path: Path, encoding: Encoding, shown: str) -> list[Block]:
     try:
         content = bytes_of(path, MOST, shown=shown)
     except BadRequest as error:
-        raise Unreadable(TOO_LARGE if "200" in str(error) else BINARY, str(error)) from None
+        why = str(error).removeprefix(f"{shown}: ").rstrip(".")
+        raise Unreadable(DAMAGED if "cannot be" in why else TOO_LARGE, why) from None
     try:
         if kind == "pdf":
             blocks = clean_blocks(pdf_blocks(content))

@@ -54,9 +54,9 @@ def _plain(token: object) -> str:
 
 def _listed(written: str) -> str:
     """A list as it is written, links and emphasis as words."""
-    written = re.sub(r"!?\[([^\]\n]*)\]\([^()\s]*(?:\s\"[^\"\n]*\")?\)", r"\1", written)
-    return re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", written)
+    written = re.sub(r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:\s\"[^\"\n]{0,200}\")?\)", r"\1", written)
+    return re.sub(r"(\*\*|__)(?=\S)(.{1,200}?)(?<=\S)\1", r"\2", written)
 
 
 def _untagged(written: str) -> str:
-    return re.sub(r"<!--.*?-->|<[^<>]*>", "", written, flags=re.DOTALL)
+    return re.sub(r"<!--.*?(?:-->|\Z)|<[^<>]*>", "", written, flags=re.DOTALL)

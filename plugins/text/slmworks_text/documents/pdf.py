@@ -17,6 +17,7 @@ from slmworks_text.documents.blocks import (
     LONGEST,
     NO_TEXT,
     SCANNED,
+    TOO_LARGE,
     Block,
     Unreadable,
     refuse_long,
@@ -52,7 +53,7 @@ def pdf_blocks(content: bytes) -> Iterator[Block]:
     import logging
 
     from pypdf import PdfReader
-    from pypdf.errors import DependencyError
+    from pypdf.errors import DependencyError, LimitReachedError
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     texts: list[list[str]] = []
@@ -67,6 +68,10 @@ def pdf_blocks(content: bytes) -> Iterator[Block]:
         marks, pictures = _bookmarks(reader), any(map(_pictured, islice(reader.pages, LOOKED_AT)))
     except Unreadable:
         raise
+    except LimitReachedError as error:
+        raise Unreadable(
+            TOO_LARGE, f"page {len(texts) + 1} unpacks to more than is allowed ({error})"
+        ) from None
     except DependencyError:
         raise Unreadable(
             ENCRYPTED, "with AES, for which pypdf needs cryptography; or save it without"
@@ -164,7 +169,7 @@ def _numbers(lines: Iterable[str]) -> set[int]:
 
 
 def _masked(line: str) -> str:
-    return re.sub(r"\d+", "0", " ".join(line.split()))
+    return re.sub(r"\b\d+\b", "0", " ".join(line.split()))
 
 
 def _bookmarks(reader: Any) -> dict[int, list[Path]]:
