@@ -43,6 +43,7 @@ def evaluated(
     data: str = "d" * 64,
     meta: dict[str, Any] | None = None,
     splits: tuple[str, ...] = SPLITS,
+    measure: str | None = None,
 ) -> Report:
     """The report of the plugin `quality` on a model (its digest) that gives these answers to these rows."""
     header = {"task": task.in_headers, **(meta or {})}
@@ -57,7 +58,7 @@ def evaluated(
         mock.patch.object(quality, "model_name", return_value=name),
         mock.patch.object(type(task), "trivial", return_value=known),
     ):
-        report = quality.Quality(trivial=bool(known), splits=splits).run(
+        report = quality.Quality(trivial=bool(known), splits=splits, measure=measure).run(
             model=Model(path=folder, meta=header, digest=model),
             baseline=baseline,
             data=Dataset(path=folder, meta=header, digest=data),

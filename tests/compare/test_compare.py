@@ -12,8 +12,10 @@ from click.testing import CliRunner
 
 from judged import LABELS, first, quality_report, row
 from slmworks.cli.main import cli
-from slmworks.contract.artifact import Dataset
+from slmworks.contract import catalog
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.evaluate import benchmark_report
 from slmworks.execution.records import task_records
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.registry.log import Registry
@@ -46,12 +48,23 @@ def tell(store, folder, run, model, *, but, epochs, texts="", gate=True):
     story.task("curate", "curate text", replace(data, digest=""))
     story.task("teacher_quality", "evaluate quality", replace(teacher, digest=""))
     story.task("quality", "evaluate quality", replace(student, digest=""))
+    if epochs == 8:
+        story.task("benchmark", "evaluate lm-eval", replace(benchmark(bench, model * 64), digest=""))
     if verdict:
         story.task("gate", "gate paired-bootstrap", verdict)
     story.record("student", "distill logit-kd", options={"epochs": epochs, "layers": [0, 2]})
     story.plan.insert(1, {"id": "student", "step": "student", "stage": "distill", "plugin": "logit-kd"})
     story.end()
     return story
+
+
+def benchmark(bench, model):
+    task, measure = bench.task("benchmark"), {"value": 0.7, "low": 0.6, "high": 0.79, "n": 80}
+    return bench.keep(benchmark_report.write(
+        task.output, purpose=catalog.model_task("text-classification"),
+        model=Model(path=task.scratch, digest=model, meta={}), said={}, refs={},
+        tasks={"colours": {"shots": 0, "measures": {"acc": measure}}},
+    ))  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +112,7 @@ def test_two_runs_differ_in_an_option_and_in_some_answers(said):
     assert "5 gained, 5 lost" in out
     assert "gained " in out
     assert "student-a" not in out
+    assert ["colours.acc", "—", "0.700", "(0.600–0.790)"] in lines  # no gate was given it
 
 
 def test_as_json_it_holds_the_numbers(said):

@@ -39,8 +39,9 @@ class Headlines(Toy):
     measures = (
         share("overlap", "word overlap", lambda row, answer: (answer["overlap"], 1.0)),
         share("exact", "exact match", lambda row, answer: (float(answer["overlap"] > 0.99), 1.0)),
+        share("brief", "at least half", lambda row, answer: (float(answer["overlap"] >= 0.5), 1.0)),
     )
-    titles: ClassVar = {"invented": "invented words"}
+    titles: ClassVar = {"invented": "invented words", "brevity": "brevity"}
 
     def confidence(self, answer):
         return answer["sure"]
@@ -171,7 +172,7 @@ def test_a_mean_score_is_kept_with_a_bound_and_shown_in_points(bench, decide):
         {"name": "exact", "title": "exact match"},
     ]
     row = next(row for row in verdict["rows"] if row["chosen"])
-    assert set(row["measures"]) == {"overlap", "exact", "brevity"}
+    assert set(row["measures"]) == {"overlap", "exact", "brief", "brevity"}
 
     page, markdown, table = shown(verdict, [student, teacher, champion])
     assert "word overlap (95 % CI)" in table
@@ -344,3 +345,25 @@ def test_a_model_task_that_is_no_longer_installed_leaves_its_parts_out(bench, de
     for part in ("Longest", "What changed", "Slices"):
         assert part not in page
     assert "Invented" not in markdown
+
+
+def test_a_measure_that_the_baseline_names_decides_everywhere(bench, decide):
+    lead = {split: [{"overlap": 0.4, "sure": None}] * n for split, n in ROWS.items()}
+    teacher = headlines(bench, TEACHER, measure="brief", trivial={"first words": lead}, size=9_000_000)
+    student = headlines(bench, SMALL, loss=0.02, baseline=teacher)
+    verdict = decide(student, retention=0.8)
+    assert verdict["measures"][0] == {"name": "brief", "title": "at least half"}
+    assert verdict["checks"][0]["title"].startswith("at least half kept of the teacher")
+    assert student.read()["measure"] == "brief"
+    assert "brief" in student.read()["splits"]["test"]["slices"][0]
+    first = next(row for row in verdict["rows"] if row["role"] == "trivial")
+    assert first["kept"]["value"] == 0  # of overlap it would be half
+    assert "(" in first["written"]["brief"]  # with its interval
+    assert "(" not in first["written"]["overlap"]
+
+    with pytest.raises(BadRequest, match="decided by brief and overlap; give `measure` to the baseline's"):
+        decide(student, champion=headlines(bench, CHAMPION))
+    with pytest.raises(BadRequest, match="measure: 'exact', but brief decides in the baseline's report"):
+        headlines(bench, SMALL, measure="exact", baseline=teacher)
+    with pytest.raises(BadRequest, match="measure: brevity is no sum over rows and can't decide; "):
+        headlines(bench, TEACHER, measure="brevity")

@@ -79,7 +79,7 @@ def test_both_formats_come_to_the_same_numbers_a_verdict_and_a_page(
     test = teacher.read()["splits"]["test"]
     values = {name: one["value"] for name, one in test["measures"].items()}
     assert list(values) == [
-        "exact_match", "token_f1", "rouge_l", "bits_per_byte", "perplexity", "valid_json",
+        "exact_match", "token_f1", "rouge_l", "rouge_1", "rouge_2", "bits_per_byte", "perplexity", "valid_json",
     ]  # fmt: skip
     assert values["exact_match"] == 0.5
     assert values["valid_json"] == 0
@@ -100,7 +100,9 @@ def test_both_formats_come_to_the_same_numbers_a_verdict_and_a_page(
         assert name in ("bits_per_byte", "perplexity") or one == test["measures"][name]
     against = own.read()["splits"]["test"]["against"]
     assert (against["retention"]["value"], against["gained"], against["lost"]) == (1, 0, 0)
-    assert list(against["further"]) == ["token_f1", "rouge_l", "bits_per_byte", "perplexity"]
+    assert list(against["further"]) == [
+        "token_f1", "rouge_l", "rouge_1", "rouge_2", "bits_per_byte", "perplexity",
+    ]  # fmt: skip
     same = against["further"]["bits_per_byte"]
     assert same["theirs"] == values["bits_per_byte"]
     assert same["better"]["value"] == pytest.approx(0, abs=1e-3 * values["bits_per_byte"])
@@ -128,7 +130,8 @@ def test_both_formats_come_to_the_same_numbers_a_verdict_and_a_page(
     perplexities = " ".join(figures.amount(one["perplexity"]["value"]) for one in rates)
     assert (
         f"answers candidate teacher exact match 0.500 0.500 token F1 {both['token_f1']} {both['token_f1']} "
-        f"ROUGE-L {both['rouge_l']} {both['rouge_l']} bits a byte {bits} perplexity {perplexities} "
+        f"ROUGE-L {both['rouge_l']} {both['rouge_l']} ROUGE-1 {both['rouge_1']} {both['rouge_1']} "
+        f"ROUGE-2 {both['rouge_2']} {both['rouge_2']} bits a byte {bits} perplexity {perplexities} "
         "valid JSON 0.000 0.000 "
         "cut off at the largest length 100.0 % 100.0 % tokens an answer 8.0 8.0"
     ) in text
@@ -144,7 +147,15 @@ def test_without_likelihoods_their_measures_are_absent_and_a_gate_says_so(
     told = Quality(resamples=50).run(model=models["hf"], baseline=teacher, data=data, task=bench.task("told"))
     assert "perplexity" not in teacher.read()["splits"]["test"]["measures"]
     assert "perplexity" in told.read()["splits"]["test"]["measures"]
-    assert list(told.read()["splits"]["test"]["against"]["further"]) == ["token_f1", "rouge_l"]
+    assert list(told.read()["splits"]["test"]["against"]["further"]) == [
+        "token_f1",
+        "rouge_l",
+        "rouge_1",
+        "rouge_2",
+    ]
+    named = Quality(resamples=50, likelihood=False, measure="perplexity")
+    with pytest.raises(BadRequest, match="measure: perplexity decides, but it needs likelihood"):
+        named.run(model=models["hf"], baseline=None, data=data, task=bench.task("named"))
     silent = bench.keep(
         plugin.run(model=models["hf"], baseline=teacher, data=data, task=bench.task("silent"))
     )

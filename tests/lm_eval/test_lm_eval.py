@@ -11,6 +11,7 @@ from toys import exported, toy
 from slmworks.contract.artifact import Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.runtime import open_runtime
+from slmworks.evaluate.benchmark_report import BenchmarkReport
 from slmworks.testing import Bench, sealed
 
 pytest.importorskip("lm_eval", reason="needs slmworks-lm-eval[run]")
@@ -73,6 +74,8 @@ def test_tasks_become_measures_with_intervals(bench: Bench, llama: Model, files:
     assert acc["low"] < acc["value"] < acc["high"] or acc["value"] in (0, 1)
     assert said["tasks"]["say"]["measures"]["exact_match"]["value"] == 0
     assert report.summary["colours_acc"] == round(acc["value"], 4)
+    found = BenchmarkReport(report).results["colours.acc"]
+    assert (found.value, found.n, found.shots, found.higher_is_better) == (acc["value"], 6, 0, True)
     assert report.refs == {"model": llama.digest, "probes": files.digest}
     assert run(bench, llama, files, "again").digest == report.digest
 

@@ -254,3 +254,25 @@ steps:
         BadRequest, match="'model' makes a model for text-generation, but 'labelled' makes data for"
     ):
         lower(step.format("labelled"), head)
+
+
+@pytest.mark.parametrize(
+    ("measure", "said"),
+    [
+        ("rogue_l", "'rogue_l' is no measure of text-generation. Did you mean 'rouge_l'?"),
+        (
+            "groundedness",
+            "groundedness is no sum over rows and can't decide; `minimum` can guard it. Known: ",
+        ),
+    ],
+)
+def test_a_measure_that_cannot_decide_is_refused_before_anything_runs(lower, measure, said) -> None:
+    head = HEAD.replace("uses: toy, from: {data: raw}", "uses: chat, from: {data: raw}").replace(
+        "finetune, uses: toy", "finetune, uses: sft"
+    )
+    step = (
+        f"  first: {{stage: evaluate, from: {{model: teacher, data: curate}}, with: {{measure: {measure}}}}}"
+    )
+    with pytest.raises(BadRequest) as error:
+        lower(step, head)
+    assert str(error.value).startswith(f"r.yaml:6 steps.first.with.measure: {said}")

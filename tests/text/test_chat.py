@@ -161,6 +161,25 @@ def test_columns_are_named_and_shapes_chosen(chat: Curated) -> None:
         chat({"all": jsonl([{"q": "a"}])})
 
 
+def test_columns_within_objects_are_named_with_dots(chat: Curated) -> None:
+    rows = [
+        {
+            "paper": {"lines": [f"{WORDS[i]} one.", "Two."]},
+            "said": {"by": f"a{i}"},
+            "x.y": i % 2,
+            "n": {"m": None},
+        }
+        for i in range(20)
+    ]
+    fields = {"instruction": "paper.lines", "output": "said.by"}
+    found = chat({"all": jsonl(rows)}, fields=fields, source="x.y")
+    assert answered(found)["a3"] == [("user", "delta one.\nTwo.")]
+    assert {row["source"] for row in everything(found, "source")} == {"0", "1"}
+    for wrong in ("paper.line", "paper.lines.first", "n.m.o"):
+        with pytest.raises(BadRequest, match=rf"no column '{wrong}' \(there are: paper, said, x\.y, n\)"):
+            chat({"all": jsonl(rows)}, fields={**fields, "instruction": wrong})
+
+
 U, A, S = ("user", "Hi"), ("assistant", "Hello"), ("system", "Be kind.")
 CALL = {"role": "assistant", "content": "", "tool_calls": SUM}
 

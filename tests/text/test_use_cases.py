@@ -68,6 +68,8 @@ def test_its_recipe_holds_what_the_card_says(name: str, tmp_path: Path, tiny_enc
     assert gate["retention"] == pytest.approx(1 - card(name).margin)
     assert gate.items() >= card(name).gate.items()
     assert recipe.steps["curate"].options.items() >= card(name).curation.items()
+    assert recipe.steps["curate"].options["expect"] == card(name).expect
+    assert recipe.steps["baseline"].options.get("measure", "") == card(name).deciding
     assert recipe.steps["register"].options["card"]["limits"] == card(name).limits
     assert "test rows; to show that" in said
     assert str(tmp_path) not in said.split("wrote")[0].split("store")[0]
@@ -119,16 +121,18 @@ def test_rows_of_ones_own_are_looked_at(tmp_path: Path, tiny_encoder: Model) -> 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("measure: accuracy", "measure: acuracy", "has no such measure. Did you mean 'accuracy'?"),
-        ("measure: accuracy", "measure: macro_f1", "the gate compares with the teacher by accuracy; say gate:"),
-        ("measure: accuracy", "measure: accuracy\ndirection: lower", "direction lower: of accuracy more is better."),
-        ("model_task: text-classification", "model_task: translation", "no recipe is written for it"),
+        ("measure: accuracy", "measure: acuracy", "mine.yaml:4 measure: 'acuracy' is no measure of text-classification. Did you mean 'accuracy'?"),
+        ("measure: accuracy", "measure: macro_f1", "mine.yaml:4 measure: macro_f1 is no sum over rows, so the gate compares with the teacher by accuracy; say gate:"),
+        ("measure: accuracy", "measure: accuracy\ndirection: lower", "mine.yaml:5 direction: of accuracy more is better."),
+        ("model_task: text-classification", "model_task: translation", "mine.yaml:3 model_task: no recipe is written for translation"),
         ("margin: 0.03", "margin: 3", "mine.yaml:5 margin: Input should be less than or equal to 1"),
         ("margin: 0.03", "margins: 0.03", "mine.yaml:5 margins: no such word in a card. Did you mean 'margin'?"),
-        ("slice_drop: 0.1", "slice_dorp: 0.1", "gate slice_dorp: no such option"),
+        ("slice_drop: 0.1", "slice_dorp: 0.1", "mine.yaml:8 gate.slice_dorp: no such option"),
         ("kept: 0.99", "kept: 0.5", "changed: does not go with quality and kept"),
         ("{thing} that should", "{thingy} that should", "no slot 'thingy'"),
-        ("redact: [email", "redact: [mail", "curation redact"),
+        ("redact: [email", "redact: [mail", "mine.yaml:9 curation.redact: 0: input should be 'email'"),
+        ('null: "<= 0.02"', 'null: "<= 2"', "mine.yaml:10 expect.null: a share of rows is between 0 and 1, not <= 2."),
+        ('labels: ">= 2"', 'lables: ">= 2"', "mine.yaml:10 expect: lables: no such key. Did you mean 'labels'?"),
     ],
 )  # fmt: skip
 def test_a_card_that_cannot_be_is_refused_in_one_line(
@@ -145,6 +149,37 @@ def test_a_card_that_cannot_be_is_refused_in_one_line(
     assert problem in str(error.value)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "made").exists()
+
+
+def test_rows_that_are_not_as_expected_are_named_and_the_recipe_is_written(
+    tmp_path: Path, tiny_encoder: Model
+) -> None:
+    things, asked = range(40), (("Where is order {}?", "delivery"), ("Refund order {} please", "refund"))
+    path = tmp_path / "few.csv"
+    with path.open("w", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [
+                ("text", "label"),
+                *((ask.format(f"{one} {'x' * one}"), to) for one in things for ask, to in asked),
+            ]
+        )
+    said, recipe = begun("customer-service-intents", tmp_path / "made", tiny_encoder, "--train", path)
+    assert "note   with.expect: 1 of 5 not met:\n  rows: " in said
+    assert ", expected >= 100.\nA run refuses these rows; give others, or change `expect`" in said
+    assert recipe.steps["curate"].options["expect"]["rows"] == ">= 100"
+    done = CliRunner().invoke(
+        cli,
+        ["run", str(tmp_path / "made" / "recipe.yaml"), "--until", "curate", "--store", str(tmp_path / "s")],
+    )
+    assert "with.expect: 1 of 5 not met" in done.output
+
+
+def test_a_measure_of_the_model_task_decides_without_a_least_value() -> None:
+    assert {name: found.deciding for name in names() if (found := card(name)).deciding} == {
+        "knowledge-base-content": "rouge_l",
+        "tutor": "rouge_l",
+    }
+    assert card("finance-risk").measure == "macro_f1"  # it can't: `minimum` guards it
 
 
 def test_without_a_file_or_a_card_nothing_is_begun(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def compare(first: str, others: tuple[str, ...], places: Places, *, as_json: boo
     _show_sides(sides)
     _show_settings(settings, len(sides))
     _show_numbers(sides)
+    _show_benchmarks(sides)
     for letter, side, found in zip(LETTERS[1:], sides[1:], answers, strict=False):
         _show_answers(letter, side, found)
 
@@ -146,6 +147,18 @@ def _show_numbers(sides: "Sequence[Side]") -> None:
     shown.show()
 
 
+def _show_benchmarks(sides: "Sequence[Side]") -> None:
+    names = list(dict.fromkeys(name for side in sides for name in side.benchmarks))
+    if not names:
+        return
+    say()
+    shown = Columns(("benchmark (95 % CI)", *LETTERS[: len(sides)]), wrap=())
+    for name in names:
+        found = (side.benchmarks.get(name) for side in sides)
+        shown.add(name, *(one.written if one else figures.NOTHING for one in found))
+    shown.show()
+
+
 def _show_answers(letter: str, side: "Side", found: "Beside | str") -> None:
     say()
     if isinstance(found, str):
@@ -184,6 +197,7 @@ def _row(side: "Side") -> dict[str, Any]:
         "model": quality.model if quality else None,
         "data": quality.report.refs["data"] if quality else None,
         "measures": dict(quality.measures()) if quality else {},
+        "benchmarks": {name: asdict(one) for name, one in side.benchmarks.items()},
         "kept": dict(side.kept) if side.kept else None,
         "p50_ms": side.cost("p50_ms"),
         "rows_s": side.cost("rows_s"),

@@ -1,10 +1,11 @@
 """One side of a comparison: a run, or a registered version, with the reports on its model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Artifact, Report, Verdict
+from slmworks.evaluate.benchmark_report import Result, results_of
 from slmworks.evaluate.quality_report import QualityReport, is_quality, of_model
 from slmworks.execution.origins import Origins
 from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records
@@ -32,6 +33,8 @@ class Side:
     """The report on its model; None for a run that evaluated none."""
     row: Mapping[str, Any] = field(default_factory=dict)
     """The model's row in the verdict: costs, share kept; empty without a gate."""
+    benchmarks: Mapping[str, Result] = field(default_factory=dict)
+    """`TASK.METRIC` -> how its model did."""
 
     @property
     def kept(self) -> Mapping[str, float] | None:
@@ -86,13 +89,17 @@ def _side(
     store: "Store", label: str, record: RunRecord | None, tasks: Mapping[str, TaskRecord], verdict: str
 ) -> Side:
     if not verdict:
-        return Side(label, record, tasks, _evaluated(store, record, tasks))
+        alone = _evaluated(store, record, tasks)
+        made = results_of(_reports(store, tasks.values()), alone.model) if alone else {}
+        return Side(label, record, tasks, alone, benchmarks=made)
     found = Verdict.open(store.folder(verdict), digest=verdict)
     content: Mapping[str, Any] = found.read() if isinstance(found, Verdict) else {}
     row: Mapping[str, Any] = next((one for one in content.get("rows", []) if one.get("chosen")), {})
     reports = reports_of(store, found) if isinstance(found, Verdict) else []
     quality = of_model(reports, str(row.get("model", "")))
-    return Side(label, record, tasks, quality or _evaluated(store, record, tasks), row)
+    quality = quality or _evaluated(store, record, tasks)
+    made = results_of([*reports, *_reports(store, tasks.values())], quality.model) if quality else {}
+    return Side(label, record, tasks, quality, row, made)
 
 
 def _evaluated(
@@ -106,6 +113,10 @@ def _evaluated(
 
 
 def _quality_reports(store: "Store", tasks: Sequence[TaskRecord]) -> list[QualityReport]:
+    return [QualityReport(report) for report in _reports(store, tasks) if is_quality(report)]
+
+
+def _reports(store: "Store", tasks: Iterable[TaskRecord]) -> list[Report]:
     found = []
     for task in tasks:
         manifest = task.manifest
@@ -115,6 +126,6 @@ def _quality_reports(store: "Store", tasks: Sequence[TaskRecord]) -> list[Qualit
         if manifest is None or folder is None:
             continue
         report = Artifact.open(folder, digest=manifest.digest)
-        if isinstance(report, Report) and is_quality(report):
-            found.append(QualityReport(report))
+        if isinstance(report, Report):
+            found.append(report)
     return found

@@ -36,7 +36,7 @@ def cells(side: Side, named: Sequence[str], heads: Sequence[str]) -> list[str]:
 def _quality(side: Side, named: Sequence[str]) -> list[str]:
     if side.quality is None:
         return [figures.NOTHING] * len(named)
-    written = written_measures(side.quality.model_task, side.quality.measures())
+    written = written_measures(side.quality, side.quality.measures())
     return [written.get(name, figures.NOTHING) for name in named]
 
 

@@ -194,7 +194,8 @@ class ModelTask(ABC):
     pretrained: ClassVar[bool] = False
     """A pretrained model without a task of its own can do it: nothing has to be fine-tuned first."""
     measures: ClassVar[tuple[Measure, ...]]
-    """The first one decides; the others are shown, and can be limited by a gate."""
+    """The first one decides, or that which `evaluate/quality` is told; the others are shown, and can be
+    limited by a gate."""
     linear: ClassVar[str] = LINEAR
     """Which of its trivial baselines is the linear model, if it fits one."""
     noun: ClassVar[str] = "answer"

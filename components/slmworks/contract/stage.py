@@ -111,6 +111,9 @@ class Stage(Documented, ABC):
         """Model task of this plugin's result with its options; empty: that of its model input."""
         return self.makes_model_task
 
+    def check_model_task(self, name: str) -> None:
+        """OptionError for an option that doesn't go with the model task of its model or data."""
+
     def parts(self) -> Mapping[str, type[Documented]]:
         """Further plugins that its options name and that it runs (row operators): by a name for each.
 

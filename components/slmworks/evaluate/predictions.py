@@ -2,7 +2,7 @@
 
 Columns: `split`, `id`, `source` (strings); `truth` and `answer` (structs, as the model task says), both in
 few words as `said` and `brief`; `confidence`; `slice.<kind>`; `counts.<measure>` (list<double>) and, for a
-trivial baseline, `trivial.<name>` (list<double>: what it adds to the first measure). Two models are compared
+trivial baseline, `trivial.<name>` (list<double>: what it adds to the deciding one). Two models are compared
 row by row, by id; nobody needs the answers' type for that.
 """
 
@@ -39,7 +39,7 @@ class Judged:
     counts: Mapping[str, "Array"]
     """Measure -> what each row adds, float64 [rows, counts]."""
     trivial: Mapping[str, "Array"]
-    """Trivial baseline -> what each row adds to the first measure, float64 [rows, counts]."""
+    """Trivial baseline -> what each row adds to the deciding measure, float64 [rows, counts]."""
 
     def taken(self, places: Sequence[int]) -> "Judged":
         """These rows, in this order."""
@@ -74,8 +74,9 @@ def judge(
     rows: Sequence[Row],
     answers: Sequence[Answer],
     trivial: Mapping[str, Sequence[Answer]],
+    deciding: Measure,
 ) -> Judged:
-    """Judge answers by every measure of a model task."""
+    """Judge answers by every measure of a model task, trivial ones by the deciding one."""
     parts = [task.slices(row) for row in rows]
     kinds = dict.fromkeys(kind for part in parts for kind in part)
     return Judged(
@@ -86,7 +87,7 @@ def judge(
         confidence=[task.confidence(answer) for answer in answers],
         slices={kind: [part.get(kind, "") for part in parts] for kind in kinds},
         counts=counts(task, rows, answers),
-        trivial={name: counted(task.measures[0], rows, said) for name, said in trivial.items()},
+        trivial={name: counted(deciding, rows, said) for name, said in trivial.items()},
     )
 
 

@@ -10,13 +10,14 @@ from pydantic import Field, PositiveInt
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.model_task import Answer, ModelTask, Row, require_same_meta
+from slmworks.contract.model_task import Answer, Measure, ModelTask, Row, require_same_meta
 from slmworks.contract.runtime import Scoring, in_batches
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, predictions, trivial
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.answering import Answers
 from slmworks.evaluate.comparison import Comparison
+from slmworks.evaluate.deciding import deciding, named_measure, require_given
 from slmworks.evaluate.predictions import Judged
 from slmworks.evaluate.scope import Outside, ScopeJudge, joined
 from slmworks.numbers import statistics
@@ -43,6 +44,9 @@ class Quality(Evaluate):
 
     batch_size: PositiveInt = 32
     """Rows that are computed together, sorted by length."""
+    measure: str | None = None
+    """The measure that decides, here and in all that reads the report: `rouge_l` for summaries. If nothing is
+    said the baseline's, or else the model task's first."""
     resamples: PositiveInt = 1000
     """Least number of bootstrap resamples for each interval that has to be drawn."""
     trivial: bool = True
@@ -54,22 +58,28 @@ class Quality(Evaluate):
     """The splits to judge. A candidate is chosen on the first and decided on the second, so before a `select`
     step `[validation]` is enough; a gate needs both."""
     slices: bool = True
-    """Report the first measure for every slice (source, label, …) too."""
+    """Report the measure that decides for every slice (source, label, …) too."""
+
+    def check_model_task(self, name: str) -> None:
+        """OptionError for a measure that can't decide for this model task."""
+        if self.measure is not None:
+            named_measure(catalog.model_task(name), self.measure)
 
     def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task, **_: object) -> Report:
         """Write `report.json` and `predictions.parquet`."""
         purpose = model_task_of(model, data)
         rows: dict[str, Sequence[Row]] = {split: judged_rows(purpose, data, split) for split in self.splits}
         require_comparable(baseline, purpose, self.splits)
+        first = deciding(purpose, self.measure, baseline)
         given = Answers(model, purpose, task, batch_size=self.batch_size)
         answers = self._answers(given, rows, data)
-        scope = ScopeJudge.of(purpose, model, answers, Outside.of(given, data, self.splits))
-        free, left_out = (
-            self._trivial(purpose, rows, data, task) if baseline is None and self.trivial else ({}, {})
-        )
+        require_given(first, answers, model)
+        scope = ScopeJudge.of(purpose, model, answers, Outside.of(given, data, self.splits), first)
+        fits = baseline is None and self.trivial and not first.needs
+        free, left_out = self._trivial(purpose, rows, data, task) if fits else ({}, {})
         judged = [
             predictions.judge(purpose, split, rows[split], answers[split],
-                              {name: said[split] for name, said in free.items()})
+                              {name: said[split] for name, said in free.items()}, first)
             for split in rows
         ]  # fmt: skip
         predictions.write(task.output, purpose, judged, rows, answers)
@@ -79,29 +89,33 @@ class Quality(Evaluate):
             "name": model_name(model),
             "model": about(model),
             "splits": {
-                one.split: self._scores(purpose, one, rows[one.split], answers[one.split], model, task, scope)
+                one.split: self._scores(
+                    purpose, first, one, rows[one.split], answers[one.split], model, task, scope
+                )
                 for one in judged
             },
         }
+        if first != purpose.measures[0]:
+            report["measure"] = first.name
         if free:
             report["trivial"] = {
                 name: {
-                    one.split: self._scores(purpose, None, rows[one.split], said[one.split], model, task)
-                    for one in judged
+                    split: self._scores(purpose, first, None, some, said[split], model, task)
+                    for split, some in rows.items()
                 }
                 for name, said in free.items()
             }
         if left_out:
             report["trivial_left_out"] = dict(left_out)
         if baseline is not None:
-            report |= self._against(report, purpose, judged, rows, baseline, task)
+            report |= self._against(report, purpose, first, judged, rows, baseline, task)
         text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
         (task.output / "report.json").write_text(text, encoding="utf-8")
         refs = {"model": model.digest, "data": data.digest}
         if baseline is not None:
             refs["baseline"] = baseline.digest
         meta = {"type": "quality", "task": purpose.in_headers}
-        return Report(path=task.output, meta=meta, refs=refs, summary=_summary(purpose, report["splits"]))
+        return Report(path=task.output, meta=meta, refs=refs, summary=_summary(first, report["splits"]))
 
     def _answers(
         self, given: Answers, rows: Mapping[str, Sequence[Row]], data: Dataset
@@ -165,6 +179,7 @@ class Quality(Evaluate):
     def _scores(
         self,
         purpose: ModelTask,
+        first: Measure,
         judged: Judged | None,
         rows: Sequence[Row],
         answers: Sequence[Answer],
@@ -194,7 +209,7 @@ class Quality(Evaluate):
         found |= {"limits": dict(details.limits), "details": dict(details.content)}
         found["details"] |= self._truncation(purpose, judged.split, rows, model, task)
         if self.slices:
-            found["slices"] = list(_slices(purpose, judged))
+            found["slices"] = list(_slices(first, judged))
         return found
 
     def _truncation(
@@ -210,6 +225,7 @@ class Quality(Evaluate):
         self,
         report: Mapping[str, Any],
         purpose: ModelTask,
+        first: Measure,
         judged: Sequence[Judged],
         rows: Mapping[str, Sequence[Row]],
         baseline: Report,
@@ -220,7 +236,7 @@ class Quality(Evaluate):
         }
         resamples = max(self.resamples, statistics.DRAWS)
         for one in judged:
-            both, *others = _comparisons(purpose, one, predictions.read(baseline.path, one.split))
+            both, *others = _comparisons(purpose, first, one, predictions.read(baseline.path, one.split))
             against = both.numbers(resamples=resamples, seed=task.seed)
             further = {
                 other.measure.name: change
@@ -293,25 +309,24 @@ def _scored(purpose: ModelTask, rows: Sequence[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def _comparisons(purpose: ModelTask, ours: Judged, theirs: Judged) -> list[Comparison]:
+def _comparisons(purpose: ModelTask, first: Measure, ours: Judged, theirs: Judged) -> list[Comparison]:
     """Our answers beside theirs by every measure, the deciding one first."""
-    first, *others = purpose.measures
+    others = [one for one in purpose.measures if one != first]
     both = Comparison.of(ours, theirs, first)
     return [both, *(replace(both, measure=other) for other in others)]
 
 
-def _slices(purpose: ModelTask, judged: Judged) -> Any:
-    """The first measure with its interval for every slice of more than one value."""
-    first = purpose.measures[0]
+def _slices(first: Measure, judged: Judged) -> Any:
+    """The deciding measure with its interval for every slice of more than one value."""
     both = Comparison(judged, judged, first)
     for kind, value, mine in both.slices():
         estimate = statistics.estimate(judged.counts[first.name][mine], first, fine=False)
         yield {"kind": kind, "value": value, "n": len(mine), first.name: estimate.rounded()}
 
 
-def _summary(purpose: ModelTask, splits: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of the split test, and the first measure on validation; without test all of validation."""
-    first, validation = purpose.measures[0].name, splits.get("validation")
+def _summary(deciding: Measure, splits: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers of the split test, and the deciding measure on validation; without test all of validation."""
+    first, validation = deciding.name, splits.get("validation")
     shown, prefix = (splits["test"], "") if "test" in splits else (splits["validation"], "validation_")
     found: dict[str, Any] = {prefix + name: round(one["value"], 4) for name, one in shown["measures"].items()}
     found["n"] = shown["n"]

@@ -30,7 +30,14 @@ class QualityReport(ModelReport):
     @property
     def measure(self) -> Measure:
         """The measure that decides."""
-        return self.model_task.measures[0]
+        named = self.content.get("measure")
+        found = self.model_task.measure(str(named)) if named else self.model_task.measures[0]
+        if found is None:
+            raise BadRequest(
+                f"{named} decides in the report on {self.name}, and {self.model_task.name} has it no more; "
+                "evaluate the model again."
+            )
+        return found
 
     @property
     def name(self) -> str:
@@ -106,6 +113,15 @@ class QualityReport(ModelReport):
     def beside(self, other: "QualityReport", split: str) -> Comparison:
         """Its answers beside those of another model, paired by row."""
         return Comparison.of(self.judged(split), other.judged(split), self.measure)
+
+
+def require_one_measure(judged: Sequence[QualityReport]) -> None:
+    """BadRequest unless one measure decides in all reports."""
+    if len(names := sorted({one.measure.name for one in judged})) > 1:
+        raise BadRequest(
+            f"the reports are decided by {' and '.join(names)}; give `measure` to the baseline's evaluate "
+            "step only, and the others that `baseline:`."
+        )
 
 
 def is_quality(report: Report) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Dataset, Model
-from slmworks.contract.model_task import Answer, Details, ModelTask, Row
+from slmworks.contract.model_task import Answer, Details, Measure, ModelTask, Row
 from slmworks.contract.scope import SCORE, SPLITS, scope_of
 from slmworks.evaluate import predictions
 from slmworks.evaluate.answering import Answers
@@ -67,21 +67,28 @@ class ScopeJudge:
     chosen: str
     """Who chose it: `shipped` (the model's own) or `validation` (of this report)."""
     outside: Outside
+    measure: Measure
+    """The one that decides, for the curve."""
 
     @classmethod
     def of(
-        cls, purpose: ModelTask, model: Model, answers: Mapping[str, Sequence[Answer]], outside: Outside
+        cls,
+        purpose: ModelTask,
+        model: Model,
+        answers: Mapping[str, Sequence[Answer]],
+        outside: Outside,
+        measure: Measure,
     ) -> "ScopeJudge | None":
         """None where there is nothing to judge; `answers`: those to the in-scope rows, by split."""
         scope = scope_of(model)
         if scope is not None:
-            return cls(purpose, scope.score, scope.threshold, "shipped", outside)
+            return cls(purpose, scope.score, scope.threshold, "shipped", outside, measure)
         if not outside.rows:
             return None
         sure = _scores(purpose, answers["validation"]) if "validation" in answers else None
         enough = sure is not None and len(sure) >= selective.rows_for(KEPT)
         least = selective.threshold(sure, KEPT) if sure is not None and enough else None
-        return cls(purpose, CONFIDENCE, least, "validation", outside)
+        return cls(purpose, CONFIDENCE, least, "validation", outside, measure)
 
     def details(
         self, split: str, rows: Sequence[Row], answers: Sequence[Answer], *, resamples: int, seed: int
@@ -111,10 +118,10 @@ class ScopeJudge:
         self, rows: Sequence[Row], answers: Sequence[Answer], sure: "Array", others: "Array",
         *, resamples: int, seed: int,
     ) -> list[dict[str, Any]]:  # fmt: skip
-        """Share of in-scope rows answered -> the first measure over these, and others that are declined."""
+        """Share of in-scope rows answered -> the deciding measure over these, and others declined."""
         import numpy as np
 
-        first = self.purpose.measures[0]
+        first = self.measure
         counts = predictions.counted(first, rows, answers)
         found = []
         for places in selective.surest(sure, np.array(SHARES)):

@@ -1,7 +1,7 @@
 """Reports, grouped by the model they are about."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from slmworks.contract.artifact import Report
@@ -9,9 +9,10 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.hosted import FORMAT as HOSTED
 from slmworks.contract.stage import Task
 from slmworks.evaluate import safety_report
+from slmworks.evaluate.benchmark_report import Result, results_of
 from slmworks.evaluate.candidate_names import names
 from slmworks.evaluate.judge_report import JudgeReport, is_judge
-from slmworks.evaluate.quality_report import QualityReport
+from slmworks.evaluate.quality_report import QualityReport, require_one_measure
 from slmworks.evaluate.safety_report import SafetyReport
 from slmworks.numbers.paired import Paired
 
@@ -29,6 +30,8 @@ class Candidate:
     """What judges say of its answers."""
     probed: tuple[SafetyReport, ...] = ()
     """What probes of its safety found."""
+    benchmarks: Mapping[str, Result] = field(default_factory=dict)
+    """`TASK.METRIC` -> how it did."""
 
     @property
     def model(self) -> str:
@@ -101,6 +104,7 @@ def candidates(
             speeds.get(model),
             _opinions(judges, one, baseline),
             safety_report.of_model(reports, model),
+            results_of(reports, model),
         )
         for model, one in compared.items()
     ]
@@ -126,6 +130,7 @@ def champion_of(report: Report | None, found: Sequence[Candidate]) -> QualityRep
         raise BadRequest(
             "the champion was measured on other data than the candidates; evaluate it on the same data."
         )
+    require_one_measure([champion, candidate])
     champion.require("validation", "test")
     return champion
 
@@ -138,16 +143,17 @@ def require_alike(judged: Sequence[QualityReport]) -> None:
             f"the reports are about models for {' and '.join(tasks)}; give the gate reports on one model "
             "task."
         )
+    require_one_measure(judged)
     if len({one.report.refs["data"] for one in judged}) > 1:
         raise BadRequest("the reports were measured on different data; evaluate all models on the same data.")
 
 
 def _type(report: Report) -> str:
     kind = str(report.meta.get("type", ""))
-    if kind not in ("quality", "speed", "judge", "safety"):
+    if kind not in ("quality", "speed", "judge", "safety", "benchmark"):
         raise BadRequest(
-            "the gate paired-bootstrap reads reports of type quality, speed, judge and safety, not "
-            f"'{kind}'; leave that step out of its reports."
+            "the gate paired-bootstrap reads reports of type quality, speed, judge, safety and benchmark, "
+            f"not '{kind}'; leave that step out of its reports."
         )
     return kind
 

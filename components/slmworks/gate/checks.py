@@ -1,6 +1,6 @@
 """Requirements of a candidate, one check each: required, measured, its bound, and the words for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -157,13 +157,18 @@ def told_together(checks: Sequence[Check]) -> list[str]:
     return [words if check is beaten[0] else check.words for check in rest]
 
 
-def check_minimum(quality: QualityReport, name: str, required: float) -> Check:
-    """Is a measure good enough on test, whatever the baseline does? The measured value decides."""
+def check_minimum(
+    quality: QualityReport, name: str, required: float, *, further: Collection[str] = ()
+) -> Check:
+    """Is a measure good enough on test, whatever the baseline does? The measured value decides.
+
+    further: names that are required in other reports, to offer the nearest.
+    """
     found, task = quality.measures("test"), quality.model_task
     if name not in found:
         raise BadRequest(
             f"the gate's `minimum` names '{name}', which the report on {quality.name} does not have. "
-            f"{did_you_mean(name, found)}"
+            f"{did_you_mean(name, [*found, *further])}"
         )
     value, title, written, measure = (
         found[name]["value"],

@@ -13,6 +13,7 @@ from slmworks.contract.stage import Task
 from slmworks.evaluate.judge_report import JudgeReport
 from slmworks.evaluate.quality_report import ALIKE, QualityReport
 from slmworks.gate import Gate, front
+from slmworks.gate.benchmarks import check_benchmark
 from slmworks.gate.candidates import Candidate, candidates, champion_of
 from slmworks.gate.checks import (
     Check,
@@ -51,9 +52,9 @@ MOST_KEPT = 1.5
 class PairedBootstrap(Gate):
     """Let a candidate pass only if it surely keeps enough of its teacher and is no worse than the champion.
 
-    Compared by the first measure of the model task. Chosen on validation, decided on test by one-sided lower
-    bounds of a paired Bayesian bootstrap (Rubin, 1981). "Inconclusive" is not a pass; it says how many rows
-    it would take.
+    Compared by the measure that decides in the reports: `measure` of evaluate/quality, or the model task's
+    first. Chosen on validation, decided on test by one-sided lower bounds of a paired Bayesian bootstrap
+    (Rubin, 1981). "Inconclusive" is not a pass; it says how many rows it would take.
     """
 
     deterministic: ClassVar = True
@@ -88,7 +89,7 @@ class PairedBootstrap(Gate):
     """The most joules for 1,000 requests, where the speed report measured energy; an estimate is none."""
     minimum: dict[str, float] = Field(default={})
     """Measure -> least value on test, whatever the teacher does ({accuracy: 0.9}); where lower is better, the
-    largest value."""
+    largest value. Of a benchmark `TASK.METRIC`: the end of the 95 % interval must reach it."""
     limits: dict[str, float] = Field(default={})
     """Number among the report's limits -> largest value on test ({ece: 0.05}: calibration error). Of those in
     safety reports ({counterfactual_change: 0.02}) the upper end of the 95 % interval must lie within it."""
@@ -280,7 +281,12 @@ class PairedBootstrap(Gate):
         checks += beaten.checks(one) + linear.checks(one)
         if self.slice_drop is not None:
             checks.append(self._slice_check(one, champion, self.slice_drop, seed))
-        checks += [check_minimum(one.quality, name, least) for name, least in self.minimum.items()]
+        checks += [
+            check_benchmark(name, one.benchmarks[name], least)
+            if name in one.benchmarks
+            else check_minimum(one.quality, name, least, further=one.benchmarks)
+            for name, least in self.minimum.items()
+        ]
         checks += check_limits(one, self.limits)
         if one.speed is not None and "speedup" in one.speed:
             # not required, it is still said: any measured speed-up is at least 0

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate.quality_report import QualityReport
 from slmworks.gate.candidates import Candidate, times_smaller
 from slmworks.numbers import figures, statistics
@@ -23,7 +22,7 @@ SHOWN = 2
 def shown_measures(quality: QualityReport) -> list[dict[str, str]]:
     """Name and title of the measures that the table shows: the deciding one, then further ones."""
     task, found = quality.model_task, quality.measures("test")
-    names = [one.name for one in task.measures] + list(found)
+    names = [quality.measure.name, *(one.name for one in task.measures), *found]
     return [{"name": name, "title": task.title(name)} for name in list(dict.fromkeys(names))[:SHOWN]]
 
 
@@ -32,7 +31,7 @@ def teacher_row(baseline: QualityReport, found: Sequence[Candidate]) -> Row:
     told = _teacher_speeds(found)
     known = [*SPEED, *(["joules"] if all("joules" in one for one in told) else [])]
     speed = {key: median(one[key] for one in told) for key in known} if told else None
-    return _row("teacher", "teacher", baseline.model_task, baseline.split("test"), speed) | _model(baseline)
+    return _row("teacher", "teacher", baseline, baseline.split("test"), speed) | _model(baseline)
 
 
 def speed_warnings(found: Sequence[Candidate]) -> list[str]:
@@ -69,7 +68,7 @@ def _teacher_speeds(found: Sequence[Candidate]) -> list[Mapping[str, float]]:
 def candidate_row(one: Candidate, kept: Mapping[str, float], *, chosen: bool) -> Row:
     """A candidate; `kept` is its retention on test. Ratios are against what it was measured in turns with."""
     speed, quality = one.speed or {}, one.quality
-    row = _row("candidate", one.name, quality.model_task, quality.split("test"), speed.get("model"))
+    row = _row("candidate", one.name, quality, quality.split("test"), speed.get("model"))
     return row | {
         **_model(quality),
         "kept": dict(kept),
@@ -82,7 +81,7 @@ def candidate_row(one: Candidate, kept: Mapping[str, float], *, chosen: bool) ->
 def champion_row(champion: QualityReport, baseline: QualityReport, kept: Mapping[str, float]) -> Row:
     """Today's champion, where it isn't a candidate itself; its speed is not measured here."""
     return {
-        **_row("champion", "champion", champion.model_task, champion.split("test"), None),
+        **_row("champion", "champion", champion, champion.split("test"), None),
         **_model(champion),
         "kept": dict(kept),
         "smaller": _ratio(times_smaller(champion, baseline)),
@@ -92,7 +91,7 @@ def champion_row(champion: QualityReport, baseline: QualityReport, kept: Mapping
 def reference_row(name: str, reference: QualityReport, baseline: QualityReport, kept: float) -> Row:
     """A model that must be beaten and is never chosen; its speed is not measured here."""
     return {
-        **_row("reference", name, reference.model_task, reference.split("test"), None),
+        **_row("reference", name, reference, reference.split("test"), None),
         **_model(reference),
         "kept": {"value": round(kept, 6)},
         "smaller": _ratio(times_smaller(reference, baseline)),
@@ -107,7 +106,7 @@ def trivial_rows(baseline: QualityReport, chosen: Candidate) -> list[Row]:
     for name, splits in baseline.trivial.items():
         speed = speeds.get(name)
         pairs = Paired.pair(judged.trivial[name], judged.counts[measure.name], measure)
-        row = _row("trivial", name, baseline.model_task, splits["test"], speed)
+        row = _row("trivial", name, baseline, splits["test"], speed)
         kept = {"value": round(pairs.kept, 6)}
         rows.append(row | {"kept": kept, "bytes": speed["bytes"] if speed else None})
     return rows
@@ -127,7 +126,7 @@ def _model(quality: QualityReport) -> Row:
 
 
 def _row(
-    role: str, name: str, task: ModelTask, scores: Mapping[str, Any], speed: Mapping[str, Any] | None
+    role: str, name: str, of: QualityReport, scores: Mapping[str, Any], speed: Mapping[str, Any] | None
 ) -> Row:
     measures = dict(scores["measures"])
     return {
@@ -136,15 +135,15 @@ def _row(
         "chosen": False,
         "n": scores["n"],
         "measures": measures,
-        "written": written_measures(task, measures),
+        "written": written_measures(of, measures),
         **{key: (speed or {}).get(key) for key in SPEED},
         **({"joules": speed["joules"]} if speed and "joules" in speed else {}),
     }
 
 
-def written_measures(task: ModelTask, measures: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
-    """Measure -> its value as people read it; the deciding one with its interval."""
-    first = task.measures[0].name
+def written_measures(of: QualityReport, measures: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Measure -> its value as people read it; the one that decides in the report `of`, with its interval."""
+    task, first = of.model_task, of.measure.name
     return {
         name: figures.interval(found, task.written(name))
         if name == first

@@ -9,6 +9,7 @@ from typing import Any
 from slmworks.contract.artifact import Report
 from slmworks.packet import (
     about,
+    benchmarks,
     card,
     changes,
     judges,
@@ -54,6 +55,7 @@ def page(
         *sections.of_model_task(found),
         *judges.sections(found),
         safety.section(found),
+        benchmarks.section(found),
         sections.speed(found),
         running_costs.section(verdict, reports, behind.spent),
         teaching.cost(behind, found.speed),

@@ -1,7 +1,7 @@
 """Sources of a page: the reports of candidate, teacher and champion, and the background."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.model_task import ModelTask
 from slmworks.evaluate import safety_report
+from slmworks.evaluate.benchmark_report import Result, results_of
 from slmworks.evaluate.comparison import Comparison
 from slmworks.evaluate.judge_report import is_judge
 from slmworks.evaluate.quality_report import QualityReport, of_model
@@ -116,6 +117,10 @@ class Found:
     """The safety reports on the chosen candidate."""
     teacher_probed: tuple[SafetyReport, ...] = ()
     """Those on the teacher."""
+    benchmarks: Mapping[str, Result] = field(default_factory=dict)
+    """`TASK.METRIC` -> how the chosen candidate did."""
+    teacher_benchmarks: Mapping[str, Result] = field(default_factory=dict)
+    """The teacher's."""
     name: str = ""
     """The chosen candidate's, as the verdict calls it."""
 
@@ -165,6 +170,8 @@ def find(verdict: Content, reports: Sequence[Report]) -> Found:
         judged=tuple(one.read() for one in reports if is_judge(one) and one.refs.get("model") == chosen),
         probed=safety_report.of_model(reports, chosen),
         teacher_probed=safety_report.of_model(reports, teacher),
+        benchmarks=results_of(reports, chosen),
+        teacher_benchmarks=results_of(reports, teacher),
         name=str(name),
     )
 

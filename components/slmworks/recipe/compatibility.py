@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.options import OptionError
 from slmworks.contract.stage import WHEN, output
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe
@@ -37,7 +38,18 @@ def check_formats(recipe: Recipe, tasks: Mapping[str, PlannedTask]) -> dict[str,
         facts[task.id] = _made(task, known)
         purpose = next((one.model_task for one in known if one.model_task), "")
         found[task.id] = replace(task, model_task=facts[task.id].model_task or purpose)
+        _check_options(recipe, found[task.id])
     return found
+
+
+def _check_options(recipe: Recipe, task: PlannedTask) -> None:
+    """BadRequest for an option that doesn't go with the model task, where that is known."""
+    if task.model_task:
+        try:
+            task.configured.check_model_task(task.model_task)
+        except OptionError as error:
+            place = recipe.at("steps", task.step, "with", *error.where)
+            raise BadRequest(f"{place}: {error.problem}") from None
 
 
 def _of_its_purpose(task: PlannedTask) -> list[str]:

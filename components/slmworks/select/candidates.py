@@ -8,7 +8,7 @@ from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.evaluate import predictions
 from slmworks.evaluate.candidate_names import names
-from slmworks.evaluate.quality_report import ALIKE, QualityReport, is_quality
+from slmworks.evaluate.quality_report import ALIKE, QualityReport, is_quality, require_one_measure
 from slmworks.numbers.subset import chances_of_best
 
 SPLIT = "validation"
@@ -48,7 +48,7 @@ def ranked(
     among: Among = "all",
     called: Mapping[str, str] | None = None,
 ) -> list[Ranked]:
-    """The candidates by the first measure of their model task, then the smaller one; BadRequest for none.
+    """The candidates by the measure that decides, then the smaller one; BadRequest for none.
 
     Those within `margin` of the best are as good as it, so that only their sizes count. With `among` a
     candidate's rivals are those that are no larger, and the fewer of them are better the higher it ranks. A
@@ -116,6 +116,7 @@ def _candidates(reports: Sequence[Report]) -> list[QualityReport]:
         raise BadRequest(
             f"the reports are about models for {' and '.join(tasks)}; select among models of one model task."
         )
+    require_one_measure(found)
     for one in found:
         one.require(SPLIT)
     if len({one.report.refs["data"] for one in found}) > 1:

@@ -24,8 +24,8 @@ CLOSE = 0.05
 class Halving(Select):
     """Let the best on validation go on (successive halving: Jamieson & Talwalkar, 2016; Karnin et al., 2013).
 
-    By the first measure of the model task; of equally good ones the smaller goes first, and at least one goes
-    on. For each one that is stopped it says at most how often that hits the truly best of all (subset
+    By the measure that decides in the reports; of equally good ones the smaller goes first, and at least one
+    goes on. For each one that is stopped it says at most how often that hits the truly best of all (subset
     selection: Gupta, 1965; Bayesian bootstrap over rows, paired across all candidates: Rubin, 1981). Not
     marked deterministic: with `budget` measured times count.
     """

@@ -53,7 +53,8 @@ class Account:
 
     def begin(self) -> None:
         """Time and energy count from here on, so after the teacher was loaded."""
-        self._meter, self._clock, self._cpu = Meter(), time.monotonic(), time.process_time()
+        self._meter = Meter(accelerators=True)
+        self._clock, self._cpu = time.monotonic(), time.process_time()
 
     def cost(self, tokens: int, prompt_tokens: int = 0, money: float = 0.0) -> Cost:
         """What a row took: these, and all time and energy since the last one."""

@@ -1,6 +1,5 @@
 """Measures of a generator by task files of EleutherAI's lm-evaluation-harness."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -12,8 +11,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import share
 from slmworks.contract.runtime import open_runtime
 from slmworks.contract.stage import Task
-from slmworks.evaluate import Evaluate
-from slmworks.evaluate.about import about, model_name
+from slmworks.evaluate import Evaluate, benchmark_report
 from slmworks.numbers import statistics
 from slmworks_lm_eval import harness, task_files
 
@@ -79,31 +77,17 @@ class LmEval(Evaluate):
             fewshot_random_seed=task.seed,
         )  # fmt: skip
         measured = {name: self._measures(found, name, task.seed) for name in names}
-        report = {
-            "type": "benchmark",
-            "model_task": purpose.name,
-            "name": model_name(model),
-            "model": about(model),
-            "harness": str(found["lm_eval_version"]),
-            "prompts": self.prompts,
-            "tasks": {
+        _write(task, found, names)
+        return benchmark_report.write(
+            task.output,
+            purpose=purpose,
+            model=model,
+            tasks={
                 name: {"shots": found["n-shot"].get(name, 0), "measures": measures}
                 for name, measures in measured.items()
             },
-        }
-        text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-        (task.output / "report.json").write_text(text, encoding="utf-8")
-        _write(task, found, names)
-        summary = {
-            f"{name}_{key}": round(one["value"], 4)
-            for name, measures in measured.items()
-            for key, one in measures.items()
-        }
-        return Report(
-            path=task.output,
-            meta={"type": "benchmark", "task": purpose.in_headers},
-            refs={"model": model.digest, "probes": probes.digest},
-            summary=summary,
+            said={"harness": str(found["lm_eval_version"]), "prompts": self.prompts},
+            refs={"probes": probes.digest},
         )
 
     def _measures(self, found: Mapping[str, Any], name: str, seed: int) -> dict[str, dict[str, Any]]:
@@ -111,6 +95,7 @@ class LmEval(Evaluate):
         import numpy as np
 
         results, measures = found["results"][name], {}
+        higher = found.get("higher_is_better", {}).get(name, {})
         for key, value in results.items():
             metric, _, filtered = key.partition(",")
             if not filtered or metric.endswith("_stderr") or not isinstance(value, (int, float, np.floating)):
@@ -123,6 +108,8 @@ class LmEval(Evaluate):
                 if abs(counts[:, 0].mean() - float(value)) < 1e-9:
                     estimate = statistics.estimate(counts, SCORE, resamples=self.resamples, seed=seed)
                     measures[named] = {**estimate.rounded(), "n": len(rows)}
+            if higher.get(metric) is False:
+                measures[named]["higher_is_better"] = False
         return measures
 
 

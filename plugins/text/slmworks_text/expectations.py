@@ -65,6 +65,10 @@ class Expectations(Documented):
     """Share of the rows read that are in no split."""
 
 
+class NotAsExpected(BadRequest):
+    """A data set is outside of the ranges that its recipe expects."""
+
+
 def refuse_unreadable(value: Any) -> Any:
     """The option's value; OptionError with its place for a range that is none, or a share beyond 1."""
     if not isinstance(value, Mapping):
@@ -115,7 +119,7 @@ class Found:
 
 
 def refuse_unexpected(expected: Expectations, found: Found) -> None:
-    """BadRequest with a line for each range that the data set is outside of."""
+    """NotAsExpected with a line for each range that the data set is outside of."""
     ranges = list(_ranges(expected))
     problems = [
         f"  {'.'.join(name)}: {number}, expected {written}"
@@ -124,7 +128,7 @@ def refuse_unexpected(expected: Expectations, found: Found) -> None:
     ]
     if problems:
         head = f"with.expect: {len(problems)} of {len(ranges)} not met:\n"
-        raise BadRequest(head + ";\n".join(problems))
+        raise NotAsExpected(head + ";\n".join(problems))
 
 
 def _ranges(expected: Expectations) -> Iterator[tuple[tuple[str, ...], Written]]:

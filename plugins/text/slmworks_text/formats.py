@@ -5,7 +5,7 @@ come the line ends, Excel's `sep=` line, a delimiter at every row's end, and whe
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -162,16 +162,30 @@ def _objects(
     names = [name for _, name in wanted]
     if isinstance(first[1], dict):
         names = [column_of(name, first[1]) for name in names]
+    inner = {name for name in names if "." in name and not (isinstance(first[1], dict) and name in first[1])}
     unseen, columns = set(names), dict[str, None]()
     for number, record in chain((first,), records):
         if not isinstance(record, dict):
             raise BadRequest(f"{shown}:{number}: expected a JSON object whose keys are the columns.")
+        found = record | dict(_within(record, inner))
         if unseen:
-            unseen.difference_update(record)
+            unseen.difference_update(found)
             columns.update(dict.fromkeys(record) if len(columns) < 100 else {})
-        yield number, [record.get(name) for name in names]
+        yield number, [found.get(name) for name in names]
     for (option, name), column in zip(wanted, names, strict=True):
         if column in unseen and name not in layout.optional:
             raise no_column(tuple(columns), option, name, shown)
     if names and unseen.issuperset(names):
         raise none_of(tuple(columns), wanted, shown)
+
+
+def _within(record: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Columns `a.b` and their values: what the object under `a` has under `b`."""
+    for name in names:
+        value: Any = record
+        for key in name.split("."):
+            if not isinstance(value, Mapping) or key not in value:
+                break
+            value = value[key]
+        else:
+            yield name, value

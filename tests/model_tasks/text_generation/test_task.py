@@ -2,6 +2,7 @@
 
 import json
 import random
+from itertools import pairwise
 from math import log
 from pathlib import Path
 
@@ -136,6 +137,27 @@ def test_words_in_common_by_hand() -> None:
     assert measures.rouge_l(row, answer)[0] == pytest.approx(2 * 2 / (5 + 4))
     assert measures.rouge_l(row, {"text": ""}) == measures.token_f1(row, {"text": ""}) == (0, 1)
     assert measures.token_f1({"completion": "!!"}, {"text": "!!"}) == (1, 1)
+
+
+def test_rouge_is_that_of_rouge_score_on_real_texts() -> None:
+    scorer = pytest.importorskip("rouge_score.rouge_scorer")
+    pages = (Path(__file__).parents[3] / "docs").glob("*.md")
+    texts = [part for page in sorted(pages) for part in page.read_text().split("\n\n")]
+    plain = [text for text in texts if text.isascii() and "_" not in text][:120]
+    theirs = scorer.RougeScorer(["rouge1", "rouge2", "rougeL"])
+    assert len(plain) == 120
+    for truth, said in pairwise(plain):
+        found = theirs.score(truth, said)
+        row, answer = {"completion": truth}, {"text": said}
+        for name, measure in (("1", measures.rouge_1), ("2", measures.rouge_2), ("L", measures.rouge_l)):
+            assert measure(row, answer) == (pytest.approx(found[f"rouge{name}"].fmeasure), 1)
+
+
+def test_rouge_counts_the_words_of_any_script() -> None:
+    row, answer = {"completion": "die Tür geht auf"}, {"text": "Die Tür geht zu"}
+    assert measures.rouge_1(row, answer)[0] == measures.rouge_l(row, answer)[0] == 0.75
+    assert measures.rouge_2(row, answer)[0] == pytest.approx(2 / 3)
+    assert measures.rouge_2({"completion": "auf"}, {"text": "auf"}) == (0, 1)
 
 
 def test_the_longest_common_subsequence_is_that_of_the_plain_table() -> None:

@@ -196,13 +196,13 @@ def _ours(purpose: ModelTask, rows: Sequence[Row], model: Model, split: str, tas
         task.progress(done, len(rows), note="answering")
 
     answers = Answers(model, purpose, task, batch_size=BATCH).of(rows, tell=tell)
-    return _Side(answers, predictions.judge(purpose, split, rows, answers, {}))
+    return _Side(answers, predictions.judge(purpose, split, rows, answers, {}, purpose.measures[0]))
 
 
 def _theirs(purpose: ModelTask, rows: Sequence[Row], baseline: Report | None, split: str) -> _Side:
     """The baseline's answers, or the true ones; BadRequest where it was measured on other rows."""
     truth: list[Answer] = [{"text": row["completion"]} for row in rows]
-    right = predictions.judge(purpose, split, rows, truth, {})
+    right = predictions.judge(purpose, split, rows, truth, {}, purpose.measures[0])
     if baseline is None:
         return _Side(truth, right)
     said, judged = predictions.answers(baseline.path, split), predictions.read(baseline.path, split)

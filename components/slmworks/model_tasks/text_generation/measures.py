@@ -1,8 +1,9 @@
-"""What an answer adds to each measure: exact match, token F1, ROUGE-L, valid JSON, groundedness."""
+"""What an answer adds to each measure: exact match, token F1, ROUGE, valid JSON, groundedness."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from slmworks.contract.model_task import Answer, Row
@@ -24,9 +25,18 @@ def token_f1(row: Row, answer: Answer) -> tuple[float, ...]:
 
     Words are runs of letters and digits in lower case; articles count, for they are English only.
     """
-    truth, said = _pair(row, answer)
-    shared = sum((Counter(truth) & Counter(said)).values())
-    return (_f1(shared, truth, said), 1.0)
+    return (_shared_f1(*_pair(row, answer)), 1.0)
+
+
+def rouge_1(row: Row, answer: Answer) -> tuple[float, ...]:
+    """(F1 of the words in both, as a bag, 1): ROUGE-1 (Lin, 2004), without stemming."""
+    return (_shared_f1(*_pair(row, answer)), 1.0)
+
+
+def rouge_2(row: Row, answer: Answer) -> tuple[float, ...]:
+    """(F1 of the pairs of neighbouring words in both, 1): ROUGE-2; a text of one word has none."""
+    truth, said = (list(pairwise(words)) for words in _pair(row, answer))
+    return (_shared_f1(truth, said) if truth or said else 0.0, 1.0)
 
 
 def rouge_l(row: Row, answer: Answer) -> tuple[float, ...]:
@@ -112,5 +122,9 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower()) or text.split()
 
 
-def _f1(shared: int, truth: Sequence[str], said: Sequence[str]) -> float:
+def _shared_f1(truth: Sequence[Hashable], said: Sequence[Hashable]) -> float:
+    return _f1(sum((Counter(truth) & Counter(said)).values()), truth, said)
+
+
+def _f1(shared: int, truth: Sequence[Hashable], said: Sequence[Hashable]) -> float:
     return 2 * shared / (len(truth) + len(said)) if truth or said else 1.0

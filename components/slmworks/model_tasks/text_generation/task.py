@@ -77,7 +77,7 @@ class Generated(Documented):
 
 
 class TextGeneration(ModelTask):
-    """An answer to a conversation, or text that goes on; exact match decides.
+    """An answer to a conversation, or text that goes on; exact match decides, if no other measure is named.
 
     A row is a conversation (`messages`: role and content) and its answer (`completion`). A single message of
     the role `prompt` is raw text to go on with; a first one of the role `tools` holds function schemas. The
@@ -97,6 +97,8 @@ class TextGeneration(ModelTask):
         share("exact_match", "exact match", measures.exact),
         share("token_f1", "token F1", measures.token_f1),
         share("rouge_l", "ROUGE-L", measures.rouge_l),
+        share("rouge_1", "ROUGE-1", measures.rouge_1),
+        share("rouge_2", "ROUGE-2", measures.rouge_2),
         BITS_PER_BYTE,
         PERPLEXITY,
         PREFERRED,

@@ -111,11 +111,12 @@ def _answer(value: Any, part: str) -> list[Turn]:
 
 
 def text_in(value: Any, part: str) -> str:
-    """A cell as text; numbers of a csv's column are what is written."""
+    """A cell as text; numbers of a csv's column are what is written, texts of a list (sentences) lines."""
     if isinstance(value, (str, int, float)) or value is None:
         return "" if value is None else str(value)
     if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return text_of(value, 1)
+        lines = [line for line in value if isinstance(line, str)]
+        return "\n".join(lines) if len(lines) == len(value) else text_of(value, 1)
     raise BadConversation(NOT_TEXT, f"{part} holds {type(value).__name__}")
 
 

@@ -6,8 +6,8 @@ Imported to list commands too, so what takes time to import is imported inside.
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
 
 if TYPE_CHECKING:
+    from slmworks.contract.artifact import Dataset
     from slmworks_text.start.beginning import Wishes
     from slmworks_text.start.recipe_text import Facts
     from slmworks_text.use_cases.card import Card
@@ -134,7 +135,7 @@ def _looked_at(
     from slmworks.recipe.lower import plan
     from slmworks.recipe.recipe import Recipe
     from slmworks_text.start.beginning import begin
-    from slmworks_text.start.curated import card_of, curated
+    from slmworks_text.start.curated import card_of
     from slmworks_text.start.recipe_text import Facts, recipe_text
     from slmworks_text.start.shown import seen, show
     from slmworks_text.start.teacher import Teacher, beside, source_of
@@ -146,7 +147,7 @@ def _looked_at(
         options = card.curation_of(options)
     for line in beginning.said:
         say(line.replace(f"{folder}/", "") if card else line)  # made rows lie elsewhere until all is well
-    with curated(kind.uses, beginning.files, options) as data:
+    with _as_expected(kind.uses, beginning.files, options) as data:
         rows = card_of(data)
         facts = Facts(
             name=called[0],
@@ -154,6 +155,7 @@ def _looked_at(
             curation=options,
             kind=kind,
             model=source_of(called[1], folder),
+            measure=card.deciding if card else "",
             gate=card.gate_options if card else {},
             terms=card.terms if card else {},
             **{split: rows["splits"][split]["rows"] for split in ("train", "test")},
@@ -172,6 +174,22 @@ def _looked_at(
             f"about {card.rows_needed:,}. With fewer the gate will mostly say inconclusive."
         )
     return facts
+
+
+@contextmanager
+def _as_expected(uses: str, files: Mapping[str, Path], options: dict[str, Any]) -> "Iterator[Dataset]":
+    """The curated files; where they aren't as `expect` says, that is said, for the run will refuse them."""
+    from slmworks_text.expectations import FIELD, NotAsExpected
+    from slmworks_text.start.curated import curated
+
+    with ExitStack() as stack:
+        try:
+            data = stack.enter_context(curated(uses, files, options))
+        except NotAsExpected as error:
+            say(f"note   {error}.\nA run refuses these rows; give others, or change `{FIELD}` in the recipe.")
+            free = {name: value for name, value in options.items() if name != FIELD}
+            data = stack.enter_context(curated(uses, files, free))
+        yield data
 
 
 @click.command(short_help="Show what a recipe's or a file's data is, before any training.")

@@ -85,7 +85,7 @@ CLASSIFIER = Kind(
     stage: quantize
     from: {{model: student, calibration: curate}}
     sweep: [{{uses: inc-static}}, {{uses: onnx-dynamic}}]
-  baseline: {{stage: evaluate, uses: quality, from: {{model: teacher, data: curate}}}}
+  baseline: {{stage: evaluate, uses: quality, from: {{model: teacher, data: curate}}{measure}}}
 """,
 )
 SEARCH = Kind(
@@ -107,7 +107,7 @@ SEARCH = Kind(
     uses: quality
     from:
       model: "{model}"
-      data: curate
+      data: curate{measure_line}
 """,
 )
 TAGGER = Kind(
@@ -129,7 +129,7 @@ TAGGER = Kind(
     from: {{teacher: teacher, data: curate}}
     with: {{layers: {layers}, vocabulary: keep, epochs: {student_epochs}, learning_rate: 3e-4}}
   int8: {{stage: quantize, uses: onnx-dynamic, from: {{model: student}}}}
-  baseline: {{stage: evaluate, uses: quality, from: {{model: teacher, data: curate}}}}
+  baseline: {{stage: evaluate, uses: quality, from: {{model: teacher, data: curate}}{measure}}}
 """,
 )
 CHAT = Kind(
@@ -149,7 +149,7 @@ CHAT = Kind(
     from: {{model: base, data: curate}}
     with: {{epochs: {chat_epochs}, learning_rate: 3e-4, batch_size: 8, freeze_embeddings: true}}
   int8: {{stage: quantize, uses: gguf, from: {{model: tuned}}, with: {{type: q8_0}}}}
-  baseline: {{stage: evaluate, uses: quality, from: {{model: tuned, data: curate}}}}
+  baseline: {{stage: evaluate, uses: quality, from: {{model: tuned, data: curate}}{measure}}}
 """,
     asks_speed=False,
     has_layers=False,

@@ -39,6 +39,8 @@ class Facts:
     measured: bool = False
     """True if the lengths were counted by the teacher's own tokenizer."""
     kind: Kind = CLASSIFIER
+    measure: str = ""
+    """The measure that decides; empty: the model task's first."""
     gate: Mapping[str, Any] = field(default_factory=dict)
     """Options of the gate that a use-case card gives."""
     terms: Mapping[str, str] = field(default_factory=dict)
@@ -72,6 +74,8 @@ def recipe_text(facts: Facts) -> str:
         chat_epochs=min(epochs, 3),
         student_epochs=math.ceil(1.5 * epochs),
         max_length=facts.max_length,
+        measure=f", with: {{measure: {facts.measure}}}" if facts.measure else "",
+        measure_line=f"\n    with: {{measure: {facts.measure}}}" if facts.measure else "",
         length_note="  # 99 % of the texts fit whole" if facts.measured else "  # guessed from their words",
         card=f", card: {flow(facts.terms)}" if facts.terms else "",
         gate=flow({**usual, **facts.gate, "choose": "smallest"}),

@@ -29,6 +29,15 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Sentence = Annotated[str, Field(min_length=1)]
 
 
+class Misfit(ValueError):
+    """What doesn't go together in a card, and the place of it."""
+
+    def __init__(self, where: tuple[str | int, ...], problem: str) -> None:
+        """`where`: from the card's word inwards."""
+        self.where = where
+        super().__init__(problem)
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
@@ -72,6 +81,8 @@ class Card(_Part):
     """Further options of the gate: `slice_drop`, `minimum`, `limits`."""
     curation: Mapping[str, Any] = Field(default_factory=dict)
     """Options of the curate step that differ from what a look at a file would give."""
+    expect: Mapping[str, Any] = Field(default_factory=dict)
+    """What the rows must be like, or their curation is refused: `{rows: ">= 100", null: "<= 0.02"}`."""
     intended_use: Sentence
     limits: Sentence
     """What it must not be used for, and what nobody has measured."""
@@ -82,32 +93,31 @@ class Card(_Part):
     def _is_of_one_piece(self) -> "Card":
         if self.model_task not in KINDS:
             hint = did_you_mean(self.model_task, KINDS)
-            raise ValueError(f"model_task {self.model_task}: no recipe is written for it. {hint}")
+            raise Misfit(("model_task",), f"no recipe is written for {self.model_task}. {hint}")
         task = model_task(self.model_task)
         known = {one.name: one for one in task.measures}
         if self.measure not in {*known, *task.titles}:
             hint = did_you_mean(self.measure, [*known, *task.titles])
-            raise ValueError(f"measure {self.measure}: {self.model_task} has no such measure. {hint}")
-        first = task.measures[0]
-        if self.measure != first.name and self.measure not in self.gate.get("minimum", {}):
-            raise ValueError(
-                f"measure {self.measure}: the gate compares with the teacher by {first.name}; "
-                f"say gate: {{minimum: {{{self.measure}: …}}}} too, or name {first.name}."
+            raise Misfit(("measure",), f"'{self.measure}' is no measure of {self.model_task}. {hint}")
+        if self.measure not in known and self.measure not in self.gate.get("minimum", {}):
+            raise Misfit(
+                ("measure",),
+                f"{self.measure} is no sum over rows, so the gate compares with the teacher by "
+                f"{task.measures[0].name}; say gate: {{minimum: {{{self.measure}: …}}}} too.",
             )
         higher = known[self.measure].higher_is_better if self.measure in known else True
         if (self.direction == "higher") != higher:
-            raise ValueError(
-                f"direction {self.direction}: of {self.measure} {'more' if higher else 'less'} is better."
-            )
+            raise Misfit(("direction",), f"of {self.measure} {'more' if higher else 'less'} is better.")
         for part, stage, uses, options in (
-            ("intended_use or limits", "register", "mlflow", {"name": "any", "card": self.terms}),
+            ("intended_use", "register", "mlflow", {"name": "any", "card": self.terms}),
             ("gate", "gate", "paired-bootstrap", self.gate_options),
             ("curation", "curate", self.kind.uses, self.curation_of({})),
         ):
             try:
                 configure(plugin(stage, uses).load(), uses, options)
             except OptionError as error:
-                raise ValueError(f"{part} {'.'.join(map(str, error.where))}: {error.problem}") from None
+                where = error.where if error.where[:1] == ("expect",) else (part, *error.where)
+                raise Misfit(where, error.problem) from None
         return self
 
     @property
@@ -119,6 +129,12 @@ class Card(_Part):
     def retention(self) -> float:
         """The share of the teacher's measure that must be kept."""
         return round(1 - self.margin, 6)
+
+    @property
+    def deciding(self) -> str:
+        """The measure that `evaluate` is told; empty where the model task's first decides anyway."""
+        task = model_task(self.model_task)
+        return self.measure if task.measure(self.measure) not in (None, task.measures[0]) else ""
 
     @property
     def gate_options(self) -> dict[str, Any]:
@@ -133,7 +149,8 @@ class Card(_Part):
     def curation_of(self, seen: Mapping[str, Any]) -> dict[str, Any]:
         """Options of the curate step: what was seen in a file, and what the card says."""
         task = {} if self.kind is not SEARCH else {"model_task": self.model_task}
-        return {**task, **seen, **self.curation}
+        expected = {"expect": dict(self.expect)} if self.expect else {}
+        return {**task, **seen, **self.curation, **expected}
 
     @cached_property
     def rows_needed(self) -> int | None:
@@ -187,7 +204,8 @@ def _read(file: str, text: str) -> Card:
     except ValidationError as error:
         # a word that was misspelt is missing too: the cause first
         first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        where = tuple(first["loc"])
+        cause = first.get("ctx", {}).get("error")
+        where = cause.where if isinstance(cause, Misfit) else tuple(first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             problem = f"no such word in a card. {did_you_mean(str(where[-1]), Card.model_fields)}"

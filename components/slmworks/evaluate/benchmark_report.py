@@ -1,0 +1,117 @@
+"""What a benchmark's report says, read and written in one place: tasks of others, and how a model did.
+
+One form for every benchmark, a stranger's too: `tasks` hold `measures`, each a value, with `low`, `high` and
+`n` where it is a mean over rows.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slmworks.contract.artifact import Model, Report
+from slmworks.contract.model_task import ModelTask
+from slmworks.evaluate.about import about, model_name
+from slmworks.evaluate.model_report import ModelReport
+from slmworks.numbers import figures
+
+TYPE = "benchmark"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One number of a benchmark's task."""
+
+    value: float
+    low: float | None = None
+    """Ends of the 95 % interval; None where the number is no mean over rows."""
+    high: float | None = None
+    n: int | None = None
+    """Rows."""
+    higher_is_better: bool = True
+    shots: int = 0
+    """Examples that stood before each row."""
+
+    @property
+    def least(self) -> float:
+        """The end of the interval that speaks against the model; the value itself where there is none."""
+        end = self.low if self.higher_is_better else self.high
+        return self.value if end is None else end
+
+    @property
+    def written(self) -> str:
+        """The value with its interval: 0.748 (0.736–0.760)."""
+        if self.low is None or self.high is None:
+            return figures.score(self.value)
+        return figures.interval({"value": self.value, "low": self.low, "high": self.high})
+
+
+@dataclass(frozen=True)
+class BenchmarkReport(ModelReport):
+    """A report of type `benchmark`."""
+
+    @property
+    def results(self) -> Mapping[str, Result]:
+        """`TASK.METRIC` -> its number."""
+        return {
+            f"{task}.{metric}": Result(
+                float(one["value"]),
+                one.get("low"),
+                one.get("high"),
+                one.get("n"),
+                bool(one.get("higher_is_better", True)),
+                int(said["shots"]),
+            )
+            for task, said in self.content["tasks"].items()
+            for metric, one in said["measures"].items()
+        }
+
+
+def is_benchmark(report: Report) -> bool:
+    """True for a report of type `benchmark`."""
+    return report.meta.get("type") == TYPE
+
+
+def results_of(reports: Sequence[Report], model: str) -> dict[str, Result]:
+    """`TASK.METRIC` -> number, of all benchmarks of a model; with its shots where several reports have it."""
+    mine = {
+        report.digest: BenchmarkReport(report).results
+        for report in reports
+        if is_benchmark(report) and report.refs.get("model") == model
+    }
+    named = [(digest, name, one) for digest, results in mine.items() for name, one in results.items()]
+    names = Counter(name for _, name, _ in named)
+    with_shots = Counter((name, one.shots) for _, name, one in named)
+
+    def called(digest: str, name: str, one: Result) -> str:
+        if names[name] == 1:
+            return name
+        return f"{name} ({one.shots} shots{f', {digest[:6]}' if with_shots[name, one.shots] > 1 else ''})"
+
+    return {called(*each): each[2] for each in named}
+
+
+def write(
+    folder: Path, *, purpose: ModelTask, model: Model, tasks: Mapping[str, Any], said: Mapping[str, Any],
+    refs: Mapping[str, str],
+) -> Report:  # fmt: skip
+    """Write `report.json`; `said` is what a benchmark says of itself, `refs` are those beside the model."""
+    report = {
+        "type": TYPE,
+        "model_task": purpose.name,
+        "name": model_name(model),
+        "model": about(model),
+        **said,
+        "tasks": dict(tasks),
+    }
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    summary = {
+        f"{name}_{key}": round(one["value"], 4)
+        for name, task in tasks.items()
+        for key, one in task["measures"].items()
+    }
+    meta = {"type": TYPE, "task": purpose.in_headers}
+    return Report(path=folder, meta=meta, refs={"model": model.digest, **refs}, summary=summary)

@@ -1,0 +1,98 @@
+"""Benchmarks of others in the gate: the interval's end decides, and the reviewer's page shows them."""
+
+from typing import Any
+
+import pytest
+
+from judged import first, quality_report
+from slmworks.contract import catalog
+from slmworks.contract.artifact import Model, Report, Verdict
+from slmworks.contract.errors import BadRequest
+from slmworks.evaluate import benchmark_report
+from slmworks.gate.paired_bootstrap import PairedBootstrap
+from slmworks.numbers.statistics import wilson
+from slmworks.packet import page
+from slmworks.testing import Bench
+
+TEACHER, SMALL = "1" * 64, "2" * 64
+RIGHT = {"validation": first(300, 240), "test": first(400, 320)}
+
+
+@pytest.fixture
+def teacher(bench: Bench) -> Report:
+    return quality_report(bench, TEACHER, RIGHT, size=80_000_000)
+
+
+@pytest.fixture
+def student(bench: Bench, teacher: Report) -> Report:
+    return quality_report(bench, SMALL, RIGHT, size=8_000_000, baseline=teacher)
+
+
+def share(right: int, n: int) -> dict[str, Any]:
+    return {**wilson(right, n).rounded(), "n": n}
+
+
+def benched(bench: Bench, model: str = SMALL, *, shots: int = 0, **measures: Any) -> Report:
+    task = bench.task(f"benchmark-{len(bench.known)}")
+    report = benchmark_report.write(
+        task.output,
+        purpose=catalog.model_task("text-classification"),
+        model=Model(path=task.scratch, digest=model, meta={}),
+        tasks={"colours": {"shots": shots, "measures": measures}},
+        said={"harness": "0.4.13"},
+        refs={},
+    )
+    return bench.keep(report)
+
+
+def decide(bench: Bench, reports: list[Report], **minimum: float) -> Verdict:
+    named = {name.replace("__", "."): least for name, least in minimum.items()}
+    task = bench.task(f"gate-{len(list(bench.folder.iterdir()))}")
+    return PairedBootstrap(retention=0.9, minimum=named).run(reports=reports, task=task)
+
+
+@pytest.mark.parametrize(
+    ("measure", "outcome", "words"),
+    [
+        (share(90, 100), "passed", "colours.acc 0.900 (95 % interval 0.826 to 0.945, n = 100)"),
+        (share(82, 100), "inconclusive", ", not surely at least 0.8: give the task more rows"),
+        (share(70, 100), "missed", ", at least 0.8 required"),
+        ({"value": 0.81}, "passed", "colours.acc 0.810"),
+        ({"value": 0.9, "low": 0.7, "high": 0.95, "n": 9, "higher_is_better": False}, "missed", ", at most 0.8 required"),
+        ({"value": 0.7, "low": 0.6, "high": 0.9, "n": 9, "higher_is_better": False}, "inconclusive", "at most 0.8"),
+    ],
+)  # fmt: skip
+def test_a_least_value_is_decided_by_the_end_of_the_interval(bench, student, measure, outcome, words) -> None:
+    verdict = decide(bench, [student, benched(bench, acc=measure)], colours__acc=0.8)
+    (found,) = [one for one in verdict.read()["checks"] if one["name"] == "colours.acc"]
+    assert (verdict.passed, found["outcome"]) == (outcome == "passed", outcome)
+    assert words in found["words"]
+
+
+def test_a_benchmark_without_a_least_value_refuses_nothing_and_an_unknown_one_is_named(
+    bench, student
+) -> None:
+    other = benched(bench, TEACHER, acc=share(9, 10))
+    assert decide(bench, [student, benched(bench, acc=share(0, 100)), other]).passed
+    with pytest.raises(BadRequest, match=r"names 'colours\.ac', .* Did you mean 'colours\.acc'\?"):
+        decide(bench, [student, benched(bench, acc=share(1, 2))], colours__ac=0.1)
+    with pytest.raises(BadRequest, match=r"names 'colours\.acc', which the report on hf does not have"):
+        decide(bench, [student, other], colours__acc=0.1)  # that of another model
+
+
+def test_two_reports_on_one_task_are_called_by_their_shots(bench, student) -> None:
+    reports = [student, benched(bench, acc=share(1, 100)), benched(bench, shots=5, acc=share(99, 100))]
+    with pytest.raises(BadRequest, match=r"Did you mean 'colours\.acc \([05] shots\)'"):
+        decide(bench, reports, colours__acc=0.5)
+    named = {"colours.acc (5 shots)": 0.5}
+    assert PairedBootstrap(retention=0.9, minimum=named).run(reports=reports, task=bench.task("five")).passed
+
+
+def test_the_page_shows_them_beside_the_teacher(bench, student, teacher) -> None:
+    reports = [student, benched(bench, acc=share(90, 100), f1={"value": 0.25}), benched(bench, TEACHER, acc=share(95, 100))]  # fmt: skip
+    verdict = decide(bench, reports, colours__acc=0.8)
+    shown = page(verdict.read(), [*reports, teacher])
+    assert "<h2>Benchmarks</h2>" in shown
+    for said in ("colours.acc", "0.900 (0.826–0.945)", "0.950 (0.888–0.978)", "colours.f1", "0.250"):
+        assert said in shown
+    assert "<h2>Benchmarks</h2>" not in page(decide(bench, [student]).read(), [student, teacher])
