@@ -58,7 +58,9 @@ class CurateConversations(ConversationOptions):
     """Options and course of a curation of conversations; a plugin says what its rows are."""
 
     deterministic: ClassVar[bool] = True
-    depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa", "tokenizers")
+    depends_on: ClassVar[tuple[str, ...]] = (
+        "ftfy", "jsonschema", "phonenumbers", "pyarrow", "rensa", "tokenizers",
+    )  # fmt: skip
     kind_of_rows: ClassVar[KindOfRows]
     """The shapes that rows are looked for in."""
     columns_made: ClassVar[tuple[str, ...]] = ()
