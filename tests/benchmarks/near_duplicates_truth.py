@@ -114,11 +114,15 @@ def datatrove(texts: Texts, folder: Path, _threshold: float) -> set[str]:
     from datatrove.pipeline.dedup.minhash import MinhashConfig
     from datatrove.pipeline.readers import JsonlReader
     from datatrove.pipeline.writers import JsonlWriter
+    from datatrove.utils.hashing import HashConfig
 
     (folder / "raw").mkdir()
     lines = [json.dumps({"id": name, "text": text}) for name, text in texts.items()]
     (folder / "raw/a.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    config = MinhashConfig(n_grams=3, num_buckets=16, hashes_per_bucket=8)
+    # its default hands text to xxhash, which in 4.1 takes bytes only
+    config = MinhashConfig(
+        n_grams=3, num_buckets=16, hashes_per_bucket=8, hash_config=HashConfig(hash_fc="sha1")
+    )
     parts = {name: str(folder / name) for name in ("signatures", "buckets", "remove", "kept", "logs")}
     reader = JsonlReader(str(folder / "raw"))
     steps = [

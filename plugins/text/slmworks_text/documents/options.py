@@ -66,8 +66,7 @@ class DocumentOptions(CurateRows):
     def _make_sense(self) -> Self:
         if self.overlap is not None and self.overlap > self.size // 2:
             raise OptionError(("overlap",), f"more than half of size ({self.size}); chunks would be copies.")
-        if self.balance and self.balance.by == "label":
-            raise OptionError(("balance",), "documents have no labels; set by: source.")
+        self.refuse_labels("documents have no labels")
         return self
 
     @property
