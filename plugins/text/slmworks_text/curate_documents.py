@@ -1,12 +1,12 @@
 """`curate/documents`: text files, Markdown, HTML and PDF to chunks, for retrieval or as plain text."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.curate.operator import TEXT
@@ -14,6 +14,7 @@ from slmworks_text import progress
 from slmworks_text.card_warnings import operator_warnings
 from slmworks_text.checks import Loss, reasons
 from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
+from slmworks_text.curate_rows import Gathered, Models, given
 from slmworks_text.data_card import by_operators, summary, write_card
 from slmworks_text.documents.card import describe_chunks, write_chunks
 from slmworks_text.documents.chunks import Chunker
@@ -21,12 +22,12 @@ from slmworks_text.documents.files import read_document
 from slmworks_text.documents.options import DocumentOptions
 from slmworks_text.documents.reading import DocumentReading, DocumentTally, read_documents, refuse_unread
 from slmworks_text.expectations import Found, refuse_unexpected
-from slmworks_text.given_inputs import declared, shares_of
+from slmworks_text.given_inputs import declared
 from slmworks_text.joining import Joins, split_pool
-from slmworks_text.joins.balance import balance
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.equal import drop_equal
 from slmworks_text.joins.near import drop_near, join_near
+from slmworks_text.joins.semantic import drop_semantic
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Ledger, survey
 from slmworks_text.operators import Operator, clean
@@ -59,19 +60,13 @@ class ChunkView:
         """The text, and its role."""
         return (row.text,), (TEXT,)
 
+    def label(self, row: Row) -> str:
+        """The place of the chunk."""
+        return row.target
+
     def changed(self, row: Row, texts: Sequence[str]) -> Row | str:
         """The row with another text."""
         return replace(row, text=texts[0])
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """Chunks that were read, cleaned and joined."""
-
-    rows: StoredRows
-    ledger: Ledger
-    tally: DocumentTally
-    rows_in: int
 
 
 class CurateDocuments(DocumentOptions):
@@ -93,15 +88,24 @@ class CurateDocuments(DocumentOptions):
         """The model task of the rows."""
         return self.model_task
 
-    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
+    def run(
+        self,
+        *,
+        data: Files,
+        embedder: Model | None = None,
+        judge: Model | None = None,
+        task: Task,
+        **_: object,
+    ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         One document at a time is in memory; chunks wait on disk (in the scratch folder).
         """
-        made = self.gather(data, task, StoredRows(task.scratch, ChunkColumns()), Watch())
+        models = given(embedder=embedder, judge=judge)
+        made = self.gather(data, task, StoredRows(task.scratch, ChunkColumns()), Watch(), models)
         ledger, tally = made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
-        for split in self._shares(data):
+        for split in self.joins(data, models, lambda name: self._texts(data, name)).shares:
             if not counts[split]:
                 raise _empty(split, made, tally)
         if self.expect is not None:
@@ -110,7 +114,7 @@ class CurateDocuments(DocumentOptions):
         splits = write_chunks(task.output, made.rows, ledger, counts, measure, embeds=self.embeds)
         card = describe_chunks(splits, counts, ledger, tally, rows_in=made.rows_in)
         card["chunks"] = {"unit": measure.unit, "size": self.size, "overlap": self.shared}
-        card |= by_operators(self.operators, tally)
+        card |= by_operators(self.operators, tally) | made.described()
         unread = [
             f"documents that can't be read, {reason}: {count:,}; the first: {tally.unread[reason]}"
             for reason, count in tally.unreadable.most_common()
@@ -124,31 +128,26 @@ class CurateDocuments(DocumentOptions):
         found = {"documents": tally.documents.total(), "unreadable": tally.unreadable.total()}
         return Dataset(path=task.output, meta={"task": self.model_task}, summary={**found, **summary(card)})
 
-    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> Gathered:
+    def gather(
+        self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models
+    ) -> Gathered[DocumentTally]:
         """Read, clean and store all chunks, drop duplicates, split the pool; nothing is written yet."""
         names, tally = self.row_names(data), DocumentTally()
-        shares, reading = self._shares(data), self._reading(data)
+        joins = self.joins(data, models, lambda name: self._texts(data, name))
         for sentence in self._lines_joined():
             task.say(f"warning: {sentence}.")
-        losses = self._store(data, names, rows, reading, tally, task)
+        losses = self._store(data, models, names, rows, tally, task)
         rows_in = sum(loss.rows for loss in losses)
         if not rows.size:
             raise BadRequest(f"no chunk is left: {rows_in:,} made {reasons(tally)}; loosen the operators.")
-        against = self.decontaminate.against if self.decontaminate else ()
-        joins = Joins(
-            shares=shares,
-            near=self.near_duplicates,
-            sample=self.rows,
-            transfer=self.transfer_rows,
-            seed=self.seed,
-            decontaminate=self.decontaminate,
-            against={name: self._texts(data, name) for name in against},
-        )
         ledger = self._join(rows, joins, tally, task, watch)
-        if self.balance is not None:
-            balance(rows, ledger, self.balance, self.seed, tally)
-            watch.joined("balance", ledger)
-        return Gathered(rows, ledger, tally, rows_in)
+        self.thin_out(rows, ledger, tally, watch)
+        return Gathered(rows, ledger, tally, rows_in, joins.semantic)
+
+    def joins(self, data: Files, models: Models, texts: Callable[[str], Iterable[str]]) -> Joins:
+        """The joins that are asked for; splits that are not wanted have no share."""
+        found = super().joins(data, models, texts)
+        return replace(found, shares={split: share for split, share in found.shares.items() if share})
 
     def row_names(self, data: Files) -> list[str]:
         """The inputs whose documents are curated; BadRequest for an option that names another one."""
@@ -167,15 +166,16 @@ class CurateDocuments(DocumentOptions):
     def _store(
         self,
         data: Files,
+        models: Models,
         names: Sequence[str],
         stored: StoredRows,
-        reading: DocumentReading,
         tally: DocumentTally,
         task: Task,
     ) -> list[Loss]:
         """Read, clean and store all chunks; returns how many each input had."""
         meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
-        operators, losses = opened(self.operators, data), []
+        operators, losses = opened(self.operators, data, models), []
+        reading = self._reading(data)
         *first, limits = self.cleaning()
         for name in names:
             tell, had, before = progress.reading(task, meter, name), stored.rows, deepcopy(tally)
@@ -216,6 +216,8 @@ class CurateDocuments(DocumentOptions):
             )  # fmt: skip
         drop_near(ledger, alike, tally)
         watch.joined("near", ledger, alike)
+        if joins.semantic is not None:
+            drop_semantic(rows, ledger, alike, joins.semantic, tally, task, watch)
         ledger.target = None
         split_pool(rows, ledger, Components(rows.size), joins, tally, watch, classes=False)
         return ledger
@@ -223,11 +225,6 @@ class CurateDocuments(DocumentOptions):
     def _reading(self, data: Files) -> DocumentReading:
         chunker = Chunker(self.measure(data), self.size, self.shared, self.repeats)
         return DocumentReading(chunker, self.encoding, PLACES.index("train"))
-
-    def _shares(self, data: Files) -> dict[str, float]:
-        """Split -> share of the pool, without those that are not asked for."""
-        shares = shares_of(data, validation=self.validation, test=self.test)
-        return {split: share for split, share in shares.items() if share}
 
     def _texts(self, data: Files, name: str) -> Iterator[str]:
         """The texts of documents that are an evaluation set."""
@@ -237,7 +234,7 @@ class CurateDocuments(DocumentOptions):
             yield "\n\n".join(block.text for block in read_document(path, self.encoding, shown))
 
 
-def _empty(split: str, made: Gathered, tally: DocumentTally) -> BadRequest:
+def _empty(split: str, made: Gathered[DocumentTally], tally: DocumentTally) -> BadRequest:
     documents = tally.documents.total()
     return BadRequest(
         f"the split '{split}' would be empty: {made.ledger.kept.sum():,} chunks of {documents:,} documents "
