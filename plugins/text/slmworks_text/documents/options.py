@@ -33,14 +33,8 @@ class DocumentOptions(CurateRows):
     encoding: Encoding = "utf-8"
     """Encoding of text files without a mark and of pages that don't name one; `utf-8-replace` reads bad bytes
     as U+FFFD."""
-    transfer: tuple[str, ...] = ()
-    """Inputs whose chunks are transfer text for distillation, besides one that is called `transfer`."""
-    transfer_rows: PositiveInt | None = None
-    """Keep at most this many chunks of transfer, drawn by the digest of the row."""
     min_chars: PositiveInt = 1
     """Shorter chunks are dropped."""
-    near_duplicates: Annotated[float, Field(gt=0.3, le=1)] | None = None
-    """Jaccard similarity at which two chunks are near duplicates, of which one is kept."""
     redact: tuple[Kind, ...] = ()
     """Personal data to replace by a tag, in chunks and headings: `email`, `phone`, `card`, `iban`, `ip`,
     `ssn`, as in curate/text."""
@@ -50,8 +44,6 @@ class DocumentOptions(CurateRows):
     """Share of the pool for validation, where no `validation` input is given; whole documents. 0: none."""
     test: Share = 0.1
     """Share of the pool for the test, where no `test` input is given; whole documents. 0: none."""
-    rows: PositiveInt | None = None
-    """Keep at most this many chunks of the pool, drawn by the seed, before splits are taken from it."""
     max_unusable: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Share of an input's documents that may be unreadable (encrypted, scanned, broken, …); above it,
     curation is refused."""
