@@ -166,6 +166,14 @@ def test_a_stream_a_release_and_the_server_say_the_same(
     assert json.loads(kept[0])["messages"][0]["content"].startswith("test ")
 
 
+def test_a_draft_would_move_the_log_probabilities_and_is_refused(
+    models: dict[str, Model], data: Dataset, bench: Bench
+) -> None:
+    made = scoped(models["gguf"], data, bench)
+    with pytest.raises(BadRequest, match="threshold of scope is for mean-logprob, and with a draft"):
+        open_runtime(made, threads=1, slots=Slots(1, 512, 1, models["gguf"]))
+
+
 def test_a_report_says_how_well_right_answers_are_told_from_wrong_ones(
     models: dict[str, Model], data: Dataset, bench: Bench
 ) -> None:
