@@ -22,7 +22,7 @@ from slmworks.contract.runtime import open_runtime
 from slmworks.contract.scope import scope_of
 from slmworks.evaluate.quality import Quality
 from slmworks.export.scope import ChooseScope
-from slmworks.model_tasks.text_generation.scope import NO_TOKEN, sureness
+from slmworks.model_tasks.text_generation.scope import NO_ANSWER, sureness
 from slmworks.registry.standalone import standalone_source
 from slmworks.testing import Bench, sealed
 from slmworks_gguf.generator import GgufGenerator
@@ -198,23 +198,31 @@ def test_passages_bring_scores_of_their_own_and_no_answer_is_out_of_scope(
 ) -> None:
     from slmworks_gguf.retrieval_augmented import RetrievalAugmentedGeneration
 
+    known = "Exchange rates are set at nine."
     (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "a.txt").write_text("Exchange rates are set at nine.")
+    (tmp_path / "docs" / "a.txt").write_text(known)
+    rows = [{"id": f"{at}", "source": "s", **asked(known), "completion": "Yes."} for at in range(20)]
+    (tmp_path / "asked").mkdir()
+    for split in ("train", "validation"):
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "asked" / f"{split}.parquet")
+    near_ones = sealed(Dataset(path=tmp_path / "asked", meta={"task": "text-generation"}))
     documents = sealed(Files(path=tmp_path / "docs"))
     options = {"passages": 1, "chunk_tokens": 20, "least": 0.99, "abstention": "I don't know."}
     plugin = configure(RetrievalAugmentedGeneration, "retrieval-augmented", options)
     ports: dict[str, Any] = {"documents": documents, "embedder": embedder, "data": data}
     rag = sealed(plugin.run(model=models["gguf"], task=bench.task("rag"), **ports))
-    made = scoped(rag, data, bench, score="retrieval")
-    near, far = open_runtime(made, threads=1).answer(
-        [asked("Exchange rates are set at nine."), asked("Why?")]
-    )
+    made = scoped(rag, near_ones, bench, score="retrieval")
+    near, far = open_runtime(made, threads=1).answer([asked(known), asked("Why?")])
     assert near["passages"]
     assert near["in_scope"]
     assert near["scope_score"] == near["passages"][0]["cosine"]
-    assert (far["text"], far["in_scope"], far["scope_score"]) == ("I don't know.", False, 0.0)
+    assert (far["text"], far["in_scope"], far["scope_score"]) == ("I don't know.", False, NO_ANSWER)
     streaming = open_runtime(made, threads=1, slots=Slots(1))
     assert streaming.stream(streaming.prepare(asked("Why?"), Settings()), lambda _: False).answer == far
+    with pytest.raises(
+        BadRequest, match=r"no answer of its own to 100\.0 % of validation.*lower in_scope_recall"
+    ):
+        scoped(rag, data, bench, "none", score="retrieval")
 
 
 def test_scores_of_an_answer() -> None:
@@ -224,7 +232,7 @@ def test_scores_of_an_answer() -> None:
         "groundedness": pytest.approx(1 / 3, abs=1e-6),
     }
     assert sureness("", [], turns, [])["retrieval"] == 0.0
-    assert sureness("", [], turns, [])["mean-logprob"] == NO_TOKEN
+    assert sureness("", [], turns, [])["mean-logprob"] == NO_ANSWER
 
 
 @pytest.mark.parametrize(

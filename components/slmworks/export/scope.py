@@ -107,6 +107,12 @@ class ChooseScope(Export):
                 f"this model has no score '{score}': only one that is asked with passages has "
                 "(finetune/retrieval-augmented); choose another."
             )
+        if (none := float(np.isneginf(sure).mean())) > 1 - self.in_scope_recall:
+            raise BadRequest(
+                f"the model gives no answer of its own to {figures.percent(none)} of validation, so no "
+                f"threshold keeps {figures.requirement(self.in_scope_recall)}; lower in_scope_recall, or the "
+                "model's own bar (`least` of finetune/retrieval-augmented)."
+            )
         scope = Scope(
             score=score,
             threshold=selective.threshold(sure, self.in_scope_recall),

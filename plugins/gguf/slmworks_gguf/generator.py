@@ -122,7 +122,7 @@ class GgufGenerator:
     def _answer(self, asked: Asked, most: int, *, judged: bool) -> tuple[dict[str, Any], Mapping[str, float]]:
         """The answer, and how sure it is where that is `judged`; log-probabilities cost a little."""
         if asked.abstention:
-            return asked.abstained(), asked.sure(asked.abstention, []) if judged else {}
+            return asked.abstained(), asked.unsure if judged else {}
         wanted = {"logprobs": 1} if judged else {}
         found = self.complete(asked.row, asked.ids, most, **wanted)
         answer = self.answered(found)

@@ -18,7 +18,13 @@ from slmworks.model_tasks.text_generation.retrieval.retrieval import (
     RETRIEVAL_PACKAGES,
     Retrieval,
 )
-from slmworks.model_tasks.text_generation.scope import AnswerScope, Sureness, sureness
+from slmworks.model_tasks.text_generation.scope import (
+    ANSWER_SCORES,
+    NO_ANSWER,
+    AnswerScope,
+    Sureness,
+    sureness,
+)
 
 Encode = Callable[[Mapping[str, Any]], list[int]]
 
@@ -50,7 +56,12 @@ class Asked:
     def abstained(self) -> dict[str, Any]:
         """The answer that isn't the model's."""
         answer = {"text": self.abstention, "finish": "stop", "tokens": 0, **self.said}
-        return answer | (self.scope.said(self.sure(self.abstention, []), asked=False) if self.scope else {})
+        return answer | (self.scope.said(self.unsure) if self.scope else {})
+
+    @property
+    def unsure(self) -> Sureness:
+        """How sure the answer is that isn't the model's: not at all."""
+        return dict.fromkeys(ANSWER_SCORES, NO_ANSWER)
 
     def sure(self, text: str, logprobs: Sequence[float]) -> Sureness:
         """How sure an answer is; `logprobs` of its tokens but the end."""

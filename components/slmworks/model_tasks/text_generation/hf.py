@@ -83,7 +83,7 @@ class HfGenerator:
         return [
             self._judged(one, found[place], judged=judged)
             if place in found
-            else (one.abstained(), one.sure(one.abstention, []) if judged else {})
+            else (one.abstained(), one.unsure if judged else {})
             for place, one in enumerate(asked)
         ]
 

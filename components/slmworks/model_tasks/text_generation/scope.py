@@ -23,8 +23,8 @@ ANSWER_SCORES = (MEAN_LOGPROB, GROUNDEDNESS, RETRIEVAL_SCORE)
 """Mean log-probability of the answer's tokens (Malinin & Gales, 2021); share of the answer's words that the
 passages have, or without passages the conversation (K-Precision: Adlakha et al., 2024); largest cosine of a
 passage with the question."""
-NO_TOKEN = -100.0
-"""Mean log-probability of an answer without a token."""
+NO_ANSWER = -100.0
+"""Every score of an answer that isn't the model's own, and the first one of an answer without a token."""
 _RUN = re.compile(r"\w+")
 
 Sureness = Mapping[str, float]
@@ -54,10 +54,10 @@ class AnswerScope:
             raise refused(_damaged_scope(f"'score' is none of {', '.join(ANSWER_SCORES)}"))
         return found
 
-    def said(self, sure: Sureness, *, asked: bool = True) -> dict[str, Any]:
-        """What an answer says of its scope; never in scope where the model wasn't `asked`."""
+    def said(self, sure: Sureness) -> dict[str, Any]:
+        """What an answer says of its scope."""
         score = sure[self.score]
-        return {"in_scope": asked and score >= self.threshold, "scope_score": score}
+        return {"in_scope": score >= self.threshold, "scope_score": score}
 
 
 def sureness(
@@ -72,7 +72,7 @@ def sureness(
     """
     sources = [str(one["content"]) for one in messages if one.get("role") != TOOLS]
     found = {
-        MEAN_LOGPROB: round(sum(logprobs) / len(logprobs), 4) if logprobs else NO_TOKEN,
+        MEAN_LOGPROB: round(sum(logprobs) / len(logprobs), 4) if logprobs else NO_ANSWER,
         GROUNDEDNESS: _shared(text, sources if passages is None else [one.text for one in passages]),
     }
     if passages is not None:

@@ -17,7 +17,7 @@ from slmworks.contract.scope import Scope
 from slmworks.model_tasks.text_generation import json_answers, likelihood, measures
 from slmworks.model_tasks.text_generation.messages import problem
 from slmworks.model_tasks.text_generation.openai_wanted import CHAT, COMPLETION
-from slmworks.model_tasks.text_generation.scope import ANSWER_SCORES, SCOPE_FILE
+from slmworks.model_tasks.text_generation.scope import ANSWER_SCORES, NO_ANSWER, SCOPE_FILE
 from slmworks.numbers import figures
 
 if TYPE_CHECKING:
@@ -183,10 +183,15 @@ class TextGeneration(ModelTask):
     def scope_score(
         self, outputs: "np.ndarray[Any, Any]", score: str, temperature: float
     ) -> "np.ndarray[Any, Any]":
-        """A column of the outputs; a temperature changes none."""
+        """A column of the outputs, minus infinity for no answer; a temperature changes none."""
+        import numpy as np
+
         if temperature != 1.0:
             raise BadRequest("text-generation has no temperature of scope; leave it out.")
-        return outputs[:, ANSWER_SCORES.index(score)] if len(outputs) else outputs[:, :0].ravel()
+        if not len(outputs):
+            return np.zeros(0)
+        found = outputs[:, ANSWER_SCORES.index(score)]
+        return np.where(found <= NO_ANSWER, -np.inf, found)
 
     def fitted_temperature(self, outputs: object, rows: object, model: object) -> float:
         """BadRequest."""
