@@ -4,7 +4,7 @@ import pytest
 from toys import exported, toy
 
 from slmworks.contract.artifact import Model
-from slmworks.testing import Bench
+from slmworks.testing import Bench, sealed
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +15,12 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Model:
 @pytest.fixture(scope="session")
 def llama_gguf(llama: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
     return exported(llama, Bench(tmp_path_factory.mktemp("export")))
+
+
+@pytest.fixture(scope="session")
+def embedder(tiny_embedder: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """An embedding model in ONNX."""
+    from slmworks_onnx.export import ExportOnnx
+
+    task = Bench(tmp_path_factory.mktemp("embedder")).task("export")
+    return sealed(ExportOnnx().run(model=tiny_embedder, task=task))

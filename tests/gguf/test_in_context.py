@@ -1,6 +1,7 @@
 """A model that is asked with examples and a grammar: the same in both formats, and honest about its limits."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from toys import exported, toy
 from slmworks.contract.artifact import HEADER, Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError, configure
-from slmworks.contract.runtime import open_runtime
+from slmworks.contract.runtime import open_runtime, packages_of
 from slmworks.evaluate.about import model_name
 from slmworks.model_tasks.text_generation import json_answers
 from slmworks.testing import Bench, sealed
+from slmworks_gguf.generator import GgufGenerator
 from slmworks_gguf.in_context import InContextLearning
 from slmworks_gguf.llama_server import LlamaServer
 
@@ -73,7 +75,15 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
 
 def made(model: Model, data: Dataset, bench: Bench, name: str = "made", **options: Any) -> Model:
     plugin = configure(InContextLearning, "in-context", {"max_new_tokens": 40, **options})
-    return sealed(plugin.run(model=model, data=data, task=bench.task(name)))
+    return sealed(plugin.run(model=model, data=data, embedder=None, task=bench.task(name)))
+
+
+def similar(
+    model: Model, data: Dataset, bench: Bench, embedder: Model | None, name: str = "made", **options: Any
+) -> Model:
+    said = {"max_new_tokens": 12, "choose": "similar", "examples": 2, **options}
+    plugin = configure(InContextLearning, "in-context", said)
+    return sealed(plugin.run(model=model, data=data, embedder=embedder, task=bench.task(name)))
 
 
 def opened(model: Model) -> Any:
@@ -107,6 +117,58 @@ def test_the_nearest_rows_stand_next_to_the_question(
     asked = runtime.prompt({"messages": [{"role": "user", "content": "Milk 5?"}]})
     assert asked.count("Milk 5?") == 2  # the training row, and the question
     assert asked.index("Milk") < asked.index("Milk 5?") < asked.rindex("Milk 5?")
+
+
+DRINKS = [answered(number, f"Is there {what}?") for number, what in enumerate(("tea", "juice", "old milk"))]
+
+
+@pytest.mark.parametrize("embeds", [True, False])
+def test_similar_rows_are_found_in_an_index_the_same_in_both_formats(
+    embeds: bool, wide: dict[str, Model], embedder: Model, tmp_path: Path, bench: Bench
+) -> None:
+    data = dataset(tmp_path / "drinks", DRINKS)
+    given = embedder if embeds else None
+    made = {kind: similar(model, data, bench, given, kind) for kind, model in wide.items()}
+    question = {"messages": [{"role": "user", "content": "Is there some old milk left?"}]}
+    prompts = [opened(one).prompt(question) for one in made.values()]
+    assert prompts[0] == prompts[1]
+    assert prompts[0].count("Is there") == 3
+    assert prompts[0].index("Is there old milk?") > prompts[0].index("Is there ")  # the nearest last
+    assert model_name(made["gguf"]) == "gguf (2-shot similar)"
+    handed = exported(made["hf"], bench, "again")
+    assert opened(handed).prompt(question) == prompts[0]
+    wanted = ("numpy", "onnxruntime", "tokenizers") if embeds else ("numpy",)
+    assert packages_of(GgufGenerator, made["gguf"]) == ("jinja2", "xllamacpp", *wanted)
+    again = similar(wide["gguf"], data, bench, given, "once more")
+    assert again.digest == made["gguf"].digest
+
+
+def test_words_that_no_row_has_still_bring_as_many_examples(
+    wide: dict[str, Model], tmp_path: Path, bench: Bench
+) -> None:
+    model = similar(wide["gguf"], dataset(tmp_path / "drinks", DRINKS), bench, None)
+    prompt = opened(model).prompt({"messages": [{"role": "user", "content": "Xyzzy"}]})
+    assert prompt.count("Is there") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda at: (at / "embedder/embedding.json").write_text('{"max_length": 31}'), "is another embedding model"),
+        (lambda at: shutil.rmtree(at / "embedder"), "is another embedding model"),
+        (lambda at: (at / "terms.npy").unlink(), "index examples/ is damaged"),
+    ],
+)  # fmt: skip
+def test_an_index_of_another_embedding_model_is_refused(
+    change: Any, line: str, wide: dict[str, Model], embedder: Model, tmp_path: Path, bench: Bench
+) -> None:
+    model = similar(wide["gguf"], dataset(tmp_path / "drinks", DRINKS), bench, embedder)
+    shutil.copytree(model.path, tmp_path / "changed")
+    change(tmp_path / "changed/examples")
+    with pytest.raises(BadRequest, match=line) as refused:
+        opened(replace(model, path=tmp_path / "changed"))
+    assert "make the model anew with finetune/in-context" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_fixed_examples_follow_the_seed_and_differ_in_wording(wide: dict[str, Model], bench: Bench) -> None:
@@ -232,6 +294,7 @@ RAW = [{**answered(number), "messages": [{"role": "prompt", "content": "Tea"}]} 
             "asks for 10 examples, and train has 9 conversations with an answer; take at most 9",
         ),
         (RAW, {}, "asks for 3 examples, and train has 0 conversations"),
+        (None, {"examples": 10, "choose": "similar"}, "asks for 10 examples, and train has 9"),
         (
             RAW,
             {"examples": 0, "instruction": "Go"},

@@ -46,14 +46,6 @@ def written(runtime: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def embedder(tiny_embedder: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    from slmworks_onnx.export import ExportOnnx
-
-    task = Bench(tmp_path_factory.mktemp("embedder")).task("export")
-    return sealed(ExportOnnx().run(model=tiny_embedder, task=task))
-
-
-@pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
     folder = tmp_path_factory.mktemp("wide")
     hf = toy(folder / "hf", max_position_embeddings=1024)
@@ -168,7 +160,8 @@ def test_examples_and_passages_go_together_and_both_are_handed_on(
     from slmworks_gguf.in_context import InContextLearning
 
     plugin = configure(InContextLearning, "in-context", {"examples": 1, "choose": "nearest"})
-    model = sealed(plugin.run(model=make(max_new_tokens=None), data=data, task=bench.task("shots")))
+    task = bench.task("shots")
+    model = sealed(plugin.run(model=make(max_new_tokens=None), embedder=None, data=data, task=task))
     assert model_name(model) == "gguf (1-shot nearest + RAG, 2 passages)"
     handed = sealed(ImportGguf().run(model=model, task=bench.task("import")))
     prompts = [open_runtime(one, threads=1).prompt(asked(QUESTION)) for one in (model, handed)]
@@ -256,8 +249,8 @@ def test_documents_of_data_are_those_of_all_splits_each_once(
     ("change", "line"),
     [
         (lambda at: (at / "embedder/embedding.json").write_text('{"max_length": 31}'), "another embedding"),
-        (lambda at: (at / "vectors.onnx").unlink(), "the passages are damaged"),
-        (lambda at: (at / "passage_ends.npy").write_bytes(b"x"), "the passages are damaged"),
+        (lambda at: (at / "vectors.onnx").unlink(), "index retrieval/ is damaged"),
+        (lambda at: (at / "passage_ends.npy").write_bytes(b"x"), "index retrieval/ is damaged"),
         (lambda at: (at.parent / "retrieval.json").write_text("{}"), "retrieval.json must have embedder"),
         (lambda at: (at.parent / "retrieval.json").write_text("{"), "retrieval.json is no JSON"),
     ],
@@ -278,6 +271,10 @@ def test_an_index_of_another_model_or_a_damaged_one_is_refused(change: Any, line
     [
         ({"chunk_tokens": 400}, r"chunk_tokens is 400, and the embedding model reads 30 tokens"),
         ({"chunk_tokens": 8, "overlap": 8}, "overlap is 8, and a chunk has 8 tokens; take 7 at most"),
+        (
+            {"passages": 99},
+            r"passages is 99, and the documents are \d+ chunks of 20 tokens; take \d+ at most",
+        ),
     ],
 )
 def test_sizes_that_cannot_be_are_refused(options: dict[str, int], line: str, make: Any) -> None:
@@ -326,7 +323,7 @@ steps:
         ({"documents": "./docs"}, ""),
         ({"documents": "data"}, "rag.from.documents: retrieval-augmented takes what is for feature-extraction there"),
         ({"task": "text-classification"}, "rag.from.embedder: retrieval-augmented takes what is for feature-extr"),
-        ({"uses": "in-context"}, "rag.from"),
+        ({"uses": "in-context"}, "rag.from.documents"),
         ({"uses": "sft"}, "rag.from"),
     ],
 )  # fmt: skip

@@ -67,7 +67,9 @@ def test_answers_are_the_likeliest_and_in_order(model):
     with Faulty() as server:
         found = opened(model, server, prices=PRICES).answer([row(str(number)) for number in range(20)])
         assert [one["text"] for one in found] == [f"to {number}" for number in range(20)]
+        assert 0 < found[0]["seconds"] < 60
         assert found[0] == {
+            "seconds": found[0]["seconds"],
             "text": "to 0",
             "finish": "stop",
             "tokens": 5,

@@ -88,6 +88,8 @@ class Generated:
     """Of the prompt's tokens those that did not have to be computed again."""
     by: By | None = None
     """Who says it has answered, of a model that somebody else computes."""
+    seconds: float = 0.0
+    """From the request to its whole reply, of such a model; 0 of another."""
 
 
 class TooLong(BadRequest):

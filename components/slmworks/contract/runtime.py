@@ -29,6 +29,7 @@ __all__ = [
     "Runtime",
     "Scoring",
     "Streaming",
+    "SureAnswers",
     "Timed",
     "Timing",
     "Truncating",
@@ -73,6 +74,14 @@ class Outputs(Runtime, Protocol):
 
     def outputs(self, rows: Sequence[Row]) -> "np.ndarray[Any, Any]":
         """The network's output for one batch (logits, an embedding), float32 [rows, width]."""
+
+
+@runtime_checkable
+class SureAnswers(Runtime, Protocol):
+    """A runtime that says how sure its answers are, by scores that have names."""
+
+    def sure_answers(self, rows: Sequence[Row]) -> list[tuple[Answer, Mapping[str, float]]]:
+        """What `answer` gives, and of each answer score -> number; more is surer."""
 
 
 @runtime_checkable

@@ -4,17 +4,20 @@ A step chooses the threshold on the shipped file's own scores; it is in the mode
 hold two keys more. Nothing in here computes a score: a model task does (`Scoping`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from slmworks.contract.documented import Documented
+from slmworks.contract.errors import BadRequest
 
 if TYPE_CHECKING:
     import numpy as np
 
     from slmworks.contract.artifact import Model
+    from slmworks.contract.model_task import Row
+    from slmworks.contract.runtime import Runtime
 
     Array = np.ndarray[Any, Any]
 
@@ -31,6 +34,7 @@ TITLES: Mapping[str, str] = {
     "out_of_scope_recall": "out-of-scope questions declined",
     "out_of_scope_auroc": "out-of-scope AUROC",
     "out_of_scope_answered": "out-of-scope questions answered",
+    "wrong_answer_auroc": "wrong-answer AUROC",
 }
 """Headings of the measures and limits that follow from it."""
 
@@ -41,7 +45,8 @@ class Scope(Documented):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     score: str
-    """What is compared with it: `energy`, `max-softmax`, `max-logit`."""
+    """What is compared with it: `energy`, `max-softmax`, `max-logit` of a classifier, `mean-logprob`,
+    `groundedness`, `retrieval` of a generator."""
     threshold: float
     """The least score of a question that is in scope."""
     temperature: float = Field(default=1.0, gt=0)
@@ -66,24 +71,39 @@ class Scoping(Protocol):
     """A model task that can say how surely a question is one that a model was made for."""
 
     scope_scores: ClassVar[tuple[str, ...]]
-    """The scores that it knows."""
+    """The scores that it knows; the first one is taken where none is asked for."""
+
+    def scope_outputs(self, runtime: "Runtime") -> "Callable[[Sequence[Row]], Sequence[Array]] | None":
+        """What scores are computed from: rows of a batch -> an array [width] each; None for nothing."""
 
     def scope_score(self, outputs: "Array", score: str, temperature: float) -> "Array":
-        """Scores [rows] of a network's outputs [rows, width]; more is surer."""
+        """Scores [rows] of outputs [rows, width]; more is surer. NaN for one that a model doesn't have."""
 
     def fitted_temperature(
         self, outputs: "Array", rows: Sequence[Mapping[str, Any]], model: "Model"
     ) -> float:
-        """The temperature under which the truth of `rows` is likeliest; outputs [rows, width]."""
+        """The temperature under which the truth of `rows` is likeliest; outputs [rows, width].
+
+        BadRequest where outputs have no temperature.
+        """
 
     def scope_files(self, model: "Model", scope: Scope) -> Mapping[str, str]:
-        """File name -> text of the companions that a runtime without header reads the threshold from."""
+        """File name -> text of the files that a runtime without header reads the threshold from."""
 
 
 def scope_of(model: "Model") -> Scope | None:
     """The scope that a model knows; None for one that doesn't."""
     found = model.meta.get(META)
     return None if found is None else Scope.model_validate(found)
+
+
+def require_no_scope(model: "Model") -> None:
+    """BadRequest for a model that knows its scope: its threshold holds for its own file's scores only."""
+    if scope_of(model) is not None:
+        raise BadRequest(
+            "the threshold of this model's scope was chosen on its own scores, and this step would change "
+            "them; put export/scope behind this step."
+        )
 
 
 def response_of(response: type[BaseModel], meta: Mapping[str, Any]) -> type[BaseModel]:

@@ -48,4 +48,5 @@ def _answer(written: Written) -> Answer:
         "tokens": written.tokens,
         "prompt_tokens": written.prompt_tokens,
         "money": written.money,
+        "seconds": written.latency,
     }

@@ -111,6 +111,8 @@ class ScopeJudge:
                 measures["out_of_scope_recall"] = found
                 limits["out_of_scope_answered"] = round(1 - found.value, 6)
             content["examples"] = self._examples(split, rows, answers, sure, others)
+        if (apart := _told_apart(self.purpose.measures[0], rows, answers, sure)) is not None:
+            measures["wrong_answer_auroc"] = apart
         content["curve"] = self._curve(rows, answers, sure, others, resamples=resamples, seed=seed)
         return Details(measures, limits, {"scope": content})
 
@@ -160,6 +162,19 @@ class ScopeJudge:
             "ours": self.purpose.brief(answer),
             "score": round(float(score), 4),
         }
+
+
+def _told_apart(
+    first: Measure, rows: Sequence[Row], answers: Sequence[Answer], sure: "Array"
+) -> statistics.Estimate | None:
+    """How well scores tell answers that are wholly right from others; None where all are of one kind."""
+    if not first.higher_is_better:
+        return None
+    counts = predictions.counted(first, rows, answers)
+    judged = counts.any(axis=1)
+    values, sure = first.value(counts[judged]), sure[judged]
+    right, wrong = sure[values >= 1], sure[values < 1]
+    return selective.auroc(right, wrong) if len(right) and len(wrong) else None
 
 
 def joined(one: Details, more: Details) -> Details:

@@ -1,18 +1,16 @@
 """Scope: the threshold below which a model says that a question is not one that it was made for."""
 
-import shutil
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import HEADER, Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.manifest import plain_files
+from slmworks.contract.linked_files import hand_on
 from slmworks.contract.model_task import ModelTask, Row, require_same_meta
-from slmworks.contract.runtime import Outputs, in_batches, inputs_of, open_runtime
+from slmworks.contract.runtime import in_batches, inputs_of, open_runtime
 from slmworks.contract.scope import META, SPLITS, Scope, Scoping
 from slmworks.contract.stage import Task
 from slmworks.export import Export
@@ -29,21 +27,33 @@ VALIDATION = "validation"
 class ChooseScope(Export):
     """Choose on validation below which score a model declines, and write it into the model's files.
 
-    Energy (Liu et al., 2020), largest probability (Hendrycks & Gimpel, 2017) or largest logit (Hendrycks et
-    al., 2022); threshold by split conformal prediction (Papadopoulos et al., 2002), temperature by Guo et al.
-    (2017). The last step before `evaluate`: the scores are those of the very file that ships, so what
-    quantization did to them is in the threshold. Its network stays as it is.
+    Of classifiers energy (Liu et al., 2020), largest probability (Hendrycks & Gimpel, 2017) or largest logit
+    (Hendrycks et al., 2022); of generators the mean log-probability of an answer (Malinin & Gales, 2021), the
+    share of its words that its sources have (Adlakha et al., 2024), or the best passage's cosine. Threshold
+    by split conformal prediction (Papadopoulos et al., 2002), temperature by Guo et al. (2017). The last step
+    before `evaluate`: the scores are those of the very file that ships, so what quantization did to them is
+    in the threshold. Its network stays as it is.
     """
 
-    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("hf", "onnx")}
+    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("gguf", "hf", "onnx")}
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"calibration": (VALIDATION, SPLITS[VALIDATION])}
     needs: ClassVar[frozenset[str]] = frozenset({"calibration"})
     runs_models: ClassVar[bool] = True
     max_threads: ClassVar[int | None] = 1
-    depends_on: ClassVar[tuple[str, ...]] = ("onnxruntime", "tokenizers", "torch", "transformers")
+    depends_on: ClassVar[tuple[str, ...]] = (
+        "onnxruntime",
+        "tokenizers",
+        "torch",
+        "transformers",
+        "xllamacpp",
+    )
 
-    score: Literal["energy", "max-softmax", "max-logit", "best"] = "energy"
-    """What the threshold is for. `best`: the one that tells validation from its out-of-scope rows best."""
+    score: (
+        Literal["energy", "max-softmax", "max-logit", "mean-logprob", "groundedness", "retrieval", "best"]
+        | None
+    ) = None
+    """What the threshold is for; if not given, `energy` of a classifier, `mean-logprob` of a generator.
+    `best`: the one that tells validation from its out-of-scope rows best."""
     in_scope_recall: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """Share of in-scope questions that are kept."""
     temperature: PositiveFloat | Literal["fitted"] = 1.0
@@ -53,12 +63,20 @@ class ChooseScope(Export):
     """Rows that are computed together, sorted by length, as `evaluate` does."""
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
-        """Copy the model, with `scope` in its `meta` and in the companions of its graph."""
+        """Hand the model on, with `scope` in its `meta` and in the files that its runtime reads."""
+        import numpy as np
+
         data = _given(calibration)
         purpose = catalog.model_task(model.model_task) if model.model_task else None
         if purpose is None or not isinstance(purpose, Scoping):
             named = purpose.name if purpose else "a model without a task"
-            raise BadRequest(f"{named} has no score of scope; leave this step out, or give it a classifier.")
+            raise BadRequest(
+                f"{named} has no score of scope; leave this step out, or give it a classifier or a generator."
+            )
+        if self.score not in (None, "best", *purpose.scope_scores):
+            raise BadRequest(
+                f"{purpose.name} has no score '{self.score}'; it has {', '.join(purpose.scope_scores)}."
+            )
         require_same_meta(purpose, model, data)
         outside_split = SPLITS[VALIDATION]
         if self.score == "best" and outside_split not in data.splits:
@@ -84,6 +102,17 @@ class ChooseScope(Export):
         )
         score = self._chosen(purpose, outputs, others, temperature)
         sure = purpose.scope_score(outputs, score, temperature)
+        if np.isnan(sure).any():
+            raise BadRequest(
+                f"this model has no score '{score}': only one that is asked with passages has "
+                "(finetune/retrieval-augmented); choose another."
+            )
+        if (none := float(np.isneginf(sure).mean())) > 1 - self.in_scope_recall:
+            raise BadRequest(
+                f"the model gives no answer of its own to {figures.percent(none)} of validation, so no "
+                f"threshold keeps {figures.requirement(self.in_scope_recall)}; lower in_scope_recall, or the "
+                "model's own bar (`least` of finetune/retrieval-augmented)."
+            )
         scope = Scope(
             score=score,
             threshold=selective.threshold(sure, self.in_scope_recall),
@@ -91,7 +120,10 @@ class ChooseScope(Export):
             in_scope_recall=self.in_scope_recall,
             rows=len(rows),
         )
-        _copy(model, task.output, purpose.scope_files(model, scope))
+        files = purpose.scope_files(model, scope)
+        hand_on(model.path, task.output, without=tuple(files))
+        for name, text in files.items():
+            (task.output / name).write_text(text, encoding="utf-8")
         found: dict[str, Any] = {"in_scope_recall": round(float((sure >= scope.threshold).mean()), 4)}
         if len(others):
             against = purpose.scope_score(others, score, temperature)
@@ -108,14 +140,16 @@ class ChooseScope(Export):
     def _outputs(
         self, model: Model, purpose: ModelTask, splits: list[list[Row]], task: Task
     ) -> "tuple[Array, Array]":
-        """The network's outputs for the rows of both splits, float32 [rows, width]."""
+        """What scores are computed from, for the rows of both splits, [rows, width]."""
         import numpy as np
 
+        assert isinstance(purpose, Scoping)
         runtime = open_runtime(model, threads=task.threads)
-        if not isinstance(runtime, Outputs):
+        outputs = purpose.scope_outputs(runtime)
+        if outputs is None:
             raise BadRequest(
                 f"{purpose.name} models of format '{model.format}' have no scores: their runtime, "
-                f"{type(runtime).__name__}, gives no outputs (slmworks.contract.runtime.Outputs)."
+                f"{type(runtime).__name__}, gives nothing to compute one from."
             )
         total, found = sum(map(len, splits)), []
         for before, rows in zip((0, len(splits[0])), splits, strict=True):
@@ -123,22 +157,21 @@ class ChooseScope(Export):
             def tell(done: int, before: int = before) -> None:
                 task.progress(before + done, total)
 
-            def outputs(batch: Sequence[Row]) -> "list[Array]":
-                return list(runtime.outputs(batch))
-
             asked = inputs_of(purpose, rows)
             each = in_batches(outputs, asked, self.batch_size, longest_first=True, tell=tell)
             found.append(np.stack(each) if each else np.zeros((0, 0), np.float32))
         return found[0], found[1]
 
     def _chosen(self, purpose: Scoping, outputs: "Array", others: "Array", temperature: float) -> str:
-        """The score of the options, or the one with the largest AUROC."""
+        """The score of the options, or the one with the largest AUROC of those that the model has."""
+        import numpy as np
+
         if self.score != "best":
-            return self.score
+            return self.score or purpose.scope_scores[0]
 
         def told_apart(score: str) -> float:
             inside, outside = (purpose.scope_score(one, score, temperature) for one in (outputs, others))
-            return selective.auroc(inside, outside).value
+            return -1.0 if np.isnan(inside).any() else selective.auroc(inside, outside).value
 
         return max(purpose.scope_scores, key=told_apart)
 
@@ -149,19 +182,8 @@ def _given(calibration: Dataset | None) -> Dataset:
 
 
 def _rows(purpose: ModelTask, data: Dataset, split: str, *targets: str) -> list[Row]:
-    return list(data.rows(split, "id", *purpose.inputs, *targets))
-
-
-def _copy(model: Model, folder: Path, companions: Mapping[str, str]) -> None:
-    """The model's files, its header apart; a companion that it has is replaced."""
-    for name, _ in plain_files(model.path):
-        if name == HEADER:
-            continue
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if name in companions:
-            (folder / name).write_text(companions[name], encoding="utf-8")
-        else:
-            shutil.copyfile(model.path / name, folder / name)
+    further = [name for name in purpose.asked_with if data.has(split, name)]
+    return list(data.rows(split, "id", *purpose.inputs, *targets, *further))
 
 
 def _sentence(scope: Scope, found: Mapping[str, Any], others: int) -> str:

@@ -7,7 +7,7 @@ from slmworks.contract.scope import TITLES
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, details, el, grid, join
 
-MEASURES = ("out_of_scope_auroc", "out_of_scope_recall", "in_scope_recall")
+MEASURES = ("out_of_scope_auroc", "out_of_scope_recall", "in_scope_recall", "wrong_answer_auroc")
 WIDE, HIGH, EDGE, TOP = 360, 220, 52, 14
 """The picture of the curve, and room for its labels, in pixels."""
 

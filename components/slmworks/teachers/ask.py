@@ -55,12 +55,15 @@ class Written:
     """Time on the clock when it was asked for; of answers side by side its share."""
     money: float = 0.0
     """What a hosted teacher charged for it."""
+    latency: float = 0.0
+    """Seconds from the request to its whole reply, of a hosted teacher; 0 where that wasn't kept."""
     new: bool = field(default=False, compare=False)
     """It was paid for just now, and not in an earlier task or attempt."""
 
     def entry(self) -> Entry:
         """As the ledger keeps it."""
         said = [self.finish, self.prompt_tokens, round(self.seconds, 4), round(self.money, 8)]
+        said += [round(self.latency, 4)] if self.latency else []
         about = json.dumps(said).encode()
         text = self.text.encode("utf-8", "surrogatepass")
         return Entry({"text": text, "about": about}, self.tokens)
@@ -153,6 +156,7 @@ class _Asking:
                 found.prompt_tokens,
                 cost.seconds,
                 cost.money,
+                found.seconds,
             )
             self.ledger.add(self.wanted[place][0], written.entry(), cost)
         self.account.count()

@@ -15,6 +15,7 @@ from slmworks.contract.drafts import DraftProof
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.contract.model_task import Row
 from slmworks.model_tasks.text_generation.prompt import room
+from slmworks.model_tasks.text_generation.scope import MEAN_LOGPROB, AnswerScope
 from slmworks_gguf.draft import require_fit
 from slmworks_gguf.streaming import GgufStreaming
 
@@ -32,11 +33,17 @@ class GgufDrafting(GgufStreaming):
 
     @classmethod
     def require_draft(cls, model: "Model", draft: "Model") -> None:
-        """BadRequest for one of another format, and as `require_fit`."""
+        """BadRequest for one of another format, a model whose scope it would move, and as `require_fit`."""
         if draft.format != "gguf":
             raise BadRequest(
                 f"draft: it is a model of format '{draft.format}'; write it as GGUF first (stage: quantize, "
                 "uses: gguf, type: q4_0)."
+            )
+        scope = AnswerScope.read(model.path, refused=BadRequest)
+        if scope is not None and scope.score == MEAN_LOGPROB:
+            raise BadRequest(
+                f"draft: the model's threshold of scope is for {MEAN_LOGPROB}, and with a draft llama.cpp "
+                "gives other log-probabilities; leave the draft out, or take another score (export/scope)."
             )
         require_fit(model.path, draft.path)
 

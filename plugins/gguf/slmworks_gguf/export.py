@@ -7,6 +7,7 @@ from pydantic import PositiveFloat
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.export import Export
 from slmworks.model_tasks.text_generation.asking import carry_asking
@@ -37,6 +38,7 @@ class ExportGguf(Export):
         """Convert, and compare token ids, log-probabilities and greedy text with the folder in torch."""
         from slmworks_gguf import facts, gguf_file
 
+        require_no_scope(model)
         path = task.output / "model.gguf"
         found = self.write(model, path, task)
         carry_asking(model.path, task.output)

@@ -104,14 +104,39 @@ class GgufGenerator:
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answer `{"text", "finish", "tokens"}` for each row."""
+        judged = self.asking.scope is not None
+        return [self._answer(*one, judged=judged)[0] for one in self._asked_and_room(rows)]
+
+    def sure_answers(
+        self, rows: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[dict[str, Any], Mapping[str, float]]]:
+        """What `answer` gives, and how sure each answer is by every score that the model has."""
+        return [self._answer(*one, judged=True) for one in self._asked_and_room(rows)]
+
+    def _asked_and_room(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Asked, int]]:
+        """All rows are read before the first is answered."""
         asked = [self.asked(row) for row in rows]
         rooms = [room(len(one.ids), self.context, self.most) for one in asked]
-        return [self._answer(*one) for one in zip(asked, rooms, strict=True)]
+        return zip(asked, rooms, strict=True)
 
-    def _answer(self, asked: Asked, most: int) -> dict[str, Any]:
+    def _answer(self, asked: Asked, most: int, *, judged: bool) -> tuple[dict[str, Any], Mapping[str, float]]:
+        """The answer, and how sure it is where that is `judged`; log-probabilities cost a little."""
         if asked.abstention:
-            return asked.abstained()
-        return {**self.answered(self.complete(asked.row, asked.ids, most)), **asked.said}
+            return asked.abstained(), asked.unsure if judged else {}
+        wanted = {"logprobs": 1} if judged else {}
+        found = self.complete(asked.row, asked.ids, most, **wanted)
+        answer = self.answered(found)
+        if not judged:
+            return asked.answered(answer, None), {}
+        logprobs = self._logprobs(found["choices"][0])
+        return asked.answered(answer, logprobs), asked.sure(str(answer["text"]), logprobs)
+
+    def _logprobs(self, choice: Mapping[str, Any]) -> list[float]:
+        """Log-probabilities of its tokens but the end; llama.cpp has those that end a character."""
+        tokens = (choice["logprobs"] or {}).get("content", [])
+        if choice["finish_reason"] == "stop" and tokens and tokens[-1]["token"] in self.shown_ends:
+            tokens = tokens[:-1]
+        return [float(one["logprob"]) for one in tokens]
 
     def prompt(self, row: Mapping[str, Any]) -> str:
         """The text that is continued for a row."""

@@ -7,6 +7,7 @@ from pydantic import PositiveFloat
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import TaskFailed
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.export import Export
 from slmworks.model_tasks.text_generation.asking import carry_asking
@@ -39,6 +40,7 @@ class ImportGguf(Export):
         """Read, write and prove; what the file lacks or hides is said or refused."""
         from slmworks_gguf import architectures, gguf_file, vocabulary, weights
 
+        require_no_scope(model)
         file = gguf_file.read(gguf_file.the_file(model.path))
         architectures.check(file)
         vocabulary.check(file)

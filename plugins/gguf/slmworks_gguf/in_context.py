@@ -1,20 +1,19 @@
 """A candidate that isn't trained: the model as it is, asked with an instruction, examples and a grammar."""
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from slmworks.contract.artifact import HEADER, Dataset, Model
+from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.linked_files import hand_on
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.finetune import Finetune
-from slmworks.model_tasks.text_generation.in_context import IN_CONTEXT, InContext
+from slmworks.model_tasks.text_generation.in_context import EXAMPLES, IN_CONTEXT, InContext
 from slmworks.model_tasks.text_generation.messages import PROMPT, conversation, problem
 
 Row = Mapping[str, Any]
@@ -28,21 +27,24 @@ class InContextLearning(Finetune):
     """
 
     reads: ClassVar = {"data": ("train",)}
-    accepts: ClassVar = {"model": ("hf", "gguf")}
+    accepts: ClassVar = {"model": ("hf", "gguf"), "embedder": ("onnx",)}
     model_tasks: ClassVar = ("text-generation",)
+    port_model_tasks: ClassVar = {"embedder": "feature-extraction"}
     makes_model_task: ClassVar = "text-generation"
     runs_models: ClassVar = True
     deterministic: ClassVar = True
     max_threads: ClassVar = 1
-    depends_on: ClassVar = ("jsonschema", "scikit-learn", "transformers", "xllamacpp")
+    depends_on: ClassVar = ("jsonschema", "onnxruntime", "scikit-learn", "transformers", "xllamacpp")
 
     instruction: str = ""
     """Text of the system's turn, before a row's own; empty for none."""
     examples: NonNegativeInt = 3
     """Training rows that stand before each question, with their answers; 0 for none."""
-    choose: Literal["fixed", "nearest"] = "fixed"
+    choose: Literal["fixed", "nearest", "similar"] = "fixed"
     """`fixed`: the same for all questions, drawn by the seed, of different templates and lengths; computed
-    once. `nearest`: those whose words are nearest to the question (TF-IDF), computed for each one."""
+    once. `nearest`: those whose words are nearest to the question (TF-IDF), computed for each one. `similar`:
+    those that an index of the training questions finds, by embeddings of `embedder` with BM25 fused in, or by
+    BM25 alone where no `embedder` is given."""
     grammar: Literal["none", "object", "schema"] = "none"
     """What answers are held to, token by token, in format gguf: `object`, any JSON object; `schema`, a JSON
     Schema: that of the row where the data have a column `schema`, else `json_schema`."""
@@ -52,13 +54,16 @@ class InContextLearning(Finetune):
     max_new_tokens: PositiveInt | None = None
     """Tokens of an answer at most; if not given, what the model's header says, or 256."""
 
-    def run(self, *, model: Model, data: Dataset, task: Task, **_: object) -> Model:
+    def run(self, *, model: Model, embedder: Model | None, data: Dataset, task: Task, **_: object) -> Model:
         """Hand the weights on, write `in_context.json`, and ask the longest training question once."""
         from slmworks.evaluate.about import about
 
+        require_no_scope(model)
         rows = training_rows(data)
         found = self.in_context(rows, seed=task.seed)
-        hand_on(model.path, task.output, without=(IN_CONTEXT,))
+        hand_on(model.path, task.output, without=(IN_CONTEXT, EXAMPLES))
+        if self.choose == "similar" and self.examples:
+            found = self._indexed(found, embedder, task)
         found.write(task.output)
         meta = {**known_meta(model), "task": "text-generation", "prompting": prompting(model, self.name())}
         if self.max_new_tokens is not None:
@@ -72,8 +77,8 @@ class InContextLearning(Finetune):
     def name(self) -> str:
         """How a table tells it from the model that it was made of: `3-shot nearest + schema`."""
         shots = f"{self.examples}-shot" if self.examples else "zero-shot"
-        nearest = " nearest" if self.examples and self.choose == "nearest" else ""
-        return f"{shots}{nearest}" + (f" + {self.grammar}" if self.grammar != "none" else "")
+        chosen = f" {self.choose}" if self.examples and self.choose != "fixed" else ""
+        return f"{shots}{chosen}" + (f" + {self.grammar}" if self.grammar != "none" else "")
 
     def in_context(self, rows: Sequence[Row], *, seed: int) -> InContext:
         """What the model is asked with, from training rows; BadRequest where they are too few."""
@@ -85,11 +90,26 @@ class InContextLearning(Finetune):
                 f"finetune: in-context asks for {self.examples} examples, and train has {len(able)} "
                 f"conversations with an answer; take at most {len(able)} (`examples`)."
             )
-        nearest = self.choose == "nearest" and self.examples > 0
+        nearest = self.choose != "fixed" and self.examples > 0
         taken = able if nearest else diverse(able, self.examples, seed=seed)
         kept = tuple({"messages": row["messages"], "completion": row["completion"]} for row in taken)
         schema, most = self._schema(rows), self.max_new_tokens
         return InContext(self.instruction, kept, self.examples, nearest, self.grammar, schema, most)
+
+    def _indexed(self, found: InContext, embedder: Model | None, task: Task) -> InContext:
+        """The same with an index of its rows, written to the output."""
+        from slmworks_gguf import passages
+
+        folder, opened, digest = task.output / EXAMPLES, None, ""
+        if embedder is None:
+            folder.mkdir()
+        else:
+            opened, digest = passages.put_embedder(embedder, folder, threads=task.threads)
+        texts = [conversation(one["messages"]) for one in found.examples]
+        passages.write_index(
+            folder, texts, opened, lambda done: task.progress(done, len(texts), unit="examples")
+        )
+        return replace(found, embedder=digest)
 
     def _schema(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """The schema for rows that bring none; None where it isn't asked for, or the rows bring theirs."""
@@ -138,22 +158,6 @@ def known_meta(model: Model) -> dict[str, Any]:
 
     known = facts.of(gguf_file.read(gguf_file.the_file(model.path))) if model.format == "gguf" else {}
     return {**model.meta, **known}
-
-
-def hand_on(source: Path, target: Path, *, without: Sequence[str] = ()) -> None:
-    """A model's files in another folder: linked, so that they take no second place, or copied.
-
-    `without`: files and folders that are written anew.
-    """
-    for path in sorted(source.rglob("*")):
-        name = path.relative_to(source)
-        if not path.is_file() or name.parts[0] in (HEADER, *without):
-            continue
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(path, target / name)
-        except OSError:  # another disk, or a file of somebody else's
-            shutil.copyfile(path, target / name)
 
 
 def _inferred(rows: Sequence[Row]) -> Mapping[str, Any]:

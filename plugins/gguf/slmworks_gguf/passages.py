@@ -1,4 +1,4 @@
-"""An index of passages written: embeddings in 8 bits, words, and the texts themselves."""
+"""An index of texts written: embeddings in 8 bits, words, and the texts themselves."""
 
 import json
 from array import array
@@ -7,10 +7,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slmworks.contract.artifact import Model
+from slmworks.contract.errors import BadRequest
+from slmworks.contract.linked_files import hand_on
 from slmworks.contract.runtime import in_batches
 from slmworks.model_tasks.feature_extraction.onnx import OnnxEmbedder
 from slmworks.model_tasks.text_generation.retrieval.bm25 import BM25_FILES, word_hash, words
-from slmworks.model_tasks.text_generation.retrieval.index import PASSAGE_ENDS, PASSAGES
+from slmworks.model_tasks.text_generation.retrieval.index import (
+    EMBEDDER,
+    PASSAGE_ENDS,
+    PASSAGES,
+    folder_digest,
+)
 from slmworks.model_tasks.text_generation.retrieval.vectors import QUESTION_ZERO, SCALES, VECTORS
 from slmworks_gguf.chunks import Chunk
 
@@ -29,15 +37,42 @@ def write(folder: Path, found: Sequence[Chunk], embedder: OnnxEmbedder, tell: Ca
     """Write the index of passages to a folder; `tell(done)` after each batch of embeddings."""
     import numpy as np
 
-    vectors = in_batches(
-        lambda rows: list(embedder.outputs(rows)), [{"text": one.text} for one in found], BATCH, tell=tell
-    )
-    write_vectors(folder, np.stack(vectors))
-    write_words(folder, [one.text for one in found])
+    write_index(folder, [one.text for one in found], embedder, tell)
     lines = [json.dumps({"id": one.id, "text": one.text}, ensure_ascii=False) + "\n" for one in found]
     encoded = [line.encode("utf-8", "replace") for line in lines]
     (folder / PASSAGES).write_bytes(b"".join(encoded))
     np.save(folder / PASSAGE_ENDS, np.cumsum([len(line) for line in encoded], dtype=np.int64))
+
+
+def write_index(
+    folder: Path, texts: Sequence[str], embedder: OnnxEmbedder | None, tell: Callable[[int], None]
+) -> None:
+    """Write what texts are found by: their words, and their embeddings where there is a model for them."""
+    import numpy as np
+
+    if embedder is not None:
+        vectors = in_batches(
+            lambda rows: list(embedder.outputs(rows)), [{"text": one} for one in texts], BATCH, tell=tell
+        )
+        write_vectors(folder, np.stack(vectors))
+    write_words(folder, texts)
+
+
+def require_embedder(folder: Path) -> None:
+    """BadRequest for a folder that is no embedding model in ONNX."""
+    if not (folder / "embedding.json").is_file():
+        raise BadRequest(
+            "finetune: embedder has no embedding.json, so it is no embedding model of slmworks; export "
+            "one (stage: export, uses: onnx, of a model for feature-extraction)."
+        )
+
+
+def put_embedder(embedder: Model, folder: Path, *, threads: int) -> tuple[OnnxEmbedder, str]:
+    """An embedding model in an index's folder, loaded, and its digest."""
+    require_embedder(embedder.path)
+    (folder / EMBEDDER).mkdir(parents=True)
+    hand_on(embedder.path, folder / EMBEDDER)
+    return OnnxEmbedder(folder / EMBEDDER, threads), folder_digest(folder / EMBEDDER)
 
 
 def write_vectors(folder: Path, vectors: "np.ndarray[Any, Any]") -> None:

@@ -9,6 +9,7 @@ from pydantic import PositiveInt
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.model_task import Row
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.model_tasks.text_generation.asking import carry_asking
 from slmworks.quantize import Quantize
@@ -53,6 +54,7 @@ class QuantizeGguf(Quantize):
         """Export to f32 where needed (proved), round, and compare both files in llama.cpp."""
         from slmworks_gguf import ggml, gguf_file, mixtures, requantize
 
+        require_no_scope(model)
         rows = self._rows(calibration, task)
         source = gguf_file.read(self._source(model, task))
         requantize.check(source)

@@ -9,18 +9,20 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from slmworks.contract.artifact import Artifact, Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.linked_files import hand_on
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.finetune import Finetune
 from slmworks.model_tasks.feature_extraction.onnx import OnnxEmbedder
 from slmworks.model_tasks.text_generation.in_context import IN_CONTEXT, InContext
-from slmworks.model_tasks.text_generation.retrieval.index import EMBEDDER, INDEX, folder_digest
+from slmworks.model_tasks.text_generation.retrieval.index import INDEX
 from slmworks.model_tasks.text_generation.retrieval.retrieval import (
     RETRIEVAL,
     RetrievalSettings,
     write_settings,
 )
 from slmworks_gguf import chunks, passages
-from slmworks_gguf.in_context import hand_on, known_meta, training_rows, tried
+from slmworks_gguf.in_context import known_meta, training_rows, tried
 
 CHUNK_TOKENS = 128
 """Tokens of a chunk where nothing is said and the embedding model reads as many."""
@@ -69,13 +71,19 @@ class RetrievalAugmentedGeneration(Finetune):
         assert documents is not None  # `needs`
         assert embedder is not None
         rows = training_rows(data)
+        require_no_scope(model)
         texts, cut = chunks.documents(documents), chunks.are_chunks(documents)
         size, overlap = self.sizes(embedder.path, cut=cut)
         found = list(chunks.chunks(texts, plain_tokenizer(embedder.path), size, overlap, cut=cut))
+        if "passages" in self.model_fields_set and self.passages > len(found):
+            raise BadRequest(
+                f"finetune: passages is {self.passages}, and the documents are {len(found)} chunks of {size} "
+                f"tokens; take {len(found)} at most."
+            )
         noun = "chunks of curate/documents" if cut else "documents"
         task.say(f"{len(texts):,} {noun} are {len(found):,} chunks of {size} tokens at most")
         hand_on(model.path, task.output, without=(RETRIEVAL, INDEX))
-        self.write(task.output, embedder.path, found, task)
+        self.write(task.output, embedder, found, task)
         meta = {**known_meta(model), "task": "text-generation", "prompting": self.name(model)}
         if self.max_new_tokens is not None:
             meta["max_new_tokens"] = self.max_new_tokens
@@ -101,11 +109,7 @@ class RetrievalAugmentedGeneration(Finetune):
 
         `cut`: the documents are chunks already.
         """
-        if not (embedder / "embedding.json").is_file():
-            raise BadRequest(
-                "finetune: embedder has no embedding.json, so it is no embedding model of slmworks; export "
-                "one (stage: export, uses: onnx, of a model for feature-extraction)."
-            )
+        passages.require_embedder(embedder)
         tokenizer = plain_tokenizer(embedder)
         reads = OnnxEmbedder(embedder).max_length - tokenizer.num_special_tokens_to_add(is_pair=False)
         size = self.chunk_tokens or (reads if cut else min(CHUNK_TOKENS, reads))
@@ -121,15 +125,14 @@ class RetrievalAugmentedGeneration(Finetune):
             )
         return size, overlap
 
-    def write(self, folder: Path, embedder: Path, found: Sequence[chunks.Chunk], task: Task) -> None:
+    def write(self, folder: Path, embedder: Model, found: Sequence[chunks.Chunk], task: Task) -> None:
         """Write `retrieval.json` and the index."""
         index = folder / INDEX
-        (index / EMBEDDER).mkdir(parents=True)
-        hand_on(embedder, index / EMBEDDER)
-        opened, count = OnnxEmbedder(index / EMBEDDER, task.threads), len(found)
+        opened, digest = passages.put_embedder(embedder, index, threads=task.threads)
+        count = len(found)
         passages.write(index, found, opened, lambda done: task.progress(done, count, unit="chunks"))
         settings = RetrievalSettings(
-            embedder=folder_digest(index / EMBEDDER),
+            embedder=digest,
             passages=count,
             count=self.passages,
             least=float(self.least),

@@ -76,8 +76,10 @@ class GgufStreaming(GgufGenerator):
             return stream(self, prepared, take)
         if asked.abstention:
             return abstained(asked, take)
-        found = stream(self, prepared, take)
-        return found and replace(found, answer={**found.answer, **asked.said})
+        if asked.scope is None:
+            found = stream(self, prepared, take)
+            return found and replace(found, answer=asked.answered(found.answer, None))
+        return judged(self, prepared, asked, take)
 
 
 def context_of(asked: int, reads: int) -> int:
@@ -106,6 +108,23 @@ def abstained(asked: Asked, take: Callable[[Piece], bool]) -> Generated | None:
     if take(Piece(asked.abstention)):
         return None
     return Generated(asked.abstained(), "stop", tokens=0, prompt_tokens=len(asked.ids), cached_tokens=0)
+
+
+def judged(
+    generator: GgufStreaming, prepared: Prompt, asked: Asked, take: Callable[[Piece], bool]
+) -> Generated | None:
+    """Generate with log-probabilities, which are handed over only where they were asked for."""
+    settings, logprobs = prepared.settings, list[float]()
+
+    def taken(piece: Piece) -> bool:
+        logprobs.extend(float(one["logprob"]) for one in piece.logprobs)
+        if settings.logprobs is not None:
+            return take(piece)
+        return take(Piece(piece.text)) if piece.text else False
+
+    counted = replace(settings, logprobs=settings.logprobs or 1)
+    found = stream(generator, replace(prepared, settings=counted), taken)
+    return found and replace(found, answer=asked.answered(found.answer, logprobs))
 
 
 def fields(prepared: Prompt) -> dict[str, Any]:

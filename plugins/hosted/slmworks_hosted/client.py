@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -89,10 +90,13 @@ class Client:
             headers["Authorization"] = f"Bearer {self._secret}"
         url = f"{self._hosted.address}/{route}"
         try:
+            begun = time.monotonic()
             async with self._session.post(url, data=data, headers=headers, allow_redirects=False) as reply:
                 read = await _whole(reply.content)
                 self._heard = True
-                return self._judged(route, reply.status, reply.headers, read)
+                found = self._judged(route, reply.status, reply.headers, read)
+                taken = time.monotonic() - begun
+                return found if isinstance(found, BadRequest) else replace(found, seconds=taken)
         except TimeoutError:
             raise _Passing(f"nothing whole within {self._hosted.timeout_s:g} s") from None
         except aiohttp.ClientConnectorCertificateError:

@@ -37,7 +37,7 @@ class HostedRuntime:
         return cls(hosted, hosted.secret())
 
     def answer(self, rows: Sequence[Row]) -> list[Answer]:
-        """The likeliest answers `{"text", "finish", "tokens", "prompt_tokens", "money"}`, asked at once.
+        """The likeliest answers, asked at once, with `prompt_tokens`, `money` and `seconds` of each request.
 
         BadRequest for the first row that is refused.
         """
@@ -46,7 +46,8 @@ class HostedRuntime:
         def take(place: int, one: Generated | BadRequest) -> None:
             if isinstance(one, BadRequest):
                 raise one
-            found[place] = {**one.answer, "prompt_tokens": one.prompt_tokens, "money": self.price(one)}
+            paid = {"prompt_tokens": one.prompt_tokens, "money": self.price(one), "seconds": one.seconds}
+            found[place] = {**one.answer, **paid}
 
         self.write([(row, Settings()) for row in rows], take)
         return [found[place] for place in range(len(rows))]

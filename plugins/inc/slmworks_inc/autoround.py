@@ -10,6 +10,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.quantize import Quantize
 
@@ -56,6 +57,7 @@ class IncAutoround(Quantize):
 
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Export the model (proved), tune it, write what was tuned, and compare both files in llama.cpp."""
+        require_no_scope(model)
         _require_packages()
         from slmworks.model_tasks.text_generation import calibration as conversations
         from slmworks.model_tasks.text_generation.hf import HfGenerator

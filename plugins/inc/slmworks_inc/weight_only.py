@@ -11,6 +11,7 @@ from pydantic import PositiveInt, model_validator
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.quantize import Quantize
 
@@ -66,6 +67,7 @@ class WeightOnly(Quantize):
         from slmworks.model_tasks.text_generation.hf import HfGenerator
         from slmworks_inc import divergence, packed_folder
 
+        require_no_scope(model)
         self._check(model.path)
         rows = self._rows(calibration, task.seed)
         task.progress(0, 3, unit="parts", note="load")

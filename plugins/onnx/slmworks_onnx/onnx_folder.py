@@ -9,7 +9,7 @@ from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import ModelTask
 from slmworks.contract.runtime import Network, Outputs, open_runtime
-from slmworks.contract.scope import scope_of
+from slmworks.contract.scope import require_no_scope
 from slmworks_onnx.graph import OPSET, to_onnx
 
 
@@ -23,11 +23,7 @@ def model_task_of(model: Model) -> ModelTask:
             "a model without a model task cannot be written as ONNX; put a finetune or distill step before "
             "this one, or say `model_task: feature-extraction` (export/onnx) of one that embeds as it is."
         )
-    if scope_of(model) is not None:
-        raise BadRequest(
-            "the threshold of this model's scope was chosen on its own scores, and this step would change "
-            "them; put export/scope behind this step."
-        )
+    require_no_scope(model)
     return catalog.model_task(model.model_task)
 
 

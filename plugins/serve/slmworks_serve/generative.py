@@ -22,7 +22,7 @@ from slmworks.contract.generation import (
     TooLong,
     Wanted,
 )
-from slmworks.contract.model_task import Answer
+from slmworks.contract.model_task import Answer, Row
 from slmworks_serve import bodies, openai_form
 from slmworks_serve.bodies import Gone
 from slmworks_serve.generations import Asked, Choice
@@ -107,7 +107,7 @@ class _Route(ABC):
         asked = self.service.generations.ask(model.streaming, choices)
         listener = asyncio.ensure_future(_listen(receive, asked))
         try:
-            await self._taken(asked, model, take)
+            await self._taken(asked, model, [row for row, _ in choices], take)
         except BadRequest as error:
             code = "context_length_exceeded" if isinstance(error, TooLong) else None
             raise Refused(self.wrong, str(error), code=code) from None
@@ -120,7 +120,7 @@ class _Route(ABC):
             listener.cancel()
             asked.leave()
 
-    async def _taken(self, asked: Asked, model: Loaded, take: Take) -> None:
+    async def _taken(self, asked: Asked, model: Loaded, rows: Sequence[Row], take: Take) -> None:
         """Take all there is, the first of it in time, and the last; TimeoutError otherwise."""
         limits, begun = self.service.limits, asyncio.get_running_loop().time()
         async with asyncio.timeout(min(limits.first_token_deadline, limits.answer_deadline)) as clock:
@@ -129,8 +129,8 @@ class _Route(ABC):
                     asked.began = True
                     clock.reschedule(begun + limits.answer_deadline)
                 await take(place, event)
-                if isinstance(event, Generated) and (label := model.task.counted(event.answer)):
-                    self.service.metrics.said(label, model.served.version)
+                if isinstance(event, Generated):
+                    self.service.counted(model, [rows[place]], [event.answer])
 
     def _too_late(self, asked: Asked) -> Refused:
         limits = self.service.limits

@@ -1,6 +1,6 @@
 """The model task `text-classification`: one label a text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
@@ -9,6 +9,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Answer, Details, LeftOut, ModelTask, Row, Trivial, share
+from slmworks.contract.runtime import Outputs, Runtime
 from slmworks.contract.scope import Scope
 from slmworks.contract.truncation import Truncation
 from slmworks.model_tasks.text_classification.labels import HEADER, companions, labels_of
@@ -135,6 +136,12 @@ class TextClassification(ModelTask):
         """`labels.json`."""
         return companions(labels_of(model), int(model.meta["max_length"]))
 
+    def scope_outputs(
+        self, runtime: Runtime
+    ) -> "Callable[[Sequence[Row]], Sequence[np.ndarray[Any, Any]]] | None":
+        """Logits."""
+        return (lambda rows: list(runtime.outputs(rows))) if isinstance(runtime, Outputs) else None
+
     def scope_score(
         self, outputs: "np.ndarray[Any, Any]", score: str, temperature: float
     ) -> "np.ndarray[Any, Any]":
@@ -148,8 +155,9 @@ class TextClassification(ModelTask):
         return temperature.fitted(outputs, _places(labels_of(model), rows))
 
     def scope_files(self, model: Model, scope: Scope) -> Mapping[str, str]:
-        """`labels.json` with the threshold."""
-        return companions(labels_of(model), int(model.meta["max_length"]), scope.model_dump())
+        """`labels.json` with the threshold, for a folder that has the file."""
+        files = companions(labels_of(model), int(model.meta["max_length"]), scope.model_dump())
+        return {name: text for name, text in files.items() if (model.path / name).is_file()}
 
     def counted(self, answer: Answer) -> str:
         """The label."""

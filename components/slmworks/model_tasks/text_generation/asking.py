@@ -5,17 +5,25 @@ model may have both, one or none. Both runtimes of generators ask through this.
 """
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from slmworks.model_tasks.text_generation.in_context import IN_CONTEXT, InContext
+from slmworks.model_tasks.text_generation.in_context import EXAMPLES, IN_CONTEXT, InContext
+from slmworks.model_tasks.text_generation.messages import listed
 from slmworks.model_tasks.text_generation.retrieval.index import INDEX, Passage
 from slmworks.model_tasks.text_generation.retrieval.retrieval import (
     RETRIEVAL,
     RETRIEVAL_PACKAGES,
     Retrieval,
+)
+from slmworks.model_tasks.text_generation.scope import (
+    ANSWER_SCORES,
+    NO_ANSWER,
+    AnswerScope,
+    Sureness,
+    sureness,
 )
 
 Encode = Callable[[Mapping[str, Any]], list[int]]
@@ -32,6 +40,10 @@ class Asked:
     """Those that stand in it; None for a model that has none."""
     abstention: str = ""
     """The answer, where the model isn't asked at all."""
+    question: Mapping[str, Any] = field(default_factory=dict)
+    """The row as it came."""
+    scope: AnswerScope | None = None
+    """The threshold of a model that knows its scope."""
 
     @property
     def said(self) -> dict[str, Any]:
@@ -43,27 +55,49 @@ class Asked:
 
     def abstained(self) -> dict[str, Any]:
         """The answer that isn't the model's."""
-        return {"text": self.abstention, "finish": "stop", "tokens": 0, **self.said}
+        answer = {"text": self.abstention, "finish": "stop", "tokens": 0, **self.said}
+        return answer | (self.scope.said(self.unsure) if self.scope else {})
+
+    @property
+    def unsure(self) -> Sureness:
+        """How sure the answer is that isn't the model's: not at all."""
+        return dict.fromkeys(ANSWER_SCORES, NO_ANSWER)
+
+    def sure(self, text: str, logprobs: Sequence[float]) -> Sureness:
+        """How sure an answer is; `logprobs` of its tokens but the end."""
+        return sureness(text, logprobs, listed(self.question.get("messages")) or (), self.passages)
+
+    def answered(self, answer: Mapping[str, Any], logprobs: Sequence[float] | None) -> dict[str, Any]:
+        """The model's answer with what is said of its sources, and of its scope where it is known."""
+        found = {**answer, **self.said}
+        if self.scope is not None and logprobs is not None:
+            found |= self.scope.said(self.sure(str(answer["text"]), logprobs))
+        return found
 
 
 @dataclass(frozen=True)
 class Asking:
-    """An instruction, examples, a grammar and passages; empty for most models."""
+    """An instruction, examples, a grammar, passages and a threshold; empty for most models."""
 
     in_context: InContext
     retrieval: Retrieval | None = None
+    scope: AnswerScope | None = None
 
     @classmethod
     def read(cls, folder: Path, threads: int, *, refused: type[Exception] = ValueError) -> "Asking":
         """What a model's folder says. `refused`: raised for what is wrong with it."""
-        in_context = InContext.read(folder, refused=refused)
-        return cls(in_context, Retrieval.read(folder, threads, refused=refused))
+        in_context = InContext.read(folder, refused=refused).opened(folder, threads)
+        retrieval = Retrieval.read(folder, threads, refused=refused)
+        return cls(in_context, retrieval, AnswerScope.read(folder, refused=refused))
 
     def asked(self, row: Mapping[str, Any], encode: Encode, context: int, most: int) -> Asked:
         """A row with examples and passages: fewer passages where all of them leave no room for an answer.
 
         `context`: tokens that the model reads and writes, 0 without a limit; `most`: those of an answer.
         """
+        return replace(self._asked(row, encode, context, most), question=row, scope=self.scope)
+
+    def _asked(self, row: Mapping[str, Any], encode: Encode, context: int, most: int) -> Asked:
         if self.retrieval is None:
             return Asked(self.in_context.row(row), self.in_context.encode(row, encode, context))
         passages = self.retrieval.found(row)
@@ -79,14 +113,21 @@ class Asking:
 
 def asking_packages(folder: Path) -> tuple[str, ...]:
     """Distributions that what lies in a model's folder needs, beside those of its runtime."""
-    nearest = ("scikit-learn",) if InContext.read(folder).nearest else ()
-    return (*nearest, *(RETRIEVAL_PACKAGES if (folder / RETRIEVAL).is_file() else ()))
+    in_context = InContext.read(folder)
+    by_tf_idf = ("scikit-learn",) if in_context.nearest and in_context.embedder is None else ()
+    found = [*by_tf_idf]
+    if in_context.embedder is not None:
+        found += RETRIEVAL_PACKAGES if in_context.embedder else ("numpy",)
+    if (folder / RETRIEVAL).is_file():
+        found += RETRIEVAL_PACKAGES
+    return tuple(dict.fromkeys(found))
 
 
 def carry_asking(source: Path, target: Path) -> None:
     """Hand on what a model is asked with to a folder that has the same model in another form."""
-    for name in (IN_CONTEXT, RETRIEVAL):
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
-    if (source / INDEX).is_dir() and (source / RETRIEVAL).is_file():
-        shutil.copytree(source / INDEX, target / INDEX, copy_function=shutil.copyfile)
+    for name, index in ((IN_CONTEXT, EXAMPLES), (RETRIEVAL, INDEX)):
+        if not (source / name).is_file():
+            continue
+        shutil.copyfile(source / name, target / name)
+        if (source / index).is_dir():
+            shutil.copytree(source / index, target / index, copy_function=shutil.copyfile)

@@ -17,6 +17,7 @@ from slmworks.model_tasks.text_generation import hf_writing, likelihood, prompt
 from slmworks.model_tasks.text_generation.asking import Asked, Asking
 from slmworks.model_tasks.text_generation.hf_chat import ChatTokenizer, ends_of
 from slmworks.model_tasks.text_generation.in_context import InContext
+from slmworks.model_tasks.text_generation.scope import Sureness
 
 
 class HfGenerator:
@@ -64,6 +65,14 @@ class HfGenerator:
 
     def answer(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Answer `{"text", "finish", "tokens"}` for each row of one batch."""
+        return [answer for answer, _ in self._answers(rows, judged=self._asking.scope is not None)]
+
+    def sure_answers(self, rows: Sequence[Row]) -> list[tuple[dict[str, Any], Sureness]]:
+        """What `answer` gives, and how sure each answer is by every score that the model has."""
+        return self._answers(rows, judged=True)
+
+    def _answers(self, rows: Sequence[Row], *, judged: bool) -> list[tuple[dict[str, Any], Sureness]]:
+        """Answers of one batch, and how sure they are where that is `judged`: each is read once more."""
         asked = [self.asked(row) for row in rows]
         open_ones = [place for place, one in enumerate(asked) if not one.abstention]
         prompts = [asked[place].ids for place in open_ones]
@@ -72,9 +81,21 @@ class HfGenerator:
             said = self._generate([prompts[number] for number in mine], size)
             found.update(zip([open_ones[number] for number in mine], said, strict=True))
         return [
-            {**self._answer(found[place]), **one.said} if place in found else one.abstained()
+            self._judged(one, found[place], judged=judged)
+            if place in found
+            else (one.abstained(), one.unsure if judged else {})
             for place, one in enumerate(asked)
         ]
+
+    def _judged(
+        self, asked: Asked, tokens: Sequence[int], *, judged: bool
+    ) -> tuple[dict[str, Any], Sureness]:
+        answer = self._answer(tokens)
+        if not judged:
+            return asked.answered(answer, None), {}
+        said = [token for token in tokens if token not in self.ends]
+        logprobs = [-self._sum(asked.ids, said, ()).likelihood().nll / len(said)] if said else []
+        return asked.answered(answer, logprobs), asked.sure(str(answer["text"]), logprobs)
 
     def timed(self, rows: Sequence[Row]) -> list[Timing]:
         """Answer rows as one batch, and say what each took."""

@@ -7,16 +7,19 @@ nearest examples; what is wrong with a file or a row is raised as the class that
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from slmworks.model_tasks.text_generation.messages import PROMPT, SYSTEM, TOOLS, conversation, listed, problem
 from slmworks.model_tasks.text_generation.nearest import NearestTexts
+from slmworks.model_tasks.text_generation.retrieval.index import TextIndex, opened_index
 
 IN_CONTEXT = "in_context.json"
 """Name of the file in a model's folder."""
+EXAMPLES = "examples"
+"""Name of the folder with the index of the examples, where they are chosen by it."""
 GRAMMARS = ("none", "object", "schema")
 
 Example = Mapping[str, Any]
@@ -41,8 +44,13 @@ class InContext:
     """JSON Schema of the answers to rows that bring none."""
     max_new_tokens: int | None = None
     """Tokens of an answer at most; None for what the model itself says."""
+    embedder: str | None = None
+    """The rows are found in an index of their texts: digest of the embedding model that its vectors were made
+    with, empty for an index of words alone. None: by TF-IDF, and without an index."""
     refused: type[Exception] = field(default=ValueError, compare=False)
     """Class of the error for a row that can't be asked so."""
+    index: TextIndex | None = field(default=None, compare=False, repr=False)
+    """The index in the folder, where `embedder` says that there is one; see `opened`."""
 
     @classmethod
     def read(cls, folder: Path, *, refused: type[Exception] = ValueError) -> "InContext":
@@ -61,12 +69,23 @@ class InContext:
             raise refused(_damaged(found))
         return cls(**{**said, "examples": tuple(said["examples"])}, refused=refused)
 
+    def opened(self, folder: Path, threads: int) -> "InContext":
+        """The same with the index in its folder loaded, if it has one; `refused` for a damaged one."""
+        if self.embedder is None:
+            return self
+        index = opened_index(
+            TextIndex, folder / EXAMPLES, len(self.examples), threads,
+            embedder=self.embedder, made_by="finetune/in-context", refused=self.refused,
+        )  # fmt: skip
+        return replace(self, index=index)
+
     def write(self, folder: Path) -> None:
         """Write the file; keys of a schema keep their order, in which llama.cpp writes them."""
         said = {
             "instruction": self.instruction,
             "count": self.count,
             "nearest": self.nearest,
+            **({} if self.embedder is None else {"embedder": self.embedder}),
             "grammar": self.grammar,
             "schema": self.schema,
             "max_new_tokens": self.max_new_tokens,
@@ -139,8 +158,16 @@ class InContext:
     def _chosen(self, asked: Sequence[Mapping[str, Any]], count: int) -> Sequence[Example]:
         if not self.nearest or not count:
             return self.examples[:count]
-        (places,) = self._known.of([conversation(asked)], count)
+        places = self._nearest(conversation(asked), count)
         return [self.examples[place] for place in reversed(places)]
+
+    def _nearest(self, text: str, count: int) -> list[int]:
+        """Places of the `count` nearest rows, the nearest first; the first rows where no other is found."""
+        if self.index is None:
+            return self._known.of([text], count)[0]
+        found = [one.place for one in self.index.hits(text, count)]
+        others = (place for place in range(len(self.examples)) if place not in found)
+        return [*found, *(next(others) for _ in range(count - len(found)))]
 
     @cached_property
     def _known(self) -> NearestTexts:
@@ -158,6 +185,8 @@ def _file_problem(said: Any) -> str:
         "max_new_tokens": (int, type(None)),
         "examples": list,
     }
+    if isinstance(said, dict) and "embedder" in said:
+        kinds["embedder"] = str
     if not isinstance(said, dict) or said.keys() != kinds.keys():
         return f"it must have {', '.join(kinds)}, and nothing else"
     for key, kind in kinds.items():

@@ -171,5 +171,6 @@ class CompletionReplying(_Replying):
 
 
 def _sources(generated: Generated) -> dict[str, Any]:
-    """`passages`, which OpenAI's API doesn't know, of a choice that was answered with some."""
-    return {"passages": generated.answer["passages"]} if "passages" in generated.answer else {}
+    """What OpenAI's API doesn't know of a choice: `passages`, and whether the question was in scope."""
+    known = ("passages", "in_scope", "scope_score")
+    return {name: generated.answer[name] for name in known if name in generated.answer}

@@ -1,6 +1,6 @@
 """What the reviewer's page shows of a generator only: its answers' further measures, length and end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slmworks.numbers import figures
@@ -29,10 +29,31 @@ def answers(
             *lines,
             ["cut off at the largest length", *map(_cut_off, both)],
             ["tokens an answer", *map(_tokens, both)],
+            *_hosted(both),
         ],
         label="Answers",
     )
     return join([el("h2", "Answers"), table])
+
+
+def _hosted(both: Sequence[Mapping[str, Any] | None]) -> list[list[str]]:
+    """What requests to a hosted model cost and took, in the currency of its prices; nothing without one."""
+    if not any(side and "money" in side["details"] for side in both):
+        return []
+    return [
+        ["price of 1,000 requests", *map(_price, both)],
+        ["time of a request, p50 / p95 ms", *map(_request, both)],
+    ]
+
+
+def _price(side: Mapping[str, Any] | None) -> str:
+    found = side["details"].get("money") if side else None
+    return figures.money(1000 * found / side["n"]) if side and found else figures.NOTHING
+
+
+def _request(side: Mapping[str, Any] | None) -> str:
+    found = side["details"].get("request_ms") if side else None
+    return f"{found['p50']:,.0f} / {found['p95']:,.0f}" if found else figures.NOTHING
 
 
 def _value(side: Mapping[str, Any] | None, name: str, written: Callable[[float], str]) -> str:

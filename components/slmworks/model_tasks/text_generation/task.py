@@ -1,6 +1,7 @@
 """The model task `text-generation`: an answer to a conversation."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -11,12 +12,17 @@ from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.generation import GenerativeDialect
 from slmworks.contract.model_task import Answer, Details, LeftOut, Measure, ModelTask, Row, Trivial, share
+from slmworks.contract.runtime import Runtime, SureAnswers
+from slmworks.contract.scope import Scope
 from slmworks.model_tasks.text_generation import json_answers, likelihood, measures
 from slmworks.model_tasks.text_generation.messages import problem
 from slmworks.model_tasks.text_generation.openai_wanted import CHAT, COMPLETION
+from slmworks.model_tasks.text_generation.scope import ANSWER_SCORES, NO_ANSWER, SCOPE_FILE
 from slmworks.numbers import figures
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from slmworks.numbers.statistics import Estimate
 
 BRIEF = 200
@@ -104,6 +110,7 @@ class TextGeneration(ModelTask):
         PREFERRED,
     )
     titles: ClassVar[Mapping[str, str]] = {one.name: one.title for one in SOME_ROWS}
+    scope_scores: ClassVar[tuple[str, ...]] = ANSWER_SCORES
 
     route: ClassVar[str] = "generate"
     verb: ClassVar[str] = "Generate"
@@ -160,6 +167,42 @@ class TextGeneration(ModelTask):
         written = {name: self.written(name) for name in titles}
         return (page.answers(candidate, teacher, titles, written),)
 
+    def scope_outputs(
+        self, runtime: Runtime
+    ) -> "Callable[[Sequence[Row]], Sequence[np.ndarray[Any, Any]]] | None":
+        """How sure each answer is, by every score; NaN for one that the model doesn't have."""
+        import numpy as np
+
+        if not isinstance(runtime, SureAnswers):
+            return None
+
+        def outputs(rows: Sequence[Row]) -> "list[np.ndarray[Any, Any]]":
+            found = (sure for _, sure in runtime.sure_answers(rows))
+            return [np.array([sure.get(name, np.nan) for name in ANSWER_SCORES]) for sure in found]
+
+        return outputs
+
+    def scope_score(
+        self, outputs: "np.ndarray[Any, Any]", score: str, temperature: float
+    ) -> "np.ndarray[Any, Any]":
+        """A column of the outputs, minus infinity for no answer; a temperature changes none."""
+        import numpy as np
+
+        if temperature != 1.0:
+            raise BadRequest("text-generation has no temperature of scope; leave it out.")
+        if not len(outputs):
+            return np.zeros(0)
+        found = outputs[:, ANSWER_SCORES.index(score)]
+        return np.where(found <= NO_ANSWER, -np.inf, found)
+
+    def fitted_temperature(self, outputs: object, rows: object, model: object) -> float:
+        """BadRequest."""
+        raise BadRequest("text-generation has no temperature of scope; leave it out.")
+
+    def scope_files(self, model: Model, scope: Scope) -> Mapping[str, str]:
+        """`scope.json`."""
+        return {SCOPE_FILE: json.dumps(scope.model_dump(), indent=1) + "\n"}
+
     def counted(self, answer: Answer) -> str:
         """How the answer ended."""
         return str(answer["finish"])
@@ -178,12 +221,17 @@ def _target_problem(row: Row) -> str:
     return f"its schema {found}" if found else ""
 
 
-def _paid(answers: Sequence[Answer]) -> dict[str, float]:
-    """Tokens that were read and the money that was paid, of a hosted model; nothing of another."""
+def _paid(answers: Sequence[Answer]) -> dict[str, Any]:
+    """Tokens that were read, the money that was paid, and what requests took; of a hosted model only."""
     if not all("money" in answer for answer in answers):
         return {}
     read = sum(answer["prompt_tokens"] for answer in answers)
-    return {"prompt_tokens": read, "money": round(sum(answer["money"] for answer in answers), 6)}
+    paid = {"prompt_tokens": read, "money": round(sum(answer["money"] for answer in answers), 6)}
+    taken = sorted(answer["seconds"] for answer in answers)
+    if not taken[0]:  # answers of an older ledger, which didn't keep it
+        return paid
+    ends = {f"p{share}": round(1000 * taken[(len(taken) - 1) * share // 100], 1) for share in (50, 95)}
+    return {**paid, "request_ms": ends}
 
 
 def _of_some_rows(

@@ -11,13 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.model_tasks.text_generation.messages import PROMPT, listed, problem
-from slmworks.model_tasks.text_generation.retrieval.index import (
-    EMBEDDER,
-    INDEX,
-    Passage,
-    PassageIndex,
-    folder_digest,
-)
+from slmworks.model_tasks.text_generation.retrieval.index import INDEX, Passage, PassageIndex, opened_index
 
 RETRIEVAL = "retrieval.json"
 """Name of the file in a model's folder."""
@@ -56,17 +50,10 @@ class Retrieval:
         if not (folder / RETRIEVAL).exists():
             return None
         settings = _settings(folder / RETRIEVAL, refused)
-        if folder_digest(folder / INDEX / EMBEDDER) != settings.embedder:
-            raise refused(
-                f"{INDEX}/{EMBEDDER} is another embedding model than the one that the passages' vectors were "
-                "made with, so they can't be compared; make the model anew with finetune/retrieval-augmented."
-            )
-        try:
-            index = PassageIndex(folder / INDEX, settings.passages, threads)
-        except ModuleNotFoundError:
-            raise
-        except Exception as error:  # onnxruntime's have no class of their own
-            raise refused(_damaged_index(f"{INDEX}/ cannot be read: {error}")) from error
+        index = opened_index(
+            PassageIndex, folder / INDEX, settings.passages, threads,
+            embedder=settings.embedder, made_by="finetune/retrieval-augmented", refused=refused,
+        )  # fmt: skip
         return cls(settings, index)
 
     def found(self, row: Mapping[str, Any]) -> list[Passage]:
