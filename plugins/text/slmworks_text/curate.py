@@ -16,6 +16,7 @@ from slmworks_text.checks import Loss, label_order, refuse_empty
 from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
 from slmworks_text.encodings import REPLACE
 from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.input_options import InputOptions
 from slmworks_text.joining import Joins, join_texts
@@ -74,7 +75,8 @@ class CurateText(TextOptions):
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
         schema = schema_of(self.model_task)
-        made = self.gather(data, task, StoredRows(task.scratch, schema), Watch())
+        followed = Followed()
+        made = self.gather(data, task, StoredRows(task.scratch, schema), followed)
         tally, ledger = made.tally, made.ledger
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
@@ -82,9 +84,10 @@ class CurateText(TextOptions):
         labels = label_order(counts, self._order(), shares) if schema.classes else None
         if self.expect is not None:
             refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
-        splits = write_splits(task.output, made.rows, schema, ledger, counts)
+        splits = write_splits(task.output, made.rows, schema, ledger, counts, followed)
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
         card |= by_operators(self.operators, tally)
+        card |= followed.described(ledger, TextView(schema), self.region)
         if made.ranking is not None:
             first = write_ranking(task.output, made.ranking, made.rows, ledger)
             card["label_noise"] = described(made.ranking, first)
@@ -103,6 +106,7 @@ class CurateText(TextOptions):
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
         losses = self._store(data, names, rows, schema, tally, task)
+        watch.stored(rows.size, tally)
         against = self.decontaminate.against if self.decontaminate else ()
         joins = Joins(
             shares=shares,

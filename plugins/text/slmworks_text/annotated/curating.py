@@ -18,11 +18,13 @@ from slmworks_text import progress
 from slmworks_text.annotated.card import Columns, MarkSplit, annotated, describe_marks, write_mark_splits
 from slmworks_text.annotated.forms import TABLES, Form
 from slmworks_text.annotated.input_options import MarkInputOptions
+from slmworks_text.annotated.marked_view import MarkView
 from slmworks_text.annotated.marks import unpacked
 from slmworks_text.annotated.reading import TOO_LONG, TOO_SHORT, MarkReading, read_marked
 from slmworks_text.checks import Loss, first_of_each, refuse_bad_inputs, refuse_empty, refuse_unlabelled
 from slmworks_text.data_card import summary, write_card
 from slmworks_text.encodings import Encoding
+from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared, refuse_unknown, shares_of
 from slmworks_text.input_options import Fraction
 from slmworks_text.joins.components import Components
@@ -31,6 +33,7 @@ from slmworks_text.joins.equal import drop_equal
 from slmworks_text.joins.near import drop_near, join_near
 from slmworks_text.joins.splits import assign, draw, units_of
 from slmworks_text.joins.transfer import sample_transfer
+from slmworks_text.joins.watching import Watch
 from slmworks_text.labels import Labels
 from slmworks_text.layout import Delimiter, Layout, Quotes
 from slmworks_text.ledger import Ledger, survey
@@ -147,13 +150,16 @@ class CurateMarks(Curate):
         columns = self.made_columns()
         rows = StoredRows(task.scratch, MarkColumns(model_task, columns))
         losses = self._store(data, rows, tally, task)
-        ledger = self._join(rows, shares, tally, losses, task)
+        followed = Followed()
+        followed.stored(rows.size, tally)
+        ledger = self._join(rows, shares, tally, losses, task, followed)
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
-        splits = write_mark_splits(task.output, rows, ledger, counts, columns)
+        splits = write_mark_splits(task.output, rows, ledger, counts, columns, followed)
         labels = labels_of(splits) if "labels" in model_task.shared_meta else []
         rows_in = sum(loss.rows for loss in losses)
         card = describe_marks(splits, counts, tally, rows_in=rows_in, labels=labels)
+        card |= followed.described(ledger, MarkView(), self.region)
         if found := first_of_each(tally):
             card["warnings"] = found
         for sentence in found:
@@ -198,7 +204,13 @@ class CurateMarks(Curate):
         return losses
 
     def _join(
-        self, rows: StoredRows, shares: dict[str, float], tally: Tally, losses: list[Loss], task: Task
+        self,
+        rows: StoredRows,
+        shares: dict[str, float],
+        tally: Tally,
+        losses: list[Loss],
+        task: Task,
+        watch: Watch,
     ) -> Ledger:
         """Drop duplicates and split the pool."""
         keys = Hashes(task.scratch / "keys", width=2)
@@ -207,6 +219,7 @@ class CurateMarks(Curate):
         refuse_unlabelled(ledger.counts(POOL), tally, sum(loss.rows for loss in losses))
         components = Components(rows.size)
         drop_equal(ledger, keys, components, tally, classes=not self.asked)
+        watch.joined("equal", ledger, components)
         if self.near_duplicates is not None:
             join_near(
                 rows, ledger, components,
@@ -218,13 +231,16 @@ class CurateMarks(Curate):
         else:
             ledger.target[:] = 0  # marks of texts that nearly agree differ by a character or two
             drop_near(ledger, components, tally)
+        watch.joined("near", ledger, components)
         ledger.target = None
         draws = draw(rows, self.seed)
         if self.rows is not None:
             sample_pool(ledger, self.rows, draws, tally, each=len(shares))
+            watch.joined("sample", ledger)
         assign(ledger, *units_of(ledger, components), draws, shares)
         if self.transfer_rows is not None:
             sample_transfer(ledger, self.transfer_rows, tally)
+            watch.joined("transfer", ledger)
         return ledger
 
     def _reading(self, name: str) -> MarkReading:

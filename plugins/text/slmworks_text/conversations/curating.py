@@ -28,6 +28,7 @@ from slmworks_text.conversations.turns import EQUAL
 from slmworks_text.conversations.view import ConversationView
 from slmworks_text.data_card import by_operators, summary, write_card
 from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.joining import Joins
 from slmworks_text.joins.balance import balance
@@ -86,18 +87,20 @@ class CurateConversations(ConversationOptions):
 
         Conversations wait on disk (in the scratch folder); memory grows by some 50 bytes a row.
         """
-        made = self.gather(data, task, StoredRows(task.scratch, ChatColumns()), Watch())
+        followed = Followed()
+        made = self.gather(data, task, StoredRows(task.scratch, ChatColumns()), followed)
         rows, ledger, tally = made.rows, made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty_splits(counts, ledger, tally)
         if self.expect is not None:
             refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
         splits = write_chat_splits(
-            task.output, rows, ledger, counts, self.measure(data), further=self._further()
+            task.output, rows, ledger, counts, self.measure(data), followed, further=self._further()
         )
         card = describe_chat(splits, counts, tally, rows_in=made.rows_in) | by_operators(
             self.operators, tally
         )
+        card |= followed.described(ledger, ConversationView(), self.region)
         if found := warnings_of(tally, ledger):
             card["warnings"] = found
         for sentence in found:
@@ -113,6 +116,7 @@ class CurateConversations(ConversationOptions):
         shares = shares_of(data, validation=self.validation, test=self.test)
         tally, measure = ChatTally(), self.measure(data)
         losses = self._store(data, names, rows, measure, tally, task)
+        watch.stored(rows.size, tally)
         refuse_bad_inputs(losses, self.max_unusable, tally)
         rows_in = sum(loss.rows for loss in losses)
         refuse_no_rows(rows, tally, rows_in)

@@ -1,11 +1,15 @@
-"""What joins tell of single rows to whoever explains one; in a run nobody listens."""
+"""What a curation tells while it goes on: to the card, and to whoever explains a row."""
 
 from slmworks_text.joins.components import Components
 from slmworks_text.ledger import Ledger
+from slmworks_text.rows import Tally
 
 
 class Watch:
     """Hears of every join; this one does nothing."""
+
+    def stored(self, rows: int, tally: Tally) -> None:
+        """All rows are read and cleaned; so many are left. `tally` goes on counting."""
 
     def joined(self, name: str, ledger: Ledger, components: Components | None = None) -> None:
         """A join is done: its name, the rows as it left them, and the duplicates that it joined."""
