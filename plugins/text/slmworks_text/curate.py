@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.stage import Task
 from slmworks.curate.operators import Chosen
 from slmworks_text import out_of_scope, progress
@@ -14,8 +14,10 @@ from slmworks_text.bins import Bins
 from slmworks_text.card_warnings import operator_warnings, text_warnings
 from slmworks_text.checks import Loss, label_order, refuse_empty
 from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
+from slmworks_text.drift.compared import numbers_of
+from slmworks_text.drift.measured import drift_of
 from slmworks_text.encodings import REPLACE
-from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.expectations import Found, met
 from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.input_options import InputOptions
@@ -69,7 +71,7 @@ class CurateText(TextOptions):
         """The model task of the rows."""
         return catalog.canonical(self.model_task)
 
-    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
+    def run(self, *, data: Files, embedder: Model | None = None, task: Task, **_: object) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
@@ -82,12 +84,12 @@ class CurateText(TextOptions):
         refuse_empty(counts, tally)
         shares = shares_of(data, validation=self.validation, test=self.test)
         labels = label_order(counts, self._order(), shares) if schema.classes else None
-        if self.expect is not None:
-            refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
         splits = write_splits(task.output, made.rows, schema, ledger, counts, followed)
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
         card |= by_operators(self.operators, tally)
         card |= followed.described(ledger, TextView(schema), self.region)
+        card |= drift_of(self.drift, data, self.made_for(), embedder, task)
+        expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))
         if made.ranking is not None:
             first = write_ranking(task.output, made.ranking, made.rows, ledger)
             card["label_noise"] = described(made.ranking, first)
@@ -97,7 +99,7 @@ class CurateText(TextOptions):
         if warnings := [*operator_warnings(self.operators), *warnings]:
             card["warnings"] = warnings
         write_card(task.output, {**card, **declared(data, data.names, self.licence, self.licences)})
-        return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card))
+        return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card, expected))
 
     def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> Gathered:
         """Read, clean and store all rows, drop duplicates and split the pool; nothing is written yet."""

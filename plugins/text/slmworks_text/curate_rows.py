@@ -1,15 +1,17 @@
 """What curations of texts and conversations have in common: row operators, expectations, decontamination."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from slmworks.contract.artifact import Files
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.options import OptionError
 from slmworks.curate import Curate
 from slmworks.curate.operators import Operators
+from slmworks_text.drift.options import Drift
 from slmworks_text.expectations import Expectations, refuse_unreadable
 from slmworks_text.given_inputs import refuse_unknown
 from slmworks_text.joins.balance import Balance
@@ -38,6 +40,18 @@ class CurateRows(Curate):
     `{by: source, ratio: 3}` for at most three times the rows of the rarest. Validation and test stay as they
     are."""
 
+    drift: Drift | None = None
+    """Compare the result with an earlier data set: `{against: INPUT}`, an input with the Parquet files of its
+    splits. Labels (population stability index, G-test), lengths (Kolmogorov-Smirnov), words (Jensen-Shannon
+    divergence, words never seen before) and, where the step has an `embedder`, meaning (maximum mean
+    discrepancy; Gretton et al., 2012), into the card. `expect: {drift: …}` bounds it."""
+
+    @model_validator(mode="after")
+    def _drift_is_measured(self) -> Self:
+        if self.expect and self.expect.drift and not self.drift:
+            raise OptionError(("expect", "drift"), "nothing says against what; set drift: {against: INPUT}.")
+        return self
+
     @field_validator("expect", mode="before")
     @classmethod
     def _ranges_are_readable(cls, value: Any) -> Any:
@@ -54,7 +68,12 @@ class CurateRows(Curate):
     def _row_inputs(self, data: Files, further: Mapping[str, Iterable[str]]) -> list[str]:
         """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""
         against = self.decontaminate.against if self.decontaminate else ()
-        apart = {**read_inputs(self.operators), "decontaminate.against": against}
+        earlier = (self.drift.against,) if self.drift else ()
+        apart = {
+            **read_inputs(self.operators),
+            "decontaminate.against": against,
+            "drift.against": earlier,
+        }
         for option, names in apart.items():
             if both := sorted({*names} & {*SPLITS}):
                 raise BadRequest(f"with.{option}: '{both[0]}' is a split of the result, not an input apart.")

@@ -203,8 +203,11 @@ def _split(file: Split, counts: Counts, *, labelled: bool) -> dict[str, Any]:
     return found | {"labels": dict(by_label(counts)), "labels_by_source": by_label_in}
 
 
-def summary(card: Mapping[str, Any]) -> dict[str, Any]:
-    """The card in a few numbers: rows in and out, balance of labels, dropped by reason, rows a split."""
+def summary(card: Mapping[str, Any], expected: Sequence[str] = ()) -> dict[str, Any]:
+    """The card in a few numbers: rows in and out, balance of labels, dropped by reason, rows a split.
+
+    `expected`: expectations that were met, with what was found.
+    """
     near = [count for reason, count in card["dropped"].items() if reason.startswith("near")]
     found = {
         "rows_in": card["rows"]["in"],
@@ -217,6 +220,7 @@ def summary(card: Mapping[str, Any]) -> dict[str, Any]:
         "dropped": {reason: count for reason, count in sorted(card["dropped"].items()) if count},
         **{split: card["splits"][split]["rows"] for split in SPLITS if split in card["splits"]},
         "warnings": card.get("warnings", []),
+        "expected": list(expected),
     }
     return {name: value for name, value in found.items() if value not in ("", [])}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.stage import Task
 from slmworks_text import progress
 from slmworks_text.checks import Loss, refuse_bad_inputs
@@ -27,7 +27,9 @@ from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
 from slmworks_text.conversations.turns import EQUAL
 from slmworks_text.conversations.view import ConversationView
 from slmworks_text.data_card import by_operators, summary, write_card
-from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.drift.compared import numbers_of
+from slmworks_text.drift.measured import drift_of
+from slmworks_text.expectations import Found, met
 from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.joining import Joins
@@ -82,7 +84,7 @@ class CurateConversations(ConversationOptions):
         """The model task of the rows."""
         return MODEL_TASK
 
-    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
+    def run(self, *, data: Files, embedder: Model | None = None, task: Task, **_: object) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Conversations wait on disk (in the scratch folder); memory grows by some 50 bytes a row.
@@ -92,8 +94,6 @@ class CurateConversations(ConversationOptions):
         rows, ledger, tally = made.rows, made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty_splits(counts, ledger, tally)
-        if self.expect is not None:
-            refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
         splits = write_chat_splits(
             task.output, rows, ledger, counts, self.measure(data), followed, further=self._further()
         )
@@ -101,13 +101,15 @@ class CurateConversations(ConversationOptions):
             self.operators, tally
         )
         card |= followed.described(ledger, ConversationView(), self.region)
+        card |= drift_of(self.drift, data, MODEL_TASK, embedder, task)
+        expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))
         if found := warnings_of(tally, ledger):
             card["warnings"] = found
         for sentence in found:
             task.say(f"warning: {sentence}.")
         names = [name for name in data.names if name != self.tokenizer]
         write_card(task.output, {**card, **declared(data, names, self.licence, self.licences)})
-        return Dataset(path=task.output, meta={"task": MODEL_TASK}, summary=summary(card))
+        return Dataset(path=task.output, meta={"task": MODEL_TASK}, summary=summary(card, expected))
 
     def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> "Gathered":
         """Read, check, clean and store all rows, drop duplicates, split the pool; nothing is written yet."""
