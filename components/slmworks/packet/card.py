@@ -4,29 +4,37 @@ from collections.abc import Mapping, Sequence
 
 from slmworks.contract.model_card import UNDECLARED
 from slmworks.numbers import figures
+from slmworks.packet import drift
+from slmworks.packet.flow import flow
 from slmworks.packet.markup import Html, details, el, grid, join
 from slmworks.packet.sources import Content
 
 FEW = 6
 """So many labels are listed in a cell; more are counted, and listed below."""
 
+WHOLE = "All of it, with examples: card.html of the curate step's run in MLflow, or "
 OTHER_KINDS = "Personal data of kinds that are not listed, such as names and postal addresses, was left in."
 
 
-def data(card: Content | None) -> Html:
-    """The content of `card.json`, as far as there is any."""
+def data(card: Content | None, digest: str = "") -> Html:
+    """The content of `card.json`, as far as there is any; `digest`: the data set's."""
     if not card:
         return Html("")
     parts = [_rows(card.get("rows", {})), synthetic(card.get("synthetic")), *licences(card)]
     for title, key in (("Dropped", "dropped"), ("Changed", "changed"), ("Personal data", "personal_data")):
         if counts := card.get(key):
             parts.append(reasons(title, counts))
-    parts.append(label_noise(card.get("label_noise")))
+    if card.get("steps"):
+        parts.append(details("What became of the rows", flow(card)))
+    parts += [label_noise(card.get("label_noise")), drift.shown(card.get("drift"))]
     if card.get("personal_data"):
         parts.append(el("p", OTHER_KINDS))
     parts += [el("p", f"Warning: {sentence}.", class_="warning") for sentence in card.get("warnings", [])]
     found = {name: one for name, one in card.get("splits", {}).items() if isinstance(one, Mapping)}
     parts += [splits(found)] if found else []
+    if digest:
+        command = el("code", f"slmworks data {digest[:12]} --card FOLDER")
+        parts.append(el("p", WHOLE, command, class_="soft"))
     written = [part for part in parts if part]
     return join([el("h2", "Data"), *written]) if written else Html("")
 

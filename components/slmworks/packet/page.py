@@ -55,7 +55,7 @@ def page(
         running_costs.section(verdict, reports, behind.spent),
         teaching.cost(behind, found.speed),
         training.section(behind.trained),
-        card.data(behind.card),
+        card.data(behind.card, behind.data),
         origin.lineage(behind),
         origin.again(behind, digest),
     ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from slmworks.store import Store
 
 SOURCES = {"file": "local", "s3": "s3", "gs": "gs", "az": "abfss"}
-"""Scheme of a store's address -> MLflow's name of such a source, so that `mlflow.data.get_source` loads it."""
+"""Scheme of a store's address -> MLflow's name of such a source, which `mlflow.data.get_source` loads."""
 SHORT = 32
 """Characters of a digest in MLflow, which holds 36."""
 TYPES = {"string": "string", "bool": "boolean", "int32": "integer", "int64": "long", "float": "float"}

@@ -16,6 +16,7 @@ CONFORMS = "http://mlcommons.org/croissant/1.1"
 CONTEXT: Mapping[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
     "citeAs": "cr:citeAs",
     "column": "cr:column",
     "conformsTo": "dct:conformsTo",
@@ -25,6 +26,7 @@ CONTEXT: Mapping[str, Any] = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -33,6 +35,7 @@ CONTEXT: Mapping[str, Any] = {
     "fileSet": "cr:fileSet",
     "format": "cr:format",
     "includes": "cr:includes",
+    "isArray": "cr:isArray",
     "isLiveDataset": "cr:isLiveDataset",
     "jsonPath": "cr:jsonPath",
     "key": "cr:key",
@@ -60,8 +63,8 @@ TYPES = {
     "double": "sc:Float",
 }
 """Arrow's name -> schema.org's; whole numbers are found by their beginning."""
-PARQUET = "application/vnd.apache.parquet"
-ROWS = "rows"
+PARQUET = "application/x-parquet"
+"""As Croissant's reader calls it; by IANA's name, application/vnd.apache.parquet, it can read nothing."""
 
 
 def croissant(data: Described, held: Iterable[File]) -> str:
@@ -147,16 +150,26 @@ def _rows(file: File, columns: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _field(record_set: str, file: File, column: str, kind: str) -> dict[str, Any]:
-    field: dict[str, Any] = {
+    """One column; a list is an array, and the parts of what it holds are fields within."""
+    inner = kind.partition("element: ")[2].removesuffix(">")
+    field: dict[str, Any] = {"@type": "cr:Field", "@id": f"{record_set}/{column}", "name": column}
+    field |= {"isArray": True, "arrayShape": "-1"} if inner else {}
+    source: dict[str, Any] = {"fileObject": {"@id": file.path}, "extract": {"column": column}}
+    if inner.startswith("struct<"):
+        parts = (part.partition(": ") for part in inner.removeprefix("struct<").removesuffix(">").split(", "))
+        return field | {"subField": [_part(field["@id"], name, type_, source) for name, _, type_ in parts]}
+    return field | {"dataType": _type(inner or kind), "source": source}
+
+
+def _part(of: str, name: str, kind: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "@type": "cr:Field",
-        "@id": f"{record_set}/{column}",
-        "name": column,
+        "@id": f"{of}/{name}",
+        "name": name,
         "dataType": _type(kind),
-        "source": {"fileObject": {"@id": file.path}, "extract": {"column": column}},
+        "source": {**source, "transform": {"jsonPath": name}},
     }
-    return field | ({"repeated": True} if kind.startswith(("list", "large_list")) else {})
 
 
 def _type(kind: str) -> str:
-    inner = kind.partition("element: ")[2].removesuffix(">") or kind
-    return "sc:Integer" if inner.startswith(("int", "uint")) else TYPES.get(inner, "sc:Text")
+    return "sc:Integer" if kind.startswith(("int", "uint")) else TYPES.get(kind, "sc:Text")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,13 @@ class Described:
     model_task: str = ""
     address: str = ""
     """Where its files lie, without a `/` at the end; empty: beside the page."""
-    summary: Mapping[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, Any] | None = None
     """The manifest's: it holds what was expected, which is no part of the bytes."""
 
     @property
     def expected(self) -> Sequence[str]:
         """Expectations that were met, with what was found."""
-        return [str(one) for one in self.summary.get("expected", [])]
+        return [str(one) for one in (self.summary or {}).get("expected", [])]
 
     @property
     def counted(self) -> str:

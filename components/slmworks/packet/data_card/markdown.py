@@ -2,9 +2,9 @@
 
 from slmworks.contract.model_card import UNDECLARED
 from slmworks.numbers import figures
-from slmworks.packet.data_card import drift
+from slmworks.packet import drift
 from slmworks.packet.data_card.described import Described
-from slmworks.packet.data_card.flow import lines_of
+from slmworks.packet.flow import lines_of
 from slmworks.packet.markdown_text import code, escaped, paragraph, table
 from slmworks.packet.sources import Content
 

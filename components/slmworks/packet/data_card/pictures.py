@@ -50,7 +50,7 @@ def histogram(title: str, lengths: Content) -> Html:
     foot = el("line", x1=0, x2=WIDE, y1=HEAD + HIGH, y2=HEAD + HIGH, class_="axis")
     drawn = el(
         "svg", *bars, foot, *ticks, top,
-        width=WIDE + 12, height=HEAD + HIGH + FOOT, viewBox=f"-2 0 {WIDE + 14} {HEAD + HIGH + FOOT}",
+        width=WIDE + 24, height=HEAD + HIGH + FOOT, viewBox=f"-2 0 {WIDE + 24} {HEAD + HIGH + FOOT}",
         role="img", aria_label=words, class_="fits",
     )  # fmt: skip
     return el("figure", drawn, el("figcaption", words))

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from slmworks.numbers import figures
 from slmworks.packet import card as parts
-from slmworks.packet.data_card import drift
+from slmworks.packet import drift
 from slmworks.packet.data_card.described import Described
-from slmworks.packet.data_card.flow import flow
 from slmworks.packet.data_card.pictures import bars, by_source, histogram
+from slmworks.packet.flow import flow
 from slmworks.packet.markup import Html, details, el, grid, join
 from slmworks.packet.sources import Content
 
@@ -19,7 +19,8 @@ PARTS = {"target": "answers", "rejected": "worse answers", "question": "question
 def sections(data: Described) -> Iterator[Html]:
     """Every section of which something is known."""
     yield head(data)
-    yield drift.section(data.card.get("drift"))
+    if compared := drift.shown(data.card.get("drift")):
+        yield join([el("h2", "Drift"), compared])
     if drawn := flow(data.card):
         yield join([el("h2", "What became of the rows"), drawn, *_changed(data.card)])
     yield from filter(None, (_labels(data), _lengths(data), _clusters(data.card), _examples(data.card)))
@@ -42,7 +43,7 @@ def head(data: Described) -> Html:
     said = [el("p", f"Warning: {sentence}.", class_="warning") for sentence in warnings]
     met = [el("li", one) for one in data.expected]
     expected = [el("p", f"Expected, and met ({len(met)}):"), el("ul", *met, class_="plain")] if met else []
-    if not expected:
+    if not expected and data.summary is not None:
         expected = [el("p", "No expectations are set: add `expect` to the curate step.", class_="soft")]
     quiet = [] if said else [el("p", "No warnings.", class_="soft")]
     return join([el("h1", data.title), el("p", *line, class_="soft"), *said, *quiet, *expected])

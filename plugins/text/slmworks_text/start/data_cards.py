@@ -10,6 +10,7 @@ from slmworks.cli.console import say
 from slmworks.contract.artifact import Artifact, Dataset
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import scan
+from slmworks.execution.origins import Origins
 from slmworks_text.drift.compared import compared
 from slmworks_text.drift.sketch import sketch, splits_in
 
@@ -35,7 +36,8 @@ def data_set(what: Path, places: "Places") -> Dataset:
     found = Artifact.open(folder, digest=digest)
     if not isinstance(found, Dataset):
         raise BadRequest(f"{what}: is a {found.kind}, not a Dataset.")
-    return found
+    known = Origins(places.store).of([digest]) if digest else {}
+    return replace(found, summary=known[digest].manifest.summary) if digest in known else found
 
 
 def write(folder: Path, data: Dataset, card: Mapping[str, Any], name: str, **known: Any) -> None:
@@ -76,7 +78,7 @@ def drifted(data: Dataset, against: Path, places: "Places") -> dict[str, Any]:
 def show_drift(found: Mapping[str, Any]) -> None:
     """Print the comparison."""
     from slmworks.cli.console import Columns
-    from slmworks.packet.data_card.drift import lines_of, sentence
+    from slmworks.packet.drift import lines_of, sentence
 
     say(sentence(found))
     table = Columns(("", "distance", "p", ""), wrap=("",))

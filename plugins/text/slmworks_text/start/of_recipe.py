@@ -76,7 +76,7 @@ def show_data_sets(
         if cards:
             folder = cards / step if len(found) > 1 else cards
             name = " · ".join(filter(None, (called, step)))
-            write(folder, data, card, name, address=address_of(data, places), summary=data.summary)
+            write(folder, data, card, name, address=address_of(data, places), summary=data.summary or None)
     if as_json:
         shown: Any = {step: one.as_json() for step, one in looks.items()}
         click.echo(json.dumps(shown if called else shown[""], indent=1, ensure_ascii=False))

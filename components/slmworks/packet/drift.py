@@ -64,17 +64,17 @@ def sentence(drift: Content) -> str:
         f"{figures.count(rows['now'])} now): "
     )
     words = f"{' and '.join(sure)} differ" if sure else "no test finds a difference"
-    return f"{head}{words} ({figures.count(tests)} {'tests' if tests > 1 else 'test'}, p-values corrected by Holm, {SURE:g})."
+    noun = "tests" if tests > 1 else "test"
+    return f"{head}{words} ({tests} {noun} at {SURE:g}, p-values corrected by Holm)."
 
 
-def section(drift: Content | None) -> Html:
-    """The table, labels that moved and new words; empty where nothing was compared."""
+def shown(drift: Content | None) -> Html:
+    """The sentence, the table, labels that moved and new words; empty where nothing was compared."""
     if not drift:
         return Html("")
     rows = [(one.what, one.value, _p(one.p), el("small", one.meaning)) for one in lines_of(drift)]
     return join(
         [
-            el("h2", "Drift"),
             el("p", sentence(drift)),
             grid(("", "distance", "p", ""), rows, text=(0, 1, 3), label="Drift"),
             _moved(drift),

@@ -11,7 +11,7 @@ from slmworks.numbers import figures
 from slmworks.packet.markup import Html, el, join
 from slmworks.packet.sources import Content
 
-WIDE, OUT, HIGH = 112, 30, 34
+WIDE, OUT, HIGH = 84, 26, 34
 """Pixels: the band of all rows, room beside it, and a line."""
 THIN = 1.5
 """Pixels of the smallest branch."""
