@@ -18,6 +18,8 @@ from slmworks_text.rows import EXAMPLES, PLACES, POOL, Row, Tally
 
 LOOKED_AT = 200
 """Rows that a step dropped among which examples are looked for."""
+CONFLICT = "conflicting"
+"""Beginning of the reason for which all rows of a text are dropped."""
 CLUSTERS = ("equal", "near")
 """Joins whose clusters are shown."""
 
@@ -170,10 +172,12 @@ class Followed(Watch):
 def _fitting(reasons: Sequence[str], row: int, owner: int | None, ledger: Ledger) -> list[str]:
     """The reasons for which a row may have been dropped, by the row that stays in its place."""
     if owner is None:
-        return [reason for reason in reasons if reason.startswith("conflicting")]
+        return [reason for reason in reasons if reason.startswith(CONFLICT)]
     elsewhere = int(ledger.place[owner])
     if elsewhere == int(ledger.place[row]):
-        return [reason for reason in reasons if not reason.endswith(" row")]
+        return [
+            reason for reason in reasons if not reason.endswith(" row") and not reason.startswith(CONFLICT)
+        ]
     name = "labelled" if elsewhere == POOL else PLACES[elsewhere]
     return [reason for reason in reasons if reason.endswith(f" a {name} row")]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.cli.console import say
+from slmworks.contract import catalog
 from slmworks.contract.artifact import Artifact, Dataset
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import scan
@@ -50,8 +51,8 @@ def write(folder: Path, data: Dataset, card: Mapping[str, Any], name: str, **kno
         raise BadRequest(
             f"--card {folder}: is the data set itself, which may not change; name another folder."
         )
-    found = data_card.described(data.path, name=name, digest=data.digest, **known)
-    found = replace(found, card=card)
+    purpose = data.model_task and catalog.canonical(data.model_task)
+    found = data_card.Described(card, name=name, digest=data.digest, model_task=purpose, **known)
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in (
         ("card.html", data_card.page(found)),
