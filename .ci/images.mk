@@ -3,7 +3,7 @@
 install-core := slmworks[run,s3,sign]
 about-core := slmworks: fetches, evaluates, judges, registers
 
-install-text := slmworks[s3,lineage] slmworks-text[run] slmworks-hosted[run]
+install-text := slmworks[s3,lineage] slmworks-text[run] slmworks-text[documents] slmworks-hosted[run]
 about-text := slmworks: curates text
 
 # It also evaluates what only torch can load.

@@ -17,6 +17,7 @@ MAIN = [
     "-e .[run,dev,kubeflow]",
     *(f"-e plugins/{family}[run]" for family in FAMILIES),
     "-e plugins/inc[autoround]",
+    "-e plugins/text[documents]",
     "setuptools",
     "wheel",
 ]
@@ -27,6 +28,7 @@ RUN = [
     *(f"-e plugins/{family}[run]" for family in FAMILIES if family not in APART),
     *(f"-e plugins/{family}" for family in APART),
     "-e plugins/inc[autoround]",
+    "-e plugins/text[documents]",
     "setuptools",
     "wheel",
 ]

@@ -80,7 +80,7 @@ def helps(
 def tables() -> dict[Path, dict[str, str]]:
     """Page -> name of a part of it -> its tables."""
     recipe = recipe_schema()
-    words = {name: schema_keys(recipe["$defs"][name]) for name in ("step", "orders")}
+    words = {name: schema_keys(recipe["$defs"][name]) for name in ("step", "orders", "candidates")}
     return {
         DOCS / "recipe.md": {"recipe": schema_keys(recipe), **words},
         DOCS / "engine-file.md": {"settings": sections(engine_schema())},

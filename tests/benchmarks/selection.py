@@ -11,7 +11,6 @@ than three standard errors of the simulation ends with exit 1.
 
 import argparse
 import sys
-from collections.abc import Sequence
 from itertools import product
 from math import sqrt
 
@@ -21,24 +20,35 @@ from slmworks.contract.model_task import share
 from slmworks.numbers import subset
 
 MODELS, RIGHT, AGREE, RESAMPLES, RISK = 12, 0.8, 0.75, 500, 0.05
+COUNTED = 1000
+"""Trials of each line in which all that go on are counted; in the others the truly best one alone."""
 MEASURE = share("accuracy", "accuracy", lambda row, answer: (1.0, 1.0))
 
 
-def drawn(chance: np.random.Generator, rows: int, lead: float) -> list[np.ndarray]:
-    """What each row adds for each model, [rows, 2]; the first model is the truly best."""
+def drawn(chance: np.random.Generator, rows: int, lead: float) -> np.ndarray:
+    """How many rows have each pattern of right answers, [2 ** models]; the first model is the truly best."""
     common = chance.random(rows)
     own = np.where(chance.random((MODELS, rows)) < AGREE, common, chance.random((MODELS, rows)))
     limits = np.full((MODELS, 1), RIGHT)
     limits[0] += lead
-    return [np.stack([right, np.ones(rows)], axis=1) for right in (own < limits).astype(float)]
+    return np.bincount((1 << np.arange(MODELS)) @ (own < limits), minlength=1 << MODELS)
 
 
-def ahead(counts: Sequence[np.ndarray], seed: int) -> float:
-    """The share of resamples in which the first model is ahead of all others."""
-    stacked = np.stack(counts, axis=1)
-    lucky, unlucky = subset._drawn(stacked, MEASURE, RESAMPLES, seed)
-    middle = (lucky + unlucky) / 2
-    return float((middle[:, 0] >= middle.max(axis=1)).mean())
+def judged(patterns: np.ndarray, seed: int, *, whole: bool) -> tuple[np.ndarray, list[float], float]:
+    """The models' scores, their chances of being the best, and in how many resamples the first is ahead.
+
+    As `subset.chances_of_best` does it; both from the same draws, which are most of the work. Unless `whole`,
+    the chance of the first model only.
+    """
+    (seen,) = patterns.nonzero()
+    right = (seen[:, None] >> np.arange(MODELS) & 1).astype(float)
+    each, rows = np.stack([right, np.ones_like(right)], axis=2), patterns[seen]
+    scores = rows @ right / rows.sum()
+    lucky, unlucky = subset._drawn(each, rows, MEASURE, RESAMPLES, seed)
+    middle, models = (lucky + unlucky) / 2, range(MODELS)
+    rivals = [models if whole or not i else () for i in models]
+    first = float((middle[:, 0] >= middle.max(axis=1)).mean())
+    return scores, subset._chances(each, scores, lucky, unlucky, rivals), first
 
 
 def line(rows: int, lead: float, trials: int) -> tuple[str, bool]:
@@ -46,12 +56,11 @@ def line(rows: int, lead: float, trials: int) -> tuple[str, bool]:
     chance = np.random.default_rng(rows)
     said, go_on, posterior, stopped = [], [], [], []
     for trial in range(trials):
-        counts = drawn(chance, rows, lead)
-        chances = subset.chances_of_best(counts, MEASURE, resamples=RESAMPLES, seed=trial)
+        scores, chances, first = judged(drawn(chance, rows, lead), trial, whole=trial < COUNTED)
         said.append(chances[0])
-        go_on.append(sum(one > RISK for one in chances))
-        posterior.append(ahead(counts, trial))
-        scores = np.array([one[:, 0].sum() for one in counts])
+        if trial < COUNTED:
+            go_on.append(sum(one > RISK for one in chances))
+        posterior.append(first)
         stopped.append((scores > scores[0]).sum() >= MODELS // 2)
     wrong, peer = float(np.mean(np.array(said) <= RISK)), float(np.mean(np.array(posterior) <= RISK))
     half = np.array(stopped)

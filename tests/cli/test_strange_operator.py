@@ -1,34 +1,19 @@
-"""A row operator from a distribution that slmworks knows nothing of: listed, shown, checked, counted."""
+"""The tutorial's row operator, of which slmworks knows nothing: listed, shown, checked, counted."""
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
-MODULE = '''
-"""A stranger's operator."""
-
-from slmworks.curate.operator import Dropped, Kept, RowOperator, TextRow
-
-
-class Shout(RowOperator):
-    """Drop rows that are mostly in capitals, or write them small."""
-
-    share: float = 0.5
-    """Share of the letters from which a text is shouted."""
-    calm: bool = False
-    """Write them small instead."""
-
-    def apply(self, row: TextRow) -> Dropped | Kept | None:
-        letters = [sign for sign in row.text if sign.isalpha()]
-        share = sum(map(str.isupper, letters)) / max(1, len(letters))
-        if share < self.share:
-            return None
-        if self.calm:
-            return Kept(texts=tuple(text.lower() for text in row.texts), change="calmed")
-        return Dropped("shouted", f"{share:.0%} in capitals")
-'''
+PAGE = (Path(__file__).parents[2] / "docs/curation.md").read_text()
+MODULE, PROJECT = (
+    re.search(rf"^```{language}\n({re.escape(begins)}.*?)^```", PAGE, re.DOTALL | re.MULTILINE)[1]  # type: ignore[index]
+    for language, begins in (("python", '"""slmworks_shout.py"""'), ("toml", "[build-system]"))
+)
+"""The two files of the tutorial."""
 RECIPE = """\
 name: calls
 steps:
@@ -43,11 +28,18 @@ steps:
 
 
 def test_a_stranger_is_listed_shown_checked_and_counted(tmp_path: Path) -> None:
-    info = tmp_path / "site/slmworks_shout-2.1.dist-info"
+    project = tomllib.loads(PROJECT)["project"]
+    (module,) = tomllib.loads(PROJECT)["tool"]["setuptools"]["py-modules"]
+    info = tmp_path / f"site/slmworks_shout-{project['version']}.dist-info"
     info.mkdir(parents=True)
-    (tmp_path / "site/slmworks_shout.py").write_text(MODULE)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: slmworks-shout\nVersion: 2.1\n")
-    (info / "entry_points.txt").write_text("[slmworks.curate_operator]\nshout = slmworks_shout:Shout\n")
+    (tmp_path / f"site/{module}.py").write_text(MODULE)
+    about = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (info / "METADATA").write_text(about)
+    groups = [
+        f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in found.items())
+        for group, found in project["entry-points"].items()
+    ]
+    (info / "entry_points.txt").write_text("\n".join(groups))
     rows = [{"text": f"call number {i} about it", "label": "ab"[i % 2]} for i in range(30)]
     rows += [{"text": f"CALL ME NOW {i}", "label": "a"} for i in range(4)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -70,9 +62,9 @@ def test_a_stranger_is_listed_shown_checked_and_counted(tmp_path: Path) -> None:
         )
 
     (line,) = (line for line in slmworks("plugins").stdout.splitlines() if " shout " in line)
-    assert "slmworks-shout 2.1" in line
+    assert "slmworks-shout 1.0" in line
     shown = slmworks("plugins", "show", "shout").stdout
-    assert "operator shout · slmworks-shout 2.1" in shown
+    assert "operator shout · slmworks-shout 1.0" in shown
     assert "Share of the letters from which a text is shouted." in shown
     checked = slmworks("plugins", "check", "operator/shout")
     assert checked.returncode == 0
@@ -89,11 +81,11 @@ def test_a_stranger_is_listed_shown_checked_and_counted(tmp_path: Path) -> None:
     )
     assert "2 tasks, 2 cached" in slmworks("plan", "calls.yaml").stdout
 
-    (tmp_path / "site/slmworks_shout.py").write_text(MODULE.replace("< self.share", "<= self.share"))
+    (tmp_path / "site/slmworks_shout.py").write_text(MODULE.replace(">= self.share", "> self.share"))
     assert "2 tasks, 1 cached" in slmworks("plan", "calls.yaml").stdout, "its code is part of the identity"
 
     counts = MODULE.replace("letters = [", "Shout.seen = getattr(Shout, 'seen', 0) + 1\n        letters = [")
-    (tmp_path / "site/slmworks_shout.py").write_text(counts.replace("< self.share", "< Shout.seen / 9"))
+    (tmp_path / "site/slmworks_shout.py").write_text(counts.replace(">= self.share", ">= Shout.seen / 9"))
     checked = slmworks("plugins", "check", "shout")
     assert checked.returncode == 1
     assert (

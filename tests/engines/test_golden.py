@@ -21,7 +21,7 @@ from slmworks.recipe.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = Path(__file__).parent / "golden"
-LONG = ("compression-search",)
+LONG = ("choose-classifier", "compression-search")
 """What compiles to thousands of lines, all of them of kinds that the others have."""
 CODE = re.compile(r'"code": "[0-9a-f]+"')
 """The digest of a plugin's code, in a spec that goes as text."""

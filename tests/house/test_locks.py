@@ -70,7 +70,7 @@ def test_the_constraints_pin_what_our_distributions_bring_and_nothing_else() -> 
     """Followed through the metadata of what is installed here."""
     todo = [Requirement("slmworks[run,dev,kubeflow]"), Requirement("setuptools"), Requirement("wheel")]
     todo += [Requirement(f"slmworks-{family}[run]") for family in FAMILIES]
-    todo.append(Requirement("slmworks-inc[autoround]"))
+    todo += [Requirement("slmworks-inc[autoround]"), Requirement("slmworks-text[documents]")]
     seen: set[tuple[str, str]] = set()
     while todo:
         wanted = todo.pop()

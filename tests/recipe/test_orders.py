@@ -7,8 +7,8 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from slmworks.contract.errors import BadRequest
+from slmworks.recipe.blocks import written_out
 from slmworks.recipe.lower import Plan, plan
-from slmworks.recipe.orders import written_out
 from slmworks.recipe.recipe import Recipe
 from slmworks.recipe.schema import recipe_schema
 from slmworks.recipe.step_names import require_options_of, steps_named
@@ -189,7 +189,7 @@ def test_two_steps_of_one_name_are_refused(lower) -> None:
     words = SMALL.replace("thin: {stage: factorize, uses: svd, with: {method: whiten, budget: 0.8}}",
                           "prune: {stage: factorize, uses: svd}")  # fmt: skip
     with pytest.raises(
-        BadRequest, match="two of its steps would be called 'small_cut_prune'; rename an operation"
+        BadRequest, match="two of its steps would be called 'small_cut_prune'; rename one of its parts"
     ):
         lower(words)
 

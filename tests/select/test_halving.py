@@ -119,6 +119,36 @@ def test_no_more_go_on_than_the_budget_is_enough_for(bench: Bench, five: list[Re
     assert going(selected(bench, five, costs, keep=4, budget=100)) == "bdea"
 
 
+def test_the_best_of_each_size_goes_first(bench: Bench) -> None:
+    sizes = {"a": (340, 900), "b": (336, 905), "c": (300, 300), "d": (310, 301), "e": (335, 600)}
+    reports = [report(bench, name, right, size=size) for name, (right, size) in sizes.items()]
+    made = selected(bench, reports, among="no-larger", keep=3)
+    assert going(made) == "aed"  # none that is no larger is better; the smallest comes last, and goes on
+    rows = {row["model"][0]: row for row in made.read()["rows"]}
+    assert made.meta["stopped"]["b" * 64] == (
+        "4th of 5 by accuracy on validation, 1 of them no larger and better"  # 2 % are no difference
+    )
+    assert rows["c"]["chance"] < rows["b"]["chance"] < 1
+    assert rows["d"]["chance"] == 1  # the two that are better are larger
+    assert "model b (0.840) came nearest to the best that is no larger (0.850)" in made.read()["sentence"]
+    only = selected(bench, reports, among="no-larger", keep=1).read()["sentence"]
+    assert only == "1 of 5 goes on; of those stopped, 2 are better than all that are no larger"
+
+
+def test_the_whole_budget_counts_what_the_probes_took(bench: Bench, five: list[Report]) -> None:
+    costs = {"a": 10.0, "b": 50.0, "c": 10.0, "d": 10.0, "e": 10.0}
+    assert going(selected(bench, five, costs, keep=3, budget=3, whole=True)) == "bde"  # 90 s, then 70 s
+    assert going(selected(bench, five, costs, keep=3, budget=2, whole=True)) == "de"  # 30 s are left
+    with pytest.raises(BadRequest, match="margin: with `among: no-larger` sizes decide already"):
+        configure(Halving, "halving", {"among": "no-larger", "margin": 0.01})
+    with pytest.raises(BadRequest) as caught:
+        selected(bench, five, costs, keep=3, budget=1.6, whole=True)
+    assert str(caught.value) == (
+        "budget: 1.6 CPU-minutes are enough for no candidate: the probes took 1.5, and model d, the cheapest that "
+        "goes on, takes some 0.2 more; allow 1.7 at least (what was made is kept)."
+    )
+
+
 def test_the_same_reports_give_the_same_bytes(bench: Bench, five: list[Report]) -> None:
     assert selected(bench, five).digest == selected(bench, five).digest
 

@@ -11,6 +11,7 @@ from slmworks.curate import Curate
 from slmworks.testing import Bench, sealed
 from slmworks_text.curate import CurateText
 from slmworks_text.curate_chat import CurateChat
+from slmworks_text.curate_documents import CurateDocuments
 from slmworks_text.curate_preferences import CuratePreferences
 from slmworks_text.curate_qa import CurateQA
 from slmworks_text.curate_tags import CurateTags
@@ -26,6 +27,12 @@ def curate(tmp_path: Path) -> Callable[..., Dataset]:
 def chat(tmp_path: Path) -> Callable[..., Dataset]:
     """Curate conversations of named inputs: each is file name -> content."""
     return curated_by(CurateChat, tmp_path)
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Callable[..., Dataset]:
+    """Curate documents of named inputs: each is file name -> content."""
+    return curated_by(CurateDocuments, tmp_path)
 
 
 @pytest.fixture
@@ -47,11 +54,12 @@ def qa(tmp_path: Path) -> Callable[..., Dataset]:
 
 
 def curated_by(plugin: type[Curate], tmp_path: Path) -> Callable[..., Dataset]:
-    bench = Bench(tmp_path / "bench")
+    place = tmp_path / plugin.__name__
+    bench = Bench(place / "bench")
     number = iter(range(100))
 
     def run(inputs: dict[str, dict[str, str | bytes]], /, **options: Any) -> Dataset:
-        folder = tmp_path / f"raw{(n := next(number))}"
+        folder = place / f"raw{(n := next(number))}"
         for name, files in inputs.items():
             (folder / name).mkdir(parents=True)
             for file, content in files.items():

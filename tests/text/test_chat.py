@@ -171,6 +171,15 @@ def turns(*messages: Any) -> dict[str, Any]:
     ]}  # fmt: skip
 
 
+ADD = {
+    "type": "function",
+    "function": {
+        "name": "add",
+        "parameters": {"type": "object", "properties": {"a": {"type": "number"}}, "required": ["a"]},
+    },
+}
+
+
 def call(arguments: Any) -> dict[str, Any]:
     return {"role": "assistant", "tool_calls": [{"function": {"name": "add", "arguments": arguments}}]}
 
@@ -226,6 +235,19 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         {**turns(U, A), "tools": '{"name": "add"}'},
         "tools that are no list of functions", """found '{"name": "add"}'""",
     ),
+    "tool without a name": (
+        {**turns(U, A), "tools": [{"type": "function", "function": {"parameters": {}}}]},
+        "tools that are no list of functions", "tool 1 has no name",
+    ),
+    "one tool twice": (
+        {**turns(U, A), "tools": [ADD, ADD]}, "tools that are no list of functions", "tool 2 has the name of another one",
+    ),
+    "another tool": (
+        {**turns(U, CALL), "tools": [{"name": "subtract"}]}, "call of a tool that is not listed", "turn 2: 'add'",
+    ),
+    "an argument too few": (
+        {**turns(U, call({"b": 2})), "tools": [ADD]}, "arguments that break the tool's schema", "turn 2: 'add'",
+    ),
     "nothing": ({"messages": None}, "no conversation in the row", "none of its columns holds a value"),
 }  # fmt: skip
 
@@ -236,6 +258,8 @@ PLAIN = {
     "another call's": ": turn 3: no call before it has its id",
     "image": ": turn 1 holds a part that is no text",
     "tools": "",
+    "another tool": ": turn 2",
+    "an argument too few": ": turn 2",
 }
 """What a card says where the error quotes the row: values of cells may be personal."""
 

@@ -80,15 +80,16 @@ def leaderboard(name: str, places: Places, *, as_json: bool) -> None:
     for data, some in groups.items():
         some.sort(key=lambda one: _rank(one[1]))
         sides = [side for _, side in some]
-        shown = Columns(
-            ("version", "status", "alias", *table.headings(sides), "registered", "run"), wrap=("run",)
-        )
+        heads = table.headings(sides)
+        shown = Columns(("version", "status", "alias", *heads, "registered", "run"), wrap=("run",))
         named = _measures(sides)
         for version, side in some:
             when = version.registered.when[:10]
             run = side.record.run if side.record else ""
             alias = aliases.get(version.number, "")
-            shown.add(f"v{version.number}", version.status, alias, *table.cells(side, named), when, run)
+            shown.add(
+                f"v{version.number}", version.status, alias, *table.cells(side, named, heads), when, run
+            )
         if len(groups) > 1:
             say(f"test rows of data {data[:12]}" if data else "without a report")
         shown.show()
@@ -137,11 +138,11 @@ def _show_numbers(sides: "Sequence[Side]") -> None:
     from slmworks.compare import table
 
     say()
-    shown = Columns(("", "model", *table.headings(sides)), wrap=("model",))
-    named = _measures(sides)
+    heads, named = table.headings(sides), _measures(sides)
+    shown = Columns(("", "model", *heads), wrap=("model",))
     for letter, side in zip(LETTERS, sides, strict=False):
         model = str(side.row.get("name") or (side.quality.name if side.quality else "no model was evaluated"))
-        shown.add(letter, model, *table.cells(side, named))
+        shown.add(letter, model, *table.cells(side, named, heads))
     shown.show()
 
 
@@ -186,6 +187,7 @@ def _row(side: "Side") -> dict[str, Any]:
         "kept": dict(side.kept) if side.kept else None,
         "p50_ms": side.cost("p50_ms"),
         "rows_s": side.cost("rows_s"),
+        "joules": side.cost("joules"),
         "bytes": quality.bytes if quality else None,
     }
 

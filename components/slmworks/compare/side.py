@@ -42,7 +42,7 @@ class Side:
         return dict(self.quality.split("test").get("against", {})) if self.quality else {}
 
     def cost(self, name: str) -> float | None:
-        """`p50_ms` or `rows_s`, as it was measured for the gate."""
+        """`p50_ms`, `rows_s` or `joules`, as it was measured for the gate."""
         found = self.row.get(name)
         return None if found is None else float(found)
 

@@ -72,6 +72,8 @@ class Stage(Documented, ABC):
     """Same inputs and options give the same bytes on any machine."""
     relations: ClassVar[Mapping[str, str]] = {}
     """*Stage*: port -> relation of the result to that input, for the lineage (`distilled-from`)."""
+    of_new: ClassVar[frozenset[str]] = frozenset()
+    """Options that say how a new model is made; a step that goes on with a given one leaves them out."""
     same_network: ClassVar[str] = ""
     """*Stage*: model port whose network the result has, trained further (finetune)."""
     decides: ClassVar[bool] = False

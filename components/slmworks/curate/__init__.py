@@ -20,6 +20,7 @@ class Curate(Stage):
         "teacher": "written-by",
         "student": "written-by",
         "embedder": "compared-by",
+        "judge": "judged-by",
     }
 
     @abstractmethod
@@ -31,11 +32,12 @@ class Curate(Stage):
         teacher: Model | None,
         student: Model | None,
         embedder: Model | None,
+        judge: Model | None,
         task: Task,
     ) -> Dataset:
         """Write one Parquet file a split and `card.json`.
 
         `teacher` writes rows, like those of `seeds` where there are any, and `student` what stands beside
         them; plugins that only read files leave all three out of their `run`. `embedder` says how alike texts
-        are in meaning.
+        are in meaning, and `judge` is a classifier that row operators ask.
         """

@@ -14,6 +14,9 @@ from slmworks.evaluate.comparison import Comparison
 from slmworks.evaluate.model_report import ModelReport
 from slmworks.evaluate.predictions import Judged
 
+ALIKE = 1.02
+"""Sizes on disk that are no further apart than this count as one size."""
+
 
 @dataclass(frozen=True)
 class QualityReport(ModelReport):

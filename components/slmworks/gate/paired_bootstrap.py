@@ -11,8 +11,8 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import Measure
 from slmworks.contract.stage import Task
 from slmworks.evaluate.judge_report import JudgeReport
-from slmworks.evaluate.quality_report import QualityReport
-from slmworks.gate import Gate, front, running_costs
+from slmworks.evaluate.quality_report import ALIKE, QualityReport
+from slmworks.gate import Gate, front
 from slmworks.gate.candidates import Candidate, candidates, champion_of
 from slmworks.gate.checks import (
     Check,
@@ -37,6 +37,7 @@ from slmworks.gate.rows import (
     trivial_rows,
     trivial_warnings,
 )
+from slmworks.gate.running_costs import Limits
 from slmworks.gate.slices import check_slices, slices
 from slmworks.gate.verdict import as_metrics, as_reported, numbered, refs, sentence
 from slmworks.numbers import figures, statistics
@@ -76,6 +77,11 @@ class PairedBootstrap(Gate):
     """How many times faster than the teacher it must be at batch 1 (lower end of the 95 % interval)."""
     smaller: PositiveFloat | None = None
     """How many times smaller than the teacher it must be on disk."""
+    size_mb: PositiveFloat | None = None
+    """The most MB (10^6 bytes) that it may have on disk."""
+    p95_ms: PositiveFloat | None = None
+    """The most milliseconds in which 95 % of requests must be answered, one at a time, as the speed report
+    measured them."""
     cpu_ms: PositiveFloat | None = None
     """The most milliseconds of all cores that a request may take, as the speed report measured them."""
     joules: PositiveFloat | None = None
@@ -90,7 +96,8 @@ class PairedBootstrap(Gate):
     """With reports of a judge: the least share of pairs that it must win, ties as half, at the lower bound;
     0: they are only shown. Without it a judge's report is refused: an opinion is never the first measure."""
     choose: Literal["smallest", "fastest", "best"] = "smallest"
-    """Which candidate to take of those that keep enough on validation."""
+    """Which candidate to take of those that keep enough on validation, and `size_mb`, `p95_ms`, `cpu_ms` and
+    `joules`. Of those within 2 % of the smallest size the best is the smallest."""
     resamples: Annotated[int, Field(ge=1000)] = statistics.DRAWS
     """Least number of bootstrap resamples for a bound that has to be drawn: more are drawn where it lies near
     its limit, and none for right and wrong answers, whose bounds are computed."""
@@ -118,7 +125,11 @@ class PairedBootstrap(Gate):
         require_wanted(reports, self.win_rate, found)
         linear = OverLinear(self.over_linear, self.confidence, self.resamples, task.seed)
         linear.require_fitted(found[0].baseline)
-        chosen, reason = self._choose(found, today, beaten, linear, task.seed)
+        within = [one for one in found if self._limits.excess(one) <= 1]
+        if within:
+            chosen, reason = self._choose(within, today, beaten, linear, task.seed)
+        else:
+            chosen, reason = self._limits.nearest(found)
         kept = {one.name: self._kept(one.quality, chosen.baseline, "test", task.seed) for one in found}
         checks = self._checks(chosen, kept[chosen.name], today, beaten, linear, task.seed)
         passed = all(check.passed for check in checks)
@@ -141,9 +152,10 @@ class PairedBootstrap(Gate):
             [] if beaten.models else trivial_warnings(chosen, self.resamples, task.seed, but=linear.required)
         )
         warnings += speed_warnings(found)
+        nearest = [reason] if len(found) > 1 and not within else []
         verdict = {
             "passed": passed,
-            "sentence": sentence(checks, warnings),
+            "sentence": sentence(checks, [*nearest, *warnings]),
             "model_task": chosen.quality.model_task.name,
             "measures": shown_measures(chosen.quality),
             "chosen": chosen.name,
@@ -188,6 +200,10 @@ class PairedBootstrap(Gate):
                     "`uses: speed` and `baseline:` to the gate's reports."
                 )
 
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.size_mb, self.p95_ms, self.cpu_ms, self.joules)
+
     def _kept(self, one: QualityReport, baseline: QualityReport, split: str, seed: int) -> statistics.Bounded:
         pairs = one.beside(baseline, split).pairs()
         return statistics.retention(
@@ -222,7 +238,7 @@ class PairedBootstrap(Gate):
 
         def wanted(one: Candidate) -> tuple[float, ...]:
             if self.choose == "smallest":
-                return (one.bytes, *best(one))
+                return (one.bytes > ALIKE * least, *best(one))
             if self.choose == "fastest" and one.speed is not None:
                 return (-one.speed["speedup"]["value"], *best(one))
             return best(one)
@@ -241,7 +257,9 @@ class PairedBootstrap(Gate):
         rivals = ["every reference"] * bool(beaten.models)
         rivals += ["the linear model"] * (self.over_linear is not None)
         keeps += f" and beats {' and '.join(rivals)}" if rivals else ""
+        keeps += f", of those with {self._limits.words}" if self._limits.set else ""
         good = [one for one in found if enough(one)]
+        least = min((one.bytes for one in good), default=0)
         if good:
             return min(good, key=wanted), f"{self.choose} that {keeps}"
         return min(found, key=best), f"best on validation; none surely {keeps}"
@@ -269,7 +287,7 @@ class PairedBootstrap(Gate):
             checks.append(check_speedup(one.speed, self.speedup or 0.0))
         if one.smaller is not None or self.smaller is not None:
             checks.append(check_smaller(one, self.smaller or 0.0))
-        checks += running_costs.checks(one, cpu_ms=self.cpu_ms, joules=self.joules)
+        checks += self._limits.checks(one)
         return checks + [self._win_check(said, seed) for said in one.judged]
 
     def _win_check(self, said: JudgeReport, seed: int) -> Check:

@@ -30,7 +30,8 @@ def shown_measures(quality: QualityReport) -> list[dict[str, str]]:
 def teacher_row(baseline: QualityReport, found: Sequence[Candidate]) -> Row:
     """The baseline itself; each speed is the median of what was measured in turns with the candidates."""
     told = _teacher_speeds(found)
-    speed = {key: median(one[key] for one in told) for key in SPEED} if told else None
+    known = [*SPEED, *(["joules"] if all("joules" in one for one in told) else [])]
+    speed = {key: median(one[key] for one in told) for key in known} if told else None
     return _row("teacher", "teacher", baseline.model_task, baseline.split("test"), speed) | _model(baseline)
 
 
@@ -137,6 +138,7 @@ def _row(
         "measures": measures,
         "written": written_measures(task, measures),
         **{key: (speed or {}).get(key) for key in SPEED},
+        **({"joules": speed["joules"]} if speed and "joules" in speed else {}),
     }
 
 

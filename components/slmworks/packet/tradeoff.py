@@ -46,7 +46,22 @@ def recommendation(verdict: Mapping[str, Any]) -> str:
     head = "Recommended" if verdict.get("passed") else "Nothing is recommended; judged was"
     words = f"{head}{':' if verdict.get('passed') else ''} {chosen['name']}{because} ({_numbers(chosen)})"
     near = "; ".join(f"{row['name']} ({_numbers(row)})" for row in others[:NEIGHBOURS])
-    return f"{words}. Next on the front: {near}" if near else words
+    said = [words, *_doubts(verdict), *([f"Next on the front: {near}"] if near else [])]
+    return ". ".join(said)
+
+
+def _doubts(verdict: Mapping[str, Any]) -> list[str]:
+    """What is not sure for lack of rows, and a linear model that does as well."""
+    found = [
+        f"Inconclusive: {check['words']}"
+        for check in verdict.get("checks", [])
+        if check["outcome"] == "inconclusive"
+    ]
+    linear = verdict.get("linear") or {}
+    if linear.get("bound", 1.0) <= 0:
+        how = "better" if linear["high"] < 0 else "as well"
+        found.append(f"A linear model does {how}: {linear['words']}")
+    return found
 
 
 def _numbers(row: Row) -> str:
@@ -65,7 +80,10 @@ def section(verdict: Mapping[str, Any]) -> Html:
     if len(among) < 2:
         return Html("")
     note = f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none."
-    parts = [el("h2", "Quality against size"), _picture(among)]
+    drawn = el(
+        "div", _picture(among), class_="wide", role="region", aria_label="Quality against size", tabindex=0
+    )
+    parts = [el("h2", "Quality against size"), drawn]
     if words := recommendation(verdict):
         parts.append(el("p", f"{words}."))
     return join([*parts, el("p", note, class_="soft")])
@@ -87,7 +105,7 @@ def _picture(rows: Sequence[Row]) -> Html:
         *_labels(rows, spots),
         viewBox=f"0 0 {WIDE} {HIGH}",
         style=f"max-width:{WIDE}px",
-        class_="dag",
+        class_="dag plot",
         role="img",
         aria_label=words,
     )

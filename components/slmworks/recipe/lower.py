@@ -8,10 +8,10 @@ import graphlib
 from collections.abc import Mapping
 
 from slmworks.contract.errors import BadRequest
+from slmworks.recipe.blocks import written_out
 from slmworks.recipe.compatibility import check_champions, check_formats
 from slmworks.recipe.gathered import Gathered
 from slmworks.recipe.names import with_names
-from slmworks.recipe.orders import written_out
 from slmworks.recipe.origins import check_origins
 from slmworks.recipe.plan import Plan, PlannedTask
 from slmworks.recipe.recipe import Recipe

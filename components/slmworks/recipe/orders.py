@@ -13,52 +13,34 @@ What several orders begin with is made once. `small` stands for all of them, as 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from slmworks.contract.catalog import plugin, stage_class
-from slmworks.contract.errors import BadRequest
-from slmworks.contract.stage import ports
-from slmworks.recipe.orders_block import Block, Order, Part, read_block
-from slmworks.recipe.recipe import NAME, ORDERS, Recipe, Step, read_step
-from slmworks.recipe.yaml_file import Where
+from slmworks.contract.catalog import stage_class
+from slmworks.recipe.orders_block import Block, Order, read_block
+from slmworks.recipe.parts import Part
+from slmworks.recipe.recipe import ORDERS, Recipe
+from slmworks.recipe.step_writer import StepWriter
 
 
-def written_out(recipe: Recipe) -> Recipe:
-    """The recipe with plain steps in the place of each step with `orders:`; BadRequest names its place."""
-    for name, words in recipe.orders.items():
-        recipe = _Writing(recipe, read_block(recipe, name, words)).added()
-    return replace(recipe, orders={}) if recipe.orders else recipe
+def write_orders(recipe: Recipe, name: str, words: Mapping[str, Any]) -> Recipe:
+    """The recipe with the plain steps of this step with `orders:`; BadRequest names its place."""
+    block = read_block(recipe, name, words)
+    return _Writing(block, StepWriter(recipe, name, ORDERS, block.given, {"model"})).added()
 
 
 @dataclass
 class _Writing:
-    recipe: Recipe
     block: Block
-    steps: dict[str, Step] = field(default_factory=dict)
-    words: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    places: dict[str, Mapping[Where, Where]] = field(default_factory=dict)
-    read: set[str] = field(default_factory=lambda: {"model"})
-    """Ports of the block's `from` that some step takes."""
+    writer: StepWriter
 
     def added(self) -> Recipe:
         block = self.block
         if "select" in block.parts:
             self._select()
         candidates = {"_".join(order): self._candidate(order) for order in block.orders}
-        if unread := [port for port in block.given if port not in self.read]:
-            raise self._error(
-                block.name, "from", unread[0], problem="none of the steps that it makes takes it; remove it."
-            )
-        return replace(
-            self.recipe,
-            steps={**self.recipe.steps, **self.steps},
-            places={**self.recipe.places, **self.places},
-            gathered={**self.recipe.gathered, block.name: candidates},
-        )
-
-    def _error(self, *where: str, problem: object) -> BadRequest:
-        return BadRequest(f"{self.recipe.at('steps', *where)}: {problem}")
+        recipe = self.writer.added()
+        return replace(recipe, gathered={**recipe.gathered, block.name: candidates})
 
     # --- chains ------------------------------------------------------------------------------------
 
@@ -96,7 +78,7 @@ class _Writing:
             self._step(self._called(order, "measure"), measure, self._grown(order))
             for order in self.block.orders
         ]
-        self._write(f"{self.block.name}_select", self.block.parts["select"], {"reports": reports})
+        self.writer.write(f"{self.block.name}_select", self.block.parts["select"], {"reports": reports})
 
     def _usual_measure(self) -> Part:
         """Quality on what candidates are chosen on, and of them alone."""
@@ -115,70 +97,13 @@ class _Writing:
         selected: bool = False,
     ) -> str:
         """A step through which the model goes on, with what else it takes of the block's `from`; its name."""
-        takes = _ports_of(part)
-        going_on = "student" if "student" in takes else "model"
+        going_on = "student" if "student" in part.ports else "model"
         given = {"teacher": self.block.given["model"], **self.block.given, going_on: model}
-        inputs = {port: given[port] for port in takes if port in given} | part.words.get("from", {})
-        self.read.update(port for port in takes if port in self.block.given)
-        return self._write(name, part, inputs, options or {}, selected=selected)
-
-    def _write(
-        self,
-        name: str,
-        part: Part,
-        inputs: Mapping[str, Any],
-        options: Mapping[str, Any] | None = None,
-        *,
-        selected: bool = False,
-    ) -> str:
-        if name in self.recipe.steps or name in self.recipe.orders:
-            raise self._error(
-                name, problem=f"'{self.block.name}' makes a step of this name; rename one of them."
-            )
-        if not NAME.fullmatch(name):
-            raise self._error(
-                self.block.name,
-                problem=f"would make a step '{name}', longer than 63 letters; take shorter names.",
-            )
-        changed = options or {}
-        words = {
-            **{word: part.words[word] for word in ("uses", "sweep") if word in part.words},
-            "stage": part.named,
-            "from": dict(inputs),
-            "with": {**part.words.get("with", {}), **changed},
-            **({"when": f"{self.block.name}_select"} if selected else {}),
-        }
-        if name in self.steps:
-            if words != self.words[name]:
-                raise self._error(
-                    self.block.name,
-                    ORDERS,
-                    problem=f"two of its steps would be called '{name}'; rename an operation.",
-                )
-            return name  # what another order begins with
-        self.words[name] = words
-        self.places[name] = self._places(part, changed)
-        self.steps[name] = read_step(name, words, replace(self.recipe, places=self.places))
-        return name
-
-    def _places(self, part: Part, changed: Mapping[str, Any]) -> dict[Where, Where]:
-        """Where the words of a step are written: its part's, with ports and changed options elsewhere."""
-        top: Where = ("steps", self.block.name)
-        own = part.words.get("from", {})
-        return {
-            (): part.where,
-            ("from",): (*top, "from"),
-            **{("from", port): (*part.where, "from", port) for port in own},
-            **{("with", option): (*top, "probe", "with", option) for option in changed},
-        }
-
-
-def _ports_of(part: Part) -> list[str]:
-    """Ports of a part's stage that some variant of it takes; all of them where its plugin isn't known."""
-    variants = part.words.get("sweep") or [{}]
-    named = [one.get("uses", part.words.get("uses", part.stage.default)) for one in variants]
-    try:
-        known = [plugin(part.named, one).load() if one else part.stage for one in named]
-    except BadRequest:  # said with its place when the step is planned
-        known = [part.stage]
-    return [port for port in ports(part.stage) if any(port in ports(one) for one in known)]
+        return self.writer.step(
+            name,
+            part,
+            given,
+            options,
+            at={one: ("steps", self.block.name, "probe", "with", one) for one in options or {}},
+            when=f"{self.block.name}_select" if selected else None,
+        )

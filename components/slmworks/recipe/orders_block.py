@@ -7,14 +7,12 @@ from math import perm, prod
 from typing import Any
 
 from slmworks.contract.artifact import Artifact, Model
-from slmworks.contract.catalog import stage_class
 from slmworks.contract.errors import BadRequest, did_you_mean
-from slmworks.contract.stage import Stage, output
+from slmworks.contract.stage import output
+from slmworks.recipe.parts import STEP, Part, read_part
 from slmworks.recipe.recipe import NAME, ORDERS, Recipe
-from slmworks.recipe.yaml_file import Where
 
 WORDS = ("from", ORDERS, "only", "heal", "probe", "measure", "select", "finish")
-STEP = ("stage", "uses", "with", "from", "sweep")
 PART_WORDS = {"heal": STEP[:4], "probe": ("with",), "measure": STEP[:4], "select": STEP[:3], "finish": STEP}
 """Words of each part; an operation has those of `finish`."""
 STAGES = {"measure": "evaluate", "select": "select"}
@@ -24,23 +22,6 @@ MOST = 64
 
 Order = tuple[str, ...]
 """Names of operations, the first one first."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """An operation, or what comes between and behind operations: a step without its name."""
-
-    words: Mapping[str, Any]
-    where: Where
-    """Its place in the file."""
-    stage: type[Stage]
-    named: str
-    """The stage's name."""
-
-    @property
-    def branches(self) -> int:
-        """How many variants its sweep has; 1 without one."""
-        return len(self.words.get("sweep", [{}]))
 
 
 @dataclass(frozen=True)
@@ -115,29 +96,10 @@ class _Reading:
 
     def _part(self, value: Any, *where: str) -> Part:
         known = PART_WORDS.get(where[0], STEP)
-        if not isinstance(value, dict):
-            raise self._error(*where, problem=f"must be a mapping of {', '.join(known)}.")
-        for word in value:
-            if word not in known:
-                raise self._error(*where, word, problem=f"no such word here. {did_you_mean(word, known)}")
-        for word in ("with", "from"):
-            if not isinstance(value.get(word, {}), dict):
-                raise self._error(*where, word, problem="must be a mapping.")
-        sweep = value.get("sweep", [{}])
-        if not isinstance(sweep, list) or not all(isinstance(one, dict) for one in sweep):
-            raise self._error(
-                *where, "sweep", problem="must be a list of variants, such as [{with: {keep: 3}}]."
-            )
-        for word in ("stage", "uses"):
-            if not all(isinstance(one.get(word, ""), str) for one in (value, *sweep)):
-                raise self._error(*where, word, problem="must be a name.")
-        named = value.get("stage", STAGES.get(where[0], where[-1]))
-        try:
-            stage = stage_class(named)
-        except BadRequest as error:
-            raise self._error(*where, problem=f"{error} Say which stage it is: `stage: …`.") from None
-        self._check_made(output(stage), named, *where)
-        return Part(value, ("steps", self.name, *where), stage, named)
+        place = ("steps", self.name, *where)
+        part = read_part(self.recipe, place, value, known, STAGES.get(where[0], where[-1]))
+        self._check_made(output(part.stage), part.named, *where)
+        return part
 
     def _check_made(self, made: type[Artifact], stage: str, *where: str) -> None:
         if where[0] not in STAGES and not issubclass(made, Model):

@@ -1,9 +1,11 @@
 """The JSON schema of a step with `orders:`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from slmworks.contract.catalog import STAGES
-from slmworks.recipe.orders_block import PART_WORDS, STEP, WORDS
+from slmworks.recipe.orders_block import PART_WORDS, WORDS
+from slmworks.recipe.parts import STEP
 from slmworks.recipe.recipe import NAME, ORDERS
 
 SAID = {
@@ -21,7 +23,7 @@ SAID = {
 
 def orders_schema() -> dict[str, Any]:
     """A schema (draft 2020-12) for editors. The planner checks more than a schema can."""
-    parts = {word: _part(known) for word, known in PART_WORDS.items()}
+    parts = {word: part_schema(known) for word, known in PART_WORDS.items()}
     described: dict[str, dict[str, Any]] = {
         "from": {
             "type": "object",
@@ -32,7 +34,7 @@ def orders_schema() -> dict[str, Any]:
         ORDERS: {
             "type": "object",
             "minProperties": 1,
-            "patternProperties": {f"^{NAME.pattern}$": _part(STEP)},
+            "patternProperties": {f"^{NAME.pattern}$": part_schema(STEP)},
             "additionalProperties": False,
         },
         "only": {
@@ -50,7 +52,8 @@ def orders_schema() -> dict[str, Any]:
     }
 
 
-def _part(known: tuple[str, ...]) -> dict[str, Any]:
+def part_schema(known: Sequence[str]) -> dict[str, Any]:
+    """The schema of a part with these words."""
     words: dict[str, dict[str, Any]] = {
         "stage": {"enum": list(STAGES)},
         "uses": {"type": "string"},

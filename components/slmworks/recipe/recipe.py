@@ -22,6 +22,8 @@ VARIANT = ("uses", "with", "seed")
 TOP = ("name", "description", "steps")
 ORDERS = "orders"
 """The word of a step that stands for many: see `slmworks.recipe.orders`."""
+CANDIDATES = "candidates"
+"""The word of another one: see `slmworks.recipe.choice`."""
 TAKEN = "run"
 """Reserved name: a run's own record has it."""
 SEEDS = 2**32
@@ -63,10 +65,10 @@ class Recipe:
     text: str = ""
     """The file's text, logged as the root of the lineage."""
     lines: Mapping[Where, int] = field(default_factory=dict)
-    orders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Steps with `orders:` as they are written; `slmworks.recipe.orders` makes plain steps of them."""
+    blocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Steps with `orders:` or `candidates:` as written; `slmworks.recipe.blocks` makes them plain."""
     gathered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Name of such a step -> order -> the step that makes it. Who reads from it reads from each of them."""
+    """Name of a step with `orders:` -> order -> the step that makes it. Who reads from it reads from each."""
     places: Mapping[str, Mapping[Where, Where]] = field(default_factory=dict)
     """Step that was made of another one's words -> words -> where they are written."""
     edits: tuple[Mapping[str, Any], ...] = ()
@@ -123,13 +125,17 @@ def _recipe(value: Any, draft: Recipe) -> Recipe:
     steps = _mapping(top["steps"], draft, ("steps",), "must be a mapping of step names to steps")
     if not steps:
         raise BadRequest(f"{draft.at('steps')}: there are no steps; add one.")
-    orders = {key: step for key, step in steps.items() if isinstance(step, dict) and ORDERS in step}
-    for key in orders:
+    blocks = {
+        key: step
+        for key, step in steps.items()
+        if isinstance(step, dict) and not {ORDERS, CANDIDATES}.isdisjoint(step)
+    }
+    for key in blocks:
         _check_name(key, draft)
     return Recipe(
         name=name,
-        steps={key: read_step(key, step, draft) for key, step in steps.items() if key not in orders},
-        orders=orders,
+        steps={key: read_step(key, step, draft) for key, step in steps.items() if key not in blocks},
+        blocks=blocks,
         description=description,
         folder=draft.folder,
         file=draft.file,

@@ -6,13 +6,14 @@ from slmworks.contract.catalog import STAGES, plugins, stage_class
 from slmworks.contract.errors import first_line
 from slmworks.contract.stage import ports
 from slmworks.curate import operators
+from slmworks.recipe.choice_schema import choice_schema
 from slmworks.recipe.orders_schema import orders_schema
-from slmworks.recipe.recipe import NAME, ORDERS, SEEDS, WORDS
+from slmworks.recipe.recipe import CANDIDATES, NAME, ORDERS, SEEDS, WORDS
 
 
 def recipe_schema() -> dict[str, Any]:
     """A schema (draft 2020-12) for editors. `slmworks check` checks more than a schema can."""
-    steps = {f"^{NAME.pattern}$": _step_or_orders()}
+    steps = {f"^{NAME.pattern}$": _step_or_block()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "slmworks recipe",
@@ -34,17 +35,22 @@ def recipe_schema() -> dict[str, Any]:
         "$defs": {
             "step": _step(),
             "orders": orders_schema(),
+            "candidates": choice_schema(),
             "operator": operators.schema("#/$defs/operator"),
             **{f"with-{s}-{p}": _options(s, p) for s in STAGES for p in plugins(s)},
         },
     }
 
 
-def _step_or_orders() -> dict[str, Any]:
+def _step_or_block() -> dict[str, Any]:
     return {
         "if": {"required": [ORDERS]},
         "then": {"$ref": "#/$defs/orders"},
-        "else": {"$ref": "#/$defs/step"},
+        "else": {
+            "if": {"required": [CANDIDATES]},
+            "then": {"$ref": "#/$defs/candidates"},
+            "else": {"$ref": "#/$defs/step"},
+        },
     }
 
 

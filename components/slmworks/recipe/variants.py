@@ -51,7 +51,7 @@ class _Reading:
     def variants(self) -> list[Variant]:
         if not self.step.sweep:
             return [self._variant("", self.step.uses, self.step.options, self.step.seed, ())]
-        labels = _labels(self.step)
+        named = labels(self.step)
         return [
             self._variant(
                 label,
@@ -60,7 +60,7 @@ class _Reading:
                 entry.get("seed", self.step.seed),
                 ("sweep", index),
             )
-            for index, (entry, label) in enumerate(zip(self.step.sweep, labels, strict=True))
+            for index, (entry, label) in enumerate(zip(self.step.sweep, named, strict=True))
         ]
 
     def _variant(
@@ -118,14 +118,14 @@ class _Reading:
         return BadRequest(f"{self.recipe.at('steps', self.name, *where)}: {problem}")
 
 
-def _labels(step: Step) -> list[str]:
+def labels(step: Step) -> list[str]:
     """A short, unique, file-safe name for each variant of a sweep."""
     plugin_names = [entry.get("uses", step.uses) or "" for entry in step.sweep]
     seeds = [{"seed": entry["seed"]} if "seed" in entry else {} for entry in step.sweep]
     changed = [{**entry.get("with", {}), **seed} for entry, seed in zip(step.sweep, seeds, strict=True)]
     varying = {k for opts in changed for k in opts if any(o.get(k) != opts[k] for o in changed)}
     several = len(set(plugin_names)) > 1
-    labels = [
+    found = [
         ",".join(
             ([name] if several or not varying else [])
             + [f"{key}={_word(opts[key])}" for key in opts if key in varying]
@@ -133,10 +133,10 @@ def _labels(step: Step) -> list[str]:
         for name, opts in zip(plugin_names, changed, strict=True)
     ]
     if len(set(plugin_names)) == len(plugin_names):
-        labels = plugin_names
-    labels = [re.sub(r"[^A-Za-z0-9_=,.-]", "-", label) for label in labels]
-    unique = len(set(labels)) == len(labels) and all(0 < len(label) <= 60 for label in labels)
-    return labels if unique else [f"v{number + 1}" for number in range(len(labels))]
+        found = plugin_names
+    found = [re.sub(r"[^A-Za-z0-9_=,.-]", "-", label) for label in found]
+    unique = len(set(found)) == len(found) and all(0 < len(label) <= 60 for label in found)
+    return found if unique else [f"v{number + 1}" for number in range(len(found))]
 
 
 def _word(value: Any) -> str:

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from math import ceil
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NoReturn, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
 from slmworks.contract.artifact import Report, Selection
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.numbers import figures, statistics
 from slmworks.select import Select
-from slmworks.select.candidates import SPLIT, Ranked, ranked
+from slmworks.select.candidates import SPLIT, Among, Ranked, ranked
 
 __all__ = ["Halving"]
 
@@ -36,12 +38,18 @@ class Halving(Select):
     margin: NonNegativeFloat | None = None
     """Candidates that come this near to the best (0.02: two points) count as equally good, and the smaller
     goes first. Without it, the least compressed one mostly wins."""
+    among: Among = "all"
+    """Whom a candidate is compared with: `all`, or those that are `no-larger` on disk (by 2 %), for a
+    gate that takes the smallest that keeps enough. Then the best of each size goes first."""
     risk: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Stop a candidate only if that hits the truly best one at most this often (0.05): more than `keep`
     may go on."""
     budget: PositiveFloat | None = None
     """CPU-minutes that the next steps may take: no more go on than that is enough for. It comes before `keep`
     and `risk`."""
+    whole: bool = False
+    """With `budget`: it holds for the tasks that made the candidates, too. Refused where what they left is
+    enough for no candidate."""
     dearer: PositiveFloat = 1.0
     """With `budget`: how many times the CPU time of the task that made a candidate the next steps take."""
     resamples: Annotated[int, Field(ge=1000)] = statistics.DRAWS
@@ -54,17 +62,29 @@ class Halving(Select):
             raise ValueError("must be a number of candidates (3), or a share of them (0.5)")
         return keep
 
+    @model_validator(mode="after")
+    def _has_one_rule(self) -> Self:
+        if self.among == "no-larger" and self.margin is not None:
+            raise ValueError("margin: with `among: no-larger` sizes decide already; leave out one")
+        return self
+
     def run(self, *, reports: Sequence[Report], task: Task) -> Selection:
         """Write `selection.json`; BadRequest if the reports don't fit together."""
         found = ranked(
-            reports, resamples=self.resamples, seed=task.seed, margin=self.margin, called=task.names
+            reports,
+            resamples=self.resamples,
+            seed=task.seed,
+            margin=self.margin,
+            among=self.among,
+            called=task.names,
         )
         costs = {one.model: self.dearer * task.cost(one.model) for one in found} if self.budget else {}
         wanted = self._wanted(found)
-        chosen = wanted[: self._affordable([costs.get(one.model, 0.0) for one in wanted])]
+        chosen = self._affordable(wanted, costs, sum(task.cost(one.model) for one in found))
         on = {one.model for one in chosen}
         stopped = [one for one in found if one.model not in on]
-        content = _content(found, on, stopped, costs, beyond={one.model for one in wanted} - on)
+        beyond = {one.model for one in wanted} - on
+        content = _content(found, on, stopped, costs, beyond=beyond, among=self.among)
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         (task.output / "selection.json").write_text(text, encoding="utf-8")
         task.say(content["sentence"])
@@ -86,16 +106,29 @@ class Halving(Select):
     def _at_risk(self, one: Ranked) -> bool:
         return self.risk is not None and one.chance > self.risk and not one.as_good
 
-    def _affordable(self, costs: Sequence[float]) -> int:
-        """How many of those at the top the budget is enough for; at least one."""
+    def _affordable(
+        self, wanted: Sequence[Ranked], costs: Mapping[str, float], spent: float
+    ) -> Sequence[Ranked]:
+        """Those at the top that the budget is enough for; at least one, unless it is the `whole` one."""
         if self.budget is None:
-            return len(costs)
-        spent = 0.0
-        for count, cost in enumerate(costs):
-            spent += cost
-            if spent > 60 * self.budget and count:
-                return count
-        return len(costs)
+            return wanted
+        left = 60 * self.budget - (spent if self.whole else 0.0)
+        if self.whole:
+            wanted = [one for one in wanted if costs[one.model] <= left] or self._cheapest(
+                wanted, costs, spent
+            )
+        taken = list(accumulate(costs[one.model] for one in wanted))
+        return wanted[: max(1, sum(cost <= left for cost in taken))]
+
+    def _cheapest(self, wanted: Sequence[Ranked], costs: Mapping[str, float], spent: float) -> NoReturn:
+        """BadRequest: no candidate can be made within the budget."""
+        one = min(wanted, key=lambda one: costs[one.model])
+        needed = ceil((spent + costs[one.model]) / 6) / 10
+        raise BadRequest(
+            f"budget: {self.budget:g} CPU-minutes are enough for no candidate: the probes took "
+            f"{spent / 60:.1f}, and {one.name}, the cheapest that goes on, takes some "
+            f"{costs[one.model] / 60:.1f} more; allow {needed:g} at least (what was made is kept)."
+        )
 
 
 def _content(
@@ -105,15 +138,24 @@ def _content(
     costs: Mapping[str, float],
     *,
     beyond: set[str],
+    among: Among,
 ) -> dict[str, Any]:
     """What `selection.json` holds; `beyond`: models that go on but for the budget."""
     first = found[0].quality
     rows = [
-        _row(one, len(found), costs, goes_on=one.model in on, beyond=one.model in beyond) for one in found
+        _row(
+            one,
+            len(found),
+            costs,
+            goes_on=one.model in on,
+            beyond=one.model in beyond,
+            no_larger=among == "no-larger",
+        )
+        for one in found
     ]
     worst = max((one.chance for one in stopped if not one.as_good), default=0.0)
     return {
-        "sentence": _sentence(found, on, stopped),
+        "sentence": _sentence(found, on, stopped, among),
         "model_task": first.model_task.name,
         "measure": {"name": first.measure.name, "title": first.measure.title},
         "split": SPLIT,
@@ -124,11 +166,14 @@ def _content(
     }
 
 
-def _row(one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, beyond: bool) -> dict[str, Any]:
+def _row(
+    one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, beyond: bool, no_larger: bool
+) -> dict[str, Any]:
     quality, measure = one.quality, one.quality.measure
     score = quality.measures(SPLIT)[measure.name]
     why = f"{ordinal(one.rank)} of {of} by {measure.title} on {SPLIT}"
     why += ", as good as the best and larger" if one.as_good and not goes_on else ""
+    why += f", {one.ahead} of them no larger and better" if no_larger and one.ahead else ""
     why += ", beyond the budget" if beyond else ""
     return {
         "rank": one.rank,
@@ -144,7 +189,7 @@ def _row(one: Ranked, of: int, costs: Mapping[str, float], *, goes_on: bool, bey
     }
 
 
-def _sentence(found: Sequence[Ranked], on: set[str], stopped: Sequence[Ranked]) -> str:
+def _sentence(found: Sequence[Ranked], on: set[str], stopped: Sequence[Ranked], among: Among) -> str:
     written = found[0].quality.measure.written
     best = max(found, key=lambda one: one.chance).quality  # itself the first, unless sizes decide
     last = [one for one in found if one.model in on][-1]
@@ -159,10 +204,13 @@ def _sentence(found: Sequence[Ranked], on: set[str], stopped: Sequence[Ranked]) 
     top = written(best.value(SPLIT))
     if equal := sum(one.chance == 1 for one in weaker):
         are = "are" if equal > 1 else "is"
-        return f"{words}; of those stopped, {equal} {are} as good as the best ({top})"
+        how = f"as good as the best ({top})" if among == "all" else "better than all that are no larger"
+        return f"{words}; of those stopped, {equal} {are} {how}"
     nearest = max(weaker, key=lambda one: (one.chance, -one.rank))
     value = written(nearest.quality.value(SPLIT))
-    words += f"; of those stopped, {nearest.name} ({value}) came nearest to the best ({top}): "
+    no_larger = "" if among == "all" else " that is no larger"
+    top = written(nearest.best)
+    words += f"; of those stopped, {nearest.name} ({value}) came nearest to the best{no_larger} ({top}): "
     words += f"a truly best one is stopped so in at most {figures.chance(nearest.chance)} of cases"
     close = sum(one.chance > CLOSE for one in weaker)
     return words + (f"; {close} of them overlap{'' if close > 1 else 's'} with the best" if close else "")

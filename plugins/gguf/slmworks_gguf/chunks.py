@@ -14,6 +14,8 @@ from slmworks.model_tasks.feature_extraction.retrieval import document_id
 
 COLUMN = "document"
 """Column of a data set's documents."""
+PLACE = "place"
+"""Column of a data set that curate/documents made: where each `text` stands."""
 ENDINGS = (".txt", ".md")
 """Files that are documents."""
 
@@ -28,13 +30,18 @@ class Chunk:
 
 
 def documents(found: Artifact) -> dict[str, str]:
-    """Id -> text of every document: text files, or the column `document` of all splits.
+    """Id -> text of every document: text files, the chunks of curate/documents, or the column `document`.
 
-    The column alone is read: neither questions nor answers. BadRequest where there is no text.
+    Of all splits, and nothing else is read: neither questions nor answers. A chunk's id is its place.
+    BadRequest where there is no text.
     """
     if isinstance(found, Files):
         texts = dict(_read(found.folder(found.names[0]) if len(found.names) == 1 else found.path))
         where = f"no text in a file that ends with {' or '.join(ENDINGS)} (UTF-8)"
+    elif isinstance(found, Dataset) and are_chunks(found):
+        columns_of = (found.columns(split, PLACE, "text") for split in found.splits)
+        texts = dict(sorted(pair for places, said in columns_of for pair in zip(places, said, strict=True)))
+        where = "no chunk with text"
     elif isinstance(found, Dataset):
         named = [split for split in found.splits if found.has(split, COLUMN)]
         columns = (found.columns(split, COLUMN)[0] for split in named)
@@ -55,13 +62,24 @@ def documents(found: Artifact) -> dict[str, str]:
     return texts
 
 
-def chunks(texts: Mapping[str, str], tokenizer: Any, size: int, overlap: int) -> Iterator[Chunk]:
+def are_chunks(found: Artifact) -> bool:
+    """Whether curate/documents has cut the documents already."""
+    return isinstance(found, Dataset) and all(found.has(split, PLACE) for split in found.splits)
+
+
+def chunks(
+    texts: Mapping[str, str], tokenizer: Any, size: int, overlap: int, *, cut: bool = False
+) -> Iterator[Chunk]:
     """Chunks of `size` tokens at most; `overlap` of them are those that the chunk before ends with.
 
-    `tokenizer`: of the library tokenizers, which neither cuts nor pads.
+    `tokenizer`: of the library tokenizers, which neither cuts nor pads. `cut`: the texts are chunks already,
+    and keep their text and id where they are no longer.
     """
     for name, text in texts.items():
         encoded = tokenizer.encode(text, add_special_tokens=False)
+        if cut and len(encoded.ids) <= size:
+            yield Chunk(name, text)
+            continue
         for number, (start, end) in enumerate(windows(encoded.word_ids, size, overlap)):
             said = text[encoded.offsets[start][0] : encoded.offsets[end - 1][1]].strip()
             if said:

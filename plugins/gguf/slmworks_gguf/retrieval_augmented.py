@@ -47,7 +47,7 @@ class RetrievalAugmentedGeneration(Finetune):
     """Passages before each question at most."""
     chunk_tokens: PositiveInt | None = None
     """Tokens of a chunk at most, as the embedding model counts them; if not given, 128, or as many as it
-    reads."""
+    reads. Chunks of curate/documents are cut again only where they are longer than it reads, or than this."""
     overlap: NonNegativeInt | None = None
     """Tokens that a chunk shares with the one before; if not given, a quarter of `chunk_tokens`."""
     least: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -69,10 +69,11 @@ class RetrievalAugmentedGeneration(Finetune):
         assert documents is not None  # `needs`
         assert embedder is not None
         rows = training_rows(data)
-        size, overlap = self.sizes(embedder.path)
-        texts = chunks.documents(documents)
-        found = list(chunks.chunks(texts, plain_tokenizer(embedder.path), size, overlap))
-        task.say(f"{len(texts):,} documents are {len(found):,} chunks of {size} tokens at most")
+        texts, cut = chunks.documents(documents), chunks.are_chunks(documents)
+        size, overlap = self.sizes(embedder.path, cut=cut)
+        found = list(chunks.chunks(texts, plain_tokenizer(embedder.path), size, overlap, cut=cut))
+        noun = "chunks of curate/documents" if cut else "documents"
+        task.say(f"{len(texts):,} {noun} are {len(found):,} chunks of {size} tokens at most")
         hand_on(model.path, task.output, without=(RETRIEVAL, INDEX))
         self.write(task.output, embedder.path, found, task)
         meta = {**known_meta(model), "task": "text-generation", "prompting": self.name(model)}
@@ -83,7 +84,8 @@ class RetrievalAugmentedGeneration(Finetune):
             replace(in_context, max_new_tokens=self.max_new_tokens).write(task.output)
         made = Model(path=task.output, format=model.format, meta=meta)
         longest = tried(made, rows, threads=task.threads) if rows else 0
-        counted = {"documents": len(texts), "passages": len(found), "prompt_tokens": longest}
+        counted = {"passages": len(found), "prompt_tokens": longest}
+        counted |= {} if cut else {"documents": len(texts)}
         summary = {**counted, **about(made)}
         summary.pop("format")
         return replace(made, summary=summary)
@@ -94,8 +96,11 @@ class RetrievalAugmentedGeneration(Finetune):
         own = f"RAG, {self.passages} passage{'s' if self.passages > 1 else ''}"
         return f"{before} + {own}" if before else own
 
-    def sizes(self, embedder: Path) -> tuple[int, int]:
-        """Tokens of a chunk, and those that it shares; BadRequest where the embedding model can't read it."""
+    def sizes(self, embedder: Path, *, cut: bool = False) -> tuple[int, int]:
+        """Tokens of a chunk, and those that it shares; BadRequest where the embedding model can't read it.
+
+        `cut`: the documents are chunks already.
+        """
         if not (embedder / "embedding.json").is_file():
             raise BadRequest(
                 "finetune: embedder has no embedding.json, so it is no embedding model of slmworks; export "
@@ -103,7 +108,7 @@ class RetrievalAugmentedGeneration(Finetune):
             )
         tokenizer = plain_tokenizer(embedder)
         reads = OnnxEmbedder(embedder).max_length - tokenizer.num_special_tokens_to_add(is_pair=False)
-        size = self.chunk_tokens or min(CHUNK_TOKENS, reads)
+        size = self.chunk_tokens or (reads if cut else min(CHUNK_TOKENS, reads))
         if size > reads:
             raise BadRequest(
                 f"finetune: chunk_tokens is {size}, and the embedding model reads {reads} tokens of a text; "

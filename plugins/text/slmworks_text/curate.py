@@ -13,6 +13,7 @@ from slmworks_text import out_of_scope, progress
 from slmworks_text.bins import Bins
 from slmworks_text.card_warnings import operator_warnings, text_warnings
 from slmworks_text.checks import Loss, label_order, refuse_empty
+from slmworks_text.curate_rows import Gathered, Models, given
 from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
 from slmworks_text.drift.compared import numbers_of
 from slmworks_text.drift.measured import drift_of
@@ -21,14 +22,12 @@ from slmworks_text.expectations import Found, met
 from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.input_options import InputOptions
-from slmworks_text.joining import Joins, join_texts
-from slmworks_text.joins.balance import balance
+from slmworks_text.joining import join_texts
 from slmworks_text.joins.watching import Watch
 from slmworks_text.label_noise.ranking import Ranking, described, rank
 from slmworks_text.label_noise.ranking import write as write_ranking
 from slmworks_text.labels import Labels, equal_numbers
 from slmworks_text.layout import Layout
-from slmworks_text.ledger import Ledger
 from slmworks_text.operators import Operator, clean, operators_for
 from slmworks_text.operators.running import opened, operated
 from slmworks_text.operators.views import TextView
@@ -42,13 +41,9 @@ from slmworks_text.text_options import TextOptions
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Ranked(Gathered[Tally]):
     """Rows that were read, cleaned and joined."""
 
-    rows: StoredRows
-    ledger: Ledger
-    tally: Tally
-    rows_in: int
     ranking: Ranking | None
     """Rows by how probably their label is wrong, where that is asked for."""
 
@@ -71,14 +66,24 @@ class CurateText(TextOptions):
         """The model task of the rows."""
         return catalog.canonical(self.model_task)
 
-    def run(self, *, data: Files, embedder: Model | None = None, task: Task, **_: object) -> Dataset:
+    def run(
+        self,
+        *,
+        data: Files,
+        embedder: Model | None = None,
+        judge: Model | None = None,
+        task: Task,
+        **_: object,
+    ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
         schema = schema_of(self.model_task)
         followed = Followed()
-        made = self.gather(data, task, StoredRows(task.scratch, schema), followed)
+        made = self.gather(
+            data, task, StoredRows(task.scratch, schema), followed, given(embedder=embedder, judge=judge)
+        )
         tally, ledger = made.tally, made.ledger
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
@@ -86,7 +91,7 @@ class CurateText(TextOptions):
         labels = label_order(counts, self._order(), shares) if schema.classes else None
         splits = write_splits(task.output, made.rows, schema, ledger, counts, followed)
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
-        card |= by_operators(self.operators, tally)
+        card |= by_operators(self.operators, tally) | made.described()
         card |= followed.described(ledger, TextView(schema), self.region)
         card |= drift_of(self.drift, data, self.made_for(), embedder, task)
         expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))
@@ -101,33 +106,21 @@ class CurateText(TextOptions):
         write_card(task.output, {**card, **declared(data, data.names, self.licence, self.licences)})
         return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card, expected))
 
-    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> Gathered:
+    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models) -> Ranked:
         """Read, clean and store all rows, drop duplicates and split the pool; nothing is written yet."""
         names, schema, tally = self.row_names(data), schema_of(self.model_task), Tally()
-        shares = shares_of(data, validation=self.validation, test=self.test)
+        joins = self.joins(data, models, lambda name: self._texts(data, name, schema))
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
-        losses = self._store(data, names, rows, schema, tally, task)
+        losses = self._store(data, models, names, rows, schema, tally, task)
         watch.stored(rows.size, tally)
-        against = self.decontaminate.against if self.decontaminate else ()
-        joins = Joins(
-            shares=shares,
-            near=self.near_duplicates,
-            sample=self.rows,
-            transfer=self.transfer_rows,
-            seed=self.seed,
-            decontaminate=self.decontaminate,
-            against={name: self._texts(data, name, schema) for name in against},
-        )
         ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch)
         ranking = None
         if self.label_noise is not None:
             ranking = rank(rows, ledger, self.label_noise, tally, task, seed=self.seed)
             watch.joined("label noise", ledger)
-        if self.balance is not None:
-            balance(rows, ledger, self.balance, self.seed, tally)
-            watch.joined("balance", ledger)
-        return Gathered(rows, ledger, tally, sum(loss.rows for loss in losses), ranking)
+        self.thin_out(rows, ledger, tally, watch)
+        return Ranked(rows, ledger, tally, sum(loss.rows for loss in losses), joins.semantic, ranking)
 
     def row_names(self, data: Files) -> list[str]:
         """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""
@@ -140,11 +133,18 @@ class CurateText(TextOptions):
         return tuple(dict.fromkeys(stated))
 
     def _store(
-        self, data: Files, names: list[str], stored: StoredRows, schema: Schema, tally: Tally, task: Task
+        self,
+        data: Files,
+        models: Models,
+        names: list[str],
+        stored: StoredRows,
+        schema: Schema,
+        tally: Tally,
+        task: Task,
     ) -> list[Loss]:
         """Read, clean and store all rows; returns what each input had and lost."""
         meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
-        operators = opened(self.operators, data)
+        operators = opened(self.operators, data, models)
         outside, losses = self.outside(), []
         for name in names:
             tell = progress.reading(task, meter, name)

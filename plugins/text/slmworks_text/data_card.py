@@ -87,14 +87,17 @@ class SplitFile(Protocol):
         """Write the rows that are left."""
 
 
-def fill(splits: Mapping[str, SplitFile], rows: StoredRows, ledger: Ledger, followed: Followed) -> None:
+def fill(
+    splits: Mapping[str, SplitFile], rows: StoredRows, ledger: Ledger, followed: Followed | None = None
+) -> None:
     """Write the kept rows of each split into its file, in the order of the rows, and close the files."""
     import numpy as np
     import pyarrow as pa
 
     done = 0
     for batch in rows.batches("id", "text", "target", "stratum"):
-        followed.batch(done, batch)
+        if followed is not None:
+            followed.batch(done, batch)
         here = slice(done, done := done + len(batch))
         for split, file in splits.items():
             found = np.flatnonzero(ledger.kept[here] & (ledger.place[here] == PLACES.index(split)))

@@ -80,11 +80,18 @@ def text_of(
     """
     errors = "replace" if encoding == REPLACE else "strict"
     try:
-        with _opened(path, meter) as stream:
+        with _refused(path, shown), _opened(path, meter) as stream:
             _refuse_other(path, encoding, shown)
             yield io.TextIOWrapper(stream, codec_of(encoding), errors, newline)
     except UnicodeError as error:
         raise _bad_byte(path, encoding, shown, str(error)) from None
+
+
+@contextmanager
+def _refused(path: Path, shown: str) -> Iterator[None]:
+    """BadRequest for a file that swells without end, or cannot be decompressed."""
+    try:
+        yield
     except Swollen:
         raise BadRequest(
             f"{shown}: decompresses to more than {RATIO} times its own size, as a file does that is made to "
@@ -96,6 +103,15 @@ def text_of(
         raise BadRequest(
             f"{shown}: cannot be decompressed ({error}); damaged, cut short, or not a {path.suffix} file."
         ) from None
+
+
+def bytes_of(path: Path, most: int, *, shown: str) -> bytes:
+    """A file whole, decompressed; BadRequest for one of more than `most` bytes, or that is damaged."""
+    with _refused(path, shown), _opened(path, None) as stream:
+        content: bytes = stream.read(most + 1)
+    if len(content) > most:
+        raise BadRequest(f"{shown}: more than {most:,} bytes; split it.")
+    return content
 
 
 def lines(stream: TextIO, shown: str) -> Iterator[str]:

@@ -42,7 +42,7 @@ def write(net: Any, path: Path) -> None:
         constants["pairs"] = weights["pairs.weight"]
         constants |= {"left": np.array(LEFT), "rows": np.array(len(weights["pairs.weight"]))}
         constants["end"] = np.array([np.iinfo(np.int64).max])
-        nodes += [*_pairs(helper), *_mean("pair_vectors", "pair_real", "pair_mean")]
+        nodes += [*pairs_of(helper), *_mean("pair_vectors", "pair_real", "pair_mean")]
         nodes.append(helper.make_node("Concat", ["token_mean", "pair_mean"], ["means"], axis=1))
         found = "means"
     normal = {"axis": -1, "epsilon": net.norm.eps}
@@ -69,7 +69,7 @@ def _mean(vectors: str, weights: str, made: str) -> list[Any]:
     ]
 
 
-def _pairs(helper: Any) -> list[Any]:
+def pairs_of(helper: Any) -> list[Any]:
     """Nodes that look up the pairs of neighbouring tokens."""
     return [
         helper.make_node("Slice", ["input_ids", "zero", "last", "one"], ["before"]),

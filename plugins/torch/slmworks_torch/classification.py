@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
     from slmworks_torch.bag import BagClassifier
     from slmworks_torch.hf_folder import TextNetwork
+    from slmworks_torch.linear_network import LinearText
 
 HEAD = "AutoModelForSequenceClassification"
 
@@ -86,7 +87,7 @@ def _refuse_generator(teacher: Model) -> None:
             )
 
 
-def meta(labels: Sequence[str], made: "TextNetwork | BagClassifier") -> dict[str, Any]:
+def meta(labels: Sequence[str], made: "TextNetwork | BagClassifier | LinearText") -> dict[str, Any]:
     """A classifier's entries of a Model artifact's `meta`."""
     return {
         "task": HEADER,

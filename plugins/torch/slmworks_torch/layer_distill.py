@@ -19,6 +19,7 @@ class LayerDistill(LayerOptions, StudentOptions, Distill):
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("train", "validation", "transfer")}
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",), "student": ("hf",)}
     produces: ClassVar[str] = "hf"
+    of_new: ClassVar[frozenset[str]] = frozenset({"layers"})
 
     learning_rate: PositiveFloat = 2e-4
     """Highest step size of AdamW; a small student takes larger steps than its teacher."""

@@ -113,7 +113,7 @@ class FeatureExtraction(ModelTask):
 
     def truth(self, row: Row) -> str:
         """The document that answers the question."""
-        return str(row["document"])[:200]
+        return str(row["document"] or "")[:200]
 
     def sections(self, candidate: Mapping[str, Any], teacher: Mapping[str, Any] | None) -> Sequence[str]:
         """Ranks of the right document."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from slmworks_text.conversations.messages import parsed, strict_json, tools_of
 from slmworks_text.conversations.shapes import FURTHER, Parts, Shape, shape_of, turns_in
+from slmworks_text.conversations.tools import refuse_unlisted
 from slmworks_text.conversations.turns import (
     BAD_SCHEMA,
     BAD_TOOLS,
@@ -94,17 +95,19 @@ def conversation_of(
     completion = None if answer is None else answer.text()
     if completion is not None and not completion.strip():
         raise BadConversation(EMPTY_COMPLETION, f"turn {len(before) + 1}")
-    found = assembled(before, completion, parts, tools="tools" in FURTHER[shape])
+    found = assembled(before, answer, parts, tools="tools" in FURTHER[shape])
     return shape, replace(found, cut=cut)
 
 
-def assembled(before: Sequence[Turn], completion: str | None, parts: Parts, *, tools: bool) -> Conversation:
+def assembled(before: Sequence[Turn], answer: Turn | None, parts: Parts, *, tools: bool) -> Conversation:
     """A conversation of the turns before an answer, the answer, the row's schema and, if asked, tools."""
     messages = [(turn.role, turn.text()) for turn in before if turn.role != "system" or turn.content.strip()]
     if tools and (named := tools_of(parts.get("tools"))):
         if messages[0][0] == "prompt":
             raise BadConversation(BAD_TOOLS, "raw text has no chat template that would show them")
+        refuse_unlisted(named, [*before, *([answer] if answer else [])])
         messages.insert(0, ("tools", named))
+    completion = None if answer is None else answer.text()
     return Conversation(tuple(messages), completion, _schema(parts.get("schema"), completion))
 
 

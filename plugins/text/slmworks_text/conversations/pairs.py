@@ -71,7 +71,7 @@ def pair_of(
     (*before, chosen), (*other, rejected) = both
     if differs := _first_difference(before, other):
         raise BadConversation(NO_COMMON, f"chosen and rejected differ from turn {differs} on")
-    found = assembled(before, chosen.text(), parts, tools=shape != "raw")
+    found = assembled(before, chosen, parts, tools=shape != "raw")
     return shape, replace(found, rejected=rejected.text())
 
 

@@ -1,9 +1,12 @@
 """Lengths of conversations: in tokens of a tokenizer.json, or in words."""
 
+import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from slmworks.contract.errors import BadRequest
+from slmworks_text.shingles import BURMESE, HAN, KANA, KHMER, THAI
 
 
 class Words:
@@ -14,6 +17,10 @@ class Words:
     def of(self, texts: Sequence[str]) -> int:
         """Words of all texts."""
         return sum(len(text.split()) for text in texts)
+
+    def spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Beginning and end of each word of each text; in scripts without blanks, of each character."""
+        return [[found.span() for found in _word().finditer(text)] for text in texts]
 
 
 class Tokens:
@@ -46,8 +53,19 @@ class Tokens:
         """Tokens of all texts, each taken by itself."""
         return sum(len(self.tokenizer.encode(text, add_special_tokens=False).ids) for text in texts)
 
+    def spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Beginning and end of each token of each text, taken by itself, in characters."""
+        found = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [list(one.offsets) for one in found]
+
 
 Measure = Words | Tokens
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    bare = HAN + KANA + THAI + BURMESE + KHMER
+    return re.compile(rf"[{bare}]|[^\s{bare}]+")
 
 
 def contents(messages: Iterable[tuple[str, str]]) -> list[str]:

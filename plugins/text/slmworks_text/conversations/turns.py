@@ -21,6 +21,8 @@ NOT_JSON = "tool call that is not JSON"
 NO_CALL = "tool result without its call"
 NO_RESULT = "tool call without its answer"
 BAD_TOOLS = "tools that are no list of functions"
+UNLISTED = "call of a tool that is not listed"
+BAD_ARGUMENTS = "arguments that break the tool's schema"
 BAD_SCHEMA = "schema that is no JSON object"
 NO_SHAPE = "no conversation in the row"
 

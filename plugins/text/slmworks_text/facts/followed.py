@@ -58,7 +58,13 @@ class Followed(Watch):
         if len(kept) < EXAMPLES:
             kept.append(Example(row, detail=f"{share:.0%} of its n-grams are there"))
 
-    def joined(self, name: str, ledger: Ledger, components: Components | None = None) -> None:
+    def joined(
+        self,
+        name: str,
+        ledger: Ledger,
+        components: Components | None = None,
+        _similarity: object = None,
+    ) -> None:
         """Count what the join dropped, and choose examples."""
         import numpy as np
 

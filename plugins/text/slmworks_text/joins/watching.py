@@ -1,8 +1,13 @@
 """What a curation tells while it goes on: to the card, and to whoever explains a row."""
 
+from collections.abc import Callable
+
 from slmworks_text.joins.components import Components
 from slmworks_text.ledger import Ledger
 from slmworks_text.rows import Tally
+
+Similarity = Callable[[int, int], float | None]
+"""Takes the positions of two rows."""
 
 
 class Watch:
@@ -11,8 +16,17 @@ class Watch:
     def stored(self, rows: int, tally: Tally) -> None:
         """All rows are read and cleaned; so many are left. `tally` goes on counting."""
 
-    def joined(self, name: str, ledger: Ledger, components: Components | None = None) -> None:
-        """A join is done: its name, the rows as it left them, and the duplicates that it joined."""
+    def joined(
+        self,
+        name: str,
+        ledger: Ledger,
+        components: Components | None = None,
+        similarity: Similarity | None = None,
+    ) -> None:
+        """A join is done: its name, the rows as it left them, and the duplicates that it joined.
+
+        `similarity`: how alike two rows are; None where the words of their texts say so.
+        """
 
     def overlaps(self, row: int, name: str, share: float) -> None:
         """A row was dropped since this share of its n-grams is in the named evaluation set."""

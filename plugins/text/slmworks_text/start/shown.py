@@ -76,7 +76,7 @@ def show(found: Seen, max_length: int | None = None) -> None:
         say(f"longer than max_length {max_length}: {share:.1f} % of train, cut there")
     for given, target in found.examples:
         text = one_line(given)
-        say(f"  {text[:WIDE]}{'…' * (len(text) > WIDE)}  →  {one_line(target)[:WIDE]}")
+        say(f"  {text[:WIDE]}{'…' * (len(text) > WIDE)}{f'  →  {one_line(target)[:WIDE]}' if target else ''}")
     for sentence in card.get("warnings", []):
         say(f"warning: {sentence}.")
 

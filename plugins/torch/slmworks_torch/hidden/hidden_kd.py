@@ -23,6 +23,7 @@ class HiddenKD(HiddenOptions, Distill):
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {"teacher": ("hf",), "student": ("hf",)}
     model_tasks: ClassVar[tuple[str, ...]] = ("text-classification", "feature-extraction", "text-generation")
     produces: ClassVar[str] = "hf"
+    of_new: ClassVar[frozenset[str]] = frozenset({"layers"})
 
     def run(self, *, teacher: Model, student: Model | None, data: Dataset, task: Task) -> Model:
         """Make or take the student, train it beside its teacher, choose the epoch on `validation`."""

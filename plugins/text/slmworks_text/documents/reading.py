@@ -1,0 +1,108 @@
+"""Documents of an input to rows, a chunk each, and counts of the files that gave none."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slmworks.contract.errors import BadRequest
+from slmworks_text.documents.blocks import Unreadable
+from slmworks_text.documents.chunks import PATH, Chunk, Chunker
+from slmworks_text.documents.files import ENDINGS, kind_of, read_document
+from slmworks_text.encodings import Encoding
+from slmworks_text.reading import paths_of
+from slmworks_text.rows import Row, Tally
+from slmworks_text.streams import COMPRESSED, Meter
+
+
+@dataclass
+class DocumentTally(Tally):
+    """Counts of rows, and of files."""
+
+    documents: Counter[str] = field(default_factory=Counter)
+    """Kind of document -> those that were read."""
+    pages: int = 0
+    unreadable: Counter[str] = field(default_factory=Counter)
+    """Reason -> documents that gave no text."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Reason -> the first of them, and what is wrong there."""
+    others: Counter[str] = field(default_factory=Counter)
+    """Ending -> files that are no documents."""
+
+
+@dataclass(frozen=True)
+class DocumentReading:
+    """How the documents of one input are read."""
+
+    chunker: Chunker
+    encoding: Encoding
+    place: int
+    """The split that the input is for, or the pool: an index into `PLACES`."""
+
+
+def read_documents(
+    name: str, folder: Path, reading: DocumentReading, tally: DocumentTally, meter: Meter
+) -> Iterator[Row]:
+    """The chunks of an input, file by file in the order of their names."""
+    paths = paths_of(folder)
+    refuse_archives(name, folder)
+    for path in paths:
+        shown = f"{name}/{path.relative_to(folder).as_posix()}"
+        if kind := kind_of(path):
+            try:
+                blocks = read_document(path, reading.encoding, shown)
+            except Unreadable as why:
+                tally.unreadable[why.reason] += 1
+                tally.unread.setdefault(why.reason, f"{shown}{f': {why.detail}' if why.detail else ''}")
+            else:
+                tally.documents[kind] += 1
+                tally.pages += max(block.page for block in blocks)
+                for number, chunk in enumerate(reading.chunker.chunks(blocks), 1):
+                    yield row_of(shown, number, chunk, name, reading.place)
+        else:
+            tally.others[path.suffix.lower() or "no ending"] += 1
+        meter.next_file(path.stat().st_size)
+
+
+def row_of(shown: str, number: int, chunk: Chunk, name: str, place: int) -> Row:
+    """A chunk as a row: its place in the document is kept as its target."""
+    first, last = chunk.pages
+    page = f" p. {first}" if first and first == last else f" pp. {first}–{last}" if first else ""
+    under = f": {PATH.join(chunk.headings)}" if chunk.headings else ""
+    return Row(
+        text=chunk.text,
+        target=f"{shown}#{number}{page}{under}",
+        source=name,
+        origin=f"{shown} chunk {number}{page.replace(' ', ', ', 1)}",
+        place=place,
+        group=shown,
+    )
+
+
+def refuse_archives(name: str, folder: Path) -> None:
+    """BadRequest for an archive: fetch opens them."""
+    for path in paths_of(folder):
+        bare = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+        if (ending := bare.suffix.lower()) in (".zip", ".tar"):
+            raise BadRequest(
+                f"{name}/{path.relative_to(folder).as_posix()}: an archive; fetch what is in it: "
+                f"{ending[1:]}://*::{path.name}, or unpack it."
+            )
+
+
+def refuse_unread(name: str, before: DocumentTally, tally: DocumentTally, most: float) -> None:
+    """BadRequest for an input without a document, or with more unreadable ones than `most` of them."""
+    lost = tally.unreadable - before.unreadable
+    read = tally.documents.total() - before.documents.total()
+    others = tally.others - before.others
+    if not lost and not read:
+        there = ", ".join(f"{ending} {count:,}" for ending, count in others.most_common(5)) or "nothing"
+        known = ", ".join(ENDINGS)
+        raise BadRequest(f"{name}: no document in it ({known}, each also compressed); there is: {there}.")
+    if lost.total() > most * (read + lost.total()):
+        named = ", ".join(f"{reason} {count:,}" for reason, count in lost.most_common())
+        first = tally.unread[lost.most_common(1)[0][0]]
+        raise BadRequest(
+            f"{name}: {lost.total():,} of {read + lost.total():,} documents can't be read ({named}), more "
+            f"than {most:.0%}. The first: {first}. Mend or remove them, or allow it with max_unusable."
+        )

@@ -1,0 +1,378 @@
+"""`curate/documents`: what is read of each kind of file, where chunks end, and files that can't be read."""
+
+import builtins
+import gzip
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from families import wordpiece
+from pdfs import bomb, locked, pdf
+from slmworks.contract.artifact import Dataset
+from slmworks.contract.errors import BadRequest
+from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
+from slmworks_text.documents.blocks import Block, Outline
+from slmworks_text.documents.chunks import Chunker
+from slmworks_text.documents.files import read_document
+from slmworks_text.documents.sentences import sentences
+
+Curated = Callable[..., Dataset]
+ALL = {"validation": 0, "test": 0}
+PUMP = """---
+title: Pump
+---
+# Pump P-200
+
+The **pump** moves 40 litres a minute. See [the shop](https://example.com/shop) for prices.
+
+## Electrical
+
+- 230 V
+- `50 Hz`
+
+| Part | Number |
+|---|---|
+| Seal | S-12 |
+
+```
+start = now
+```
+
+## Care
+
+Replace the seal every 2,000 hours.
+"""
+PAGE = """<!doctype html><html><head><title>Pump</title><style>p{}</style></head><body>
+<header><nav><a href="/">Home</a></nav></header><div>We use cookies.</div>
+<main><header><h1>Pump P-200</h1></header><p>It moves <b>40&nbsp;litres</b> a minute.<br>It weighs 12 kg.
+<h2>Electrical</h2><ul><li>230 V<li>50 Hz</ul><pre>a = 1
+  b = 2</pre><table><tr><th>Part<th>Number<tr><td>Seal<td>S-12</table>
+<p hidden>secret</p><script>var a = "<p>no</p>";</script><p>Caf&eacute; &amp; 漢字.</p></main>
+<aside>Related</aside><footer>Imprint</footer></body></html>"""
+
+
+def blocks(tmp_path: Path, name: str, content: str | bytes) -> list[Block]:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_document(path, "utf-8", name)
+
+
+def words(count: int, first: int = 0) -> str:
+    return " ".join(f"word{number}" for number in range(first, first + count))
+
+
+def rows(data: Dataset, *columns: str) -> list[dict[str, Any]]:
+    return [row for split in data.splits for row in data.rows(split, *columns)]
+
+
+def card(data: Dataset) -> dict[str, Any]:
+    return dict(json.loads((data.path / "card.json").read_text()))
+
+
+def test_markdown_is_read_without_its_marks_and_with_its_headings(tmp_path: Path) -> None:
+    found = blocks(tmp_path, "pump.md", PUMP)
+    assert [(block.kind, block.text) for block in found] == [
+        ("heading", "Pump P-200"),
+        ("text", "The pump moves 40 litres a minute. See the shop for prices."),
+        ("heading", "Electrical"),
+        ("lines", "- 230 V\n- `50 Hz`"),
+        ("lines", "| Part | Number |\n|---|---|\n| Seal | S-12 |"),
+        ("lines", "start = now"),
+        ("heading", "Care"),
+        ("text", "Replace the seal every 2,000 hours."),
+    ]
+    assert found[3].headings == ("Pump P-200", "Electrical")
+    assert found[7].headings == ("Pump P-200", "Care")
+
+
+def test_of_a_page_only_what_it_says_is_read(tmp_path: Path) -> None:
+    found = blocks(tmp_path, "pump.html", PAGE)
+    assert [(block.kind, block.text) for block in found] == [
+        ("heading", "Pump P-200"),
+        ("text", "It moves 40 litres a minute.\nIt weighs 12 kg."),
+        ("heading", "Electrical"),
+        ("lines", "230 V\n50 Hz"),
+        ("lines", "a = 1\n  b = 2"),
+        ("lines", "Part | Number\nSeal | S-12"),
+        ("text", "Café & 漢字."),
+    ]
+    assert found[-1].headings == ("Pump P-200", "Electrical")
+
+
+def test_a_page_is_read_in_the_encoding_that_it_names_and_text_by_its_mark(tmp_path: Path) -> None:
+    page = '<meta charset="iso-8859-1"><p>Café “x”</p>'.encode("cp1252")
+    assert blocks(tmp_path, "a.htm", page)[0].text == "Café “x”"
+    assert blocks(tmp_path, "a.txt", "Größe".encode("utf-16"))[0].text == "Größe"
+    assert blocks(tmp_path, "a.txt.gz", gzip.compress("Größe".encode()))[0].text == "Größe"
+
+
+def test_a_page_that_is_nested_without_end_costs_little(tmp_path: Path) -> None:
+    assert blocks(tmp_path, "deep.html", "<div>" * 50_000 + "down here")[0].text == "down here"
+
+
+def test_a_pdf_has_pages_headings_of_its_bookmarks_and_no_running_heads(tmp_path: Path) -> None:
+    body = [f"{words(9, 100 * page)} of page" for page in range(4)]
+    pages = [
+        [
+            "ACME manual",
+            text,
+            f"{text} once",
+            "again: a hyphen-",
+            f"ated word {chr(96 + number) * 4}",
+            f"Page {number} of 4",
+        ]
+        for number, text in enumerate(body, 1)
+    ]
+    pages[1].insert(2, "2.1 Care")
+    found = blocks(tmp_path, "pump.pdf", pdf(pages, [("Installation", 1), ("Care", 2), ("Parts", 4)]))
+    said = " ".join(block.text for block in found)
+    assert "ACME" not in said
+    assert "Page" not in said
+    assert said.count("again: a hyphenated word") == 4
+    assert [(block.page, block.text) for block in found if block.kind == "heading"] == [(2, "2.1 Care")]
+    under = {(block.page, block.headings) for block in found if block.kind == "text"}
+    assert under == {
+        (1, ("Installation",)), (2, ("Installation",)), (2, ("Care",)), (3, ("Care",)), (4, ("Parts",)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("One. Two! Three? Four", 4),
+        ("Dr. Smith paid 3.5 Mio. He left.", 2),
+        ("See Fig. 3 and p. 4, e.g. This one.", 1),
+        ("He said “Stop.” Then he left.", 2),
+        ("彼は来た。すぐ帰った。", 2),
+        ("a.b.c is a name. It stays", 2),
+    ],
+)
+def test_sentences(text: str, count: int) -> None:
+    found = list(sentences(text))
+    assert "".join(found) == text
+    assert len(found) == count
+
+
+@pytest.fixture(scope="module")
+def bytewise(tmp_path_factory: pytest.TempPathFactory) -> Measure:
+    """A tokenizer that gives a token a byte, so that characters of several bytes may be cut apart."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    folder = tmp_path_factory.mktemp("tokenizer")
+    alphabet = {sign: number for number, sign in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    made = Tokenizer(models.BPE(vocab=alphabet, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    made.save(str(folder / "tokenizer.json"))
+    return Tokens(folder, "tokenizer")
+
+
+PARAGRAPHS = st.lists(
+    st.tuples(
+        st.sampled_from(["text", "heading", "lines"]),
+        st.text("ab漢é. \nA", min_size=1, max_size=90).filter(lambda text: bool(text.strip())),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    said=PARAGRAPHS,
+    size=st.integers(8, 40),
+    overlap=st.integers(0, 4),
+    repeat=st.booleans(),
+    by=st.booleans(),
+)
+def test_no_word_is_lost_no_chunk_is_too_long(
+    bytewise: Measure, said: Sequence[tuple[Any, str]], size: int, overlap: int, repeat: bool, by: bool
+) -> None:
+    outline, given_blocks = Outline(), []
+    for kind, written in said:
+        text = " ".join(written.split())[:9] if kind == "heading" else written
+        path = outline.enter(1, text) if kind == "heading" else outline.path
+        given_blocks.append(Block(text, kind, path))
+    measure = bytewise if by else Words()
+    found = list(Chunker(measure, size, overlap, repeat).chunks(given_blocks))
+    assert all(len(measure.spans([chunk.text])[0]) <= size for chunk in found)
+    if not overlap and not repeat:
+        whole = "".join("".join(block.text for block in given_blocks).split())
+        made = "".join("".join(chunk.text for chunk in found).split())
+        assert whole.startswith(made)
+        left = whole[len(made) :]
+        assert whole.endswith(left)
+        assert not left or given_blocks[-1].kind == "heading"  # headings of nothing
+
+
+def test_chunks_end_at_headings_and_between_sentences_and_share_whole_sentences() -> None:
+    one, two = (f"Alpha {words(8, start)}." for start in (0, 20))
+    three = f"Beta {words(8, 40)}."
+    given_blocks = [
+        Block("A", "heading", ("A",)),
+        Block(f"{one} {two}", "text", ("A",)),
+        Block("B", "heading", ("A", "B")),
+        Block(three, "text", ("A", "B")),
+    ]
+    cut = Chunker(Words(), 24, 0, repeat=False)
+    assert [chunk.text for chunk in cut.chunks(given_blocks)] == [f"A\n\n{one} {two}", f"B\n\n{three}"]
+    small = Chunker(Words(), 12, 0, repeat=True)
+    assert [chunk.text for chunk in small.chunks(given_blocks)] == [
+        f"A\n\n{one}", f"A\n\n{two}", f"B\n\n{three}",
+    ]  # fmt: skip
+    shares = Chunker(Words(), 22, 10, repeat=False)
+    long = [Block(f"{one} {two} {three}", "text")]
+    assert [chunk.text for chunk in shares.chunks(long)] == [f"{one} {two}", f"{two} {three}"]
+
+
+def test_chunks_know_their_place_and_are_handed_on_for_both_model_tasks(documents: Curated) -> None:
+    files = {"pump.md": PUMP, "page.html": PAGE, "scan.pdf": pdf([[words(30)], [words(30, 50)]])}
+    data = documents({"manuals": files}, size=40, **ALL)
+    found = {row["place"]: row for row in rows(data, "place", "text", "document", "source")}
+    assert set(found) == {
+        "manuals/pump.md#1: Pump P-200", "manuals/pump.md#2: Pump P-200 › Care",
+        "manuals/page.html#1: Pump P-200", "manuals/scan.pdf#1 p. 1", "manuals/scan.pdf#2 pp. 1–2",
+    }  # fmt: skip
+    assert found["manuals/page.html#1: Pump P-200"]["text"].startswith("Pump P-200\n\nIt moves 40 litres")
+    assert {row["document"] for row in found.values()} == {None}
+    assert {row["source"] for row in found.values()} == {"manuals"}
+    assert data.meta == {"task": "feature-extraction"}
+    assert card(data)["documents"]["read"] == {"markdown": 1, "html": 1, "pdf": 1}
+    assert card(data)["chunks"] == {"unit": "words", "size": 40, "overlap": 5}
+    plain = documents({"manuals": files}, size=40, model_task="text-generation", **ALL)
+    assert plain.meta == {"task": "text-generation"}
+    said = rows(plain, "messages", "completion", "place")
+    assert {str(row["messages"]) for row in said} == {"[{'role': 'prompt', 'content': ''}]"}
+    assert sum(len(row["completion"].split()) for row in said if "scan" in row["place"]) == 60
+
+
+def test_students_of_embeddings_language_models_and_indexes_read_the_chunks(documents: Curated) -> None:
+    from slmworks_gguf.chunks import are_chunks, chunks
+    from slmworks_gguf.chunks import documents as passages
+    from slmworks_torch.causal.examples import read
+    from slmworks_torch.embeddings import texts_of
+
+    files = {f"{number}.txt": words(60, 100 * number) for number in range(8)}
+    data = documents({"docs": files}, size=40, validation=0.25, test=0)
+    assert set(data.splits) == {"train", "validation"}
+    known = {row["place"]: row["text"] for row in rows(data, "place", "text")}
+    assert sorted(texts_of(data, "train").texts) == sorted(data.columns("train", "text")[0])
+    assert passages(data) == known
+    assert are_chunks(data)
+    tokenizer = wordpiece()
+    tokenizer.no_truncation()
+    longest = max(len(tokenizer.encode(text, add_special_tokens=False).ids) for text in known.values())
+    whole = chunks(known, tokenizer, longest, 2, cut=True)
+    assert {chunk.id: chunk.text for chunk in whole} == known
+    parts = list(chunks(known, tokenizer, longest // 2, 2, cut=True))
+    assert len(parts) > len(known)
+    assert {chunk.id.rpartition("#")[0] for chunk in parts} <= set(known)
+    plain = documents({"docs": files}, size=40, model_task="text-generation", validation=0.25, test=0)
+    assert len(read(plain, "train")) == len(plain.columns("train", "id")[0])
+
+
+def test_documents_stay_whole_equal_chunks_are_kept_once_and_operators_act(documents: Curated) -> None:
+    files = {
+        f"{number}.txt": f"{words(60, 100 * number)}\n\nWrite to me{number}@example.com.\n\n{words(39, 9000)}."
+        for number in range(12)
+    }
+    data = documents(
+        {"texts": files}, size=40, overlap=0, validation=0.2, test=0.2, redact=["email"],
+        operators=[{"length": {"min_words": 5}}],
+    )  # fmt: skip
+    at: dict[str, set[str]] = {}
+    for split in data.splits:
+        for place, text in zip(*data.columns(split, "place", "text"), strict=True):
+            at.setdefault(place.partition("#")[0], set()).add(split)
+            assert "@" not in text
+    assert set(data.splits) == {"train", "validation", "test"}
+    assert all(len(splits) == 1 for splits in at.values())
+    found = card(data)
+    assert found["dropped"]["duplicate"] == 11
+    assert found["personal_data"] == {"email": 12}
+    assert sum(split["documents"] for split in found["splits"].values()) == 12
+    assert found["rows"]["in"] == found["rows"]["out"] + sum(found["dropped"].values())
+    again = documents(
+        {"texts": dict(reversed(files.items()))}, size=40, overlap=0, validation=0.2, test=0.2,
+        redact=["email"], operators=[{"length": {"min_words": 5}}],
+    )  # fmt: skip
+    assert again.digest == data.digest
+
+
+GOOD = {f"good{number}.txt": words(20, 100 * number) for number in range(9)}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.pdf", locked(pdf([["hello"]]), "secret"), "encrypted PDF: 1; the first: docs/a.pdf: it needs a password"),
+        ("a.pdf", pdf([[], []], picture=True), "no text layer; run OCR first: 1; the first: docs/a.pdf: 2 pages, pic"),
+        ("a.pdf", pdf([["hello"]])[:200], "broken PDF: 1; the first: docs/a.pdf"),
+        ("a.pdf", b"hello", "broken PDF: 1; the first: docs/a.pdf"),
+        ("a.pdf", bomb(80_000_000), "too large: 1; the first: docs/a.pdf: page 1 unpacks to more"),
+        ("a.html", "<html><body><nav>Home</nav><script>x</script></body></html>", "no text: 1; the first: docs/a.html"),
+        ("a.html", "", "no text: 1"),
+        ("a.md", "# Only a heading\n", "no text: 1; the first: docs/a.md: headings only"),
+        ("a.txt", b"MZ\0\0\x01", "binary, no text: 1; the first: docs/a.txt: a NUL byte at byte 2"),
+        ("a.txt", b"one\ntw\xff", "another encoding: 1; the first: docs/a.txt: line 2: byte 6 (0xff) is not utf-8"),
+        ("a.txt.gz", b"no gzip", "damaged: 1; the first: docs/a.txt.gz: cannot be decompressed"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_counted_by_reason_and_the_rest_is_kept(
+    documents: Curated, name: str, content: str | bytes, said: str
+) -> None:
+    data = documents({"docs": {**GOOD, name: content}}, **ALL)
+    assert len(rows(data, "id")) == 9
+    (warning,) = card(data)["warnings"]
+    assert said in warning
+    with pytest.raises(
+        BadRequest, match=r"^docs: 1 of 3 documents can't be read .* The first: docs/a"
+    ) as refused:
+        documents({"docs": {**dict(list(GOOD.items())[:2]), name: content}}, max_unusable=0.2, **ALL)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "said"),
+    [
+        ({"a.png": b"x", "b.docx": b"x"}, {}, "docs: no document in it (.txt, .text, .md"),
+        ({"a.zip": b"PK"}, {}, "docs/a.zip: an archive; fetch what is in it: zip://*::a.zip, or unpack it."),
+        ({"a.txt": "one"}, {}, "the split 'validation' would be empty: 1 chunks of 1 documents are left"),
+        ({"a.txt": "one"}, {"tokenizer": "docs", **ALL}, "with.tokenizer: the input 'docs' must hold one"),
+        ({"a.txt": "one"}, {"transfer": ("dogs",)}, "with.transfer: no input named 'dogs'. Did you mean 'docs'?"),
+        (GOOD, {"operators": [{"length": {"min_words": 99}}], **ALL}, "no chunk is left: 9 made (dropped: 9 length"),
+        (GOOD, {"expect": {"rows": ">= 100"}, **ALL}, "rows: 9, expected >= 100"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_curated_is_refused_in_a_line(
+    documents: Curated, files: dict[str, str | bytes], options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadRequest) as refused:
+        documents({"docs": files}, **options)
+    assert said in str(refused.value)
+
+
+def test_a_library_that_is_missing_is_named_with_the_command(
+    documents: Curated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = builtins.__import__
+
+    def without(name: str, *rest: Any) -> Any:
+        if name.partition(".")[0] == "pypdf":
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+        return found(name, *rest)
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pypdf"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(BadRequest) as refused:
+        documents({"docs": {"a.pdf": pdf([["hello"]])}}, **ALL)
+    assert str(refused.value) == (
+        "docs/a.pdf: reading pdf needs 'pypdf', which is not installed: pip install 'slmworks-text[run,documents]'"
+    )
