@@ -198,6 +198,31 @@ def test_the_data_of_a_recipe_and_of_a_file(begun) -> None:
         assert "share of train" in said
 
 
+def test_a_card_is_written_of_a_recipe_a_digest_and_a_file(begun, tmp_path: Path) -> None:
+    folder, _, store = begun
+    file, cards = folder.parent / "questions.csv", tmp_path / "cards"
+    for what, name in ((folder / "recipe.yaml", "q · curate"), (file, "questions.csv")):
+        done = call("data", what, "--card", cards, *store)
+        assert f"wrote  {cards / 'card.html'}" in done.output
+        assert f"<h1>{name}</h1>" in (cards / "card.html").read_text()
+    call("data", folder / "recipe.yaml", "--card", cards, *store)
+    described = json.loads((cards / "croissant.json").read_text())
+    digest = described["distribution"][0]["contentUrl"].split("/")[-2]
+    again = tmp_path / "again"
+    done = call("data", digest[:12], "--card", again, "--against", digest, *store)
+    assert "no test finds a difference" in done.output
+    assert json.loads((again / "croissant.json").read_text())["distribution"] == described["distribution"]
+    for words, said in (
+        (("ffffffff",), "no file, and no digest in"),
+        ((digest, "--card", file), "is a file; name a folder"),
+        ((digest, "--card", folder.parent / "store" / "objects" / digest), "which may not change"),
+        ((digest, "--text", "text"), "--text: of a file"),
+        ((digest, "--against", folder), "not an artifact"),
+    ):
+        with pytest.raises(BadRequest, match=said):
+            call("data", *words, *store)
+
+
 def test_nothing_is_written_where_something_is_wrong(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", ROWS, header=("label", "text"))
     for words in (

@@ -6,8 +6,10 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from mlflow.data.dataset_source_registry import get_dataset_source_from_json
 
 from releases import BY
 from slmworks.contract.errors import BadRequest, SlmworksError
@@ -82,6 +84,22 @@ def test_every_task_is_a_run_below_the_run_of_the_recipe(store, story, uri):
     (dataset,) = runs["student"].inputs.dataset_inputs
     assert made["curate"].digest.startswith(dataset.dataset.digest)
     assert runs["curate"].data.metrics["dropped/near duplicate"] == 9
+
+
+def test_a_data_set_is_mlflows_own_and_its_card_is_beside_its_run(store, story, uri):
+    sync(store, uri)
+    client, runs = connect(uri).client, picture(uri)[1]
+    for task, context in (("curate", "made"), ("student", "data")):
+        (used,) = runs[task].inputs.dataset_inputs
+        assert [tag.value for tag in used.tags] == [context]
+        found = get_dataset_source_from_json(used.dataset.source, used.dataset.source_type)
+        assert Path(found.load(), "train.parquet").exists()
+    curated = runs["curate"]
+    files = {file.path for file in client.list_artifacts(curated.info.run_id)}
+    assert {"card.html", "card.md", "croissant.json", "manifest.json"} <= files
+    note = curated.data.tags["mlflow.note.content"]
+    assert "· curate** · 1,200 rows of 1,209" in note
+    assert "| curated-from | raw |" in note
 
 
 def test_curves_keep_their_steps_and_times(store, story, uri):

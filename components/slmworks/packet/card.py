@@ -4,35 +4,47 @@ from collections.abc import Mapping, Sequence
 
 from slmworks.contract.model_card import UNDECLARED
 from slmworks.numbers import figures
+from slmworks.packet import drift
+from slmworks.packet.flow import flow
 from slmworks.packet.markup import Html, details, el, grid, join
 from slmworks.packet.sources import Content
 
 FEW = 6
 """So many labels are listed in a cell; more are counted, and listed below."""
 
+WHOLE = "All of it, with examples: card.html of the curate step's run in MLflow, or "
 OTHER_KINDS = "Personal data of kinds that are not listed, such as names and postal addresses, was left in."
 
 
-def data(card: Content | None) -> Html:
-    """The content of `card.json`, as far as there is any."""
+def data(card: Content | None, digest: str = "") -> Html:
+    """The content of `card.json`, as far as there is any; `digest`: the data set's."""
     if not card:
         return Html("")
-    parts = [_rows(card.get("rows", {})), _synthetic(card.get("synthetic")), *_licences(card)]
+    parts = [_rows(card.get("rows", {})), synthetic(card.get("synthetic")), *licences(card)]
     for title, key in (("Dropped", "dropped"), ("Changed", "changed"), ("Personal data", "personal_data")):
         if counts := card.get(key):
-            parts.append(_reasons(title, counts))
-    parts.append(_label_noise(card.get("label_noise")))
+            parts.append(reasons(title, counts))
+    if card.get("steps"):
+        parts.append(details("What became of the rows", flow(card)))
+    parts += [label_noise(card.get("label_noise")), drift.shown(card.get("drift"))]
     if card.get("personal_data"):
         parts.append(el("p", OTHER_KINDS))
     parts += [el("p", f"Warning: {sentence}.", class_="warning") for sentence in card.get("warnings", [])]
-    splits = {name: one for name, one in card.get("splits", {}).items() if isinstance(one, Mapping)}
-    if splits:
-        counted = [key for key in ("labels", "sources") if any(one.get(key) for one in splits.values())]
-        lines = [_split(name, one, counted) for name, one in splits.items()]
-        headings = ("split", "rows", "characters: median", "95 %", "longest", "", *counted)
-        parts += [grid(headings, lines, text=(0, 5, 6, 7), label="Splits"), _labels(splits)]
+    found = {name: one for name, one in card.get("splits", {}).items() if isinstance(one, Mapping)}
+    parts += [splits(found)] if found else []
+    if digest:
+        command = el("code", f"slmworks data {digest[:12]} --card FOLDER")
+        parts.append(el("p", WHOLE, command, class_="soft"))
     written = [part for part in parts if part]
     return join([el("h2", "Data"), *written]) if written else Html("")
+
+
+def splits(found: Mapping[str, Content]) -> Html:
+    """Splits with rows and lengths, and the rows of every label."""
+    counted = [key for key in ("labels", "sources") if any(one.get(key) for one in found.values())]
+    lines = [_split(name, one, counted) for name, one in found.items()]
+    headings = ("split", "rows", "characters: median", "95 %", "longest", "", *counted)
+    return join([grid(headings, lines, text=(0, 5, 6, 7), label="Splits"), _labels(found)])
 
 
 def _rows(rows: Content) -> Html:
@@ -41,7 +53,7 @@ def _rows(rows: Content) -> Html:
     return el("p", f"{figures.count(rows['in'])} rows in, {figures.count(rows['out'])} rows out.")
 
 
-def _synthetic(about: Content | None) -> Html:
+def synthetic(about: Content | None) -> Html:
     """Rows that a teacher wrote: how many, their share, by whom, and what they cost."""
     if not about:
         return Html("")
@@ -54,7 +66,7 @@ def _synthetic(about: Content | None) -> Html:
     return el("p", words + (f", {cost['money']:,.4g} in its currency)." if "money" in cost else ")."))
 
 
-def _label_noise(about: Content | None) -> Html:
+def label_noise(about: Content | None) -> Html:
     """Labels that are probably wrong: how many, the pairs that are confused most, and the first rows."""
     if not about:
         return Html("")
@@ -76,7 +88,8 @@ def _label_noise(about: Content | None) -> Html:
     )
 
 
-def _licences(card: Content) -> list[Html]:
+def licences(card: Content) -> list[Html]:
+    """Licences as declared, and that none is."""
     declared = [el("p", f"Licence: {card['licence']}")] if card.get("licence") else []
     named = card.get("licences") or {}
     if named:
@@ -88,7 +101,8 @@ def _licences(card: Content) -> list[Html]:
     return declared or [el("p", f"Licence: {UNDECLARED}.", class_="warning")]
 
 
-def _reasons(title: str, counts: Mapping[str, int]) -> Html:
+def reasons(title: str, counts: Mapping[str, int]) -> Html:
+    """Reasons with their rows, in a line."""
     listed = ", ".join(f"{reason} {figures.count(count)}" for reason, count in sorted(counts.items()))
     return el("p", f"{title}: {listed}")
 

@@ -76,8 +76,9 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
 
     origins = Origins(store)
     way, run = lineage_of(store, verdict.digest, origins), _run_of(store, verdict.digest, origins)
-    folders = (folder_or_none(store, one) for one in _measured_on(reports))
-    data = next((folder for folder in folders if folder and (folder / "card.json").exists()), None)
+    folders = ((folder_or_none(store, one), one) for one in _measured_on(reports))
+    known = (pair for pair in folders if pair[0] and (pair[0] / "card.json").exists())
+    data, digest = next(known, (None, ""))
     model = verdict.refs.get("model", "")
     tasks = list(task_records(store, run.run)) if run else []
     asked, told = run, tasks
@@ -88,6 +89,7 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
     compared = way_back(origins, [one for one in [verdict.refs.get("baseline_model")] if one])
     return Background(
         card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
+        data=digest,
         texts=partial(texts, data) if data else nothing_known,
         model=to_model,
         verdict=way,

@@ -5,6 +5,8 @@ What can't be seen in a text (control characters, marks of direction) is made vi
 
 from collections.abc import Collection, Iterable, Mapping
 from html import escape
+from importlib.resources import files
+from string import Template
 
 from slmworks.contract.plain_text import visible
 
@@ -47,6 +49,13 @@ def grid(
     drawn = el("table", el("thead", line(headings, "th")), el("tbody", *body))
     named = {"role": "region", "aria_label": label, "tabindex": 0} if label else {}
     return el("div", drawn, class_="wide", **named)
+
+
+def whole_page(title: str, sections: Iterable[Html | None]) -> str:
+    """A page of sections, without scripts and with nothing loaded from anywhere; empty ones are left out."""
+    template = Template(files("slmworks.packet").joinpath("page.html").read_text(encoding="utf-8"))
+    body = join(el("section", one) for one in sections if one)
+    return template.substitute(title=_escaped(title), body=body)
 
 
 def details(title: str, *children: object, opened: bool = False) -> Html:

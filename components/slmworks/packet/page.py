@@ -1,9 +1,6 @@
 """The reviewer's page: one self-contained HTML file without scripts, nothing loaded from anywhere."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
-from importlib.resources import files
-from string import Template
 from typing import Any
 
 from slmworks.contract.artifact import Report
@@ -23,7 +20,7 @@ from slmworks.packet import (
     tradeoff,
     training,
 )
-from slmworks.packet.markup import el, join
+from slmworks.packet.markup import el, join, whole_page
 from slmworks.packet.sources import Background, find
 
 
@@ -60,11 +57,9 @@ def page(
         running_costs.section(verdict, reports, behind.spent),
         teaching.cost(behind, found.speed),
         training.section(behind.trained),
-        card.data(behind.card),
+        card.data(behind.card, behind.data),
         origin.lineage(behind),
         origin.again(behind, digest),
     ]
-    body = join(el("section", part) for part in parts if part)
-    template = Template(files("slmworks.packet").joinpath("page.html").read_text(encoding="utf-8"))
     outcome = "passed" if verdict.get("passed") else "refused"
-    return template.substitute(title=escape(about.title(outcome, behind.about)), body=body)
+    return whole_page(about.title(outcome, behind.about), parts)

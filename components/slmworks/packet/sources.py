@@ -74,6 +74,8 @@ class Background:
 
     card: Content | None = None
     """`card.json` of the data."""
+    data: str = ""
+    """Digest of the data."""
     texts: Texts = nothing_known
     """Gives the inputs of test rows in one line each, by their ids."""
     model: "Lineage | None" = None

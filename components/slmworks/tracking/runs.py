@@ -16,6 +16,7 @@ from slmworks.packet.gather import packet
 from slmworks.packet.markdown_text import code, cut, escaped, table
 from slmworks.store.contract import folder_or_none
 from slmworks.tracking.connection import Tracking
+from slmworks.tracking.data_sets import cards, entity
 from slmworks.tracking.entries import (
     LONGEST,
     about_of,
@@ -24,7 +25,6 @@ from slmworks.tracking.entries import (
     milliseconds,
     mlflow_name,
     note_of,
-    numbers_of,
     pairs_of,
     params_of,
     seed_of,
@@ -40,6 +40,9 @@ RUN, TASK, COMPLETE, RELEASE = "slmworks.run", "slmworks.task", "slmworks.comple
 """Tags: which run, which task (`-` for the parent), digest of the record that is uploaded, release held."""
 
 PARENT = "mlflow.parentRunId"
+DATASET = "Dataset"
+MADE = "made"
+"""Context of a data set that a run made, beside the ports of those that it was given."""
 PAGE = "verdict.html"
 """The reviewer's packet, a file of the gate's run."""
 
@@ -190,29 +193,25 @@ class RunUpload:
         parts = [line, table(("", "task", "digest"), rows) if rows else ""]
         return cut("\n\n".join(filter(None, parts)), LONGEST, "… All of it: the tags of this run.")
 
+    def _data_note(self, task: TaskRecord, card: str) -> str:
+        """The description of a run that curated: the card, and what the data were made from."""
+        note = f"{card}\n{self._task_note(task)}"
+        return cut(note, LONGEST, "… All of it: card.html among the artifacts.")
+
     def _log_metrics(self, run_id: str, metrics: Sequence[Any]) -> None:
         for start in range(0, len(metrics), _BATCH):
             self._client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
 
     def _inputs(self, run_id: str, task: TaskRecord) -> None:
-        """Datasets among the inputs, so that MLflow shows them as such."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
+        """Data sets that it was given, and that it made, so that MLflow shows them as such."""
         made = {other.manifest.digest: other for other in self.tasks if other.manifest}
         datasets = [
-            DatasetInput(
-                Dataset(
-                    name=made[digest].step,
-                    digest=digest[:32],
-                    source_type="slmworks",
-                    source=json.dumps({"uri": f"{self.store.url}/objects/{digest}"}),
-                    profile=json.dumps(dict(numbers_of(made[digest].manifest))),
-                ),
-                [InputTag("mlflow.data.context", port)],
-            )
+            entity(self.store, made[digest], port)
             for port, digest in pairs_of(task)
-            if digest in made and kind_of(made[digest]) == "Dataset"
+            if digest in made and kind_of(made[digest]) == DATASET
         ]
+        if kind_of(task) == DATASET:
+            datasets.append(entity(self.store, task, MADE))
         if datasets:
             self._client.log_inputs(run_id, datasets)
 
@@ -232,6 +231,11 @@ class RunUpload:
             return {
                 "mlflow.note.content": cut(markdown, LONGEST, f"… All of it: {PAGE} among the artifacts.")
             }
+        if task.manifest.kind == DATASET:
+            files = cards(self.store, folder, self.run, task)
+            for name, text in files.items():
+                self._client.log_text(run_id, text, name)
+            return {"mlflow.note.content": self._data_note(task, files["card.md"])} if files else {}
         if task.traits.registers and not self.tracking.runs({RELEASE: task.manifest.digest}):
             upload(self._client, run_id, folder)
             return {RELEASE: task.manifest.digest}

@@ -15,8 +15,11 @@ from slmworks_text.card_warnings import operator_warnings, text_warnings
 from slmworks_text.checks import Loss, label_order, refuse_empty
 from slmworks_text.curate_rows import Gathered, Models, given
 from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
+from slmworks_text.drift.compared import numbers_of
+from slmworks_text.drift.measured import drift_of
 from slmworks_text.encodings import REPLACE
-from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.expectations import Found, met
+from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.input_options import InputOptions
 from slmworks_text.joining import join_texts
@@ -77,19 +80,21 @@ class CurateText(TextOptions):
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
         schema = schema_of(self.model_task)
+        followed = Followed()
         made = self.gather(
-            data, task, StoredRows(task.scratch, schema), Watch(), given(embedder=embedder, judge=judge)
+            data, task, StoredRows(task.scratch, schema), followed, given(embedder=embedder, judge=judge)
         )
         tally, ledger = made.tally, made.ledger
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
         shares = shares_of(data, validation=self.validation, test=self.test)
         labels = label_order(counts, self._order(), shares) if schema.classes else None
-        if self.expect is not None:
-            refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
-        splits = write_splits(task.output, made.rows, schema, ledger, counts)
+        splits = write_splits(task.output, made.rows, schema, ledger, counts, followed)
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
         card |= by_operators(self.operators, tally) | made.described()
+        card |= followed.described(ledger, TextView(schema), self.region)
+        card |= drift_of(self.drift, data, self.made_for(), embedder, task)
+        expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))
         if made.ranking is not None:
             first = write_ranking(task.output, made.ranking, made.rows, ledger)
             card["label_noise"] = described(made.ranking, first)
@@ -99,7 +104,7 @@ class CurateText(TextOptions):
         if warnings := [*operator_warnings(self.operators), *warnings]:
             card["warnings"] = warnings
         write_card(task.output, {**card, **declared(data, data.names, self.licence, self.licences)})
-        return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card))
+        return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card, expected))
 
     def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models) -> Ranked:
         """Read, clean and store all rows, drop duplicates and split the pool; nothing is written yet."""
@@ -108,6 +113,7 @@ class CurateText(TextOptions):
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
         losses = self._store(data, models, names, rows, schema, tally, task)
+        watch.stored(rows.size, tally)
         ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch)
         ranking = None
         if self.label_noise is not None:

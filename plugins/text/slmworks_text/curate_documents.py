@@ -21,7 +21,7 @@ from slmworks_text.documents.chunks import Chunker
 from slmworks_text.documents.files import read_document
 from slmworks_text.documents.options import DocumentOptions
 from slmworks_text.documents.reading import DocumentReading, DocumentTally, read_documents, refuse_unread
-from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.expectations import Found, met
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.joining import Joins, split_pool
 from slmworks_text.joins.components import Components
@@ -108,8 +108,7 @@ class CurateDocuments(DocumentOptions):
         for split in self._shares(data):
             if not counts[split]:
                 raise _empty(split, made, tally)
-        if self.expect is not None:
-            refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
+        expected = met(self.expect, Found(counts, tally, made.rows_in))
         measure = self.measure(data)
         splits = write_chunks(task.output, made.rows, ledger, counts, measure, embeds=self.embeds)
         card = describe_chunks(splits, counts, ledger, tally, rows_in=made.rows_in)
@@ -126,7 +125,9 @@ class CurateDocuments(DocumentOptions):
         names = [name for name in data.names if name != self.tokenizer]
         write_card(task.output, {**card, **declared(data, names, self.licence, self.licences)})
         found = {"documents": tally.documents.total(), "unreadable": tally.unreadable.total()}
-        return Dataset(path=task.output, meta={"task": self.model_task}, summary={**found, **summary(card)})
+        return Dataset(
+            path=task.output, meta={"task": self.model_task}, summary={**found, **summary(card, expected)}
+        )
 
     def gather(
         self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models

@@ -12,6 +12,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError
 from slmworks.curate import Curate
 from slmworks.curate.operators import Operators
+from slmworks_text.drift.options import Drift
 from slmworks_text.embeddings import Embedding
 from slmworks_text.expectations import Expectations, refuse_unreadable
 from slmworks_text.given_inputs import refuse_unknown, shares_of
@@ -104,6 +105,18 @@ class CurateRows(Curate):
     licences: dict[str, str] = Field(default_factory=dict)
     """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
 
+    drift: Drift | None = None
+    """Compare the result with an earlier data set: `{against: INPUT}`, an input with the Parquet files of its
+    splits. Labels (population stability index, G-test), lengths (Kolmogorov-Smirnov), words (Jensen-Shannon
+    divergence, words never seen before) and, where the step has an `embedder`, meaning (maximum mean
+    discrepancy; Gretton et al., 2012), into the card. `expect: {drift: …}` bounds it."""
+
+    @model_validator(mode="after")
+    def _drift_is_measured(self) -> Self:
+        if self.expect and self.expect.drift and not self.drift:
+            raise OptionError(("expect", "drift"), "nothing says against what; set drift: {against: INPUT}.")
+        return self
+
     @field_validator("expect", mode="before")
     @classmethod
     def _ranges_are_readable(cls, value: Any) -> Any:
@@ -133,7 +146,12 @@ class CurateRows(Curate):
     def _row_inputs(self, data: Files, further: Mapping[str, Iterable[str]]) -> list[str]:
         """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""
         against = self.decontaminate.against if self.decontaminate else ()
-        apart = {**read_inputs(self.operators), "decontaminate.against": against}
+        earlier = (self.drift.against,) if self.drift else ()
+        apart = {
+            **read_inputs(self.operators),
+            "decontaminate.against": against,
+            "drift.against": earlier,
+        }
         for option, names in apart.items():
             if both := sorted({*names} & {*SPLITS}):
                 raise BadRequest(f"with.{option}: '{both[0]}' is a split of the result, not an input apart.")
@@ -144,6 +162,7 @@ class CurateRows(Curate):
     def joins(self, data: Files, models: Models, texts: Callable[[str], Iterable[str]]) -> Joins:
         """The joins that are asked for; `texts`: those of an evaluation set, by the name of its input."""
         against = self.decontaminate.against if self.decontaminate else ()
+        asked = self.semantic_duplicates is not None or self.drift is None  # drift asks the embedder too
         return Joins(
             shares=shares_of(data, validation=self.validation, test=self.test),
             near=self.near_duplicates,
@@ -151,7 +170,7 @@ class CurateRows(Curate):
             sampled_by="rows" if self.rows else "sample",
             transfer=self.transfer_rows,
             seed=self.seed,
-            semantic=semantic_of(self.semantic_duplicates, models.get("embedder")),
+            semantic=semantic_of(self.semantic_duplicates, models.get("embedder") if asked else None),
             decontaminate=self.decontaminate,
             against={name: texts(name) for name in against},
         )

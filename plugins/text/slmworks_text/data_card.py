@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from slmworks.curate.operators import Chosen
 from slmworks_text.checks import Counts, by_label, listed
+from slmworks_text.facts.followed import Followed
 from slmworks_text.labels import spelt
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
@@ -86,13 +87,17 @@ class SplitFile(Protocol):
         """Write the rows that are left."""
 
 
-def fill(splits: Mapping[str, SplitFile], rows: StoredRows, ledger: Ledger) -> None:
+def fill(
+    splits: Mapping[str, SplitFile], rows: StoredRows, ledger: Ledger, followed: Followed | None = None
+) -> None:
     """Write the kept rows of each split into its file, in the order of the rows, and close the files."""
     import numpy as np
     import pyarrow as pa
 
     done = 0
     for batch in rows.batches("id", "text", "target", "stratum"):
+        if followed is not None:
+            followed.batch(done, batch)
         here = slice(done, done := done + len(batch))
         for split, file in splits.items():
             found = np.flatnonzero(ledger.kept[here] & (ledger.place[here] == PLACES.index(split)))
@@ -103,21 +108,35 @@ def fill(splits: Mapping[str, SplitFile], rows: StoredRows, ledger: Ledger) -> N
 
 
 def write_splits(
-    folder: Path, rows: StoredRows, schema: Schema, ledger: Ledger, counts: Mapping[str, Counts]
+    folder: Path,
+    rows: StoredRows,
+    schema: Schema,
+    ledger: Ledger,
+    counts: Mapping[str, Counts],
+    followed: Followed,
 ) -> dict[str, Split]:
     """One file for each split that has rows; rows sorted by id."""
     import pyarrow as pa
 
     sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
     splits = {split: Split(folder / f"{split}.parquet", schema, sources) for split in PLACES if counts[split]}
-    fill(splits, rows, ledger)
+    fill(splits, rows, ledger, followed)
     return splits
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
-    """The card as JSON with sorted keys: the same numbers are the same bytes."""
-    text = json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    """The card as JSON with sorted keys: the same numbers are the same bytes. `columns` are added."""
+    whole = {**card, "columns": _columns(folder)}
+    text = json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / "card.json").write_text(text, encoding="utf-8")
+
+
+def _columns(folder: Path) -> dict[str, str]:
+    """Column -> Arrow's name of its type, of all splits."""
+    import pyarrow.parquet as pq
+
+    schemas = [pq.read_schema(path) for path in sorted(folder.glob("*.parquet"))]
+    return {field.name: str(field.type) for schema in schemas for field in schema}
 
 
 def describe(
@@ -187,8 +206,11 @@ def _split(file: Split, counts: Counts, *, labelled: bool) -> dict[str, Any]:
     return found | {"labels": dict(by_label(counts)), "labels_by_source": by_label_in}
 
 
-def summary(card: Mapping[str, Any]) -> dict[str, Any]:
-    """The card in a few numbers: rows in and out, balance of labels, dropped by reason, rows a split."""
+def summary(card: Mapping[str, Any], expected: Sequence[str] = ()) -> dict[str, Any]:
+    """The card in a few numbers: rows in and out, balance of labels, dropped by reason, rows a split.
+
+    `expected`: expectations that were met, with what was found.
+    """
     near = [count for reason, count in card["dropped"].items() if reason.startswith("near")]
     found = {
         "rows_in": card["rows"]["in"],
@@ -201,6 +223,7 @@ def summary(card: Mapping[str, Any]) -> dict[str, Any]:
         "dropped": {reason: count for reason, count in sorted(card["dropped"].items()) if count},
         **{split: card["splits"][split]["rows"] for split in SPLITS if split in card["splits"]},
         "warnings": card.get("warnings", []),
+        "expected": list(expected),
     }
     return {name: value for name, value in found.items() if value not in ("", [])}
 

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -25,7 +25,15 @@ NULL = ("no ", "empty")
 """Reasons that begin so: no label, or whatever the target is called, empty, empty completion, …"""
 THERE = (NO_USER, NO_COMMON)
 """Those of them for rows whose cells all hold something."""
-NAMED = ("label_share", "source_share")
+NAMED = ("label_share", "source_share", "drift")
+DriftNumber = Literal["label_psi", "length_ks", "vocabulary_js", "unseen_words", "embedding_mmd", "p"]
+UNBOUNDED = ("label_psi", "embedding_mmd")
+"""Numbers that are no shares."""
+UNMEASURED = {
+    "label_psi": "the rows have no labels",
+    "embedding_mmd": "give the step an `embedder`, a model for feature-extraction",
+}
+"""Number of drift -> why it may be missing."""
 SHARES = ("duplicates", "near_duplicates", "conflicts", "null", "filtered", "dropped")
 
 
@@ -63,6 +71,9 @@ class Expectations(Documented):
     """Share of the rows read that row operators drop."""
     dropped: Written | None = None
     """Share of the rows read that are in no split."""
+    drift: dict[DriftNumber, Written] = Field(default_factory=dict)
+    """Where `drift` is measured: `label_psi`, `length_ks`, `vocabulary_js`, `unseen_words`, `embedding_mmd`,
+    and `p`, the smallest p-value, corrected for the number of tests (Holm)."""
 
 
 class NotAsExpected(BadRequest):
@@ -81,7 +92,7 @@ def refuse_unreadable(value: Any) -> Any:
         for key, one in several.items():
             if known and one is not None:
                 place = (FIELD, str(name), *([str(key)] if key is not None else []))
-                _refuse_range(one, place, share=name in (*NAMED, *SHARES))
+                _refuse_range(one, place, share=name in (*NAMED, *SHARES) and key not in UNBOUNDED)
     return value
 
 
@@ -102,6 +113,8 @@ class Found:
     """Split -> rows by stratum."""
     tally: Tally
     rows_in: int
+    drift: Mapping[str, float] = field(default_factory=dict)
+    """Name of a number of drift -> the number, as far as it was measured."""
     marks: Mapping[str, int] | None = None
     """Label -> marks in train, validation and test, where labels are those of marks and not of rows."""
 
@@ -118,17 +131,17 @@ class Found:
         return sum(n for reason, n in self.tally.dropped.items() if reason.startswith(beginnings))
 
 
-def refuse_unexpected(expected: Expectations, found: Found) -> None:
-    """NotAsExpected with a line for each range that the data set is outside of."""
-    ranges = list(_ranges(expected))
+def met(expected: Expectations | None, found: Found) -> list[str]:
+    """A sentence for each range, with what was found; NotAsExpected with a line for each that isn't met."""
+    ranges = list(_ranges(expected)) if expected else []
+    numbers = [(".".join(name), written, *_judged(name, written, found)) for name, written in ranges]
     problems = [
-        f"  {'.'.join(name)}: {number}, expected {written}"
-        for name, written in ranges
-        if (number := _problem(name, Range.parse(written), found))
+        f"  {name}: {said}, expected {written}" for name, written, said, holds in numbers if not holds
     ]
     if problems:
         head = f"with.expect: {len(problems)} of {len(ranges)} not met:\n"
         raise NotAsExpected(head + ";\n".join(problems))
+    return [f"{name} {written}: {said}" for name, written, said, _ in numbers]
 
 
 def _ranges(expected: Expectations) -> Iterator[tuple[tuple[str, ...], Written]]:
@@ -140,14 +153,18 @@ def _ranges(expected: Expectations) -> Iterator[tuple[tuple[str, ...], Written]]
             yield (name,), value
 
 
-def _problem(name: tuple[str, ...], wanted: Range, found: Found) -> str:
-    """The number, with what it is made of; empty where it is within."""
+def _judged(name: tuple[str, ...], written: Written, found: Found) -> tuple[str, bool]:
+    """The number with what it is made of, and whether it is within the range."""
+    if name[0] == "drift":
+        drifted = found.drift.get(name[1])
+        if drifted is None:
+            return f"not measured; {UNMEASURED.get(name[1], 'nothing was compared')}", False
+        return f"{drifted:.4g}", Range.parse(written).holds(drifted)
     count, whole, hint = _number(name, found)
     number = count if whole is None else count / whole if whole else 0.0
-    if wanted.holds(number):
-        return ""
     unit = "marks" if name[0] == "label_share" and found.marks is not None else "rows"
-    return f"{count:,}{hint}" if whole is None else f"{number:.4g} ({count:,} of {whole:,} {unit}{hint})"
+    said = f"{count:,}{hint}" if whole is None else f"{number:.4g} ({count:,} of {whole:,} {unit}{hint})"
+    return said, Range.parse(written).holds(number)
 
 
 def _number(name: tuple[str, ...], found: Found) -> tuple[int, int | None, str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from slmworks.contract.scope import SPLITS as SCOPE_SPLITS
@@ -19,6 +20,9 @@ LABELLED = ("test", "validation", "train")
 
 WRONG_WIDTH = "wrong number of columns"
 """Reason for which a row is dropped."""
+
+EXAMPLES = 3
+"""Rows that are kept as examples of a reason."""
 
 
 @dataclass(slots=True)
@@ -70,5 +74,13 @@ class Tally:
     """Row operator -> what it found, with how often: languages, kinds of secrets."""
     first: dict[str, str] = field(default_factory=dict)
     """Reason for which rows are dropped -> place of the first, and what is wrong there."""
+    examples: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    """Reason for which rows are dropped before joins -> the texts of the first such rows."""
     warnings: list[str] = field(default_factory=list)
     """Sentences about files that may be read in another way than they were meant."""
+
+    def drop(self, reason: str, texts: Callable[[], tuple[str, ...]]) -> None:
+        """Count a dropped row; the texts of the first ones of each reason are kept."""
+        self.dropped[reason] += 1
+        if len(kept := self.examples.setdefault(reason, [])) < EXAMPLES:
+            kept.append(texts())

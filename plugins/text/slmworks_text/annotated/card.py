@@ -8,6 +8,7 @@ from typing import Any
 from slmworks_text.annotated.marks import Annotated, stored
 from slmworks_text.checks import Counts
 from slmworks_text.data_card import TextLengths, fill
+from slmworks_text.facts.followed import Followed
 from slmworks_text.ledger import Ledger
 from slmworks_text.row_groups import LONG_ROW_GROUP, RowGroups
 from slmworks_text.rows import PLACES, Tally
@@ -72,7 +73,12 @@ class MarkSplit:
 
 
 def write_mark_splits(
-    folder: Path, rows: StoredRows, ledger: Ledger, counts: Mapping[str, Counts], columns: Columns
+    folder: Path,
+    rows: StoredRows,
+    ledger: Ledger,
+    counts: Mapping[str, Counts],
+    columns: Columns,
+    followed: Followed,
 ) -> dict[str, MarkSplit]:
     """One file for each split that has rows; rows sorted by id."""
     import pyarrow as pa
@@ -81,7 +87,7 @@ def write_mark_splits(
     splits = {
         split: MarkSplit(folder / f"{split}.parquet", columns, sources) for split in PLACES if counts[split]
     }
-    fill(splits, rows, ledger)
+    fill(splits, rows, ledger, followed)
     return splits
 
 

@@ -26,8 +26,11 @@ from slmworks_text.card_warnings import operator_warnings
 from slmworks_text.checks import Loss, first_of_each, refuse_bad_inputs, refuse_empty
 from slmworks_text.curate_rows import CurateRows, Gathered, Models, given
 from slmworks_text.data_card import by_operators, summary, write_card
+from slmworks_text.drift.compared import numbers_of
+from slmworks_text.drift.measured import drift_of
 from slmworks_text.encodings import Encoding
-from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.expectations import Found, met
+from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared
 from slmworks_text.joins.watching import Watch
 from slmworks_text.labels import Labels
@@ -136,22 +139,25 @@ class CurateMarks(CurateRows):
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
         columns = self.made_columns()
+        followed = Followed()
         made = self.gather(
             data,
             task,
             StoredRows(task.scratch, self.stored_columns()),
-            Watch(),
+            followed,
             given(embedder=embedder, judge=judge),
         )
         ledger, tally = made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
-        splits = write_mark_splits(task.output, made.rows, ledger, counts, columns)
+        splits = write_mark_splits(task.output, made.rows, ledger, counts, columns, followed)
         labels = labels_of(splits) if "labels" in self._model_task.shared_meta else []
-        if self.expect is not None:
-            refuse_unexpected(self.expect, Found(counts, tally, made.rows_in, marks_of(splits)))
         card = describe_marks(splits, counts, tally, rows_in=made.rows_in, labels=labels)
         card |= by_operators(self.operators, tally) | made.described()
+        card |= followed.described(ledger, MarkView(), self.region)
+        card |= drift_of(self.drift, data, self._model_task.name, embedder, task)
+        numbers = numbers_of(card)
+        expected = met(self.expect, Found(counts, tally, made.rows_in, numbers, marks_of(splits)))
         if found := [*operator_warnings(self.operators), *first_of_each(tally)]:
             card["warnings"] = found
         for sentence in found:
@@ -162,7 +168,7 @@ class CurateMarks(CurateRows):
             **({"labels": labels} if labels else {}),
             **self.made_meta(splits),
         }
-        return Dataset(path=task.output, meta=meta, summary=summary(card))
+        return Dataset(path=task.output, meta=meta, summary=summary(card, expected))
 
     def gather(
         self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models
@@ -171,6 +177,7 @@ class CurateMarks(CurateRows):
         names, tally = self.row_names(data), Tally()
         joins = self.joins(data, models, lambda name: self._texts(data, name))
         losses = self._store(data, models, names, rows, tally, task)
+        watch.stored(rows.size, tally)
         rows_in = sum(loss.rows for loss in losses)
         refuse_bad_inputs(losses, self.max_unusable, tally)
         ledger = join_marks(rows, joins, tally, task, watch, rows_in=rows_in, asked=self.asked)

@@ -53,5 +53,5 @@ class MarkLimits:
         size = len(unpacked(row.text)[1])
         if size >= self.min_chars and (self.max_chars is None or size <= self.max_chars):
             return row
-        tally.dropped[TOO_SHORT if size < self.min_chars else TOO_LONG] += 1
+        tally.drop(TOO_SHORT if size < self.min_chars else TOO_LONG, lambda: unpacked(row.text)[1:])
         return None

@@ -11,6 +11,7 @@ from slmworks_text.conversations.conversation import Message, unpacked
 from slmworks_text.conversations.reading import ChatTally
 from slmworks_text.conversations.token_lengths import Measure, Tokens, contents
 from slmworks_text.data_card import TextLengths, fill
+from slmworks_text.facts.followed import Followed
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
 from slmworks_text.rows import PLACES
@@ -109,6 +110,7 @@ def write_chat_splits(
     ledger: Ledger,
     counts: Mapping[str, Counts],
     measure: Measure,
+    followed: Followed,
     *,
     further: Sequence[str],
 ) -> dict[str, ChatSplit]:
@@ -121,7 +123,7 @@ def write_chat_splits(
         for split in PLACES
         if counts[split]
     }
-    fill(splits, rows, ledger)
+    fill(splits, rows, ledger, followed)
     return splits
 
 

@@ -27,7 +27,10 @@ from slmworks_text.conversations.turns import EQUAL
 from slmworks_text.conversations.view import ConversationView
 from slmworks_text.curate_rows import Gathered, Models, given
 from slmworks_text.data_card import by_operators, summary, write_card
-from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.drift.compared import numbers_of
+from slmworks_text.drift.measured import drift_of
+from slmworks_text.expectations import Found, met
+from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared
 from slmworks_text.joins.watching import Watch
 from slmworks_text.layout import Layout
@@ -83,32 +86,33 @@ class CurateConversations(ConversationOptions):
 
         Conversations wait on disk (in the scratch folder); memory grows by some 50 bytes a row.
         """
+        followed = Followed()
         made = self.gather(
             data,
             task,
             StoredRows(task.scratch, ChatColumns()),
-            Watch(),
+            followed,
             given(embedder=embedder, judge=judge),
         )
         rows, ledger, tally = made.rows, made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty_splits(counts, ledger, tally)
-        if self.expect is not None:
-            refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
         splits = write_chat_splits(
-            task.output, rows, ledger, counts, self.measure(data), further=self._further()
+            task.output, rows, ledger, counts, self.measure(data), followed, further=self._further()
         )
         card = describe_chat(splits, counts, tally, rows_in=made.rows_in) | by_operators(
             self.operators, tally
         )
-        card |= made.described()
+        card |= made.described() | followed.described(ledger, ConversationView(), self.region)
+        card |= drift_of(self.drift, data, MODEL_TASK, embedder, task)
+        expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))
         if found := warnings_of(tally, ledger):
             card["warnings"] = found
         for sentence in found:
             task.say(f"warning: {sentence}.")
         names = [name for name in data.names if name != self.tokenizer]
         write_card(task.output, {**card, **declared(data, names, self.licence, self.licences)})
-        return Dataset(path=task.output, meta={"task": MODEL_TASK}, summary=summary(card))
+        return Dataset(path=task.output, meta={"task": MODEL_TASK}, summary=summary(card, expected))
 
     def gather(
         self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models
@@ -119,6 +123,7 @@ class CurateConversations(ConversationOptions):
         tally, measure = ChatTally(), self.measure(data)
         joins = self.joins(data, models, lambda name: self._texts(data, name, measure))
         losses = self._store(data, models, names, rows, measure, tally, task)
+        watch.stored(rows.size, tally)
         refuse_bad_inputs(losses, self.max_unusable, tally)
         rows_in = sum(loss.rows for loss in losses)
         refuse_no_rows(rows, tally, rows_in)

@@ -1,9 +1,10 @@
-"""What joins tell of single rows to whoever explains one; in a run nobody listens."""
+"""What a curation tells while it goes on: to the card, and to whoever explains a row."""
 
 from collections.abc import Callable
 
 from slmworks_text.joins.components import Components
 from slmworks_text.ledger import Ledger
+from slmworks_text.rows import Tally
 
 Similarity = Callable[[int, int], float | None]
 """Takes the positions of two rows."""
@@ -11,6 +12,9 @@ Similarity = Callable[[int, int], float | None]
 
 class Watch:
     """Hears of every join; this one does nothing."""
+
+    def stored(self, rows: int, tally: Tally) -> None:
+        """All rows are read and cleaned; so many are left. `tally` goes on counting."""
 
     def joined(
         self,

@@ -29,5 +29,5 @@ class LimitLength:
         )  # fmt: skip
         if not reason:
             return row
-        tally.dropped[reason] += 1
+        tally.drop(reason, lambda: (text,))
         return None

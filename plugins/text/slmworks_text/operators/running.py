@@ -94,7 +94,7 @@ def _counted(one: Chosen, rows: Sequence[Row], view: View, tally: Tally) -> Iter
     for before, step in zip(rows, steps(one, rows, view), strict=True):
         if isinstance(step.result, Dropped):
             reason = reason_of(one, step.result)
-            tally.dropped[reason] += 1
+            tally.drop(reason, lambda before=before: view.texts(before)[0])  # type: ignore[misc]
             tally.filtered.setdefault(reason, _place(before, step.result.detail))
         elif isinstance(step.result, Kept):
             tally.changed.update([change_of(one, step.result)] if step.result.change else [])

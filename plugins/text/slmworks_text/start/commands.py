@@ -193,32 +193,63 @@ def _as_expected(uses: str, files: Mapping[str, Path], options: dict[str, Any]) 
 
 
 @click.command(short_help="Show what a recipe's or a file's data is, before any training.")
-@click.argument("what", metavar="RECIPE|FILE", type=_FILE)
+@click.argument("what", metavar="RECIPE|FILE|DATA", type=_FILE)
 @_wishes
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--card",
+    "cards",
+    type=_FILE,
+    metavar="FOLDER",
+    help="Also write the data card: card.html, card.md, and croissant.json for programs.",
+)
+@click.option(
+    "--against",
+    type=_FILE,
+    metavar="DATA",
+    help="Also compare with an earlier data set: labels, lengths, words.",
+)
 @with_places()
-def data(what: Path, as_json: bool, places: Places, **said: Any) -> int:  # noqa: FBT001 - a flag
+def data(
+    what: Path,
+    as_json: bool,  # noqa: FBT001 - a flag
+    cards: Path | None,
+    against: Path | None,
+    places: Places,
+    **said: Any,
+) -> int:
     """Show rows, labels, balance, lengths in tokens, examples, and what curation leaves out and why.
 
     Of a RECIPE its curate steps are run, which a run then need not do again. A FILE is looked at like
-    `slmworks init` does, and nothing is kept.
+    `slmworks init` does, and nothing is kept. DATA is the digest of a data set in the store (its beginning
+    will do), or its folder.
     """
-    if what.suffix.lower() in (".yaml", ".yml"):
+    from slmworks_text.start.data_cards import data_set, is_data_set
+    from slmworks_text.start.of_recipe import show_data_sets, show_recipe
+
+    if (recipe := what.suffix.lower() in (".yaml", ".yml")) or is_data_set(what):
         from slmworks.contract.errors import BadRequest
-        from slmworks_text.start.of_recipe import show_recipe
 
         if given := [name for name, value in said.items() if value not in ((), "", None, "auto")]:
             names = ", ".join(f"--{name.removesuffix('s') if name == 'texts' else name}" for name in given)
             raise BadRequest(f"{names}: of a file; a recipe says so in its curate step.")
-        return show_recipe(what, places, as_json=as_json)
+        if recipe:
+            return show_recipe(what, places, as_json=as_json, cards=cards, against=against)
+        found = {"": data_set(what, places)}
+        return show_data_sets(found, places, as_json=as_json, cards=cards, against=against)
     from slmworks_text.start.beginning import begin
     from slmworks_text.start.curated import card_of, curated
+    from slmworks_text.start.data_cards import drifted
+    from slmworks_text.start.data_cards import write as write_cards
     from slmworks_text.start.shown import seen, show
     from slmworks_text.start.tokens import measure_of
 
     beginning = begin({"train": what}, wishes_of(said))
     with curated(beginning.kind.uses, beginning.files, beginning.options) as made:
-        look = seen(made, card_of(made), measure_of(None))
+        found = card_of(made) | (drifted(made, against, places) if against else {})
+        look = seen(made, found, measure_of(None))
+        if cards:
+            write_cards(cards, made, found, what.name, summary=made.summary)
     if as_json:
         click.echo(json.dumps({"options": beginning.options, **look.as_json()}, indent=1, ensure_ascii=False))
         return 0

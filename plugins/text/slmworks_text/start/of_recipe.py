@@ -1,8 +1,10 @@
 """The data of a recipe: its curate steps are run, and its pretrained model is fetched for the tokenizer."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
     from slmworks.cli.places import Places
     from slmworks.contract.manifest import Manifest
     from slmworks.recipe.plan import Plan, PlannedTask
+    from slmworks_text.conversations.token_lengths import Measure
 
 
-def show_recipe(recipe: Path, places: "Places", *, as_json: bool) -> int:
+def show_recipe(
+    recipe: Path, places: "Places", *, as_json: bool, cards: Path | None = None, against: Path | None = None
+) -> int:
     """Print the data of every curate step; returns the exit code of what had to be run."""
     from slmworks.recipe.lower import plan
     from slmworks.recipe.recipe import Recipe
-    from slmworks_text.start.shown import seen, show
     from slmworks_text.start.tokens import measure_of
 
     planned = plan(Recipe.read(recipe))
@@ -35,17 +39,53 @@ def show_recipe(recipe: Path, places: "Places", *, as_json: bool) -> int:
     measure = measure_of(model_folder(planned, places, quiet=as_json))
     found = {}
     for task in steps:
-        folder = places.store.folder(made[task.id].digest)
-        data = Artifact.open(folder, digest=made[task.id].digest)
+        digest = made[task.id].digest
+        data = Artifact.open(places.store.folder(digest), digest=digest)
         assert isinstance(data, Dataset)
-        found[task.id] = seen(data, card_of(data), measure)
+        found[task.id] = replace(data, summary=made[task.id].summary)
+    return show_data_sets(
+        found, places,
+        as_json=as_json, cards=cards, against=against,
+        called=planned.recipe.name, measure=measure, max_length=_max_length(planned),
+    )  # fmt: skip
+
+
+def show_data_sets(
+    found: "Mapping[str, Dataset]",
+    places: "Places",
+    *,
+    as_json: bool,
+    cards: Path | None,
+    against: Path | None,
+    called: str = "",
+    measure: "Measure | None" = None,
+    max_length: int | None = None,
+) -> int:
+    """Print data sets by their steps, write their cards, and compare each with another one.
+
+    `called`: the recipe's name. `max_length`: tokens above which a model cuts a text.
+    """
+    from slmworks_text.start.data_cards import address_of, drifted, show_drift, write
+    from slmworks_text.start.shown import seen, show
+    from slmworks_text.start.tokens import measure_of
+
+    looks = {}
+    for step, data in found.items():
+        card = card_of(data) | (drifted(data, against, places) if against else {})
+        looks[step] = seen(data, card, measure or measure_of(None))
+        if cards:
+            folder = cards / step if len(found) > 1 else cards
+            name = " · ".join(filter(None, (called, step)))
+            write(folder, data, card, name, address=address_of(data, places), summary=data.summary or None)
     if as_json:
-        shown = {name: one.as_json() for name, one in found.items()}
-        click.echo(json.dumps(shown, indent=1, ensure_ascii=False))
+        shown: Any = {step: one.as_json() for step, one in looks.items()}
+        click.echo(json.dumps(shown if called else shown[""], indent=1, ensure_ascii=False))
         return 0
-    for name, one in found.items():
-        say(f"{name}:" if len(found) > 1 else "")
-        show(one, _max_length(planned))
+    for step, one in looks.items():
+        say(f"{step}:" if len(looks) > 1 else "")
+        show(one, max_length)
+        if "drift" in one.card:
+            show_drift(one.card["drift"])
     return 0
 
 

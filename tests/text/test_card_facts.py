@@ -1,0 +1,136 @@
+"""What a card tells besides counts: steps that add up, examples that show nothing private, clusters."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from slmworks.contract.artifact import Dataset
+
+Curated = Callable[..., Dataset]
+
+KEY = "AKIA" + "Z7QWERTYUIOPASDF"
+WORDS = [
+    "alpha",
+    "bravo",
+    "charlie",
+    "delta",
+    "echo",
+    "foxtrot",
+    "golf",
+    "hotel",
+    "india",
+    "juliet",
+    "kilo",
+    "lima",
+    "mike",
+    "november",
+]
+
+
+def lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def text(i: int) -> str:
+    return " ".join(WORDS[(i * step + i // 14) % 14] for step in (1, 3, 5, 9, 11, 13)) + f" {i}"
+
+
+TRAIN = [{"text": text(i), "label": "spam" if i % 3 else "ham"} for i in range(120)]
+TRAIN += [
+    TRAIN[0],
+    {"text": f"{text(5)} please answer soon or call me on the number below", "label": "ham"},
+    {"text": "one two three four five six seven eight nine ten eleven", "label": "ham"},
+    {"text": "one two three four five six seven eight nine ten eleven twelve", "label": "ham"},
+    {"text": "one two three four five six seven eight nine ten eleven thirteen", "label": "ham"},
+    {"text": "both ways", "label": "ham"},
+    {"text": "Both ways", "label": "spam"},
+    {"text": f"my key is {KEY} and my mail jo@example.org", "label": "spam"},
+    {"text": "the test has this", "label": "ham"},
+    {"text": "", "label": "ham"},
+]
+TEST = [{"text": f"{text(i + 500)}", "label": "spam" if i % 2 else "ham"} for i in range(10)]
+TEST += [{"text": "the test has this", "label": "ham"}]
+
+
+@pytest.fixture
+def card(curate: Curated) -> dict[str, Any]:
+    files = {"train": {"rows.jsonl": lines(TRAIN)}, "test": {"rows.jsonl": lines(TEST)}}
+    data = curate(
+        files,
+        near_duplicates=0.7,
+        rows=90,
+        operators=[{"secrets": {"action": "drop"}}],
+        decontaminate={"ngram": 6},
+    )
+    found: dict[str, Any] = json.loads((data.path / "card.json").read_text())
+    return found
+
+
+def test_steps_lead_from_rows_in_to_rows_out(card: dict[str, Any]) -> None:
+    left = card["rows"]["in"]
+    for step in card["steps"]:
+        left -= sum(step["dropped"].values())
+        assert step["rows"] == left, step
+    assert left == card["rows"]["out"]
+    told = {why: count for step in card["steps"] for why, count in step["dropped"].items()}
+    assert told == {why: count for why, count in card["dropped"].items() if count}
+
+
+def test_each_reason_has_examples_with_the_row_that_stays(card: dict[str, Any]) -> None:
+    examples = card["examples"]
+    assert set(examples) == {why for why, count in card["dropped"].items() if count}
+    assert examples["near duplicate"][0]["beside"].startswith("one two three")
+    assert examples["equal to a test row"] == [
+        {"text": "the test has this", "label": "ham", "beside": "the test has this", "beside_label": "ham",
+         "beside_split": "test"}
+    ]  # fmt: skip
+    both = examples["conflicting labels"]
+    assert sorted(one["label"] for one in both) == ["ham", "spam"]
+    assert all(one["beside_label"] != one["label"] for one in both)
+    assert all(len(some) <= 3 for some in examples.values())
+
+
+def test_nothing_private_is_shown_whatever_the_options_leave_in(card: dict[str, Any]) -> None:
+    assert card["examples"]["secrets: secret"] == [
+        {"text": "my key is <AWS_KEY> and my mail <EMAIL>", "row": "train/rows.jsonl row 128: aws-key"}
+    ]
+    assert KEY not in json.dumps(card)
+    assert "jo@example.org" not in json.dumps(card)
+
+
+def test_clusters_are_counted_by_size(card: dict[str, Any]) -> None:
+    near = card["clusters"]["near"]
+    assert sum(count for _, count in near["sizes"]) == near["clusters"]
+    assert near["largest"][0]["rows"] == 3
+    assert all(one.startswith("one two three") for one in near["largest"][0]["texts"])
+
+
+def test_long_texts_are_cut_and_masked_before(curate: Curated) -> None:
+    rows = [{"text": f"row {i}", "label": "ab"[i % 2]} for i in range(30)]
+    long = {"text": "x " * 94 + "jo@example.org " + "y " * 500, "label": "a"}
+    data = curate({"all": {"rows.jsonl": lines([*rows, long])}}, max_chars=100)
+    card = json.loads((data.path / "card.json").read_text())
+    (shown,) = card["examples"]["too long"]
+    assert len(shown["text"]) <= 200
+    assert "jo@" not in shown["text"]
+
+
+def test_conversations_have_steps_and_examples(chat: Curated) -> None:
+    said = [{"prompt": f"Say {text(i)}", "completion": f"It is {text(i)}."} for i in range(40)]
+    data = chat({"all": {"rows.jsonl": lines([*said, said[0], {"prompt": "Why?", "completion": ""}])}})
+    card = json.loads((data.path / "card.json").read_text())
+    assert card["examples"]["duplicate"][0]["text"] == f"Say {text(0)} | It is {text(0)}."
+    assert card["columns"]["messages"] == "list<element: struct<role: string, content: string>>"
+    assert [step["step"] for step in card["steps"]] == ["rows", "equal"]
+
+
+def test_marked_texts_have_examples(tags: Curated) -> None:
+    marked = [
+        {"text": f"{name} works here {i}", "entities": [{"start": 0, "end": len(name), "label": "PER"}]}
+        for i, name in enumerate(["Ada", "Grace"] * 20)
+    ]
+    data = tags({"all": {"rows.jsonl": lines([*marked, marked[3]])}})
+    card = json.loads((data.path / "card.json").read_text())
+    assert card["examples"]["duplicate"][0]["text"] == "Grace works here 3"
