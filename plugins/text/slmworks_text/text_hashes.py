@@ -33,6 +33,14 @@ class Hashes:
     def _groups(self, numbers: Any, where: Any) -> Iterator[list[int]]:
         import numpy as np
 
+        # Most entries occur once: only those whose first number occurs again are sorted with their positions.
+        first = np.sort(numbers[:, 0])
+        again = np.unique(first[1:][first[1:] == first[:-1]])
+        if not len(again):
+            return
+        spots = np.minimum(np.searchsorted(again, numbers[:, 0]), len(again) - 1)
+        found = np.flatnonzero(again[spots] == numbers[:, 0])
+        numbers, where = numbers[found], where[found]
         # Sorts by the first number, then the second; equal entries stay in the order of their positions.
         order = np.lexsort(numbers.T[::-1])
         numbers = numbers[order]

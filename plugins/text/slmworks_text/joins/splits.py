@@ -5,9 +5,8 @@ split that relatively lacks its rows most.
 """
 
 import hashlib
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from slmworks_text.joins.components import Components
@@ -34,7 +33,7 @@ def assign(
     for unit in sorted(units, key=lambda unit: (-len(unit), int(draws[min(unit)]))):
         ledger.place[unit] = choice.of(ledger.stratum[unit].tolist())
     for rows in _in_order(single, draws):
-        ledger.place[rows] = [choice.of((number,)) for number in ledger.stratum[rows].tolist()]
+        ledger.place[rows] = list(map(choice.of_one, ledger.stratum[rows].tolist()))
 
 
 def units_of(ledger: Ledger, components: Components) -> tuple[Any, list[list[int]]]:
@@ -70,34 +69,50 @@ def draw(rows: StoredRows, seed: int) -> Any:
 
 
 class Choice:
-    """Chooses the split of the next unit."""
+    """Chooses the split of the next unit: the first one with the largest gain.
+
+    The gain counts the unit's rows, each weighted by the share of its group that the split still lacks.
+    """
 
     def __init__(
         self, shares: Mapping[str, float], total: Mapping[Group, int], strata: Sequence[Stratum]
     ) -> None:
-        self.groups = [stratum.groups for stratum in strata]
-        self.splits = [
-            (PLACES.index(split), {key: share * total[key] for key in total}, dict.fromkeys(total, 0))
-            for split, share in shares.items()
-        ]
+        number = {group: i for i, group in enumerate(total)}
+        self.groups = [tuple(number[group] for group in one.groups if group in number) for one in strata]
+        self.splits = [_Split(PLACES.index(split), share, total.values()) for split, share in shares.items()]
 
     def of(self, unit: Sequence[int]) -> int:
-        """The place of a unit whose rows have these strata: the first split with the largest gain.
-
-        The gain counts the unit's rows, each weighted by the share of its group that the split still lacks.
-        """
-        content: dict[Group, int] = {}
+        """The place of a unit whose rows have these strata."""
+        content: dict[int, int] = {}
         for number in unit:
             for group in self.groups[number]:
                 content[group] = content.get(group, 0) + 1
-        most, place, filled = -math.inf, 0, {}
-        for split, want, have in self.splits:
-            gain = sum([count * (1 - have[key] / want[key]) for key, count in content.items()])
-            if gain > most:
-                most, place, filled = gain, split, have
-        for key, count in content.items():
-            filled[key] += count
-        return place
+        gains = [sum([count * one.lack[group] for group, count in content.items()]) for one in self.splits]
+        return self.splits[gains.index(max(gains))].fill(content.items())
+
+    def of_one(self, number: int) -> int:
+        """The same of a single row."""
+        groups = self.groups[number]
+        gains = [sum([one.lack[group] for group in groups]) for one in self.splits]
+        return self.splits[gains.index(max(gains))].fill((group, 1) for group in groups)
+
+
+class _Split:
+    """How full a split is, by group."""
+
+    def __init__(self, place: int, share: float, totals: Iterable[int]) -> None:
+        self.place = place
+        self.want = [share * total for total in totals]
+        self.have = [0] * len(self.want)
+        self.lack = [1.0] * len(self.want)
+        """Share of its rows of a group that are still to come."""
+
+    def fill(self, content: Iterable[tuple[int, int]]) -> int:
+        """Take so many rows of each group; returns the place."""
+        for group, count in content:
+            self.have[group] += count
+            self.lack[group] = 1 - self.have[group] / self.want[group]
+        return self.place
 
 
 def _totals(ledger: Ledger, single: Any, units: Sequence[list[int]]) -> dict[Group, int]:
