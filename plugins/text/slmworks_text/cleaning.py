@@ -1,7 +1,8 @@
-"""Rows read and cleaned in pieces: each is a pure function of what its file holds, so any process may do it."""
+"""Rows read and cleaned in pieces; what becomes of one depends on nothing else, so any process may do it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from slmworks_text.values import Ragged, Values
 ROWS = 2_048
 CHARACTERS = 1_000_000
 """A piece ends with so many rows or characters."""
+STEP = 32
+"""Rows that are read before characters are counted."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,15 @@ class Cleaner:
         if not self.operators:
             return clean(list(placed), self.cleaning, tally)
         *first, limits = self.cleaning
-        rows = operated(clean(list(placed), first, tally), self.operators, TextView(self.reading.schema), tally)
+        rows = operated(
+            clean(list(placed), first, tally), self.operators, TextView(self.reading.schema), tally
+        )
         return clean(list(rows), (limits,), tally)
 
     def __call__(self, piece: Piece) -> "Cleaned":
         """What another process makes of a piece."""
         tally, found, columns = Tally(), set[str](), RowColumns(self.reading.schema)
-        for row in self.rows(piece, tally, found):
-            columns.add(row)
+        columns.extend(self.rows(piece, tally, found))
         return Cleaned(columns.batch(), columns.strata, columns.characters, tally, found)
 
 
@@ -94,15 +98,15 @@ def pieces_of(name: str, folder: Path, reading: Reading, tally: Tally, meter: Me
         meter.next_file(path.stat().st_size)
 
 
-def _pieces(shown: str, found: Iterable[Values]) -> Iterator[Piece]:
+def _pieces(shown: str, found: Iterator[Values]) -> Iterator[Piece]:
     values, first, size, failed = list[Values](), 0, 0, None
     try:
-        for one in found:
-            values.append(one)
-            cells = one[1]
-            if not isinstance(cells, Ragged):
-                for cell in cells:
-                    size += len(cell) if type(cell) is str else 0
+        while True:
+            before = len(values)
+            values.extend(islice(found, STEP))  # keeps what came before an error
+            size += sum(map(_size, values[before:]))
+            if len(values) == before:
+                break
             if len(values) >= ROWS or size >= CHARACTERS:
                 yield Piece(shown, first, values)
                 first, values, size = first + len(values), [], 0
@@ -112,3 +116,8 @@ def _pieces(shown: str, found: Iterable[Values]) -> Iterator[Piece]:
         yield Piece(shown, first, values)
     if failed is not None:
         raise failed
+
+
+def _size(row: Values) -> int:
+    cells = row[1]
+    return 0 if isinstance(cells, Ragged) else sum([len(cell) for cell in cells if type(cell) is str])

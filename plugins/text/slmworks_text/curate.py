@@ -27,6 +27,7 @@ from slmworks_text.label_noise.ranking import write as write_ranking
 from slmworks_text.labels import Labels, equal_numbers
 from slmworks_text.layout import Layout
 from slmworks_text.ledger import Ledger
+from slmworks_text.memory import system_memory
 from slmworks_text.operators import Operator, operators_for
 from slmworks_text.operators.running import opened
 from slmworks_text.out_of_scope import OutOfScope
@@ -73,6 +74,10 @@ class CurateText(TextOptions):
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
+        with system_memory():
+            return self._made(data, task)
+
+    def _made(self, data: Files, task: Task) -> Dataset:
         schema = schema_of(self.model_task)
         made = self.gather(data, task, StoredRows(task.scratch, schema), Watch())
         tally, ledger = made.tally, made.ledger
@@ -145,8 +150,7 @@ class CurateText(TextOptions):
             cleaner = self.cleaner(name, schema, operators, outside)
             had, dropped = stored.rows, tally.dropped.copy()
             for piece in pieces_of(name, data.folder(name), cleaner.reading, tally, meter):
-                for row in cleaner.rows(piece, tally, outside.found):
-                    stored.add(row)
+                stored.add_all(cleaner.rows(piece, tally, outside.found))
                 tell(stored.rows)
             lost = tally.dropped - dropped
             unusable = Counter({reason: lost[reason] for reason in cleaner.reading.unusable if lost[reason]})
@@ -168,7 +172,14 @@ class CurateText(TextOptions):
     def _texts(self, data: Files, name: str, schema: Schema) -> Iterator[str]:
         """Texts of an evaluation set, cleaned like rows; a target that is a text is none of them."""
         reading, tally = replace(self.reading(name, schema), label=None, place=TRANSFER), Tally()
-        cleaner = Cleaner(name, reading, self.cleaning(reading), (), OutOfScope.of((), 0, normalise=False, seed=0), every=False)
+        cleaner = Cleaner(
+            name,
+            reading,
+            self.cleaning(reading),
+            (),
+            OutOfScope.of((), 0, normalise=False, seed=0),
+            every=False,
+        )
         for piece in pieces_of(name, data.folder(name), reading, tally, Meter(0)):
             yield from (row.text for row in cleaner.rows(piece, tally, set()))
 

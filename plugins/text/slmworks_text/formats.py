@@ -103,7 +103,7 @@ def _json_line_rows(found: Iterator[Block], layout: Layout, wanted: Wanted, show
         return
     first = next(_json_lines(lines_of(iter([block])), shown), (0, None))[1]
     names = [column_of(name, first) for _, name in wanted] if isinstance(first, dict) else []
-    if not Alike.fits(first, names):
+    if not isinstance(first, dict) or not Alike.fits(first, names):
         yield from _records(_json_lines(lines_of(chain((block,), found)), shown), layout, wanted, shown)
         return
     alike = Alike(first, names)
@@ -116,7 +116,10 @@ def _json_line_rows(found: Iterator[Block], layout: Layout, wanted: Wanted, show
             if values := alike.values(line):
                 yield place, values[0]
             elif line.strip():
-                yield place, [_object(_parsed_line(line, shown, place), shown, place).get(name) for name in names]
+                yield (
+                    place,
+                    [_object(_parsed_line(line, shown, place), shown, place).get(name) for name in names],
+                )
 
 
 def _json_lines(found: Iterable[tuple[int, str]], shown: str) -> Iterator[tuple[int, Any]]:
@@ -197,8 +200,8 @@ def _objects(
     if isinstance(first[1], dict):
         names = [column_of(name, first[1]) for name in names]
     unseen, columns = set(names), dict[str, None]()
-    for number, record in chain((first,), records):
-        record = _object(record, shown, number)
+    for number, value in chain((first,), records):
+        record = _object(value, shown, number)
         if unseen:
             unseen.difference_update(record)
             columns.update(dict.fromkeys(record) if len(columns) < 100 else {})

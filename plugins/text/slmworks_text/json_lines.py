@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any, TextIO
 
-from slmworks.contract.errors import BadRequest
 from slmworks_text import streams
 from slmworks_text.streams import MARK, PIECE, too_long
 
@@ -18,14 +17,14 @@ TEXT = r'"([^"\\\x00-\x1f]*)"'
 """A string as JSON writes it without escapes."""
 OTHER = r'(?:"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,15})?|true|false|null)'
 """A value of a column that is not wanted."""
-PLAIN_KEY = re.compile(r'[ !#-\[\]-~]*')
+PLAIN_KEY = re.compile(r"[ !#-\[\]-~]*")
 
 Block = tuple[int, str]
 """Number of the first line, and whole lines."""
 
 
 def blocks(stream: TextIO, shown: str) -> Iterator[Block]:
-    """The file in blocks of whole lines, without a byte order mark; BadRequest for a line too long for a row."""
+    """The file in blocks of whole lines, without a byte order mark; BadRequest for one too long for a row."""
     number, parts, size = 1, list[str](), 0
     while piece := stream.read(PIECE):
         if number == 1 and not parts:
@@ -73,11 +72,11 @@ class Alike:
         self.order = itemgetter(*map(found.index, names)) if found != list(names) else None
 
     @staticmethod
-    def fits(first: Any, names: Sequence[str]) -> bool:
+    def fits(first: dict[str, Any], names: Sequence[str]) -> bool:
         """Whether lines can be looked for that are like this one."""
         return (
             isinstance(first, dict)
-            and 0 < len(names)
+            and len(names) > 0
             and {*names} <= first.keys()
             and len(first) <= 50
             and all(map(PLAIN_KEY.fullmatch, first))

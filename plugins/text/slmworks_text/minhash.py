@@ -75,7 +75,10 @@ class NearDuplicates:
         for done, band in enumerate(self.bands):
             progress(done, len(self.bands))
             for bucket in band.groups():
-                pairs.update(a << 32 | b for a, b in _pairs(bucket))
+                if len(bucket) == 2:
+                    pairs.add(bucket[0] << 32 | bucket[1])
+                else:
+                    pairs.update(a << 32 | b for a, b in _pairs(bucket))
                 if len(pairs) >= PAIRS:
                     yield _sorted(pairs)
                     pairs.clear()

@@ -101,7 +101,7 @@ def signs_of(text: str) -> str:
 
 
 def suspects(texts: Sequence[str]) -> list[int]:
-    """Positions of the texts that are not ASCII or hold a digit, an @ or a colon; others have no `signs_of`."""
+    """Positions of texts that are not ASCII or hold a digit, an @ or a colon; others have no `signs_of`."""
     import numpy as np
 
     contents = [text.encode("utf-8", "surrogatepass") for text in texts]

@@ -9,14 +9,11 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.bins import Bins, rating_of
-from slmworks_text.formats import read_rows
 from slmworks_text.labels import WHOLE, Labels
 from slmworks_text.layout import Layout
 from slmworks_text.rows import WRONG_WIDTH, Row, Tally
 from slmworks_text.schema import Schema
-from slmworks_text.streams import Meter
 from slmworks_text.values import Ragged, Values, Wanted
-
 
 KNOWN = 4_096
 """Spellings of labels that are remembered while a file is read."""

@@ -33,7 +33,9 @@ def token_hashes(texts: Sequence[str]) -> tuple[Any, Any]:
         found = RMinHash.hash_token_sets([shingles(texts[i]) for i in strange])
         ends = np.cumsum(counts)[strange]
         sizes = [len(one) for one in found]
-        hashes = np.insert(hashes, np.repeat(ends, sizes), np.concatenate([np.array(one, "uint64") for one in found]))
+        hashes = np.insert(
+            hashes, np.repeat(ends, sizes), np.concatenate([np.array(one, "uint64") for one in found])
+        )
         counts[strange] = sizes
     return hashes, np.concatenate(([0], np.cumsum(counts))).astype("uint64")
 
@@ -72,7 +74,7 @@ def _cut(text: str) -> bytes:
 
 
 def _words(letters: Any, starts: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """First word and number of words of each text; the words with a blank behind each; their begin and end."""
+    """First word and words of each text; all words with a blank behind each; begin and end of each."""
     import numpy as np
 
     word = letters != 0

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import groupby
 
 WORD = re.compile(r"\w+")
 BEYOND = re.compile("[^\x00-\x7f]+")
@@ -140,11 +141,16 @@ def _ignored() -> re.Pattern[str]:
 @cache
 def letters_of(*categories: str) -> str:
     """Letters of a character class: those of the first two planes beyond ASCII with these categories."""
-    found, start = [], 0
-    for code in range(0x80, 0x20001):
-        if unicodedata.category(chr(code)) in categories:
-            start = start or code
-        elif start:
-            found.append(f"{chr(start)}-{chr(code - 1)}")
-            start = 0
-    return "".join(found)
+    return "".join(run for category, run in _runs() if category in categories)
+
+
+@cache
+def _runs() -> list[tuple[str, str]]:
+    """Neighbours of one category, as a character class has them, with the category."""
+    codes = range(0x80, 0x20001)
+    runs, start = [], 0
+    for category, run in groupby(map(unicodedata.category, map(chr, codes))):
+        end = start + sum(1 for _ in run)
+        runs.append((category, f"{chr(codes[start])}-{chr(codes[end - 1])}"))
+        start = end
+    return runs

@@ -46,8 +46,9 @@ class Hashes:
         numbers = numbers[order]
         same = (numbers[1:] == numbers[:-1]).all(axis=1)
         starts = np.flatnonzero(np.diff(same, prepend=False, append=False))
+        where = where[order].tolist()
         for start, end in starts.reshape(-1, 2).tolist():
-            yield where[order[start : end + 1]].tolist()
+            yield where[start : end + 1]
 
     def _part(self, part: int, parts: int) -> tuple[Any, Any]:
         """Entries and positions of those whose first number leaves the remainder `part`."""

@@ -5,6 +5,7 @@ split that relatively lacks its rows most.
 """
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -61,10 +62,12 @@ def draw(rows: StoredRows, seed: int) -> Any:
     """A number for every row, from its id and the seed (uint64)."""
     import numpy as np
 
-    draws, done, start = np.empty(rows.size, "uint64"), 0, f"{seed}\0"
+    draws, done, sha256 = np.empty(rows.size, "uint64"), 0, hashlib.sha256
+    start = f"{seed}\0".encode()
     for batch in rows.batches("id"):
-        drawn = (hashlib.sha256((start + id_).encode()).digest()[:8] for id_ in batch.column(0).to_pylist())
-        draws[done : (done := done + len(batch))] = np.frombuffer(b"".join(drawn), ">u8")
+        ids = batch.column(0).cast("binary").to_pylist()
+        drawn = b"".join([sha256(start + id_).digest() for id_ in ids])
+        draws[done : (done := done + len(batch))] = np.frombuffer(drawn, ">u8")[::4]
     return draws
 
 
@@ -93,8 +96,17 @@ class Choice:
     def of_one(self, number: int) -> int:
         """The same of a single row."""
         groups = self.groups[number]
-        gains = [sum([one.lack[group] for group in groups]) for one in self.splits]
-        return self.splits[gains.index(max(gains))].fill((group, 1) for group in groups)
+        most, chosen = -math.inf, self.splits[0]
+        for one in self.splits:
+            lack = one.lack
+            gain = sum([lack[group] for group in groups])
+            if gain > most:
+                most, chosen = gain, one
+        have, want, lack = chosen.have, chosen.want, chosen.lack
+        for group in groups:
+            have[group] = count = have[group] + 1
+            lack[group] = 1 - count / want[group]
+        return chosen.place
 
 
 class _Split:

@@ -1,8 +1,8 @@
 """Row operators: each looks at one row alone, so rows can be cleaned in shards and in any order.
 
 An operator holds options only and can be pickled; its counts go into a tally, and the tallies of shards add
-up. It takes many rows at once, so that a cheap look at all of them can spare most a search. Anything that must
-compare rows is a join (`slmworks_text.joins`).
+up. It takes many rows at once, so that a cheap look at all of them can spare most a search. Anything that
+must compare rows is a join (`slmworks_text.joins`).
 """
 
 from collections.abc import Sequence

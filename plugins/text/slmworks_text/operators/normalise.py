@@ -5,6 +5,7 @@ Deliberately small: letters, punctuation and case stay, because a model is asked
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from slmworks_text.rows import Row, Tally
 
@@ -20,10 +21,13 @@ class Normalise:
         """The rows with normalised texts."""
         changed = set()
         for name in self.texts:
-            for i, row in enumerate(rows):
-                text = getattr(row, name)
+            for i, text in enumerate(map(attrgetter(name), rows)):
+                # the first lines of `normalise`: a call for each text would cost more than they do
+                plain = text.isascii() and text.isprintable() and "&" not in text and "  " not in text
+                if plain and text[:1] != " " != text[-1:]:
+                    continue
                 if (normalised := normalise(text)) != text:
-                    setattr(row, name, normalised)
+                    setattr(rows[i], name, normalised)
                     changed.add(i)
         if changed:
             tally.changed["normalised"] += len(changed)
