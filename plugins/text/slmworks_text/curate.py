@@ -37,6 +37,7 @@ from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema, schema_of
 from slmworks_text.streams import Meter
 from slmworks_text.text_options import TextOptions
+from slmworks_text.workers import Workers, workers_of
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,6 @@ class CurateText(TextOptions):
         shares = shares_of(data, validation=self.validation, test=self.test)
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
-        losses = self._store(data, names, rows, schema, tally, task)
         against = self.decontaminate.against if self.decontaminate else ()
         joins = Joins(
             shares=shares,
@@ -118,7 +118,10 @@ class CurateText(TextOptions):
             decontaminate=self.decontaminate,
             against={name: self._texts(data, name, schema) for name in against},
         )
-        ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch)
+        size = sum(path.stat().st_size for name in names for path in paths_of(data.folder(name)))
+        with workers_of(task, size if rows.shared else 0) as workers:
+            losses = self._store(data, names, rows, schema, tally, task, Meter(size), workers)
+            ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch, workers)
         ranking = None
         if self.label_noise is not None:
             ranking = rank(rows, ledger, self.label_noise, tally, task, seed=self.seed)
@@ -139,19 +142,34 @@ class CurateText(TextOptions):
         return tuple(dict.fromkeys(stated))
 
     def _store(
-        self, data: Files, names: list[str], stored: StoredRows, schema: Schema, tally: Tally, task: Task
+        self,
+        data: Files,
+        names: list[str],
+        stored: StoredRows,
+        schema: Schema,
+        tally: Tally,
+        task: Task,
+        meter: Meter,
+        workers: Workers | None,
     ) -> list[Loss]:
         """Read, clean and store all rows; returns what each input had and lost."""
-        meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
         operators = opened(self.operators, data)
         outside, losses = self.outside(), []
         for name in names:
             tell = progress.reading(task, meter, name)
             cleaner = self.cleaner(name, schema, operators, outside)
             had, dropped = stored.rows, tally.dropped.copy()
-            for piece in pieces_of(name, data.folder(name), cleaner.reading, tally, meter):
-                stored.add_all(cleaner.rows(piece, tally, outside.found))
-                tell(stored.rows)
+            pieces = pieces_of(name, data.folder(name), cleaner.reading, tally, meter)
+            if workers is None:
+                for piece in pieces:
+                    stored.add_all(cleaner.rows(piece, tally, outside.found))
+                    tell(stored.rows)
+            else:
+                for made in workers.map(cleaner, pieces):
+                    tally.add(made.tally)
+                    outside.found |= made.found
+                    stored.extend(made.batch, made.strata, made.characters)
+                    tell(stored.rows)
             lost = tally.dropped - dropped
             unusable = Counter({reason: lost[reason] for reason in cleaner.reading.unusable if lost[reason]})
             losses.append(Loss(name, stored.rows - had + lost.total(), unusable))

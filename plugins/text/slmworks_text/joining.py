@@ -25,6 +25,7 @@ from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.sampling import sample_pool
 from slmworks_text.schema import Schema
 from slmworks_text.text_hashes import Hashes
+from slmworks_text.workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +55,9 @@ def join_texts(
     unusable: float,
     task: Task,
     watch: Watch,
+    workers: Workers | None = None,
 ) -> Ledger:
-    """The rows that are kept, and the split of each."""
+    """The rows that are kept, and the split of each; `workers` hash texts, if there are any."""
     classes = schema.classes
     keys = Hashes(task.scratch / "keys", width=2)
     ledger = survey(rows, keys)
@@ -69,7 +71,7 @@ def join_texts(
     if joins.near is not None:
         join_near(
             rows, ledger, components,
-            threshold=joins.near, scratch=task.scratch, progress=progress.near(task),
+            threshold=joins.near, scratch=task.scratch, progress=progress.near(task), workers=workers,
         )  # fmt: skip
     drop_near(ledger, components, tally)
     watch.joined("near", ledger, components)

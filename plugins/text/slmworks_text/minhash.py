@@ -8,8 +8,8 @@ Texts and band hashes are on disk; pairs are checked as they are proposed, none 
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from slmworks_text.shingle_hashes import token_hashes
 from slmworks_text.shingles import shingles
 from slmworks_text.text_hashes import Hashes
 from slmworks_text.texts import Texts
+from slmworks_text.workers import Workers
 
 PERMUTATIONS = 128
 SIGNATURE_SEED = 42
@@ -52,9 +53,25 @@ class NearDuplicates:
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             self.texts.extend(chunk)
-            found = signatures(chunk)
-            for i, band in enumerate(self.bands):
-                band.extend(mixed(found[:, i * self.rows : (i + 1) * self.rows]))
+            self.add(band_hashes(chunk, self.rows))
+
+    def add(self, found: Sequence[Any]) -> None:
+        """Add the hashes of further texts, an array a band."""
+        for band, hashes in zip(self.bands, found, strict=True):
+            band.extend(hashes)
+
+    def extend_by(self, workers: Workers, texts: Iterable[Sequence[str]]) -> None:
+        """Add texts, some at a time, that workers hash."""
+
+        def kept() -> Iterator[Sequence[str]]:
+            for some in texts:
+                for start in range(0, len(some), CHUNK):
+                    chunk = some[start : start + CHUNK]
+                    self.texts.extend(chunk)
+                    yield chunk
+
+        for found in workers.map(partial(band_hashes, rows=self.rows), kept()):
+            self.add(found)
 
     def join(self, components: Components, numbers: Any, progress: Callable[[int, int], None]) -> None:
         """Join texts that are near; text i is the component's member `numbers[i]`.
@@ -111,6 +128,12 @@ def rows_in_a_band(threshold: float) -> int:
         if (rows / PERMUTATIONS) ** (1 / rows) <= threshold - MARGIN:
             return rows
     return 1
+
+
+def band_hashes(texts: Sequence[str], rows: int) -> list[Any]:
+    """For each band of `rows` signature rows a hash of every text (uint64)."""
+    found = signatures(texts)
+    return [mixed(found[:, start : start + rows]) for start in range(0, PERMUTATIONS - rows + 1, rows)]
 
 
 def signatures(texts: Sequence[str]) -> Any:

@@ -9,7 +9,7 @@ import hashlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.rows import Row
@@ -61,7 +61,8 @@ class RowColumns:
             except UnicodeEncodeError as error:
                 raise BadRequest(
                     f"{row.origin}: its text, {self.schema.target}, source or group holds half of a "
-                    f"surrogate pair ({error.object[error.start]!r}), which cannot be written; repair the row."
+                    f"surrogate pair ({error.object[error.start]!r}), which cannot be written; repair "
+                    "the row."
                 ) from None
             stratum = stratum_of(row, id_)
             number = numbers.get(stratum)
@@ -103,6 +104,9 @@ class RowColumns:
 
 class StoredRows:
     """Rows on disk. Memory: one run while writing; one slice of all runs while reading."""
+
+    shared: ClassVar[bool] = True
+    """Rows may come from other processes (`extend`)."""
 
     def __init__(self, folder: Path, schema: Strata) -> None:
         self.folder = folder

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from slmworks_text.explain.course import shown
 from slmworks_text.joins.components import Components
@@ -37,6 +37,8 @@ LEFT_OUT = {
 
 class TracedRows(StoredRows):
     """Rows on disk that remember where each came from."""
+
+    shared: ClassVar[bool] = False
 
     def __init__(self, folder: Path, schema: Strata) -> None:
         super().__init__(folder, schema)
