@@ -27,7 +27,7 @@ from slmworks_text.label_noise.ranking import write as write_ranking
 from slmworks_text.labels import Labels, equal_numbers
 from slmworks_text.layout import Layout
 from slmworks_text.ledger import Ledger
-from slmworks_text.memory import system_memory
+from slmworks_text.memory import give_back, system_memory
 from slmworks_text.operators import Operator, operators_for
 from slmworks_text.operators.running import opened
 from slmworks_text.out_of_scope import OutOfScope
@@ -88,6 +88,7 @@ class CurateText(TextOptions):
         labels = label_order(counts, self._order(), shares) if schema.classes else None
         if self.expect is not None:
             refuse_unexpected(self.expect, Found(counts, tally, made.rows_in))
+        give_back()
         splits = write_splits(task.output, made.rows, schema, ledger, counts)
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
         card |= by_operators(self.operators, tally)

@@ -20,6 +20,7 @@ from slmworks_text.joins.splits import assign, draw, units_of
 from slmworks_text.joins.transfer import sample_transfer
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Key, Ledger, survey
+from slmworks_text.memory import give_back
 from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.sampling import sample_pool
@@ -76,6 +77,7 @@ def join_texts(
     drop_near(ledger, components, tally)
     watch.joined("near", ledger, components)
     ledger.target = None  # 8 bytes a row, not needed any more
+    give_back()
     split_pool(rows, ledger, components, joins, tally, watch, classes=classes)
     return ledger
 

@@ -4,6 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def give_back() -> None:
+    """Return to the operating system what is free."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+
+
 @contextmanager
 def system_memory() -> Iterator[None]:
     """Let Arrow take memory from the C library: its own pool keeps what is free, some 50 MB of a curation."""

@@ -25,14 +25,14 @@ PERMUTATIONS = 128
 SIGNATURE_SEED = 42
 MARGIN = 0.15
 """Proposes 99.8 % of the pairs at a threshold of 0.8 (six rows in each of 21 bands)."""
-CHUNK = 2_000
+CHUNK = 5_000
 ROWS = 64
 """Signatures are taken out of rensa so many at a time: as Python's numbers they must fit into a cache."""
 CROWD = 400
 """A band's bucket with more texts than this is compared with its first text only, not pair by pair."""
-PAIRS = 200_000
+PAIRS = 50_000
 """Pairs are checked when so many were proposed; those that several bands propose are checked once."""
-REMEMBERED = 4_096
+REMEMBERED = 1_024
 """Sets of shingles kept while pairs are checked."""
 
 MIX = 0x9E3779B97F4A7C15
@@ -102,8 +102,10 @@ class NearDuplicates:
         yield _sorted(pairs)
 
     def close(self) -> None:
-        """Close the file of texts."""
+        """Close the files."""
         self.texts.close()
+        for band in self.bands:
+            band.close()
 
 
 def _pairs(bucket: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -132,8 +134,8 @@ def rows_in_a_band(threshold: float) -> int:
 
 def band_hashes(texts: Sequence[str], rows: int) -> list[Any]:
     """For each band of `rows` signature rows a hash of every text (uint64)."""
-    found = signatures(texts)
-    return [mixed(found[:, start : start + rows]) for start in range(0, PERMUTATIONS - rows + 1, rows)]
+    found = signatures(texts).T.copy()
+    return [mixed(found[start : start + rows]) for start in range(0, PERMUTATIONS - rows + 1, rows)]
 
 
 def signatures(texts: Sequence[str]) -> Any:
@@ -155,10 +157,14 @@ def signatures(texts: Sequence[str]) -> Any:
 
 
 def mixed(columns: Any) -> Any:
-    """One 64-bit hash a row of an array; a collision proposes a pair too many, which the check refuses."""
+    """A 64-bit hash for each place of the columns, an array with a column a row.
+
+    A collision proposes a pair too many, which the check refuses.
+    """
     import numpy as np
 
-    found = np.zeros(len(columns), "uint64")
-    for column in columns.T:
-        found = found * np.uint64(MIX) + column
+    found = np.zeros(columns.shape[1], "uint64")
+    for column in columns:
+        found *= np.uint64(MIX)
+        found += column
     return found

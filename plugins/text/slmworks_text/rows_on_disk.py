@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from slmworks.contract.errors import BadRequest
+from slmworks_text.memory import give_back
 from slmworks_text.rows import Row
 from slmworks_text.schema import Strata, Stratum
 
@@ -169,6 +170,7 @@ class StoredRows:
         if sum(map(len, self._batches)):
             self._write(pa.Table.from_batches(self._batches).combine_chunks().to_batches()[0])
         self._batches, self._waiting, self._bytes = [], 0, 0
+        give_back()
 
     def _write(self, run: Any) -> None:
         import pyarrow as pa

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PART = 500_000
+PART = 250_000
 """About as many entries are in memory at a time: those whose number leaves the same remainder."""
 PIECE = 65_536
 
@@ -16,17 +16,21 @@ class Hashes:
         self.path = path
         self.width = width
         self.size = 0
-        path.touch()
+        self._file = path.open("ab")
 
     def extend(self, block: Any) -> None:
         """Add entries: an array of n x `width` unsigned 64-bit numbers."""
-        with self.path.open("ab") as file:
-            file.write(block.tobytes())
+        self._file.write(block.tobytes())
         self.size += len(block)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
     def groups(self) -> Iterator[list[int]]:
         """The positions, ascending, of each entry that occurs more than once."""
-        parts = 1 + self.size // PART
+        self._file.flush()
+        parts = 1 << (self.size // PART).bit_length()
         for part in range(parts):
             yield from self._groups(*self._part(part, parts))
 
@@ -51,7 +55,7 @@ class Hashes:
             yield where[start : end + 1]
 
     def _part(self, part: int, parts: int) -> tuple[Any, Any]:
-        """Entries and positions of those whose first number leaves the remainder `part`."""
+        """Entries and positions of those whose first number leaves the remainder `part`, of a power of 2."""
         import numpy as np
 
         numbers, where = [np.empty((0, self.width), "uint64")], [np.empty(0, "uint32")]
@@ -59,7 +63,7 @@ class Hashes:
             count = min(PIECE, self.size - start) * self.width
             piece = np.fromfile(self.path, "uint64", count, offset=start * self.width * 8)
             piece = piece.reshape(-1, self.width)
-            here = np.flatnonzero(piece[:, 0] % np.uint64(parts) == part)
+            here = np.flatnonzero(piece[:, 0] & np.uint64(parts - 1) == part)
             numbers.append(piece[here])
             where.append((here + start).astype("uint32"))
         return np.concatenate(numbers), np.concatenate(where)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
@@ -100,15 +100,14 @@ def _begin(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _applied(path: str, piece: P) -> R:
-    found: R = _function(path)(piece)
-    return found
+def _applied(path: str, piece: Any) -> Any:
+    return _function(path)(piece)
 
 
 @lru_cache(maxsize=2)
-def _function(path: str) -> Callable[..., R]:
+def _function(path: str) -> Callable[[Any], Any]:
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())
-    found: Callable[..., R] = pickle.loads(Path(path).read_bytes())  # noqa: S301 (our parent wrote it)
+    found: Callable[[Any], Any] = pickle.loads(Path(path).read_bytes())  # noqa: S301 (our parent wrote it)
     return found

@@ -5,7 +5,6 @@ split that relatively lacks its rows most.
 """
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -83,6 +82,10 @@ class Choice:
         number = {group: i for i, group in enumerate(total)}
         self.groups = [tuple(number[group] for group in one.groups if group in number) for one in strata]
         self.splits = [_Split(PLACES.index(split), share, total.values()) for split, share in shares.items()]
+        uses = Counter(group for groups in self.groups for group in groups)
+        self.shared = {group for group, count in uses.items() if count > 1}
+        self.gains: dict[int, list[float]] = {}
+        """Gains by split, kept of strata whose groups no other stratum is in."""
 
     def of(self, unit: Sequence[int]) -> int:
         """The place of a unit whose rows have these strata."""
@@ -90,22 +93,23 @@ class Choice:
         for number in unit:
             for group in self.groups[number]:
                 content[group] = content.get(group, 0) + 1
+        self.gains.clear()
         gains = [sum([count * one.lack[group] for group, count in content.items()]) for one in self.splits]
         return self.splits[gains.index(max(gains))].fill(content.items())
 
     def of_one(self, number: int) -> int:
         """The same of a single row."""
-        groups = self.groups[number]
-        most, chosen = -math.inf, self.splits[0]
-        for one in self.splits:
-            lack = one.lack
-            gain = sum([lack[group] for group in groups])
-            if gain > most:
-                most, chosen = gain, one
-        have, want, lack = chosen.have, chosen.want, chosen.lack
+        groups, gains = self.groups[number], self.gains.get(number)
+        if gains is None:
+            gains = [sum([one.lack[group] for group in groups]) for one in self.splits]
+            if self.shared.isdisjoint(groups):
+                self.gains[number] = gains
+        i = gains.index(max(gains))
+        have, want, lack = (chosen := self.splits[i]).have, chosen.want, chosen.lack
         for group in groups:
             have[group] = count = have[group] + 1
             lack[group] = 1 - count / want[group]
+        gains[i] = sum([lack[group] for group in groups])
         return chosen.place
 
 
