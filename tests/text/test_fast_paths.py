@@ -4,10 +4,10 @@ import io
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ftfy
 import numpy as np
@@ -121,7 +121,7 @@ def test_lines_of_json_are_read_as_by_a_parser(
         if line.strip()
     ]
     expected = [(number, [row[name] for _, name in wanted]) for number, row in parsed]
-    assert repr([(number, list(values)) for number, values in found]) == repr(expected)
+    assert repr([(number, list(cast("Sequence[Any]", values))) for number, values in found]) == repr(expected)
 
 
 @pytest.mark.parametrize(
