@@ -179,7 +179,7 @@ def test_answers_are_judged_by_a_classifier_of_the_users(
         (("negative", "negative"), "toxic: it names 'negative' twice; name each label once."),
         (
             ("negative", "neutral", "positive"),
-            "toxic: it names all labels of the judge, so every answer would be",
+            "toxic: it names all labels of the judge, so every text would be",
         ),
     ],
 )

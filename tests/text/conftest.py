@@ -47,11 +47,12 @@ def qa(tmp_path: Path) -> Callable[..., Dataset]:
 
 
 def curated_by(plugin: type[Curate], tmp_path: Path) -> Callable[..., Dataset]:
-    bench = Bench(tmp_path / "bench")
+    place = tmp_path / plugin.__name__
+    bench = Bench(place / "bench")
     number = iter(range(100))
 
     def run(inputs: dict[str, dict[str, str | bytes]], /, **options: Any) -> Dataset:
-        folder = tmp_path / f"raw{(n := next(number))}"
+        folder = place / f"raw{(n := next(number))}"
         for name, files in inputs.items():
             (folder / name).mkdir(parents=True)
             for file, content in files.items():

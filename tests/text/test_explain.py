@@ -54,7 +54,7 @@ def explain(tmp_path: Path) -> Explain:
                 (folder / name / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
         task = Bench(tmp_path / "bench").task(f"explain{next(numbers)}")
         return "\n".join(
-            f"{name}: {said}" for name, said in explained(plugin, asked, sealed(Files(path=folder)), task)
+            f"{name}: {said}" for name, said in explained(plugin, asked, sealed(Files(path=folder)), {}, task)
         )
 
     return run

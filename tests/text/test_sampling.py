@@ -1,4 +1,4 @@
-"""`rows`: a first try on a part of the pool; and texts of several columns."""
+"""`rows` and `sample`: a part of the pool; and texts of several columns."""
 
 import json
 from collections import Counter
@@ -9,6 +9,11 @@ import pytest
 
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.options import OptionError, configure
+from slmworks.curate import Curate
+from slmworks_text.curate import CurateText
+from slmworks_text.curate_chat import CurateChat
+from slmworks_text.curate_tags import CurateTags
 
 Curated = Callable[..., Dataset]
 
@@ -74,6 +79,62 @@ def test_documents_stay_together_in_a_sample(curate: Curated) -> None:
             where.setdefault(int(text.split()[1]) // 5, set()).add(split)
     assert all(len(splits) == 1 for splits in where.values())
     assert len(texts(data)) == 200
+
+
+def test_rows_are_short_for_a_sample_by_label(curate: Curated) -> None:
+    short, long = curate({"all": table(1000)}, rows=200), curate({"all": table(1000)}, sample={"rows": 200})
+    assert [short.columns(split, "id") for split in short.splits] == [
+        long.columns(split, "id") for split in long.splits
+    ]
+    assert long.summary["dropped"] == {"more than sample": 800}
+    with pytest.raises(OptionError, match="short for sample"):
+        configure(CurateText, "text", {"rows": 3, "sample": {"rows": 3}})
+
+
+@pytest.mark.parametrize(
+    ("sample", "kept"),
+    [
+        ({"each": 60}, {"a": 60, "b": 60, "c": 60}),
+        ({"each": 150}, {"a": 150, "b": 150, "c": 100}),
+        ({"share": 0.25}, {"a": 150, "b": 75, "c": 25}),
+        ({"share": 0.001}, {"a": 3, "b": 3, "c": 3}),
+        ({"by": "source", "each": 90, "seed": 7}, None),
+        ({"by": "length", "each": 40}, None),
+    ],
+)
+def test_samples_by_stratum(curate: Curated, sample: dict[str, Any], kept: dict[str, int] | None) -> None:
+    long = table(1000, word="a much longer item that goes on and on and")
+    data = curate({"all": table(1000), "more": long} if kept is None else {"all": table(1000)}, sample=sample)
+    if kept is not None:
+        assert labels(data) == kept
+    else:
+        found = Counter(text.startswith("a much") for text in texts(data))
+        # the lengths of `item number 0` and its like are 13 to 15: one group
+        assert found == {True: sample["each"], False: sample["each"]}
+
+
+def test_a_seed_of_its_own_draws_the_sample_and_not_the_splits(curate: Curated) -> None:
+    own, same, other = (
+        texts(curate({"all": table(1000)}, sample={"each": 50, **seed}))
+        for seed in ({}, {"seed": 0}, {"seed": 1})
+    )
+    assert own == same
+    assert len(own) == len(other) == 150
+    assert len(own & other) < 60  # of 37 to be expected
+
+
+@pytest.mark.parametrize(
+    ("plugin", "sample", "said"),
+    [
+        (CurateText, {}, "set one size"),
+        (CurateText, {"each": 3, "share": 0.1}, "set one size"),
+        (CurateChat, {"each": 3}, "conversations have no labels; set by: source"),
+        (CurateTags, {"each": 3}, "labels are those of marks"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(plugin: type[Curate], sample: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        configure(plugin, "x", {"sample": sample})
 
 
 NEWS = [{"title": f"Title {i}", "body": f"Body {i}.", "label": "ab"[i % 2]} for i in range(30)]

@@ -130,5 +130,5 @@ def test_a_missing_split_is_refused(tmp_path: Path) -> None:
     imports=("import csv", "import json", "from typing import ClassVar"),
     ours=("BadRequest",),
     requires=("pyarrow>=18",),
-    leaves_out=("seeds", "teacher", "student"),
+    leaves_out=("seeds", "teacher", "student", "embedder", "judge"),
 )

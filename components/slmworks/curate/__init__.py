@@ -19,6 +19,8 @@ class Curate(Stage):
         "seeds": "grown-from",
         "teacher": "written-by",
         "student": "written-by",
+        "embedder": "compared-by",
+        "judge": "judged-by",
     }
 
     @abstractmethod
@@ -29,10 +31,13 @@ class Curate(Stage):
         seeds: Dataset | None,
         teacher: Model | None,
         student: Model | None,
+        embedder: Model | None,
+        judge: Model | None,
         task: Task,
     ) -> Dataset:
         """Write one Parquet file a split and `card.json`.
 
         `teacher` writes rows, like those of `seeds` where there are any, and `student` what stands beside
-        them; plugins that only read files leave all three out of their `run`.
+        them; plugins that only read files leave all three out of their `run`. `embedder` says how alike texts
+        are in meaning, and `judge` is a classifier that row operators ask.
         """

@@ -14,8 +14,9 @@ from pydantic import ConfigDict
 
 from slmworks.contract.documented import Documented
 
-TEXT, TARGET = "text", "target"
-"""Roles of the texts of a row that is no conversation: its input, and a target that is a text."""
+TEXT, TARGET, QUESTION = "text", "target", "question"
+"""Roles of the texts of a row that is no conversation: its input, a target that is a text, and a question
+about the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class TextRow:
     """Its texts: the input and, where the target is a text, the target; of a conversation the contents of its
     turns, the answer and, of a pair, the worse answer."""
     roles: tuple[str, ...]
-    """What each text is: `text`, `target`; `system`, `user`, `assistant`, `tool`, `prompt`, `rejected`."""
+    """What each text is: `text`, `target`, `question`; of a conversation `system`, `user`, `assistant`,
+    `tool`, `prompt`, `rejected`."""
     label: str = ""
     """Its label; empty: none."""
     source: str = ""
@@ -42,7 +44,7 @@ class TextRow:
     @property
     def conversation(self) -> bool:
         """True for a row of turns."""
-        return not set(self.roles) <= {TEXT, TARGET}
+        return not set(self.roles) <= {TEXT, TARGET, QUESTION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,8 @@ class RowOperator(Documented, ABC):
     """Judges lines, which curate/text joins to one unless `normalise` is listed behind it."""
 
     roles: tuple[str, ...] = ()
-    """Texts that it sees, by role: `text`, `target`; in conversations `system`, `user`, `assistant`, `tool`,
-    `prompt`, `rejected`. Empty: all. A row without any stays as it is."""
+    """Texts that it sees, by role: `text`, `target`, `question`; in conversations `system`, `user`,
+    `assistant`, `tool`, `prompt`, `rejected`. Empty: all. A row without any stays as it is."""
     splits: tuple[Literal["train", "validation", "test", "transfer"], ...] = ()
     """Rows that pass it, by the split that their input is for; a given test set stays as published with
     `[train]`, which is also the pool. Empty: all."""
@@ -108,6 +110,13 @@ class RowOperator(Documented, ABC):
         """Inputs of the step that it reads, which are then no rows: a list of words, a tokenizer."""
         return ()
 
+    def asks(self) -> tuple[str, ...]:
+        """Ports of the step whose models it asks: `judge`."""
+        return ()
+
     def opened(self, _folders: Mapping[str, Path]) -> "RowOperator":
-        """The operator with what it `reads`, by the folder of each of these inputs."""
+        """The operator with what it `reads` and `asks`, by the folder of each of these inputs and models.
+
+        It keeps a model's folder and opens it when it is first used, as it can be sent to another process.
+        """
         return self

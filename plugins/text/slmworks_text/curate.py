@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.stage import Task
 from slmworks.curate.operators import Chosen
 from slmworks_text import out_of_scope, progress
@@ -14,19 +14,18 @@ from slmworks_text.bins import Bins
 from slmworks_text.card_warnings import operator_warnings, text_warnings
 from slmworks_text.checks import Loss, label_order, refuse_empty
 from slmworks_text.cleaning import Cleaner, pieces_of
+from slmworks_text.curate_rows import Gathered, Models, given
 from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
 from slmworks_text.encodings import REPLACE
 from slmworks_text.expectations import Found, refuse_unexpected
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.input_options import InputOptions
-from slmworks_text.joining import Joins, join_texts
-from slmworks_text.joins.balance import balance
+from slmworks_text.joining import join_texts
 from slmworks_text.joins.watching import Watch
 from slmworks_text.label_noise.ranking import Ranking, described, rank
 from slmworks_text.label_noise.ranking import write as write_ranking
 from slmworks_text.labels import Labels, equal_numbers
 from slmworks_text.layout import Layout
-from slmworks_text.ledger import Ledger
 from slmworks_text.memory import give_back, system_memory
 from slmworks_text.operators import Operator, operators_for
 from slmworks_text.operators.running import opened
@@ -41,13 +40,9 @@ from slmworks_text.workers import Workers, workers_of
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Ranked(Gathered[Tally]):
     """Rows that were read, cleaned and joined."""
 
-    rows: StoredRows
-    ledger: Ledger
-    tally: Tally
-    rows_in: int
     ranking: Ranking | None
     """Rows by how probably their label is wrong, where that is asked for."""
 
@@ -70,17 +65,25 @@ class CurateText(TextOptions):
         """The model task of the rows."""
         return catalog.canonical(self.model_task)
 
-    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
+    def run(
+        self,
+        *,
+        data: Files,
+        embedder: Model | None = None,
+        judge: Model | None = None,
+        task: Task,
+        **_: object,
+    ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
         with system_memory():
-            return self._made(data, task)
+            return self._made(data, given(embedder=embedder, judge=judge), task)
 
-    def _made(self, data: Files, task: Task) -> Dataset:
+    def _made(self, data: Files, models: Models, task: Task) -> Dataset:
         schema = schema_of(self.model_task)
-        made = self.gather(data, task, StoredRows(task.scratch, schema), Watch())
+        made = self.gather(data, task, StoredRows(task.scratch, schema), Watch(), models)
         tally, ledger = made.tally, made.ledger
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
@@ -91,7 +94,7 @@ class CurateText(TextOptions):
         give_back()
         splits = write_splits(task.output, made.rows, schema, ledger, counts)
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
-        card |= by_operators(self.operators, tally)
+        card |= by_operators(self.operators, tally) | made.described()
         if made.ranking is not None:
             first = write_ranking(task.output, made.ranking, made.rows, ledger)
             card["label_noise"] = described(made.ranking, first)
@@ -103,34 +106,23 @@ class CurateText(TextOptions):
         write_card(task.output, {**card, **declared(data, data.names, self.licence, self.licences)})
         return Dataset(path=task.output, meta=schema.meta(labels), summary=summary(card))
 
-    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> Gathered:
+    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models) -> Ranked:
         """Read, clean and store all rows, drop duplicates and split the pool; nothing is written yet."""
         names, schema, tally = self.row_names(data), schema_of(self.model_task), Tally()
-        shares = shares_of(data, validation=self.validation, test=self.test)
+        joins = self.joins(data, models, lambda name: self._texts(data, name, schema))
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
-        against = self.decontaminate.against if self.decontaminate else ()
-        joins = Joins(
-            shares=shares,
-            near=self.near_duplicates,
-            sample=self.rows,
-            transfer=self.transfer_rows,
-            seed=self.seed,
-            decontaminate=self.decontaminate,
-            against={name: self._texts(data, name, schema) for name in against},
-        )
         size = sum(path.stat().st_size for name in names for path in paths_of(data.folder(name)))
-        with workers_of(task, size if rows.shared else 0) as workers:
-            losses = self._store(data, names, rows, schema, tally, task, Meter(size), workers)
+        alone = not rows.shared or bool(models)  # a model would be loaded by each process
+        with workers_of(task, 0 if alone else size) as workers:
+            losses = self._store(data, models, names, rows, schema, tally, task, Meter(size), workers)
             ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch, workers)
         ranking = None
         if self.label_noise is not None:
             ranking = rank(rows, ledger, self.label_noise, tally, task, seed=self.seed)
             watch.joined("label noise", ledger)
-        if self.balance is not None:
-            balance(rows, ledger, self.balance, self.seed, tally)
-            watch.joined("balance", ledger)
-        return Gathered(rows, ledger, tally, sum(loss.rows for loss in losses), ranking)
+        self.thin_out(rows, ledger, tally, watch)
+        return Ranked(rows, ledger, tally, sum(loss.rows for loss in losses), joins.semantic, ranking)
 
     def row_names(self, data: Files) -> list[str]:
         """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""
@@ -145,6 +137,7 @@ class CurateText(TextOptions):
     def _store(
         self,
         data: Files,
+        models: Models,
         names: list[str],
         stored: StoredRows,
         schema: Schema,
@@ -154,7 +147,7 @@ class CurateText(TextOptions):
         workers: Workers | None,
     ) -> list[Loss]:
         """Read, clean and store all rows; returns what each input had and lost."""
-        operators = opened(self.operators, data)
+        operators = opened(self.operators, data, models)
         outside, losses = self.outside(), []
         for name in names:
             tell = progress.reading(task, meter, name)

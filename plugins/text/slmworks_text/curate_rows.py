@@ -1,25 +1,66 @@
-"""What curations of texts and conversations have in common: row operators, expectations, decontamination."""
+"""What all curations of files have in common: row operators, splits, joins, expectations."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import field_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from slmworks.contract.artifact import Files
+from slmworks.contract.artifact import Files, Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.options import OptionError
 from slmworks.curate import Curate
 from slmworks.curate.operators import Operators
+from slmworks_text.embeddings import Embedding
 from slmworks_text.expectations import Expectations, refuse_unreadable
-from slmworks_text.given_inputs import refuse_unknown
-from slmworks_text.joins.balance import Balance
+from slmworks_text.given_inputs import refuse_unknown, shares_of
+from slmworks_text.input_options import Fraction
+from slmworks_text.joining import Joins
+from slmworks_text.joins.balance import Balance, balance
 from slmworks_text.joins.contamination import Decontamination
+from slmworks_text.joins.sample import Sample
+from slmworks_text.joins.semantic import MODEL_TASK, OPTION, Semantic, semantic_of
+from slmworks_text.joins.watching import Watch
+from slmworks_text.ledger import Ledger
 from slmworks_text.operators.running import read_inputs
-from slmworks_text.rows import SPLITS
+from slmworks_text.rows import SPLITS, Tally
+from slmworks_text.rows_on_disk import StoredRows
+
+T = TypeVar("T", bound=Tally)
+Models = Mapping[str, Model]
+"""Port -> the model that a step gets there."""
+
+
+def given(**models: Model | None) -> Models:
+    """The ports that a recipe connects."""
+    return {port: model for port, model in models.items() if model is not None}
+
+
+@dataclass(frozen=True)
+class Gathered(Generic[T]):
+    """Rows that were read, cleaned and joined."""
+
+    rows: StoredRows
+    ledger: Ledger
+    tally: T
+    rows_in: int
+    semantic: Semantic | None
+    """What was found of rows that mean the same, where that is asked for."""
+
+    def described(self) -> dict[str, Any]:
+        """What the card says of joins, beside counts."""
+        return {OPTION: self.semantic.described()} if self.semantic else {}
 
 
 class CurateRows(Curate):
-    """Options of every curation of texts and conversations; those of texts with marks have others."""
+    """Options of every curation of files, and the joins that they ask for."""
+
+    runs_models: ClassVar[bool] = True  # strata decide the splits, and models of the user's are asked
+    port_model_tasks: ClassVar[Mapping[str, str]] = {
+        "embedder": MODEL_TASK,
+        "judge": "text-classification",
+    }
 
     operators: Operators = ()
     """Row operators, which keep, change or drop single rows, in this order: `[{language: {keep: [en]}},
@@ -32,20 +73,58 @@ class CurateRows(Curate):
     decontaminate: Decontamination | None = None
     """Leave out rows of train and transfer that share n-grams with validation, test and further evaluation
     sets: `{ngram: 13, overlap: 0.0, against: [INPUT]}`; `{}` for these defaults."""
-
     balance: Balance | None = None
     """Thin out training rows of frequent labels or sources: `{by: label, most: 500}`, or
     `{by: source, ratio: 3}` for at most three times the rows of the rarest. Validation and test stay as they
     are."""
+    sample: Sample | None = None
+    """Keep a part of the pool, drawn by a seed before splits are taken from it: `{by: label, each: 500}`,
+    `{by: source, share: 0.1}` or `{by: length, rows: 5000}`."""
+    transfer: tuple[str, ...] = ()
+    """Inputs used as unlabelled rows for distillation, besides one that is called `transfer`."""
+    transfer_rows: PositiveInt | None = None
+    """Keep at most this many rows of transfer, drawn by the digest of the row."""
+    near_duplicates: Annotated[float, Field(gt=0.3, le=1)] | None = None
+    """Jaccard similarity at which two texts are near duplicates, of which one is kept."""
+    semantic_duplicates: Annotated[float, Field(gt=0.5, le=1)] | None = None
+    """Cosine of two texts' embeddings from which they mean the same and are treated as near duplicates
+    (Abbas et al., 2023): `0.95`. `from` names the model, for feature-extraction: `embedder: STEP`."""
+    validation: Fraction = 0.1
+    """Share of the pool for validation, where no `validation` input is given."""
+    test: Fraction = 0.2
+    """Share of the pool for the test, where no `test` input is given."""
+    rows: PositiveInt | None = None
+    """Keep at most this many rows of the pool, drawn by the seed, before splits are taken from it."""
+    max_unusable: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Share of an input's rows that may break a rule; above it, curation is refused."""
+    seed: int = 0
+    """Chooses which rows go to which split."""
+    licence: str = ""
+    """Licence of the data as declared by whoever wrote the recipe; recorded in the card."""
+    licences: dict[str, str] = Field(default_factory=dict)
+    """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
 
     @field_validator("expect", mode="before")
     @classmethod
     def _ranges_are_readable(cls, value: Any) -> Any:
         return refuse_unreadable(value)
 
+    @model_validator(mode="after")
+    def _sampled_once(self) -> Self:
+        if self.rows and self.sample:
+            raise OptionError(("rows",), "it is short for sample: {rows: …}; leave one of the two out.")
+        return self
+
     def parts(self) -> Mapping[str, type[Documented]]:
-        """The classes of the row operators."""
-        return {one.name: type(one.operator) for one in self.operators}
+        """The classes of the row operators, and of what asks a model."""
+        asking = {OPTION: Embedding} if self.semantic_duplicates is not None else {}
+        return {one.name: type(one.operator) for one in self.operators} | asking
+
+    def refuse_labels(self, why: str) -> None:
+        """OptionError where rows are to be grouped by labels that they don't have."""
+        for name in ("balance", "sample"):
+            if (option := getattr(self, name)) and option.by == "label":
+                raise OptionError((name,), f"{why}; set by: source.")
 
     def lists(self, name: str) -> bool:
         """True where the row operators have one of this name."""
@@ -61,3 +140,24 @@ class CurateRows(Curate):
         refuse_unknown(data, {**apart, **further})
         taken = {name for names in apart.values() for name in names}
         return [name for name in data.names if name not in taken]
+
+    def joins(self, data: Files, models: Models, texts: Callable[[str], Iterable[str]]) -> Joins:
+        """The joins that are asked for; `texts`: those of an evaluation set, by the name of its input."""
+        against = self.decontaminate.against if self.decontaminate else ()
+        return Joins(
+            shares=shares_of(data, validation=self.validation, test=self.test),
+            near=self.near_duplicates,
+            sample=Sample(rows=self.rows) if self.rows else self.sample,
+            sampled_by="rows" if self.rows else "sample",
+            transfer=self.transfer_rows,
+            seed=self.seed,
+            semantic=semantic_of(self.semantic_duplicates, models.get("embedder")),
+            decontaminate=self.decontaminate,
+            against={name: texts(name) for name in against},
+        )
+
+    def thin_out(self, rows: StoredRows, ledger: Ledger, tally: Tally, watch: Watch) -> None:
+        """Leave out the rows of train above the limits of `balance`."""
+        if self.balance is not None:
+            balance(rows, ledger, self.balance, self.seed, tally)
+            watch.joined("balance", ledger)

@@ -65,6 +65,7 @@ class CurateSampledPreferences(Curate):
         teacher: Model | None = None,
         student: Model | None = None,
         task: Task,
+        **_: object,
     ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`."""
         assert seeds is not None  # the stage's ports are optional, and this plugin needs them

@@ -20,7 +20,7 @@ Written = str | int | float
 """A range as a recipe writes it; see `Range`."""
 
 EQUAL = ("duplicate", "equal to a ")
-NEAR = ("near duplicate", "near a ")
+NEAR = ("near duplicate", "near a ", "near in meaning")
 NULL = ("no ", "empty")
 """Reasons that begin so: no label, or whatever the target is called, empty, empty completion, …"""
 THERE = (NO_USER, NO_COMMON)
@@ -47,13 +47,14 @@ class Expectations(Documented):
     labels: Written | None = None
     """Different labels."""
     label_share: dict[str, Written] = Field(default_factory=dict)
-    """Label -> share of the labelled rows that have it."""
+    """Label -> share of the labelled rows that have it; where parts of texts are labelled, its share of
+    these."""
     source_share: dict[str, Written] = Field(default_factory=dict)
     """Source -> share of the rows of train, validation and test."""
     duplicates: Written | None = None
     """Share of the rows read that are dropped since another one has the same text, of any split."""
     near_duplicates: Written | None = None
-    """The same of nearly the same text."""
+    """The same of nearly the same text, or of the same meaning."""
     conflicts: Written | None = None
     """Share of the rows read that are dropped since their text has two labels."""
     null: Written | None = None
@@ -97,6 +98,8 @@ class Found:
     """Split -> rows by stratum."""
     tally: Tally
     rows_in: int
+    marks: Mapping[str, int] | None = None
+    """Label -> marks in train, validation and test, where labels are those of marks and not of rows."""
 
     @property
     def kept(self) -> Counts:
@@ -139,7 +142,8 @@ def _problem(name: tuple[str, ...], wanted: Range, found: Found) -> str:
     number = count if whole is None else count / whole if whole else 0.0
     if wanted.holds(number):
         return ""
-    return f"{count:,}{hint}" if whole is None else f"{number:.4g} ({count:,} of {whole:,} rows{hint})"
+    unit = "marks" if name[0] == "label_share" and found.marks is not None else "rows"
+    return f"{count:,}{hint}" if whole is None else f"{number:.4g} ({count:,} of {whole:,} {unit}{hint})"
 
 
 def _number(name: tuple[str, ...], found: Found) -> tuple[int, int | None, str]:
@@ -150,7 +154,7 @@ def _number(name: tuple[str, ...], found: Found) -> tuple[int, int | None, str]:
         return sum(kept.values()), None, ""
     if word in SPLITS:
         return sum(found.counts.get(word, {}).values()), None, ""
-    labels = by_label(kept)
+    labels = by_label(kept) if found.marks is None else Counter(found.marks)
     if word == "labels":
         return len([label for label in labels if label]), None, ""
     if word in NAMED:

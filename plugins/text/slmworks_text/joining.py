@@ -16,6 +16,8 @@ from slmworks_text.joins.components import Components
 from slmworks_text.joins.contamination import Decontamination, drop_contaminated, evaluation_sets
 from slmworks_text.joins.equal import drop_equal
 from slmworks_text.joins.near import drop_near, join_near
+from slmworks_text.joins.sample import Sample, sample
+from slmworks_text.joins.semantic import Semantic, drop_semantic
 from slmworks_text.joins.splits import assign, draw, units_of
 from slmworks_text.joins.transfer import sample_transfer
 from slmworks_text.joins.watching import Watch
@@ -23,7 +25,6 @@ from slmworks_text.ledger import Key, Ledger, survey
 from slmworks_text.memory import give_back
 from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
-from slmworks_text.sampling import sample_pool
 from slmworks_text.schema import Schema
 from slmworks_text.text_hashes import Hashes
 from slmworks_text.workers import Workers
@@ -37,11 +38,15 @@ class Joins:
     """Split -> share of the pool, for the splits that are taken from it."""
     near: float | None
     """Jaccard similarity of near duplicates; None: they are not looked for."""
-    sample: int | None
-    """The most rows of the pool."""
+    sample: Sample | None
+    """Which part of the pool is kept; None: all."""
+    sampled_by: str
+    """The option that says so."""
     transfer: int | None
     """The most rows of transfer text."""
     seed: int
+    semantic: Semantic | None = None
+    """How rows that mean the same are found; None: they are not looked for."""
     decontaminate: Decontamination | None = None
     against: Mapping[str, Iterable[str]] = field(default_factory=dict)
     """Texts of further evaluation sets, by name."""
@@ -76,6 +81,8 @@ def join_texts(
         )  # fmt: skip
     drop_near(ledger, components, tally)
     watch.joined("near", ledger, components)
+    if joins.semantic is not None:
+        drop_semantic(rows, ledger, components, joins.semantic, tally, task, watch)
     ledger.target = None  # 8 bytes a row, not needed any more
     give_back()
     split_pool(rows, ledger, components, joins, tally, watch, classes=classes)
@@ -99,7 +106,8 @@ def split_pool(
     """
     draws = draw(rows, joins.seed)
     if joins.sample is not None:
-        sample_pool(ledger, joins.sample, draws, tally, each=len(joins.shares))
+        reason = f"more than {joins.sampled_by}"
+        sample(rows, ledger, joins.sample, draws, tally, least=len(joins.shares), reason=reason, key=key)
         watch.joined("sample", ledger)
     if classes:
         refuse_rare(ledger.counts(POOL), len(joins.shares))

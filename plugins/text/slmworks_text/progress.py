@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from slmworks.contract.stage import Task
 from slmworks_text.joins.near import Progress
@@ -24,13 +25,23 @@ def reading(task: Task, meter: Meter, name: str) -> Callable[[int], None]:
 
 def near(task: Task) -> Progress:
     """Takes rows whose signatures are computed, then bands that are compared."""
-    rows = _seldom(lambda done, total: task.progress(done, total, note="near duplicates"))
+    return _compared(task, "near duplicates", "comparing near duplicates")
+
+
+def embedding(task: Task) -> Progress:
+    """Takes rows that are embedded, then pairs of embeddings that are compared."""
+    return _compared(task, "embedding", "comparing embeddings")
+
+
+def _compared(task: Task, note: str, comparing: str) -> Progress:
+    rows = _seldom(lambda done, total: task.progress(done, total, note=note))
+    others = _seldom(lambda done, total, unit: task.progress(done, total, unit=unit, note=comparing))
 
     def tell(done: int, total: int, unit: str) -> None:
         if unit == "rows":
             rows(done, total)
         else:
-            task.progress(done, total, unit=unit, note="comparing near duplicates")
+            others(done, total, unit)
 
     return tell
 
@@ -39,7 +50,7 @@ def _seldom(act: Callable[..., None]) -> Callable[..., None]:
     """`act`, at most once in `SECONDS`."""
     last = time.monotonic()
 
-    def tick(*done: int) -> None:
+    def tick(*done: Any) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= SECONDS:

@@ -9,7 +9,7 @@ from slmworks.contract.options import OptionError
 from slmworks_text.bins import Bins
 from slmworks_text.curate_rows import CurateRows
 from slmworks_text.encodings import Encoding
-from slmworks_text.input_options import Fraction, InputOptions, LabelNames, TextColumns
+from slmworks_text.input_options import InputOptions, LabelNames, TextColumns
 from slmworks_text.label_noise.options import LabelNoise
 from slmworks_text.layout import Delimiter, Format, Quotes
 from slmworks_text.personal import Kind
@@ -58,8 +58,6 @@ class TextOptions(CurateRows):
     trained on them, and what a model declines is judged by them."""
     transfer: tuple[str, ...] = ()
     """Inputs used as unlabelled text for distillation, besides one that is called `transfer`."""
-    transfer_rows: PositiveInt | None = None
-    """Keep at most this many rows of transfer text, drawn by the digest of the row."""
     normalise: bool = True
     """Repair mojibake and entities, Unicode NFC, one space between words."""
     min_chars: PositiveInt = 1
@@ -77,10 +75,6 @@ class TextOptions(CurateRows):
     like an IP address."""
     region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"
     """Country whose national telephone numbers are recognised (ISO 3166, upper case)."""
-    validation: Fraction = 0.1
-    """Share of the pool for validation, where no `validation` input is given."""
-    test: Fraction = 0.2
-    """Share of the pool for the test, where no `test` input is given."""
     rows: PositiveInt | None = None
     """Keep at most this many rows of the pool, for a first try: drawn by the seed, with about the shares that
     labels have, before splits are taken from it. Given `validation` and `test` inputs stay whole."""
@@ -91,12 +85,6 @@ class TextOptions(CurateRows):
     max_unusable: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Share of an input's rows that may have a wrong number of columns or no target; above it, curation is
     refused."""
-    seed: int = 0
-    """Chooses which rows go to which split."""
-    licence: str = ""
-    """Licence of the data as declared by whoever wrote the recipe; recorded in the card."""
-    licences: dict[str, str] = Field(default_factory=dict)
-    """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
 
     @field_validator("model_task")
     @classmethod
@@ -120,8 +108,6 @@ class TextOptions(CurateRows):
                 raise OptionError(
                     (option,), f"the targets of {self.model_task} are no labels; leave {option} out."
                 )
-        if self.balance and self.balance.by == "label" and not schema_of(self.model_task).classes:
-            raise OptionError(
-                ("balance",), f"the targets of {self.model_task} are no labels; set by: source."
-            )
+        if not schema_of(self.model_task).classes:
+            self.refuse_labels(f"the targets of {self.model_task} are no labels")
         return self

@@ -1,12 +1,11 @@
 """The splits of texts with marks as Parquet, and their part of `card.json`."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slmworks_text.annotated.marks import Annotated, Mark, unpacked
+from slmworks_text.annotated.marks import Annotated, stored
 from slmworks_text.checks import Counts
 from slmworks_text.data_card import TextLengths, fill
 from slmworks_text.ledger import Ledger
@@ -39,7 +38,7 @@ class MarkSplit:
         import pyarrow as pa
 
         rows = [
-            annotated(text, target)
+            stored(text, target)
             for text, target in zip(
                 *(table.column(name).to_pylist() for name in ("text", "target")), strict=True
             )
@@ -70,13 +69,6 @@ class MarkSplit:
         if labels := {label: count for label, count in self.labels.items() if label}:
             found["labels"] = labels
         return found
-
-
-def annotated(text: str, target: str | None) -> Annotated:
-    """A stored row."""
-    question, text = unpacked(text)
-    marks = None if target is None else tuple(Mark(*mark) for mark in json.loads(target))
-    return Annotated(text, marks, question)
 
 
 def write_mark_splits(

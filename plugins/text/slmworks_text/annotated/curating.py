@@ -2,46 +2,44 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import ModelTask
+from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
-from slmworks.curate import Curate
 from slmworks_text import progress
-from slmworks_text.annotated.card import Columns, MarkSplit, annotated, describe_marks, write_mark_splits
+from slmworks_text.annotated.card import Columns, MarkSplit, describe_marks, write_mark_splits
 from slmworks_text.annotated.forms import TABLES, Form
 from slmworks_text.annotated.input_options import MarkInputOptions
-from slmworks_text.annotated.marks import unpacked
-from slmworks_text.annotated.reading import TOO_LONG, TOO_SHORT, MarkReading, read_marked
-from slmworks_text.checks import Loss, first_of_each, refuse_bad_inputs, refuse_empty, refuse_unlabelled
-from slmworks_text.data_card import summary, write_card
+from slmworks_text.annotated.joining import join_marks, whole_text
+from slmworks_text.annotated.marks import stored
+from slmworks_text.annotated.reading import MarkReading, read_marked
+from slmworks_text.annotated.view import TOO_LONG, TOO_SHORT, MarkLimits, MarkView
+from slmworks_text.card_warnings import operator_warnings
+from slmworks_text.checks import Loss, first_of_each, refuse_bad_inputs, refuse_empty
+from slmworks_text.curate_rows import CurateRows, Gathered, Models, given
+from slmworks_text.data_card import by_operators, summary, write_card
 from slmworks_text.encodings import Encoding
-from slmworks_text.given_inputs import declared, refuse_unknown, shares_of
-from slmworks_text.input_options import Fraction
-from slmworks_text.joins.components import Components
-from slmworks_text.joins.contexts import drop_given
-from slmworks_text.joins.equal import drop_equal
-from slmworks_text.joins.near import drop_near, join_near
-from slmworks_text.joins.splits import assign, draw, units_of
-from slmworks_text.joins.transfer import sample_transfer
+from slmworks_text.expectations import Found, refuse_unexpected
+from slmworks_text.given_inputs import declared
+from slmworks_text.joins.watching import Watch
 from slmworks_text.labels import Labels
 from slmworks_text.layout import Delimiter, Layout, Quotes
-from slmworks_text.ledger import Ledger, survey
+from slmworks_text.operators import clean
+from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Kind, Redactor
 from slmworks_text.reading import paths_of
-from slmworks_text.rows import PLACES, POOL, TRANSFER, Row, Tally
+from slmworks_text.rows import LABELLED, PLACES, TRANSFER, Row, Tally
 from slmworks_text.rows_on_disk import StoredRows
-from slmworks_text.sampling import sample_pool
 from slmworks_text.schema import Stratum
 from slmworks_text.streams import Meter
-from slmworks_text.text_hashes import Hashes
 
 USABLE = (TOO_SHORT, TOO_LONG)
 """Reasons for which rows are dropped that speak of no mistake in a file."""
@@ -63,12 +61,12 @@ class MarkColumns:
         """The stratum of a row."""
         if not row.target:
             return Stratum("", row.source, ())
-        found = annotated(row.text, row.target)
+        found = stored(row.text, row.target)
         columns = {name: of(found) for name, (_, of) in self.columns.items()}
         return Stratum("", row.source, self.model_task.stratum({"id": id_, "source": row.source, **columns}))
 
 
-class CurateMarks(Curate):
+class CurateMarks(CurateRows):
     """Options and course of a curation of texts with marks; a plugin says how they are written."""
 
     deterministic: ClassVar[bool] = True
@@ -102,8 +100,6 @@ class CurateMarks(Curate):
     """Input name -> options that differ for it."""
     transfer: tuple[str, ...] = ()
     """Inputs used as unmarked text for distillation, besides one that is called `transfer`."""
-    transfer_rows: PositiveInt | None = None
-    """Keep at most this many rows of transfer, drawn by the digest of the row."""
     bad_rows: Literal["drop", "refuse"] = "drop"
     """Rows that break a rule (a mark outside its text, marks that overlap, …): `drop` counts them by reason
     and names the first of each, `refuse` stops at the first, by file and line."""
@@ -113,58 +109,86 @@ class CurateMarks(Curate):
     """Rows with a shorter text are dropped."""
     max_chars: PositiveInt | None = None
     """Rows with a longer text are dropped."""
-    near_duplicates: Annotated[float, Field(gt=0.3, le=1)] | None = None
-    """Jaccard similarity at which two texts are near duplicates, of which one is kept."""
     redact: tuple[Kind, ...] = ()
     """Personal data to replace by a tag: `email`, `phone`, `card`, `iban`, `ip`, `ssn`, as in curate/text. A
     mark of what is replaced becomes one of the tag."""
     region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"
     """Country whose national telephone numbers are recognised (ISO 3166, upper case)."""
-    validation: Fraction = 0.1
-    """Share of the pool for validation, where no `validation` input is given."""
-    test: Fraction = 0.2
-    """Share of the pool for the test, where no `test` input is given."""
-    rows: PositiveInt | None = None
-    """Keep at most this many rows of the pool, drawn by the seed, before splits are taken from it."""
-    max_unusable: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Share of an input's rows that may break a rule; above it, curation is refused."""
-    seed: int = 0
-    """Chooses which rows go to which split."""
-    licence: str = ""
-    """Licence of the data as declared by whoever wrote the recipe; recorded in the card."""
-    licences: dict[str, str] = Field(default_factory=dict)
-    """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
 
-    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
+    @model_validator(mode="after")
+    def _labels_are_of_marks(self) -> Self:
+        self.refuse_labels("labels are those of marks, not of rows")
+        if self.asked and self.expect and (self.expect.labels is not None or self.expect.label_share):
+            raise OptionError(("expect",), "answers have no labels; leave labels and label_share out.")
+        return self
+
+    def run(
+        self,
+        *,
+        data: Files,
+        embedder: Model | None = None,
+        judge: Model | None = None,
+        task: Task,
+        **_: object,
+    ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
-        named = {"transfer": self.transfer, "inputs": self.inputs, "licences": self.licences}
-        refuse_unknown(data, named)
-        model_task, tally = catalog.model_task(self.makes_model_task), Tally()
-        shares = shares_of(data, validation=self.validation, test=self.test)
         columns = self.made_columns()
-        rows = StoredRows(task.scratch, MarkColumns(model_task, columns))
-        losses = self._store(data, rows, tally, task)
-        ledger = self._join(rows, shares, tally, losses, task)
+        made = self.gather(
+            data,
+            task,
+            StoredRows(task.scratch, self.stored_columns()),
+            Watch(),
+            given(embedder=embedder, judge=judge),
+        )
+        ledger, tally = made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
-        splits = write_mark_splits(task.output, rows, ledger, counts, columns)
-        labels = labels_of(splits) if "labels" in model_task.shared_meta else []
-        rows_in = sum(loss.rows for loss in losses)
-        card = describe_marks(splits, counts, tally, rows_in=rows_in, labels=labels)
-        if found := first_of_each(tally):
+        splits = write_mark_splits(task.output, made.rows, ledger, counts, columns)
+        labels = labels_of(splits) if "labels" in self._model_task.shared_meta else []
+        if self.expect is not None:
+            refuse_unexpected(self.expect, Found(counts, tally, made.rows_in, marks_of(splits)))
+        card = describe_marks(splits, counts, tally, rows_in=made.rows_in, labels=labels)
+        card |= by_operators(self.operators, tally) | made.described()
+        if found := [*operator_warnings(self.operators), *first_of_each(tally)]:
             card["warnings"] = found
         for sentence in found:
             task.say(f"warning: {sentence}.")
         write_card(task.output, {**card, **declared(data, data.names, self.licence, self.licences)})
         meta = {
-            "task": model_task.in_headers,
+            "task": self._model_task.in_headers,
             **({"labels": labels} if labels else {}),
             **self.made_meta(splits),
         }
         return Dataset(path=task.output, meta=meta, summary=summary(card))
+
+    def gather(
+        self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models
+    ) -> Gathered[Tally]:
+        """Read, check, clean and store all rows, drop duplicates, split the pool; nothing is written yet."""
+        names, tally = self.row_names(data), Tally()
+        joins = self.joins(data, models, lambda name: self._texts(data, name))
+        losses = self._store(data, models, names, rows, tally, task)
+        rows_in = sum(loss.rows for loss in losses)
+        refuse_bad_inputs(losses, self.max_unusable, tally)
+        ledger = join_marks(rows, joins, tally, task, watch, rows_in=rows_in, asked=self.asked)
+        self.thin_out(rows, ledger, tally, watch)
+        return Gathered(rows, ledger, tally, rows_in, joins.semantic)
+
+    def row_names(self, data: Files) -> list[str]:
+        """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""
+        named = {"transfer": self.transfer, "inputs": self.inputs, "licences": self.licences}
+        return self._row_inputs(data, named)
+
+    def stored_columns(self) -> MarkColumns:
+        """What rows on disk ask of their columns."""
+        return MarkColumns(self._model_task, self.made_columns())
+
+    @property
+    def _model_task(self) -> ModelTask:
+        return catalog.model_task(self.makes_model_task)
 
     @abstractmethod
     def made_columns(self) -> Columns:
@@ -182,56 +206,40 @@ class CurateMarks(Curate):
         """Labels that are kept; None where marks have none."""
         return None
 
-    def _store(self, data: Files, stored: StoredRows, tally: Tally, task: Task) -> list[Loss]:
+    def _store(
+        self, data: Files, models: Models, names: Sequence[str], stored: StoredRows, tally: Tally, task: Task
+    ) -> list[Loss]:
         """Read, check, clean and store all rows; returns what each input had and lost."""
-        meter = Meter(sum(path.stat().st_size for name in data.names for path in paths_of(data.folder(name))))
-        losses = []
-        for name in data.names:
+        meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
+        losses, operators = [], opened(self.operators, data, models)
+        for name in names:
             tell, had, dropped = progress.reading(task, meter, name), stored.rows, tally.dropped.copy()
-            for row in read_marked(name, data.folder(name), self._reading(name), tally, meter):
-                stored.add(row)
+            found = read_marked(name, data.folder(name), self.reading(name), tally, meter)
+            for some in batches(operated(found, operators, MarkView(), tally)):
+                stored.add_all(clean(some, (self.limits(),), tally))
                 tell(stored.rows)
-            lost = tally.dropped - dropped
-            bad = Counter({reason: count for reason, count in lost.items() if reason not in USABLE})
+            lost, usable = tally.dropped - dropped, {*USABLE, *tally.filtered}
+            bad = Counter({reason: count for reason, count in lost.items() if reason not in usable})
             losses.append(Loss(name, stored.rows - had + lost.total(), bad))
         stored.flush()
         return losses
 
-    def _join(
-        self, rows: StoredRows, shares: dict[str, float], tally: Tally, losses: list[Loss], task: Task
-    ) -> Ledger:
-        """Drop duplicates and split the pool."""
-        keys = Hashes(task.scratch / "keys", width=2)
-        ledger = survey(rows, keys)
-        refuse_bad_inputs(losses, self.max_unusable, tally)
-        refuse_unlabelled(ledger.counts(POOL), tally, sum(loss.rows for loss in losses))
-        components = Components(rows.size)
-        drop_equal(ledger, keys, components, tally, classes=not self.asked)
-        if self.near_duplicates is not None:
-            join_near(
-                rows, ledger, components,
-                threshold=self.near_duplicates, scratch=task.scratch, progress=progress.near(task),
-                key=_text if self.asked else None,
-            )  # fmt: skip
-        if self.asked:
-            drop_given(ledger, components, tally)
-        else:
-            ledger.target[:] = 0  # marks of texts that nearly agree differ by a character or two
-            drop_near(ledger, components, tally)
-        ledger.target = None
-        draws = draw(rows, self.seed)
-        if self.rows is not None:
-            sample_pool(ledger, self.rows, draws, tally, each=len(shares))
-        assign(ledger, *units_of(ledger, components), draws, shares)
-        if self.transfer_rows is not None:
-            sample_transfer(ledger, self.transfer_rows, tally)
-        return ledger
+    def _texts(self, data: Files, name: str) -> Iterator[str]:
+        """Texts of an evaluation set, each behind its question; whatever is marked in them."""
+        reading, tally = replace(self.reading(name), place=TRANSFER, group=None, refuse=False), Tally()
+        rows = read_marked(name, data.folder(name), reading, tally, Meter(0))
+        return (whole_text(row.text, row.target) for row in rows)
 
-    def _reading(self, name: str) -> MarkReading:
+    def limits(self) -> MarkLimits:
+        """The limits of a text's length, the last that a row passes."""
+        return MarkLimits(self.min_chars, self.max_chars)
+
+    def reading(self, name: str) -> MarkReading:
         """The options as they hold for one input."""
         own = self.inputs.get(name, MarkInputOptions())
         place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
         fields = self.fields if own.fields is None else own.fields
+        redact = self.redact and not self.lists("redact")
         columns = {part: fields.get(part, part) for part in self.row_parts}
         given = own.format or self.format
         layout = Layout(
@@ -255,16 +263,15 @@ class CurateMarks(Curate):
             group_prefix=self.group_prefix,
             source=self.source,
             refuse=self.bad_rows == "refuse",
-            normalise=self.normalise,
-            redactor=Redactor(self.redact, self.region) if self.redact else None,
+            normalise=self.normalise and not self.lists("normalise"),
+            redactor=Redactor(self.redact, self.region) if redact else None,
             labels=self.kept_labels(),
-            min_chars=self.min_chars,
-            max_chars=self.max_chars,
         )
 
 
-def _text(packed: str, _target: str) -> str:
-    return unpacked(packed)[1]
+def marks_of(splits: Mapping[str, MarkSplit]) -> Counter[str]:
+    """Label -> marks of train, validation and test."""
+    return sum((splits[split].labels for split in LABELLED), Counter[str]())
 
 
 def labels_of(splits: Mapping[str, MarkSplit]) -> list[str]:

@@ -1,5 +1,6 @@
 """A text with marked parts, and changes of the text that leave the marks where they belong."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -50,6 +51,18 @@ class Annotated:
     def packed(self) -> str:
         """Question and text as one."""
         return f"{self.question}\0{self.text}" if self.question else self.text
+
+    def packed_marks(self) -> str:
+        """The marks as one text; empty where nobody has marked it."""
+        if self.marks is None:
+            return ""
+        return json.dumps(self.marks, separators=(",", ":"), ensure_ascii=False)
+
+    def without_nul(self) -> "Annotated":
+        """Itself; BadRow for one with a NUL, which parts a question from its text."""
+        if "\0" in self.text or "\0" in self.question:
+            raise BadRow("a NUL in the text", "no file of text has one; normalise removes it")
+        return self
 
     def within(self) -> "Annotated":
         """With marks in order, each once, without blanks at their ends; BadRow for one that marks nothing."""
@@ -132,6 +145,13 @@ def unpacked(text: str) -> tuple[str, str]:
     """Question (empty for none) and text, from what `Annotated.packed` gives."""
     question, found, rest = text.partition("\0")
     return (question, rest) if found else ("", text)
+
+
+def stored(text: str, target: str | None) -> Annotated:
+    """A text with marks, from what `packed` and `packed_marks` give."""
+    question, text = unpacked(text)
+    marks = None if target is None else tuple(Mark(*mark) for mark in json.loads(target))
+    return Annotated(text, marks, question, overlapping=bool(question))
 
 
 def _squeezed(text: str) -> tuple[str, list[int]]:

@@ -1,8 +1,7 @@
 """From the files of one input to rows: marks read, checked, and kept in place while the text is cleaned."""
 
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,7 @@ from slmworks_text.personal import Redactor
 from slmworks_text.reading import group_of, paths_of, refuse_nested, source_of
 from slmworks_text.rows import TRANSFER, WRONG_WIDTH, Row, Tally
 from slmworks_text.streams import Meter
-from slmworks_text.values import Ragged, Wanted
-
-TOO_SHORT, TOO_LONG = "too short", "too long"
+from slmworks_text.values import Ragged, Values, Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +40,6 @@ class MarkReading:
     redactor: Redactor | None
     labels: Labels | None
     """Labels that are kept, by their names in the files; None: all."""
-    min_chars: int
-    max_chars: int | None
 
     @property
     def wanted(self) -> Wanted:
@@ -56,22 +51,29 @@ class MarkReading:
 
 def read_marked(name: str, folder: Path, reading: MarkReading, tally: Tally, meter: Meter) -> Iterator[Row]:
     """All usable rows of an input, file by file in the order of their names."""
-    options = [option for option, _ in reading.wanted]
     for path in paths_of(folder):
         shown = f"{name}/{path.relative_to(folder).as_posix()}"
         found = reading.rows(path, reading.layout, reading.wanted, meter, shown, tally.warnings.append)
-        for position, (line, values) in enumerate(found):
-            where = f"{shown}:{line}"
-            if isinstance(values, Ragged):
-                _drop(BadRow(WRONG_WIDTH, f"{values}"), where, tally, reading)
-                continue
-            given = dict(zip(options, map(_known, values), strict=True))
-            for option in ("group", "source"):
-                refuse_nested(given.get(option), option, where)
-            row = _row(name, where, f"{shown}#{position}", given, reading, tally)
-            if row is not None:
-                yield row
+        yield from marked_rows(name, shown, enumerate(found), reading, tally)
         meter.next_file(path.stat().st_size)
+
+
+def marked_rows(
+    name: str, shown: str, found: Iterable[tuple[int, Values]], reading: MarkReading, tally: Tally
+) -> Iterator[Row]:
+    """Usable rows among those of a file, which come with their positions in it."""
+    options = [option for option, _ in reading.wanted]
+    for position, (line, values) in found:
+        where = f"{shown}:{line}"
+        if isinstance(values, Ragged):
+            _drop(BadRow(WRONG_WIDTH, f"{values}"), where, tally, reading)
+            continue
+        given = dict(zip(options, map(_known, values), strict=True))
+        for option in ("group", "source"):
+            refuse_nested(given.get(option), option, where)
+        row = _row(name, where, f"{shown}#{position}", given, reading, tally)
+        if row is not None:
+            yield row
 
 
 def _known(value: Any) -> Any:
@@ -93,15 +95,9 @@ def _row(
     except BadRow as error:
         _drop(error, where, tally, reading)
         return None
-    if len(found.text) < reading.min_chars or len(found.text) > (reading.max_chars or math.inf):
-        reason = TOO_SHORT if len(found.text) < reading.min_chars else TOO_LONG
-        tally.dropped[reason] += 1
-        return None
     return Row(
         text=found.packed(),
-        target=""
-        if found.marks is None
-        else json.dumps(found.marks, separators=(",", ":"), ensure_ascii=False),
+        target=found.packed_marks(),
         source=name if reading.source is None else source_of(given["source"], name),
         origin=origin,
         place=reading.place,
@@ -124,9 +120,7 @@ def _cleaned(found: Annotated, reading: MarkReading, tally: Tally) -> Annotated:
             if lost := len(found.marks or ()) - len(new.marks or ()):
                 tally.changed["mark lost in a tag"] += lost
             found = new
-    if "\0" in found.text or "\0" in found.question:
-        raise BadRow("a NUL in the text", "no file of text has one; normalise removes it")
-    if (new := found.whole_words()) != found:
+    if (new := found.without_nul().whole_words()) != found:
         tally.changed["mark widened to whole words"] += 1
     return new
 

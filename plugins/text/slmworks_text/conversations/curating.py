@@ -3,10 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from slmworks.contract.artifact import Dataset, Files
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.stage import Task
 from slmworks_text import progress
 from slmworks_text.checks import Loss, refuse_bad_inputs
@@ -26,14 +25,12 @@ from slmworks_text.conversations.reading import TOO_LONG, ChatReading, ChatTally
 from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
 from slmworks_text.conversations.turns import EQUAL
 from slmworks_text.conversations.view import ConversationView
+from slmworks_text.curate_rows import Gathered, Models, given
 from slmworks_text.data_card import by_operators, summary, write_card
 from slmworks_text.expectations import Found, refuse_unexpected
-from slmworks_text.given_inputs import declared, shares_of
-from slmworks_text.joining import Joins
-from slmworks_text.joins.balance import balance
+from slmworks_text.given_inputs import declared
 from slmworks_text.joins.watching import Watch
 from slmworks_text.layout import Layout
-from slmworks_text.ledger import Ledger
 from slmworks_text.operators.running import opened, operated
 from slmworks_text.personal import Redactor
 from slmworks_text.reading import paths_of
@@ -57,16 +54,6 @@ class ChatColumns:
         return Stratum("", row.source, ())
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """Conversations that were read, cleaned and joined."""
-
-    rows: StoredRows
-    ledger: Ledger
-    tally: ChatTally
-    rows_in: int
-
-
 class CurateConversations(ConversationOptions):
     """Options and course of a curation of conversations; a plugin says what its rows are."""
 
@@ -81,12 +68,26 @@ class CurateConversations(ConversationOptions):
         """The model task of the rows."""
         return MODEL_TASK
 
-    def run(self, *, data: Files, task: Task, **_: object) -> Dataset:
+    def run(
+        self,
+        *,
+        data: Files,
+        embedder: Model | None = None,
+        judge: Model | None = None,
+        task: Task,
+        **_: object,
+    ) -> Dataset:
         """Write `<split>.parquet` for each split, and `card.json`.
 
         Conversations wait on disk (in the scratch folder); memory grows by some 50 bytes a row.
         """
-        made = self.gather(data, task, StoredRows(task.scratch, ChatColumns()), Watch())
+        made = self.gather(
+            data,
+            task,
+            StoredRows(task.scratch, ChatColumns()),
+            Watch(),
+            given(embedder=embedder, judge=judge),
+        )
         rows, ledger, tally = made.rows, made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty_splits(counts, ledger, tally)
@@ -98,6 +99,7 @@ class CurateConversations(ConversationOptions):
         card = describe_chat(splits, counts, tally, rows_in=made.rows_in) | by_operators(
             self.operators, tally
         )
+        card |= made.described()
         if found := warnings_of(tally, ledger):
             card["warnings"] = found
         for sentence in found:
@@ -106,31 +108,21 @@ class CurateConversations(ConversationOptions):
         write_card(task.output, {**card, **declared(data, names, self.licence, self.licences)})
         return Dataset(path=task.output, meta={"task": MODEL_TASK}, summary=summary(card))
 
-    def gather(self, data: Files, task: Task, rows: StoredRows, watch: Watch) -> "Gathered":
+    def gather(
+        self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models
+    ) -> Gathered[ChatTally]:
         """Read, check, clean and store all rows, drop duplicates, split the pool; nothing is written yet."""
         refuse_bad_schema(self.json_schema)
         names = self.row_names(data)
-        shares = shares_of(data, validation=self.validation, test=self.test)
         tally, measure = ChatTally(), self.measure(data)
-        losses = self._store(data, names, rows, measure, tally, task)
+        joins = self.joins(data, models, lambda name: self._texts(data, name, measure))
+        losses = self._store(data, models, names, rows, measure, tally, task)
         refuse_bad_inputs(losses, self.max_unusable, tally)
         rows_in = sum(loss.rows for loss in losses)
         refuse_no_rows(rows, tally, rows_in)
-        against = self.decontaminate.against if self.decontaminate else ()
-        joins = Joins(
-            shares=shares,
-            near=self.near_duplicates,
-            sample=self.rows,
-            transfer=self.transfer_rows,
-            seed=self.seed,
-            decontaminate=self.decontaminate,
-            against={name: self._texts(data, name, measure) for name in against},
-        )
         ledger = join_conversations(rows, joins, tally, task, watch, pairs="rejected" in self.columns_made)
-        if self.balance is not None:
-            balance(rows, ledger, self.balance, self.seed, tally)
-            watch.joined("balance", ledger)
-        return Gathered(rows, ledger, tally, rows_in)
+        self.thin_out(rows, ledger, tally, watch)
+        return Gathered(rows, ledger, tally, rows_in, joins.semantic)
 
     def row_names(self, data: Files) -> list[str]:
         """The inputs whose rows are curated; BadRequest for an option that names one that isn't there."""
@@ -151,6 +143,7 @@ class CurateConversations(ConversationOptions):
     def _store(
         self,
         data: Files,
+        models: Models,
         names: list[str],
         rows: StoredRows,
         measure: Measure,
@@ -159,7 +152,7 @@ class CurateConversations(ConversationOptions):
     ) -> list[Loss]:
         """Read, check, clean and store all rows; returns what each input had and lost."""
         meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
-        losses, operators = [], opened(self.operators, data)
+        losses, operators = [], opened(self.operators, data, models)
         for name in names:
             tell, had, dropped = progress.reading(task, meter, name), rows.rows, tally.dropped.copy()
             found = read_conversations(name, data.folder(name), self.reading(name, measure), tally, meter)

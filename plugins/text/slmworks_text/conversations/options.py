@@ -6,10 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from slmworks.contract.documented import Documented
-from slmworks.contract.options import OptionError
 from slmworks_text.curate_rows import CurateRows
 from slmworks_text.encodings import Encoding
-from slmworks_text.input_options import Fraction
 from slmworks_text.layout import Delimiter, Format, Quotes
 from slmworks_text.personal import Kind
 
@@ -79,8 +77,6 @@ class ConversationOptions(CurateRows):
     transfer: tuple[str, ...] = ()
     """Inputs used as prompts without answers, besides one that is called `transfer`: an answer at the end of
     their conversations is left out."""
-    transfer_rows: PositiveInt | None = None
-    """Keep at most this many rows of transfer, drawn by the digest of the row."""
     bad_rows: Literal["drop", "refuse"] = "drop"
     """Rows that break a rule (roles out of order, an empty completion, a call without its result, …): `drop`
     counts them by reason and names the first of each, `refuse` stops at the first, by file and line."""
@@ -99,23 +95,8 @@ class ConversationOptions(CurateRows):
     of tools stay as they are."""
     region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"
     """Country whose national telephone numbers are recognised (ISO 3166, upper case)."""
-    validation: Fraction = 0.1
-    """Share of the pool for validation, where no `validation` input is given."""
-    test: Fraction = 0.2
-    """Share of the pool for the test, where no `test` input is given."""
-    rows: PositiveInt | None = None
-    """Keep at most this many rows of the pool, drawn by the seed, before splits are taken from it."""
-    max_unusable: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Share of an input's rows that may break a rule; above it, curation is refused."""
-    seed: int = 0
-    """Chooses which rows go to which split."""
-    licence: str = ""
-    """Licence of the data as declared by whoever wrote the recipe; recorded in the card."""
-    licences: dict[str, str] = Field(default_factory=dict)
-    """Input name -> its licence as declared, where it isn't that of all: `{train: "CC-BY-4.0"}`."""
 
     @model_validator(mode="after")
     def _balanced_by_source(self) -> Self:
-        if self.balance and self.balance.by == "label":
-            raise OptionError(("balance",), "conversations have no labels; set by: source.")
+        self.refuse_labels("conversations have no labels")
         return self

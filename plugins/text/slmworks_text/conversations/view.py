@@ -22,6 +22,10 @@ class ConversationView:
         said += [(rejected, WORSE)] if rejected else []
         return tuple(content for content, _ in said), tuple(role for _, role in said)
 
+    def label(self, row: Row) -> str:
+        """None: conversations have no labels."""
+        return ""
+
     def changed(self, row: Row, texts: Sequence[str]) -> Row | str:
         """The row with other texts, or why it is none any more."""
         messages, schema, rejected = unpacked(row.text)

@@ -35,7 +35,7 @@ def curate(recipe: Path, row: str, step: str, places: Places) -> int:
     """
     import tempfile
 
-    from slmworks.contract.artifact import Artifact, Files
+    from slmworks.contract.artifact import Artifact, Files, Model
     from slmworks.contract.stage import Task
     from slmworks.recipe.lower import plan
     from slmworks.recipe.recipe import Recipe
@@ -47,15 +47,19 @@ def curate(recipe: Path, row: str, step: str, places: Places) -> int:
     code, made = run_tasks(planned, list(task.made_from), places, quiet=True)
     if code:
         return code
-    (source,) = task.inputs["data"]
-    digest = made[source].digest
-    data = Artifact.open(places.store.folder(digest), digest=digest)
+    given = {
+        port: Artifact.open(places.store.folder(made[source].digest), digest=made[source].digest)
+        for port, (source, *_) in task.inputs.items()
+        if source in made
+    }
+    data = given.pop("data", None)
     assert isinstance(data, Files)
+    models = {port: one for port, one in given.items() if isinstance(one, Model)}
     with tempfile.TemporaryDirectory(prefix="slmworks-") as folder:
         for part in ("output", "scratch"):
             (Path(folder) / part).mkdir()
         bench = Task(output=Path(folder) / "output", scratch=Path(folder) / "scratch", seed=task.seed)
-        for name, line in explained(task.configured, row, data, bench):
+        for name, line in explained(task.configured, row, data, models, bench):
             say(f"{name:<16}{line}".rstrip())
     return 0
 

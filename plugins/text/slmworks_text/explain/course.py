@@ -8,6 +8,7 @@ from typing import Any
 from slmworks.contract.scope import SPLITS
 from slmworks.curate.operator import Dropped, Kept
 from slmworks.curate.operators import Chosen
+from slmworks_text.annotated.view import MarkLimits
 from slmworks_text.operators import Operator, clean
 from slmworks_text.operators.bad_bytes import CountBadBytes
 from slmworks_text.operators.length import LimitLength
@@ -21,6 +22,7 @@ NAMES: Mapping[type[Any], str] = {
     Normalise: "normalise",
     Redact: "redact",
     LimitLength: "limits",
+    MarkLimits: "limits",
 }
 """Steps that options ask for."""
 LONG = 200
@@ -97,7 +99,7 @@ def read(rows: Iterator[Row], tally: Tally, view: View, first: Mapping[str, str]
     texts, roles = view.texts(row)
     said = [f"{role}: {shown(text)}" for role, text in zip(roles, texts, strict=True)]
     about = [f"source {row.source}"]
-    about += [f"label {row.target}"] if row.target not in texts and row.target else []
+    about += [f"label {label}"] if (label := view.label(row)) else []
     about += ["out of scope"] if PLACES[row.place] in SPLITS.values() else []
     about += ["in a group"] if row.group else []
     course = Course(row, [("read", f"{' · '.join(about)}")])

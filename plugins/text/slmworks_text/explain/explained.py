@@ -7,15 +7,21 @@ from typing import Any
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Stage, Task
+from slmworks_text.annotated.curating import CurateMarks
+from slmworks_text.annotated.joining import context
+from slmworks_text.annotated.reading import marked_rows
+from slmworks_text.annotated.view import MarkView
 from slmworks_text.conversations.comparing import whole_text
 from slmworks_text.conversations.curating import ChatColumns, CurateConversations
 from slmworks_text.conversations.reading import ChatTally, conversation_rows
 from slmworks_text.conversations.view import ConversationView
 from slmworks_text.curate import CurateText
+from slmworks_text.curate_rows import Models
 from slmworks_text.explain import course as courses
 from slmworks_text.explain.course import Course
 from slmworks_text.explain.found import Searched, search
 from slmworks_text.explain.joined import Joined, TracedRows
+from slmworks_text.ledger import Key
 from slmworks_text.operators.running import View, opened
 from slmworks_text.operators.views import TextView
 from slmworks_text.reading import rows_of
@@ -26,17 +32,19 @@ Line = tuple[str, str]
 """Step, and what it did to the row."""
 
 
-def explained(plugin: Stage, asked: str, data: Files, task: Task) -> Iterator[Line]:
+def explained(plugin: Stage, asked: str, data: Files, models: Models, task: Task) -> Iterator[Line]:
     """What happened to the row that is asked for, line by line; BadRequest where it isn't there."""
     if isinstance(plugin, CurateText):
-        yield from _text(plugin, asked, data, task)
+        yield from _text(plugin, asked, data, models, task)
     elif isinstance(plugin, CurateConversations):
-        yield from _conversation(plugin, asked, data, task)
+        yield from _conversation(plugin, asked, data, models, task)
+    elif isinstance(plugin, CurateMarks):
+        yield from _marked(plugin, asked, data, models, task)
     else:
-        raise BadRequest("only rows of curate/text, curate/chat and curate/preferences can be explained.")
+        raise BadRequest("this step curates no rows of files, so none can be explained.")
 
 
-def _text(plugin: CurateText, asked: str, data: Files, task: Task) -> Iterator[Line]:
+def _text(plugin: CurateText, asked: str, data: Files, models: Models, task: Task) -> Iterator[Line]:
     schema = schema_of(plugin.model_task)
     view = TextView(schema)
     readings = {name: plugin.reading(name, schema) for name in plugin.row_names(data)}
@@ -49,12 +57,14 @@ def _text(plugin: CurateText, asked: str, data: Files, task: Task) -> Iterator[L
     course = courses.read(rows, tally, view, {})
     *first, limits = plugin.cleaning(reading)
     courses.passed(course, first, view)
-    courses.operated(course, opened(plugin.operators, data), view)
+    courses.operated(course, opened(plugin.operators, data, models), view)
     courses.passed(course, [limits], view)
-    yield from _ended(course, plugin, data, task, view, schema)
+    yield from _ended(course, plugin, data, models, task, view, schema)
 
 
-def _conversation(plugin: CurateConversations, asked: str, data: Files, task: Task) -> Iterator[Line]:
+def _conversation(
+    plugin: CurateConversations, asked: str, data: Files, models: Models, task: Task
+) -> Iterator[Line]:
     view, measure = ConversationView(), plugin.measure(data)
     readings = {name: plugin.reading(name, measure) for name in plugin.row_names(data)}
     found = search(asked, data, {name: (one.layout, one.wanted) for name, one in readings.items()})
@@ -65,8 +75,23 @@ def _conversation(plugin: CurateConversations, asked: str, data: Files, task: Ta
         raw.input, raw.shown, [(raw.position, raw.values)], reading, tally, nulls=raw.nulls
     )
     course = courses.read(rows, tally, view, tally.first)
-    courses.operated(course, opened(plugin.operators, data), view)
-    yield from _ended(course, plugin, data, task, view, ChatColumns())
+    courses.operated(course, opened(plugin.operators, data, models), view)
+    yield from _ended(course, plugin, data, models, task, view, ChatColumns(), whole_text)
+
+
+def _marked(plugin: CurateMarks, asked: str, data: Files, models: Models, task: Task) -> Iterator[Line]:
+    view = MarkView()
+    readings = {name: plugin.reading(name) for name in plugin.row_names(data)}
+    found = search(asked, data, {name: (one.layout, one.wanted, one.rows) for name, one in readings.items()})
+    yield from _where(found)
+    raw, tally = found.row, Tally()
+    reading = replace(readings[raw.input], refuse=False)
+    rows = marked_rows(raw.input, raw.shown, [(raw.position, raw.values)], reading, tally)
+    course = courses.read(rows, tally, view, tally.first)
+    courses.operated(course, opened(plugin.operators, data, models), view)
+    courses.passed(course, [plugin.limits()], view)
+    key = context if plugin.asked else None
+    yield from _ended(course, plugin, data, models, task, view, plugin.stored_columns(), key)
 
 
 def _where(found: Searched) -> Iterator[Line]:
@@ -77,14 +102,21 @@ def _where(found: Searched) -> Iterator[Line]:
 
 
 def _ended(
-    course: Course, plugin: Any, data: Files, task: Task, view: View, schema: Strata
+    course: Course,
+    plugin: Any,
+    data: Files,
+    models: Models,
+    task: Task,
+    view: View,
+    schema: Strata,
+    key: Key | None = None,
 ) -> Iterator[Line]:
+    """`key`: None where a row's text is what it is compared by."""
     yield from course.lines
     if course.row is None:
         return
     rows = TracedRows(task.scratch, schema)
-    key = whole_text if isinstance(plugin, CurateConversations) else None
     watch = Joined(rows, course.row.identity(), view, key)
-    gathered = plugin.gather(data, task, rows, watch)
+    gathered = plugin.gather(data, task, rows, watch, models)
     watch.end(gathered.ledger, getattr(gathered, "ranking", None))
     yield from watch.lines

@@ -7,7 +7,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest, did_you_mean
-from slmworks_text.formats import read_rows
+from slmworks_text.annotated.forms import ReadFile, table_rows
 from slmworks_text.layout import Layout
 from slmworks_text.reading import paths_of
 from slmworks_text.streams import Meter
@@ -41,7 +41,12 @@ class Raw:
     def holds(self, text: str) -> bool:
         """True where one of its values holds the text, whatever the case."""
         cells = self.values[1]
-        return not isinstance(cells, Ragged) and any(text in str(cell).casefold() for cell in cells)
+        return not isinstance(cells, Ragged) and any(text in _written(cell).casefold() for cell in cells)
+
+
+def _written(cell: Any) -> str:
+    words = isinstance(cell, list) and all(isinstance(word, str) for word in cell)
+    return " ".join(cell) if words else str(cell)
 
 
 @dataclass(frozen=True)
@@ -54,20 +59,25 @@ class Searched:
     """Others that aren't named."""
 
 
-def raw_rows(data: Files, name: str, layout: Layout, wanted: Wanted) -> Iterator[Raw]:
+def raw_rows(
+    data: Files, name: str, layout: Layout, wanted: Wanted, read: ReadFile = table_rows
+) -> Iterator[Raw]:
     """All rows of an input."""
     number = 0
     for path in paths_of(data.folder(name)):
         shown = f"{name}/{path.relative_to(data.folder(name)).as_posix()}"
         parquet = layout.format == "parquet" or path.suffix.lower() == ".parquet"
-        found = read_rows(path, layout, wanted, Meter(0), shown=shown, warn=lambda _: None)
+        found = read(path, layout, wanted, Meter(0), shown, lambda _: None)
         for position, values in enumerate(found):
             number += 1
             yield Raw(name, shown, number, position, values, parquet)
 
 
 def search(asked: str, data: Files, readings: dict[str, Any]) -> Searched:
-    """The row that is asked for; `readings`: input -> layout and wanted columns. BadRequest for none."""
+    """The row that is asked for; BadRequest for none.
+
+    `readings`: input -> layout, wanted columns and, where it isn't that of tables, the reader of files.
+    """
     place = PLACE.fullmatch(asked.strip())
     if place and (place["input"] in readings or not _somewhere(asked, data, readings)):
         return Searched(_at(place, asked, data, readings))

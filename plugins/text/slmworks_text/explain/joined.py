@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from slmworks_text.explain.course import shown
 from slmworks_text.joins.components import Components
-from slmworks_text.joins.watching import Watch
+from slmworks_text.joins.watching import Similarity, Watch
 from slmworks_text.label_noise.ranking import Ranking
 from slmworks_text.ledger import Key, Ledger, compared
 from slmworks_text.operators.running import View
@@ -21,14 +21,17 @@ NAMED = 3
 STEPS = {
     "equal": "duplicates",
     "near": "near duplicates",
+    "contexts": "contexts",
+    "semantic": "meaning",
     "sample": "sample",
     "decontaminate": "decontaminate",
     "transfer": "sample",
     "label noise": "label noise",
     "balance": "balance",
 }
+WHAT = {"equal": "equal to", "contexts": "about the context of", "semantic": "near in meaning to"}
 LEFT_OUT = {
-    "sample": "dropped: more than `rows`, and not drawn by the seed",
+    "sample": "dropped: more than `rows` or `sample` says, and not drawn by the seed",
     "transfer": "dropped: more than `transfer_rows`",
     "balance": "dropped: its label or source has more rows than `balance` lets stay",
     "label noise": "dropped: among the first of the ranking, as `label_noise` says",
@@ -75,19 +78,29 @@ class Joined(Watch):
     dropped: bool = False
     _at: int | None = None
     _overlap: tuple[str, float] | None = None
+    _similarity: Similarity | None = None
+    _told_of: set[int] = field(default_factory=set)
+    """Rows that were left out for it, and named."""
 
     def overlaps(self, row: int, name: str, share: float) -> None:
         """Remember the evaluation set."""
         if row == self._at:
             self._overlap = name, share
 
-    def joined(self, name: str, ledger: Ledger, components: Components | None = None) -> None:
+    def joined(
+        self,
+        name: str,
+        ledger: Ledger,
+        components: Components | None = None,
+        similarity: Similarity | None = None,
+    ) -> None:
         """Say what became of the row, and of those that are like it."""
         if self._at is None:
             self._at = self._position()
         if self.dropped:
             return
         self.dropped = not ledger.kept[self._at]
+        self._similarity = similarity
         said = self._duplicate(name, ledger, components) if components is not None else self._left_out(name)
         if said:
             self.lines.append((STEPS[name], said))
@@ -124,11 +137,12 @@ class Joined(Watch):
         alike = [int(i) for i in np.flatnonzero(names == names[self._at]) if i != self._at]
         if name == "near" and self.lines and not self.dropped:
             alike = [i for i in alike if ledger.searched[i]]
-        if not alike:
+        if not alike or (name == "contexts" and not self.dropped):
             return ""
-        what = "equal to" if name == "equal" else "near"
+        what = WHAT.get(name, "near")
         if not self.dropped:
-            gone = [i for i in alike if not ledger.kept[i]]
+            gone = [i for i in alike if not ledger.kept[i] and i not in self._told_of]
+            self._told_of.update(gone)
             return f"kept; {self._told(gone, ledger, 'left out for it')}" if gone else ""
         owners = [i for i in alike if ledger.kept[i]]
         if not owners:
@@ -147,11 +161,17 @@ class Joined(Watch):
         for i in wanted:
             id_, text, compared_by = texts[i]
             label = ledger.strata[int(ledger.stratum[i])].label
-            alike = similarity(mine, compared_by)
-            near = f", similarity {alike:.2f}" if alike < 1 else ""
+            near = self._alike(i, mine, compared_by)
             lines.append(f"{origins[id_]}{f' ({label})' if label else ''}{near}: {shown(text)}")
         more = f" and {len(others) - len(wanted)} more" if len(others) > len(wanted) else ""
         return f"{why + ': ' if why else ''}{'; '.join(lines)}{more}"
+
+    def _alike(self, other: int, mine: str, theirs: str) -> str:
+        if self._similarity is not None:
+            found = self._similarity(self._own, other)
+            return f", cosine {found:.3f}" if found is not None else ""
+        alike = similarity(mine, theirs)
+        return f", similarity {alike:.2f}" if alike < 1 else ""
 
     @property
     def _own(self) -> int:

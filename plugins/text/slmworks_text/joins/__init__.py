@@ -1,7 +1,8 @@
 """Joins: everything about a row that depends on other rows.
 
-In order: equal duplicates, near duplicates, splits, the sample of transfer text. Each works on the numbers of
-a `Ledger`, and none depends on the order in which rows were read. The policy for duplicates:
+In order: equal duplicates, near duplicates, those in meaning, the sample of the pool, splits,
+decontamination, the sample of transfer text, balance. Each works on the numbers of a `Ledger`, and none
+depends on the order in which rows were read. The policy for duplicates:
 
 A text belongs to the first of test, validation, train and transfer that has it or one near it; elsewhere it
 is dropped, so that nothing measured was learnt from. A *given* test or validation set keeps its own

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from slmworks.contract.documented import Documented
 from slmworks_text.joins.splits import draw
+from slmworks_text.joins.strata import groups_of, ranked
 from slmworks_text.ledger import Ledger
 from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
@@ -37,13 +38,8 @@ def balance(rows: StoredRows, ledger: Ledger, options: Balance, seed: int, tally
     import numpy as np
 
     train = np.flatnonzero(ledger.kept & (ledger.place == POOL))
-    names = [stratum.label if options.by == "label" else stratum.source for stratum in ledger.strata]
-    number = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    group = np.array([number[name] for name in names], "uint32")[ledger.stratum[train]]
-    sizes = np.bincount(group)
+    order, rank, sizes = ranked(groups_of(rows, ledger, options.by)[train], draw(rows, seed)[train])
     most = options.most or int((options.ratio or 1) * sizes[sizes > 0].min(initial=len(train)))
-    order = np.lexsort((draw(rows, seed)[train], group))
-    ranks = np.arange(len(train)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    left_out = train[order[ranks >= most]]
+    left_out = train[order[rank >= most]]
     ledger.kept[left_out] = False
     tally.dropped[REASON] += len(left_out)

@@ -51,17 +51,27 @@ def join_near(
     near.close()
 
 
-def drop_near(ledger: Ledger, components: Components, tally: Tally) -> None:
-    """Drop near duplicates; rows of one text are settled already."""
-    tally.dropped["near duplicate"] += 0
+def drop_near(
+    ledger: Ledger,
+    components: Components,
+    tally: Tally,
+    *,
+    reason: str = "near duplicate",
+    across: str = "near a {} row",
+) -> None:
+    """Drop near duplicates; rows of one text are settled already.
+
+    `reason`: what is counted in the pool; `across`: of rows that another split has, with a gap for it.
+    """
+    tally.dropped[reason] += 0
     for alike in kept_alike(ledger, components.names()):
-        place, own = keep_first_place(ledger, alike, "near a {} row", tally)
+        place, own = keep_first_place(ledger, alike, across, tally)
         if place < POOL:
             continue
         seen: set[int] = set()
         for row, target in zip(own, ledger.target[own].tolist(), strict=True):
             if target in seen:
-                tally.dropped["near duplicate"] += 1
+                tally.dropped[reason] += 1
                 ledger.kept[row] = False
             seen.add(target)
 

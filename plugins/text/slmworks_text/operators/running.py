@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from slmworks.contract.artifact import Files
+from slmworks.contract.artifact import Files, Model
 from slmworks.contract.catalog import BrokenPlugin
 from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed, first_line, in_a_line
 from slmworks.curate.operator import Dropped, Kept, Result, TextRow
@@ -15,6 +15,8 @@ from slmworks_text.rows import PLACES, Row, Tally
 ROWS = 1_024
 CHARACTERS = 2_000_000
 """A batch ends with so many rows or characters."""
+JUDGE = "judge"
+"""Port of the model that operators ask."""
 HALF = "its text holds half of a surrogate pair, which is no character; repair the row."
 
 
@@ -23,6 +25,9 @@ class View(Protocol):
 
     def texts(self, row: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The row's texts, and the role of each."""
+
+    def label(self, row: Row) -> str:
+        """The row's label; empty: none."""
 
     def changed(self, row: Row, texts: Sequence[str]) -> Row | str:
         """The row with other texts, or the reason for which what is left of it is no row."""
@@ -37,9 +42,14 @@ class Step:
     result: Result
 
 
-def opened(operators: Sequence[Chosen], data: Files) -> tuple[Chosen, ...]:
-    """The operators with the inputs that they read; BadRequest for one that isn't there."""
-    return tuple(replace(one, operator=one.operator.opened(_folders(one, data))) for one in operators)
+def opened(operators: Sequence[Chosen], data: Files, models: Mapping[str, Model]) -> tuple[Chosen, ...]:
+    """The operators with the inputs and models (by port) that they read; BadRequest for one that isn't there.
+
+    Also for a judge that none of them asks.
+    """
+    if JUDGE in models and not any(JUDGE in one.operator.asks() for one in operators):
+        raise BadRequest(f"{JUDGE}: no row operator asks it; list one that does, or leave it out of from.")
+    return tuple(replace(one, operator=one.operator.opened(_folders(one, data, models))) for one in operators)
 
 
 def read_inputs(operators: Sequence[Chosen]) -> dict[str, tuple[str, ...]]:
@@ -49,7 +59,7 @@ def read_inputs(operators: Sequence[Chosen]) -> dict[str, tuple[str, ...]]:
 
 def operated(rows: Iterable[Row], operators: Sequence[Chosen], view: View, tally: Tally) -> Iterator[Row]:
     """The rows that no operator drops, as the last one left them."""
-    for batch in _batches(rows) if operators else [rows]:
+    for batch in batches(rows) if operators else [rows]:
         found = batch
         for one in operators:
             found = _counted(one, list(found), view, tally)
@@ -100,7 +110,7 @@ def _place(row: Row, detail: str) -> str:
 
 def _seen(row: Row, view: View) -> TextRow:
     texts, roles = view.texts(row)
-    return TextRow(texts, roles, row.target if roles == ("text",) else "", row.source, PLACES[row.place])
+    return TextRow(texts, roles, view.label(row), row.source, PLACES[row.place])
 
 
 def _spots(row: TextRow, wanted: set[str]) -> list[int]:
@@ -168,7 +178,8 @@ def _step(one: Chosen, row: Row, seen: TextRow, spots: Sequence[int], result: Re
     return Step(None, Dropped(made)) if isinstance(made, str) else Step(made, result)
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows, as many at a time as operators take."""
     batch: list[Row] = []
     characters = 0
     for row in rows:
@@ -181,9 +192,13 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _folders(one: Chosen, data: Files) -> Mapping[str, Path]:
+def _folders(one: Chosen, data: Files, models: Mapping[str, Model]) -> Mapping[str, Path]:
     for name in one.operator.reads():
         if name not in data.names:
             there = ", ".join(data.names)
             raise BadRequest(f"with.operators.{one.name}: no input named '{name}' (there are: {there}).")
-    return {name: data.folder(name) for name in one.operator.reads()}
+    for port in one.operator.asks():
+        if port not in models:
+            raise BadRequest(f"with.operators.{one.name}: give the model that it asks as `{port}` in from.")
+    inputs = {name: data.folder(name) for name in one.operator.reads()}
+    return inputs | {port: models[port].path for port in one.operator.asks()}

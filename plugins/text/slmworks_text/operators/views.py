@@ -20,6 +20,10 @@ class TextView:
             return (row.text,), (TEXT,)
         return (row.text, row.target), (TEXT, TARGET)
 
+    def label(self, row: Row) -> str:
+        """The target, where that is a class."""
+        return row.target if self.schema.classes else ""
+
     def changed(self, row: Row, texts: Sequence[str]) -> Row | str:
         """The row with other texts; empty ones are found by the limits of its length."""
         return replace(row, text=texts[0], target=texts[1] if len(texts) > 1 else row.target)
