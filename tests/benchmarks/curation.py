@@ -1,12 +1,14 @@
 """Curation's cost a row beside datatrove's, and how it grows from 10,000 to 1,000,000 rows. Prints a table.
 
-    .venv/bin/python tests/benchmarks/curation.py [--rows 10000 100000 1000000] [--peer PYTHON]
+    .venv/bin/python tests/benchmarks/curation.py [--rows 10000 100000 1000000] [--threads 1 2]
+        [--before PYTHON] [--peer PYTHON]
 
 The steps: read JSON lines, repair (ftfy), redact e-mail and IP addresses, drop near duplicates (MinHash of
 word 3-grams, 128 hashes in 16 bands), write. slmworks also compares the candidates exactly, splits by label and
 writes a card. PYTHON is one with `datatrove[io,processing]` and `spacy` installed, which is given at most
 --peer-rows rows. Rows are made up: Zipf's words, 5 % near duplicates, 1 % with an e-mail address, 1 % mojibake.
-CPU seconds and peak memory are of a process that does nothing else, start and imports included.
+CPU seconds are of a process that does nothing else and of those that it starts, start and imports included;
+peak memory is that process's. PYTHON of --before is one of another checkout: its data set must be the same.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,21 +34,31 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="processes that share the work")
+    parser.add_argument("--before", help="a Python with another slmworks")
     parser.add_argument("--peer", help="a Python with datatrove")
     parser.add_argument("--peer-rows", type=int, default=20_000)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.work:
-        report(lambda: curate(asked.work))
+        report(lambda: curate(asked.work, asked.threads[0]))
         return
-    print(f"{'':<11}{'rows':>10}{'CPU-s':>8}{'rows/CPU-s':>12}{'peak MB':>9}{'near':>8}{'redacted':>10}")
+    print(
+        f"{'':<11}{'rows':>10}{'CPU-s':>8}{'seconds':>9}{'rows/CPU-s':>12}{'peak MB':>9}{'near':>8}"
+        f"{'redacted':>10}"
+    )
     for count in sorted({*asked.rows, *([asked.peer_rows] if asked.peer else [])}):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "raw" / "all").mkdir(parents=True)
             with (folder / "raw" / "all" / "rows.jsonl").open("w", encoding="utf-8") as file:
                 file.writelines(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows(count))
-            mine = row("slmworks", count, [sys.executable, __file__, "--work", str(folder)])
+            here = [__file__, "--work", str(folder), "--threads"]
+            for threads in asked.threads:
+                mine = row(f"slmworks {threads}", count, [sys.executable, *here, str(threads)])
+            if asked.before:
+                before = row("before", count, [asked.before, *here, "1"])
+                print(f"{'':<11}slmworks / before: {mine / before:.1f}x rows a CPU-second")
             if asked.peer and count <= asked.peer_rows:
                 theirs = row("datatrove", count, [asked.peer, str(PEER), str(folder)])
                 print(f"{'':<11}slmworks / datatrove: {mine / theirs:.1f}x rows a CPU-second")
@@ -94,25 +107,28 @@ def row(name: str, count: int, command: list[str]) -> float:
     found = json.loads(done.stdout.splitlines()[-1])
     rate = count / found["cpu"]
     print(
-        f"{name:<11}{count:>10,}{found['cpu']:>8.1f}{rate:>12,.0f}{found['peak']:>9.0f}"
-        f"{found['near']:>8,}{found['redacted']:>10,}",
+        f"{name:<11}{count:>10,}{found['cpu']:>8.1f}{found['wall']:>9.1f}{rate:>12,.0f}{found['peak']:>9.0f}"
+        f"{found['near']:>8,}{found['redacted']:>10,}  {found.get('digest', '')}",
         flush=True,
     )
     return float(rate)
 
 
-def curate(folder: Path) -> dict[str, int]:
+def curate(folder: Path, threads: int) -> dict[str, Any]:
     """Our part: `curate/text` on `folder/raw`."""
     from slmworks.contract.artifact import Files
-    from slmworks.testing import Bench
+    from slmworks.testing import Bench, sealed
     from slmworks_text.curate import CurateText
 
     plugin = CurateText(near_duplicates=0.8, redact=("email", "ip"))
-    made = plugin.run(data=Files(path=folder / "raw"), task=Bench(folder / "bench").task("curate"))
-    return {"near": made.summary["near_duplicates"], "redacted": made.summary["redacted"]}
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        task = Bench(Path(name)).task("curate", threads=threads)
+        made = sealed(plugin.run(data=Files(path=folder / "raw"), task=task))
+    near, redacted = made.summary["near_duplicates"], made.summary["redacted"]
+    return {"near": near, "redacted": redacted, "digest": made.digest[:15]}
 
 
-def report(work: Callable[[], dict[str, int]]) -> None:
+def report(work: Callable[[], dict[str, Any]]) -> None:
     """Do the work and print what it took, as JSON."""
     begun = time.perf_counter()
     found = work()

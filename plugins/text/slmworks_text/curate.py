@@ -1,7 +1,7 @@
 """`curate/text`: files of texts to clean, split, described rows of a model task."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from slmworks_text import out_of_scope, progress
 from slmworks_text.bins import Bins
 from slmworks_text.card_warnings import operator_warnings, text_warnings
 from slmworks_text.checks import Loss, label_order, refuse_empty
+from slmworks_text.cleaning import Cleaner, pieces_of
 from slmworks_text.curate_rows import Gathered, Models, given
 from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
 from slmworks_text.drift.compared import numbers_of
@@ -28,16 +29,18 @@ from slmworks_text.label_noise.ranking import Ranking, described, rank
 from slmworks_text.label_noise.ranking import write as write_ranking
 from slmworks_text.labels import Labels, equal_numbers
 from slmworks_text.layout import Layout
-from slmworks_text.operators import Operator, clean, operators_for
-from slmworks_text.operators.running import opened, operated
+from slmworks_text.memory import give_back, system_memory
+from slmworks_text.operators import Operator, operators_for
+from slmworks_text.operators.running import opened
 from slmworks_text.operators.views import TextView
 from slmworks_text.out_of_scope import OutOfScope
-from slmworks_text.reading import Reading, paths_of, read_input
-from slmworks_text.rows import PLACES, TRANSFER, Row, Tally
+from slmworks_text.reading import Reading, paths_of
+from slmworks_text.rows import PLACES, TRANSFER, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema, schema_of
 from slmworks_text.streams import Meter
 from slmworks_text.text_options import TextOptions
+from slmworks_text.workers import Workers, workers_of
 
 
 @dataclass(frozen=True)
@@ -79,21 +82,24 @@ class CurateText(TextOptions):
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
+        with system_memory():
+            return self._made(data, given(embedder=embedder, judge=judge), task)
+
+    def _made(self, data: Files, models: Models, task: Task) -> Dataset:
         schema = schema_of(self.model_task)
         followed = Followed()
-        made = self.gather(
-            data, task, StoredRows(task.scratch, schema), followed, given(embedder=embedder, judge=judge)
-        )
+        made = self.gather(data, task, StoredRows(task.scratch, schema), followed, models)
         tally, ledger = made.tally, made.ledger
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
         shares = shares_of(data, validation=self.validation, test=self.test)
         labels = label_order(counts, self._order(), shares) if schema.classes else None
+        give_back()
         splits = write_splits(task.output, made.rows, schema, ledger, counts, followed)
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
         card |= by_operators(self.operators, tally) | made.described()
         card |= followed.described(ledger, TextView(schema), self.region)
-        card |= drift_of(self.drift, data, self.made_for(), embedder, task)
+        card |= drift_of(self.drift, data, self.made_for(), models.get("embedder"), task)
         expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))
         if made.ranking is not None:
             first = write_ranking(task.output, made.ranking, made.rows, ledger)
@@ -112,9 +118,12 @@ class CurateText(TextOptions):
         joins = self.joins(data, models, lambda name: self._texts(data, name, schema))
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
-        losses = self._store(data, models, names, rows, schema, tally, task)
-        watch.stored(rows.size, tally)
-        ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch)
+        size = sum(path.stat().st_size for name in names for path in paths_of(data.folder(name)))
+        alone = not rows.shared or bool(models)  # a model would be loaded by each process
+        with workers_of(task, 0 if alone else size) as workers:
+            losses = self._store(data, models, names, rows, schema, tally, task, Meter(size), workers)
+            watch.stored(rows.size, tally)
+            ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch, workers)
         ranking = None
         if self.label_noise is not None:
             ranking = rank(rows, ledger, self.label_noise, tally, task, seed=self.seed)
@@ -141,22 +150,29 @@ class CurateText(TextOptions):
         schema: Schema,
         tally: Tally,
         task: Task,
+        meter: Meter,
+        workers: Workers | None,
     ) -> list[Loss]:
         """Read, clean and store all rows; returns what each input had and lost."""
-        meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
         operators = opened(self.operators, data, models)
         outside, losses = self.outside(), []
         for name in names:
             tell = progress.reading(task, meter, name)
-            reading = self.reading(name, schema)
+            cleaner = self.cleaner(name, schema, operators, outside)
             had, dropped = stored.rows, tally.dropped.copy()
-            rows = read_input(name, data.folder(name), reading, tally, meter)
-            placed = outside.apart(rows, every=self.is_outside(name, schema))
-            for row in self._cleaned(placed, reading, operators, tally):
-                stored.add(row)
-                tell(stored.rows)
+            pieces = pieces_of(name, data.folder(name), cleaner.reading, tally, meter)
+            if workers is None:
+                for piece in pieces:
+                    stored.add_all(cleaner.rows(piece, tally, outside.found))
+                    tell(stored.rows)
+            else:
+                for made in workers.map(cleaner, pieces):
+                    tally.add(made.tally)
+                    outside.found |= made.found
+                    stored.extend(made.batch, made.strata, made.characters)
+                    tell(stored.rows)
             lost = tally.dropped - dropped
-            unusable = Counter({reason: lost[reason] for reason in reading.unusable if lost[reason]})
+            unusable = Counter({reason: lost[reason] for reason in cleaner.reading.unusable if lost[reason]})
             losses.append(Loss(name, stored.rows - had + lost.total(), unusable))
         stored.flush()
         outside.refuse_unknown({stratum.label for stratum in stored.strata})
@@ -164,21 +180,27 @@ class CurateText(TextOptions):
             self._join_numbers(stored, tally)
         return losses
 
-    def _cleaned(
-        self, rows: Iterable[Row], reading: Reading, operators: tuple[Chosen, ...], tally: Tally
-    ) -> Iterator[Row]:
-        """The rows that no operator drops; the limits of length come last."""
-        if not operators:
-            return clean(rows, self.cleaning(reading), tally)
-        *first, limits = self.cleaning(reading)
-        found = operated(clean(rows, first, tally), operators, TextView(reading.schema), tally)
-        return clean(found, (limits,), tally)
+    def cleaner(
+        self, name: str, schema: Schema, operators: tuple[Chosen, ...], outside: OutOfScope
+    ) -> Cleaner:
+        """What is done to the rows of an input."""
+        reading = self.reading(name, schema)
+        every = self.is_outside(name, schema)
+        return Cleaner(name, reading, self.cleaning(reading), operators, outside, every)
 
     def _texts(self, data: Files, name: str, schema: Schema) -> Iterator[str]:
         """Texts of an evaluation set, cleaned like rows; a target that is a text is none of them."""
         reading, tally = replace(self.reading(name, schema), label=None, place=TRANSFER), Tally()
-        rows = read_input(name, data.folder(name), reading, tally, Meter(0))
-        return (row.text for row in clean(rows, self.cleaning(reading), tally))
+        cleaner = Cleaner(
+            name,
+            reading,
+            self.cleaning(reading),
+            (),
+            OutOfScope.of((), 0, normalise=False, seed=0),
+            every=False,
+        )
+        for piece in pieces_of(name, data.folder(name), reading, tally, Meter(0)):
+            yield from (row.text for row in cleaner.rows(piece, tally, set()))
 
     def _join_numbers(self, stored: StoredRows, tally: Tally) -> None:
         """Make labels that are one whole number one label."""

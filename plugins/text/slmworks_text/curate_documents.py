@@ -33,7 +33,7 @@ from slmworks_text.ledger import Ledger, survey
 from slmworks_text.operators import Operator, clean
 from slmworks_text.operators.length import LimitLength
 from slmworks_text.operators.redact import Redact
-from slmworks_text.operators.running import opened, operated
+from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Redactor
 from slmworks_text.reading import paths_of
 from slmworks_text.rows import PLACES, Row
@@ -178,9 +178,9 @@ class CurateDocuments(DocumentOptions):
             tell, had, before = progress.reading(task, meter, name), stored.rows, deepcopy(tally)
             place = "transfer" if name in self.transfer else name if name in PLACES else "train"
             own = replace(reading, place=PLACES.index(place))
-            found = clean(read_documents(name, data.folder(name), own, tally, meter), first, tally)
-            for row in clean(operated(found, operators, ChunkView(), tally), (limits,), tally):
-                stored.add(row)
+            for batch in batches(read_documents(name, data.folder(name), own, tally, meter)):
+                found = operated(clean(batch, first, tally), operators, ChunkView(), tally)
+                stored.add_all(clean(list(found), (limits,), tally))
                 tell(stored.rows)
             refuse_unread(name, before, tally, self.max_unusable)
             lost = tally.dropped - before.dropped

@@ -22,10 +22,12 @@ from slmworks_text.joins.splits import assign, draw, units_of
 from slmworks_text.joins.transfer import sample_transfer
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Key, Ledger, survey
+from slmworks_text.memory import give_back
 from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema
 from slmworks_text.text_hashes import Hashes
+from slmworks_text.workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +61,9 @@ def join_texts(
     unusable: float,
     task: Task,
     watch: Watch,
+    workers: Workers | None = None,
 ) -> Ledger:
-    """The rows that are kept, and the split of each."""
+    """The rows that are kept, and the split of each; `workers` hash texts, if there are any."""
     classes = schema.classes
     keys = Hashes(task.scratch / "keys", width=2)
     ledger = survey(rows, keys)
@@ -74,13 +77,14 @@ def join_texts(
     if joins.near is not None:
         join_near(
             rows, ledger, components,
-            threshold=joins.near, scratch=task.scratch, progress=progress.near(task),
+            threshold=joins.near, scratch=task.scratch, progress=progress.near(task), workers=workers,
         )  # fmt: skip
     drop_near(ledger, components, tally)
     watch.joined("near", ledger, components)
     if joins.semantic is not None:
         drop_semantic(rows, ledger, components, joins.semantic, tally, task, watch)
     ledger.target = None  # 8 bytes a row, not needed any more
+    give_back()
     split_pool(rows, ledger, components, joins, tally, watch, classes=classes)
     return ledger
 

@@ -63,21 +63,22 @@ def survey(rows: StoredRows, keys: Hashes, key: Key | None = None, answer: Key |
     """
     import numpy as np
 
-    place, stratum, target, group, template = (
-        np.empty(rows.size, kind) for kind in ("uint8", "uint32", "uint64", "uint64", "uint64")
-    )
-    done = 0
+    place, stratum, target = (np.empty(rows.size, kind) for kind in ("uint8", "uint32", "uint64"))
+    group, template = (np.zeros(rows.size, "uint64") for _ in range(2))  # no memory until written to
+    done, grouped = 0, set[str]()
     for batch in rows.batches("text", "target", "stratum", "place", "group", "template"):
         here = slice(done, done := done + len(batch))
-        place[here], stratum[here], group[here], template[here] = (
-            batch.column(name).to_numpy() for name in ("place", "stratum", "group", "template")
-        )
+        place[here], stratum[here] = (batch.column(name).to_numpy() for name in ("place", "stratum"))
+        for name, numbers in (("group", group), ("template", template)):
+            if (found := batch.column(name).to_numpy()).any():
+                grouped.add(name)
+                numbers[here] = found
         target[here] = _numbers(batch.column("target")) if answer is None else _answers(batch, answer)
-        digests = b"".join(
-            hashlib.blake2b(text.casefold().encode(), digest_size=16).digest()
-            for text in compared(batch, key)
-        )
-        keys.extend(np.frombuffer(digests, "uint64").reshape(-1, 2))
+        blake2b = hashlib.blake2b
+        digests = [
+            blake2b(text.casefold().encode(), digest_size=16).digest() for text in compared(batch, key)
+        ]
+        keys.extend(np.frombuffer(b"".join(digests), "uint64").reshape(-1, 2))
     return Ledger(
         place=place,
         stratum=stratum,
@@ -85,8 +86,8 @@ def survey(rows: StoredRows, keys: Hashes, key: Key | None = None, answer: Key |
         kept=np.ones(rows.size, bool),
         searched=np.ones(rows.size, bool),
         strata=rows.strata,
-        group=group if group.any() else None,
-        template=template if template.any() else None,
+        group=group if "group" in grouped else None,
+        template=template if "template" in grouped else None,
     )
 
 

@@ -7,27 +7,32 @@ near duplicates: lower the threshold for those.
 Texts and band hashes are on disk; pairs are checked as they are proposed, none is kept.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from itertools import chain, combinations
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from slmworks_text.joins.components import Components
+from slmworks_text.shingle_hashes import token_hashes
 from slmworks_text.shingles import shingles
 from slmworks_text.text_hashes import Hashes
 from slmworks_text.texts import Texts
+from slmworks_text.workers import Workers
 
 PERMUTATIONS = 128
 SIGNATURE_SEED = 42
 MARGIN = 0.15
 """Proposes 99.8 % of the pairs at a threshold of 0.8 (six rows in each of 21 bands)."""
-CHUNK = 2_000
+CHUNK = 5_000
+ROWS = 64
+"""Signatures are taken out of rensa so many at a time: as Python's numbers they must fit into a cache."""
 CROWD = 400
 """A band's bucket with more texts than this is compared with its first text only, not pair by pair."""
-PAIRS = 200_000
+PAIRS = 50_000
 """Pairs are checked when so many were proposed; those that several bands propose are checked once."""
-REMEMBERED = 4_096
+REMEMBERED = 1_024
 """Sets of shingles kept while pairs are checked."""
 
 MIX = 0x9E3779B97F4A7C15
@@ -48,9 +53,25 @@ class NearDuplicates:
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             self.texts.extend(chunk)
-            found = signatures([shingles(text) for text in chunk])
-            for i, band in enumerate(self.bands):
-                band.extend(mixed(found[:, i * self.rows : (i + 1) * self.rows]))
+            self.add(band_hashes(chunk, self.rows))
+
+    def add(self, found: Sequence[Any]) -> None:
+        """Add the hashes of further texts, an array a band."""
+        for band, hashes in zip(self.bands, found, strict=True):
+            band.extend(hashes)
+
+    def extend_by(self, workers: Workers, texts: Iterable[Sequence[str]]) -> None:
+        """Add texts, some at a time, that workers hash."""
+
+        def kept() -> Iterator[Sequence[str]]:
+            for some in texts:
+                for start in range(0, len(some), CHUNK):
+                    chunk = some[start : start + CHUNK]
+                    self.texts.extend(chunk)
+                    yield chunk
+
+        for found in workers.map(partial(band_hashes, rows=self.rows), kept()):
+            self.add(found)
 
     def join(self, components: Components, numbers: Any, progress: Callable[[int, int], None]) -> None:
         """Join texts that are near; text i is the component's member `numbers[i]`.
@@ -71,15 +92,20 @@ class NearDuplicates:
         for done, band in enumerate(self.bands):
             progress(done, len(self.bands))
             for bucket in band.groups():
-                pairs.update(a << 32 | b for a, b in _pairs(bucket))
+                if len(bucket) == 2:
+                    pairs.add(bucket[0] << 32 | bucket[1])
+                else:
+                    pairs.update(a << 32 | b for a, b in _pairs(bucket))
                 if len(pairs) >= PAIRS:
                     yield _sorted(pairs)
                     pairs.clear()
         yield _sorted(pairs)
 
     def close(self) -> None:
-        """Close the file of texts."""
+        """Close the files."""
         self.texts.close()
+        for band in self.bands:
+            band.close()
 
 
 def _pairs(bucket: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -106,22 +132,39 @@ def rows_in_a_band(threshold: float) -> int:
     return 1
 
 
-def signatures(grams: Sequence[frozenset[str]]) -> Any:
-    """MinHash signatures: an array of `len(grams)` x 128 unsigned 32-bit numbers."""
+def band_hashes(texts: Sequence[str], rows: int) -> list[Any]:
+    """For each band of `rows` signature rows a hash of every text (uint64)."""
+    found = signatures(texts).T.copy()
+    return [mixed(found[start : start + rows]) for start in range(0, PERMUTATIONS - rows + 1, rows)]
+
+
+def signatures(texts: Sequence[str]) -> Any:
+    """MinHash signatures of shingles: an array of `len(texts)` x 128 unsigned 32-bit numbers."""
     import numpy as np
     from rensa import RMinHash
 
-    # The smallest hash doesn't depend on the order in which a set is walked.
-    rows = RMinHash.digest_matrix_from_token_sets(grams, PERMUTATIONS, SIGNATURE_SEED).to_rows()
-    flat = np.fromiter(chain.from_iterable(rows), "uint32", len(grams) * PERMUTATIONS)
-    return flat.reshape(-1, PERMUTATIONS)
+    hashes, edges = token_hashes(texts)
+    found = array("I")
+    for start in range(0, len(texts), ROWS):
+        part = edges[start : start + ROWS + 1]
+        here = hashes[int(part[0]) : int(part[-1])]
+        made = RMinHash.digest_matrix_from_flat_token_hashes(
+            here, part - part[0], PERMUTATIONS, SIGNATURE_SEED
+        )
+        for row in made.to_rows():
+            found.fromlist(row)
+    return np.frombuffer(found, "uint32").reshape(-1, PERMUTATIONS)
 
 
 def mixed(columns: Any) -> Any:
-    """One 64-bit hash a row of an array; a collision proposes a pair too many, which the check refuses."""
+    """A 64-bit hash for each place of the columns, an array with a column a row.
+
+    A collision proposes a pair too many, which the check refuses.
+    """
     import numpy as np
 
-    found = np.zeros(len(columns), "uint64")
-    for column in columns.T:
-        found = found * np.uint64(MIX) + column
+    found = np.zeros(columns.shape[1], "uint64")
+    for column in columns:
+        found *= np.uint64(MIX)
+        found += column
     return found

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from slmworks_text.memory import give_back
+
 ROW_GROUP = 100_000
 """Rows in a row group, all of which are in memory until it is written."""
 LONG_ROW_GROUP = 2_000
@@ -42,6 +44,9 @@ class RowGroups:
         import pyarrow as pa
 
         table = pa.concat_tables(self.waiting)
-        self.writer.write_table(table.slice(0, count).combine_chunks(), row_group_size=self.row_group)
-        self.waiting = [table.slice(count)]
+        whole, self.waiting = table.slice(0, count).combine_chunks(), [table.slice(count).combine_chunks()]
+        del table  # the rows are in memory once while they are written
+        self.writer.write_table(whole, row_group_size=self.row_group)
+        del whole
         self.rows -= count
+        give_back()

@@ -84,3 +84,18 @@ class Tally:
         self.dropped[reason] += 1
         if len(kept := self.examples.setdefault(reason, [])) < EXAMPLES:
             kept.append(texts())
+
+    def add(self, later: "Tally") -> None:
+        """Add what was counted of later rows."""
+        for name in ("dropped", "changed", "personal"):
+            counts: Counter[str] = getattr(self, name)
+            counts.update(getattr(later, name))
+        self.ragged = self.ragged or later.ragged
+        for name, found in later.found.items():
+            self.found.setdefault(name, Counter()).update(found)
+        for mine, theirs in ((self.filtered, later.filtered), (self.first, later.first)):
+            mine.update({reason: place for reason, place in theirs.items() if reason not in mine})
+        for reason, texts in later.examples.items():
+            kept = self.examples.setdefault(reason, [])
+            kept += texts[: EXAMPLES - len(kept)]
+        self.warnings += later.warnings

@@ -36,7 +36,7 @@ from slmworks_text.joins.watching import Watch
 from slmworks_text.labels import Labels
 from slmworks_text.layout import Delimiter, Layout, Quotes
 from slmworks_text.operators import clean
-from slmworks_text.operators.running import opened, operated
+from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Kind, Redactor
 from slmworks_text.reading import paths_of
 from slmworks_text.rows import LABELLED, PLACES, TRANSFER, Row, Tally
@@ -222,8 +222,8 @@ class CurateMarks(CurateRows):
         for name in names:
             tell, had, dropped = progress.reading(task, meter, name), stored.rows, tally.dropped.copy()
             found = read_marked(name, data.folder(name), self.reading(name), tally, meter)
-            for row in clean(operated(found, operators, MarkView(), tally), (self.limits(),), tally):
-                stored.add(row)
+            for some in batches(operated(found, operators, MarkView(), tally)):
+                stored.add_all(clean(some, (self.limits(),), tally))
                 tell(stored.rows)
             lost, usable = tally.dropped - dropped, {*USABLE, *tally.filtered}
             bad = Counter({reason: count for reason, count in lost.items() if reason not in usable})

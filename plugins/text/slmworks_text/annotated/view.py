@@ -48,10 +48,14 @@ class MarkLimits:
     max_chars: int | None
     """None: any length."""
 
-    def __call__(self, row: Row, tally: Tally) -> Row | None:
-        """The row, or None."""
-        size = len(unpacked(row.text)[1])
-        if size >= self.min_chars and (self.max_chars is None or size <= self.max_chars):
-            return row
-        tally.drop(TOO_SHORT if size < self.min_chars else TOO_LONG, lambda: unpacked(row.text)[1:])
-        return None
+    def __call__(self, rows: Sequence[Row], tally: Tally) -> Sequence[Row]:
+        """The rows within the limits."""
+        kept = []
+        for row in rows:
+            size = len(unpacked(row.text)[1])
+            if size >= self.min_chars and (self.max_chars is None or size <= self.max_chars):
+                kept.append(row)
+            else:
+                reason = TOO_SHORT if size < self.min_chars else TOO_LONG
+                tally.drop(reason, lambda row=row: unpacked(row.text)[1:])  # type: ignore[misc]
+        return kept

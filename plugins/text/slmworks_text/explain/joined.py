@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from slmworks_text.explain.course import shown
 from slmworks_text.joins.components import Components
@@ -41,15 +41,17 @@ LEFT_OUT = {
 class TracedRows(StoredRows):
     """Rows on disk that remember where each came from."""
 
+    shared: ClassVar[bool] = False
+
     def __init__(self, folder: Path, schema: Strata) -> None:
         super().__init__(folder, schema)
         self.origins = folder / "origins"
         self._file = self.origins.open("w", encoding="utf-8")
 
-    def add(self, row: Row) -> None:
-        """Store a row, and its origin."""
-        super().add(row)
-        self._file.write(f"{row.identity()}\t{row.where}\n".replace("\r", " "))
+    def add_all(self, rows: Sequence[Row]) -> None:
+        """Store rows, and their origins."""
+        super().add_all(rows)
+        self._file.writelines(f"{row.identity()}\t{row.where}\n".replace("\r", " ") for row in rows)
 
     def flush(self) -> None:
         """Write what is in memory."""

@@ -11,6 +11,7 @@ from slmworks_text.ledger import Key, Ledger, compared
 from slmworks_text.minhash import NearDuplicates
 from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
+from slmworks_text.workers import Workers
 
 Progress = Callable[[int, int, str], None]
 """Takes the rows or bands that are done, of how many, and the unit."""
@@ -25,17 +26,27 @@ def join_near(
     scratch: Path,
     progress: Progress,
     key: Key | None = None,
+    workers: Workers | None = None,
 ) -> None:
     """Join near duplicates, of a Jaccard similarity of `threshold` or more, among one row of each text.
 
-    `key`: None where a row's text is what it is compared by.
+    `key`: None where a row's text is what it is compared by. `workers`: who hashes texts.
     """
-    near, numbers, done = NearDuplicates(threshold, scratch), array("I"), 0
-    for batch in rows.batches("text", "target") if key else rows.batches("text"):
-        searched = ledger.searched[done : done + len(batch)].nonzero()[0]
-        near.extend(compared(batch.take(searched), key))
-        numbers.extend((searched + done).tolist())
-        progress(done := done + len(batch), rows.size, "rows")
+    near, numbers = NearDuplicates(threshold, scratch), array("I")
+
+    def texts() -> Iterator[list[str]]:
+        done = 0
+        for batch in rows.batches("text", "target") if key else rows.batches("text"):
+            searched = ledger.searched[done : done + len(batch)].nonzero()[0]
+            numbers.extend((searched + done).tolist())
+            yield compared(batch.take(searched), key)
+            progress(done := done + len(batch), rows.size, "rows")
+
+    if workers is None:
+        for some in texts():
+            near.extend(some)
+    else:
+        near.extend_by(workers, texts())
     near.join(components, numbers, lambda done, total: progress(done, total, "bands"))
     near.close()
 

@@ -59,7 +59,7 @@ def read_inputs(operators: Sequence[Chosen]) -> dict[str, tuple[str, ...]]:
 
 def operated(rows: Iterable[Row], operators: Sequence[Chosen], view: View, tally: Tally) -> Iterator[Row]:
     """The rows that no operator drops, as the last one left them."""
-    for batch in _batches(rows) if operators else [rows]:
+    for batch in batches(rows) if operators else [rows]:
         found = batch
         for one in operators:
             found = _counted(one, list(found), view, tally)
@@ -178,7 +178,8 @@ def _step(one: Chosen, row: Row, seen: TextRow, spots: Sequence[int], result: Re
     return Step(None, Dropped(made)) if isinstance(made, str) else Step(made, result)
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows, as many at a time as operators take."""
     batch: list[Row] = []
     characters = 0
     for row in rows:

@@ -1,0 +1,272 @@
+"""Cheap looks at many rows at once: they never say anything else than the slow way does."""
+
+import io
+import json
+import os
+import signal
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import ftfy
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rensa import RMinHash
+
+from slmworks.contract.artifact import Files
+from slmworks.contract.errors import BadRequest, TaskFailed
+from slmworks.testing import Bench
+from slmworks_text import workers
+from slmworks_text.curate import CurateText
+from slmworks_text.formats import read_rows
+from slmworks_text.joins.splits import Choice
+from slmworks_text.layout import Layout
+from slmworks_text.operators.normalise import Normalise
+from slmworks_text.personal import signs_of, suspects
+from slmworks_text.rows import Row, Tally
+from slmworks_text.schema import Stratum, schema_of
+from slmworks_text.shingle_hashes import token_hashes
+from slmworks_text.shingles import shingles
+from slmworks_text.streams import Meter
+from slmworks_text.text_hashes import Hashes
+
+NASTY = st.text(
+    st.one_of(
+        st.sampled_from(
+            "aB5 _-@:.%&<>=+!*#/()\t\n\r\x00\x1c\x7f\x85\xa0é\u0301ßİ你ก٣\uff20\u200b\ufeff\u2028€😀"
+        ),
+        st.sampled_from("abc xyz"),
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=60,
+)
+TEXTS = st.lists(NASTY, min_size=1, max_size=12)
+FAST = settings(max_examples=200, deadline=None)
+
+
+@FAST
+@given(TEXTS)
+def test_hashes_of_shingles_are_rensas(texts: list[str]) -> None:
+    hashes, edges = token_hashes(texts)
+    expected = RMinHash.hash_token_sets([shingles(text) for text in texts])
+    bounds = edges.tolist()
+    found = [set(hashes[start:end].tolist()) for start, end in pairwise(bounds)]
+    assert found == [set(one) for one in expected]
+
+
+@given(st.integers(1, 80))
+@settings(max_examples=80, deadline=None)
+def test_words_of_any_length_are_hashed(size: int) -> None:
+    (hashes, _), word = token_hashes(["w" * size]), ["w" * size]
+    assert hashes.tolist() == RMinHash.hash_token_sets([word])[0]
+
+
+@FAST
+@given(TEXTS)
+def test_only_suspects_hold_personal_data(texts: list[str]) -> None:
+    holding = {i for i, text in enumerate(texts) if signs_of(text)}
+    assert holding <= set(suspects(texts))
+
+
+def test_a_half_of_a_surrogate_pair_is_looked_at() -> None:
+    assert suspects(["a", "\ud800", "b", "7"]) == [1, 3]
+
+
+@FAST
+@given(TEXTS)
+def test_texts_are_normalised_as_by_ftfy(texts: list[str]) -> None:
+    rows = [Row(text, "x", "web", "web/a.csv#0", 2) for text in texts]
+    tally = Tally()
+    found = [row.text for row in Normalise(("text",))(rows, tally)]
+    # of printable ASCII without an & ftfy changes nothing
+    expected = [" ".join(ftfy.fix_text(text, uncurl_quotes=False).split()) for text in texts]
+    assert found == expected
+    assert tally.changed["normalised"] == sum(new != old for new, old in zip(found, texts, strict=True))
+
+
+VALUE = st.one_of(
+    NASTY, st.none(), st.booleans(), st.integers(), st.floats(), st.lists(st.integers(), max_size=2)
+)
+
+
+@FAST
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"n": VALUE, "text": st.one_of(NASTY, VALUE), 'la"bel': NASTY}, optional={"more": VALUE}
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.booleans(),
+    st.sampled_from(["\n", "\r\n", "\n \n", " \n"]),
+    st.booleans(),
+)
+def test_lines_of_json_are_read_as_by_a_parser(
+    tmp_path_factory: Any, rows: list[dict[str, Any]], plain: bool, end: str, last: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "rows.jsonl"
+    names = ["text", 'la"bel'] if plain else ["text", "n"]
+    written = end.join(json.dumps(row, ensure_ascii=not plain) for row in rows) + end * last
+    path.write_bytes(written.encode())
+    wanted = [("text", names[0]), ("label", names[1]), ("source", names[0])]
+    layout = Layout(nested=True)
+    found = list(read_rows(path, layout, wanted, Meter(0), shown="web/rows.jsonl", warn=print))
+    parsed = [
+        (number, json.loads(line))
+        for number, line in enumerate(io.StringIO(written, newline="\n"), 1)
+        if line.strip()
+    ]
+    expected = [(number, [row[name] for _, name in wanted]) for number, row in parsed]
+    assert repr([(number, list(cast("Sequence[Any]", values))) for number, values in found]) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"text": "a", "label": "b"} {"text": "a", "label": "b"}',
+        '{"text": "a", "label": "b"',
+        '{"text": "a\tb", "label": "b"}',
+        '{"text": "a", "label": "b",}',
+        '{"text": "a", "label": 01}',
+    ],
+)
+def test_a_line_that_is_no_json_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{{"text": "x", "label": "y"}}\n{line}\n')
+    wanted = [("text", "text"), ("label", "label")]
+    with pytest.raises(BadRequest, match=r"^web/rows.jsonl:2: not JSON"):
+        list(read_rows(path, Layout(), wanted, Meter(0), shown="web/rows.jsonl", warn=print))
+
+
+@given(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 2))
+@settings(max_examples=100, deadline=None)
+def test_equal_entries_are_found(tmp_path_factory: Any, numbers: list[int], width: int) -> None:
+    entries = np.array([[number % 3, number][:width] for number in numbers], "uint64").reshape(-1, width)
+    hashes = Hashes(tmp_path_factory.mktemp("hashes") / "entries", width)
+    hashes.extend(entries)
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, entry in enumerate(entries.tolist()):
+        places.setdefault(tuple(entry), []).append(place)
+    assert list(hashes.groups()) == [places[one] for one in sorted(places) if len(places[one]) > 1]
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_a_row_goes_where_its_groups_lack_most(order: list[int]) -> None:
+    strata = [Stratum(f"{i % 3}", f"{i % 2}", (f"{i % 3}",)) for i in range(6)]
+    shares = {"train": 0.7, "validation": 0.1, "test": 0.2}
+    total: dict[tuple[str, ...], int] = {}
+    for number in order:
+        for group in strata[number].groups:
+            total[group] = total.get(group, 0) + 1
+    choice, filled = Choice(shares, total, strata), {split: dict.fromkeys(total, 0) for split in shares}
+    for number in order:
+        gains = {
+            split: sum(1 - filled[split][group] / (share * total[group]) for group in strata[number].groups)
+            for split, share in shares.items()
+        }
+        split = max(shares, key=gains.__getitem__)
+        for group in strata[number].groups:
+            filled[split][group] += 1
+        assert choice.of_one(number) == Choice({split: 1.0}, {}, []).splits[0].place
+
+
+def test_a_stratum_is_remembered_only_where_nothing_else_was_looked_at() -> None:
+    class ByText:
+        def stratum(self, row: Any) -> tuple[str, ...]:
+            return (row["text"][:1],)
+
+    known = schema_of("text-classification")
+    schema = type(known)(ByText(), "text", "label", classes=True)  # type: ignore[arg-type]
+    rows = [Row(text, "x", "web", "", 2) for text in ("apple", "bee")]
+    assert [schema.stratum(row, "").keys for row in rows] == [("a",), ("b",)]
+    assert known.stratum(rows[0], "") is known.stratum(rows[1], "")
+
+
+def files(folder: Path) -> Files:
+    """Rows of three formats, with duplicates, personal data, what needs repair and what is dropped."""
+    rows = [
+        (
+            f"word{i % 900} is {i % 7} of word{i % 13} {'cafÃ©' * (i % 50 == 0)} a{i % 31}@b.org"[
+                : 20 + i % 60
+            ],
+            f"l{i % 5}",
+        )
+        for i in range(3_000)
+    ]
+    for name in ("web", "shop", "test"):
+        (folder / name).mkdir(parents=True)
+    (folder / "web" / "a.jsonl").write_text(
+        "".join(json.dumps({"text": t, "label": c}) + "\n" for t, c in rows)
+    )
+    (folder / "shop" / "b.csv").write_text(
+        "label,text\n" + "".join(f"{c},other {t}\n" for t, c in rows) + "x\n"
+    )
+    (folder / "test" / "c.jsonl").write_text("".join(json.dumps([c, t]) + "\n" for t, c in rows[:99]))
+    return Files(path=folder)
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small pieces, and processes for any input."""
+    monkeypatch.setattr("slmworks_text.cleaning.ROWS", 500)
+    monkeypatch.setattr(workers, "LARGE", 0)
+
+
+def test_the_number_of_processes_changes_nothing(many: None, tmp_path: Path) -> None:
+    data, made = files(tmp_path / "raw"), []
+    plugin = CurateText(
+        near_duplicates=0.7,
+        redact=("email",),
+        operators=[{"length": {"min_words": 3}}],
+        inputs={"test": {"columns": ("label", "text")}},
+        max_unusable=1,
+    )
+    for threads in (1, 2):
+        task = Bench(tmp_path / f"bench{threads}").task("curate", threads=threads)
+        found = plugin.run(data=data, task=task)
+        content = {path.name: path.read_bytes() for path in sorted(task.output.iterdir())}
+        made.append((found.meta, found.summary, content))
+    assert made[0] == made[1]
+
+
+def test_an_error_is_the_same_in_another_process(many: None, tmp_path: Path) -> None:
+    data = files(tmp_path / "raw")
+    with (tmp_path / "raw" / "web" / "a.jsonl").open("a") as file:
+        file.write('{"text": {"no": "text"}, "label": "x"}\n{"text": \n')
+    plugin = CurateText(inputs={"test": {"columns": ("label", "text")}})
+    for threads in (1, 2):
+        task = Bench(tmp_path / f"bench{threads}").task("curate", threads=threads)
+        with pytest.raises(BadRequest, match=r"^web/a.jsonl:3001: the text is an object"):
+            plugin.run(data=data, task=task)
+
+
+def killed(_piece: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def test_a_killed_process_is_a_failure_that_says_so(many: None, tmp_path: Path) -> None:
+    task = Bench(tmp_path).task("curate", threads=2)
+    with workers.workers_of(task, 1) as found:
+        assert found is not None
+        with pytest.raises(TaskFailed, match="was killed"):
+            list(found.map(killed, [1, 2]))
+
+
+def test_what_cannot_be_pickled_is_done_here(many: None, tmp_path: Path) -> None:
+    task = Bench(tmp_path).task("curate", threads=2)
+    local: Callable[[int], int] = lambda number: number + 1  # noqa: E731
+    with workers.workers_of(task, 1) as found:
+        assert found is not None
+        assert list(found.map(local, [1, 2])) == [2, 3]
+
+
+def test_small_inputs_and_one_thread_start_no_process(tmp_path: Path) -> None:
+    for threads, size in ((2, workers.LARGE - 1), (1, workers.LARGE)):
+        with workers.workers_of(Bench(tmp_path / f"{threads}").task("c", threads=threads), size) as found:
+            assert found is None
