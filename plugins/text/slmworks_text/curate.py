@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.stage import Task
+from slmworks.contract.workers import Workers
 from slmworks.curate.operators import Chosen
 from slmworks_text import out_of_scope, progress
 from slmworks_text.bins import Bins
@@ -34,6 +36,7 @@ from slmworks_text.reading import Reading, paths_of, read_input
 from slmworks_text.rows import PLACES, TRANSFER, Row, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema, schema_of
+from slmworks_text.spread.cleaning import Cleaner, cleaned
 from slmworks_text.streams import Meter
 from slmworks_text.text_options import TextOptions
 
@@ -61,6 +64,7 @@ class CurateText(TextOptions):
     """
 
     deterministic: ClassVar[bool] = True
+    spreads: ClassVar[bool] = True
     runs_models: ClassVar[bool] = True  # a model task's strata decide the splits
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa", "scikit-learn")
 
@@ -102,7 +106,6 @@ class CurateText(TextOptions):
         shares = shares_of(data, validation=self.validation, test=self.test)
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
-        losses = self._store(data, names, rows, schema, tally, task)
         against = self.decontaminate.against if self.decontaminate else ()
         joins = Joins(
             shares=shares,
@@ -113,7 +116,9 @@ class CurateText(TextOptions):
             decontaminate=self.decontaminate,
             against={name: self._texts(data, name, schema) for name in against},
         )
-        ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch)
+        with task.workers() as workers:
+            losses = self._store(data, names, rows, schema, tally, task, workers)
+            ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch, workers)
         ranking = None
         if self.label_noise is not None:
             ranking = rank(rows, ledger, self.label_noise, tally, task, seed=self.seed)
@@ -134,7 +139,14 @@ class CurateText(TextOptions):
         return tuple(dict.fromkeys(stated))
 
     def _store(
-        self, data: Files, names: list[str], stored: StoredRows, schema: Schema, tally: Tally, task: Task
+        self,
+        data: Files,
+        names: list[str],
+        stored: StoredRows,
+        schema: Schema,
+        tally: Tally,
+        task: Task,
+        workers: Workers | None,
     ) -> list[Loss]:
         """Read, clean and store all rows; returns what each input had and lost."""
         meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
@@ -144,11 +156,19 @@ class CurateText(TextOptions):
             tell = progress.reading(task, meter, name)
             reading = self.reading(name, schema)
             had, dropped = stored.rows, tally.dropped.copy()
-            rows = read_input(name, data.folder(name), reading, tally, meter)
+            cleaning = partial(self._cleaned, reading=reading, operators=operators)
+            counted = tally if workers is None else Tally()
+            rows = read_input(name, data.folder(name), reading, counted, meter)
             placed = outside.apart(rows, every=self.is_outside(name, schema))
-            for row in self._cleaned(placed, reading, operators, tally):
-                stored.add(row)
-                tell(stored.rows)
+            if workers is None:
+                for row in cleaning(placed, tally=tally):
+                    stored.add(row)
+                    tell(stored.rows)
+            else:
+                for found in cleaned(workers, Cleaner(schema, cleaning), placed, counted):
+                    tally.add(found.tally)
+                    stored.extend(found.batch(), found.strata)
+                    tell(stored.rows)
             lost = tally.dropped - dropped
             unusable = Counter({reason: lost[reason] for reason in reading.unusable if lost[reason]})
             losses.append(Loss(name, stored.rows - had + lost.total(), unusable))

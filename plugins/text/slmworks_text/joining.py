@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from slmworks.contract.stage import Task
+from slmworks.contract.workers import Workers
 from slmworks_text import progress
 from slmworks_text.checks import (
     Loss,
@@ -54,8 +55,9 @@ def join_texts(
     unusable: float,
     task: Task,
     watch: Watch,
+    workers: Workers | None = None,
 ) -> Ledger:
-    """The rows that are kept, and the split of each."""
+    """The rows that are kept, and the split of each; `workers` compare texts, if there are any."""
     classes = schema.classes
     keys = Hashes(task.scratch / "keys", width=2)
     ledger = survey(rows, keys)
@@ -69,7 +71,7 @@ def join_texts(
     if joins.near is not None:
         join_near(
             rows, ledger, components,
-            threshold=joins.near, scratch=task.scratch, progress=progress.near(task),
+            threshold=joins.near, scratch=task.scratch, progress=progress.near(task), workers=workers,
         )  # fmt: skip
     drop_near(ledger, components, tally)
     watch.joined("near", ledger, components)

@@ -48,9 +48,12 @@ class NearDuplicates:
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             self.texts.extend(chunk)
-            found = signatures([shingles(text) for text in chunk])
-            for i, band in enumerate(self.bands):
-                band.extend(mixed(found[:, i * self.rows : (i + 1) * self.rows]))
+            self.add(band_hashes(chunk, self.rows))
+
+    def add(self, found: Sequence[Any]) -> None:
+        """Add the hashes of further texts, an array a band."""
+        for band, hashes in zip(self.bands, found, strict=True):
+            band.extend(hashes)
 
     def join(self, components: Components, numbers: Any, progress: Callable[[int, int], None]) -> None:
         """Join texts that are near; text i is the component's member `numbers[i]`.
@@ -58,13 +61,13 @@ class NearDuplicates:
         Calls `progress(bands done, bands)`.
         """
         grams = lru_cache(REMEMBERED)(lambda number: shingles(self.texts[number]))
-        for pairs in self._proposed(progress):
+        for pairs in self.proposed(progress):
             for a, b in pairs:
                 one, other = components.find(numbers[a]), components.find(numbers[b])
                 if one != other and jaccard(grams(a), grams(b)) >= self.threshold:
                     components.join(one, other)
 
-    def _proposed(self, progress: Callable[[int, int], None]) -> Iterator[Sequence[tuple[int, int]]]:
+    def proposed(self, progress: Callable[[int, int], None]) -> Iterator[Sequence[tuple[int, int]]]:
         """Pairs that share a bucket, in blocks; sorted, so that the texts of one follow each other."""
         self.texts.flush()
         pairs: set[int] = set()
@@ -104,6 +107,12 @@ def rows_in_a_band(threshold: float) -> int:
         if (rows / PERMUTATIONS) ** (1 / rows) <= threshold - MARGIN:
             return rows
     return 1
+
+
+def band_hashes(texts: Sequence[str], rows: int) -> list[Any]:
+    """For each band of `rows` signature rows a hash of every text (uint64)."""
+    found = signatures([shingles(text) for text in texts])
+    return [mixed(found[:, start : start + rows]) for start in range(0, PERMUTATIONS - rows + 1, rows)]
 
 
 def signatures(grams: Sequence[frozenset[str]]) -> Any:

@@ -72,3 +72,25 @@ class Tally:
     """Reason for which rows are dropped -> place of the first, and what is wrong there."""
     warnings: list[str] = field(default_factory=list)
     """Sentences about files that may be read in another way than they were meant."""
+
+    def add(self, later: "Tally") -> None:
+        """Add what was counted of later rows."""
+        for name in ("dropped", "changed", "personal"):
+            counts: Counter[str] = getattr(self, name)
+            counts.update(getattr(later, name))
+        self.ragged = self.ragged or later.ragged
+        for name, found in later.found.items():
+            self.found.setdefault(name, Counter()).update(found)
+        for mine, theirs in ((self.filtered, later.filtered), (self.first, later.first)):
+            mine.update({reason: place for reason, place in theirs.items() if reason not in mine})
+        self.warnings += later.warnings
+
+    def taken(self) -> "Tally":
+        """What was counted so far; it is counted from nothing again, by the same object."""
+        found = Tally()
+        found.add(self)
+        for one in (self.dropped, self.changed, self.personal, self.filtered, self.found, self.first):
+            one.clear()
+        self.ragged = ""
+        self.warnings.clear()
+        return found

@@ -21,6 +21,73 @@ SLICES = 256
 """First two hex digits of an id."""
 
 
+class RowColumns:
+    """Rows in memory, as columns; their strata are numbered in the order in which they come."""
+
+    def __init__(self, schema: Strata) -> None:
+        self.schema = schema
+        self.numbers: dict[Stratum, int] = {}
+        self.clear()
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def strata(self) -> list[Stratum]:
+        """The strata of all rows so far, by number."""
+        return list(self.numbers)
+
+    def number(self, stratum: Stratum) -> int:
+        """The number of a stratum, the next one for a new one."""
+        return self.numbers.setdefault(stratum, len(self.numbers))
+
+    def add(self, row: Row) -> None:
+        """Add a row; BadRequest for text that no file can hold."""
+        try:
+            id_, group = row.identity(), number_of(row.group) if row.group else 0
+            template = number_of(row.template) if row.template else 0
+        except UnicodeEncodeError as error:
+            raise BadRequest(
+                f"{row.origin}: its text, {self.schema.target}, source or group holds half of a surrogate "
+                f"pair ({error.object[error.start]!r}), which cannot be written; repair the row."
+            ) from None
+        self._ids.append(id_)
+        self._texts.append(row.text)
+        self._targets.append(row.target or None)
+        self._strata.append(self.number(self.schema.stratum(row, id_)))
+        self._places.append(row.place)
+        self._groups.append(group)
+        self._templates.append(template)
+        self.characters += len(row.text) + len(row.target)
+
+    def batch(self) -> Any:
+        """The rows, in the order in which they came."""
+        import pyarrow as pa
+
+        return pa.record_batch(
+            {
+                "id": pa.array(self._ids, pa.string()),
+                "text": pa.array(self._texts, pa.large_string()),
+                "target": pa.array(self._targets, pa.large_string()),
+                "stratum": pa.array(self._strata, pa.uint32()),
+                "place": pa.array(self._places, pa.uint8()),
+                "group": pa.array(self._groups, pa.uint64()),
+                "template": pa.array(self._templates, pa.uint64()),
+            }
+        )
+
+    def clear(self) -> None:
+        """Forget the rows; the numbers of strata stay."""
+        self._ids: list[str] = []
+        self._texts: list[str] = []
+        self._targets: list[str | None] = []
+        self._strata = array("I")
+        self._places = array("B")
+        self._groups = array("Q")
+        self._templates = array("Q")
+        self.characters = 0
+
+
 class StoredRows:
     """Rows on disk. Memory: one run while writing; one slice of all runs while reading."""
 
@@ -30,61 +97,58 @@ class StoredRows:
         self.size = 0
         self.characters = 0
         self.runs: list[Path] = []
-        self._numbers: dict[Stratum, int] = {}
-        self._clear()
+        self._columns = RowColumns(schema)
+        self._batches: list[Any] = []
 
     @property
     def strata(self) -> list[Stratum]:
         """The strata of all rows, by number."""
-        return list(self._numbers)
+        return self._columns.strata
 
     @property
     def rows(self) -> int:
         """Rows added so far."""
-        return self.size + len(self._ids)
+        return self.size + len(self._columns) + sum(map(len, self._batches))
 
     def add(self, row: Row) -> None:
         """Store a row; BadRequest for text that no file can hold."""
-        try:
-            id_, group = row.identity(), number_of(row.group) if row.group else 0
-            template = number_of(row.template) if row.template else 0
-        except UnicodeEncodeError as error:
-            raise BadRequest(
-                f"{row.origin}: its text, {self.schema.target}, source or group holds half of a surrogate "
-                f"pair ({error.object[error.start]!r}), which cannot be written; repair the row."
-            ) from None
-        stratum = self.schema.stratum(row, id_)
-        self._ids.append(id_)
-        self._texts.append(row.text)
-        self._targets.append(row.target or None)
-        self._strata.append(self._numbers.setdefault(stratum, len(self._numbers)))
-        self._places.append(row.place)
-        self._groups.append(group)
-        self._templates.append(template)
-        self._characters += len(row.text) + len(row.target)
-        if len(self._ids) >= ROWS or self._characters >= CHARACTERS:
+        self._columns.add(row)
+        if len(self._columns) >= ROWS or self._columns.characters >= CHARACTERS:
+            self.flush()
+
+    def extend(self, batch: Any, strata: Sequence[Stratum]) -> None:
+        """Store rows as `RowColumns` has them; `strata`: by their numbers in the batch."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        numbers = np.array([self._columns.number(one) for one in strata], "uint32")
+        here = pa.array(numbers[batch.column("stratum").to_numpy()])
+        place = batch.schema.get_field_index("stratum")
+        self._batches.append(batch.set_column(place, "stratum", here))
+        self.characters += sum(
+            pc.sum(pc.utf8_length(batch.column(name))).as_py() or 0 for name in ("text", "target")
+        )
+        if sum(map(len, self._batches)) >= ROWS or sum(one.nbytes for one in self._batches) >= CHARACTERS:
             self.flush()
 
     def flush(self) -> None:
         """Write the rows in memory as a run."""
         import pyarrow as pa
+
+        if len(self._columns):
+            self._batches.append(self._columns.batch())
+            self.characters += self._columns.characters
+            self._columns.clear()
+        if sum(map(len, self._batches)):
+            self._write(pa.Table.from_batches(self._batches).combine_chunks().to_batches()[0])
+        self._batches = []
+
+    def _write(self, run: Any) -> None:
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        if not self._ids:
-            return
-        columns = {
-            "id": pa.array(self._ids, pa.string()),
-            "text": pa.array(self._texts, pa.large_string()),
-            "target": pa.array(self._targets, pa.large_string()),
-            "stratum": pa.array(self._strata, pa.uint32()),
-            "place": pa.array(self._places, pa.uint8()),
-            "group": pa.array(self._groups, pa.uint64()),
-            "template": pa.array(self._templates, pa.uint64()),
-        }
-        self.size += len(self._ids)
-        self.characters += self._characters
-        self._clear()
-        run = pa.record_batch(columns)
+        self.size += len(run)
         run = run.take(pc.sort_indices(run.column("id")))
         self.runs.append(self.folder / f"run-{len(self.runs)}.arrow")
         with pa.OSFile(str(self.runs[-1]), "wb") as file, pa.ipc.new_file(file, run.schema) as writer:
@@ -124,7 +188,7 @@ class StoredRows:
         for i in found:
             targets[i] = names[targets[i]]
             row = Row(texts[i], targets[i], strata[numbers[i]].source, "", batch.column("place")[i].as_py())
-            numbers[i] = self._numbers.setdefault(self.schema.stratum(row, ids[i]), len(self._numbers))
+            numbers[i] = self._columns.number(self.schema.stratum(row, ids[i]))
         new = {"target": pa.array(targets, pa.large_string()), "stratum": pa.array(numbers, pa.uint32())}
         columns = [new.get(field.name, batch.column(field.name)) for field in batch.schema]
         return pa.record_batch(columns, schema=batch.schema), len(found)
@@ -143,16 +207,6 @@ class StoredRows:
                 if len(self.runs) > 1:
                     table = table.sort_by("id")
                 yield table.select(columns).combine_chunks()
-
-    def _clear(self) -> None:
-        self._ids: list[str] = []
-        self._texts: list[str] = []
-        self._targets: list[str | None] = []
-        self._strata = array("I")
-        self._places = array("B")
-        self._groups = array("Q")
-        self._templates = array("Q")
-        self._characters = 0
 
 
 def number_of(text: str) -> int:

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from slmworks.contract.workers import Workers
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.ownership import keep_first_place
 from slmworks_text.ledger import Key, Ledger, compared
 from slmworks_text.minhash import NearDuplicates
 from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
+from slmworks_text.spread.near import SpreadNearDuplicates
 
 Progress = Callable[[int, int, str], None]
 """Takes the rows or bands that are done, of how many, and the unit."""
@@ -25,17 +27,30 @@ def join_near(
     scratch: Path,
     progress: Progress,
     key: Key | None = None,
+    workers: Workers | None = None,
 ) -> None:
     """Join near duplicates, of a Jaccard similarity of `threshold` or more, among one row of each text.
 
-    `key`: None where a row's text is what it is compared by.
+    `key`: None where a row's text is what it is compared by. `workers`: who hashes and compares, if not this
+    process.
     """
-    near, numbers, done = NearDuplicates(threshold, scratch), array("I"), 0
-    for batch in rows.batches("text", "target") if key else rows.batches("text"):
-        searched = ledger.searched[done : done + len(batch)].nonzero()[0]
-        near.extend(compared(batch.take(searched), key))
-        numbers.extend((searched + done).tolist())
-        progress(done := done + len(batch), rows.size, "rows")
+    numbers = array("I")
+
+    def texts() -> Iterator[list[str]]:
+        done = 0
+        for batch in rows.batches("text", "target") if key else rows.batches("text"):
+            searched = ledger.searched[done : done + len(batch)].nonzero()[0]
+            numbers.extend((searched + done).tolist())
+            yield compared(batch.take(searched), key)
+            progress(done := done + len(batch), rows.size, "rows")
+
+    if workers is None:
+        near = NearDuplicates(threshold, scratch)
+        for some in texts():
+            near.extend(some)
+    else:
+        near = SpreadNearDuplicates(threshold, scratch, workers)
+        near.extend_by_workers(texts())
     near.join(components, numbers, lambda done, total: progress(done, total, "bands"))
     near.close()
 
