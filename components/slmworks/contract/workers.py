@@ -1,8 +1,9 @@
 """Workers: processes, mostly on other machines, among which a task spreads what it does with its rows.
 
-A plugin that can be spread says so (`Stage.spreads`) and asks `Task.workers`. Which engine brings them, if any,
-is said by the engine file (`curate: {engine: …}`), never by a recipe: results are the same with them and
-without, so they are no part of an identity. Entry points of the group `slmworks.curate_engine` name engines.
+A plugin that can be spread says so (`Stage.spreads`) and asks `Task.workers`. Which engine brings them, if
+any, is said by the engine file (`curate: {engine: …}`), never by a recipe: results are the same with them
+and without, so they are no part of an identity. Entry points of the group `slmworks.curate_engine` name
+engines.
 """
 
 from abc import ABC, abstractmethod

@@ -116,7 +116,7 @@ class EngineFile:
         return f"{below}/{name}@{digests[name]}"
 
     def workers(self, task: PlannedTask) -> dict[str, Any]:
-        """Settings of the engine that a task's work is spread by; {} for none. BadRequest names a wrong one."""
+        """Settings of the engine that a task's work is spread by; {} for none. BadRequest for a wrong one."""
         said = self.settings.curate
         if said is None or not task.configured.spreads:
             return {}

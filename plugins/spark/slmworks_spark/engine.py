@@ -36,9 +36,9 @@ class Spark(WorkerEngine):
     """
 
     master: str
-    """`local[2]`: threads of this machine; `local-cluster[2,1,1500]`: executors, cores and MB of each, on this
-    machine; `spark://HOST:7077`: a cluster of Spark's own; `k8s://https://kubernetes.default.svc`: executors
-    are pods."""
+    """`local[2]`: threads of this machine; `local-cluster[2,1,1500]`: executors, cores and MB of each, on
+    this machine; `spark://HOST:7077`: a cluster of Spark's own; `k8s://https://kubernetes.default.svc`:
+    executors are pods."""
     executors: PositiveInt = 2
     """Executors that are asked for, of a cluster."""
     cores: PositiveInt = 1
@@ -62,8 +62,8 @@ class Spark(WorkerEngine):
     def _master_is_known(cls, value: str) -> str:
         if not MASTER.fullmatch(value):
             raise ValueError(
-                "not a master of Spark; it looks like local[2], local-cluster[2,1,1500], spark://HOST:7077 or "
-                "k8s://https://HOST"
+                "not a master of Spark; it looks like local[2], local-cluster[2,1,1500], spark://HOST:7077 "
+                "or k8s://https://HOST"
             )
         return value
 
@@ -74,11 +74,16 @@ class Spark(WorkerEngine):
                 raise OptionError(("conf", name), "no setting of Spark; it begins with spark.")
             if name in OURS:
                 raise OptionError(("conf", name), "is set by an option of its own; use that.")
-            if is_secret_variable(re.sub(r"\W", "_", name), value):
+            if is_secret_variable(re.sub(r"(?<=[a-z])(?=[A-Z])|\W", "_", name), value):
                 raise OptionError(
                     ("conf", name), "looks like a secret, which an engine file is no place for; use a Secret."
                 )
         return self
+
+    @property
+    def on_this_machine(self) -> bool:
+        """True if nothing of it leaves this machine."""
+        return self.master.startswith("local")
 
     @property
     def on_kubernetes(self) -> bool:
@@ -99,4 +104,4 @@ class Spark(WorkerEngine):
 
     def slots(self, found: int) -> int:
         """Pieces that are worked on at a time; `found`: cores that a Spark on this machine has."""
-        return found if self.master.startswith("local") else self.executors * self.cores
+        return found if self.on_this_machine else self.executors * self.cores

@@ -12,8 +12,10 @@ from typing import Any
 from slmworks.contract.errors import BadRequest
 from slmworks_spark.engine import Spark
 from slmworks_spark.reasons import reason_of
-from slmworks_spark.settings import in_a_pod, on_this_machine, settings
+from slmworks_spark.settings import HERE, in_a_pod, on_this_machine, settings
 
+GATEWAY = "PYSPARK_GATEWAY_PORT"
+"""Variable of a driver that spark-submit has started, in whose JVM the session is."""
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its namespace."""
 
@@ -32,25 +34,32 @@ def session(options: Spark, name: str, scratch: Path) -> Iterator[Any]:
         )
     if SparkContext._active_spark_context is not None:  # noqa: SLF001 - there is no other way to ask
         raise BadRequest("a session of Spark runs in this process already; end it before.")
-    conf = SparkConf().setMaster(options.master).setAppName(f"slmworks {name}")
-    for key, value in {**settings(options, str(scratch)), **_place(options)}.items():
-        conf.set(key, value)
+    submitted = GATEWAY in os.environ
+    conf = SparkConf().setAppName(f"slmworks {name}")
+    if not submitted:  # else whoever submitted has said the rest
+        found = {"spark.master": options.master, **settings(options, str(scratch)), **_place(options)}
+        conf.setAll(list(found.items()))
+    if options.on_this_machine:
+        os.environ["SPARK_LOCAL_IP"] = HERE  # what master and workers of local-cluster listen at
     os.environ["PYSPARK_PYTHON"] = sys.executable  # only spark-submit reads spark.pyspark.python
     try:
         context = SparkContext(conf=conf)
     except Exception as error:  # noqa: BLE001 (of Java, with a trace of a hundred lines)
-        raise BadRequest(f"curate.master: Spark did not start at {options.master} ({reason_of(error)}).") from None
+        raise BadRequest(
+            f"curate.master: Spark did not start at {options.master} ({reason_of(error)})."
+        ) from None
     context.setLogLevel("ERROR")
     try:
         yield context
     finally:
         with contextlib.suppress(Exception):  # its JVM may be what failed
             context.stop()
-        _end(context)
+        if not submitted:
+            _end(context)
 
 
 def _place(options: Spark) -> dict[str, str]:
-    if options.master.startswith("local"):
+    if options.on_this_machine:
         return on_this_machine(options)
     if not options.on_kubernetes:
         return {}

@@ -7,6 +7,7 @@ from slmworks_spark.engine import Spark
 
 IMAGE = "SLMWORKS_IMAGE"
 """The image of this pod, as our engines say it to every task."""
+HERE = "127.0.0.1"
 MESSAGE = 1024
 """Megabytes of the largest piece: a row may have 2^28 characters."""
 
@@ -31,8 +32,7 @@ def settings(options: Spark, scratch: str) -> dict[str, str]:
 
 def on_this_machine(options: Spark) -> dict[str, str]:
     """Settings of a Spark of which nothing leaves this machine."""
-    here = "127.0.0.1"
-    found = {"spark.driver.host": here, "spark.driver.bindAddress": here}
+    found = {"spark.driver.host": HERE, "spark.driver.bindAddress": HERE}
     if options.master.startswith("local-cluster"):  # its executors are as large as the master says
         _, _, memory = options.master.removeprefix("local-cluster[").removesuffix("]").split(",")
         found |= {"spark.executor.memory": f"{memory.strip()}m", "spark.executor.memoryOverhead": "0m"}

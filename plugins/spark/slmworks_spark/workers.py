@@ -1,4 +1,4 @@
-"""Pieces of work as tasks of Spark: a few jobs are under way at a time, results come in the order of pieces."""
+"""Pieces of work as tasks of Spark: a few jobs are under way at a time, results come in order."""
 
 import itertools
 import pickle
@@ -26,27 +26,27 @@ class SparkWorkers:
 
     def map(self, function: Callable[[P], R], pieces: Iterable[P]) -> Iterator[R]:
         """See `slmworks.contract.workers.Workers`. In memory are the pieces of a few jobs."""
-        source, failed = iter(pieces), None
-        waiting: deque[Future[list[Any]]] = deque()
+        source, more, failed = iter(pieces), True, None
+        waiting: deque[Future[list[bytes]]] = deque()
         with ThreadPoolExecutor(JOBS) as pool:
-            while True:
-                while failed is None and len(waiting) < JOBS:
+            while more or waiting:
+                while more and len(waiting) < JOBS:
                     wave, failed = _taken(source, self.slots)
+                    more = len(wave) == self.slots and failed is None
                     if wave:
                         waiting.append(pool.submit(self._job, function, wave))
-                    if len(wave) < self.slots:
-                        failed = failed or StopIteration()
-                if not waiting:
-                    break
-                yield from map(_opened, waiting.popleft().result())
-        if not isinstance(failed, StopIteration):
+                if waiting:
+                    yield from map(_opened, waiting.popleft().result())
+        if failed is not None:
             raise failed
 
     def _job(self, function: Callable[[P], R], wave: Sequence[P]) -> list[bytes]:
         """The packed results of some pieces, each a partition of its own."""
         packed = [pickle.dumps(piece, pickle.HIGHEST_PROTOCOL) for piece in wave]
         try:
-            found: list[bytes] = self.context.parallelize(packed, len(packed)).map(_Packed(function)).collect()
+            found: list[bytes] = (
+                self.context.parallelize(packed, len(packed)).map(_Packed(function)).collect()
+            )
         except Exception as error:  # of Java or of pickle, with a trace of a hundred lines
             raise TaskFailed(f"Spark gave up a piece of work: {reason_of(error)}") from error
         return found
@@ -59,6 +59,7 @@ class _Packed:
         self.function = function
 
     def __call__(self, piece: bytes) -> bytes:
+        found: tuple[Any, Exception | None]
         try:
             found = (self.function(pickle.loads(piece)), None)  # noqa: S301 - the driver's
         except Exception as error:  # noqa: BLE001 (raised again on the driver)
