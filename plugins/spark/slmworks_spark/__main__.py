@@ -1,5 +1,7 @@
 """Entry point of an image: what a pod of Spark's is to be. `executor`, `driver`, or any other command.
 
+For people it has one command more, `python -m slmworks_spark application`.
+
     ENTRYPOINT ["python3", "-m", "slmworks_spark"]
 
 Spark's scheduler for Kubernetes starts executors with the argument `executor` and says the rest in variables;
@@ -72,6 +74,8 @@ def command(words: Sequence[str], environment: Mapping[str, str]) -> list[str]:
 
 def main() -> None:
     """Become it."""
+    if sys.argv[1:2] == ["application"]:
+        sys.exit(_application(sys.argv[2:]))
     try:
         words = command(sys.argv[1:], os.environ)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -80,6 +84,23 @@ def main() -> None:
         line, code = exit_of(error)
         sys.stderr.write(f"{line}\n")
         sys.exit(code)
+
+
+def _application(words: Sequence[str]) -> int:
+    import click
+
+    from slmworks_spark.command import spark_application
+
+    try:
+        spark_application.main(words, "slmworks_spark application", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (SlmworksError, OSError) as error:
+        line, code = exit_of(error)
+        sys.stderr.write(f"{line}\n")
+        return code
+    return 0
 
 
 if __name__ == "__main__":

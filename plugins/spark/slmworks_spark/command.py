@@ -1,4 +1,4 @@
-"""`slmworks spark-application`: a step of a recipe as a SparkApplication."""
+"""`python -m slmworks_spark application`: a step of a recipe as a SparkApplication."""
 
 import click
 
@@ -8,7 +8,7 @@ from slmworks.cli.places import Places, with_places
 from slmworks.contract.errors import BadRequest, did_you_mean
 
 
-@click.command()
+@click.command("application")
 @click.argument("recipe")
 @click.argument("step")
 @with_places()
