@@ -10,6 +10,7 @@ import psutil
 import pytest
 from spread import curated, make_rows
 
+from commands import Line
 from slmworks.contract.errors import BadRequest
 
 pytestmark = [
@@ -97,7 +98,7 @@ def test_what_an_operator_says_on_an_executor_is_one_line(raw: Path) -> None:
             curated(raw, options, settings)
         said.append(str(caught.value))
     assert said[0] == said[1]
-    assert "all/rows.jsonl row 1:" in said[0]
+    assert "all/a.jsonl row 1:" in said[0]
     assert "\n" not in said[0]
 
 
@@ -106,3 +107,17 @@ def test_an_address_without_spark_is_said_in_one_line(raw: Path) -> None:
         BadRequest, match=r"^curate\.master: Spark did not start at spark://127\.0\.0\.1:1 .*\.$"
     ):
         curated(raw, {}, {"engine": "spark", "master": "spark://127.0.0.1:1"})
+
+
+def test_a_run_on_spark_is_found_by_a_run_without(tmp_path: Path) -> None:
+    make_rows(tmp_path / "data", 1_500)
+    (tmp_path / "line.yaml").write_text(
+        "name: line\nsteps:\n"
+        "  raw: {stage: fetch, uses: files, from: {all: data/all}}\n"
+        "  curate: {uses: text, from: {data: raw}, with: {near_duplicates: 0.8}}\n"
+    )
+    (tmp_path / "engine.yaml").write_text('store: store\ncurate: {engine: spark, master: "local[1]"}\n')
+    line = Line(tmp_path)
+    line("run", "line.yaml", "--engine-file", "engine.yaml", "--tracking", "none")
+    said = line("run", "line.yaml", "--store", "store", "--tracking", "none")
+    assert "cached" in said
