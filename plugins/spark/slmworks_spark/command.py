@@ -1,5 +1,7 @@
 """`python -m slmworks_spark application`: a step of a recipe as a SparkApplication."""
 
+from typing import Any
+
 import click
 
 from slmworks.cli.edits import set_option
@@ -68,6 +70,6 @@ def spark_application(
         pull_secrets=said.kubeflow.pull_secrets or said.airflow.pull_secrets,
     )
     given = [f"{port}=@{run_id}/{maker}" for port, makers in task.inputs.items() for maker in makers]
-    yaml = YAML()
+    yaml: Any = YAML()
     yaml.width = 10_000
     yaml.dump(application(options, spec, given, place), click.get_text_stream("stdout"))

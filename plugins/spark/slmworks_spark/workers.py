@@ -48,8 +48,19 @@ class SparkWorkers:
                 self.context.parallelize(packed, len(packed)).map(_Packed(function)).collect()
             )
         except Exception as error:  # of Java or of pickle, with a trace of a hundred lines
+            if self._ended():
+                raise TaskFailed(
+                    f"Spark at {self.context.master} ended, or was never reached; the task's log says more."
+                ) from error
             raise TaskFailed(f"Spark gave up a piece of work: {reason_of(error)}") from error
         return found
+
+    def _ended(self) -> bool:
+        """True if the session is over, or its JVM."""
+        try:
+            return bool(self.context._jsc.sc().isStopped())  # noqa: SLF001 - there is no other way to ask
+        except Exception:  # noqa: BLE001 (of the connection to the JVM)
+            return True
 
 
 class _Packed:
