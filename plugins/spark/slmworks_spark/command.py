@@ -1,6 +1,6 @@
 """`python -m slmworks_spark application`: a step of a recipe as a SparkApplication."""
 
-from typing import Any
+import io
 
 import click
 
@@ -70,6 +70,7 @@ def spark_application(
         pull_secrets=said.kubeflow.pull_secrets or said.airflow.pull_secrets,
     )
     given = [f"{port}=@{run_id}/{maker}" for port, makers in task.inputs.items() for maker in makers]
-    yaml: Any = YAML()
+    yaml, text = YAML(), io.StringIO()
     yaml.width = 10_000
-    yaml.dump(application(options, spec, given, place), click.get_text_stream("stdout"))
+    yaml.dump(application(options, spec, given, place), text)
+    click.echo(text.getvalue(), nl=False)
