@@ -107,8 +107,8 @@ test: install install-airflow $(DOCS_VENV)/installed lint types ## ruff, mypy an
 test-slow: install install-airflow ## tests that take minutes
 	$(BIN)/python -m pytest $(PATIENT) -m slow $(PYTEST_ARGS)
 
-KILLED := tests/retention/test_kills.py tests/teachers/test_killed.py tests/teachers/test_killed_distillation.py
-test-kills: install ## of the slow tests those that kill `slmworks gc` 50 times and each kind of teacher 20 times: 6 minutes
+KILLED := tests/text/test_curation_kills.py tests/retention/test_kills.py tests/teachers/test_killed.py tests/teachers/test_killed_distillation.py
+test-kills: install ## of the slow tests those that kill `slmworks gc` 50 times, a curation and each kind of teacher 20 times: 8 minutes
 	$(BIN)/python -m pytest -n 0 -m slow $(KILLED) $(PYTEST_ARGS)
 
 test-airflow: install install-airflow ## tests that start Airflow's components

@@ -5,7 +5,7 @@ The exit code belongs to the error, so a terminal, a pod and a scheduler agree o
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from slmworks.contract.plain_text import visible
@@ -31,6 +31,9 @@ class TaskFailed(SlmworksError):
 class CorruptObject(SlmworksError):
     """Bytes in the store are not the bytes that were committed."""
 
+
+NAMED = 40
+"""Names that an error lists."""
 
 _MENDED = frozenset(
     (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK)
@@ -72,6 +75,16 @@ def with_article(noun: str) -> str:
     ('an export plugin', 'a dataset')
     """
     return f"{'an' if noun[:1].lower() in {*'aeio'} else 'a'} {noun}"
+
+
+def listed(names: Sequence[object]) -> str:
+    r"""Names for an error, each without signs that break its line; of many, how many more there are.
+
+    >>> listed(["text", "a\\nb"])
+    'text, a\\\\nb'
+    """
+    some = ", ".join(repr(str(name))[1:-1] for name in names[:NAMED])
+    return some if len(names) <= NAMED else f"{some} and {len(names) - NAMED:,} more"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

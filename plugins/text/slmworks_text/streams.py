@@ -26,8 +26,8 @@ OTHERS = {
 }  # fmt: skip
 """First bytes of files that hold no plain text, whatever their ending says."""
 
-LONGEST = 1 << 28
-"""Characters in the longest line or cell; a longer one is a file without line ends."""
+LONGEST = 1 << 24
+"""Characters in the longest line or cell, some 5,000 pages; a longer one is a file without line ends."""
 
 PIECE = 1 << 20
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean, listed
 from slmworks_text.labels import cleaned
 
 DELIMITERS = ";|\t,"
@@ -66,10 +66,9 @@ def picked(values: Sequence[Any], spot: Sequence[int]) -> list[Any]:
 def none_of(columns: Sequence[str], wanted: Wanted, shown: str) -> BadRequest:
     """The error about a file without any of the wanted columns."""
     names = ", ".join(dict.fromkeys(name for _, name in wanted))
-    there = ", ".join(repr(str(column))[1:-1] for column in columns)
     return BadRequest(
-        f"{shown}: none of the columns {names} (there are: {there}); name those that it has with fields, or "
-        "columns when the file has no header line."
+        f"{shown}: none of the columns {names} (there are: {listed(columns)}); name those that it has with "
+        "fields, or columns when the file has no header line."
     )
 
 
@@ -85,8 +84,7 @@ def no_column(columns: Sequence[str], option: str, name: str, shown: str) -> Bad
     """The error about a missing column."""
     if any("\0" in column for column in columns):
         return BadRequest(f"{shown}: its header holds NUL bytes; it may be UTF-16: set encoding to utf-16.")
-    there = ", ".join(repr(str(column))[1:-1] for column in columns)
-    head = f"{shown}: no column '{name}' (there are: {there})."
+    head = f"{shown}: no column '{name}' (there are: {listed(columns)})."
     if sign := _delimiter_of(columns, name):
         return BadRequest(f"{head} It seems to be delimited by another sign; set delimiter: {sign}.")
     hint = did_you_mean(name, columns)

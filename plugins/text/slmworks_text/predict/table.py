@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean, listed
 from slmworks.contract.model_task import ModelTask, only_text
 from slmworks.contract.runtime import length
 from slmworks_text.formats import columns_of, format_of, read_rows
@@ -53,10 +53,9 @@ class Table:
         """The column of this name; BadRequest names those that are there."""
         found = column_of(name, self.columns)
         if found not in self.columns:
-            there = ", ".join(self.columns)
             raise BadRequest(
-                f"{self.path}: no column '{name}' (there are: {there}). {did_you_mean(name, self.columns)} "
-                f"Name it: {option} COLUMN."
+                f"{self.path}: no column '{name}' (there are: {listed(self.columns)}). "
+                f"{did_you_mean(name, self.columns)} Name it: {option} COLUMN."
             )
         return found
 
@@ -99,7 +98,7 @@ class Asked:
             return cls(text=own[0]) if only_text(task) else cls(inputs=tuple(own))
         if len(table.columns) == 1:
             return cls(text=table.columns[0])
-        there = ", ".join(table.columns)
+        there = listed(table.columns)
         if only_text(task) or task.short is not None:
             raise BadRequest(f"{table.path}: which column is asked about? (there are: {there}) --text COLUMN")
         raise BadRequest(f"{table.path}: needs the columns {', '.join(task.inputs)} (there are: {there}).")

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from slmworks.contract.errors import BadRequest
+from slmworks.contract.errors import BadRequest, listed
 from slmworks_text.label_warnings import looks_numeric
 from slmworks_text.labels import cleaned, spelt
 from slmworks_text.layout import Quotes
@@ -97,7 +97,7 @@ def _require_marked(found: Found) -> tuple[str, ...]:
             return names
     raise BadRequest(
         f"{found.path}: no columns text and entities, or tokens and tags (there are: "
-        f"{', '.join(found.columns)}); rename them, or write the recipe with `fields` (docs/words.md)."
+        f"{listed(found.columns)}); rename them, or write the recipe with `fields` (docs/words.md)."
     )
 
 
@@ -154,7 +154,7 @@ def _require(found: Found, chosen: Chosen, name: str) -> None:
     for column in (*chosen.texts, chosen.label):
         if column not in found.columns:
             raise BadRequest(
-                f"{found.path}: no column '{column}' as in {TRAIN} (there are: {', '.join(found.columns)}); "
+                f"{found.path}: no column '{column}' as in {TRAIN} (there are: {listed(found.columns)}); "
                 f"give --{name} a file of the same columns."
             )
 

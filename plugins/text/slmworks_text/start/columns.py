@@ -3,12 +3,12 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest, did_you_mean, listed
 from slmworks_text.conversations.shapes import NEEDED, Shape
 from slmworks_text.formats import read_rows
 from slmworks_text.label_warnings import NUMBER, looks_numeric
@@ -147,7 +147,7 @@ def _require_there(
         for name in names:
             if name not in by_name:
                 raise BadRequest(
-                    f"{option} {name}: no such column in {shown} (there are: {_listed(by_name)}). "
+                    f"{option} {name}: no such column in {shown} (there are: {listed(tuple(by_name))}). "
                     f"{did_you_mean(name, by_name)}"
                 )
     if label and label in texts:
@@ -195,7 +195,3 @@ def _is_list(column: Column) -> bool:
 def _described(columns: Sequence[Column]) -> str:
     said = [f"{one.name}: {one.distinct} values in {len(one.values)} rows" for one in columns[:NAMED]]
     return "; ".join(said) + ("; …" if len(columns) > NAMED else "")
-
-
-def _listed(names: Mapping[str, object]) -> str:
-    return ", ".join(list(names)[: 2 * NAMED])
