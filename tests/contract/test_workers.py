@@ -12,6 +12,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks.contract.workers import WorkerEngine, engine_of
 from slmworks.engines.engine_file import EngineFile
+from slmworks.engines.kubeflow.told import rest_of
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 
@@ -67,6 +68,7 @@ def test_only_a_plugin_that_spreads_is_told_of_them() -> None:
     )
     assert type(spec).decode(spec.encode()) == spec
     assert isinstance(engine_of(spec.workers), Here)
+    assert rest_of(spec, ())["workers"] == spec.workers  # what Kubeflow's component is told
 
 
 @pytest.mark.usefixtures("here")
