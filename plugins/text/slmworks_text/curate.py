@@ -1,9 +1,8 @@
 """`curate/text`: files of texts to clean, split, described rows of a model task."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import ClassVar
 
 from slmworks.contract import catalog
@@ -15,6 +14,7 @@ from slmworks_text import out_of_scope, progress
 from slmworks_text.bins import Bins
 from slmworks_text.card_warnings import operator_warnings, text_warnings
 from slmworks_text.checks import Loss, label_order, refuse_empty
+from slmworks_text.cleaning import Cleaner, pieces_of
 from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
 from slmworks_text.encodings import REPLACE
 from slmworks_text.expectations import Found, refuse_unexpected
@@ -28,15 +28,14 @@ from slmworks_text.label_noise.ranking import write as write_ranking
 from slmworks_text.labels import Labels, equal_numbers
 from slmworks_text.layout import Layout
 from slmworks_text.ledger import Ledger
-from slmworks_text.operators import Operator, clean, operators_for
-from slmworks_text.operators.running import opened, operated
-from slmworks_text.operators.views import TextView
+from slmworks_text.memory import system_memory
+from slmworks_text.operators import Operator, operators_for
+from slmworks_text.operators.running import opened
 from slmworks_text.out_of_scope import OutOfScope
-from slmworks_text.reading import Reading, paths_of, read_input
-from slmworks_text.rows import PLACES, TRANSFER, Row, Tally
+from slmworks_text.reading import Reading, paths_of
+from slmworks_text.rows import PLACES, TRANSFER, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema, schema_of
-from slmworks_text.spread.cleaning import Cleaner, cleaned
 from slmworks_text.streams import Meter
 from slmworks_text.text_options import TextOptions
 
@@ -77,6 +76,10 @@ class CurateText(TextOptions):
 
         Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
         """
+        with system_memory():
+            return self._made(data, task)
+
+    def _made(self, data: Files, task: Task) -> Dataset:
         schema = schema_of(self.model_task)
         made = self.gather(data, task, StoredRows(task.scratch, schema), Watch())
         tally, ledger = made.tally, made.ledger
@@ -154,23 +157,21 @@ class CurateText(TextOptions):
         outside, losses = self.outside(), []
         for name in names:
             tell = progress.reading(task, meter, name)
-            reading = self.reading(name, schema)
+            cleaner = self.cleaner(name, schema, operators, outside)
             had, dropped = stored.rows, tally.dropped.copy()
-            cleaning = partial(self._cleaned, reading=reading, operators=operators)
-            counted = tally if workers is None else Tally()
-            rows = read_input(name, data.folder(name), reading, counted, meter)
-            placed = outside.apart(rows, every=self.is_outside(name, schema))
+            pieces = pieces_of(name, data.folder(name), cleaner.reading, tally, meter)
             if workers is None:
-                for row in cleaning(placed, tally=tally):
-                    stored.add(row)
+                for piece in pieces:
+                    stored.add_all(cleaner.rows(piece, tally, outside.found))
                     tell(stored.rows)
             else:
-                for found in cleaned(workers, Cleaner(schema, cleaning), placed, counted):
-                    tally.add(found.tally)
-                    stored.extend(found.batch(), found.strata)
+                for made in workers.map(cleaner, pieces):
+                    tally.add(made.tally)
+                    outside.found.update(made.found)
+                    stored.extend(made.batch, made.strata, made.characters)
                     tell(stored.rows)
             lost = tally.dropped - dropped
-            unusable = Counter({reason: lost[reason] for reason in reading.unusable if lost[reason]})
+            unusable = Counter({reason: lost[reason] for reason in cleaner.reading.unusable if lost[reason]})
             losses.append(Loss(name, stored.rows - had + lost.total(), unusable))
         stored.flush()
         outside.refuse_unknown({stratum.label for stratum in stored.strata})
@@ -178,21 +179,27 @@ class CurateText(TextOptions):
             self._join_numbers(stored, tally)
         return losses
 
-    def _cleaned(
-        self, rows: Iterable[Row], reading: Reading, operators: tuple[Chosen, ...], tally: Tally
-    ) -> Iterator[Row]:
-        """The rows that no operator drops; the limits of length come last."""
-        if not operators:
-            return clean(rows, self.cleaning(reading), tally)
-        *first, limits = self.cleaning(reading)
-        found = operated(clean(rows, first, tally), operators, TextView(reading.schema), tally)
-        return clean(found, (limits,), tally)
+    def cleaner(
+        self, name: str, schema: Schema, operators: tuple[Chosen, ...], outside: OutOfScope
+    ) -> Cleaner:
+        """What is done to the rows of an input."""
+        reading = self.reading(name, schema)
+        every = self.is_outside(name, schema)
+        return Cleaner(name, reading, self.cleaning(reading), operators, outside, every)
 
     def _texts(self, data: Files, name: str, schema: Schema) -> Iterator[str]:
         """Texts of an evaluation set, cleaned like rows; a target that is a text is none of them."""
         reading, tally = replace(self.reading(name, schema), label=None, place=TRANSFER), Tally()
-        rows = read_input(name, data.folder(name), reading, tally, Meter(0))
-        return (row.text for row in clean(rows, self.cleaning(reading), tally))
+        cleaner = Cleaner(
+            name,
+            reading,
+            self.cleaning(reading),
+            (),
+            OutOfScope.of((), 0, normalise=False, seed=0),
+            every=False,
+        )
+        for piece in pieces_of(name, data.folder(name), reading, tally, Meter(0)):
+            yield from (row.text for row in cleaner.rows(piece, tally, set()))
 
     def _join_numbers(self, stored: StoredRows, tally: Tally) -> None:
         """Make labels that are one whole number one label."""

@@ -5,12 +5,13 @@ come the line ends, Excel's `sep=` line, a delimiter at every row's end, and whe
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks_text.json_lines import Alike, Block, blocks, lines_of
 from slmworks_text.layout import Format, Layout
 from slmworks_text.separated import LOOKED_AT, header, separated_rows
 from slmworks_text.streams import COMPRESSED, MARK, Meter, lines, text_of
@@ -43,7 +44,7 @@ def read_rows(
             if format_ == "lines":
                 yield from _plain(lines(stream, shown), layout, wanted, shown)
             elif format_ == "jsonl":
-                yield from _records(_json_lines(lines(stream, shown), shown), layout, wanted, shown)
+                yield from _json_line_rows(blocks(stream, shown), layout, wanted, shown)
             else:
                 content = stream.read().removeprefix(MARK)
                 yield from _records(_json_rows(content, layout, shown), layout, wanted, shown)
@@ -66,7 +67,7 @@ def columns_of(path: Path, layout: Layout, *, shown: str) -> tuple[str, ...]:
         path, layout.encoding, None, shown=shown, newline="\n" if format_ == "jsonl" else ""
     ) as stream:
         if format_ == "jsonl":
-            records = _json_lines(lines(stream, shown), shown)
+            records = _json_lines(enumerate(lines(stream, shown), 1), shown)
         else:
             records = _json_rows(stream.read().removeprefix(MARK), layout, shown)
         first = [record for _, record in islice(records, LOOKED_AT)]
@@ -95,10 +96,46 @@ def _plain(found: Iterator[str], layout: Layout, wanted: Wanted, shown: str) -> 
         yield number, picked([line], spot) if spot else Ragged(1, len(columns))
 
 
-def _json_lines(found: Iterator[str], shown: str) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(found, 1):
+def _json_line_rows(found: Iterator[Block], layout: Layout, wanted: Wanted, shown: str) -> Iterator[Values]:
+    """Rows of lines of JSON: parsed, except those lines of a block that are like the first of all."""
+    block = next(found, None)
+    if block is None:
+        return
+    first = next(_json_lines(lines_of(iter([block])), shown), (0, None))[1]
+    names = [column_of(name, first) for _, name in wanted] if isinstance(first, dict) else []
+    if not isinstance(first, dict) or not Alike.fits(first, names):
+        yield from _records(_json_lines(lines_of(chain((block,), found)), shown), layout, wanted, shown)
+        return
+    alike = Alike(first, names)
+    for number, text in chain((block,), found):
+        rows = alike.values(text)
+        if len(rows) == text.count("\n") + (text[-1] != "\n"):
+            yield from enumerate(rows, number)
+            continue
+        for place, line in lines_of(iter([(number, text)])):
+            if values := alike.values(line):
+                yield place, values[0]
+            elif line.strip():
+                yield (
+                    place,
+                    [_object(_parsed_line(line, shown, place), shown, place).get(name) for name in names],
+                )
+
+
+def _json_lines(found: Iterable[tuple[int, str]], shown: str) -> Iterator[tuple[int, Any]]:
+    for number, line in found:
         if line.strip():
-            yield number, _parsed(line, f"{shown}:{number}", "a list over several lines; set format: json")
+            yield number, _parsed_line(line, shown, number)
+
+
+def _parsed_line(line: str, shown: str, number: int) -> Any:
+    return _parsed(line, f"{shown}:{number}", "a list over several lines; set format: json")
+
+
+def _object(record: Any, shown: str, number: int) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise BadRequest(f"{shown}:{number}: expected a JSON object whose keys are the columns.")
+    return record
 
 
 def _json_rows(text: str, layout: Layout, shown: str) -> Iterator[tuple[int, Any]]:
@@ -163,9 +200,8 @@ def _objects(
     if isinstance(first[1], dict):
         names = [column_of(name, first[1]) for name in names]
     unseen, columns = set(names), dict[str, None]()
-    for number, record in chain((first,), records):
-        if not isinstance(record, dict):
-            raise BadRequest(f"{shown}:{number}: expected a JSON object whose keys are the columns.")
+    for number, value in chain((first,), records):
+        record = _object(value, shown, number)
         if unseen:
             unseen.difference_update(record)
             columns.update(dict.fromkeys(record) if len(columns) < 100 else {})

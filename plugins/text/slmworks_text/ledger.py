@@ -73,11 +73,11 @@ def survey(rows: StoredRows, keys: Hashes, key: Key | None = None, answer: Key |
             batch.column(name).to_numpy() for name in ("place", "stratum", "group", "template")
         )
         target[here] = _numbers(batch.column("target")) if answer is None else _answers(batch, answer)
-        digests = b"".join(
-            hashlib.blake2b(text.casefold().encode(), digest_size=16).digest()
-            for text in compared(batch, key)
-        )
-        keys.extend(np.frombuffer(digests, "uint64").reshape(-1, 2))
+        blake2b = hashlib.blake2b
+        digests = [
+            blake2b(text.casefold().encode(), digest_size=16).digest() for text in compared(batch, key)
+        ]
+        keys.extend(np.frombuffer(b"".join(digests), "uint64").reshape(-1, 2))
     return Ledger(
         place=place,
         stratum=stratum,

@@ -7,13 +7,15 @@ near duplicates: lower the threshold for those.
 Texts and band hashes are on disk; pairs are checked as they are proposed, none is kept.
 """
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, combinations
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from slmworks_text.joins.components import Components
+from slmworks_text.shingle_hashes import token_hashes
 from slmworks_text.shingles import shingles
 from slmworks_text.text_hashes import Hashes
 from slmworks_text.texts import Texts
@@ -23,6 +25,8 @@ SIGNATURE_SEED = 42
 MARGIN = 0.15
 """Proposes 99.8 % of the pairs at a threshold of 0.8 (six rows in each of 21 bands)."""
 CHUNK = 2_000
+ROWS = 64
+"""Signatures are taken out of rensa so many at a time: as Python's numbers they must fit into a cache."""
 CROWD = 400
 """A band's bucket with more texts than this is compared with its first text only, not pair by pair."""
 PAIRS = 200_000
@@ -74,7 +78,10 @@ class NearDuplicates:
         for done, band in enumerate(self.bands):
             progress(done, len(self.bands))
             for bucket in band.groups():
-                pairs.update(a << 32 | b for a, b in _pairs(bucket))
+                if len(bucket) == 2:
+                    pairs.add(bucket[0] << 32 | bucket[1])
+                else:
+                    pairs.update(a << 32 | b for a, b in _pairs(bucket))
                 if len(pairs) >= PAIRS:
                     yield _sorted(pairs)
                     pairs.clear()
@@ -111,19 +118,26 @@ def rows_in_a_band(threshold: float) -> int:
 
 def band_hashes(texts: Sequence[str], rows: int) -> list[Any]:
     """For each band of `rows` signature rows a hash of every text (uint64)."""
-    found = signatures([shingles(text) for text in texts])
+    found = signatures(texts)
     return [mixed(found[:, start : start + rows]) for start in range(0, PERMUTATIONS - rows + 1, rows)]
 
 
-def signatures(grams: Sequence[frozenset[str]]) -> Any:
-    """MinHash signatures: an array of `len(grams)` x 128 unsigned 32-bit numbers."""
+def signatures(texts: Sequence[str]) -> Any:
+    """MinHash signatures of shingles: an array of `len(texts)` x 128 unsigned 32-bit numbers."""
     import numpy as np
     from rensa import RMinHash
 
-    # The smallest hash doesn't depend on the order in which a set is walked.
-    rows = RMinHash.digest_matrix_from_token_sets(grams, PERMUTATIONS, SIGNATURE_SEED).to_rows()
-    flat = np.fromiter(chain.from_iterable(rows), "uint32", len(grams) * PERMUTATIONS)
-    return flat.reshape(-1, PERMUTATIONS)
+    hashes, edges = token_hashes(texts)
+    found = array("I")
+    for start in range(0, len(texts), ROWS):
+        part = edges[start : start + ROWS + 1]
+        here = hashes[int(part[0]) : int(part[-1])]
+        made = RMinHash.digest_matrix_from_flat_token_hashes(
+            here, part - part[0], PERMUTATIONS, SIGNATURE_SEED
+        )
+        for row in made.to_rows():
+            found.fromlist(row)
+    return np.frombuffer(found, "uint32").reshape(-1, PERMUTATIONS)
 
 
 def mixed(columns: Any) -> Any:

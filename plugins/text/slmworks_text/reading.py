@@ -9,13 +9,14 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks_text.bins import Bins, rating_of
-from slmworks_text.formats import read_rows
 from slmworks_text.labels import WHOLE, Labels
 from slmworks_text.layout import Layout
 from slmworks_text.rows import WRONG_WIDTH, Row, Tally
 from slmworks_text.schema import Schema
-from slmworks_text.streams import Meter
 from slmworks_text.values import Ragged, Values, Wanted
+
+KNOWN = 4_096
+"""Spellings of labels that are remembered while a file is read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +50,6 @@ class Reading:
         return WRONG_WIDTH, f"no {self.schema.target}"
 
 
-def read_input(name: str, folder: Path, reading: Reading, tally: Tally, meter: Meter) -> Iterator[Row]:
-    """All usable rows of an input, file by file in the order of their names."""
-    for path in paths_of(folder):
-        shown = f"{name}/{path.relative_to(folder).as_posix()}"
-        found = read_rows(
-            path, reading.layout, reading.columns, meter, shown=shown, warn=tally.warnings.append
-        )
-        yield from rows_of(name, shown, enumerate(found), reading, tally)
-        meter.next_file(path.stat().st_size)
-
-
 def rows_of(
     name: str, shown: str, found: Iterable[tuple[int, Values]], reading: Reading, tally: Tally
 ) -> Iterator[Row]:
@@ -68,24 +58,36 @@ def rows_of(
     spot = {option: options.index(option) for option in options}
     label, group, source = (spot.get(option) for option in ("label", "group", "source"))
     several = len(reading.texts) if len(reading.texts) > 1 else 0
+    place, known = reading.place, dict[str, tuple[str, bool]]()
     for position, (line, values) in found:
         if isinstance(values, Ragged):
             tally.dropped[WRONG_WIDTH] += 1
             tally.ragged = tally.ragged or f"{shown}:{line} has {values}"
             continue
-        for option, value in zip(options, values, strict=True):
+        for value in values:
             if type(value) is not str:
-                refuse_nested(value, option, f"{shown}:{line}")
-        target = "" if label is None else _target(values[label], reading, f"{shown}:{line}", tally)
-        if label is not None and not target:
-            continue
+                for option, one in zip(options, values, strict=True):
+                    refuse_nested(one, option, f"{shown}:{line}")
+                break
+        target = ""
+        if label is not None:
+            value = values[label]
+            if type(value) is str and value in known:
+                target, changed = known[value]
+                if changed:
+                    tally.changed["label normalised"] += 1
+            elif target := _target(value, reading, shown, line, tally, known):
+                pass
+            else:
+                continue
+        text = values[0]
         yield Row(
-            text=_joined(values[:several]) if several else _cell(values[0]),
-            target=target,
-            source=name if source is None else source_of(values[source], name),
-            origin=f"{shown}#{position}",
-            place=reading.place,
-            group="" if group is None else group_of(values[group], name, reading.group_prefix),
+            _joined(values[:several]) if several else text if type(text) is str else _cell(text),
+            target,
+            name if source is None else source_of(values[source], name),
+            f"{shown}#{position}",
+            place,
+            "" if group is None else group_of(values[group], name, reading.group_prefix),
         )
 
 
@@ -130,25 +132,32 @@ def group_of(value: Any, name: str, prefix: str | None) -> str:
     return f"{name}\0{whole[1] if whole else text}" if text else ""
 
 
-def _target(value: Any, reading: Reading, place: str, tally: Tally) -> str:
-    """The target in a cell; empty when the row is dropped (and counted)."""
+def _target(
+    value: Any, reading: Reading, shown: str, line: int, tally: Tally, known: dict[str, tuple[str, bool]]
+) -> str:
+    """The target in a cell; empty when the row is dropped (and counted). Labels are kept in `known`."""
     text = _cell(value)
     if not text or text.isspace():
         tally.dropped[f"no {reading.schema.target}"] += 1
         return ""
     if not reading.schema.classes:
         return text
-    return _label(value, reading, tally) if reading.bins is None else _rated(value, reading, place, tally)
+    if reading.bins is not None:
+        return _rated(value, reading, f"{shown}:{line}", tally)
+    label, changed = _label(value, reading, tally)
+    if label and type(value) is str and len(known) < KNOWN:
+        known[value] = label, changed
+    return label
 
 
-def _label(value: Any, reading: Reading, tally: Tally) -> str:
-    """The class in a cell; empty when the row is dropped (and counted)."""
+def _label(value: Any, reading: Reading, tally: Tally) -> tuple[str, bool]:
+    """The class in a cell, empty when the row is dropped (and counted); and True if cleaning changed it."""
     label, changed = reading.labels.read(value)
     if not label:
         tally.dropped["label not listed" if label is None else f"no {reading.schema.target}"] += 1
-        return ""
+        return "", False
     tally.changed.update(["label normalised"] if changed else [])
-    return label
+    return label, changed
 
 
 def _rated(value: Any, reading: Reading, place: str, tally: Tally) -> str:

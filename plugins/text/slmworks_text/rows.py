@@ -84,13 +84,3 @@ class Tally:
         for mine, theirs in ((self.filtered, later.filtered), (self.first, later.first)):
             mine.update({reason: place for reason, place in theirs.items() if reason not in mine})
         self.warnings += later.warnings
-
-    def taken(self) -> "Tally":
-        """What was counted so far; it is counted from nothing again, by the same object."""
-        found = Tally()
-        found.add(self)
-        for one in (self.dropped, self.changed, self.personal, self.filtered, self.found, self.first):
-            one.clear()
-        self.ragged = ""
-        self.warnings.clear()
-        return found

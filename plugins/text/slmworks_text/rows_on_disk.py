@@ -4,6 +4,7 @@ An external radix sort: whenever enough rows are in memory they become a *run*, 
 with one batch for each value of the id's first two hex digits. Reading joins the same batches of all runs.
 """
 
+import contextlib
 import hashlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ from slmworks_text.schema import Strata, Stratum
 ROWS = 32_768
 CHARACTERS = 16_000_000
 """A run is written when it has so many rows or characters; an eighth of that is read back at a time."""
+OPEN = 200
+"""So many runs stay open while rows are read back."""
 SLICES = 256
 """First two hex digits of an id."""
 
@@ -41,24 +44,34 @@ class RowColumns:
         """The number of a stratum, the next one for a new one."""
         return self.numbers.setdefault(stratum, len(self.numbers))
 
-    def add(self, row: Row) -> None:
-        """Add a row; BadRequest for text that no file can hold."""
-        try:
-            id_, group = row.identity(), number_of(row.group) if row.group else 0
-            template = number_of(row.template) if row.template else 0
-        except UnicodeEncodeError as error:
-            raise BadRequest(
-                f"{row.origin}: its text, {self.schema.target}, source or group holds half of a surrogate "
-                f"pair ({error.object[error.start]!r}), which cannot be written; repair the row."
-            ) from None
-        self._ids.append(id_)
-        self._texts.append(row.text)
-        self._targets.append(row.target or None)
-        self._strata.append(self.number(self.schema.stratum(row, id_)))
-        self._places.append(row.place)
-        self._groups.append(group)
-        self._templates.append(template)
-        self.characters += len(row.text) + len(row.target)
+    def extend(self, rows: Sequence[Row]) -> None:
+        """Add rows; BadRequest for text that no file can hold."""
+        ids, texts, targets = self._ids.append, self._texts.append, self._targets.append
+        strata, places = self._strata.append, self._places.append
+        groups, templates = self._groups.append, self._templates.append
+        numbers, stratum_of, sha256, characters = self.numbers, self.schema.stratum, hashlib.sha256, 0
+        for row in rows:
+            text, target, group, template = row.text, row.target, row.group, row.template
+            try:
+                # `Row.identity`, without a call for each row
+                content = f"{text}\0{target}\0{row.source}\0{row.origin}".encode()
+                id_ = sha256(content).hexdigest()[:20]
+                groups(number_of(group) if group else 0)
+                templates(number_of(template) if template else 0)
+            except UnicodeEncodeError as error:
+                raise BadRequest(
+                    f"{row.origin}: its text, {self.schema.target}, source or group holds half of a "
+                    f"surrogate pair ({error.object[error.start]!r}), which cannot be written; repair the row."
+                ) from None
+            stratum = stratum_of(row, id_)
+            number = numbers.get(stratum)
+            ids(id_)
+            texts(text)
+            targets(target or None)
+            strata(self.number(stratum) if number is None else number)
+            places(row.place)
+            characters += len(text) + len(target)
+        self.characters += characters
 
     def batch(self) -> Any:
         """The rows, in the order in which they came."""
@@ -99,6 +112,8 @@ class StoredRows:
         self.runs: list[Path] = []
         self._columns = RowColumns(schema)
         self._batches: list[Any] = []
+        self._waiting = 0
+        self._bytes = 0
 
     @property
     def strata(self) -> list[Stratum]:
@@ -108,28 +123,35 @@ class StoredRows:
     @property
     def rows(self) -> int:
         """Rows added so far."""
-        return self.size + len(self._columns) + sum(map(len, self._batches))
+        return self.size + len(self._columns) + self._waiting
 
     def add(self, row: Row) -> None:
         """Store a row; BadRequest for text that no file can hold."""
-        self._columns.add(row)
-        if len(self._columns) >= ROWS or self._columns.characters >= CHARACTERS:
-            self.flush()
+        self.add_all([row])
 
-    def extend(self, batch: Any, strata: Sequence[Stratum]) -> None:
-        """Store rows as `RowColumns` has them; `strata`: by their numbers in the batch."""
+    def add_all(self, rows: Sequence[Row]) -> None:
+        """Store rows; BadRequest for text that no file can hold."""
+        done = 0
+        while done < len(rows):
+            some = rows[done : done + max(1, ROWS - len(self._columns))]
+            self._columns.extend(some)
+            done += len(some)
+            if len(self._columns) >= ROWS or self._columns.characters >= CHARACTERS:
+                self.flush()
+
+    def extend(self, batch: Any, strata: Sequence[Stratum], characters: int) -> None:
+        """Store rows as `RowColumns` has them, with so many characters; `strata`: by their numbers in it."""
         import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         numbers = np.array([self._columns.number(one) for one in strata], "uint32")
         here = pa.array(numbers[batch.column("stratum").to_numpy()])
         place = batch.schema.get_field_index("stratum")
         self._batches.append(batch.set_column(place, "stratum", here))
-        self.characters += sum(
-            pc.sum(pc.utf8_length(batch.column(name))).as_py() or 0 for name in ("text", "target")
-        )
-        if sum(map(len, self._batches)) >= ROWS or sum(one.nbytes for one in self._batches) >= CHARACTERS:
+        self._waiting += len(batch)
+        self._bytes += batch.nbytes
+        self.characters += characters
+        if self._waiting >= ROWS or self._bytes >= CHARACTERS:
             self.flush()
 
     def flush(self) -> None:
@@ -142,7 +164,7 @@ class StoredRows:
             self._columns.clear()
         if sum(map(len, self._batches)):
             self._write(pa.Table.from_batches(self._batches).combine_chunks().to_batches()[0])
-        self._batches = []
+        self._batches, self._waiting, self._bytes = [], 0, 0
 
     def _write(self, run: Any) -> None:
         import pyarrow as pa
@@ -199,14 +221,19 @@ class StoredRows:
 
         share = min(ROWS / max(1, self.size), CHARACTERS / max(1, self.characters)) / 8
         span = max(1, min(SLICES, int(SLICES * share)))
-        for start in range(0, SLICES, span):
-            parts = range(start, min(start + span, SLICES))
-            batches = [batch for path in self.runs for batch in _batches(path, parts)]
-            if batches:
-                table = pa.Table.from_batches(batches)
-                if len(self.runs) > 1:
-                    table = table.sort_by("id")
-                yield table.select(columns).combine_chunks()
+        with contextlib.ExitStack() as files:
+            kept = [files.enter_context(_run(path)) for path in self.runs[:OPEN]]
+            for start in range(0, SLICES, span):
+                parts = range(start, min(start + span, SLICES))
+                batches = [batch for run in kept for batch in _slice(run, parts)]
+                for path in self.runs[OPEN:]:
+                    with _run(path) as run:
+                        batches += _slice(run, parts)
+                if batches:
+                    table = pa.Table.from_batches(batches)
+                    if len(self.runs) > 1:
+                        table = table.sort_by("id")
+                    yield table.select(columns).combine_chunks()
 
 
 def number_of(text: str) -> int:
@@ -223,8 +250,13 @@ def _slices(ids: Any) -> Iterator[tuple[int, int]]:
     return zip(edges, [*edges[1:], len(found)], strict=True)
 
 
-def _batches(path: Path, parts: Sequence[int]) -> list[Any]:
+@contextlib.contextmanager
+def _run(path: Path) -> Iterator[Any]:
     import pyarrow as pa
 
     with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as run:
-        return [batch for part in parts if len(batch := run.get_batch(part))]
+        yield run
+
+
+def _slice(run: Any, parts: Sequence[int]) -> list[Any]:
+    return [batch for part in parts if len(batch := run.get_batch(part))]

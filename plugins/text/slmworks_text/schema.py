@@ -1,7 +1,7 @@
 """The columns that curation writes for a model task, and the strata that its rows fall into."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from slmworks.contract import catalog
@@ -48,6 +48,8 @@ class Schema:
     """Column of the target."""
     classes: bool
     """True where the target is a class; otherwise it is a text, and cleaned like the input."""
+    known: dict[tuple[str, str], Stratum] = field(default_factory=dict, compare=False, repr=False)
+    """Class and source -> the stratum of all such rows, where the model task looked at nothing else."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -70,9 +72,33 @@ class Schema:
         """The stratum of a row with its final text."""
         if not row.target:
             return Stratum("", row.source, ())
+        about = (row.target if self.classes else "", row.source)
+        if found := self.known.get(about):
+            return found
         columns = {"id": id_, self.input: row.text, self.target: row.target, "source": row.source}
-        keys = self.model_task.stratum(columns)
-        return Stratum(row.target if self.classes else "", row.source, keys)
+        asked = _Asked(columns)
+        found = Stratum(about[0], row.source, self.model_task.stratum(asked))
+        if asked.names <= ({self.target, "source"} if self.classes else {"source"}):
+            self.known[about] = found
+        return found
+
+
+class _Asked(Mapping[str, Any]):
+    """A row that keeps in mind which of its columns somebody looked at."""
+
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        self.columns = columns
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return self.columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
 
 
 def schema_of(name: str) -> Schema:

@@ -11,8 +11,11 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import groupby
 
 WORD = re.compile(r"\w+")
+BEYOND = re.compile("[^\x00-\x7f]+")
+"""Letters beyond ASCII, found much faster than those of many ranges."""
 RARE = re.compile(r"[-+%#<>=*/:;!&|]")
 """ASCII signs that may count; one class of letters is searched much faster than the next."""
 SIGN = re.compile(r"[+%#<>=*]|-\$?\.?\d|\d [-/] \d|[:;]-?\(|&&|\|\||-=|![\w(]")
@@ -64,9 +67,15 @@ def units(text: str) -> list[str]:
     return [found[0] for found in _unit().finditer(text)]
 
 
+def plain_words(text: str) -> list[str] | None:
+    """The words in lower case of a text that is no more than words; None for any other."""
+    text = text.casefold()
+    return WORD.findall(text) if _plain(text) else None
+
+
 def _plain(text: str) -> bool:
     """Words between blanks and punctuation, and nothing else that counts."""
-    if not text.isascii() and _unusual().search(text):
+    if not text.isascii() and _unusual().search("".join(BEYOND.findall(text))):
         return False
     return not (RARE.search(text) and SIGN.search(text))
 
@@ -132,11 +141,16 @@ def _ignored() -> re.Pattern[str]:
 @cache
 def letters_of(*categories: str) -> str:
     """Letters of a character class: those of the first two planes beyond ASCII with these categories."""
-    found, start = [], 0
-    for code in range(0x80, 0x20001):
-        if unicodedata.category(chr(code)) in categories:
-            start = start or code
-        elif start:
-            found.append(f"{chr(start)}-{chr(code - 1)}")
-            start = 0
-    return "".join(found)
+    return "".join(run for category, run in _runs() if category in categories)
+
+
+@cache
+def _runs() -> list[tuple[str, str]]:
+    """Neighbours of one category, as a character class has them, with the category."""
+    codes = range(0x80, 0x20001)
+    runs, start = [], 0
+    for category, run in groupby(map(unicodedata.category, map(chr, codes))):
+        end = start + sum(1 for _ in run)
+        runs.append((category, f"{chr(codes[start])}-{chr(codes[end - 1])}"))
+        start = end
+    return runs

@@ -106,10 +106,15 @@ def lines(stream: TextIO, shown: str) -> Iterator[str]:
         if number == 1:
             line = line.removeprefix(MARK)
         if len(line) >= LONGEST:
-            raise BadRequest(
-                f"{shown}:{number}: a line of more than {LONGEST:,} characters; one row a line is expected."
-            )
+            raise too_long(shown, number)
         yield line
+
+
+def too_long(shown: str, number: int) -> BadRequest:
+    """The error about a line that is too long for a row."""
+    return BadRequest(
+        f"{shown}:{number}: a line of more than {LONGEST:,} characters; one row a line is expected."
+    )
 
 
 @contextmanager

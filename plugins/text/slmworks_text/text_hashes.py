@@ -33,13 +33,22 @@ class Hashes:
     def _groups(self, numbers: Any, where: Any) -> Iterator[list[int]]:
         import numpy as np
 
+        # Most entries occur once: only those whose first number occurs again are sorted with their positions.
+        first = np.sort(numbers[:, 0])
+        again = np.unique(first[1:][first[1:] == first[:-1]])
+        if not len(again):
+            return
+        spots = np.minimum(np.searchsorted(again, numbers[:, 0]), len(again) - 1)
+        found = np.flatnonzero(again[spots] == numbers[:, 0])
+        numbers, where = numbers[found], where[found]
         # Sorts by the first number, then the second; equal entries stay in the order of their positions.
         order = np.lexsort(numbers.T[::-1])
         numbers = numbers[order]
         same = (numbers[1:] == numbers[:-1]).all(axis=1)
         starts = np.flatnonzero(np.diff(same, prepend=False, append=False))
+        where = where[order].tolist()
         for start, end in starts.reshape(-1, 2).tolist():
-            yield where[order[start : end + 1]].tolist()
+            yield where[start : end + 1]
 
     def _part(self, part: int, parts: int) -> tuple[Any, Any]:
         """Entries and positions of those whose first number leaves the remainder `part`."""

@@ -3,6 +3,7 @@
 import os
 from array import array
 from collections.abc import Sequence
+from itertools import accumulate, islice
 from pathlib import Path
 
 
@@ -18,10 +19,9 @@ class Texts:
 
     def extend(self, texts: Sequence[str]) -> None:
         """Add texts; they are numbered from 0 in the order in which they come."""
-        for text in texts:
-            content = text.encode()
-            self.file.write(content)
-            self.ends.append(self.ends[-1] + len(content))
+        contents = [text.encode() for text in texts]
+        self.file.write(b"".join(contents))
+        self.ends.extend(islice(accumulate(map(len, contents), initial=self.ends[-1]), 1, None))
 
     def flush(self) -> None:
         """Make everything that was added readable."""

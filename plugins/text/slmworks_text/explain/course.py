@@ -43,7 +43,7 @@ def passed(course: Course, operators: Sequence[Operator], view: View) -> None:
         if course.row is None:
             return
         before, tally = deepcopy(course.row), Tally()
-        course.row = next(clean([course.row], [operator], tally), None)
+        course.row = next(iter(clean([course.row], [operator], tally)), None)
         name = NAMES.get(type(operator), type(operator).__name__)
         if course.row is None:
             course.lines.append((name, f"dropped: {', '.join(tally.dropped)}"))

@@ -43,10 +43,10 @@ class TracedRows(StoredRows):
         self.origins = folder / "origins"
         self._file = self.origins.open("w", encoding="utf-8")
 
-    def add(self, row: Row) -> None:
-        """Store a row, and its origin."""
-        super().add(row)
-        self._file.write(f"{row.identity()}\t{row.where}\n".replace("\r", " "))
+    def add_all(self, rows: Sequence[Row]) -> None:
+        """Store rows, and their origins."""
+        super().add_all(rows)
+        self._file.writelines(f"{row.identity()}\t{row.where}\n".replace("\r", " ") for row in rows)
 
     def flush(self) -> None:
         """Write what is in memory."""

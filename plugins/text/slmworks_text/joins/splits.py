@@ -7,7 +7,7 @@ split that relatively lacks its rows most.
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from slmworks_text.joins.components import Components
@@ -34,7 +34,7 @@ def assign(
     for unit in sorted(units, key=lambda unit: (-len(unit), int(draws[min(unit)]))):
         ledger.place[unit] = choice.of(ledger.stratum[unit].tolist())
     for rows in _in_order(single, draws):
-        ledger.place[rows] = [choice.of((number,)) for number in ledger.stratum[rows].tolist()]
+        ledger.place[rows] = list(map(choice.of_one, ledger.stratum[rows].tolist()))
 
 
 def units_of(ledger: Ledger, components: Components) -> tuple[Any, list[list[int]]]:
@@ -62,42 +62,69 @@ def draw(rows: StoredRows, seed: int) -> Any:
     """A number for every row, from its id and the seed (uint64)."""
     import numpy as np
 
-    draws, done, start = np.empty(rows.size, "uint64"), 0, f"{seed}\0"
+    draws, done, sha256 = np.empty(rows.size, "uint64"), 0, hashlib.sha256
+    start = f"{seed}\0".encode()
     for batch in rows.batches("id"):
-        drawn = (hashlib.sha256((start + id_).encode()).digest()[:8] for id_ in batch.column(0).to_pylist())
-        draws[done : (done := done + len(batch))] = np.frombuffer(b"".join(drawn), ">u8")
+        ids = batch.column(0).cast("binary").to_pylist()
+        drawn = b"".join([sha256(start + id_).digest() for id_ in ids])
+        draws[done : (done := done + len(batch))] = np.frombuffer(drawn, ">u8")[::4]
     return draws
 
 
 class Choice:
-    """Chooses the split of the next unit."""
+    """Chooses the split of the next unit: the first one with the largest gain.
+
+    The gain counts the unit's rows, each weighted by the share of its group that the split still lacks.
+    """
 
     def __init__(
         self, shares: Mapping[str, float], total: Mapping[Group, int], strata: Sequence[Stratum]
     ) -> None:
-        self.groups = [stratum.groups for stratum in strata]
-        self.splits = [
-            (PLACES.index(split), {key: share * total[key] for key in total}, dict.fromkeys(total, 0))
-            for split, share in shares.items()
-        ]
+        number = {group: i for i, group in enumerate(total)}
+        self.groups = [tuple(number[group] for group in one.groups if group in number) for one in strata]
+        self.splits = [_Split(PLACES.index(split), share, total.values()) for split, share in shares.items()]
 
     def of(self, unit: Sequence[int]) -> int:
-        """The place of a unit whose rows have these strata: the first split with the largest gain.
-
-        The gain counts the unit's rows, each weighted by the share of its group that the split still lacks.
-        """
-        content: dict[Group, int] = {}
+        """The place of a unit whose rows have these strata."""
+        content: dict[int, int] = {}
         for number in unit:
             for group in self.groups[number]:
                 content[group] = content.get(group, 0) + 1
-        most, place, filled = -math.inf, 0, {}
-        for split, want, have in self.splits:
-            gain = sum([count * (1 - have[key] / want[key]) for key, count in content.items()])
+        gains = [sum([count * one.lack[group] for group, count in content.items()]) for one in self.splits]
+        return self.splits[gains.index(max(gains))].fill(content.items())
+
+    def of_one(self, number: int) -> int:
+        """The same of a single row."""
+        groups = self.groups[number]
+        most, chosen = -math.inf, self.splits[0]
+        for one in self.splits:
+            lack = one.lack
+            gain = sum([lack[group] for group in groups])
             if gain > most:
-                most, place, filled = gain, split, have
-        for key, count in content.items():
-            filled[key] += count
-        return place
+                most, chosen = gain, one
+        have, want, lack = chosen.have, chosen.want, chosen.lack
+        for group in groups:
+            have[group] = count = have[group] + 1
+            lack[group] = 1 - count / want[group]
+        return chosen.place
+
+
+class _Split:
+    """How full a split is, by group."""
+
+    def __init__(self, place: int, share: float, totals: Iterable[int]) -> None:
+        self.place = place
+        self.want = [share * total for total in totals]
+        self.have = [0] * len(self.want)
+        self.lack = [1.0] * len(self.want)
+        """Share of its rows of a group that are still to come."""
+
+    def fill(self, content: Iterable[tuple[int, int]]) -> int:
+        """Take so many rows of each group; returns the place."""
+        for group, count in content:
+            self.have[group] += count
+            self.lack[group] = 1 - self.have[group] / self.want[group]
+        return self.place
 
 
 def _totals(ledger: Ledger, single: Any, units: Sequence[list[int]]) -> dict[Group, int]:

@@ -1,10 +1,12 @@
 """Row operators: each looks at one row alone, so rows can be cleaned in shards and in any order.
 
 An operator holds options only and can be pickled; its counts go into a tally, and the tallies of shards add
-up. Anything that must compare rows is a join (`slmworks_text.joins`).
+up. It takes many rows at once, so that a cheap look at all of them can spare most a search. Anything that
+must compare rows is a join (`slmworks_text.joins`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from slmworks_text.operators.bad_bytes import CountBadBytes
 from slmworks_text.operators.length import LimitLength
@@ -14,8 +16,12 @@ from slmworks_text.personal import Kind, Redactor
 from slmworks_text.rows import Row, Tally
 from slmworks_text.schema import Schema
 
-Operator = Callable[[Row, Tally], Row | None]
-"""Takes a row and returns it, changed or not; None drops it. Changes and drops are counted in the tally."""
+
+class Operator(Protocol):
+    """Keeps, changes and drops rows."""
+
+    def __call__(self, rows: Sequence[Row], tally: Tally) -> Sequence[Row]:
+        """The rows that stay, changed or not. Changes and drops are counted in the tally."""
 
 
 def operators_for(
@@ -38,11 +44,8 @@ def operators_for(
     return tuple(operator for wanted, operator in chosen if wanted)
 
 
-def clean(rows: Iterable[Row], operators: Sequence[Operator], tally: Tally) -> Iterator[Row]:
+def clean(rows: Sequence[Row], operators: Sequence[Operator], tally: Tally) -> Sequence[Row]:
     """The rows that no operator drops, with their final texts."""
-    for row in rows:
-        found: Row | None = row
-        for operator in operators:
-            found = operator(found, tally) if found else None
-        if found:
-            yield found
+    for operator in operators:
+        rows = operator(rows, tally)
+    return rows

@@ -1,5 +1,6 @@
 """Rows with bytes that their encoding could not read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slmworks_text.rows import Row, Tally
@@ -12,8 +13,8 @@ class CountBadBytes:
     texts: tuple[str, ...]
     """Attributes of a row to search."""
 
-    def __call__(self, row: Row, tally: Tally) -> Row:
-        """The row as it is."""
-        if any("\ufffd" in getattr(row, name) for name in self.texts):
-            tally.changed["bad bytes replaced"] += 1
-        return row
+    def __call__(self, rows: Sequence[Row], tally: Tally) -> Sequence[Row]:
+        """The rows as they are."""
+        if count := sum(any("\ufffd" in getattr(row, name) for name in self.texts) for row in rows):
+            tally.changed["bad bytes replaced"] += count
+        return rows

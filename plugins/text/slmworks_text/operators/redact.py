@@ -1,28 +1,31 @@
 """Personal data replaced by tags such as `<EMAIL>`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slmworks_text.personal import Redactor
+from slmworks_text.personal import Redactor, suspects
 from slmworks_text.rows import Row, Tally
 
 
 @dataclass(frozen=True)
 class Redact:
-    """Redacts the texts of a row; counts the rows that this changed, and every tag by kind."""
+    """Redacts the texts of rows; counts the rows that this changed, and every tag by kind."""
 
     texts: tuple[str, ...]
     """Attributes of a row to redact."""
     redactor: Redactor
 
-    def __call__(self, row: Row, tally: Tally) -> Row:
-        """The row with redacted texts."""
-        changed = False
+    def __call__(self, rows: Sequence[Row], tally: Tally) -> Sequence[Row]:
+        """The rows with redacted texts."""
+        changed = set()
         for name in self.texts:
-            text, found = self.redactor.redact(getattr(row, name))
-            if found:
-                setattr(row, name, text)
-                tally.personal.update(found)
-                changed = True
+            texts = [getattr(row, name) for row in rows]
+            for i in suspects(texts):
+                text, found = self.redactor.redact(texts[i])
+                if found:
+                    setattr(rows[i], name, text)
+                    tally.personal.update(found)
+                    changed.add(i)
         if changed:
-            tally.changed["personal data redacted"] += 1
-        return row
+            tally.changed["personal data redacted"] += len(changed)
+        return rows

@@ -1,0 +1,123 @@
+"""Rows read and cleaned in pieces; what becomes of one depends on nothing else, so any process may do it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from slmworks.curate.operators import Chosen
+from slmworks_text.formats import read_rows
+from slmworks_text.operators import Operator, clean
+from slmworks_text.operators.running import operated
+from slmworks_text.operators.views import TextView
+from slmworks_text.out_of_scope import OutOfScope
+from slmworks_text.reading import Reading, paths_of, rows_of
+from slmworks_text.rows import Row, Tally
+from slmworks_text.rows_on_disk import RowColumns
+from slmworks_text.schema import Stratum
+from slmworks_text.streams import Meter
+from slmworks_text.values import Ragged, Values
+
+ROWS = 2_048
+CHARACTERS = 1_000_000
+"""A piece ends with so many rows or characters."""
+STEP = 32
+"""Rows that are read before characters are counted."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a file, as it has them."""
+
+    shown: str
+    """`<input>/<file>`."""
+    first: int
+    """Position of the first, from 0."""
+    values: Sequence[Values]
+
+
+@dataclass(frozen=True)
+class Cleaner:
+    """All that is done to rows of one input; it can be pickled."""
+
+    input: str
+    reading: Reading
+    cleaning: Sequence[Operator]
+    """The limits of length are the last."""
+    operators: tuple[Chosen, ...]
+    outside: OutOfScope
+    every: bool
+    """Every row is out of scope."""
+
+    def rows(self, piece: Piece, tally: Tally, found: set[str]) -> Sequence[Row]:
+        """The rows that stay; `found` takes the labels that are out of scope."""
+        given = enumerate(piece.values, piece.first)
+        outside = replace(self.outside, found=found)
+        placed = outside.apart(rows_of(self.input, piece.shown, given, self.reading, tally), every=self.every)
+        if not self.operators:
+            return clean(list(placed), self.cleaning, tally)
+        *first, limits = self.cleaning
+        rows = operated(
+            clean(list(placed), first, tally), self.operators, TextView(self.reading.schema), tally
+        )
+        return clean(list(rows), (limits,), tally)
+
+    def __call__(self, piece: Piece) -> "Cleaned":
+        """What another process makes of a piece."""
+        tally, found, columns = Tally(), set[str](), RowColumns(self.reading.schema)
+        columns.extend(self.rows(piece, tally, found))
+        return Cleaned(columns.batch(), columns.strata, columns.characters, tally, found)
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """The rows of a piece that stay."""
+
+    batch: Any
+    """As `RowColumns` has them."""
+    strata: Sequence[Stratum]
+    """By the numbers in the batch."""
+    characters: int
+    tally: Tally
+    found: set[str]
+    """Labels out of scope."""
+
+
+def pieces_of(name: str, folder: Path, reading: Reading, tally: Tally, meter: Meter) -> Iterator[Piece]:
+    """All rows of an input, file by file in the order of their names; `tally` takes warnings about files.
+
+    What reading raises comes behind the rows that were read before: one of those may be wrong too.
+    """
+    for path in paths_of(folder):
+        shown = f"{name}/{path.relative_to(folder).as_posix()}"
+        found = read_rows(
+            path, reading.layout, reading.columns, meter, shown=shown, warn=tally.warnings.append
+        )
+        yield from _pieces(shown, found)
+        meter.next_file(path.stat().st_size)
+
+
+def _pieces(shown: str, found: Iterator[Values]) -> Iterator[Piece]:
+    values, first, size, failed = list[Values](), 0, 0, None
+    try:
+        while True:
+            before = len(values)
+            values.extend(islice(found, STEP))  # keeps what came before an error
+            size += sum(map(_size, values[before:]))
+            if len(values) == before:
+                break
+            if len(values) >= ROWS or size >= CHARACTERS:
+                yield Piece(shown, first, values)
+                first, values, size = first + len(values), [], 0
+    except Exception as error:  # noqa: BLE001 (raised again below)
+        failed = error
+    if values:
+        yield Piece(shown, first, values)
+    if failed is not None:
+        raise failed
+
+
+def _size(row: Values) -> int:
+    cells = row[1]
+    return 0 if isinstance(cells, Ragged) else sum([len(cell) for cell in cells if type(cell) is str])
