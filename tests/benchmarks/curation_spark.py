@@ -29,7 +29,7 @@ OPTIONS: dict[str, Any] = {
     "redact": ["email", "ip"],
     "operators": [{"length": {"min_words": 3}}, {"secrets": {}}],
 }
-EVERY = 1.0
+EVERY = 2.0
 """Seconds between two looks at the processes."""
 
 
@@ -41,12 +41,15 @@ class Watched(threading.Thread):
         self.me = psutil.Process()
         self.spent: dict[int, float] = {}
         self.peak = 0
+        self.cost = 0.0
+        """CPU seconds of looking itself, which are none of the curation's."""
         self.done = threading.Event()
 
     def run(self) -> None:
         """Look until told to end."""
         while not self.done.wait(EVERY):
             self.look()
+            self.cost = time.thread_time()
 
     def look(self) -> None:
         """Look once."""
@@ -113,7 +116,7 @@ def measured(raw: Path, master: str) -> dict[str, Any]:
     wall = time.perf_counter() - began
     watch.done.set()
     watch.join()
-    mine = sum(psutil.Process().cpu_times()[:2])
+    mine = sum(psutil.Process().cpu_times()[:2]) - watch.cost
     others = sum(watch.spent.values()) - watch.spent.get(watch.me.pid, 0.0)
     return {
         "wall": wall, "start": first, "driver": mine, "others": others, "peak": watch.peak / 1e6, "digest": digest,
