@@ -31,7 +31,7 @@ AIRFLOW_VENV := .venv-airflow
 DOCS_VENV := .venv-docs
 TOOLS_VENV := .venv-tools
 
-.PHONY: help install install-run install-airflow first-run first-generator airflow check test test-slow test-kills test-airflow test-docker lint types format \
+.PHONY: help install install-run install-airflow install-spark first-run first-generator airflow check test test-slow test-kills test-airflow test-spark test-docker lint types format \
 	schema docs site pictures goldens chart conformance families generator-families findings wheels images lock sbom clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -113,6 +113,12 @@ test-kills: install ## of the slow tests those that kill `slmworks gc` 50 times,
 
 test-airflow: install install-airflow ## tests that start Airflow's components
 	$(BIN)/python -m pytest $(PATIENT) -m airflow tests/airflow $(PYTEST_ARGS)
+
+install-spark: install ## into .venv/ the engine spark and pyspark (0.5 GB); it needs Java 17
+	$(BIN)/$(PIP) install --no-build-isolation --editable 'plugins/spark[run]'
+
+test-spark: install-spark ## tests that start Apache Spark
+	$(BIN)/python -m pytest $(PATIENT) -n 0 -m spark tests/spark $(PYTEST_ARGS)
 
 test-docker: install ## tests that run the images in a Docker Engine
 	IMAGE="$(call tag,{})" DOCKER="$(DOCKER)" $(BIN)/python -m pytest $(PATIENT) -m docker tests/docker $(PYTEST_ARGS)

@@ -245,6 +245,11 @@ def row_operators() -> dict[str, Offered]:
     return _offered("slmworks.curate_operator")
 
 
+def curate_engines() -> dict[str, Offered]:
+    """Name -> engine that brings workers for a curation beyond one machine."""
+    return _offered("slmworks.curate_engine")
+
+
 def commands() -> dict[str, Offered]:
     """Name -> command of `slmworks` that a plugin family brings."""
     return _offered("slmworks.command")

@@ -19,13 +19,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict
 
 from slmworks.contract.artifact import Artifact, Files, Model, Selection
 from slmworks.contract.documented import Documented
 from slmworks.contract.ledger import Ledger, MemoryLedger
+
+if TYPE_CHECKING:
+    from slmworks.contract.workers import Workers
 
 A = TypeVar("A", bound=Artifact)
 
@@ -104,6 +107,8 @@ class Stage(Documented, ABC):
     """The most threads it can put to use; None: as many as there are."""
     light: ClassVar[bool] = False
     """Needs no thread budget of its own: runs beside anything."""
+    spreads: ClassVar[bool] = False
+    """Can spread its work among the workers of an engine (`Task.workers`); with the same result."""
     exclusive: ClassVar[bool] = False
     """Nothing else may run beside it (it measures time or memory)."""
 
@@ -239,6 +244,8 @@ class Task:
     """Digest of a model that given reports are about -> the step that made it, as its recipe calls it."""
     cost_of: Callable[[str], float] | None = None
     """From a digest to the CPU-seconds that it took to make it; use `cost`."""
+    workers_of: "WorkersOf | None" = None
+    """Starts the workers of an engine; use `workers`."""
 
     def progress(
         self, done: float, total: float | None = None, *, unit: str = "rows", note: str = ""
@@ -295,6 +302,15 @@ class Task:
         return self.cost_of(digest) if self.cost_of is not None else 0.0
 
     @contextlib.contextmanager
+    def workers(self) -> "Iterator[Workers | None]":
+        """Workers of the engine that the engine file names; None where it names none: all is done here."""
+        if self.workers_of is None:
+            yield None
+            return
+        with self.workers_of(self.scratch) as found:
+            yield found
+
+    @contextlib.contextmanager
     def ledger(
         self, name: str, *, teacher: Artifact, options: Mapping[str, Any], version: int
     ) -> Iterator[Ledger]:
@@ -314,6 +330,9 @@ class Task:
 
 LedgerOf = Callable[[str, Artifact, Mapping[str, Any], int], contextlib.AbstractContextManager[Ledger]]
 """Takes name, teacher, options and version."""
+
+WorkersOf = Callable[[Path], "contextlib.AbstractContextManager[Workers]"]
+"""Takes a folder for what workers must keep meanwhile."""
 
 ShareWith = Callable[
     [str, Mapping[str, Artifact], Mapping[str, Any], Callable[[Path], None]],

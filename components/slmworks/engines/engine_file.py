@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from slmworks.contract.catalog import CORE
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError, list_hint
+from slmworks.contract.workers import engine_of
 from slmworks.engines.engine_checks import check
 from slmworks.engines.pod_settings import Pod, SecretKey
 from slmworks.engines.settings import Reviewer, Settings
@@ -113,6 +114,18 @@ class EngineFile:
         if name not in digests:
             raise BadRequest(f"{self.at('digests')}: has none for {name}; add  {name}: sha256:….")
         return f"{below}/{name}@{digests[name]}"
+
+    def workers(self, task: PlannedTask) -> dict[str, Any]:
+        """Settings of the engine that a task's work is spread by; {} for none. BadRequest for a wrong one."""
+        said = self.settings.curate
+        if said is None or not task.configured.spreads:
+            return {}
+        settings: dict[str, Any] = said.model_dump(mode="json")
+        try:
+            engine_of(settings)
+        except OptionError as error:
+            raise BadRequest(f"{self.at('curate', *error.where)}: {error.problem}") from None
+        return settings
 
     def python(self, family: str) -> Path | None:
         """The interpreter of a family that has an environment of its own on this machine, or None."""

@@ -92,6 +92,8 @@ class Run:
         """Run to the end or to the barrier. Returns the exit code of DESIGN's table."""
         # What a task in an environment of its own depends on is known only there, so it looks for itself.
         self._missed = {task.id for task in self.plan if self.engine.python(task.family)}
+        for task in self.plan:
+            self.engine.workers(task)  # a mistake in it is told before anything runs
         sweep(self.store.cache)
         self._sources = self.plan.pinned(Registry(self.store))
         with alive(self.store, self.id):
@@ -240,6 +242,7 @@ class Run:
             sources=self._sources[task.id],
             threads=self.cores if task.configured.exclusive else threads,
             fresh=task.step in self.fresh,
+            workers=self.engine.workers(task),
         )
 
     def _given(self, task: PlannedTask) -> dict[str, list[Manifest]]:

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from slmworks.contract.costs import Costs
 from slmworks.engines.pod_settings import Duration, Name, Part, Pod, SecretKey, Variable, Volume
@@ -104,6 +104,15 @@ class Target(Part):
     with_: Annotated[dict[str, Any], Field(alias="with", description="The plugin's options.")] = {}
 
 
+class CurateOn(Part):
+    """Engine that spreads curation beyond one process; its options stand beside its name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    engine: str
+    """Name of an installed engine, such as `spark`."""
+
+
 class Settings(Part):
     """All settings of an engine file."""
 
@@ -133,6 +142,9 @@ class Settings(Part):
     """Group that recipes ask for approval -> its users."""
     deploy: dict[str, Target] = {}
     """Registered name of a model -> where `slmworks deploy` and `slmworks rollback` put it."""
+    curate: CurateOn | None = None
+    """Engine that the rows of a curation are spread by, with its options; left out: the task's own process.
+    For plugins that can be spread; results are the same."""
     costs: Costs | None = None
     """What computing costs here, for the reviewer's page; never part of an identity. Left out: 15 W a core,
     no CO2 and no price."""

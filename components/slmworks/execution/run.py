@@ -23,6 +23,7 @@ from slmworks.contract.ledger import Ledger
 from slmworks.contract.manifest import File, Manifest, is_tree, scan, stranger, tree_digest
 from slmworks.contract.options import configure, plain
 from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports, takes, task_class
+from slmworks.contract.workers import Workers, engine_of
 from slmworks.execution import index
 from slmworks.execution.cache import adopt, find
 from slmworks.execution.environment import missing_module, other_code
@@ -162,6 +163,7 @@ class Running:
             "share_with": partial(self._share, scratch),
             "ledger_of": self._ledger,
             "cost_of": self._cost,
+            "workers_of": self._workers if self.spec.workers else None,
             "names": self.names,
         }
         if issubclass(task_class(type(self.plugin)), ReleaseTask):
@@ -214,6 +216,9 @@ class Running:
     def _cost(self, digest: str) -> float:
         found = Origins(self.store).of([digest]).get(digest)
         return (found.manifest.cpu_seconds or found.manifest.seconds) if found else 0.0
+
+    def _workers(self, scratch: Path) -> contextlib.AbstractContextManager[Workers]:
+        return engine_of(self.spec.workers).start(self.spec.id, scratch)
 
     def _share(
         self,

@@ -31,6 +31,8 @@ class TaskSpec(BaseModel):
     """Joining port of reports -> the step that made the model of each of them."""
     brought: str = ""
     """Identity of a fetch whose local files are in the store already: its result is found, never made."""
+    workers: dict[str, Any] = {}
+    """Engine that brings workers, and its options, for a plugin that can spread its work; empty: none."""
     recipe: str = ""
     """Name of the recipe, for the run's record where no engine of ours writes it."""
     user: str = ""
@@ -38,7 +40,7 @@ class TaskSpec(BaseModel):
 
     def encode(self) -> str:
         """The spec as one argument of a command line."""
-        unsaid = {word for word in ("names", "user") if not getattr(self, word)}
+        unsaid = {word for word in ("names", "workers", "user") if not getattr(self, word)}
         return pack(self.model_dump(mode="json", exclude=unsaid))
 
     @classmethod

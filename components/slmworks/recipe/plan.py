@@ -84,10 +84,11 @@ class PlannedTask:
         sources: Mapping[str, Source],
         threads: int = 1,
         fresh: bool = False,
+        workers: Mapping[str, Any] | None = None,
         recipe: str = "",
         user: str = "",
     ) -> TaskSpec:
-        """The spec to start the task with; `sources` are pinned."""
+        """The spec to start the task with; `sources` are pinned, `workers` are an engine file's settings."""
         return TaskSpec(
             run=run,
             id=self.id,
@@ -102,6 +103,7 @@ class PlannedTask:
             threads=threads,
             seed=self.seed,
             fresh=fresh,
+            workers=dict(workers or {}),
             recipe=recipe,
             user=user,
         )

@@ -1,5 +1,6 @@
 """`curate/text`: files of texts to clean, split, described rows of a model task."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from typing import ClassVar
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.stage import Task
+from slmworks.contract.workers import Workers
 from slmworks.curate.operators import Chosen
 from slmworks_text import out_of_scope, progress
 from slmworks_text.bins import Bins
@@ -40,7 +42,7 @@ from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema, schema_of
 from slmworks_text.streams import Meter
 from slmworks_text.text_options import TextOptions
-from slmworks_text.workers import Workers, workers_of
+from slmworks_text.workers import workers_of
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class CurateText(TextOptions):
     """
 
     deterministic: ClassVar[bool] = True
+    spreads: ClassVar[bool] = True
     runs_models: ClassVar[bool] = True  # a model task's strata decide the splits
     depends_on: ClassVar[tuple[str, ...]] = ("ftfy", "phonenumbers", "pyarrow", "rensa", "scikit-learn")
 
@@ -120,7 +123,7 @@ class CurateText(TextOptions):
             task.say(f"warning: {sentence}.")
         size = sum(path.stat().st_size for name in names for path in paths_of(data.folder(name)))
         alone = not rows.shared or bool(models)  # a model would be loaded by each process
-        with workers_of(task, 0 if alone else size) as workers:
+        with contextlib.nullcontext() if alone else workers_of(task, size) as workers:
             losses = self._store(data, models, names, rows, schema, tally, task, Meter(size), workers)
             watch.stored(rows.size, tally)
             ledger = join_texts(rows, schema, joins, tally, losses, self.max_unusable, task, watch, workers)

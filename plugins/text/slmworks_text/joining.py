@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from slmworks.contract.stage import Task
+from slmworks.contract.workers import Workers
 from slmworks_text import progress
 from slmworks_text.checks import (
     Loss,
@@ -27,7 +28,6 @@ from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema
 from slmworks_text.text_hashes import Hashes
-from slmworks_text.workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ def join_texts(
     watch: Watch,
     workers: Workers | None = None,
 ) -> Ledger:
-    """The rows that are kept, and the split of each; `workers` hash texts, if there are any."""
+    """The rows that are kept, and the split of each; `workers` compare texts, if there are any."""
     classes = schema.classes
     keys = Hashes(task.scratch / "keys", width=2)
     ledger = survey(rows, keys)

@@ -8,8 +8,8 @@ Texts and band hashes are on disk; pairs are checked as they are proposed, none 
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from slmworks_text.shingle_hashes import token_hashes
 from slmworks_text.shingles import shingles
 from slmworks_text.text_hashes import Hashes
 from slmworks_text.texts import Texts
-from slmworks_text.workers import Workers
 
 PERMUTATIONS = 128
 SIGNATURE_SEED = 42
@@ -60,32 +59,19 @@ class NearDuplicates:
         for band, hashes in zip(self.bands, found, strict=True):
             band.extend(hashes)
 
-    def extend_by(self, workers: Workers, texts: Iterable[Sequence[str]]) -> None:
-        """Add texts, some at a time, that workers hash."""
-
-        def kept() -> Iterator[Sequence[str]]:
-            for some in texts:
-                for start in range(0, len(some), CHUNK):
-                    chunk = some[start : start + CHUNK]
-                    self.texts.extend(chunk)
-                    yield chunk
-
-        for found in workers.map(partial(band_hashes, rows=self.rows), kept()):
-            self.add(found)
-
     def join(self, components: Components, numbers: Any, progress: Callable[[int, int], None]) -> None:
         """Join texts that are near; text i is the component's member `numbers[i]`.
 
         Calls `progress(bands done, bands)`.
         """
         grams = lru_cache(REMEMBERED)(lambda number: shingles(self.texts[number]))
-        for pairs in self._proposed(progress):
+        for pairs in self.proposed(progress):
             for a, b in pairs:
                 one, other = components.find(numbers[a]), components.find(numbers[b])
                 if one != other and jaccard(grams(a), grams(b)) >= self.threshold:
                     components.join(one, other)
 
-    def _proposed(self, progress: Callable[[int, int], None]) -> Iterator[Sequence[tuple[int, int]]]:
+    def proposed(self, progress: Callable[[int, int], None]) -> Iterator[Sequence[tuple[int, int]]]:
         """Pairs that share a bucket, in blocks; sorted, so that the texts of one follow each other."""
         self.texts.flush()
         pairs: set[int] = set()

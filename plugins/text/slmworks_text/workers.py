@@ -1,7 +1,7 @@
-"""Processes of this machine that share the work of a curation, as many as the task has threads.
+"""Who shares the work of a curation: an engine's workers, or as many processes as the task has threads.
 
-They are spawned (forked ones hang where a library has threads), get functions and pieces pickled, and end
-with their parent. Results come in the order of the pieces, so their number changes nothing but the time.
+Processes are spawned (forked ones hang where a library has threads), get functions and pieces pickled, and
+end with their parent. Results come in the order of the pieces, so their number changes nothing but the time.
 """
 
 import os
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
+from slmworks.contract.workers import Workers
 from slmworks.machine.process import die_with
 
 P = TypeVar("P")
@@ -30,8 +31,8 @@ AHEAD = 3
 """Pieces that wait for each process."""
 
 
-class Workers:
-    """Applies pure functions to pieces of work."""
+class Processes:
+    """Workers that are processes of this machine."""
 
     def __init__(self, pool: ProcessPoolExecutor, count: int, scratch: Path) -> None:
         self.pool = pool
@@ -40,11 +41,7 @@ class Workers:
         self.functions = 0
 
     def map(self, function: Callable[[P], R], pieces: Iterable[P]) -> Iterator[R]:
-        """The function of each piece, in the order of the pieces.
-
-        What the pieces raise comes behind the results of those before. A function that can't be pickled (a
-        stranger's row operator) is applied in this process.
-        """
+        """As `Workers.map`; a function that can't be pickled (a stranger's row operator) is applied here."""
         try:
             content = pickle.dumps(function)
         except (pickle.PicklingError, TypeError, AttributeError):
@@ -83,13 +80,17 @@ class Workers:
 
 @contextmanager
 def workers_of(task: Task, size: int) -> Iterator[Workers | None]:
-    """Processes for a task whose input has `size` bytes; None where this process is faster alone."""
-    if task.threads < 2 or size < LARGE:
-        yield None
-        return
+    """Those of the engine file's engine, or else processes for a task whose input has `size` bytes.
+
+    None where this process is faster alone.
+    """
+    with task.workers() as workers:
+        if workers is not None or task.threads < 2 or size < LARGE:
+            yield workers
+            return
     pool = ProcessPoolExecutor(task.threads, get_context("spawn"), _begin, (os.getpid(),))
     try:
-        yield Workers(pool, task.threads, task.scratch)
+        yield Processes(pool, task.threads, task.scratch)
     finally:
         pool.shutdown(cancel_futures=True)
 

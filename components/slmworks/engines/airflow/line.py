@@ -100,6 +100,7 @@ class Line:
             sources=task.sources,
             threads=pod.threads,
             fresh=any(source.moves and source.kind != "local" for source in task.sources.values()),
+            workers=self.engine.workers(task),
             recipe=self.plan.recipe.name,
             user=user,
         )

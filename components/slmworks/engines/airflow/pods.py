@@ -101,8 +101,8 @@ def _ended(pod: Any, container: str) -> tuple[int | None, str]:
 def equipment(line: Line, task: PlannedTask | None, pod: Pod, image: str) -> dict[str, Any]:
     """Arguments of a pod's operator: settings of the engine file, and a read-only root.
 
-    Only a pod that deploys talks to its cluster, and gets the token of its account. `task` None: a step of
-    our own.
+    Only a pod that deploys, or whose workers are pods, talks to its cluster and gets the token of its
+    account. `task` None: a step of our own.
     """
     settings = line.engine.settings
     said, stage = settings.airflow, settings.stages.get(task.stage) if task else None
@@ -114,7 +114,8 @@ def equipment(line: Line, task: PlannedTask | None, pod: Pod, image: str) -> dic
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in said.pull_secrets],
         "kubernetes_conn_id": said.connection,
         "in_cluster": None if said.connection else True,
-        "automount_service_account_token": task is not None and isinstance(task.configured, Deploy),
+        "automount_service_account_token": task is not None
+        and (isinstance(task.configured, Deploy) or bool(line.engine.workers(task))),
         "env_vars": [*variables({"SLMWORKS_IMAGE": image}), *_secrets(line.engine.secrets(task))],
         "volumes": [volume for volume, _ in volumes],
         "volume_mounts": [k8s.V1VolumeMount(name=volume.name, mount_path=path) for volume, path in volumes],

@@ -148,7 +148,12 @@ class _Build:
         earlier = {name: maker for name, maker in taken.items() if maker not in self.made}
         sources, pod = self.sources.get(task.id, {}), self.engine.pod(task)
         spec = task.spec(
-            run="", store=self.store, sources=sources, threads=pod.threads, recipe=self.plan.recipe.name
+            run="",
+            store=self.store,
+            sources=sources,
+            threads=pod.threads,
+            workers=self.engine.workers(task),
+            recipe=self.plan.recipe.name,
         )
         if reads_disk(sources):  # no pod sees them, and there may be thousands
             identity = identify(spec, task.configured, {}, sources)

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from slmworks.contract.workers import Workers
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.ownership import keep_first_place
 from slmworks_text.ledger import Key, Ledger, compared
 from slmworks_text.minhash import NearDuplicates
 from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
-from slmworks_text.workers import Workers
+from slmworks_text.spread.near import SpreadNearDuplicates
 
 Progress = Callable[[int, int, str], None]
 """Takes the rows or bands that are done, of how many, and the unit."""
@@ -30,9 +31,10 @@ def join_near(
 ) -> None:
     """Join near duplicates, of a Jaccard similarity of `threshold` or more, among one row of each text.
 
-    `key`: None where a row's text is what it is compared by. `workers`: who hashes texts.
+    `key`: None where a row's text is what it is compared by. `workers`: who hashes and compares, if not this
+    process.
     """
-    near, numbers = NearDuplicates(threshold, scratch), array("I")
+    numbers = array("I")
 
     def texts() -> Iterator[list[str]]:
         done = 0
@@ -43,10 +45,12 @@ def join_near(
             progress(done := done + len(batch), rows.size, "rows")
 
     if workers is None:
+        near = NearDuplicates(threshold, scratch)
         for some in texts():
             near.extend(some)
     else:
-        near.extend_by(workers, texts())
+        near = SpreadNearDuplicates(threshold, scratch, workers)
+        near.extend_by_workers(texts())
     near.join(components, numbers, lambda done, total: progress(done, total, "bands"))
     near.close()
 

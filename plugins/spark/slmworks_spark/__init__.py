@@ -1,0 +1,1 @@
+"""Apache Spark as the engine that spreads a curation: `curate: {engine: spark, …}` in an engine file."""
