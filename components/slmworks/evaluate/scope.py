@@ -169,7 +169,7 @@ class ScopeJudge:
 def _told_apart(
     first: Measure, rows: Sequence[Row], answers: Sequence[Answer], sure: "Array"
 ) -> statistics.Estimate | None:
-    """How well scores tell right answers from wrong ones; None where all are of one kind, or the measure is no share."""
+    """How well scores tell right answers from wrong ones; None for one kind alone, or of no share."""
     if not (first.higher_is_better and first.is_share):
         return None
     counts = predictions.counted(first, rows, answers)
