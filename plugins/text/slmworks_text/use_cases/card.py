@@ -157,7 +157,8 @@ class Card(_Part):
     def rows_needed(self) -> int | None:
         """Test rows from which the margin is shown with 80 % chance, if it is as expected.
 
-        None: never, or nothing is expected. Counted for right and wrong answers; for other measures it says about how many.
+        None: never, or nothing is expected. Counted for right and wrong answers; for other measures it says
+        about how many.
         """
         if self.expected is None:
             return None
