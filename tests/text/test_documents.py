@@ -3,7 +3,9 @@
 import builtins
 import gzip
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,7 @@ PAGE = """<!doctype html><html><head><title>Pump</title><style>p{}</style></head
 def blocks(tmp_path: Path, name: str, content: str | bytes) -> list[Block]:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_document(path, "utf-8", name)
+    return read_document(path, "utf-8", name, Counter())
 
 
 def words(count: int, first: int = 0) -> str:
@@ -140,6 +142,40 @@ def test_a_pdf_has_pages_headings_of_its_bookmarks_and_no_running_heads(tmp_path
     assert under == {
         (1, ("Installation",)), (2, ("Installation",)), (2, ("Care",)), (3, ("Care",)), (4, ("Parts",)),
     }  # fmt: skip
+
+
+def test_of_the_edges_of_pages_only_what_runs_with_them_goes(documents: Curated) -> None:
+    invoices = [
+        [
+            f"Invoice {number}",
+            f"Customer {chr(96 + number % 9)}",
+            *extra,
+            f"Total: {number * 5} EUR",
+            "Thank you.",
+        ]
+        for number in range(17, 22)
+        for extra in [[f"Item {number}a {words(3, number)}", f"Item {number}b {words(3, number + 50)}"]]
+    ]
+    articles = [[f"Article {number}", "The seal is replaced every 2000 hours."] for number in (5, 7, 9)]
+    numbered = [
+        [
+            "Pumps" if number < 3 else "Seals",
+            *(words(5, 90 * number + 9 * line) for line in range(5)),
+            f"- {number} -",
+        ]
+        for number in range(1, 6)
+    ]
+    files = {"i.pdf": pdf(invoices), "a.pdf": pdf(articles), "n.pdf": pdf(numbered)}
+    data = documents({"docs": files}, size=200, overlap=0, **ALL)
+    said = {row["place"][5]: row["text"] for row in rows(data, "place", "text")}
+    assert re.findall(r"Invoice \d+|Total: \d+", said["i"]) == [
+        one for number in range(17, 22) for one in (f"Invoice {number}", f"Total: {number * 5}")
+    ]
+    assert "Thank you" not in said["i"]
+    assert said["a"].count("2000 hours") == 3
+    assert re.findall(r"Article \d", said["a"]) == ["Article 5", "Article 7", "Article 9"]
+    assert "-" not in said["n"]
+    assert card(data)["documents"]["left_out"] == {"lines that head or foot pages": 5 + 5 + 3}
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ class CurateDocuments(DocumentOptions):
 
     deterministic: ClassVar[bool] = True
     depends_on: ClassVar[tuple[str, ...]] = (
-        "ftfy", "lxml", "markdown-it-py", "phonenumbers", "pyarrow", "pypdf", "rensa", "tokenizers",
+        "cryptography", "ftfy", "lxml", "markdown-it-py", "phonenumbers", "pyarrow", "pypdf", "rensa",
+        "tokenizers",
     )  # fmt: skip
 
     def made_for(self) -> str:
@@ -233,7 +234,7 @@ class CurateDocuments(DocumentOptions):
         folder = data.folder(name)
         for path in paths_of(folder):
             shown = f"{name}/{path.relative_to(folder).as_posix()}"
-            yield "\n\n".join(block.text for block in read_document(path, self.encoding, shown))
+            yield "\n\n".join(block.text for block in read_document(path, self.encoding, shown, Counter()))
 
 
 def _empty(split: str, made: Gathered[DocumentTally], tally: DocumentTally) -> BadRequest:

@@ -111,6 +111,7 @@ def describe_chunks(
             "pages": tally.pages,
             "unreadable": dict(tally.unreadable),
             "first": dict(tally.unread),
+            "left_out": dict(+tally.left_out),
             "other_files": dict(tally.others),
         },
         "dropped": dict(tally.dropped),

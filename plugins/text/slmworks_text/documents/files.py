@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -46,8 +47,11 @@ def kind_of(path: Path) -> str:
     return ENDINGS.get(bare.suffix.lower(), "")
 
 
-def read_document(path: Path, encoding: Encoding, shown: str) -> list[Block]:
-    """The blocks of a file. Unreadable says why there are none; BadRequest for a library that is missing."""
+def read_document(path: Path, encoding: Encoding, shown: str, left_out: Counter[str]) -> list[Block]:
+    """The blocks of a file; what isn't kept of it is counted in `left_out`.
+
+    Unreadable says why there are none; BadRequest for a library that is missing.
+    """
     kind = kind_of(path)
     try:
         content = bytes_of(path, MOST, shown=shown)
@@ -56,7 +60,7 @@ def read_document(path: Path, encoding: Encoding, shown: str) -> list[Block]:
         raise Unreadable(DAMAGED if "cannot be" in why else TOO_LARGE, why) from None
     try:
         if kind == "pdf":
-            blocks = clean_blocks(pdf_blocks(content))
+            blocks = clean_blocks(pdf_blocks(content, left_out))
         else:
             text = _decoded(content, encoding, page=kind == "html")
             refuse_long(len(text))

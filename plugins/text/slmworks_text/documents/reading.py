@@ -26,6 +26,8 @@ class DocumentTally(Tally):
     """Reason -> documents that gave no text."""
     unread: dict[str, str] = field(default_factory=dict)
     """Reason -> the first of them, and what is wrong there."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """What isn't kept of documents that were read -> how much."""
     others: Counter[str] = field(default_factory=Counter)
     """Ending -> files that are no documents."""
 
@@ -50,7 +52,7 @@ def read_documents(
         shown = f"{name}/{path.relative_to(folder).as_posix()}"
         if kind := kind_of(path):
             try:
-                blocks = read_document(path, reading.encoding, shown)
+                blocks = read_document(path, reading.encoding, shown, tally.left_out)
             except Unreadable as why:
                 tally.unreadable[why.reason] += 1
                 tally.unread.setdefault(why.reason, f"{shown}{f': {why.detail}' if why.detail else ''}")
