@@ -110,7 +110,7 @@ def describe_chunks(
             "read": dict(tally.documents),
             "pages": tally.pages,
             "unreadable": dict(tally.unreadable),
-            "first": dict(tally.unread),
+            "first": {reason: tally.first_unread(reason) for reason in tally.unreadable},
             "left_out": dict(+tally.left_out),
             "other_files": dict(tally.others),
         },
