@@ -9,7 +9,6 @@ from typing import ClassVar
 from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
-from slmworks.curate.operator import HEADINGS, TEXT
 from slmworks_text import progress
 from slmworks_text.card_warnings import operator_warnings
 from slmworks_text.checks import Loss, reasons
@@ -19,8 +18,8 @@ from slmworks_text.data_card import by_operators, summary, write_card
 from slmworks_text.documents.card import describe_chunks, write_chunks
 from slmworks_text.documents.chunks import Chunker
 from slmworks_text.documents.options import DocumentOptions
+from slmworks_text.documents.places import ChunkView, Placed
 from slmworks_text.documents.reading import (
-    ChunkRow,
     DocumentReading,
     DocumentTally,
     blocks_of,
@@ -42,7 +41,7 @@ from slmworks_text.operators.redact import Redact
 from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Redactor
 from slmworks_text.reading import paths_of
-from slmworks_text.rows import PLACES, Row, Tally
+from slmworks_text.rows import PLACES, Row
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Stratum
 from slmworks_text.streams import Meter
@@ -57,32 +56,6 @@ class ChunkColumns:
     def stratum(self, row: Row, id_: str) -> Stratum:
         """The stratum of a row."""
         return Stratum("", row.source, ())
-
-
-class ChunkView:
-    """How row operators see chunks: one text, and for those that hide something what its place says of it."""
-
-    def texts(self, row: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The text, the headings above it and the document's name, and their roles."""
-        chunk = _chunk(row)
-        return (chunk.text, chunk.headings, chunk.document), (TEXT, HEADINGS, HEADINGS)
-
-    def label(self, row: Row) -> str:
-        """The place."""
-        return _chunk(row).standing
-
-    def changed(self, row: Row, texts: Sequence[str]) -> Row | str:
-        """The row with other texts."""
-        text, headings, document = texts
-        return placed(replace(_chunk(row), text=text, headings=headings, document=document))
-
-
-class Placed:
-    """Puts into rows the places that follow from their redacted headings and names."""
-
-    def __call__(self, rows: Sequence[Row], tally: Tally) -> Sequence[Row]:
-        """The same rows."""
-        return [placed(_chunk(row)) for row in rows]
 
 
 class CurateDocuments(DocumentOptions):
@@ -253,18 +226,6 @@ class CurateDocuments(DocumentOptions):
             if blocks:
                 yield "\n\n".join(block.text for block in blocks)
         refuse_unread(name, DocumentTally(), tally, 0, "")
-
-
-def placed(row: ChunkRow) -> ChunkRow:
-    """The row with its place as its target."""
-    row.target = row.standing
-    return row
-
-
-def _chunk(row: Row) -> ChunkRow:
-    if not isinstance(row, ChunkRow):
-        raise TypeError(f"{row.where} is no chunk")
-    return row
 
 
 def _empty(split: str, made: Gathered[DocumentTally], tally: DocumentTally) -> BadRequest:

@@ -161,7 +161,7 @@ def _without_repeated(texts: Sequence[Sequence[str]], left_out: Counter[str]) ->
 
     def repeated(line: str, number: int) -> bool:
         written, *numbered = _forms(line, number, offset)
-        return seen[written] >= most or any(seen[form] > 1 for form in numbered)
+        return seen[written] >= most or any(seen[form] >= LEAST for form in numbered)
 
     found = []
     for number, page in enumerate(pages):

@@ -1,6 +1,5 @@
 """Documents of an input to rows, a chunk each, and counts of the files that gave none."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,9 +9,10 @@ from slmworks.contract.errors import BadRequest
 from slmworks_text.documents.blocks import Block, Unreadable
 from slmworks_text.documents.chunks import PATH, Chunk, Chunker
 from slmworks_text.documents.files import ENDINGS, kind_of, read_document
+from slmworks_text.documents.places import ChunkRow
 from slmworks_text.encodings import Encoding
 from slmworks_text.reading import paths_of
-from slmworks_text.rows import Row, Tally
+from slmworks_text.rows import Tally
 from slmworks_text.streams import COMPRESSED, Meter
 
 
@@ -45,25 +45,6 @@ class DocumentReading:
     encoding: Encoding
     place: int
     """The split that the input is for, or the pool: an index into `PLACES`."""
-
-
-@dataclass(slots=True)
-class ChunkRow(Row):
-    """A chunk; the place where it stands is kept as its target."""
-
-    document: str = ""
-    """The document's name, which may be redacted; `group` has it as it is."""
-    spot: str = ""
-    """Number and pages: `#12 p. 3`."""
-    headings: str = ""
-    """Those above it, the outermost first."""
-
-    @property
-    def standing(self) -> str:
-        """The place; of documents whose names are redacted it says apart those that became the same."""
-        digest = hashlib.sha256(self.group.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        name = self.document if self.document == self.group else f"{self.document} {digest}"
-        return f"{name}{self.spot}{f': {self.headings}' if self.headings else ''}"
 
 
 def read_documents(
