@@ -148,17 +148,15 @@ def _show_numbers(sides: "Sequence[Side]") -> None:
 
 
 def _show_benchmarks(sides: "Sequence[Side]") -> None:
-    from slmworks.evaluate.benchmark_report import titles
+    from slmworks.evaluate.benchmark_report import beside
 
-    found = [{one.asked: one for one in side.benchmarks.values()} for side in sides]
-    named = titles(dict.fromkeys(asked for results in found for asked in results))
-    if not named:
+    lines = beside([side.benchmarks for side in sides])
+    if not lines:
         return
     say()
     shown = Columns(("benchmark (95 % CI)", *LETTERS[: len(sides)]), wrap=())
-    for asked, name in named.items():
-        numbers = (results.get(asked) for results in found)
-        shown.add(name, *(one.written if one else figures.NOTHING for one in numbers))
+    for name, found in lines:
+        shown.add(name, *(one.written if one else figures.NOTHING for one in found))
     shown.show()
 
 
