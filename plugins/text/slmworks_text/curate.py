@@ -123,6 +123,11 @@ class CurateText(TextOptions):
             task.say(f"warning: {sentence}.")
         size = sum(path.stat().st_size for name in names for path in paths_of(data.folder(name)))
         alone = not rows.shared or bool(models)  # a model would be loaded by each process
+        if alone and task.workers_of is not None:
+            task.say(
+                f"note: with {' and '.join(f'`{port}`' for port in sorted(models))} all is done in this "
+                "process; the engine's workers aren't used."
+            )
         with contextlib.nullcontext() if alone else workers_of(task, size) as workers:
             losses = self._store(data, models, names, rows, schema, tally, task, Meter(size), workers)
             watch.stored(rows.size, tally)
