@@ -16,7 +16,7 @@ class Clusters:
     """Rows that a join found to be alike."""
 
     names: Any
-    """The smallest member of each row's cluster (uint32)."""
+    """The smallest member of each row's cluster (uint32); None where they aren't needed any more."""
     rows: int
     """Rows in clusters of several."""
     sizes: list[tuple[int, int]]
@@ -29,16 +29,14 @@ class Clusters:
         """Clusters of several rows."""
         return sum(clusters for _, clusters in self.sizes)
 
-    def members(self, of: list[int]) -> dict[int, list[int]]:
-        """Name -> all members, of the clusters that these rows are in."""
+    def members(self, of: list[int]) -> dict[int, Any]:
+        """Name -> all members (int64, ascending), of the clusters that these rows are in."""
         import numpy as np
 
-        wanted = np.unique(self.names[of])
-        found = np.flatnonzero(np.isin(self.names, wanted))
-        alike: dict[int, list[int]] = {}
-        for row, name in zip(found.tolist(), self.names[found].tolist(), strict=True):
-            alike.setdefault(name, []).append(row)
-        return alike
+        found = np.flatnonzero(np.isin(self.names, np.unique(self.names[of])))
+        order = np.argsort(self.names[found], kind="stable")
+        names, starts = np.unique(self.names[found][order], return_index=True)
+        return dict(zip(names.tolist(), np.split(found[order], starts[1:]), strict=True))
 
 
 def clusters_of(components: Components) -> Clusters:

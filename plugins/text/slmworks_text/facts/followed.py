@@ -5,7 +5,7 @@ Memory: a byte a row for the rows that are left, four while a join is looked at,
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slmworks_text.facts.clusters import Clusters, clusters_of
@@ -79,7 +79,7 @@ class Followed(Watch):
             if len(kept) < EXAMPLES and all(example.row != one.row for one in kept):
                 kept.append(example)
         if found is not None and name in CLUSTERS and found.number and not self._known(found):
-            self.clusters[name] = found
+            self.clusters[name] = replace(found, names=None)
 
     def batch(self, done: int, batch: Any) -> None:
         """Keep texts that are shown, of a batch (`text`, `target`, `stratum`) that begins with row `done`."""
@@ -117,11 +117,10 @@ class Followed(Watch):
     ) -> Iterator[tuple[str, Example]]:
         """Reason and row, of those whose reason can be told."""
         alike = clusters.members(list(gone)) if clusters is not None and gone else {}
+        owners = {name: _owner(members, ledger) for name, members in alike.items()}
         for row in gone:
-            others = alike[int(clusters.names[row])] if clusters is not None else []
-            owner = min(
-                (one for one in others if ledger.kept[one]), key=lambda one: ledger.place[one], default=None
-            )
+            name = int(clusters.names[row]) if clusters is not None else -1
+            owner, others = owners.get(name), alike.get(name, ())
             fitting = [*reasons] if clusters is None else _fitting(reasons, row, owner, ledger)
             if len(fitting) == 1:
                 yield fitting[0], Example(row, owner if owner is not None else _other(row, others))
@@ -188,5 +187,11 @@ def _fitting(reasons: Sequence[str], row: int, owner: int | None, ledger: Ledger
     return [reason for reason in reasons if reason.endswith(f" a {name} row")]
 
 
+def _owner(members: Any, ledger: Ledger) -> int | None:
+    """The kept row of a cluster's, the first by place."""
+    kept = members[ledger.kept[members]]
+    return int(kept[ledger.place[kept].argmin()]) if len(kept) else None
+
+
 def _other(row: int, others: Sequence[int]) -> int | None:
-    return next((one for one in others if one != row), None)
+    return next((int(one) for one in others if one != row), None)
