@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from slmworks.contract.artifact import Dataset
+from slmworks_text.facts.clusters import Clusters
 
 Curated = Callable[..., Dataset]
 
@@ -134,3 +136,8 @@ def test_marked_texts_have_examples(tags: Curated) -> None:
     data = tags({"all": {"rows.jsonl": lines([*marked, marked[3]])}})
     card = json.loads((data.path / "card.json").read_text())
     assert card["examples"]["duplicate"][0]["text"] == "Grace works here 3"
+
+
+def test_the_row_that_stays_is_found_once_a_cluster() -> None:
+    found = Clusters(np.array([0, 1, 0, 1, 0, 5], "uint32"), 5, [(3, 2)], [])
+    assert {name: rows.tolist() for name, rows in found.members([2, 3]).items()} == {0: [0, 2, 4], 1: [1, 3]}
