@@ -13,6 +13,8 @@ from slmworks.contract.stage import Task
 from slmworks.contract.workers import WorkerEngine, engine_of
 from slmworks.engines.engine_file import EngineFile
 from slmworks.engines.kubeflow.told import rest_of
+from slmworks.engines.task_pods import unchecked_workers
+from slmworks.execution.run import Running
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 
@@ -62,6 +64,7 @@ def test_only_a_plugin_that_spreads_is_told_of_them() -> None:
     said = EngineFile.parse("store: s3://bucket\ncurate: {engine: here, most: 3}\n")
     assert said.workers(tasks["raw"]) == {}
     assert said.workers(tasks["curate"]) == {"engine": "here", "most": 3}
+    assert said.workers(tasks["curate"], here=True) == said.workers(tasks["curate"])
     assert EngineFile().workers(tasks["curate"]) == {}
     spec = tasks["curate"].spec(
         run="", store="s3://bucket", sources={}, workers=said.workers(tasks["curate"])
@@ -84,9 +87,41 @@ def test_only_a_plugin_that_spreads_is_told_of_them() -> None:
 def test_a_wrong_engine_is_one_line_with_its_place(line: str, said: str) -> None:
     task = plan(Recipe.parse(RECIPE), look=False).tasks["curate"]
     with pytest.raises(BadRequest) as caught:
-        EngineFile.parse(f"store: s3://bucket\ncurate: {line}\n", file="engine.yaml").workers(task)
+        EngineFile.parse(f"store: s3://bucket\ncurate: {line}\n", file="engine.yaml").workers(task, here=True)
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("here")
+def test_whoever_only_makes_a_pipeline_needs_no_engine() -> None:
+    """An image or a worker has it; options of an engine that is here are checked all the same."""
+    planned = plan(Recipe.parse(RECIPE), look=False)
+    away = EngineFile.parse("store: s3://bucket\ncurate: {engine: her, cores: 3}\n", file="engine.yaml")
+    assert away.workers(planned.tasks["curate"]) == {"engine": "her", "cores": 3}
+    assert list(unchecked_workers(away, planned)) == [
+        "engine.yaml:2 curate.engine: 'her' isn't installed here, so its options are checked where curate runs. "
+        "Did you mean 'here'?"
+    ]
+    wrong = EngineFile.parse("store: s3://bucket\ncurate: {engine: here, least: 1}\n")
+    with pytest.raises(BadRequest, match=r"curate\.least: no such option of here"):
+        wrong.workers(planned.tasks["curate"])
+    known = EngineFile.parse("store: s3://bucket\ncurate: {engine: here}\n")
+    assert not list(unchecked_workers(known, planned))
+
+
+def test_a_task_without_its_engine_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "curate_engines", dict)
+    task = plan(Recipe.parse(RECIPE), look=False).tasks["curate"]
+    spec = task.spec(run="", store=str(tmp_path / "store"), sources={}, workers={"engine": "spark"})
+    running = Running.prepare(spec, {}, lambda _event: None)
+    window = running._window(tmp_path, None)
+    with pytest.raises(BadRequest) as caught, window.workers():
+        pass
+    assert str(caught.value) == (
+        "engine file, curate.engine: no such engine 'spark'. None is installed here; install the plugin with it."
+    )
 
 
 def test_where_no_engine_is_installed_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

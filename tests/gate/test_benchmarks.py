@@ -49,20 +49,6 @@ def benched(
     return bench.keep(report)
 
 
-def test_numbers_of_other_ways_of_asking_stand_in_lines_of_their_own(bench) -> None:
-    ours = benchmark_report.results_of([benched(bench, acc=share(9, 10))], SMALL)
-    shots = benchmark_report.results_of([benched(bench, TEACHER, shots=5, acc=share(8, 10))], TEACHER)
-    fewer = benchmark_report.results_of([benched(bench, TEACHER, acc=share(4, 5))], TEACHER)
-    alike = benchmark_report.results_of([benched(bench, TEACHER, acc=share(7, 10))], TEACHER)
-    (one,), (five,), (few,), (same,) = (side.values() for side in (ours, shots, fewer, alike))
-    assert benchmark_report.beside([ours, alike]) == [("colours.acc", [one, same])]
-    assert benchmark_report.beside([ours, shots, fewer]) == [
-        ("colours.acc (0 shots, n = 10)", [one, None, None]),
-        ("colours.acc (5 shots, n = 10)", [None, five, None]),
-        ("colours.acc (0 shots, n = 5)", [None, None, few]),
-    ]
-
-
 def decide(bench: Bench, reports: list[Report], **minimum: float) -> Verdict:
     named = {name.replace("__", "."): least for name, least in minimum.items()}
     task = bench.task(f"gate-{len(list(bench.folder.iterdir()))}")

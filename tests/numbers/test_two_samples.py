@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from slmworks.numbers.two_samples import (
+    chance_stability,
     g_test,
     jensen_shannon,
     kolmogorov_smirnov,
@@ -61,3 +62,32 @@ def test_mean_discrepancy_is_the_unbiased_estimate() -> None:
         kernel[:12, :12].sum() / (12 * 11) + kernel[12:, 12:].sum() / (9 * 8) - 2 * kernel[:12, 12:].mean()
     )
     assert maximum_mean_discrepancy(x, y)[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_splits_that_are_equal_count_though_sums_are_rounded() -> None:
+    """Of 20 splits of three and three rows, two are the one that was found."""
+    p = [
+        maximum_mean_discrepancy(
+            RNG.normal(size=(3, 16)).astype("f4"), RNG.normal(9, 1, size=(3, 16)).astype("f4")
+        )[1]
+        for _ in range(20)
+    ]
+    assert min(p) > 0.06
+
+
+def test_one_row_is_no_sample() -> None:
+    with pytest.raises(ValueError, match="two rows of each are needed, not 1 and 9"):
+        maximum_mean_discrepancy(RNG.normal(size=(1, 3)), RNG.normal(size=(9, 3)))
+
+
+def test_the_stability_that_chance_gives() -> None:
+    """77 labels: two samples of one distribution look like a large shift."""
+    names, found = [f"l{i}" for i in range(77)], []
+    for _ in range(50):
+        before, now = (
+            dict(zip(names, RNG.multinomial(rows, [1 / 77] * 77).tolist(), strict=True))
+            for rows in (1000, 300)
+        )
+        found.append(population_stability(before, now))
+    assert chance_stability(before, now) == pytest.approx(76 * (1 / 1000 + 1 / 300))
+    assert np.mean(found) == pytest.approx(chance_stability(before, now), rel=0.15)

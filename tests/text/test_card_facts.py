@@ -1,12 +1,21 @@
 """What a card tells besides counts: steps that add up, examples that show nothing private, clusters."""
 
 import json
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import hypothesis
+import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from slmworks.contract.artifact import Dataset
+from slmworks_text.facts.clusters import beside
+from slmworks_text.facts.followed import Followed
+from slmworks_text.joins.components import Components
+from slmworks_text.ledger import Ledger
+from slmworks_text.rows import Tally
 
 Curated = Callable[..., Dataset]
 
@@ -134,3 +143,40 @@ def test_marked_texts_have_examples(tags: Curated) -> None:
     data = tags({"all": {"rows.jsonl": lines([*marked, marked[3]])}})
     card = json.loads((data.path / "card.json").read_text())
     assert card["examples"]["duplicate"][0]["text"] == "Grace works here 3"
+
+
+@hypothesis.given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 2)), min_size=1))
+def test_a_dropped_row_stands_beside_the_first_that_stays(rows: list[tuple[int, bool, int]]) -> None:
+    groups = [group for group, _, _ in rows]
+    names = np.array([groups.index(group) for group in groups], "uint32")
+    kept, place = [one[1] for one in rows], [one[2] for one in rows]
+    gone = [row for row, stays in enumerate(kept) if not stays]
+    expected = {}
+    for row in gone:
+        alike = [other for other, group in enumerate(groups) if group == groups[row]]
+        stay = sorted((place[other], other) for other in alike if kept[other])
+        others = [other for other in alike if other != row]
+        expected[row] = (stay[0][1] if stay else None, others[0] if others else None)
+    if gone:
+        assert beside(gone, names, ledger_of(kept, place)) == expected
+
+
+def ledger_of(kept: Sequence[bool], place: Sequence[int]) -> Ledger:
+    none = np.zeros(len(kept), "uint64")
+    return Ledger(np.array(place, "uint8"), none, none, np.array(kept, bool), np.zeros(len(kept), bool), ())
+
+
+def test_a_cluster_that_is_most_of_the_data() -> None:
+    size = 400_000
+    components = Components(size)
+    components.parent = array("I", bytes(4 * size))  # all are one
+    place = [2] * (size - 1) + [0]  # only the last one stays, in test
+    followed, tally = Followed(), Tally()
+    followed.stored(size, tally)
+    tally.dropped["equal to a test row"] = size - 1
+    followed.joined("equal", ledger_of([False] * (size - 1) + [True], place), components)
+    assert [(one.row, one.beside) for one in followed.examples["equal to a test row"]] == [
+        (row, size - 1) for row in range(3)
+    ]
+    (found,) = followed.clusters.values()
+    assert (found.rows, found.sizes, found.largest) == (size, [(size, 1)], [(size, [0, 1, 2])])

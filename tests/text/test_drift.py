@@ -10,13 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from slmworks.contract.artifact import Dataset, Model
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError, configure
 from slmworks.testing import Bench
 from slmworks_text.curate import CurateText
 from slmworks_text.drift import embedded as meaning
-from slmworks_text.drift.sketch import sketch, splits_in
+from slmworks_text.drift.compared import compared
+from slmworks_text.drift.measured import drift_of
+from slmworks_text.drift.options import Drift
+from slmworks_text.drift.sketch import Sketch, sketch, sketches
+from slmworks_text.drift.splits import splits_in
 
 Curated = Callable[..., Dataset]
 WORDS = [
@@ -131,7 +135,7 @@ def test_options_are_checked_before_anything_runs() -> None:
 
 def test_the_sample_is_drawn_by_id_whatever_the_order_of_files(tmp_path: Path, curate: Curated) -> None:
     data = curate({"all": {"rows.jsonl": rows(400, 3, 1)}})
-    files = splits_in(data.path)
+    files = splits_in(data.path, "data")
     one = sketch(files, "text-classification", sampled=25)
     other = sketch(dict(reversed(files.items())), "text-classification", sampled=25)
     ids = sorted(id_ for split in files for id_ in data.columns(split, "id")[0])[:25]
@@ -146,15 +150,117 @@ def test_meaning_is_compared_by_an_embedder(
     curate: Curated, earlier: dict[str, bytes], tiny_embedder: Model, tmp_path: Path
 ) -> None:
     pytest.importorskip("torch")
-    before = {name: tmp_path / name for name in earlier}
+    (tmp_path / "before").mkdir()
+    before = {name: tmp_path / "before" / name for name in earlier}
     for name, content in earlier.items():
         before[name].write_bytes(content)
-    one = sketch(splits_in(tmp_path), "text-classification", sampled=60)
+    one = sketch(splits_in(tmp_path / "before", "before"), "text-classification", sampled=60)
     other = sketch(
-        splits_in(curate({"all": {"rows.jsonl": rows(90, 3, 5)}}).path), "text-classification", sampled=60
+        splits_in(curate({"all": {"rows.jsonl": rows(90, 3, 5)}}).path, "now"),
+        "text-classification",
+        sampled=60,
     )
     task = Bench(tmp_path / "bench2").task("drift")
     alike = meaning.embedded(one, one, tiny_embedder, task)
     assert alike["rows"] == [60, 60]
     assert alike["p"] > 0.9
     assert alike["mmd2"] < meaning.embedded(one, other, tiny_embedder, task)["mmd2"]
+
+
+def written(folder: Path, **columns: Any) -> tuple[Path, str]:
+    """A data set of one split in a new folder, and its name."""
+    folder.mkdir()
+    pq.write_table(pa.table(columns), folder / "train.parquet")
+    return folder, folder.name
+
+
+def texts(folder: Path, said: list[str]) -> tuple[Path, str]:
+    return written(folder, id=[f"{i:05}" for i in range(len(said))], text=said, label=["a"] * len(said))
+
+
+def test_new_words_name_nothing_personal_and_no_secret(tmp_path: Path) -> None:
+    said = [
+        "voucher for maria.schmidt@firma.example",
+        "voucher https://anna:correcthorse@db.firma.example/x",
+    ]
+    earlier, later = texts(tmp_path / "a", ["send money"] * 4), texts(tmp_path / "b", said * 4)
+    new = {
+        word for word, _ in compared(*sketches(earlier, later, "text-classification"))["vocabulary"]["new"]
+    }
+    assert "voucher" in new
+    assert not new & {"maria", "schmidt", "firma", "anna", "correcthorse", "email"}
+
+
+@pytest.mark.parametrize(("before", "now"), [(1000, 60), (300, 900)])
+def test_words_of_as_many_rows_are_compared(tmp_path: Path, before: int, now: int) -> None:
+    """Rows of one kind differ by no more than chance, whatever their numbers."""
+    rng = np.random.default_rng(4)
+    said = [" ".join(f"w{i}" for i in rng.zipf(1.3, 9) if i < 1 << 40) for _ in range(before + now)]
+    earlier, later = texts(tmp_path / "a", said[:before]), texts(tmp_path / "b", said[before:])
+    found = compared(*sketches(earlier, later, "text-classification"))["vocabulary"]
+    drawn = min(before // 2, now)
+    assert found["rows"] == [before - drawn, drawn]
+    assert found["js"] == pytest.approx(found["within"]["js"], rel=0.15)
+    assert found["unseen"] == pytest.approx(found["within"]["unseen"], rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"text": ["one"], "label": [3]}, "a/train.parquet: its column 'label' holds int64, not text"),
+        ({"text": [7], "label": ["a"]}, "a/train.parquet: its column 'text' holds int64, not text"),
+        ({"text": [[7]], "label": ["a"]}, "its column 'text' holds list<.*: int64>, not text"),
+        ({"text": ["one"], "label": [["a"]]}, "its column 'label' holds list<.*: string>, not text"),
+    ],
+)
+def test_columns_of_other_things_are_refused(tmp_path: Path, columns: dict[str, Any], said: str) -> None:
+    earlier, later = written(tmp_path / "a", id=["1"], **columns), texts(tmp_path / "b", ["one"])
+    with pytest.raises(BadRequest, match=said):
+        sketches(earlier, later, "text-classification")
+
+
+def test_a_damaged_page_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder, name = texts(tmp_path / "a", [f"text {i} of many" for i in range(500)])
+    content = bytearray((folder / "train.parquet").read_bytes())
+    content[200:600] = bytes(400)
+    (folder / "train.parquet").write_bytes(content)
+    with pytest.raises(BadRequest, match="a/train.parquet: is no Parquet file that can be read"):
+        sketches((folder, name), texts(tmp_path / "b", ["one"]), "text-classification")
+
+
+def test_two_files_of_one_split_are_refused(tmp_path: Path) -> None:
+    folder, name = texts(tmp_path / "a", ["one"])
+    texts(folder / "old", ["two"])
+    with pytest.raises(
+        BadRequest, match=r"a: has two files of the split train, old/train\.parquet and train\.parquet"
+    ):
+        sketches((folder, name), texts(tmp_path / "b", ["one"]), "text-classification")
+
+
+def test_without_words_and_with_one_row_every_number_is_one(tmp_path: Path) -> None:
+    for i, (before, now) in enumerate(((["?!"], ["one two"]), (["one"], ["..."]), (["?"] * 9, ["!"] * 9))):
+        earlier, later = texts(tmp_path / f"a{i}", before), texts(tmp_path / f"b{i}", now)
+        json.dumps(compared(*sketches(earlier, later, "text-classification")), allow_nan=False)
+
+
+def test_meaning_of_a_few_rows_is_not_compared(
+    earlier: dict[str, bytes], tiny_embedder: Model, tmp_path: Path
+) -> None:
+    for name, content in earlier.items():
+        (tmp_path / "raw" / "before").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw" / "before" / name).write_bytes(content)
+    task = Bench(tmp_path / "bench").task("drift")
+    for count, measured in ((19, False), (20, True)):
+        table = pa.table(
+            {"id": [*map(str, range(count))], "text": ["my card"] * count, "label": ["a"] * count}
+        )
+        pq.write_table(table, task.output / "train.parquet")
+        data = Files(path=tmp_path / "raw")
+        found = drift_of(Drift(against="before"), data, "text-classification", tiny_embedder, task)["drift"]
+        assert ("embeddings" in found) is measured
+
+
+def test_a_sketch_draws_exactly_so_many_rows(tmp_path: Path) -> None:
+    folder, name = texts(tmp_path / "a", ["one"] * 97)
+    found: Sketch = sketch(splits_in(folder, name), "text-classification", drawn=31)
+    assert found.parts.sum(1).tolist() == [66, 31]

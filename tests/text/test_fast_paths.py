@@ -4,6 +4,9 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +29,7 @@ from slmworks_text.joins.splits import Choice
 from slmworks_text.layout import Layout
 from slmworks_text.operators.normalise import Normalise
 from slmworks_text.personal import signs_of, suspects
-from slmworks_text.rows import Row, Tally
+from slmworks_text.rows import PLACES, Row, Tally
 from slmworks_text.schema import Stratum, schema_of
 from slmworks_text.shingle_hashes import token_hashes
 from slmworks_text.shingles import shingles
@@ -154,25 +157,31 @@ def test_equal_entries_are_found(tmp_path_factory: Any, numbers: list[int], widt
     assert list(hashes.groups()) == [places[one] for one in sorted(places) if len(places[one]) > 1]
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=60))
-@settings(max_examples=100, deadline=None)
-def test_a_row_goes_where_its_groups_lack_most(order: list[int]) -> None:
-    strata = [Stratum(f"{i % 3}", f"{i % 2}", (f"{i % 3}",)) for i in range(6)]
+STRATA = [Stratum(f"{i % 3}", f"{i % 2}", (f"{i % 3}",)) for i in range(6)]
+STRATA += [Stratum(f"{i}", "0", (f"{i}",)) for i in (3, 4)]  # labels of one source: their gains are kept
+UNITS = st.one_of(
+    st.integers(0, 7).map(lambda number: [number]), st.lists(st.integers(0, 7), min_size=2, max_size=5)
+)
+
+
+@given(st.lists(UNITS, min_size=1, max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_a_unit_goes_where_its_groups_lack_most(order: list[list[int]]) -> None:
     shares = {"train": 0.7, "validation": 0.1, "test": 0.2}
-    total: dict[tuple[str, ...], int] = {}
-    for number in order:
-        for group in strata[number].groups:
-            total[group] = total.get(group, 0) + 1
-    choice, filled = Choice(shares, total, strata), {split: dict.fromkeys(total, 0) for split in shares}
-    for number in order:
+    total = Counter(group for unit in order for number in unit for group in STRATA[number].groups)
+    choice, filled = Choice(shares, total, STRATA), {split: Counter[Any]() for split in shares}
+    for unit in order:
+        content = Counter(group for number in unit for group in STRATA[number].groups)
         gains = {
-            split: sum(1 - filled[split][group] / (share * total[group]) for group in strata[number].groups)
+            split: sum(
+                count * (1 - filled[split][group] / (share * total[group]))
+                for group, count in content.items()
+            )
             for split, share in shares.items()
         }
         split = max(shares, key=gains.__getitem__)
-        for group in strata[number].groups:
-            filled[split][group] += 1
-        assert choice.of_one(number) == Choice({split: 1.0}, {}, []).splits[0].place
+        filled[split] += content
+        assert (choice.of_one(unit[0]) if len(unit) == 1 else choice.of(unit)) == PLACES.index(split)
 
 
 def test_a_stratum_is_remembered_only_where_nothing_else_was_looked_at() -> None:
@@ -256,6 +265,28 @@ def test_a_killed_process_is_a_failure_that_says_so(many: None, tmp_path: Path) 
         assert found is not None
         with pytest.raises(TaskFailed, match="was killed"):
             list(found.map(killed, [1, 2]))
+
+
+SCRIPT = """\
+from pathlib import Path
+from slmworks.testing import Bench
+from slmworks_text import workers
+with workers.workers_of(Bench(Path("bench")).task("curate", threads=2), workers.LARGE) as found:
+    try:
+        list(found.map(abs, [1, 2]))
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_a_script_that_does_not_guard_its_beginning_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    ran = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    (line,) = ran.stdout.splitlines()
+    assert line.startswith("TaskFailed a process that shares the work of this curation ended before")
+    assert 'outside `if __name__ == "__main__":`' in line
 
 
 def test_what_cannot_be_pickled_is_done_here(many: None, tmp_path: Path) -> None:

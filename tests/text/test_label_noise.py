@@ -133,3 +133,13 @@ def test_too_few_rows_to_judge_by(curate: Callable[..., Dataset]) -> None:
     files = {"all": {"rows.jsonl": "".join(json.dumps(row) + "\n" for row in some)}}
     with pytest.raises(BadRequest, match="needs two labels with two rows each"):
         curate(files, label_noise={"splits": ("validation",)})
+
+
+def test_the_card_masks_the_texts_that_the_ranking_holds(curate: Callable[..., Dataset]) -> None:
+    said = [{**row, "text": f"{row['text']} ann{i}@example.org"} for i, row in enumerate(rows())]
+    files = {"all": {"rows.jsonl": "".join(json.dumps(row) + "\n" for row in said)}}
+    data = curate(files, label_noise={})
+    card = json.loads((data.path / "card.json").read_text())
+    assert {one["text"].rpartition(" ")[2] for one in card["label_noise"]["first"]} == {"<EMAIL>"}
+    assert "@example.org" not in page(card) + (data.path / "card.json").read_text()
+    assert "@example.org" in lines(data)[0]["text"]

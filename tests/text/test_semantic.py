@@ -1,5 +1,6 @@
 """Rows that mean the same, by the embeddings of a model that the recipe gives."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,6 +78,24 @@ def test_texts_of_one_meaning_are_reduced_to_one(embedder: Model, tmp_path: Path
     assert example["cosine"] == 1.0
     again = curated(plugin, tmp_path, {"all": rows}, embedder=embedder)
     assert again.digest == data.digest
+
+
+def test_an_engine_that_is_not_used_since_a_model_takes_part_is_told_of(
+    embedder: Model, tmp_path: Path
+) -> None:
+    def start(_scratch: Path) -> Any:
+        raise AssertionError("workers were started")
+
+    said: list[Any] = []
+    task = Bench(tmp_path / "bench").task("curate")
+    task = dataclasses.replace(task, emit=said.append, workers_of=start)
+    data = written(tmp_path, {"all": TEXTS})
+    CurateText(semantic_duplicates=0.95).run(data=data, task=task, embedder=embedder)
+    assert [event["line"] for event in said if "workers" in event.get("line", "")] == [
+        "note: with `embedder` all is done in this process; the engine's workers aren't used."
+    ]
+    with pytest.raises(AssertionError, match="were started"):
+        CurateText().run(data=data, task=task)
 
 
 def test_no_row_means_what_a_test_row_does(embedder: Model, tmp_path: Path) -> None:

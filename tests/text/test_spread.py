@@ -43,8 +43,8 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(near, "PAIRS", 20)
 
 
-def written(folder: Path, workers: OtherProcess | None, **options: Any) -> dict[str, bytes]:
-    """File -> bytes of a curation of `folder/raw`."""
+def written(folder: Path, workers: OtherProcess | None, **options: Any) -> dict[str, Any]:
+    """File -> bytes of a curation of `folder/raw`; and its summary, as text since its order counts too."""
 
     @contextmanager
     def started(_scratch: Path) -> Iterator[OtherProcess]:
@@ -56,8 +56,9 @@ def written(folder: Path, workers: OtherProcess | None, **options: Any) -> dict[
         (work / name).mkdir(parents=True)
     plugin = CurateText.model_validate_json(json.dumps(options))
     task = Task(output=work / "output", scratch=work / "scratch", workers_of=started if workers else None)
-    plugin.run(data=Files(path=folder / "raw"), task=task)
-    return {path.name: path.read_bytes() for path in (work / "output").iterdir()}
+    made = plugin.run(data=Files(path=folder / "raw"), task=task)
+    files = {path.name: path.read_bytes() for path in (work / "output").iterdir()}
+    return {**files, "summary": json.dumps(made.summary)}
 
 
 def given(folder: Path, **inputs: str) -> Path:
@@ -109,6 +110,22 @@ def test_the_bytes_are_those_of_one_process(case: str, tmp_path: Path, other: Ot
     before = other.pieces
     assert written(folder, other, **options) == written(folder, None, **options)
     assert other.pieces > before + 5
+
+
+def test_pieces_show_neither_in_the_summary_nor_in_examples(
+    tmp_path: Path, other: OtherProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"text number {i} of all,{('yes', 'no')[i % 2]}" for i in range(300)]
+    for i in (10, 120, 180, 240):  # in other pieces than the next one that has no label
+        lines[i], lines[i + 55] = f"a{i},yes", f"nobody labelled {i},"
+    folder = given(tmp_path, first="\n".join(["text,label", *lines]))
+    apart = written(folder, other, min_chars=8)
+    monkeypatch.setattr(cleaning, "ROWS", 5_000)
+    assert apart == written(folder, None, min_chars=8)
+    card = json.loads(apart["card.json"])
+    assert card["dropped"]["no label"] == card["dropped"]["too short"] == 4
+    assert "no label 4, too short 4" in json.loads(apart["summary"])["left_out"]
+    assert [one["text"] for one in card["examples"]["too short"]] == ["a10", "a120", "a180"]
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,14 @@ import pytest
 from mlflow.data.dataset_source_registry import get_dataset_source_from_json
 
 from releases import BY
+from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest, SlmworksError
+from slmworks.execution.records import run_record, task_records
 from slmworks.lineage import lineage_of, render
 from slmworks.registry.log import Registry
 from slmworks.store import open_store
 from slmworks.tracking.connection import Tracking, connect, without_credentials
+from slmworks.tracking.data_sets import cards, entity
 from slmworks.tracking.sync import sync
 from stories import CURVE, Story
 
@@ -100,6 +103,21 @@ def test_a_data_set_is_mlflows_own_and_its_card_is_beside_its_run(store, story, 
     note = curated.data.tags["mlflow.note.content"]
     assert "· curate** · 1,200 rows of 1,209" in note
     assert "| curated-from | raw |" in note
+
+
+@pytest.mark.parametrize(
+    "card",
+    ["[1]", '{"columns": ["id"]}', '{"rows": 5}', '{"splits": {"train": {}}}', '{"drift": {"rows": 3}}'],
+)
+def test_a_card_of_another_form_is_left_out_and_the_rest_is_synced(store, tmp_path, card):
+    story = Story(store, tmp_path / "work")
+    curated = story.text("train.parquet")
+    (curated / "card.json").write_text(card)
+    story.task("curate", "curate text", Dataset(path=curated, meta={"task": "classification"}))
+    (task,) = task_records(store, story.run)
+    found = cards(store, curated, run_record(store, story.run), task)
+    assert found == {}
+    assert entity(store, task, "made").dataset.digest.startswith(task.manifest.digest[:32])
 
 
 def test_curves_keep_their_steps_and_times(store, story, uri):

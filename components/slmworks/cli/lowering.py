@@ -60,11 +60,11 @@ def lower(
     from slmworks.engines.kubeflow.pipeline import compile_plan
     from slmworks.engines.lines import Lines
     from slmworks.engines.local_files import bring, reads_disk
-    from slmworks.engines.task_pods import needless_devices
+    from slmworks.engines.task_pods import needless_devices, unchecked_workers
 
     sources = planned.pinned(None)
     compiled = compile_plan(planned, settings, store.url, sources, fresh)
-    for line in needless_devices(settings, planned):
+    for line in (*needless_devices(settings, planned), *unchecked_workers(settings, planned)):
         say(f"note   {line}", err=True)
     if not upload:
         if left := [task for task, own in sources.items() if reads_disk(own)]:

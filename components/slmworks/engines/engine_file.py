@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
+from slmworks.contract import catalog
 from slmworks.contract.catalog import CORE
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.options import OptionError, list_hint
@@ -115,12 +116,18 @@ class EngineFile:
             raise BadRequest(f"{self.at('digests')}: has none for {name}; add  {name}: sha256:….")
         return f"{below}/{name}@{digests[name]}"
 
-    def workers(self, task: PlannedTask) -> dict[str, Any]:
-        """Settings of the engine that a task's work is spread by; {} for none. BadRequest for a wrong one."""
+    def workers(self, task: PlannedTask, *, here: bool = False) -> dict[str, Any]:
+        """Settings of the engine that a task's work is spread by; {} for none. BadRequest for a wrong one.
+
+        An engine that isn't installed is a mistake where the task runs `here`. Elsewhere its image or
+        environment has it, and the task checks the options.
+        """
         said = self.settings.curate
         if said is None or not task.configured.spreads:
             return {}
         settings: dict[str, Any] = said.model_dump(mode="json")
+        if not here and said.engine not in catalog.curate_engines():
+            return settings
         try:
             engine_of(settings)
         except OptionError as error:

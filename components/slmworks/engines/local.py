@@ -93,7 +93,8 @@ class Run:
         # What a task in an environment of its own depends on is known only there, so it looks for itself.
         self._missed = {task.id for task in self.plan if self.engine.python(task.family)}
         for task in self.plan:
-            self.engine.workers(task)  # a mistake in it is told before anything runs
+            # a mistake in it is told before anything runs
+            self.engine.workers(task, here=task.id not in self._missed)
         sweep(self.store.cache)
         self._sources = self.plan.pinned(Registry(self.store))
         with alive(self.store, self.id):

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from slmworks.contract.errors import BadRequest
+from slmworks.contract import catalog
+from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.workers import ENGINE
 from slmworks.engines.engine_checks import sayings
 from slmworks.engines.pod_settings import Pod, amount
 from slmworks.recipe.plan import PlannedTask
@@ -33,6 +35,19 @@ def pod_of(file: "EngineFile", task: PlannedTask | None) -> Pod:
                 f"`limits: {{{name}: …}}` where its {name} is set."
             )
     return found
+
+
+def unchecked_workers(file: "EngineFile", plan: Iterable[PlannedTask]) -> Iterator[str]:
+    """A line where a task's work is spread by an engine that isn't installed here."""
+    for task in plan:
+        named, known = file.workers(task).get(ENGINE), catalog.curate_engines()
+        if named and named not in known:
+            near = f" {did_you_mean(named, known)}" if known else ""
+            yield (
+                f"{file.at('curate', ENGINE)}: '{named}' isn't installed here, so its options are checked "
+                f"where {task.id} runs.{near}"
+            )
+            return
 
 
 def needless_devices(file: "EngineFile", plan: Iterable[PlannedTask]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from slmworks.contract.artifact import Artifact, Files
 from slmworks.contract.errors import BadRequest, CorruptObject, SlmworksError, TaskFailed, first_line
 from slmworks.contract.ledger import Ledger
 from slmworks.contract.manifest import File, Manifest, is_tree, scan, stranger, tree_digest
-from slmworks.contract.options import configure, plain
+from slmworks.contract.options import OptionError, configure, plain
 from slmworks.contract.stage import Emit, Port, Stage, Task, output, ports, takes, task_class
 from slmworks.contract.workers import Workers, engine_of
 from slmworks.execution import index
@@ -218,7 +218,12 @@ class Running:
         return (found.manifest.cpu_seconds or found.manifest.seconds) if found else 0.0
 
     def _workers(self, scratch: Path) -> contextlib.AbstractContextManager[Workers]:
-        return engine_of(self.spec.workers).start(self.spec.id, scratch)
+        try:
+            engine = engine_of(self.spec.workers)
+        except OptionError as error:
+            where = ".".join(map(str, ("curate", *error.where)))
+            raise BadRequest(f"engine file, {where}: {error.problem}") from None
+        return engine.start(self.spec.id, scratch)
 
     def _share(
         self,

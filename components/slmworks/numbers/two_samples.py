@@ -11,6 +11,19 @@ if TYPE_CHECKING:
 FEWEST = 5
 """Rows that a cell must be expected to hold; smaller ones are joined (Cochran, 1954)."""
 PERMUTATIONS = 500
+TIE = 1e-6
+"""Difference of two MMD² that may be rounding of 32-bit kernels: what is so near counts as equal."""
+
+
+def chance_stability(before: Mapping[str, int], now: Mapping[str, int]) -> float:
+    """The index that two samples of one distribution are expected to have, about (k - 1)(1/n + 1/m).
+
+    k names, n and m rows. PSI is the sum of two Kullback-Leibler divergences; times nm / (n + m) it is about
+    chi-squared with k - 1 degrees of freedom (Yurdakul, "Statistical Properties of Population Stability
+    Index", 2018).
+    """
+    names = {name for some in (before, now) for name, rows in some.items() if rows}
+    return (len(names) - 1) * sum(1 / sum(some.values()) for some in (before, now))
 
 
 def population_stability(before: Mapping[str, int], now: Mapping[str, int]) -> float:
@@ -56,6 +69,8 @@ def jensen_shannon(before: "Array", now: "Array") -> float:
     """Jensen-Shannon divergence of two arrays of counts, in bits: 0 alike, 1 nothing in common."""
     import numpy as np
 
+    if not (before.any() and now.any()):
+        return float(before.any() or now.any())
     a, b = before / before.sum(), now / now.sum()
     middle = (a + b) / 2
 
@@ -70,10 +85,13 @@ def maximum_mean_discrepancy(before: "Array", now: "Array", *, seed: int = 0) ->
     """Unbiased squared MMD of vectors [rows, width] with a Gaussian kernel, and p by permutation.
 
     Bandwidth: the median distance (Gretton et al., 2012). Memory: 4 bytes a pair of rows.
+    ValueError for a sample of fewer than two rows, within which there is no pair.
     """
     import numpy as np
 
     n, m = len(before), len(now)
+    if min(n, m) < 2:
+        raise ValueError(f"two rows of each are needed, not {n} and {m}")
     both = np.concatenate([before, now]).astype("float32")
     norms = (both**2).sum(1)
     squares = np.maximum(norms[:, None] + norms[None] - 2 * both @ both.T, 0)
@@ -90,5 +108,5 @@ def maximum_mean_discrepancy(before: "Array", now: "Array", *, seed: int = 0) ->
     ends = (chosen * kernel.sum(1)[:, None]).sum(0, dtype="float64")
     others = kernel.sum(dtype="float64") - 2 * ends + within
     values = within / (n * (n - 1)) + others / (m * (m - 1)) - 2 * (ends - within) / (n * m)
-    extreme = int((values[1:] >= values[0]).sum())
+    extreme = int((values[1:] >= values[0] - TIE).sum())
     return float(values[0]), (1 + extreme) / (1 + PERMUTATIONS)

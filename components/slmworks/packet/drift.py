@@ -8,6 +8,8 @@ from slmworks.packet.markdown_text import paragraph, table
 from slmworks.packet.markup import Html, bar, details, el, grid, join
 from slmworks.packet.sources import Content
 
+LARGE = 0.2
+"""PSI beyond chance that is called large."""
 SURE = 0.05
 """Corrected p-value below which a difference is called one."""
 
@@ -27,7 +29,7 @@ def lines_of(drift: Content) -> Iterator[Measured]:
     if one := drift.get("labels"):
         yield Measured(
             "labels", f"PSI {one['psi']:.3f}", one["p_holm"],
-            f"G-test, G = {one['g']:.1f}, {one['df']} degrees of freedom; PSI above 0.2 is called large",
+            f"G-test, G = {one['g']:.1f}, {one['df']} degrees of freedom; {_stability(one)}",
         )  # fmt: skip
     if one := drift.get("lengths"):
         before, now = one["median"]
@@ -39,11 +41,11 @@ def lines_of(drift: Content) -> Iterator[Measured]:
         within = one["within"]
         yield Measured(
             "words", f"JS {one['js']:.3f}", None,
-            f"Jensen-Shannon divergence in bits; {within['js']:.3f} between two halves of the earlier rows",
+            f"Jensen-Shannon divergence in bits; {within['js']:.3f} within the earlier rows: chance",
         )  # fmt: skip
         yield Measured(
             "unseen words", figures.percent(one["unseen"]), None,
-            f"share of all words; {figures.percent(within['unseen'])} between two halves of the earlier rows",
+            f"share of all words; {figures.percent(within['unseen'])} within the earlier rows: chance",
         )  # fmt: skip
     if one := drift.get("embeddings"):
         n, m = (figures.count(rows) for rows in one["rows"])
@@ -51,6 +53,12 @@ def lines_of(drift: Content) -> Iterator[Measured]:
             "meaning", f"MMD² {one['mmd2']:.4f}", one["p_holm"],
             f"embeddings of {n} and {m} rows, {one['permutations']} permutations",
         )  # fmt: skip
+
+
+def _stability(labels: Content) -> str:
+    """What a PSI is held against: chance, which grows with the labels and with few rows."""
+    chance = labels.get("psi_chance", 0.0)
+    return f"PSI of {chance:.3f} is chance; {chance + LARGE:.3f} would be called large"
 
 
 def sentence(drift: Content) -> str:

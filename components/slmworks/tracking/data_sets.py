@@ -46,28 +46,30 @@ def entity(store: "Store", made: TaskRecord, port: str) -> Any:
 
 
 def cards(store: "Store", folder: Path, run: RunRecord, task: TaskRecord) -> dict[str, str]:
-    """File -> text, of a data set's card; nothing for one without."""
+    """File -> text, of a data set's card; nothing for one without, or of another form than pages read."""
     assert task.manifest is not None
     name, address = f"{run.recipe} · {task.step}", address_of(store, task.manifest.digest)
     digest, summary = task.manifest.digest, task.manifest.summary
     try:
         found = data_card.described(folder, name=name, digest=digest, address=address, summary=summary)
+        return {
+            "card.html": data_card.page(found),
+            "card.md": data_card.markdown(found),
+            "croissant.json": data_card.croissant(found, task.manifest.files),
+        }
     except BadRequest:
         return {}
-    return {
-        "card.html": data_card.page(found),
-        "card.md": data_card.markdown(found),
-        "croissant.json": data_card.croissant(found, task.manifest.files),
-    }
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return {}  # a curate plugin from elsewhere may write any part in a form of its own
 
 
 def _schema(store: "Store", digest: str) -> str | None:
     """The columns as MLflow's signature of a table; None where the card doesn't say."""
     try:
         columns = json.loads(store.read(f"objects/{digest}/{CARD}") or b"{}")["columns"]
-    except (ValueError, KeyError, TypeError):
+        described = [{**_type(str(kind)), "name": name, "required": False} for name, kind in columns.items()]
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    described = [{**_type(str(kind)), "name": name, "required": False} for name, kind in columns.items()]
     return json.dumps({"mlflow_colspec": described})
 
 

@@ -45,7 +45,7 @@ def spark_application(
     if step not in tasks:
         raise BadRequest(f"{recipe}: no task named '{step}'. {did_you_mean(step, tasks)}")
     task = tasks[step]
-    workers = engine.workers(task)
+    workers = engine.workers(task, here=True)
     options = engine_of(workers) if workers else None
     if not isinstance(options, Spark):
         why = (

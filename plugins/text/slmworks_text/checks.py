@@ -8,7 +8,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.numbers import figures
 from slmworks_text.label_warnings import looks_numeric
 from slmworks_text.labels import spelt
-from slmworks_text.rows import WRONG_WIDTH, Tally
+from slmworks_text.rows import WRONG_WIDTH, Tally, most_frequent
 from slmworks_text.schema import Stratum
 
 FILES = 3
@@ -62,7 +62,7 @@ def refuse_bad_inputs(losses: Sequence[Loss], most: float, tally: Tally) -> None
     for loss in losses:
         lost = loss.lost.total()
         if lost > most * loss.rows:
-            frequent = loss.lost.most_common(1)[0][0]
+            frequent = most_frequent(loss.lost)[0][0]
             raise BadRequest(
                 f"{loss.input}: {lost:,} of {loss.rows:,} rows can't be used ({listed(loss.lost)}), more "
                 f"than {figures.requirement(most)}. The first: {tally.first[frequent]}. Mend the file or the "
@@ -146,13 +146,13 @@ def by_label(counts: Counts) -> Counter[str]:
 
 def reasons(tally: Tally) -> str:
     """Dropped rows by reason, in parentheses."""
-    found = ", ".join(f"{count} {reason}" for reason, count in tally.dropped.most_common() if count)
+    found = ", ".join(f"{count} {reason}" for reason, count in most_frequent(tally.dropped))
     return f"(dropped: {found})" if found else "(none dropped)"
 
 
 def listed(dropped: Mapping[str, int]) -> str:
     """Reasons with their rows, the most frequent first: `no label 60, duplicate 3`."""
-    return ", ".join(f"{reason} {count:,}" for reason, count in Counter(dropped).most_common() if count)
+    return ", ".join(f"{reason} {count:,}" for reason, count in most_frequent(dropped))
 
 
 def first_of_each(tally: Tally) -> list[str]:

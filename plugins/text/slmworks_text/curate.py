@@ -23,6 +23,7 @@ from slmworks_text.drift.measured import drift_of
 from slmworks_text.encodings import REPLACE
 from slmworks_text.expectations import Found, met
 from slmworks_text.facts.followed import Followed
+from slmworks_text.facts.shown_texts import Shown
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.input_options import InputOptions
 from slmworks_text.joining import join_texts
@@ -105,7 +106,7 @@ class CurateText(TextOptions):
         card |= drift_of(self.drift, data, self.made_for(), models.get("embedder"), task)
         expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))
         if made.ranking is not None:
-            first = write_ranking(task.output, made.ranking, made.rows, ledger)
+            first = write_ranking(task.output, made.ranking, made.rows, ledger, Shown(self.region))
             card["label_noise"] = described(made.ranking, first)
         warnings = text_warnings(counts, tally, self._order() if schema.classes else None)
         for sentence in warnings:
@@ -123,6 +124,11 @@ class CurateText(TextOptions):
             task.say(f"warning: {sentence}.")
         size = sum(path.stat().st_size for name in names for path in paths_of(data.folder(name)))
         alone = not rows.shared or bool(models)  # a model would be loaded by each process
+        if alone and task.workers_of is not None:
+            task.say(
+                f"note: with {' and '.join(f'`{port}`' for port in sorted(models))} all is done in this "
+                "process; the engine's workers aren't used."
+            )
         with contextlib.nullcontext() if alone else workers_of(task, size) as workers:
             losses = self._store(data, models, names, rows, schema, tally, task, Meter(size), workers)
             watch.stored(rows.size, tally)

@@ -41,7 +41,7 @@ from slmworks_text.operators.redact import Redact
 from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Redactor
 from slmworks_text.reading import paths_of
-from slmworks_text.rows import PLACES, Row
+from slmworks_text.rows import PLACES, Row, most_frequent
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Stratum
 from slmworks_text.streams import Meter
@@ -106,7 +106,7 @@ class CurateDocuments(DocumentOptions):
         card |= by_operators(self.operators, tally) | made.described()
         unread = [
             f"documents that can't be read, {reason}: {count:,}; the first: {tally.first_unread(reason)}"
-            for reason, count in tally.unreadable.most_common()
+            for reason, count in most_frequent(tally.unreadable)
         ]
         for sentence in unread:
             task.say(f"warning: {sentence}.")

@@ -23,6 +23,7 @@ from slmworks.teachers.writers import MODEL_TASK, require_writer
 from slmworks_text.conversations.checks import refuse_bad_schema
 from slmworks_text.data_card import summary, write_card
 from slmworks_text.input_options import Fraction
+from slmworks_text.rows import most_frequent
 from slmworks_text.synthetic.novelty import Novelty
 from slmworks_text.synthetic.reading import Unreadable, conversation_in, row_schema
 from slmworks_text.synthetic.seeds import EXAMPLES, TOPIC, Seeds, text_of
@@ -268,7 +269,7 @@ class _Made:
         """BadRequest where no row is left."""
         if self.rows:
             return
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.most_common())
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in most_frequent(self.dropped))
         example = f"; the first that can't be read: {self.first!r}" if self.first else ""
         raise BadRequest(
             f"no row could be read, or none is new: {self.asked:,} asked for ({reasons}{example}); raise "

@@ -16,6 +16,7 @@ from slmworks.model_tasks.text_generation import measures
 from slmworks.teachers.ask import Budget, Question, Written, ask
 from slmworks_text.conversations import table
 from slmworks_text.data_card import summary, write_card
+from slmworks_text.rows import most_frequent
 
 MODEL_TASK = "text-generation"
 PAIRED = ("train", "validation")
@@ -149,7 +150,7 @@ class CurateSampledPreferences(Curate):
         return rule(row, {"text": answer})[0] > 0
 
     def _nothing(self, split: str, rows: int, dropped: Counter[str]) -> str:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in most_frequent(dropped))
         return (
             f"seeds: none of the {rows} rows of '{split}' gives a pair ({reasons}); take another student or "
             "teacher, raise temperature or max_new_tokens, or another rule to choose by."

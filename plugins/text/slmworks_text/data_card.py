@@ -127,7 +127,7 @@ def write_splits(
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     """The card as JSON with sorted keys: the same numbers are the same bytes. `columns` are added."""
     whole = {**card, "columns": _columns(folder)}
-    text = json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / "card.json").write_text(text, encoding="utf-8")
 
 

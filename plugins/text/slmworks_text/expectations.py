@@ -31,7 +31,7 @@ UNBOUNDED = ("label_psi", "embedding_mmd")
 """Numbers that are no shares."""
 UNMEASURED = {
     "label_psi": "the rows have no labels",
-    "embedding_mmd": "give the step an `embedder`, a model for feature-extraction",
+    "embedding_mmd": "give the step an `embedder`, a model for feature-extraction, and 20 rows of each",
 }
 """Number of drift -> why it may be missing."""
 SHARES = ("duplicates", "near_duplicates", "conflicts", "null", "filtered", "dropped")

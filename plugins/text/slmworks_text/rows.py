@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from slmworks.contract.scope import SPLITS as SCOPE_SPLITS
@@ -99,3 +99,13 @@ class Tally:
             kept = self.examples.setdefault(reason, [])
             kept += texts[: EXAMPLES - len(kept)]
         self.warnings += later.warnings
+
+
+def most_frequent(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Names with their counts, the largest first and equal ones by name, whatever order they came in.
+
+    `Counter.most_common` keeps equal ones in the order of their first rows, which depends on the pieces.
+    """
+    return sorted(
+        ((name, count) for name, count in counts.items() if count), key=lambda one: (-one[1], one[0])
+    )

@@ -54,8 +54,9 @@ class Processes:
             yield from self._mapped(str(path), pieces)
         except BrokenProcessPool:
             raise TaskFailed(
-                "a process that shares the work of this curation was killed, perhaps for memory; run it "
-                "again, with fewer threads if that was it."
+                "a process that shares the work of this curation ended before its work was done: it was "
+                "killed, perhaps for memory (then give fewer threads), or it couldn't start, since a script "
+                'that curates runs it outside `if __name__ == "__main__":`.'
             ) from None
 
     def _mapped(self, path: str, pieces: Iterable[P]) -> Iterator[R]:

@@ -13,6 +13,12 @@ from slmworks.numbers import figures
 from slmworks.packet.sources import Content
 
 CARD = "card.json"
+LISTS = ("steps", "warnings")
+OBJECTS = (
+    "rows", "dropped", "changed", "personal_data", "examples", "clusters", "columns", "splits", "inputs",
+    "licences", "synthetic", "label_noise", "drift",
+)  # fmt: skip
+"""Parts of a card that pages read, each of which may be missing."""
 
 
 @dataclass(frozen=True)
@@ -63,4 +69,17 @@ def described(folder: Path, **known: Any) -> Described:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise BadRequest(f"{folder}: has no {CARD} that can be read; curate it again.") from None
+    if problem := _misshapen(card):
+        raise BadRequest(f"{folder}: its {CARD} is of another form: {problem}.")
     return Described(card, model_task=data.model_task and catalog.canonical(data.model_task), **known)
+
+
+def _misshapen(card: object) -> str:
+    """What a card of a curate plugin from elsewhere has in another form than pages read; empty: nothing."""
+    if not isinstance(card, dict):
+        return "it is no object"
+    for names, kind, called in ((OBJECTS, dict, "an object"), (LISTS, list, "a list")):
+        for name in names:
+            if card.get(name) is not None and not isinstance(card[name], kind):
+                return f"'{name}' is not {called}"
+    return ""

@@ -12,7 +12,7 @@ from slmworks_text.documents.files import ENDINGS, kind_of, read_document
 from slmworks_text.documents.places import ChunkRow
 from slmworks_text.encodings import Encoding
 from slmworks_text.reading import paths_of
-from slmworks_text.rows import Tally
+from slmworks_text.rows import Tally, most_frequent
 from slmworks_text.streams import COMPRESSED, Meter
 
 
@@ -119,12 +119,12 @@ def refuse_unread(name: str, before: DocumentTally, tally: DocumentTally, most: 
     read = tally.documents.total() - before.documents.total()
     others = tally.others - before.others
     if not lost and not read:
-        there = ", ".join(f"{ending} {count:,}" for ending, count in others.most_common(5)) or "nothing"
+        there = ", ".join(f"{ending} {count:,}" for ending, count in most_frequent(others)[:5]) or "nothing"
         known = ", ".join(ENDINGS)
         raise BadRequest(f"{name}: no document in it ({known}, each also compressed); there is: {there}.")
     if lost.total() > most * (read + lost.total()):
-        named = ", ".join(f"{reason} {count:,}" for reason, count in lost.most_common())
-        first = tally.unread[lost.most_common(1)[0][0], name]
+        named = ", ".join(f"{reason} {count:,}" for reason, count in most_frequent(lost))
+        first = tally.unread[most_frequent(lost)[0][0], name]
         raise BadRequest(
             f"{name}: {lost.total():,} of {read + lost.total():,} documents can't be read ({named}), more "
             f"than {most:.0%}. The first: {first}. Mend or remove them{way_out}."

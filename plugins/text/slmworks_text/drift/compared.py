@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from slmworks.numbers import statistics
-from slmworks.numbers.two_samples import g_test, jensen_shannon, kolmogorov_smirnov, population_stability
+from slmworks.numbers.two_samples import (
+    chance_stability,
+    g_test,
+    jensen_shannon,
+    kolmogorov_smirnov,
+    population_stability,
+)
 from slmworks_text.drift.sketch import Sketch
 
 NAMED = 12
@@ -31,7 +37,8 @@ def compared(before: Sketch, now: Sketch, embedded: Mapping[str, Any] | None = N
     if before.labels and now.labels:
         g, df, p = g_test(before.labels, now.labels)
         psi = population_stability(before.labels, now.labels)
-        found["labels"] = {"psi": _round(psi), "g": _round(g), "df": df, "p": p,
+        chance = chance_stability(before.labels, now.labels)
+        found["labels"] = {"psi": _round(psi), "psi_chance": _round(chance), "g": _round(g), "df": df, "p": p,
                            "moved": _moved(before.labels, now.labels)}  # fmt: skip
     d, p = kolmogorov_smirnov(before.lengths, now.lengths)
     found["lengths"] = {"ks": _round(d), "p": p, "median": [_median(before.lengths), _median(now.lengths)]}
@@ -54,17 +61,19 @@ def numbers_of(card: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _vocabulary(before: Sketch, now: Sketch) -> dict[str, Any]:
-    """Divergence and unseen words, beside the same of the two halves of the earlier one: that is chance."""
-    first, second = before.halves
-    known = before.words > 0
+    """Divergence and unseen words of as many later rows as are drawn from the earlier ones.
+
+    Both grow with fewer rows; so the same of the drawn rows stands beside, and is chance.
+    """
+    rest, drawn = before.parts
+    later, known = now.parts[1], rest > 0
+    new = now.new.rows if now.new is not None else {}
     return {
-        "js": _round(jensen_shannon(before.words, now.words)),
-        "unseen": _unseen(now.words, known),
-        "within": {
-            "js": _round(jensen_shannon(first, second)) if second.any() else 1.0,
-            "unseen": _unseen(second, first > 0) if second.any() else 1.0,
-        },
-        "new": [[word, rows] for word, rows in sorted(now.new.items(), key=lambda one: (-one[1], one[0]))
+        "rows": [before.rows - before.drawn, before.drawn],
+        "js": _round(jensen_shannon(rest, later)),
+        "unseen": _unseen(later, known),
+        "within": {"js": _round(jensen_shannon(rest, drawn)), "unseen": _unseen(drawn, known)},
+        "new": [[word, rows] for word, rows in sorted(new.items(), key=lambda one: (-one[1], one[0]))
                 if rows >= ROWS][:NAMED],
     }  # fmt: skip
 

@@ -11,6 +11,8 @@ from slmworks.numbers.two_samples import PERMUTATIONS, maximum_mean_discrepancy
 from slmworks_text.drift.sketch import Sketch
 
 MODEL_TASK = "feature-extraction"
+FEWEST = 20
+"""Rows of each below which a test says little."""
 
 
 def embedded(before: Sketch, now: Sketch, embedder: Model, task: Task) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from slmworks.contract.artifact import Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks_text.drift.compared import compared
-from slmworks_text.drift.embedded import embedded
+from slmworks_text.drift.embedded import FEWEST, embedded
 from slmworks_text.drift.options import Drift
-from slmworks_text.drift.sketch import sketch, splits_in
+from slmworks_text.drift.sketch import sketches
+from slmworks_text.drift.splits import splits_in
 
 
 def drift_of(
@@ -17,14 +18,17 @@ def drift_of(
     """`drift` of the card; nothing where it isn't asked for. BadRequest for an input that is no data set."""
     if options is None:
         return {}
-    files = splits_in(data.folder(options.against))
-    if not files:
+    folder, name = data.folder(options.against), f"with.drift: {options.against}"
+    if not splits_in(folder, name):
         raise BadRequest(
             f"with.drift.against: the input '{options.against}' has no train.parquet, validation.parquet or "
             "test.parquet; give the folder of an earlier data set, such as STORE/objects/DIGEST/*.parquet."
         )
     sampled = options.embedded if embedder is not None else 0
-    before = sketch(files, model_task, sampled=sampled, name=options.against)
-    now = sketch(splits_in(task.output), model_task, sampled=sampled, beside=before)
-    meaning = embedded(before, now, embedder, task) if embedder is not None else None
+    before, now = sketches((folder, name), (task.output, "the result"), model_task, sampled=sampled)
+    meaning = None
+    if embedder is not None and (few := min(len(before.sample), len(now.sample))) < FEWEST:
+        task.say(f"drift: meaning is not compared: {FEWEST} rows of each are needed, and one has {few}.")
+    elif embedder is not None:
+        meaning = embedded(before, now, embedder, task)
     return {"drift": {"against": options.against, **compared(before, now, meaning)}}

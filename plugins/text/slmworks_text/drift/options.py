@@ -3,6 +3,7 @@
 from pydantic import ConfigDict, Field
 
 from slmworks.contract.documented import Documented
+from slmworks_text.drift.embedded import FEWEST
 
 
 class Drift(Documented):
@@ -12,5 +13,5 @@ class Drift(Documented):
 
     against: str
     """Input that holds an earlier data set: the Parquet files of its splits, as a curate step wrote them."""
-    embedded: int = Field(default=1000, ge=20, le=5000)
+    embedded: int = Field(default=1000, ge=FEWEST, le=5000)
     """Rows of each that are embedded, where the step has an `embedder`."""

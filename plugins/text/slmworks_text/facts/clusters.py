@@ -1,9 +1,10 @@
-"""Clusters of duplicates: how many of which size, and the largest."""
+"""Clusters of duplicates: how many of which size, the largest, and what stands beside a row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slmworks_text.joins.components import Components
+from slmworks_text.ledger import Ledger
 
 LARGEST = 3
 """So many of the largest clusters are shown, each with as many rows."""
@@ -15,8 +16,6 @@ SIZES = (2, 3, 4, 5, 10, 20, 50, 100)
 class Clusters:
     """Rows that a join found to be alike."""
 
-    names: Any
-    """The smallest member of each row's cluster (uint32)."""
     rows: int
     """Rows in clusters of several."""
     sizes: list[tuple[int, int]]
@@ -29,23 +28,11 @@ class Clusters:
         """Clusters of several rows."""
         return sum(clusters for _, clusters in self.sizes)
 
-    def members(self, of: list[int]) -> dict[int, list[int]]:
-        """Name -> all members, of the clusters that these rows are in."""
-        import numpy as np
 
-        wanted = np.unique(self.names[of])
-        found = np.flatnonzero(np.isin(self.names, wanted))
-        alike: dict[int, list[int]] = {}
-        for row, name in zip(found.tolist(), self.names[found].tolist(), strict=True):
-            alike.setdefault(name, []).append(row)
-        return alike
-
-
-def clusters_of(components: Components) -> Clusters:
-    """Look at all clusters once. Memory: 4 bytes a row, and some more a row that has others like it."""
+def clusters_of(names: Any) -> Clusters:
+    """Look at all clusters once; `names` are those of `Components.names`, an entry a row."""
     import numpy as np
 
-    names = components.names()
     joined = names[names != np.arange(len(names), dtype="uint32")]
     roots, others = np.unique(joined, return_counts=True)
     sizes = others + 1
@@ -55,10 +42,37 @@ def clusters_of(components: Components) -> Clusters:
         counted[upper] = counted.get(upper, 0) + int(clusters)
     first = np.lexsort((roots, -sizes))[:LARGEST]
     return Clusters(
-        names=names,
         rows=int(sizes.sum()),
         sizes=sorted(counted.items()),
         largest=[
             (int(sizes[i]), np.flatnonzero(names == roots[i])[:LARGEST].tolist()) for i in first.tolist()
         ],
     )
+
+
+def beside(rows: Sequence[int], names: Any, ledger: Ledger) -> dict[int, tuple[int | None, int | None]]:
+    """Dropped row -> the row of its cluster that stays, and the first one besides itself; None for none.
+
+    Of several that stay, it is the first one of the first place. Nothing here is done row by row in Python:
+    a cluster may be most of the data.
+    """
+    import numpy as np
+
+    asked = np.zeros(len(names), bool)
+    asked[names[rows]] = True
+    members = np.flatnonzero(asked[names])
+    kept = members[ledger.kept[members]]
+    stays = _first_of_each(names, kept[np.argsort(ledger.place[kept], kind="stable")])
+    second = _first_of_each(names, members[names[members] != members])
+    found = {}
+    for row, name in zip(rows, names[rows].tolist(), strict=True):
+        found[row] = stays.get(name), name if name != row else second.get(name)
+    return found
+
+
+def _first_of_each(names: Any, members: Any) -> dict[int, int]:
+    """Name -> the first of these members that has it."""
+    import numpy as np
+
+    found, first = np.unique(names[members], return_index=True)
+    return dict(zip(found.tolist(), members[first].tolist(), strict=True))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slmworks_text.facts.clusters import Clusters, clusters_of
+from slmworks_text.facts.clusters import Clusters, beside, clusters_of
 from slmworks_text.facts.seen import View
 from slmworks_text.facts.shown_texts import Shown
 from slmworks_text.joins.components import Components
@@ -71,15 +71,16 @@ class Followed(Watch):
         gone = ~ledger.kept if self._kept is None else self._kept & ~ledger.kept
         self._kept = ledger.kept.copy()
         dropped = self._step(name, int(ledger.kept.sum()))
-        found = clusters_of(components) if components is not None else None
-        for reason, example in self._found(
-            np.flatnonzero(gone)[:LOOKED_AT].tolist(), ledger, found, [*dropped]
-        ):
+        names = components.names() if components is not None else None
+        looked_at = np.flatnonzero(gone)[:LOOKED_AT].tolist()
+        for reason, example in _examples_of(looked_at, ledger, names, [*dropped]):
             kept = self.examples.setdefault(reason, [])
             if len(kept) < EXAMPLES and all(example.row != one.row for one in kept):
                 kept.append(example)
-        if found is not None and name in CLUSTERS and found.number and not self._known(found):
-            self.clusters[name] = found
+        if names is not None and name in CLUSTERS:
+            found = clusters_of(names)
+            if found.number and not self._known(found):
+                self.clusters[name] = found
 
     def batch(self, done: int, batch: Any) -> None:
         """Keep texts that are shown, of a batch (`text`, `target`, `stratum`) that begins with row `done`."""
@@ -111,20 +112,6 @@ class Followed(Watch):
     def _known(self, found: Clusters) -> bool:
         """True for clusters that an earlier join found, where this one added nothing."""
         return any(one.sizes == found.sizes and one.rows == found.rows for one in self.clusters.values())
-
-    def _found(
-        self, gone: Sequence[int], ledger: Ledger, clusters: Clusters | None, reasons: Sequence[str]
-    ) -> Iterator[tuple[str, Example]]:
-        """Reason and row, of those whose reason can be told."""
-        alike = clusters.members(list(gone)) if clusters is not None and gone else {}
-        for row in gone:
-            others = alike[int(clusters.names[row])] if clusters is not None else []
-            owner = min(
-                (one for one in others if ledger.kept[one]), key=lambda one: ledger.place[one], default=None
-            )
-            fitting = [*reasons] if clusters is None else _fitting(reasons, row, owner, ledger)
-            if len(fitting) == 1:
-                yield fitting[0], Example(row, owner if owner is not None else _other(row, others))
 
     def _wanted(self) -> set[int]:
         rows = {one.row for some in self.examples.values() for one in some}
@@ -175,6 +162,18 @@ class Followed(Watch):
         return shown.text(view.texts(Row(text, target or "", "", "", POOL))[0])
 
 
+def _examples_of(
+    gone: Sequence[int], ledger: Ledger, names: Any, reasons: Sequence[str]
+) -> Iterator[tuple[str, Example]]:
+    """Reason and row, of those dropped rows whose reason can be told; `names` of clusters, or None."""
+    alike = beside(gone, names, ledger) if names is not None and gone else {}
+    for row in gone:
+        stays, other = alike.get(row, (None, None))
+        fitting = [*reasons] if names is None else _fitting(reasons, row, stays, ledger)
+        if len(fitting) == 1:
+            yield fitting[0], Example(row, other if stays is None else stays)
+
+
 def _fitting(reasons: Sequence[str], row: int, owner: int | None, ledger: Ledger) -> list[str]:
     """The reasons for which a row may have been dropped, by the row that stays in its place."""
     if owner is None:
@@ -186,7 +185,3 @@ def _fitting(reasons: Sequence[str], row: int, owner: int | None, ledger: Ledger
         ]
     name = "labelled" if elsewhere == POOL else PLACES[elsewhere]
     return [reason for reason in reasons if reason.endswith(f" a {name} row")]
-
-
-def _other(row: int, others: Sequence[int]) -> int | None:
-    return next((one for one in others if one != row), None)

@@ -24,9 +24,10 @@ class Shown:
 
     def text(self, texts: Sequence[str]) -> str:
         """The texts of one row, masked and cut."""
-        parts = [part for part in (self._masked(text[:READ]) for text in texts) if part]
+        parts = [part for part in (one_line(self.masked(text[:READ])) for text in texts) if part]
         whole = BETWEEN.join(parts)
         return whole if len(whole) <= LONG else f"{whole[: LONG - 1].rstrip()}…"
 
-    def _masked(self, text: str) -> str:
-        return one_line(self.redactor.redact(redacted(text, (), Counter()))[0])
+    def masked(self, text: str) -> str:
+        """The text, with a tag for each find."""
+        return self.redactor.redact(redacted(text, (), Counter()))[0]

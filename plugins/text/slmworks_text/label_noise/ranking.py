@@ -9,6 +9,7 @@ from typing import Any
 
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
+from slmworks_text.facts.shown_texts import Shown
 from slmworks_text.label_noise.confident import issues, likeliest_other, scores
 from slmworks_text.label_noise.options import LabelNoise
 from slmworks_text.label_noise.out_of_fold import probabilities
@@ -20,7 +21,6 @@ FILE = "label_noise.jsonl"
 REASON = "label noise"
 FIRST = 10
 """So many rows, and pairs of labels, are in the card."""
-SHOWN = 160
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,10 @@ def _column(name: str, rows: StoredRows, wanted: Any) -> list[str]:
     return values
 
 
-def write(folder: Path, ranking: Ranking, rows: StoredRows, ledger: Ledger) -> list[dict[str, Any]]:
-    """Write the ranking, a row a line, the worst first; returns the first lines."""
+def write(
+    folder: Path, ranking: Ranking, rows: StoredRows, ledger: Ledger, shown: Shown
+) -> list[dict[str, Any]]:
+    """Write the ranking, a row a line, the worst first; returns the first lines, with `shown` texts."""
     import numpy as np
 
     order = np.argsort(ranking.rows)
@@ -144,7 +146,7 @@ def write(folder: Path, ranking: Ranking, rows: StoredRows, ledger: Ledger) -> l
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             if at < FIRST:
-                first.append({**line, "text": texts[at][:SHOWN]})
+                first.append({**line, "text": shown.text([texts[at]])})
     return first
 
 

@@ -13,7 +13,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.manifest import scan
 from slmworks.execution.origins import Origins
 from slmworks_text.drift.compared import compared
-from slmworks_text.drift.sketch import sketch, splits_in
+from slmworks_text.drift.sketch import sketches
 
 if TYPE_CHECKING:
     from slmworks.cli.places import Places
@@ -70,10 +70,13 @@ def address_of(data: Dataset, places: "Places") -> str:
 
 def drifted(data: Dataset, against: Path, places: "Places") -> dict[str, Any]:
     """`drift` of a card, against another data set."""
+    if against.is_file():
+        raise BadRequest(
+            f"--against {against}: is a file; name the earlier data set by its digest or its folder."
+        )
     other = data_set(against, places)
-    before = sketch(splits_in(other.path), data.model_task, sampled=0, name=str(against))
-    now = sketch(splits_in(data.path), data.model_task, sampled=0, beside=before)
-    return {"drift": {"against": str(against), **compared(before, now)}}
+    earlier, later = (other.path, f"--against {against}"), (data.path, data.digest[:12] or str(data.path))
+    return {"drift": {"against": str(against), **compared(*sketches(earlier, later, data.model_task))}}
 
 
 def show_drift(found: Mapping[str, Any]) -> None:
