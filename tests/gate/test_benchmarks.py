@@ -95,9 +95,9 @@ def test_two_reports_on_one_task_are_called_by_their_shots(bench, student) -> No
 @pytest.mark.parametrize(
     ("other", "title"),
     [
-        ({"prompts": "chat"}, "colours.acc (prompts chat)"),
-        ({"probes": "b" * 64}, "colours.acc (probes bbbbbb)"),
-        ({"acc": share(99, 101)}, "colours.acc (n = 101)"),
+        ({"prompts": "chat"}, "colours.acc (0 shots, chat)"),
+        ({"probes": "b" * 64}, "colours.acc (0 shots, text, n = 100, bbbbbb)"),
+        ({"acc": share(99, 101)}, "colours.acc (0 shots, text, n = 101)"),
     ],
 )
 def test_two_reports_with_as_many_shots_can_be_named(bench, student, other, title) -> None:

@@ -6,10 +6,10 @@ One form for every benchmark, a stranger's too: `tasks` hold `measures`, each a 
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from slmworks.contract.artifact import Model, Report
 from slmworks.contract.model_task import ModelTask
@@ -18,6 +18,25 @@ from slmworks.evaluate.model_report import ModelReport
 from slmworks.numbers import figures
 
 TYPE = "benchmark"
+
+
+class Asked(NamedTuple):
+    """What a number of a benchmark is of; two are compared only where all of it is the same."""
+
+    name: str
+    """`TASK.METRIC`."""
+    shots: int
+    prompts: str
+    """How a row is put to the model: `text`, `chat`; empty where a report doesn't say."""
+    n: int | None
+    probes: str
+    """Digest of the task files; empty for a benchmark without."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What tells it from others of its name, the plainest first."""
+        rows = "" if self.n is None else f"n = {self.n}"
+        return (f"{self.shots} shots", *filter(None, (self.prompts, rows, self.probes[:6])))
 
 
 @dataclass(frozen=True)
@@ -66,6 +85,7 @@ class BenchmarkReport(ModelReport):
     @property
     def results(self) -> Mapping[str, Result]:
         """`TASK.METRIC` -> its number."""
+        prompts, probes = str(self.content.get("prompts", "")), self.report.refs.get("probes", "")
         return {
             f"{task}.{metric}": Result(
                 float(one["value"]),
@@ -89,23 +109,32 @@ def is_benchmark(report: Report) -> bool:
 
 
 def results_of(reports: Sequence[Report], model: str) -> dict[str, Result]:
-    """Title -> number, of all benchmarks of a model: `TASK.METRIC`, with what tells several reports apart.
-
-    That is the report's digest only where two asked the same.
-    """
+    """Title -> number, of all benchmarks of a model; with the report's digest where two asked the same."""
     mine = {
         report.digest: BenchmarkReport(report).results.values()
         for report in reports
         if is_benchmark(report) and report.refs.get("model") == model
     }
     found = [(digest, one) for digest, results in mine.items() for one in results]
-    results = [one for _, one in found]
-    times = Counter(one.conditions for one in results)
+    times = Counter(one.asked for _, one in found)
+    called = titles(times)
+    return {
+        called[one.asked] + (f" [{digest[:6]}]" if times[one.asked] > 1 else ""): one for digest, one in found
+    }
 
-    def called(digest: str, one: Result) -> str:
-        return _title(one, results) + (f" [{digest[:6]}]" if times[one.conditions] > 1 else "")
 
-    return {called(*each): each[1] for each in found}
+def titles(asked: Collection[Asked]) -> dict[Asked, str]:
+    """What each is called: `TASK.METRIC`, and of its words as many as it takes to tell it from the others."""
+
+    def title(one: Asked) -> str:
+        others = [other for other in asked if other.name == one.name and other != one]
+        if not others:
+            return one.name
+        counts = range(1, len(one.words))
+        few = (k for k in counts if all(other.words[:k] != one.words[:k] for other in others))
+        return f"{one.name} ({', '.join(one.words[: next(few, None)])})"
+
+    return {one: title(one) for one in asked}
 
 
 def write(
