@@ -49,7 +49,7 @@ def _schema(parameters: Any) -> str:
             return ""
         written = json.dumps(parameters)
         return "" if schema_problem(written) else written
-    except Exception:  # noqa: BLE001 - a row may hold anything, such as {"$schema": 5}
+    except Exception:  # noqa: BLE001 (a row may hold anything, such as {"$schema": 5})
         return ""
 
 
@@ -66,5 +66,5 @@ def _matches(schema: Any) -> bool:
 def _fits(arguments: Mapping[str, Any], schema: str) -> bool:
     try:
         return not schema or follows(dict(arguments), schema)
-    except Exception:  # noqa: BLE001 - it refers to a schema elsewhere, or to itself without end
+    except Exception:  # noqa: BLE001 (it refers to a schema elsewhere, or to itself without end)
         return True
