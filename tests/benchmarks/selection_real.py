@@ -1,6 +1,6 @@
 """A `select` block beside all of its candidates to the end: the same recommendation, at what share of the CPU time?
 
-    python tests/benchmarks/selection_real.py --data FOLDER [--sets banking77 clinc150] [--seeds 5] [--store STORE]
+    python tests/benchmarks/selection_real.py --data FOLDER [--sets banking77 clinc150] [--seeds 5] [--go-on 0.5] [--store STORE]
 
 FOLDER holds `banking77/train.csv` and `test.csv`, and `clinc150/data_full.json`. Twelve linear models on words
 (three sizes, four step sizes: what differs and what hardly does), of which the smallest is to be recommended
@@ -73,6 +73,9 @@ def main() -> None:
     words.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     words.add_argument("--seeds", type=int, default=5)
     words.add_argument("--rows", type=int, help="so many rows of each pool only")
+    words.add_argument(
+        "--go-on", default="0.5", help="share of the candidates that each selection lets go on"
+    )
     words.add_argument("--store", default="", help="default: a fresh one, gone afterwards")
     asked = words.parse_args()
     print(
@@ -85,13 +88,13 @@ def main() -> None:
         store = str(Path(asked.store).resolve()) if asked.store else f"{name}/store"
         for named in asked.sets:
             for seed in range(asked.seeds):
-                fine = compared(named, seed, asked.rows, Path(name), store) and fine
+                fine = compared(named, seed, asked.rows, asked.go_on, Path(name), store) and fine
     sys.exit(0 if fine else "a recommendation differs, or cost more than the goal")
 
 
-def compared(named: str, seed: int, rows: int | None, folder: Path, store: str) -> bool:
+def compared(named: str, seed: int, rows: int | None, share: str, folder: Path, store: str) -> bool:
     """Run both, and print their line."""
-    some, all_ = (run(recipe(named, seed, rows, go_on, folder), store) for go_on in ("0.5", "12"))
+    some, all_ = (run(recipe(named, seed, rows, go_on, folder), store) for go_on in (share, "12"))
     ours, theirs = (recommended(store, made["choice"]) for made in (some, all_))
     own, shared = cost(some)
     whole, _ = cost({task: one for task, one in all_.items() if not task.endswith(SPARED)})

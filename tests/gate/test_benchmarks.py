@@ -45,6 +45,20 @@ def benched(bench: Bench, model: str = SMALL, *, shots: int = 0, **measures: Any
     return bench.keep(report)
 
 
+def test_numbers_of_other_ways_of_asking_stand_in_lines_of_their_own(bench) -> None:
+    ours = benchmark_report.results_of([benched(bench, acc=share(9, 10))], SMALL)
+    shots = benchmark_report.results_of([benched(bench, TEACHER, shots=5, acc=share(8, 10))], TEACHER)
+    fewer = benchmark_report.results_of([benched(bench, TEACHER, acc=share(4, 5))], TEACHER)
+    alike = benchmark_report.results_of([benched(bench, TEACHER, acc=share(7, 10))], TEACHER)
+    (one,), (five,), (few,), (same,) = (side.values() for side in (ours, shots, fewer, alike))
+    assert benchmark_report.beside([ours, alike]) == [("colours.acc", [one, same])]
+    assert benchmark_report.beside([ours, shots, fewer]) == [
+        ("colours.acc (0 shots, n = 10)", [one, None, None]),
+        ("colours.acc (5 shots, n = 10)", [None, five, None]),
+        ("colours.acc (0 shots, n = 5)", [None, None, few]),
+    ]
+
+
 def decide(bench: Bench, reports: list[Report], **minimum: float) -> Verdict:
     named = {name.replace("__", "."): least for name, least in minimum.items()}
     task = bench.task(f"gate-{len(list(bench.folder.iterdir()))}")
@@ -95,4 +109,8 @@ def test_the_page_shows_them_beside_the_teacher(bench, student, teacher) -> None
     assert "<h2>Benchmarks</h2>" in shown
     for said in ("colours.acc", "0.900 (0.826–0.945)", "0.950 (0.888–0.978)", "colours.f1", "0.250"):
         assert said in shown
+    others = [student, benched(bench, acc=share(90, 100)), benched(bench, TEACHER, shots=5, acc=share(95, 100))]  # fmt: skip
+    shown = page(verdict.read(), [*others, teacher])
+    assert "0.900 (0.826–0.945)" in shown
+    assert "0.950 (0.888–0.978)" not in shown  # of five shots: nothing to set beside none
     assert "<h2>Benchmarks</h2>" not in page(decide(bench, [student]).read(), [student, teacher])

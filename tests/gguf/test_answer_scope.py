@@ -166,6 +166,47 @@ def test_a_stream_a_release_and_the_server_say_the_same(
     assert json.loads(kept[0])["messages"][0]["content"].startswith("test ")
 
 
+def test_rows_out_of_scope_are_asked_with_their_own_schema(
+    models: dict[str, Model], data: Dataset, bench: Bench, tmp_path: Path
+) -> None:
+    """As `export/scope` asks those of validation, on which the threshold was chosen."""
+    from slmworks.contract import catalog
+    from slmworks.evaluate.answering import Answers
+    from slmworks.evaluate.scope import Outside
+
+    options = {"examples": 0, "grammar": "schema", "json_schema": {"enum": ["by the model's"]}}
+    shots = configure(InContextLearning, "in-context", {**options, "max_new_tokens": 40})
+    model = sealed(shots.run(model=models["gguf"], data=data, embedder=None, task=bench.task("shots")))
+    row = {"id": "o", "source": "s", **asked("red?"), "completion": None, "schema": '{"enum": ["its own"]}'}
+    (tmp_path / "own").mkdir()
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "own" / "out_of_scope_test.parquet")
+    own = sealed(Dataset(path=tmp_path / "own", meta={"task": "text-generation"}))
+    given = Answers(model, catalog.model_task("text-generation"), bench.task("judged"), batch_size=1)
+    (answer,) = Outside.of(given, own, ["test"]).answers["test"]
+    assert answer["text"] == '"its own"'
+
+
+def test_a_hand_off_redacts_the_answer_before_it_is_cut(tmp_path: Path) -> None:
+    from slmworks.contract import catalog
+    from slmworks_serve.hand_off import KINDS, Bounds, HandOffs
+    from slmworks_serve.hand_off_place import place_of
+    from slmworks_serve.model import Served
+    from slmworks_text.personal import Redactor
+
+    purpose = catalog.model_task("text-generation")
+    kept = HandOffs(place_of(str(tmp_path / "kept")), Bounds(), redactor=Redactor(KINDS, "US"))
+    kept.start()
+    texts = ["I wrote to ann@example.org today", f"{'so ' * 64}to ann@example.org"]
+    outside = [(asked("Is it ann@example.org?"), {"text": text, "scope_score": -1.0}) for text in texts]
+    kept.offer(purpose, outside, Served("toy", 3, "", ""))
+    kept.stop()
+    (file,) = (tmp_path / "kept").iterdir()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert lines[0]["answer"] == "I wrote to <EMAIL> today"
+    assert lines[1]["answer"] == f"{'so ' * 64}to <EMAI"
+    assert "ann" not in file.read_text()
+
+
 def test_a_draft_would_move_the_log_probabilities_and_is_refused(
     models: dict[str, Model], data: Dataset, bench: Bench
 ) -> None:
@@ -223,6 +264,12 @@ def test_passages_bring_scores_of_their_own_and_no_answer_is_out_of_scope(
         BadRequest, match=r"no answer of its own to \d+\.\d % of validation.*lower in_scope_recall"
     ):
         scoped(rag, data, bench, "none", score="retrieval")
+    (tmp_path / "one").mkdir()
+    one_far = [*rows[:-1], {**rows[-1], **asked("Why?")}]
+    pq.write_table(pa.Table.from_pylist(one_far), tmp_path / "one" / "validation.parquet")
+    one_of_20 = sealed(Dataset(path=tmp_path / "one", meta={"task": "text-generation"}))
+    with pytest.raises(BadRequest, match=r"to 5\.0 % of validation \(20 rows\), so no threshold is sure"):
+        scoped(rag, one_of_20, bench, "one", score="retrieval")
 
 
 def test_scores_of_an_answer() -> None:
@@ -274,7 +321,67 @@ def test_steps_that_change_the_scores_refuse_such_a_model(
         InContextLearning().run(model=made, embedder=None, data=data, task=bench.task("shots"))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"score": "energy", "threshold": 0}', '{"score": "retrieval"}'])
+@pytest.mark.parametrize("kind", ["hf", "gguf"])
+def test_speed_is_that_of_judged_answers(
+    kind: str, models: dict[str, Model], data: Dataset, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch reads each answer once more; llama.cpp is asked for log-probabilities."""
+    rows = data.rows("test", "messages")[:2]
+    done: list[Any] = []
+    for model in (models[kind], scoped(models[kind], data, bench)):
+        runtime: Any = open_runtime(model, threads=1)
+        wanted = [one["tokens"] for one in runtime.answer(rows)]
+        seen: list[Any] = []
+        if kind == "hf":
+            runtime.module.register_forward_hook(lambda *_, seen=seen: seen.append(1))
+        else:
+            stream = runtime._llama.stream
+
+            def watched(ids: Any, fields: Any, take: Any, stream: Any = stream, seen: Any = seen) -> None:
+                seen.append(fields.get("logprobs"))
+                stream(ids, fields, take)
+
+            monkeypatch.setattr(runtime._llama, "stream", watched)
+        timings = runtime.timed(rows)
+        assert [one.tokens for one in timings] == wanted
+        assert all(0 < one.first_s <= one.seconds for one in timings)
+        done.append(seen)
+    if kind == "hf":
+        assert len(done[1]) == len(done[0]) + len(rows)
+    else:
+        assert done == [[None, None], [1, 1]]
+
+
+def test_pruning_refuses_a_threshold_and_training_leaves_it_behind(
+    models: dict[str, Model], data: Dataset, bench: Bench
+) -> None:
+    from slmworks_torch.causal.sft import SupervisedFinetune
+    from slmworks_torch.compression.prune_layers import PruneLayers
+    from slmworks_torch.compression.svd import SvdFactorize
+
+    made = scoped(models["hf"], data, bench)
+    for plugin in (PruneLayers(drop=1), SvdFactorize(energy=0.9)):
+        with pytest.raises(BadRequest, match="put export/scope behind this step"):
+            plugin.run(model=made, data=data, task=bench.task(type(plugin).__name__))
+    trained = SupervisedFinetune(epochs=1).run(model=made, data=data, task=bench.task("trained"))
+    assert scope_of(trained) is None
+    assert not (trained.path / "scope.json").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"score": "energy", "threshold": 0}',
+        '{"score": "retrieval"}',
+        '{"score": "retrieval", "threshold": 0.5}',
+        '{"score": "mean-logprob", "threshold": NaN}',
+        '{"score": "mean-logprob", "threshold": -Infinity}',
+        '{"score": "mean-logprob", "threshold": true}',
+        '{"score": "mean-logprob", "threshold": "-1"}',
+    ],
+)
 def test_a_damaged_file_is_a_line(
     text: str, models: dict[str, Model], data: Dataset, bench: Bench, tmp_path: Path
 ) -> None:

@@ -37,6 +37,9 @@ ASKED = [
 ROWS = [{"messages": [{"role": role, "content": text} for role, text in turns]} for turns in ASKED]
 
 
+ASKED_LONG = [("user", "Is there juice?"), ("assistant", "There is juice. " * 9), ("user", "And old milk?")]
+
+
 def answered(number: int, question: str = "") -> dict[str, Any]:
     size, hot = ("small", "large")[number % 2], number % 3 == 0
     return {
@@ -149,6 +152,33 @@ def test_words_that_no_row_has_still_bring_as_many_examples(
     model = similar(wide["gguf"], dataset(tmp_path / "drinks", DRINKS), bench, None)
     prompt = opened(model).prompt({"messages": [{"role": "user", "content": "Xyzzy"}]})
     assert prompt.count("Is there") == 2
+
+
+def test_the_last_question_finds_the_examples_in_one_search(
+    wide: dict[str, Model], tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a long conversation an embedding model would read the beginning only."""
+    long = [("user", "Is there tea?"), ("assistant", "Yes, tea. " * 9), ("user", "Is there beer?")]
+    beer = {**answered(3), "messages": [{"role": role, "content": text} for role, text in long]}
+    model = similar(
+        wide["gguf"], dataset(tmp_path / "drinks", [*DRINKS, beer]), bench, None, examples=1, max_new_tokens=4
+    )
+    runtime = opened(model)
+    index, searches = runtime.in_context.index, list[str]()
+    hits = index.hits
+
+    def counted(question: str, *rest: Any) -> Any:
+        searches.append(question)
+        return hits(question, *rest)
+
+    monkeypatch.setattr(index, "hits", counted)
+    asked = runtime.prompt({"messages": [{"role": role, "content": text} for role, text in ASKED_LONG]})
+    assert searches == ["And old milk?"]
+    assert asked.count("Is there old milk?") == 1
+    searches.clear()
+    runtime.answer([{"messages": [{"role": "user", "content": "Is there some beer left?"}]}])
+    assert searches == ["Is there some beer left?"]
+    assert "Yes, tea." in runtime.prompt({"messages": [{"role": "user", "content": "A beer?"}]})
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,13 @@ def test_too_few_rows_promise_nothing() -> None:
         selective.threshold(np.arange(18.0), 0.95)
 
 
+@pytest.mark.parametrize(("rows", "none"), [(20, 1), (30, 1), (50, 2), (100, 5)])
+def test_where_too_few_rows_have_a_score_only_minus_infinity_keeps_so_many(rows: int, none: int) -> None:
+    scores = np.r_[np.full(none, -np.inf), np.arange(rows - none)]
+    assert selective.threshold(scores, 0.95) == -np.inf
+    assert selective.threshold(scores[none:], 0.95) >= 0
+
+
 def test_the_threshold_keeps_the_row_it_was_chosen_by() -> None:
     scores = np.random.default_rng(1).normal(size=50)
     assert (scores >= selective.threshold(scores, 0.9)).sum() == 46

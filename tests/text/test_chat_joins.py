@@ -286,7 +286,7 @@ def shared(*names: str) -> dict[str, str | bytes]:
 
 
 REAL: dict[str, tuple[str, dict[str, Any], dict[str, int], int]] = {
-    "glaive": ("glaive_toolcall_en_demo.json", {}, {"sharegpt": 300}, 300),
+    "glaive": ("glaive_toolcall_en_demo.json", {}, {"sharegpt": 299}, 299),  # one call breaks its tool's schema
     "alpaca": ("alpaca_en_demo.json", {}, {"alpaca": 999}, 999),
     "identity": ("identity.json", {}, {"alpaca": 91}, 91),
     "sft": ("v1_sft_demo.jsonl", {}, {"messages": 500}, 500),
@@ -305,7 +305,7 @@ def test_public_data_sets_come_through_whole_but_for_duplicates(name: str, chat:
     )
     distinct = {json.dumps(record, sort_keys=True) for record in records}
     assert card(data)["shapes"] == shapes
-    assert set(dropped(data)) <= {"duplicate"}
+    assert set(dropped(data)) <= {"duplicate", "arguments that break the tool's schema"}
     assert len(everything(data, "id")) + dropped(data).get("duplicate", 0) == rows
     assert dropped(data).get("duplicate", 0) >= rows - len(distinct)
 

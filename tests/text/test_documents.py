@@ -3,7 +3,9 @@
 import builtins
 import gzip
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,7 @@ PAGE = """<!doctype html><html><head><title>Pump</title><style>p{}</style></head
 def blocks(tmp_path: Path, name: str, content: str | bytes) -> list[Block]:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_document(path, "utf-8", name)
+    return read_document(path, "utf-8", name, Counter())
 
 
 def words(count: int, first: int = 0) -> str:
@@ -112,6 +114,68 @@ def test_a_page_is_read_in_the_encoding_that_it_names_and_text_by_its_mark(tmp_p
     assert blocks(tmp_path, "a.txt.gz", gzip.compress("Größe".encode()))[0].text == "Größe"
 
 
+def test_in_lists_and_tables_text_stays_under_its_heading(tmp_path: Path) -> None:
+    page = (
+        "<ul><li><h3>Alpha</h3><p>About alpha</p></li><li><h3>Beta</h3><p>About beta</p></li></ul>"
+        "<table><tr><td>Gamma</td><td><h3>Delta</h3>About delta</td></tr></table>"
+    )
+    found = [(block.kind, block.text, block.headings) for block in blocks(tmp_path, "a.html", page)]
+    assert found == [
+        ("heading", "Alpha", ("Alpha",)),
+        ("lines", "About alpha", ("Alpha",)),
+        ("heading", "Beta", ("Beta",)),
+        ("lines", "About beta", ("Beta",)),
+        ("lines", "Gamma", ("Beta",)),
+        ("heading", "Delta", ("Delta",)),
+        ("lines", "About delta", ("Delta",)),
+    ]
+
+
+def test_of_a_page_no_part_is_lost_uncounted(documents: Curated, tmp_path: Path) -> None:
+    comments = "".join(f"<article><p>Comment {number}.</p></article>" for number in range(3))
+    body = f"<div><p>{words(12)}</p></div>"
+    assert blocks(tmp_path, "blog.html", f"{body}{comments}")[0].text == words(12)
+    form = '<form action="x"><p>Inside.</p><select><option>A</select><button>Go</button></form>'
+    assert [block.text for block in blocks(tmp_path, "form.html", form)] == ["Inside."]
+    data = documents({"docs": {"a.html": f"<p>outside</p><main>{body}</main>{comments}"}}, **ALL)
+    assert [row["text"] for row in rows(data, "text")] == [words(12)]
+    left = card(data)["documents"]["left_out"]
+    assert left == {"characters outside of main and article": len("outside") + 3 * len("Comment 0.")}
+
+
+def test_what_stands_between_rules_is_text_unless_it_is_yaml(tmp_path: Path) -> None:
+    found = blocks(tmp_path, "a.md", "---\n\nThe seal leaks.\n\n---\n\nMore.\n")
+    assert [block.text for block in found] == ["The seal leaks.", "More."]
+    assert [block.text for block in blocks(tmp_path, "b.md", "---\na: 2024-99-99\n---\nMore.\n")] == ["More."]
+    assert "unclosed" in blocks(tmp_path, "c.md", "---\na: [unclosed\n---\nMore.\n")[0].text
+
+
+@pytest.mark.parametrize(
+    ("label", "written", "encoding", "said"),
+    [
+        ("utf-16", "Größe 漢".encode(), "utf-8", "Größe 漢"),
+        ("unicode_escape", rb"C:\new", "utf-8", r"C:\new"),
+        ("utf-7", b"+AOQ-", "utf-8", "+AOQ-"),
+        ("cp037", "Größe".encode(), "utf-8", "Größe"),
+        ("utf-8-replace", b"abc", "utf-8", "abc"),
+        ("hex", b"616263", "utf-8", "616263"),
+        ("rot13", b"uryyb", "utf-8", "uryyb"),
+        ("utf-8", "Größe".encode("latin-1"), "latin-1", "Größe"),
+        ("iso-8859-1", "Größe \u0141".encode(), "utf-8", "Größe \u0141"),
+        ("gb2312", "漢字".encode("gbk"), "utf-8", "漢字"),
+        ("utf-8", "Größe".encode("latin-1"), "utf-8", "Gr\ufffd\ufffde"),
+    ],
+)
+def test_a_label_that_is_wrong_costs_no_text(
+    tmp_path: Path, label: str, written: bytes, encoding: str, said: str
+) -> None:
+    (tmp_path / "a.html").write_bytes(f'<meta charset="{label}"><p>'.encode() + written)
+    left_out: Counter[str] = Counter()
+    (block,) = read_document(tmp_path / "a.html", encoding, "a.html", left_out)
+    assert block.text == said
+    assert left_out["bad bytes read as U+FFFD"] == said.count("\ufffd")
+
+
 def test_a_page_that_is_nested_without_end_costs_little(tmp_path: Path) -> None:
     assert blocks(tmp_path, "deep.html", "<div>" * 50_000 + "down here")[0].text == "down here"
 
@@ -140,6 +204,40 @@ def test_a_pdf_has_pages_headings_of_its_bookmarks_and_no_running_heads(tmp_path
     assert under == {
         (1, ("Installation",)), (2, ("Installation",)), (2, ("Care",)), (3, ("Care",)), (4, ("Parts",)),
     }  # fmt: skip
+
+
+def test_of_the_edges_of_pages_only_what_runs_with_them_goes(documents: Curated) -> None:
+    invoices = [
+        [
+            f"Invoice {number}",
+            f"Customer {chr(96 + number % 9)}",
+            *extra,
+            f"Total: {number * 5} EUR",
+            "Thank you.",
+        ]
+        for number in range(17, 22)
+        for extra in [[f"Item {number}a {words(3, number)}", f"Item {number}b {words(3, number + 50)}"]]
+    ]
+    articles = [[f"Article {number}", "The seal is replaced every 2000 hours."] for number in (5, 7, 9)]
+    numbered = [
+        [
+            "Pumps" if number < 3 else "Seals",
+            *(words(5, 90 * number + 9 * line) for line in range(5)),
+            f"- {number} -",
+        ]
+        for number in range(1, 6)
+    ]
+    files = {"i.pdf": pdf(invoices), "a.pdf": pdf(articles), "n.pdf": pdf(numbered)}
+    data = documents({"docs": files}, size=200, overlap=0, **ALL)
+    said = {row["place"][5]: row["text"] for row in rows(data, "place", "text")}
+    assert re.findall(r"Invoice \d+|Total: \d+", said["i"]) == [
+        one for number in range(17, 22) for one in (f"Invoice {number}", f"Total: {number * 5}")
+    ]
+    assert "Thank you" not in said["i"]
+    assert said["a"].count("2000 hours") == 3
+    assert re.findall(r"Article \d", said["a"]) == ["Article 5", "Article 7", "Article 9"]
+    assert "-" not in said["n"]
+    assert card(data)["documents"]["left_out"] == {"lines that head or foot pages": 5 + 5 + 3}
 
 
 @pytest.mark.parametrize(
@@ -305,6 +403,56 @@ def test_documents_stay_whole_equal_chunks_are_kept_once_and_operators_act(docum
     assert again.digest == data.digest
 
 
+@pytest.mark.parametrize("by", ["option", "operator"])
+def test_what_is_hidden_in_texts_is_hidden_in_places_which_stay_apart(documents: Curated, by: str) -> None:
+    from slmworks_gguf.chunks import documents as passages
+
+    key = "AKIA" + "Q2W3E4R5T6Y7U2I3"
+    ask = f"# Ask john@x.com\n\n{words(30)}\n\n## Key {key}\n\n{{}}"
+    files = {
+        "john@x.com.md": ask.format(words(40, 100)), "mary@y.org.md": ask.format(words(40, 200)),
+        "plain.md": ask.format(words(40, 300)),
+    }  # fmt: skip
+    redacts = {"redact": ["email"]} if by == "option" else {}
+    operators = [{"secrets": {}}, *([] if redacts else [{"redact": {"kinds": ["email"]}}])]
+    data = documents(
+        {"docs": files}, size=40, overlap=0, repeat_headings=False, operators=operators, **redacts, **ALL
+    )
+    places = [row["place"] for row in rows(data, "place")]
+    whole = " ".join(map(str, rows(data, "place", "text")))
+    assert "@" not in whole
+    assert "AKIA" not in whole
+    assert "docs/plain.md#2: Ask <EMAIL> › Key <AWS_KEY>" in places
+    assert len({place.partition("#")[0] for place in places}) == 3
+    assert len(passages(data)) == len(places)
+    if not redacts:
+        dropped = documents({"docs": files}, size=40, operators=[{"secrets": {"action": "drop"}}], **ALL)
+        assert not any("AKIA" in place for place in dropped.columns("train", "place")[0])
+
+
+def test_two_chunks_at_one_place_are_refused_where_the_place_is_the_id(
+    documents: Curated, tmp_path: Path
+) -> None:
+    from pyarrow import array, parquet
+
+    from slmworks_gguf.chunks import documents as passages
+
+    data = documents({"docs": GOOD}, **ALL)
+    found = parquet.read_table(data.path / "train.parquet")
+    at = found.schema.get_field_index("place")
+    (tmp_path / "twice").mkdir()
+    same = found.set_column(at, "place", array(["docs/a.txt#1"] * len(found)))
+    parquet.write_table(same, tmp_path / "twice" / "train.parquet")
+    with pytest.raises(BadRequest, match=r"several chunks at 'docs/a\.txt#1'; give each its own place"):
+        passages(Dataset(path=tmp_path / "twice", meta=data.meta))
+
+
+def test_operators_that_hide_nothing_see_the_text_of_a_chunk_only(documents: Curated) -> None:
+    files = {f"{number}.md": f"# One two three four\n\n{words(5, 9 * number)}" for number in range(3)}
+    data = documents({"docs": files}, operators=[{"length": {"max_words": 9}}], **ALL)
+    assert len(rows(data, "id")) == 3
+
+
 GOOD = {f"good{number}.txt": words(20, 100 * number) for number in range(9)}
 
 
@@ -356,6 +504,31 @@ def test_what_cannot_be_curated_is_refused_in_a_line(
     with pytest.raises(BadRequest) as refused:
         documents({"docs": files}, **options)
     assert said in str(refused.value)
+
+
+def test_of_an_evaluation_set_documents_are_read_and_every_one_of_them(documents: Curated) -> None:
+    exam = {"exam.txt": GOOD["good3.txt"], "scores.csv": "a,b"}
+    against = {"decontaminate": {"against": ["exam"]}, **ALL}
+    data = documents({"docs": GOOD, "exam": exam}, **against)
+    assert "docs/good3.txt#1" not in data.columns("train", "place")[0]
+    assert len(rows(data, "id")) == 8
+    for files, said in (
+        (
+            {**exam, "b.txt": b"tw\xff"},
+            "exam: 1 of 2 documents can't be read (another encoding 1), more than 0%.",
+        ),
+        ({"scores.csv": "a,b"}, "exam: no document in it (.txt"),
+    ):
+        with pytest.raises(BadRequest) as refused:
+            documents({"docs": GOOD, "exam": files}, **against)
+        assert str(refused.value).startswith(said)
+        assert "\n" not in str(refused.value)
+
+
+def test_the_first_document_that_cannot_be_read_is_one_of_the_input(documents: Curated) -> None:
+    inputs = {"docs": {**GOOD, "bad.txt": b"\xff"}, "more": {"worse.txt": b"\xff"}}
+    with pytest.raises(BadRequest, match=r"^more: 1 of 1 .* The first: more/worse\.txt: line 1"):
+        documents(inputs, **ALL)
 
 
 def test_a_library_that_is_missing_is_named_with_the_command(

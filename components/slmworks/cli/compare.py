@@ -148,13 +148,14 @@ def _show_numbers(sides: "Sequence[Side]") -> None:
 
 
 def _show_benchmarks(sides: "Sequence[Side]") -> None:
-    names = list(dict.fromkeys(name for side in sides for name in side.benchmarks))
-    if not names:
+    from slmworks.evaluate.benchmark_report import beside
+
+    lines = beside([side.benchmarks for side in sides])
+    if not lines:
         return
     say()
     shown = Columns(("benchmark (95 % CI)", *LETTERS[: len(sides)]), wrap=())
-    for name in names:
-        found = (side.benchmarks.get(name) for side in sides)
+    for name, found in lines:
         shown.add(name, *(one.written if one else figures.NOTHING for one in found))
     shown.show()
 

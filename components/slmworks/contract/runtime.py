@@ -119,7 +119,7 @@ class Timing(NamedTuple):
     tokens: int
     """Tokens that were written, with the one that ends the answer."""
     seconds: float
-    """Seconds until the last token."""
+    """Seconds until the last token; of a model that knows its scope, until the answer is judged, too."""
 
 
 @runtime_checkable

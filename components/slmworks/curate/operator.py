@@ -17,6 +17,9 @@ from slmworks.contract.documented import Documented
 TEXT, TARGET, QUESTION = "text", "target", "question"
 """Roles of the texts of a row that is no conversation: its input, a target that is a text, and a question
 about the text."""
+HEADINGS = "heading"
+"""Role of the headings above a chunk of a document, and of the document's name, which are part of its place:
+only operators that hide something see them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class TextRow:
     @property
     def conversation(self) -> bool:
         """True for a row of turns."""
-        return not set(self.roles) <= {TEXT, TARGET, QUESTION}
+        return not set(self.roles) <= {TEXT, TARGET, QUESTION, HEADINGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class RowOperator(Documented, ABC):
 
     depends_on: ClassVar[tuple[str, ...]] = ()
     """Packages whose versions are part of a task's identity."""
+    hides: ClassVar[bool] = False
+    """Hides something (personal data, secrets): it also sees headings and document of a chunk."""
     sees_lines: ClassVar[bool] = False
     """Judges lines, which curate/text joins to one unless `normalise` is listed behind it."""
 

@@ -33,6 +33,17 @@ class Result:
     higher_is_better: bool = True
     shots: int = 0
     """Examples that stood before each row."""
+    name: str = ""
+    """`TASK.METRIC`."""
+    prompts: str = ""
+    """The form in which rows were asked; empty where the benchmark doesn't say."""
+    probes: str = ""
+    """Digest of the files that the task is in; empty where there are none."""
+
+    @property
+    def conditions(self) -> tuple[str, int, str, str, int | None]:
+        """What must be equal where two models' numbers stand side by side."""
+        return self.name, self.shots, self.prompts, self.probes, self.n
 
     @property
     def least(self) -> float:
@@ -63,6 +74,9 @@ class BenchmarkReport(ModelReport):
                 one.get("n"),
                 bool(one.get("higher_is_better", True)),
                 int(said["shots"]),
+                f"{task}.{metric}",
+                str(self.content.get("prompts", "")),
+                self.report.refs.get("probes", ""),
             )
             for task, said in self.content["tasks"].items()
             for metric, one in said["measures"].items()
@@ -91,6 +105,35 @@ def results_of(reports: Sequence[Report], model: str) -> dict[str, Result]:
         return f"{name} ({one.shots} shots{f', {digest[:6]}' if with_shots[name, one.shots] > 1 else ''})"
 
     return {called(*each): each[2] for each in named}
+
+
+def beside(sides: Sequence[Mapping[str, Result]]) -> list[tuple[str, list[Result | None]]]:
+    """Lines of a table: what is in it, and each side's number; one line for each way of asking.
+
+    Lines of the same task and metric say what they differ in.
+    """
+    lines: dict[tuple[object, int], list[Result | None]] = {}
+    for place, results in enumerate(sides):
+        asked = Counter[object]()
+        for one in results.values():
+            line = lines.setdefault((one.conditions, asked[one.conditions]), [None] * len(sides))
+            line[place] = one
+            asked[one.conditions] += 1
+    firsts = [next(filter(None, line)) for line in lines.values()]
+    return [(_title(one, firsts), line) for one, line in zip(firsts, lines.values(), strict=True)]
+
+
+def _title(one: Result, others: Sequence[Result]) -> str:
+    """The name, with what tells it from others of the same."""
+    same = [other for other in others if other.name == one.name]
+    said = {
+        "shots": f"{one.shots} shots",
+        "prompts": f"prompts {one.prompts or figures.NOTHING}",
+        "n": f"n = {figures.NOTHING if one.n is None else figures.count(one.n)}",
+        "probes": f"probes {one.probes[:6] or figures.NOTHING}",
+    }
+    parts = [words for key, words in said.items() if len({getattr(other, key) for other in same}) > 1]
+    return f"{one.name} ({', '.join(parts)})" if parts else one.name
 
 
 def write(

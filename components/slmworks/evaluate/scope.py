@@ -41,9 +41,10 @@ class Outside:
     def of(cls, given: Answers, data: Dataset, splits: Sequence[str]) -> "Outside":
         """Have the out-of-scope rows answered that the data hold for these splits."""
         there = {one: SPLITS[one] for one in splits if SPLITS[one] in data.splits}
-        rows = {
-            split: data.rows(name, "id", "source", *given.purpose.inputs) for split, name in there.items()
-        }
+        rows = {}
+        for split, name in there.items():
+            further = [one for one in given.purpose.asked_with if data.has(name, one)]
+            rows[split] = data.rows(name, "id", "source", *given.purpose.inputs, *further)
         total, before = sum(map(len, rows.values())), 0
         answers: dict[str, Sequence[Answer]] = {}
         for split, some in rows.items():

@@ -41,7 +41,10 @@ class ChooseScope(Export):
     runs_models: ClassVar[bool] = True
     max_threads: ClassVar[int | None] = 1
     depends_on: ClassVar[tuple[str, ...]] = (
+        "jinja2",
+        "numpy",
         "onnxruntime",
+        "scikit-learn",
         "tokenizers",
         "torch",
         "transformers",
@@ -107,15 +110,17 @@ class ChooseScope(Export):
                 f"this model has no score '{score}': only one that is asked with passages has "
                 "(finetune/retrieval-augmented); choose another."
             )
-        if (none := float(np.isneginf(sure).mean())) > 1 - self.in_scope_recall:
+        threshold = selective.threshold(sure, self.in_scope_recall)
+        if np.isneginf(threshold):
             raise BadRequest(
-                f"the model gives no answer of its own to {figures.percent(none)} of validation, so no "
-                f"threshold keeps {figures.requirement(self.in_scope_recall)}; lower in_scope_recall, or the "
-                "model's own bar (`least` of finetune/retrieval-augmented)."
+                f"the model gives no answer of its own to {figures.percent(float(np.isneginf(sure).mean()))} "
+                f"of validation ({len(rows)} rows), so no threshold is sure to keep "
+                f"{figures.requirement(self.in_scope_recall)}; lower in_scope_recall, or the model's own bar "
+                "(`least` of finetune/retrieval-augmented)."
             )
         scope = Scope(
             score=score,
-            threshold=selective.threshold(sure, self.in_scope_recall),
+            threshold=threshold,
             temperature=temperature,
             in_scope_recall=self.in_scope_recall,
             rows=len(rows),

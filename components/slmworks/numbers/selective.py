@@ -4,7 +4,7 @@ Arrays of scores in, plain numbers out; more is always surer.
 """
 
 from collections.abc import Callable
-from math import ceil, floor, log2
+from math import ceil, floor, isfinite, log2
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,16 @@ def threshold(scores: "Array", kept: float) -> float:
     """The largest threshold that a further score reaches with a chance of `kept` or more.
 
     `scores` [rows] of questions to be kept, exchangeable with those to come (split conformal prediction,
-    Papadopoulos et al., 2002). Rounded down to 6 decimals. ValueError where there are fewer than `rows_for`.
+    Papadopoulos et al., 2002). Rounded down to 6 decimals; -inf where only that one keeps so many. ValueError
+    where there are fewer than `rows_for`.
     """
     import numpy as np
 
     place = floor((1 - kept) * (len(scores) + 1) + CLOSE)
     if place < 1:
         raise ValueError(f"{len(scores)} rows are too few to keep {kept:g}: {rows_for(kept)} are needed")
-    return floor(float(np.partition(scores, place - 1)[place - 1]) * 1e6) / 1e6
+    found = float(np.partition(scores, place - 1)[place - 1])
+    return floor(found * 1e6) / 1e6 if isfinite(found) else found
 
 
 def rows_for(kept: float) -> int:

@@ -9,12 +9,12 @@ def section(found: Found) -> Html:
     """One line a task and metric; nothing where there is no benchmark."""
     if not found.benchmarks:
         return Html("")
-    theirs = found.teacher_benchmarks
+    theirs = {one.conditions: one.written for one in found.teacher_benchmarks.values()}
     lines = [
         [
             name,
             one.written,
-            *([theirs[name].written if name in theirs else figures.NOTHING] if theirs else []),
+            *([theirs.get(one.conditions, figures.NOTHING)] if theirs else []),
             figures.NOTHING if one.n is None else figures.count(one.n),
             str(one.shots),
         ]

@@ -5,6 +5,7 @@ A chunk ends between words where the tokenizer knows words.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,12 @@ def documents(found: Artifact) -> dict[str, str]:
         where = f"no text in a file that ends with {' or '.join(ENDINGS)} (UTF-8)"
     elif isinstance(found, Dataset) and are_chunks(found):
         columns_of = (found.columns(split, PLACE, "text") for split in found.splits)
-        texts = dict(sorted(pair for places, said in columns_of for pair in zip(places, said, strict=True)))
+        pairs = sorted(pair for places, said in columns_of for pair in zip(places, said, strict=True))
+        texts = dict(pairs)
+        if twice := [place for (place, _), (other, _) in pairwise(pairs) if place == other]:
+            raise BadRequest(
+                f"finetune: documents has several chunks at '{twice[0]}'; give each its own place."
+            )
         where = "no chunk with text"
     elif isinstance(found, Dataset):
         named = [split for split in found.splits if found.has(split, COLUMN)]

@@ -13,7 +13,7 @@ from slmworks.contract.linked_files import hand_on
 from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.finetune import Finetune
-from slmworks.model_tasks.text_generation.in_context import EXAMPLES, IN_CONTEXT, InContext
+from slmworks.model_tasks.text_generation.in_context import EXAMPLES, IN_CONTEXT, InContext, looked_up_by
 from slmworks.model_tasks.text_generation.messages import PROMPT, conversation, problem
 
 Row = Mapping[str, Any]
@@ -34,7 +34,17 @@ class InContextLearning(Finetune):
     runs_models: ClassVar = True
     deterministic: ClassVar = True
     max_threads: ClassVar = 1
-    depends_on: ClassVar = ("jsonschema", "onnxruntime", "scikit-learn", "transformers", "xllamacpp")
+    depends_on: ClassVar = (
+        "jinja2",
+        "jsonschema",
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "scikit-learn",
+        "tokenizers",
+        "transformers",
+        "xllamacpp",
+    )
 
     instruction: str = ""
     """Text of the system's turn, before a row's own; empty for none."""
@@ -105,7 +115,7 @@ class InContextLearning(Finetune):
             folder.mkdir()
         else:
             opened, digest = passages.put_embedder(embedder, folder, threads=task.threads)
-        texts = [conversation(one["messages"]) for one in found.examples]
+        texts = [looked_up_by(one["messages"]) for one in found.examples]
         passages.write_index(
             folder, texts, opened, lambda done: task.progress(done, len(texts), unit="examples")
         )

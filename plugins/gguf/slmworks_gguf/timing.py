@@ -25,19 +25,29 @@ class GgufTiming(GgufGenerator):
             return list(pool.map(lambda row: self._timed(row, start), rows))
 
     def _timed(self, row: Row, start: float) -> Timing:
-        ids = self.encode(row)
+        asked = self.asked(row)
+        ids, scope = asked.ids, self.asking.scope
         most = room(len(ids), self.context, self.most)
         ticks: list[float] = []
         said: dict[str, Any] = {}
+        texts, logprobs = list[str](), list[float]()
 
         def take(piece: dict[str, Any]) -> bool:
             ticks.append(perf_counter())
             said.update({key: piece[key] for key in ("usage", "timings") if piece.get(key)})
+            if scope is not None:
+                (choice,) = piece["choices"]
+                texts.append(str(choice["text"]))
+                logprobs.extend(self._logprobs(choice))
             return False
 
         schema = self.in_context.json_schema(row)
         with self.place(len(ids) + most) as llama:
             held = self.grammars.fields(schema, llama)
-            llama.stream(ids, {**GREEDY, **held, "max_tokens": most}, take)
+            wanted = {} if scope is None else {"logprobs": 1}
+            llama.stream(ids, {**GREEDY, **held, **wanted, "max_tokens": most}, take)
+        if scope is not None:
+            scope.said(asked.sure("".join(texts), logprobs))
+            ticks.append(perf_counter())
         read, tokens = said["timings"]["prompt_n"], said["usage"]["completion_tokens"]
         return Timing(int(read), ticks[0] - start, int(tokens), ticks[-1] - start)

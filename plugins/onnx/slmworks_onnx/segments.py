@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.errors import BadRequest, TaskFailed, in_a_line
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.export import Export
 from slmworks_onnx.graph import OPSET
@@ -46,6 +47,7 @@ class ExportSegments(Export):
         """Export, then compute a text of three segments by the file and by torch in one go."""
         from slmworks.model_tasks.hf_text import load_network
 
+        require_no_scope(model)
         net = load_network(model.path, "AutoModelForCausalLM")
         if not getattr(net.config, "memory_length", None):
             raise BadRequest(

@@ -185,7 +185,9 @@ class HandOffs:
         self.count("written", len(lines))
 
     def _line(self, one: _Question) -> bytes:
-        said = {"answer": one.task.brief(one.answer), SCORE: one.answer.get(SCORE)}
+        # before it is cut: half an address wouldn't be known as one
+        answer = one.task.brief(self._redacted(dict(one.answer)))
+        said = {"answer": answer, SCORE: one.answer.get(SCORE)}
         row = {**self._redacted(dict(one.row)), **said, "version": one.served.version}
         return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 

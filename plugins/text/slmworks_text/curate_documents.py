@@ -9,7 +9,6 @@ from typing import ClassVar
 from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
-from slmworks.curate.operator import TEXT
 from slmworks_text import progress
 from slmworks_text.card_warnings import operator_warnings
 from slmworks_text.checks import Loss, reasons
@@ -18,9 +17,15 @@ from slmworks_text.curate_rows import Gathered, Models, given
 from slmworks_text.data_card import by_operators, summary, write_card
 from slmworks_text.documents.card import describe_chunks, write_chunks
 from slmworks_text.documents.chunks import Chunker
-from slmworks_text.documents.files import read_document
 from slmworks_text.documents.options import DocumentOptions
-from slmworks_text.documents.reading import DocumentReading, DocumentTally, read_documents, refuse_unread
+from slmworks_text.documents.places import ChunkView, Placed
+from slmworks_text.documents.reading import (
+    DocumentReading,
+    DocumentTally,
+    blocks_of,
+    read_documents,
+    refuse_unread,
+)
 from slmworks_text.expectations import Found, met
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.joining import Joins, split_pool
@@ -51,22 +56,6 @@ class ChunkColumns:
     def stratum(self, row: Row, id_: str) -> Stratum:
         """The stratum of a row."""
         return Stratum("", row.source, ())
-
-
-class ChunkView:
-    """How row operators see chunks: one text; its place is what they call the label."""
-
-    def texts(self, row: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The text, and its role."""
-        return (row.text,), (TEXT,)
-
-    def label(self, row: Row) -> str:
-        """The place."""
-        return row.target
-
-    def changed(self, row: Row, texts: Sequence[str]) -> Row | str:
-        """The row with another text."""
-        return replace(row, text=texts[0])
 
 
 class CurateDocuments(DocumentOptions):
@@ -117,7 +106,7 @@ class CurateDocuments(DocumentOptions):
         card["chunks"] = {"unit": measure.unit, "size": self.size, "overlap": self.shared}
         card |= by_operators(self.operators, tally) | made.described()
         unread = [
-            f"documents that can't be read, {reason}: {count:,}; the first: {tally.unread[reason]}"
+            f"documents that can't be read, {reason}: {count:,}; the first: {tally.first_unread(reason)}"
             for reason, count in tally.unreadable.most_common()
         ]
         for sentence in unread:
@@ -184,7 +173,7 @@ class CurateDocuments(DocumentOptions):
                 found = operated(clean(batch, first, tally), operators, ChunkView(), tally)
                 stored.add_all(clean(list(found), (limits,), tally))
                 tell(stored.rows)
-            refuse_unread(name, before, tally, self.max_unusable)
+            refuse_unread(name, before, tally, self.max_unusable, ", or allow it with max_unusable")
             lost = tally.dropped - before.dropped
             losses.append(Loss(name, stored.rows - had + lost.total(), Counter()))
         stored.flush()
@@ -195,7 +184,8 @@ class CurateDocuments(DocumentOptions):
         limits = LimitLength("text", "place", self.min_chars, None)
         if not self.redact or self.lists("redact"):
             return (limits,)
-        return Redact(("text", "target"), Redactor(self.redact, self.region)), limits
+        redact = Redact(("text", "headings", "document"), Redactor(self.redact, self.region))
+        return redact, Placed(), limits
 
     def _join(self, rows: StoredRows, joins: Joins, tally: DocumentTally, task: Task, watch: Watch) -> Ledger:
         """The chunks that are kept, and the split of each.
@@ -231,11 +221,12 @@ class CurateDocuments(DocumentOptions):
         return {split: share for split, share in shares.items() if share}
 
     def _texts(self, data: Files, name: str) -> Iterator[str]:
-        """The texts of documents that are an evaluation set."""
-        folder = data.folder(name)
-        for path in paths_of(folder):
-            shown = f"{name}/{path.relative_to(folder).as_posix()}"
-            yield "\n\n".join(block.text for block in read_document(path, self.encoding, shown))
+        """The texts of documents that are an evaluation set; BadRequest for one that can't be read."""
+        tally = DocumentTally()
+        for _, _, blocks in blocks_of(name, data.folder(name), self.encoding, tally):
+            if blocks:
+                yield "\n\n".join(block.text for block in blocks)
+        refuse_unread(name, DocumentTally(), tally, 0, "")
 
 
 def _empty(split: str, made: Gathered[DocumentTally], tally: DocumentTally) -> BadRequest:

@@ -20,14 +20,15 @@ USUAL = (
 
 def _known(name: str) -> str:
     """The name as it is; ValueError for one that is no encoding of text."""
-    if _works(name):
+    if is_encoding(name):
         return name
-    hint = did_you_mean(name.lower(), filter(_works, {*USUAL, *aliases, *aliases.values()}))
+    hint = did_you_mean(name.lower(), filter(is_encoding, {*USUAL, *aliases, *aliases.values()}))
     hint = hint.lower() if hint.startswith("Did") else f"usual ones: {', '.join(USUAL)}"
     raise ValueError(f"not an encoding of text that Python knows ({hint})")
 
 
-def _works(name: str) -> bool:
+def is_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of text by this name."""
     if name == REPLACE:
         return True
     try:

@@ -34,7 +34,7 @@ def test_examples_stand_as_turns_behind_instructions_and_tools() -> None:
         "assistant: 2", "user: three",
     )  # fmt: skip
     assert problem(asked["messages"]) == ""
-    assert found.row(row, 1)["messages"][2:4] == turns("user: one", "assistant: 1")
+    assert found.row(row, found.chosen(row)[:1])["messages"][2:4] == turns("user: one", "assistant: 1")
     assert InContext().row(row) is row
     with pytest.raises(ValueError, match="the row is raw text"):
         found.row({"messages": turns("prompt: once")})

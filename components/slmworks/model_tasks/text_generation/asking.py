@@ -98,17 +98,19 @@ class Asking:
         return replace(self._asked(row, encode, context, most), question=row, scope=self.scope)
 
     def _asked(self, row: Mapping[str, Any], encode: Encode, context: int, most: int) -> Asked:
+        examples = self.in_context.chosen(row)
+        shown = self.in_context.row(row, examples)
         if self.retrieval is None:
-            return Asked(self.in_context.row(row), self.in_context.encode(row, encode, context))
+            return Asked(shown, self.in_context.encode(row, encode, context, examples))
         passages = self.retrieval.found(row)
         room = min(most, context // 2)
         for count in range(len(passages), 0, -1):
-            put = self.retrieval.put(self.in_context.row(row), passages[:count])
+            put = self.retrieval.put(shown, passages[:count])
             ids = encode(put)
             if not context or len(ids) + room <= context:
                 return Asked(put, ids, tuple(passages[:count]))
-        ids = self.in_context.encode(row, encode, context)
-        return Asked(self.in_context.row(row), ids, (), self.retrieval.settings.abstention)
+        ids = self.in_context.encode(row, encode, context, examples)
+        return Asked(shown, ids, (), self.retrieval.settings.abstention)
 
 
 def asking_packages(folder: Path) -> tuple[str, ...]:

@@ -98,17 +98,23 @@ class HfGenerator:
         return asked.answered(answer, logprobs), asked.sure(str(answer["text"]), logprobs)
 
     def timed(self, rows: Sequence[Row]) -> list[Timing]:
-        """Answer rows as one batch, and say what each took."""
+        """Answer rows as one batch, and say what each took, the judgement of its scope with it."""
         start = perf_counter()
-        prompts = [self.encode(row) for row in rows]
+        asked, judged = [self.asked(row) for row in rows], self._asking.scope is not None
+        prompts = [one.ids for one in asked]
         found: dict[int, Timing] = {}
+        written: dict[int, list[int]] = {}
         for size, mine in self._by_room(prompts):
             clock = _Clock()
             said = self._generate([prompts[place] for place in mine], size, clock)
             for place, tokens in zip(mine, said, strict=True):
-                self._answer(tokens)
                 first, last = clock.ticks[0] - start, clock.ticks[len(tokens) - 1] - start
                 found[place] = Timing(len(prompts[place]), first, len(tokens), last)
+                written[place] = tokens
+        for place, one in enumerate(asked):
+            self._judged(one, written[place], judged=judged)
+            if judged:
+                found[place] = found[place]._replace(seconds=perf_counter() - start)
         return [found[place] for place in range(len(rows))]
 
     def _by_room(self, prompts: Sequence[Sequence[int]]) -> Iterator[tuple[int, list[int]]]:

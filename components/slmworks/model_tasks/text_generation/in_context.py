@@ -12,7 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from slmworks.model_tasks.text_generation.messages import PROMPT, SYSTEM, TOOLS, conversation, listed, problem
+from slmworks.model_tasks.text_generation.messages import (
+    PROMPT,
+    SYSTEM,
+    TOOLS,
+    asked_at,
+    conversation,
+    listed,
+    problem,
+)
 from slmworks.model_tasks.text_generation.nearest import NearestTexts
 from slmworks.model_tasks.text_generation.retrieval.index import TextIndex, opened_index
 
@@ -94,11 +102,19 @@ class InContext:
         text = json.dumps(said, indent=1, ensure_ascii=False) + "\n"
         (folder / IN_CONTEXT).write_text(text, encoding="utf-8")
 
-    def row(self, row: Mapping[str, Any], count: int | None = None) -> Mapping[str, Any]:
-        """The row with the instruction and `count` examples (all that there are to be) before its turns."""
-        wanted = self.count if count is None else count
+    def chosen(self, row: Mapping[str, Any]) -> tuple[Example, ...]:
+        """The examples of a row, as they stand before it; none where its messages are unsound."""
         messages = listed(row.get("messages"))
-        if not messages or problem(messages) or not (wanted or self.instruction):
+        if not self.nearest or not self.count:
+            return self.examples[: self.count]
+        if not messages or problem(messages):
+            return ()
+        return tuple(self.examples[place] for place in reversed(self._nearest(messages)))
+
+    def row(self, row: Mapping[str, Any], examples: Sequence[Example] | None = None) -> Mapping[str, Any]:
+        """The row with the instruction and examples before its turns. `examples`: None for those `chosen`."""
+        messages = listed(row.get("messages"))
+        if not messages or problem(messages) or not (self.count or self.instruction):
             return row  # what is wrong with its messages, its prompt says
         if any(one.get("role") == PROMPT for one in messages):
             raise self.refused(
@@ -110,17 +126,30 @@ class InContext:
         turns = [one for one in messages if one.get("role") not in (SYSTEM, TOOLS)]
         system = "\n\n".join(filter(None, [self.instruction, *said]))
         first = [{"role": SYSTEM, "content": system}] if system else []
-        return {**row, "messages": [*tools, *first, *self._turns(turns, wanted), *turns]}
+        before = _turns(self.chosen(row) if examples is None else examples)
+        return {**row, "messages": [*tools, *first, *before, *turns]}
 
     def encode(
-        self, row: Mapping[str, Any], encode: Callable[[Mapping[str, Any]], list[int]], context: int
+        self,
+        row: Mapping[str, Any],
+        encode: Callable[[Mapping[str, Any]], list[int]],
+        context: int,
+        examples: Sequence[Example] | None = None,
     ) -> list[int]:
-        """Token ids of a row's prompt. `context`: tokens that the model reads; 0 where there is no limit."""
-        ids = encode(self.row(row))
+        """Token ids of a row's prompt, `examples` as in `row`.
+
+        `context`: tokens that the model reads; 0 where there is no limit.
+        """
+        chosen = self.chosen(row) if examples is None else examples
+        ids = encode(self.row(row, chosen))
         if not context or len(ids) < context or not self.count:
             return ids
-        fitting = (few for few in range(self.count - 1, -1, -1) if len(encode(self.row(row, few))) < context)
-        few = next(fitting, None)
+
+        def fits(few: int) -> bool:
+            left = chosen[len(chosen) - few :] if self.nearest else chosen[:few]
+            return len(encode(self.row(row, left))) < context
+
+        few = next(filter(fits, range(len(chosen) - 1, -1, -1)), None)
         if few is None:
             return ids  # the conversation alone is too long, which its runtime says
         raise self.refused(
@@ -147,31 +176,31 @@ class InContext:
         except (ValueError, RecursionError) as error:
             raise self.refused("the row's schema is no JSON; give a JSON Schema, or none.") from error
 
-    def _turns(self, asked: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
-        """Questions and answers of the examples."""
-        turns: list[Mapping[str, Any]] = []
-        for example in self._chosen(asked, count):
-            turns += [one for one in example["messages"] if one["role"] not in (SYSTEM, TOOLS)]
-            turns.append({"role": "assistant", "content": example["completion"]})
-        return turns
-
-    def _chosen(self, asked: Sequence[Mapping[str, Any]], count: int) -> Sequence[Example]:
-        if not self.nearest or not count:
-            return self.examples[:count]
-        places = self._nearest(conversation(asked), count)
-        return [self.examples[place] for place in reversed(places)]
-
-    def _nearest(self, text: str, count: int) -> list[int]:
+    def _nearest(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
         """Places of the `count` nearest rows, the nearest first; the first rows where no other is found."""
         if self.index is None:
-            return self._known.of([text], count)[0]
-        found = [one.place for one in self.index.hits(text, count)]
+            return self._known.of([conversation(messages)], self.count)[0]
+        found = [one.place for one in self.index.hits(looked_up_by(messages), self.count)]
         others = (place for place in range(len(self.examples)) if place not in found)
-        return [*found, *(next(others) for _ in range(count - len(found)))]
+        return [*found, *(next(others) for _ in range(self.count - len(found)))]
 
     @cached_property
     def _known(self) -> NearestTexts:
         return NearestTexts([conversation(example["messages"]) for example in self.examples])
+
+
+def looked_up_by(messages: Sequence[Mapping[str, Any]]) -> str:
+    """What stands for a conversation in an index: its last question, for an embedding model reads so far."""
+    return str(messages[asked_at(messages)]["content"])
+
+
+def _turns(examples: Sequence[Example]) -> list[Mapping[str, Any]]:
+    """Questions and answers of the examples."""
+    turns: list[Mapping[str, Any]] = []
+    for example in examples:
+        turns += [one for one in example["messages"] if one["role"] not in (SYSTEM, TOOLS)]
+        turns.append({"role": "assistant", "content": example["completion"]})
+    return turns
 
 
 def _file_problem(said: Any) -> str:

@@ -45,6 +45,11 @@ def conversation(messages: Sequence[Message]) -> str:
     return "\n".join(str(one["content"]) for one in messages if one["role"] not in (SYSTEM, TOOLS))
 
 
+def asked_at(messages: Sequence[Message]) -> int:
+    """The place of a sound conversation's last question, or of its raw text."""
+    return max(at for at, one in enumerate(messages) if one["role"] in ("user", PROMPT))
+
+
 def problem(messages: Sequence[Message] | None) -> str:
     """What is wrong with a conversation and how to mend it, in a line; empty for a sound one."""
     if not messages:

@@ -7,6 +7,7 @@ names.
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 from slmworks.model_tasks.text_generation.messages import TOOLS
 from slmworks.model_tasks.text_generation.retrieval.index import Passage
+from slmworks.model_tasks.text_generation.retrieval.retrieval import RETRIEVAL
 
 SCOPE_FILE = "scope.json"
 """Name of the file in a model's folder."""
@@ -47,12 +49,16 @@ class AnswerScope:
             return None
         try:
             said = json.loads((folder / SCOPE_FILE).read_text(encoding="utf-8"))
-            found = cls(str(said["score"]), float(said["threshold"]))
+            score, threshold = said["score"], said["threshold"]
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise refused(_damaged_scope(f"no score or threshold: {type(error).__name__}")) from error
-        if found.score not in ANSWER_SCORES:
+        if score not in ANSWER_SCORES:
             raise refused(_damaged_scope(f"'score' is none of {', '.join(ANSWER_SCORES)}"))
-        return found
+        if type(threshold) not in (int, float) or not abs(threshold) <= sys.float_info.max:
+            raise refused(_damaged_scope("'threshold' is no finite number"))
+        if score == RETRIEVAL_SCORE and not (folder / RETRIEVAL).exists():
+            raise refused(_damaged_scope(f"'score' is {score}, and the model has no passages"))
+        return cls(score, float(threshold))
 
     def said(self, sure: Sureness) -> dict[str, Any]:
         """What an answer says of its scope."""

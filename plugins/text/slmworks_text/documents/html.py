@@ -1,37 +1,40 @@
 """HTML as blocks (lxml, read as a stream of events: no tree, so no depth that costs anything).
 
-What stands around the text is left out: navigation, headers and footers of the page, asides, forms, scripts.
-Where the page says which part is the text (`main`, `article`), only that is kept.
+What stands around the text is left out: navigation, headers and footers of the page, asides, scripts, fields
+of forms. Where the page says which part is the text (`main`, or an `article` that has most of it), only that
+is kept, and the characters of the rest are counted.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from slmworks_text.documents.blocks import Block, Outline
+from slmworks_text.documents.blocks import Block, Kind, Outline
 
 PIECE = 1 << 16
 AROUND = frozenset((
-    "nav", "aside", "footer", "form", "script", "style", "noscript", "template", "select", "button", "iframe",
-    "svg", "math", "object", "head",
+    "nav", "aside", "footer", "script", "style", "noscript", "template", "select", "button", "textarea",
+    "datalist", "iframe", "svg", "math", "object", "head",
 ))  # fmt: skip
 """Elements of which nothing is read; `header` is one outside `main` and `article`."""
 ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "dialog", "alert"))
-MAIN = frozenset(("main", "article"))
 ENDS = frozenset((
     "p", "div", "section", "article", "main", "header", "ul", "ol", "dl", "table", "tr", "blockquote",
-    "figure", "figcaption", "details", "summary", "body", "hr", "address", "fieldset", "h1", "h2", "h3", "h4",
-    "h5", "h6", "pre", "dt", "dd", "li", "td", "th", "caption",
+    "figure", "figcaption", "details", "summary", "body", "hr", "address", "fieldset", "form", "h1", "h2",
+    "h3", "h4", "h5", "h6", "pre", "dt", "dd", "li", "td", "th", "caption",
 ))  # fmt: skip
 """Elements at whose ends a block, a line or a cell ends."""
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 LISTS = frozenset(("ul", "ol", "dl", "table"))
-SHARE = 0.25
-"""`main` and `article` are taken for the text if they have so much of what the whole page has."""
+SHARES = {"main": 0.25, "article": 0.5}
+"""The first part that has more than so much of what the whole page has is taken for the text."""
+OUTSIDE = "characters outside of main and article"
+"""What is left out of pages, as it is counted."""
 
 
-def html_blocks(text: str) -> Iterator[Block]:
-    """The blocks of a page."""
+def html_blocks(text: str, left_out: Counter[str]) -> Iterator[Block]:
+    """The blocks of a page; characters outside of the part that is its text are counted in `left_out`."""
     from lxml import etree
 
     reader = _Reader()
@@ -40,23 +43,27 @@ def html_blocks(text: str) -> Iterator[Block]:
         parser.feed(text[start : start + PIECE])
     if text.strip():
         parser.close()
-    inside = [block for block, is_main in reader.found if is_main]
     size = sum(len(block.text) for block, _ in reader.found)
-    if sum(len(block.text) for block in inside) >= SHARE * size:
-        yield from inside
-    else:
-        yield from (block for block, _ in reader.found)
+    for part, share in SHARES.items():
+        inside = [block for block, parts in reader.found if part in parts]
+        kept = sum(len(block.text) for block in inside)
+        if kept > share * size:
+            left_out[OUTSIDE] += size - kept
+            yield from inside
+            return
+    yield from (block for block, _ in reader.found)
 
 
 @dataclass
 class _Reader:
-    """Takes the events of a parser; `found` has blocks, and whether each is of the page's main part."""
+    """Takes the events of a parser; `found` has blocks, and the parts of the page that each is in."""
 
-    found: list[tuple[Block, bool]] = field(default_factory=list)
+    found: list[tuple[Block, frozenset[str]]] = field(default_factory=list)
     outline: Outline = field(default_factory=Outline)
     skipped: list[str] = field(default_factory=list)
     """Open elements from the first of which nothing is read."""
-    main: int = 0
+    parts: Counter[str] = field(default_factory=Counter)
+    """Part -> how often it is open."""
     lists: int = 0
     pre: int = 0
     words: list[str] = field(default_factory=list)
@@ -72,7 +79,7 @@ class _Reader:
             self.words.append("\n")
         if tag in ENDS and not (self.lists and tag == "p"):
             self._end(tag, begins=True)
-        self.main += tag in MAIN
+        self.parts.update([tag] if tag in SHARES else [])
         self.lists += tag in LISTS
         self.pre += tag == "pre"
 
@@ -87,7 +94,8 @@ class _Reader:
             self._heading(int(tag[1]))
         elif tag in ENDS:
             self._end(tag, begins=False)
-        self.main -= tag in MAIN and self.main > 0
+        if self.parts[tag]:
+            self.parts[tag] -= 1
         self.lists -= tag in LISTS and self.lists > 0
         self.pre -= tag == "pre" and self.pre > 0
 
@@ -107,7 +115,7 @@ class _Reader:
         if tag in ("html", "body", "main"):
             return False
         hidden = "hidden" in attributes or attributes.get("aria-hidden") == "true"
-        page_header = tag == "header" and not self.main
+        page_header = tag == "header" and not self.parts.total()
         return tag in AROUND or page_header or hidden or attributes.get("role", "") in ROLES
 
     def _end(self, tag: str, *, begins: bool) -> None:
@@ -121,15 +129,22 @@ class _Reader:
         self.lines += [said] if said.strip() else []
         outside = self.lists == 0 or (self.lists == 1 and tag in LISTS and not begins)
         if self.lines and outside:
-            kind = "lines" if tag in LISTS or tag == "pre" else "text"
-            block = Block("\n".join(self.lines), kind, self.outline.path)  # type: ignore[arg-type]
-            self.found.append((block, self.main > 0))
+            self._add(
+                "\n".join(self.lines), "lines" if tag in LISTS or tag == "pre" else "text", self.outline.path
+            )
             self.lines = []
 
     def _heading(self, level: int) -> None:
+        """A heading; what waits for the end of a list or table stands above it."""
         if title := " ".join(self._said().split()):
-            block = Block(title, "heading", self.outline.enter(level, title))
-            self.found.append((block, self.main > 0))
+            above = [*self.lines, *([" | ".join(self.cells)] if self.cells else [])]
+            self.lines, self.cells = [], []
+            if above:
+                self._add("\n".join(above), "lines", self.outline.path)
+            self._add(title, "heading", self.outline.enter(level, title))
+
+    def _add(self, text: str, kind: Kind, headings: tuple[str, ...]) -> None:
+        self.found.append((Block(text, kind, headings), frozenset(+self.parts)))
 
     def _said(self) -> str:
         """The words since the last end."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from slmworks_text.documents.blocks import Block, Outline
 
-FRONT_MATTER = re.compile(r"\A---[^\S\n]*\n.*?\n(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)", re.DOTALL)
-"""YAML before the text, as static site generators have it."""
+FRONT_MATTER = re.compile(r"\A---[^\S\n]*\n(.*?\n)(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)", re.DOTALL)
+"""What may be YAML before the text, as static site generators have it."""
 
 
 def markdown_blocks(text: str) -> Iterator[Block]:
@@ -16,7 +16,7 @@ def markdown_blocks(text: str) -> Iterator[Block]:
     """
     from markdown_it import MarkdownIt
 
-    text = FRONT_MATTER.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = _without_front_matter(text.replace("\r\n", "\n").replace("\r", "\n"))
     lines, outline, until = text.split("\n"), Outline(), 0
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     for place, token in enumerate(tokens):
@@ -37,6 +37,21 @@ def markdown_blocks(text: str) -> Iterator[Block]:
             written = "\n".join(lines[start:end])
             yield Block(written if token.type == "table_open" else _untagged(written), "lines", outline.path)
             until = end
+
+
+def _without_front_matter(text: str) -> str:
+    """The text without YAML before it; what stands between two rules and is no mapping is text."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.nodes import MappingNode
+
+    if not (found := FRONT_MATTER.match(text)):
+        return text
+    try:
+        node = YAML(typ="safe", pure=True).compose(found[1])
+    except (YAMLError, RecursionError):
+        return text
+    return text[found.end() :] if isinstance(node, MappingNode) else text
 
 
 def _plain(token: object) -> str:

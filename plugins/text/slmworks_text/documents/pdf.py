@@ -6,7 +6,7 @@ that are hyphenated at a line's end are joined.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import chain, islice
 from typing import Any
@@ -43,13 +43,19 @@ EDGE = 2
 """Lines at both ends of a page among which headers and footers are looked for."""
 SHARED, LEAST = 0.5, 3
 """A line is one if it stands on more than this share of the pages, and on so many."""
+RUNNING = "lines that head or foot pages"
+"""What is left out, as it is counted."""
+_NUMBER = re.compile(r"(?<!\d)\d{1,5}(?!\d)")
 
 Path = tuple[str, ...]
 """Headings, the outermost first."""
 
 
-def pdf_blocks(content: bytes) -> Iterator[Block]:
-    """The paragraphs of a document with their pages; Unreadable says why there are none."""
+def pdf_blocks(content: bytes, left_out: Counter[str]) -> Iterator[Block]:
+    """The paragraphs of a document with their pages; Unreadable says why there are none.
+
+    Lines that head or foot pages are counted in `left_out`.
+    """
     import logging
 
     from pypdf import PdfReader
@@ -83,7 +89,7 @@ def pdf_blocks(content: bytes) -> Iterator[Block]:
     if not any(line.strip() for line in chain.from_iterable(texts)):
         pages = f"{len(texts)} page{'s' if len(texts) != 1 else ''}"
         raise Unreadable(SCANNED if pictures else NO_TEXT, f"{pages}, pictures only" if pictures else pages)
-    yield from _blocks(_without_repeated(texts), marks)
+    yield from _blocks(_without_repeated(texts, left_out), marks)
 
 
 def _refuse_locked(reader: Any) -> None:
@@ -136,40 +142,78 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).casefold()
 
 
-def _without_repeated(texts: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Pages without lines that head or foot most of them, or several with the number of the page in it."""
+def _without_repeated(texts: Sequence[Sequence[str]], left_out: Counter[str]) -> list[list[str]]:
+    """Pages without the lines that head or foot most of them, and without numbers of pages.
+
+    A line is such a one as it is written, or with the number in it that runs with the pages. Nothing tells
+    head and text apart on a page that would be left empty or has no line between its edges: there only
+    numbers that stand alone go.
+    """
     pages = [[line for line in page if line.strip()] for page in texts]
-    edges = [{*page[:EDGE], *page[-EDGE:]} for page in pages]
-    seen = Counter(_masked(line) for lines in edges for line in lines)
-    ahead = Counter(
-        offset for number, lines in enumerate(edges) for offset in {one - number for one in _numbers(lines)}
+    edges = [{*page[:EDGE], *page[-EDGE:]} if len(page) > 2 * EDGE else set() for page in pages]
+    offset = _offset(pages)
+    seen = Counter(
+        form
+        for number, lines in enumerate(edges)
+        for form in {one for line in lines for one in _forms(line, number, offset)}
     )
-    offset, known = ahead.most_common(1)[0] if ahead else (0, 0)
-    numbered = known >= LEAST and known > SHARED * len(pages)
+    most = max(LEAST, int(SHARED * len(pages)) + 1)
 
     def repeated(line: str, number: int) -> bool:
-        count = seen[_masked(line)]
-        here = numbered and number + offset in _numbers([line])
-        return (count >= LEAST and count > SHARED * len(pages)) or (
-            here and (count > 1 or line.strip().isdecimal())
-        )
+        written, *numbered = _forms(line, number, offset)
+        return seen[written] >= most or any(seen[form] >= LEAST for form in numbered)
 
-    return [
-        [
+    found = []
+    for number, page in enumerate(pages):
+        inner = range(EDGE, len(page) - EDGE)
+        kept = [line for place, line in enumerate(page) if place in inner or not repeated(line, number)]
+        if not inner or not kept:
+            kept = list(page)
+        kept = [
             line
-            for place, line in enumerate(page)
-            if EDGE <= place < len(page) - EDGE or not repeated(line, number)
+            for place, line in enumerate(kept)
+            if EDGE <= place < len(kept) - EDGE or not _is_number(line, number, offset)
         ]
+        found.append(kept or list(page))
+        left_out[RUNNING] += len(page) - len(found[-1])
+    return found
+
+
+def _offset(pages: Sequence[Sequence[str]]) -> int | None:
+    """What is added to a page's place from 0 to get the number on most pages; None: they have none."""
+    ahead = Counter(
+        offset
         for number, page in enumerate(pages)
+        for offset in {
+            int(one) - number for line in (*page[:EDGE], *page[-EDGE:]) for one in _NUMBER.findall(line)
+        }
+    )
+    offset, known = ahead.most_common(1)[0] if ahead else (0, 0)
+    return offset if known >= LEAST and known > SHARED * len(pages) else None
+
+
+def _forms(line: str, number: int, offset: int | None) -> list[str]:
+    """A line as it is written, and without the number of its page where it has that.
+
+    A number that is larger than the page's place may count anything (invoices), so it is no page's.
+    """
+    written = " ".join(line.split())
+    if offset is None or offset > 1:
+        return [written]
+    page = str(number + offset)
+    return [
+        written,
+        *(
+            f"{written[: one.start()]}\0{written[one.end() :]}"
+            for one in _NUMBER.finditer(written)
+            if one[0] == page
+        ),
     ]
 
 
-def _numbers(lines: Iterable[str]) -> set[int]:
-    return {int(one) for line in lines for one in re.findall(r"(?<!\d)\d{1,5}(?!\d)", line)}
-
-
-def _masked(line: str) -> str:
-    return re.sub(r"\b\d+\b", "0", " ".join(line.split()))
+def _is_number(line: str, number: int, offset: int | None) -> bool:
+    """Whether a line is the number of its page and nothing else."""
+    return offset is not None and line.strip(" -\u2013\u2014\t") == str(number + offset)
 
 
 def _bookmarks(reader: Any) -> dict[int, list[Path]]:

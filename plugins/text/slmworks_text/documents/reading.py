@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slmworks.contract.errors import BadRequest
-from slmworks_text.documents.blocks import Unreadable
+from slmworks_text.documents.blocks import Block, Unreadable
 from slmworks_text.documents.chunks import PATH, Chunk, Chunker
 from slmworks_text.documents.files import ENDINGS, kind_of, read_document
+from slmworks_text.documents.places import ChunkRow
 from slmworks_text.encodings import Encoding
 from slmworks_text.reading import paths_of
-from slmworks_text.rows import Row, Tally
+from slmworks_text.rows import Tally
 from slmworks_text.streams import COMPRESSED, Meter
 
 
@@ -24,10 +25,16 @@ class DocumentTally(Tally):
     pages: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
     """Reason -> documents that gave no text."""
-    unread: dict[str, str] = field(default_factory=dict)
-    """Reason -> the first of them, and what is wrong there."""
+    unread: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Reason and input -> the first of them, and what is wrong there."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """What isn't kept of documents that were read -> how much."""
     others: Counter[str] = field(default_factory=Counter)
     """Ending -> files that are no documents."""
+
+    def first_unread(self, reason: str) -> str:
+        """The first document of all inputs that can't be read for a reason."""
+        return next(found for (why, _), found in self.unread.items() if why == reason)
 
 
 @dataclass(frozen=True)
@@ -42,41 +49,54 @@ class DocumentReading:
 
 def read_documents(
     name: str, folder: Path, reading: DocumentReading, tally: DocumentTally, meter: Meter
-) -> Iterator[Row]:
+) -> Iterator[ChunkRow]:
     """The chunks of an input, file by file in the order of their names."""
-    paths = paths_of(folder)
     refuse_archives(name, folder)
-    for path in paths:
-        shown = f"{name}/{path.relative_to(folder).as_posix()}"
-        if kind := kind_of(path):
-            try:
-                blocks = read_document(path, reading.encoding, shown)
-            except Unreadable as why:
-                tally.unreadable[why.reason] += 1
-                tally.unread.setdefault(why.reason, f"{shown}{f': {why.detail}' if why.detail else ''}")
-            else:
-                tally.documents[kind] += 1
-                tally.pages += max(block.page for block in blocks)
-                for number, chunk in enumerate(reading.chunker.chunks(blocks), 1):
-                    yield row_of(shown, number, chunk, name, reading.place)
-        else:
-            tally.others[path.suffix.lower() or "no ending"] += 1
+    for path, shown, blocks in blocks_of(name, folder, reading.encoding, tally):
+        for number, chunk in enumerate(reading.chunker.chunks(blocks), 1):
+            yield row_of(shown, number, chunk, name, reading.place)
         meter.next_file(path.stat().st_size)
 
 
-def row_of(shown: str, number: int, chunk: Chunk, name: str, place: int) -> Row:
-    """A chunk as a row: its place in the document is kept as its target."""
+def blocks_of(
+    name: str, folder: Path, encoding: Encoding, tally: DocumentTally
+) -> Iterator[tuple[Path, str, list[Block]]]:
+    """File, how it is shown, and blocks of each document; none for what is no document or can't be read."""
+    for path in paths_of(folder):
+        shown = f"{name}/{path.relative_to(folder).as_posix()}"
+        found: list[Block] = []
+        if kind := kind_of(path):
+            try:
+                found = read_document(path, encoding, shown, tally.left_out)
+            except Unreadable as why:
+                tally.unreadable[why.reason] += 1
+                said = f"{shown}{f': {why.detail}' if why.detail else ''}"
+                tally.unread.setdefault((why.reason, name), said)
+            else:
+                tally.documents[kind] += 1
+                tally.pages += max(block.page for block in found)
+        else:
+            tally.others[path.suffix.lower() or "no ending"] += 1
+        yield path, shown, found
+
+
+def row_of(shown: str, number: int, chunk: Chunk, name: str, place: int) -> ChunkRow:
+    """A chunk as a row."""
     first, last = chunk.pages
     page = f" p. {first}" if first and first == last else f" pp. {first}–{last}" if first else ""
-    under = f": {PATH.join(chunk.headings)}" if chunk.headings else ""
-    return Row(
+    row = ChunkRow(
         text=chunk.text,
-        target=f"{shown}#{number}{page}{under}",
+        target="",
         source=name,
         origin=f"{shown} chunk {number}{page.replace(' ', ', ', 1)}",
         place=place,
         group=shown,
+        document=shown,
+        spot=f"#{number}{page}",
+        headings=PATH.join(chunk.headings),
     )
+    row.target = row.standing
+    return row
 
 
 def refuse_archives(name: str, folder: Path) -> None:
@@ -90,8 +110,11 @@ def refuse_archives(name: str, folder: Path) -> None:
             )
 
 
-def refuse_unread(name: str, before: DocumentTally, tally: DocumentTally, most: float) -> None:
-    """BadRequest for an input without a document, or with more unreadable ones than `most` of them."""
+def refuse_unread(name: str, before: DocumentTally, tally: DocumentTally, most: float, way_out: str) -> None:
+    """BadRequest for an input without a document, or with more unreadable ones than `most` of them.
+
+    `way_out`: what can be done but to mend them, or empty.
+    """
     lost = tally.unreadable - before.unreadable
     read = tally.documents.total() - before.documents.total()
     others = tally.others - before.others
@@ -101,8 +124,8 @@ def refuse_unread(name: str, before: DocumentTally, tally: DocumentTally, most: 
         raise BadRequest(f"{name}: no document in it ({known}, each also compressed); there is: {there}.")
     if lost.total() > most * (read + lost.total()):
         named = ", ".join(f"{reason} {count:,}" for reason, count in lost.most_common())
-        first = tally.unread[lost.most_common(1)[0][0]]
+        first = tally.unread[lost.most_common(1)[0][0], name]
         raise BadRequest(
             f"{name}: {lost.total():,} of {read + lost.total():,} documents can't be read ({named}), more "
-            f"than {most:.0%}. The first: {first}. Mend or remove them, or allow it with max_unusable."
+            f"than {most:.0%}. The first: {first}. Mend or remove them{way_out}."
         )

@@ -30,6 +30,7 @@ class RedactTexts(RowOperator):
     """Replace personal data by tags as the option `redact` does, at this place of the order."""
 
     depends_on: ClassVar[tuple[str, ...]] = ("phonenumbers",)
+    hides: ClassVar[bool] = True
 
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
     """`email`, `phone`, `card`, `iban`, `ip`, `ssn`."""

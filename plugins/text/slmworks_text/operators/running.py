@@ -8,7 +8,7 @@ from typing import Protocol
 from slmworks.contract.artifact import Files, Model
 from slmworks.contract.catalog import BrokenPlugin
 from slmworks.contract.errors import BadRequest, SlmworksError, TaskFailed, first_line, in_a_line
-from slmworks.curate.operator import Dropped, Kept, Result, TextRow
+from slmworks.curate.operator import HEADINGS, Dropped, Kept, Result, TextRow
 from slmworks.curate.operators import Chosen
 from slmworks_text.rows import PLACES, Row, Tally
 
@@ -69,8 +69,8 @@ def operated(rows: Iterable[Row], operators: Sequence[Chosen], view: View, tally
 def steps(one: Chosen, rows: Sequence[Row], view: View) -> list[Step]:
     """What an operator makes of some rows."""
     seen = [_seen(row, view) for row in rows]
-    wanted, splits = set(one.operator.roles), one.operator.splits
-    spots = [_spots(row, wanted) if not splits or row.split in splits else [] for row in seen]
+    splits = one.operator.splits
+    spots = [_spots(row, one) if not splits or row.split in splits else [] for row in seen]
     asked = [i for i, spot in enumerate(spots) if spot]
     results = _results(one, [_part(seen[i], spots[i]) for i in asked], [rows[i] for i in asked])
     made = {i: result for i, result in zip(asked, results, strict=True) if result is not None}
@@ -113,9 +113,12 @@ def _seen(row: Row, view: View) -> TextRow:
     return TextRow(texts, roles, view.label(row), row.source, PLACES[row.place])
 
 
-def _spots(row: TextRow, wanted: set[str]) -> list[int]:
+def _spots(row: TextRow, one: Chosen) -> list[int]:
     """Positions of the texts that an operator sees."""
-    return [i for i, role in enumerate(row.roles) if not wanted or role in wanted]
+    wanted, hides = set(one.operator.roles), one.operator.hides
+    return [
+        i for i, role in enumerate(row.roles) if (hides if role == HEADINGS else not wanted or role in wanted)
+    ]
 
 
 def _part(row: TextRow, spots: Sequence[int]) -> TextRow:

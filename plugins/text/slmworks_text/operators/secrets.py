@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from slmworks.curate.operator import Dropped, Kept, RowOperator, TextRow
 
@@ -95,6 +95,8 @@ class Secrets(RowOperator):
     By their published forms; a JSON Web Token must also decode. Not looked for: passwords in prose, and what
     has no form of its own.
     """
+
+    hides: ClassVar[bool] = True
 
     kinds: tuple[Kind, ...] = ()
     """Those that are looked for; empty: all."""

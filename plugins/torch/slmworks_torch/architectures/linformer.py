@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.factorize import Factorize
 from slmworks_torch.training_options import SHORTEST
@@ -48,6 +49,7 @@ class LinformerOf(Factorize):
         from slmworks_torch.compression import compressible
         from slmworks_torch.compression.encoder import Encoder
 
+        require_no_scope(model)
         training.prepare(task)
         whole = compressible.load(model)
         if not isinstance(whole, Encoder):

@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.documented import Documented
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks_torch.compression import compressible
 from slmworks_torch.compression.compressible import Compressible, Remembered
@@ -35,10 +36,11 @@ class Reference:
 
 
 def loaded(model: Model, task: Task) -> Compressible:
-    """The model on the device that computes; BadRequest as `compressible.load`."""
+    """The model on the device that computes; BadRequest as `compressible.load`, and for one with a scope."""
     from slmworks_torch import devices, training
     from slmworks_torch.compression import memory
 
+    require_no_scope(model)
     training.prepare(task)
     whole = compressible.load(model)
     memory.own(whole.net)

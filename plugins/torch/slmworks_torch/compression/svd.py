@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
+from slmworks.contract.scope import require_no_scope
 from slmworks.contract.stage import Task
 from slmworks.factorize import Factorize
 from slmworks_torch.compression.pruned import MODEL_TASKS
@@ -69,6 +70,7 @@ class SvdFactorize(Factorize):
         from slmworks_torch import training
         from slmworks_torch.compression import compressible, decomposition, memory, pruned
 
+        require_no_scope(model)
         training.prepare(task)
         whole = compressible.load(model)
         memory.own(whole.net)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slmworks.model_tasks.text_generation.messages import PROMPT, listed, problem
+from slmworks.model_tasks.text_generation.messages import asked_at, listed, problem
 from slmworks.model_tasks.text_generation.retrieval.index import INDEX, Passage, PassageIndex, opened_index
 
 RETRIEVAL = "retrieval.json"
@@ -61,7 +61,7 @@ class Retrieval:
         messages = listed(row.get("messages"))
         if not messages or problem(messages):
             return []  # what is wrong with its messages, its prompt says
-        asked = str(messages[_asked_at(messages)]["content"])
+        asked = str(messages[asked_at(messages)]["content"])
         return self.index.search(asked, self.settings.count, self.settings.least)
 
     def put(self, row: Mapping[str, Any], passages: Sequence[Passage]) -> Mapping[str, Any]:
@@ -69,7 +69,7 @@ class Retrieval:
         messages = listed(row.get("messages"))
         if not passages or not messages:
             return row
-        place = _asked_at(messages)
+        place = asked_at(messages)
         numbered = [f"[{number}] {one.text}" for number, one in enumerate(passages, 1)]
         parts = [self.settings.instruction, *numbered, str(messages[place]["content"])]
         turn = {**messages[place], "content": "\n\n".join(filter(None, parts))}
@@ -80,11 +80,6 @@ def write_settings(settings: RetrievalSettings, folder: Path) -> None:
     """Write `retrieval.json`."""
     text = json.dumps(asdict(settings), indent=1, ensure_ascii=False) + "\n"
     (folder / RETRIEVAL).write_text(text, encoding="utf-8")
-
-
-def _asked_at(messages: Sequence[Mapping[str, Any]]) -> int:
-    """The place of a conversation's last question, or of its raw text."""
-    return max(at for at, one in enumerate(messages) if one["role"] in ("user", PROMPT))
 
 
 def _settings(path: Path, refused: type[Exception]) -> RetrievalSettings:
