@@ -87,8 +87,10 @@ def run(name: str, data: Path, work: Path, options: list[str]) -> str:
     _slmworks("init", str(folder / "line"), "--use-case", name, *given, *places)
     recipe = folder / "line" / "recipe.yaml"
     if name == "health-notes":
-        text = recipe.read_text()
-        recipe.write_text(text.replace("      expect:", "      group: template\n      expect:", 1))
+        before, mark, behind = recipe.read_text().partition("      expect:")
+        if not mark:
+            sys.exit(f"{recipe}: no line `expect:` to put `group: template` before")
+        recipe.write_text(f"{before}      group: template\n{mark}{behind}")
     changed = [word for one in options for word in ("--set", one)]
     _slmworks("run", str(recipe), *places, "--tracking", "none", *changed)
     runs = sorted((work / "store" / "runs").glob("*/gate.json"), key=lambda path: path.stat().st_mtime)

@@ -27,7 +27,7 @@ N = {"validation": 90, "test": 120}
 BY = {"who": "ada", "how": "claimed: command line", "why": "better"}
 
 
-def tell(store, folder, run, model, *, but, epochs, texts="", gate=True):
+def tell(store, folder, run, model, *, but, epochs, texts="", gate=True, benchmarked=()):
     """A run that distilled a student: it answers `but` of the first rows wrong, and as many of the last right."""
     folder.mkdir()
     bench = Bench(folder)
@@ -48,8 +48,9 @@ def tell(store, folder, run, model, *, but, epochs, texts="", gate=True):
     story.task("curate", "curate text", replace(data, digest=""))
     story.task("teacher_quality", "evaluate quality", replace(teacher, digest=""))
     story.task("quality", "evaluate quality", replace(student, digest=""))
-    if epochs == 8:
-        story.task("benchmark", "evaluate lm-eval", replace(benchmark(bench, model * 64), digest=""))
+    for shots in benchmarked:
+        report = benchmark(bench, model * 64, shots)
+        story.task(f"shots_{shots}", "evaluate lm-eval", replace(report, digest=""))
     if verdict:
         story.task("gate", "gate paired-bootstrap", verdict)
     story.record("student", "distill logit-kd", options={"epochs": epochs, "layers": [0, 2]})
@@ -58,12 +59,15 @@ def tell(store, folder, run, model, *, but, epochs, texts="", gate=True):
     return story
 
 
-def benchmark(bench, model):
-    task, measure = bench.task("benchmark"), {"value": 0.7, "low": 0.6, "high": 0.79, "n": 80}
+def benchmark(bench, model, shots):
+    task, measure = (
+        bench.task(f"shots-{shots}"),
+        {"value": 0.7 + shots / 100, "low": 0.6, "high": 0.79, "n": 80},
+    )
     return bench.keep(benchmark_report.write(
         task.output, purpose=catalog.model_task("text-classification"),
         model=Model(path=task.scratch, digest=model, meta={}), said={}, refs={},
-        tasks={"colours": {"shots": 0, "measures": {"acc": measure}}},
+        tasks={"colours": {"shots": shots, "measures": {"acc": measure}}},
     ))  # fmt: skip
 
 
@@ -73,9 +77,9 @@ def told(tmp_path_factory, few_draws):
     folder = tmp_path_factory.mktemp("told")
     store = open_store(str(folder / "store"))
     tell(store, folder / "a", "run-a", "2", but=6, epochs=4)
-    tell(store, folder / "b", "run-b", "3", but=1, epochs=8)
+    tell(store, folder / "b", "run-b", "3", but=1, epochs=8, benchmarked=(0,))
     tell(store, folder / "c", "other-run", "4", but=2, epochs=4, gate=False)
-    tell(store, folder / "d", "run-d", "5", but=3, epochs=4, texts="others")
+    tell(store, folder / "d", "run-d", "5", but=3, epochs=4, texts="others", benchmarked=(5,))
     return folder / "store"
 
 
@@ -113,6 +117,12 @@ def test_two_runs_differ_in_an_option_and_in_some_answers(said):
     assert "gained " in out
     assert "student-a" not in out
     assert ["colours.acc", "—", "0.700", "(0.600–0.790)"] in lines  # no gate was given it
+
+
+def test_benchmarks_with_other_shots_stand_in_lines_of_their_own(said):
+    lines = [line.split() for line in said("compare", "run-b", "run-d").splitlines()]
+    assert ["colours.acc", "(0", "shots)", "0.700", "(0.600–0.790)", "—"] in lines
+    assert ["colours.acc", "(5", "shots)", "—", "0.750", "(0.600–0.790)"] in lines
 
 
 def test_as_json_it_holds_the_numbers(said):

@@ -6,9 +6,11 @@ import pytest
 
 from releases import word_counter
 from scoped import questions, scoped
+from slmworks.contract import catalog
 from slmworks.contract.errors import BadRequest
 from slmworks.evaluate.quality import Quality
 from slmworks.evaluate.quality_report import QualityReport
+from slmworks.evaluate.scope import Outside, ScopeJudge
 from slmworks.gate.candidates import Candidate
 from slmworks.gate.checks import check_minimum
 from slmworks.gate.limits import check_limits
@@ -86,3 +88,19 @@ def test_the_page_shows_the_threshold_and_who_is_on_the_wrong_side(tmp_path, jud
     assert "in scope, and declined" in html
     plain = judge("plain", word_counter(tmp_path / "word"), questions(tmp_path / "none", outside=0))
     assert page.section(plain.split("test"), None, "accuracy") == ""
+
+
+@pytest.mark.parametrize(("name", "auroc"), [("rouge_l", 1.0), ("exact_match", 0.5), ("perplexity", None)])
+def test_right_answers_are_those_of_the_deciding_measure(name, auroc) -> None:
+    """The surest answers have most of the true words; the one that is the truth to the letter is less sure."""
+    purpose = catalog.model_task("text-generation")
+    rows = [{"messages": [], "completion": truth} for truth in ("one two three four", "yes", "a b c d")]
+    texts, sure = ("one two three five", "yes", "x y z d"), (0.9, 0.7, 0.6)
+    likely = {"nll": 1.0, "tokens": 2}
+    answers = [
+        {"text": text, "finish": "stop", "tokens": 4, "likelihood": likely, "scope_score": score}
+        for text, score in zip(texts, sure, strict=True)
+    ]
+    scope = ScopeJudge(purpose, "mean-logprob", 0.0, "shipped", Outside(), purpose.measure(name))
+    found = scope.details("test", rows, answers, resamples=20, seed=0).measures.get("wrong_answer_auroc")
+    assert (found and found.value) == auroc

@@ -9,6 +9,7 @@ from slmworks.contract import catalog
 from slmworks.contract.artifact import Model, Report, Verdict
 from slmworks.contract.errors import BadRequest
 from slmworks.evaluate import benchmark_report
+from slmworks.evaluate.benchmark_report import BenchmarkReport
 from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.numbers.statistics import wilson
 from slmworks.packet import page
@@ -32,31 +33,20 @@ def share(right: int, n: int) -> dict[str, Any]:
     return {**wilson(right, n).rounded(), "n": n}
 
 
-def benched(bench: Bench, model: str = SMALL, *, shots: int = 0, **measures: Any) -> Report:
+def benched(
+    bench: Bench, model: str = SMALL, *, shots: int = 0, prompts: str = "text", probes: str = "a" * 64,
+    **measures: Any,
+) -> Report:  # fmt: skip
     task = bench.task(f"benchmark-{len(bench.known)}")
     report = benchmark_report.write(
         task.output,
         purpose=catalog.model_task("text-classification"),
         model=Model(path=task.scratch, digest=model, meta={}),
         tasks={"colours": {"shots": shots, "measures": measures}},
-        said={"harness": "0.4.13"},
-        refs={},
+        said={"harness": "0.4.13", "prompts": prompts},
+        refs={"probes": probes},
     )
     return bench.keep(report)
-
-
-def test_numbers_of_other_ways_of_asking_stand_in_lines_of_their_own(bench) -> None:
-    ours = benchmark_report.results_of([benched(bench, acc=share(9, 10))], SMALL)
-    shots = benchmark_report.results_of([benched(bench, TEACHER, shots=5, acc=share(8, 10))], TEACHER)
-    fewer = benchmark_report.results_of([benched(bench, TEACHER, acc=share(4, 5))], TEACHER)
-    alike = benchmark_report.results_of([benched(bench, TEACHER, acc=share(7, 10))], TEACHER)
-    (one,), (five,), (few,), (same,) = (side.values() for side in (ours, shots, fewer, alike))
-    assert benchmark_report.beside([ours, alike]) == [("colours.acc", [one, same])]
-    assert benchmark_report.beside([ours, shots, fewer]) == [
-        ("colours.acc (0 shots, n = 10)", [one, None, None]),
-        ("colours.acc (5 shots, n = 10)", [None, five, None]),
-        ("colours.acc (0 shots, n = 5)", [None, None, few]),
-    ]
 
 
 def decide(bench: Bench, reports: list[Report], **minimum: float) -> Verdict:
@@ -100,6 +90,44 @@ def test_two_reports_on_one_task_are_called_by_their_shots(bench, student) -> No
         decide(bench, reports, colours__acc=0.5)
     named = {"colours.acc (5 shots)": 0.5}
     assert PairedBootstrap(retention=0.9, minimum=named).run(reports=reports, task=bench.task("five")).passed
+
+
+@pytest.mark.parametrize(
+    ("other", "title"),
+    [
+        ({"prompts": "chat"}, "colours.acc (0 shots, chat)"),
+        ({"probes": "b" * 64}, "colours.acc (0 shots, text, n = 100, bbbbbb)"),
+        ({"acc": share(99, 101)}, "colours.acc (0 shots, text, n = 101)"),
+    ],
+)
+def test_two_reports_with_as_many_shots_can_be_named(bench, student, other, title) -> None:
+    second = benched(bench, **{"acc": share(99, 100), **other})
+    reports = [student, benched(bench, acc=share(1, 100)), second]
+    gate = PairedBootstrap(retention=0.9, minimum={title: 0.5})
+    assert gate.run(reports=reports, task=bench.task("named")).passed
+
+
+@pytest.mark.parametrize(
+    "other", [{"shots": 5}, {"prompts": "chat"}, {"probes": "b" * 64}, {"acc": share(50, 77)}]
+)
+def test_a_teacher_that_was_asked_otherwise_stands_beside_nothing(bench, student, teacher, other) -> None:
+    theirs = benched(bench, TEACHER, **{"acc": share(95, 100), **other})
+    reports = [student, benched(bench, acc=share(90, 100)), theirs]
+    shown = page(decide(bench, reports).read(), [*reports, teacher])
+    section = shown[shown.index("<h2>Benchmarks</h2>") :]
+    line = section[section.index("colours.acc") : section.index("</tr>", section.index("colours.acc"))]
+    assert "0.900 (0.826–0.945)" in line
+    assert "—" in line.replace("0.900 (0.826–0.945)", "")
+    assert next(iter(BenchmarkReport(theirs).results.values())).written not in shown
+
+
+def test_a_teacher_that_was_asked_the_same_and_more_is_found(bench, student, teacher) -> None:
+    reports = [
+        student, benched(bench, acc=share(90, 100)), benched(bench, TEACHER, acc=share(95, 100)),
+        benched(bench, TEACHER, shots=5, acc=share(99, 100)),
+    ]  # fmt: skip
+    shown = page(decide(bench, reports).read(), [*reports, teacher])
+    assert "0.950 (0.888–0.978)" in shown
 
 
 def test_the_page_shows_them_beside_the_teacher(bench, student, teacher) -> None:

@@ -35,6 +35,10 @@ def asked(text: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}]}
 
 
+def unasked(*_: Any) -> Any:
+    raise AssertionError("the model was asked")
+
+
 def near(answer: dict[str, Any]) -> dict[str, Any]:
     """The answer; what llama.cpp has from the prompt before moves the last digit of its score."""
     return {**answer, "scope_score": pytest.approx(answer["scope_score"], abs=2e-4)}
@@ -292,13 +296,33 @@ def test_scores_of_an_answer() -> None:
         ({"in_scope_recall": 0.99}, "20 rows of validation are too few .*it takes 99"),
     ],
 )
-def test_what_cannot_be_chosen_is_a_line(
-    options: dict[str, Any], line: str, models: dict[str, Model], data: Dataset, bench: Bench
-) -> None:
+def test_what_cannot_be_chosen_is_a_line_before_anything_is_answered(
+    options: dict[str, Any], line: str, models: dict[str, Model], data: Dataset, bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(GgufGenerator, "sure_answers", unasked)
     with pytest.raises(BadRequest, match=line) as refused:
         scoped(models["gguf"], data, bench, **options)
     assert "\n" not in str(refused.value)
     assert not list(bench.folder.rglob("scope.json"))
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"measure": "bits_per_byte", "likelihood": False}, "needs likelihood, which the answers of this"),
+        ({"measure": "preferred"}, "not every row of validation has the column 'rejected'"),
+    ],
+)
+def test_a_measure_that_will_not_be_there_is_a_line_before_anything_is_answered(
+    options: dict[str, Any], line: str, models: dict[str, Model], data: Dataset, bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(GgufGenerator, "answer", unasked)
+    quality = configure(Quality, "quality", options)
+    with pytest.raises(BadRequest, match=line) as refused:
+        quality.run(model=models["gguf"], baseline=None, data=data, task=bench.task("quality"))
+    assert "\n" not in str(refused.value)
 
 
 def test_the_best_score_is_one_that_the_model_has(

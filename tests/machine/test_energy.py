@@ -70,3 +70,5 @@ def test_accelerators_are_counted_beside_the_processors(
     write(tmp_path / "intel-rapl:0", 400_000)
     assert meter.joules() == 1.5 + 0.25 + 0.3
     assert processors.joules() == 0.3
+    millijoules[:] = [6_600, 100, 9]  # the second card's driver began anew
+    assert meter.joules() == 0.1

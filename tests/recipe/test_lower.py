@@ -276,3 +276,29 @@ def test_a_measure_that_cannot_decide_is_refused_before_anything_runs(lower, mea
     with pytest.raises(BadRequest) as error:
         lower(step, head)
     assert str(error.value).startswith(f"r.yaml:6 steps.first.with.measure: {said}")
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("evaluate, from: {model: teacher, data: curate}, with: {measure: bits_per_byte, likelihood: false}", "measure: 'bits_per_byte' needs how likely the model finds the true answers; leave `likelihood: false` out."),
+        ("export, uses: scope, from: {model: teacher, calibration: curate}, with: {score: energy}", "score: text-generation has no score 'energy'; it has mean-logprob, groundedness, retrieval."),
+        ("export, uses: scope, from: {model: teacher, calibration: curate}, with: {temperature: fitted}", "temperature: text-generation has no temperature of scope; leave it out."),
+        ("export, uses: scope, from: {model: teacher, calibration: curate}, with: {temperature: 2.0}", "temperature: text-generation has no temperature of scope; leave it out."),
+    ],
+)  # fmt: skip
+def test_an_option_that_the_model_task_rules_out_is_refused_before_anything_runs(lower, step, said) -> None:
+    head = HEAD.replace("uses: toy, from: {data: raw}", "uses: chat, from: {data: raw}").replace(
+        "finetune, uses: toy", "finetune, uses: sft"
+    )
+    with pytest.raises(BadRequest) as error:
+        lower(f"  first: {{stage: {step}}}", head)
+    assert str(error.value) == f"r.yaml:6 steps.first.with.{said}"
+
+
+def test_a_score_of_scope_that_the_model_task_has_is_taken(lower) -> None:
+    head = HEAD.replace("uses: toy, from: {data: raw}", "uses: chat, from: {data: raw}").replace(
+        "finetune, uses: toy", "finetune, uses: sft"
+    )
+    step = "  first: {stage: export, uses: scope, from: {model: teacher, calibration: curate}, with: {score: groundedness}}"
+    assert lower(step, head).tasks["first"].model_task == "text-generation"

@@ -286,7 +286,12 @@ def shared(*names: str) -> dict[str, str | bytes]:
 
 
 REAL: dict[str, tuple[str, dict[str, Any], dict[str, int], int]] = {
-    "glaive": ("glaive_toolcall_en_demo.json", {}, {"sharegpt": 299}, 299),  # one call breaks its tool's schema
+    "glaive": (
+        "glaive_toolcall_en_demo.json",
+        {},
+        {"sharegpt": 299},
+        299,
+    ),  # one call breaks its tool's schema
     "alpaca": ("alpaca_en_demo.json", {}, {"alpaca": 999}, 999),
     "identity": ("identity.json", {}, {"alpaca": 91}, 91),
     "sft": ("v1_sft_demo.jsonl", {}, {"messages": 500}, 500),

@@ -48,10 +48,20 @@ def test_the_page_says_of_each_what_its_card_says() -> None:
     lines = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
     said = {line[0].strip("| `"): (line[1], line[3], line[4].strip(" |")) for line in lines}
     assert said == {
-        name: (found.model_task, f"{100 * found.retention:.0f} %", f"{found.rows_needed:,}")
+        name: (found.model_task, f"{100 * found.retention:.0f} %", counted)
         for name in names()
         for found in [card(name)]
+        for counted in [f"{found.rows_needed:,}" if found.expected else "—"]
     }
+
+
+def test_no_rows_are_counted_for_a_measure_of_degrees() -> None:
+    assert {name for name in names() if card(name).rows_needed is None} == {
+        name for name in names() if card(name).measure == "rouge_l"
+    }
+    said = call("use-cases", "tutor")
+    assert "test rows  not counted: the card expects nothing; a gate that is left in doubt says" in said
+    assert "never enough" not in call("use-cases")
 
 
 def test_the_card_on_the_page_is_one(tmp_path: Path) -> None:

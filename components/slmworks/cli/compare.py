@@ -148,15 +148,17 @@ def _show_numbers(sides: "Sequence[Side]") -> None:
 
 
 def _show_benchmarks(sides: "Sequence[Side]") -> None:
-    from slmworks.evaluate.benchmark_report import beside
+    from slmworks.evaluate.benchmark_report import titles
 
-    lines = beside([side.benchmarks for side in sides])
-    if not lines:
+    found = [{one.asked: one for one in side.benchmarks.values()} for side in sides]
+    named = titles(dict.fromkeys(asked for results in found for asked in results))
+    if not named:
         return
     say()
     shown = Columns(("benchmark (95 % CI)", *LETTERS[: len(sides)]), wrap=())
-    for name, found in lines:
-        shown.add(name, *(one.written if one else figures.NOTHING for one in found))
+    for asked, name in named.items():
+        numbers = (results.get(asked) for results in found)
+        shown.add(name, *(one.written if one else figures.NOTHING for one in numbers))
     shown.show()
 
 

@@ -34,7 +34,7 @@ class Side:
     row: Mapping[str, Any] = field(default_factory=dict)
     """The model's row in the verdict: costs, share kept; empty without a gate."""
     benchmarks: Mapping[str, Result] = field(default_factory=dict)
-    """`TASK.METRIC` -> how its model did."""
+    """Title (`TASK.METRIC`) -> how its model did."""
 
     @property
     def kept(self) -> Mapping[str, float] | None:

@@ -72,20 +72,22 @@ class Scoping(Protocol):
 
     scope_scores: ClassVar[tuple[str, ...]]
     """The scores that it knows; the first one is taken where none is asked for."""
+    scope_temperature: ClassVar[bool]
+    """Outputs may be divided by a temperature."""
+
+    def scope_scores_of(self, model: "Model") -> tuple[str, ...]:
+        """Those of its scores that a model has, in their order."""
 
     def scope_outputs(self, runtime: "Runtime") -> "Callable[[Sequence[Row]], Sequence[Array]] | None":
         """What scores are computed from: rows of a batch -> an array [width] each; None for nothing."""
 
     def scope_score(self, outputs: "Array", score: str, temperature: float) -> "Array":
-        """Scores [rows] of outputs [rows, width]; more is surer. NaN for one that a model doesn't have."""
+        """Scores [rows] of outputs [rows, width] of a model that has this score; more is surer."""
 
     def fitted_temperature(
         self, outputs: "Array", rows: Sequence[Mapping[str, Any]], model: "Model"
     ) -> float:
-        """The temperature under which the truth of `rows` is likeliest; outputs [rows, width].
-
-        BadRequest where outputs have no temperature.
-        """
+        """The temperature under which the truth of `rows` is likeliest; outputs [rows, width]."""
 
     def scope_files(self, model: "Model", scope: Scope) -> Mapping[str, str]:
         """File name -> text of the files that a runtime without header reads the threshold from."""

@@ -6,10 +6,10 @@ One form for every benchmark, a stranger's too: `tasks` hold `measures`, each a 
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from slmworks.contract.artifact import Model, Report
 from slmworks.contract.model_task import ModelTask
@@ -18,6 +18,25 @@ from slmworks.evaluate.model_report import ModelReport
 from slmworks.numbers import figures
 
 TYPE = "benchmark"
+
+
+class Asked(NamedTuple):
+    """What a number of a benchmark is of; two are compared only where all of it is the same."""
+
+    name: str
+    """`TASK.METRIC`."""
+    shots: int
+    prompts: str
+    """How a row is put to the model: `text`, `chat`; empty where a report doesn't say."""
+    n: int | None
+    probes: str
+    """Digest of the task files; empty for a benchmark without."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What tells it from others of its name, the plainest first."""
+        rows = "" if self.n is None else f"n = {self.n}"
+        return (f"{self.shots} shots", *filter(None, (self.prompts, rows, self.probes[:6])))
 
 
 @dataclass(frozen=True)
@@ -33,17 +52,17 @@ class Result:
     higher_is_better: bool = True
     shots: int = 0
     """Examples that stood before each row."""
+    prompts: str = ""
+    """How each row was put to the model; empty where the report doesn't say."""
+    probes: str = ""
+    """Digest of the task files; empty for a benchmark without."""
     name: str = ""
     """`TASK.METRIC`."""
-    prompts: str = ""
-    """The form in which rows were asked; empty where the benchmark doesn't say."""
-    probes: str = ""
-    """Digest of the files that the task is in; empty where there are none."""
 
     @property
-    def conditions(self) -> tuple[str, int, str, str, int | None]:
-        """What must be equal where two models' numbers stand side by side."""
-        return self.name, self.shots, self.prompts, self.probes, self.n
+    def asked(self) -> Asked:
+        """What it is of."""
+        return Asked(self.name, self.shots, self.prompts, self.n, self.probes)
 
     @property
     def least(self) -> float:
@@ -66,6 +85,7 @@ class BenchmarkReport(ModelReport):
     @property
     def results(self) -> Mapping[str, Result]:
         """`TASK.METRIC` -> its number."""
+        prompts, probes = str(self.content.get("prompts", "")), self.report.refs.get("probes", "")
         return {
             f"{task}.{metric}": Result(
                 float(one["value"]),
@@ -74,9 +94,9 @@ class BenchmarkReport(ModelReport):
                 one.get("n"),
                 bool(one.get("higher_is_better", True)),
                 int(said["shots"]),
+                prompts,
+                probes,
                 f"{task}.{metric}",
-                str(self.content.get("prompts", "")),
-                self.report.refs.get("probes", ""),
             )
             for task, said in self.content["tasks"].items()
             for metric, one in said["measures"].items()
@@ -89,51 +109,32 @@ def is_benchmark(report: Report) -> bool:
 
 
 def results_of(reports: Sequence[Report], model: str) -> dict[str, Result]:
-    """`TASK.METRIC` -> number, of all benchmarks of a model; with its shots where several reports have it."""
+    """Title -> number, of all benchmarks of a model; with the report's digest where two asked the same."""
     mine = {
-        report.digest: BenchmarkReport(report).results
+        report.digest: BenchmarkReport(report).results.values()
         for report in reports
         if is_benchmark(report) and report.refs.get("model") == model
     }
-    named = [(digest, name, one) for digest, results in mine.items() for name, one in results.items()]
-    names = Counter(name for _, name, _ in named)
-    with_shots = Counter((name, one.shots) for _, name, one in named)
-
-    def called(digest: str, name: str, one: Result) -> str:
-        if names[name] == 1:
-            return name
-        return f"{name} ({one.shots} shots{f', {digest[:6]}' if with_shots[name, one.shots] > 1 else ''})"
-
-    return {called(*each): each[2] for each in named}
-
-
-def beside(sides: Sequence[Mapping[str, Result]]) -> list[tuple[str, list[Result | None]]]:
-    """Lines of a table: what is in it, and each side's number; one line for each way of asking.
-
-    Lines of the same task and metric say what they differ in.
-    """
-    lines: dict[tuple[object, int], list[Result | None]] = {}
-    for place, results in enumerate(sides):
-        asked = Counter[object]()
-        for one in results.values():
-            line = lines.setdefault((one.conditions, asked[one.conditions]), [None] * len(sides))
-            line[place] = one
-            asked[one.conditions] += 1
-    firsts = [next(filter(None, line)) for line in lines.values()]
-    return [(_title(one, firsts), line) for one, line in zip(firsts, lines.values(), strict=True)]
-
-
-def _title(one: Result, others: Sequence[Result]) -> str:
-    """The name, with what tells it from others of the same."""
-    same = [other for other in others if other.name == one.name]
-    said = {
-        "shots": f"{one.shots} shots",
-        "prompts": f"prompts {one.prompts or figures.NOTHING}",
-        "n": f"n = {figures.NOTHING if one.n is None else figures.count(one.n)}",
-        "probes": f"probes {one.probes[:6] or figures.NOTHING}",
+    found = [(digest, one) for digest, results in mine.items() for one in results]
+    times = Counter(one.asked for _, one in found)
+    called = titles(times)
+    return {
+        called[one.asked] + (f" [{digest[:6]}]" if times[one.asked] > 1 else ""): one for digest, one in found
     }
-    parts = [words for key, words in said.items() if len({getattr(other, key) for other in same}) > 1]
-    return f"{one.name} ({', '.join(parts)})" if parts else one.name
+
+
+def titles(asked: Collection[Asked]) -> dict[Asked, str]:
+    """What each is called: `TASK.METRIC`, and of its words as many as it takes to tell it from the others."""
+
+    def title(one: Asked) -> str:
+        others = [other for other in asked if other.name == one.name and other != one]
+        if not others:
+            return one.name
+        counts = range(1, len(one.words))
+        few = (k for k in counts if all(other.words[:k] != one.words[:k] for other in others))
+        return f"{one.name} ({', '.join(one.words[: next(few, None)])})"
+
+    return {one: title(one) for one in asked}
 
 
 def write(

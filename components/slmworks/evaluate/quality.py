@@ -17,7 +17,7 @@ from slmworks.evaluate import Evaluate, predictions, trivial
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.answering import Answers
 from slmworks.evaluate.comparison import Comparison
-from slmworks.evaluate.deciding import deciding, named_measure, require_given
+from slmworks.evaluate.deciding import deciding, named_measure, require_given, require_scored
 from slmworks.evaluate.predictions import Judged
 from slmworks.evaluate.scope import Outside, ScopeJudge, joined
 from slmworks.numbers import statistics
@@ -63,7 +63,7 @@ class Quality(Evaluate):
     def check_model_task(self, name: str) -> None:
         """OptionError for a measure that can't decide for this model task."""
         if self.measure is not None:
-            named_measure(catalog.model_task(name), self.measure)
+            named_measure(catalog.model_task(name), self.measure, likelihood=self.likelihood)
 
     def run(self, *, model: Model, baseline: Report | None, data: Dataset, task: Task, **_: object) -> Report:
         """Write `report.json` and `predictions.parquet`."""
@@ -72,7 +72,9 @@ class Quality(Evaluate):
         require_comparable(baseline, purpose, self.splits)
         first = deciding(purpose, self.measure, baseline)
         given = Answers(model, purpose, task, batch_size=self.batch_size)
-        answers = self._answers(given, rows, data)
+        scored = self._scored(given, rows)
+        require_scored(first, purpose, scored, model)
+        answers = self._answers(given, rows, scored, data)
         require_given(first, answers, model)
         scope = ScopeJudge.of(purpose, model, answers, Outside.of(given, data, self.splits), first)
         fits = baseline is None and self.trivial and not first.needs
@@ -118,7 +120,11 @@ class Quality(Evaluate):
         return Report(path=task.output, meta=meta, refs=refs, summary=_summary(first, report["splits"]))
 
     def _answers(
-        self, given: Answers, rows: Mapping[str, Sequence[Row]], data: Dataset
+        self,
+        given: Answers,
+        rows: Mapping[str, Sequence[Row]],
+        scored: Mapping[str, Mapping[str, list[Row]]],
+        data: Dataset,
     ) -> dict[str, list[Answer]]:
         total, before = sum(map(len, rows.values())), 0
 
@@ -132,7 +138,7 @@ class Quality(Evaluate):
             before += len(some)
             return found
 
-        likely = self._likelihoods(given, rows)
+        likely = self._likelihoods(given, scored)
         answers = given.purpose.judged(answer, rows, data)
         return (
             {
@@ -143,12 +149,19 @@ class Quality(Evaluate):
             else answers
         )
 
-    def _likelihoods(self, given: Answers, rows: Mapping[str, Sequence[Row]]) -> dict[str, list[Answer]]:
-        """What answers get by split, if the runtime says how likely it finds the truth; else nothing."""
-        runtime = given.runtime
-        if not self.likelihood or not isinstance(runtime, Scoring):
+    def _scored(self, given: Answers, rows: Mapping[str, Sequence[Row]]) -> dict[str, dict[str, list[Row]]]:
+        """Split -> name in an answer -> rows; nothing where the runtime says no likelihood."""
+        if not self.likelihood or not isinstance(given.runtime, Scoring):
             return {}
-        scored = {split: _scored(given.purpose, some) for split, some in rows.items()}
+        return {split: _scored(given.purpose, some) for split, some in rows.items()}
+
+    def _likelihoods(
+        self, given: Answers, scored: Mapping[str, Mapping[str, list[Row]]]
+    ) -> dict[str, list[Answer]]:
+        """What answers get by split."""
+        runtime = given.runtime
+        if not isinstance(runtime, Scoring):
+            return {}
         total, before = sum(len(asked) for one in scored.values() for asked in one.values()), 0
         found: dict[str, list[Answer]] = {}
         for split, named in scored.items():

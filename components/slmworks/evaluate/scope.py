@@ -26,6 +26,8 @@ CONFIDENCE = "confidence"
 """The score of such a model: how sure its answer is of itself."""
 SHARES = tuple(round(1 - 0.05 * step, 2) for step in range(11))
 """Shares of the surest answers that the curve has a point for."""
+RIGHT = 0.5
+"""The least value of the deciding measure over its own row of an answer that counts as right."""
 EXAMPLES = 6
 """How many texts of each kind of mistake a report shows."""
 
@@ -112,7 +114,7 @@ class ScopeJudge:
                 measures["out_of_scope_recall"] = found
                 limits["out_of_scope_answered"] = round(1 - found.value, 6)
             content["examples"] = self._examples(split, rows, answers, sure, others)
-        if (apart := _told_apart(self.purpose.measures[0], rows, answers, sure)) is not None:
+        if (apart := _told_apart(self.measure, rows, answers, sure)) is not None:
             measures["wrong_answer_auroc"] = apart
         content["curve"] = self._curve(rows, answers, sure, others, resamples=resamples, seed=seed)
         return Details(measures, limits, {"scope": content})
@@ -168,13 +170,13 @@ class ScopeJudge:
 def _told_apart(
     first: Measure, rows: Sequence[Row], answers: Sequence[Answer], sure: "Array"
 ) -> statistics.Estimate | None:
-    """How well scores tell answers that are wholly right from others; None where all are of one kind."""
-    if not first.higher_is_better:
+    """How well scores tell right answers from wrong ones; None for one kind alone, or of no share."""
+    if not (first.higher_is_better and first.is_share):
         return None
     counts = predictions.counted(first, rows, answers)
     judged = counts.any(axis=1)
     values, sure = first.value(counts[judged]), sure[judged]
-    right, wrong = sure[values >= 1], sure[values < 1]
+    right, wrong = sure[values >= RIGHT], sure[values < RIGHT]
     return selective.auroc(right, wrong) if len(right) and len(wrong) else None
 
 

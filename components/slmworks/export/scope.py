@@ -10,6 +10,7 @@ from slmworks.contract.artifact import Dataset, Model
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.linked_files import hand_on
 from slmworks.contract.model_task import ModelTask, Row, require_same_meta
+from slmworks.contract.options import OptionError
 from slmworks.contract.runtime import in_batches, inputs_of, open_runtime
 from slmworks.contract.scope import META, SPLITS, Scope, Scoping
 from slmworks.contract.stage import Task
@@ -65,20 +66,31 @@ class ChooseScope(Export):
     batch_size: PositiveInt = 32
     """Rows that are computed together, sorted by length, as `evaluate` does."""
 
+    def check_model_task(self, name: str) -> None:
+        """OptionError for a model task without scores, a score that it lacks, a temperature that is none."""
+        purpose = catalog.model_task(name)
+        if not isinstance(purpose, Scoping):
+            raise OptionError((), _no_score(purpose.name))
+        if self.score not in (None, "best", *purpose.scope_scores):
+            has = ", ".join(purpose.scope_scores)
+            raise OptionError(("score",), f"{purpose.name} has no score '{self.score}'; it has {has}.")
+        if self.temperature != 1.0 and not purpose.scope_temperature:
+            raise OptionError(("temperature",), f"{purpose.name} has no temperature of scope; leave it out.")
+
     def run(self, *, model: Model, calibration: Dataset | None, task: Task) -> Model:
         """Hand the model on, with `scope` in its `meta` and in the files that its runtime reads."""
         import numpy as np
 
         data = _given(calibration)
-        purpose = catalog.model_task(model.model_task) if model.model_task else None
-        if purpose is None or not isinstance(purpose, Scoping):
-            named = purpose.name if purpose else "a model without a task"
+        if not model.model_task:
+            raise BadRequest(_no_score("a model without a task"))
+        self.check_model_task(model.model_task)
+        purpose = catalog.model_task(model.model_task)
+        assert isinstance(purpose, Scoping)
+        if self.score not in (None, "best", *purpose.scope_scores_of(model)):
             raise BadRequest(
-                f"{named} has no score of scope; leave this step out, or give it a classifier or a generator."
-            )
-        if self.score not in (None, "best", *purpose.scope_scores):
-            raise BadRequest(
-                f"{purpose.name} has no score '{self.score}'; it has {', '.join(purpose.scope_scores)}."
+                f"this model has no score '{self.score}': only one that is asked with passages has "
+                "(finetune/retrieval-augmented); choose another."
             )
         require_same_meta(purpose, model, data)
         outside_split = SPLITS[VALIDATION]
@@ -103,7 +115,7 @@ class ChooseScope(Export):
             if self.temperature == "fitted"
             else float(self.temperature)
         )
-        score = self._chosen(purpose, outputs, others, temperature)
+        score = self._chosen(purpose, model, outputs, others, temperature)
         sure = purpose.scope_score(outputs, score, temperature)
         if np.isnan(sure).any():
             raise BadRequest(
@@ -167,18 +179,22 @@ class ChooseScope(Export):
             found.append(np.stack(each) if each else np.zeros((0, 0), np.float32))
         return found[0], found[1]
 
-    def _chosen(self, purpose: Scoping, outputs: "Array", others: "Array", temperature: float) -> str:
+    def _chosen(
+        self, purpose: Scoping, model: Model, outputs: "Array", others: "Array", temperature: float
+    ) -> str:
         """The score of the options, or the one with the largest AUROC of those that the model has."""
-        import numpy as np
-
         if self.score != "best":
             return self.score or purpose.scope_scores[0]
 
         def told_apart(score: str) -> float:
             inside, outside = (purpose.scope_score(one, score, temperature) for one in (outputs, others))
-            return -1.0 if np.isnan(inside).any() else selective.auroc(inside, outside).value
+            return selective.auroc(inside, outside).value
 
-        return max(purpose.scope_scores, key=told_apart)
+        return max(purpose.scope_scores_of(model), key=told_apart)
+
+
+def _no_score(whose: str) -> str:
+    return f"{whose} has no score of scope; leave this step out, or give it a classifier or a generator."
 
 
 def _given(calibration: Dataset | None) -> Dataset:

@@ -31,7 +31,7 @@ class Candidate:
     probed: tuple[SafetyReport, ...] = ()
     """What probes of its safety found."""
     benchmarks: Mapping[str, Result] = field(default_factory=dict)
-    """`TASK.METRIC` -> how it did."""
+    """Title (`TASK.METRIC`) -> how it did."""
 
     @property
     def model(self) -> str:

@@ -28,7 +28,7 @@ class Meter:
         used = 0.0
         for counter, (now, most) in self._last.items():
             if counter in before:
-                used += (now - before[counter][0]) % max(most, 1.0)  # it starts again at its highest
+                used += _since(before[counter][0], now, most)
         return used / 1e6
 
     def _look(self) -> dict[Hashable, tuple[float, float]]:
@@ -42,6 +42,13 @@ class Meter:
             with contextlib.suppress(self._nvml.NVMLError):  # cards before Volta count none
                 found[number] = 1e3 * self._nvml.nvmlDeviceGetTotalEnergyConsumption(one), inf
         return found
+
+
+def _since(before: float, now: float, most: float) -> float:
+    """Microjoules between two looks at a counter that starts again at `most`, or when its driver does."""
+    if most == inf:
+        return max(now - before, 0.0)  # a remainder by inf would be inf
+    return (now - before) % max(most, 1.0)
 
 
 def _accelerators() -> tuple[Any, list[Any]]:

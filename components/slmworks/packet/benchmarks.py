@@ -9,12 +9,12 @@ def section(found: Found) -> Html:
     """One line a task and metric; nothing where there is no benchmark."""
     if not found.benchmarks:
         return Html("")
-    theirs = {one.conditions: one.written for one in found.teacher_benchmarks.values()}
+    theirs = {one.asked: one for one in found.teacher_benchmarks.values()}
     lines = [
         [
             name,
             one.written,
-            *([theirs.get(one.conditions, figures.NOTHING)] if theirs else []),
+            *([theirs[one.asked].written if one.asked in theirs else figures.NOTHING] if theirs else []),
             figures.NOTHING if one.n is None else figures.count(one.n),
             str(one.shots),
         ]

@@ -120,7 +120,7 @@ class Found:
     teacher_probed: tuple[SafetyReport, ...] = ()
     """Those on the teacher."""
     benchmarks: Mapping[str, Result] = field(default_factory=dict)
-    """`TASK.METRIC` -> how the chosen candidate did."""
+    """Title (`TASK.METRIC`) -> how the chosen candidate did."""
     teacher_benchmarks: Mapping[str, Result] = field(default_factory=dict)
     """The teacher's."""
     name: str = ""

@@ -49,6 +49,7 @@ class TextClassification(ModelTask):
     noun: ClassVar[str] = "label"
     titles: ClassVar[Mapping[str, str]] = {"macro_f1": "macro-F1", "ece": "calibration error"}
     scope_scores: ClassVar[tuple[str, ...]] = SCOPE_SCORES
+    scope_temperature: ClassVar[bool] = True
 
     route: ClassVar[str] = "classify"
     verb: ClassVar[str] = "Classify"
@@ -135,6 +136,10 @@ class TextClassification(ModelTask):
     def companions(self, model: Model) -> Mapping[str, str]:
         """`labels.json`."""
         return companions(labels_of(model), int(model.meta["max_length"]))
+
+    def scope_scores_of(self, model: Model) -> tuple[str, ...]:
+        """All."""
+        return self.scope_scores
 
     def scope_outputs(
         self, runtime: Runtime

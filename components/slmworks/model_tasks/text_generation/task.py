@@ -17,7 +17,13 @@ from slmworks.contract.scope import Scope
 from slmworks.model_tasks.text_generation import json_answers, likelihood, measures
 from slmworks.model_tasks.text_generation.messages import problem
 from slmworks.model_tasks.text_generation.openai_wanted import CHAT, COMPLETION
-from slmworks.model_tasks.text_generation.scope import ANSWER_SCORES, NO_ANSWER, SCOPE_FILE
+from slmworks.model_tasks.text_generation.retrieval.retrieval import RETRIEVAL
+from slmworks.model_tasks.text_generation.scope import (
+    ANSWER_SCORES,
+    NO_ANSWER,
+    RETRIEVAL_SCORE,
+    SCOPE_FILE,
+)
 from slmworks.numbers import figures
 
 if TYPE_CHECKING:
@@ -111,6 +117,7 @@ class TextGeneration(ModelTask):
     )
     titles: ClassVar[Mapping[str, str]] = {one.name: one.title for one in SOME_ROWS}
     scope_scores: ClassVar[tuple[str, ...]] = ANSWER_SCORES
+    scope_temperature: ClassVar[bool] = False
 
     route: ClassVar[str] = "generate"
     verb: ClassVar[str] = "Generate"
@@ -167,6 +174,11 @@ class TextGeneration(ModelTask):
         written = {name: self.written(name) for name in titles}
         return (page.answers(candidate, teacher, titles, written),)
 
+    def scope_scores_of(self, model: Model) -> tuple[str, ...]:
+        """All but the passages' cosine, for a model without passages."""
+        passages = (model.path / RETRIEVAL).exists()
+        return tuple(one for one in ANSWER_SCORES if passages or one != RETRIEVAL_SCORE)
+
     def scope_outputs(
         self, runtime: Runtime
     ) -> "Callable[[Sequence[Row]], Sequence[np.ndarray[Any, Any]]] | None":
@@ -185,19 +197,17 @@ class TextGeneration(ModelTask):
     def scope_score(
         self, outputs: "np.ndarray[Any, Any]", score: str, temperature: float
     ) -> "np.ndarray[Any, Any]":
-        """A column of the outputs, minus infinity for no answer; a temperature changes none."""
+        """A column of the outputs, minus infinity for no answer; there is no temperature."""
         import numpy as np
 
-        if temperature != 1.0:
-            raise BadRequest("text-generation has no temperature of scope; leave it out.")
         if not len(outputs):
             return np.zeros(0)
         found = outputs[:, ANSWER_SCORES.index(score)]
         return np.where(found <= NO_ANSWER, -np.inf, found)
 
     def fitted_temperature(self, outputs: object, rows: object, model: object) -> float:
-        """BadRequest."""
-        raise BadRequest("text-generation has no temperature of scope; leave it out.")
+        """None that changes anything."""
+        return 1.0
 
     def scope_files(self, model: Model, scope: Scope) -> Mapping[str, str]:
         """`scope.json`."""

@@ -74,7 +74,8 @@ class Card(_Part):
     """Where better is."""
     margin: Share
     """How much worse than the teacher it may be, as a share of the teacher's measure: 0.03 keeps 97 %."""
-    expected: Expected
+    expected: Expected | None = None
+    """None for a measure of degrees, as ROUGE-L is: rows don't change sides by it, and none are counted."""
     slices: tuple[Sentence, ...]
     """Kinds of rows to look at one by one: `label`, `source`, what a column of one's data says."""
     gate: Mapping[str, Any] = Field(default_factory=dict)
@@ -154,10 +155,13 @@ class Card(_Part):
 
     @cached_property
     def rows_needed(self) -> int | None:
-        """Test rows from which the margin is shown with 80 % chance, if it is as expected; None: never.
+        """Test rows from which the margin is shown with 80 % chance, if it is as expected.
 
-        Counted for right and wrong answers; for other measures it says about how many.
+        None: never, or nothing is expected. Counted for right and wrong answers; for other measures it says
+        about how many.
         """
+        if self.expected is None:
+            return None
         import numpy as np
 
         from slmworks.contract.model_task import share

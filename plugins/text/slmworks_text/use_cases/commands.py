@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slmworks.cli.console import Columns, say
+from slmworks.numbers import figures
 
 if TYPE_CHECKING:
     from slmworks_text.use_cases.card import Card
@@ -44,18 +45,13 @@ def use_cases(name: str | None, as_json: bool) -> None:  # noqa: FBT001 - a flag
 def _show(name: str, card: "Card") -> None:
     from slmworks_text.start.recipe_text import flow
 
-    expected = card.expected
-    enough = (
-        f"{_rows(card)}, to show it with a chance of 80 % if the teacher has {expected.quality:.0%}, "
-        f"{expected.kept:.1%} of that is kept, and {expected.changed:.0%} of the rows change sides"
-    )
     for title, text in {
         "question": card.title,
         "people": card.people,
         "model task": card.model_task,
         "judged by": f"{card.measure}, {card.direction} is better",
         "keeps": f"{card.retention:.0%} of the teacher's, surely",
-        "test rows": enough,
+        "test rows": _enough(card),
         "slices": ", ".join(card.slices),
         "gate": flow(card.gate_options)[1:-1],
         "for": card.intended_use,
@@ -65,5 +61,17 @@ def _show(name: str, card: "Card") -> None:
         say(f"{title:<11}{text}")
 
 
+def _enough(card: "Card") -> str:
+    expected = card.expected
+    if expected is None:
+        return "not counted: the card expects nothing; a gate that is left in doubt says how many it takes"
+    return (
+        f"{_rows(card)}, to show it with a chance of 80 % if the teacher has {expected.quality:.0%}, "
+        f"{expected.kept:.1%} of that is kept, and {expected.changed:.0%} of the rows change sides"
+    )
+
+
 def _rows(card: "Card") -> str:
+    if card.expected is None:
+        return figures.NOTHING
     return "never enough" if card.rows_needed is None else f"{card.rows_needed:,}"
