@@ -110,7 +110,11 @@ def test_it_is_written_out_once_and_a_report_that_is_there_is_the_baseline(lower
     )
     assert "choice_baseline" not in given.tasks
     assert given.tasks["choice_words_speed"].inputs["baseline"] == ("b",)
-    plain = lower(BLOCK.replace("    finish: {stage: quantize, uses: onnx-dynamic}\n", "    speed: false\n"))
+    plain = lower(
+        BLOCK.replace("    finish: {stage: quantize, uses: onnx-dynamic}\n", "    speed: false\n").replace(
+            "p95_ms: 5, size_mb: 20, cpu_ms: 9", "size_mb: 20"
+        )
+    )
     assert "choice_words_speed" not in plain.tasks
     assert plain.tasks["choice_layers_1"].plugin == "logit-kd"
 
@@ -134,7 +138,10 @@ def test_engines_get_the_plan_of_steps_that_are_written_by_hand(lower, planned: 
         (("finish: {stage", "finsih: {stage"), "no such word in a step with `candidates`. Did you mean 'finish'"),
         (("probe: [{epochs: 1}, {epochs: 3}]", "probe: 3"), "layers.probe: must be the options of a shorter train"),
         (("{epochs: 1}, {epochs: 3}", "{epoch: 1}"), "steps.choice.candidates.layers.probe.0.epoch: no such option"),
-        (("{epochs: 1}, {epochs: 3}", "{alpha: 1}"), "select.budget: nobody can say how much longer than its probe"),
+        (("{epochs: 1}, {epochs: 3}", "{alpha: 1}"),
+         "r.yaml:19 steps.choice.select.budget: nobody can say how much longer than its probe layers_1 is trained; let "
+         "the probe say `epochs`, or remove the budget."),
+        (("of: teacher", "of: techer"), "r.yaml:19 steps.choice.select.of: no step named 'techer'. Did you mean 'teac"),
         (("layers: [5]}", "layer: [5]}"), "r.yaml:14 steps.choice.candidates.layers.sweep.2.with.layer: no such opt"),
         (("seed: 4}", "sead: 4}"), "r.yaml:14 steps.choice.candidates.layers.sweep.2.sead: a variant has only"),
         (("stage: finetune, uses: linear", "stage: evaluate"), "candidates.words: evaluate makes a Report, and a cand"),
@@ -172,6 +179,38 @@ def test_what_can_not_be_chosen_is_refused(lower) -> None:
     bag = bag.replace("layers: [0]", "width: 8").replace("layers: [5]", "width: 9")
     with pytest.raises(BadRequest, match=r"bag-of-embeddings can't go on with a model .*; leave `probe` out"):
         lower(bag)
+
+
+def test_the_rest_of_a_training_is_counted_in_epochs_for_each_candidate(lower) -> None:
+    other = BLOCK.replace("probe: [{epochs: 1}, {epochs: 3}]", "probe: {learning_rate: 5e-3, epochs: 2}")
+    assert lower(other).tasks["choice_select"].options["dearer"] == 4  # and not by the learning rates
+    wide = "{with: {layers: [0, 5], epochs: 20}}"
+    mixed = lower(re.sub(r"\{with: \{layers: \[0, 5\].*?\}\}", wide, other))
+    assert mixed.tasks["choice_select"].options["dearer"] == [4, 10, 4]
+    names = mixed.tasks["choice_select"].inputs["reports"]
+    epochs = [mixed.tasks[name.replace("_probe_quality", "_full")].options["epochs"] for name in names]
+    assert epochs == [8, 20, 8]
+
+
+@pytest.mark.parametrize("word", ["p95_ms", "cpu_ms", "joules"])
+def test_what_is_not_timed_has_no_limit(lower, word: str) -> None:
+    asked = re.sub("select: .*", f"select: {{of: teacher, {word}: 5, size_mb: 3}}\n    speed: false", BLOCK)
+    with pytest.raises(BadRequest) as caught:
+        lower(asked)
+    assert str(caught.value) == (
+        f"r.yaml:19 steps.choice.select.{word}: with `speed: false` nothing is timed; remove one of the two."
+    )
+    assert lower(asked.replace(f"{word}: 5, ", "")).tasks["choice"].options["size_mb"] == 3
+
+
+def test_a_report_that_is_there_and_a_model_are_two_baselines(lower) -> None:
+    told = "  b: {stage: evaluate, uses: quality, from: {model: teacher, data: curate}}\n" + BLOCK
+    with pytest.raises(BadRequest) as caught:
+        lower(told.replace("data: curate}\n    cand", "data: curate, baseline: b}\n    cand"))
+    assert str(caught.value) == (
+        "r.yaml:20 steps.choice.select.of: enough must be kept of what 'b', the `baseline` in `from`, is about; "
+        "remove one of the two."
+    )
 
 
 def test_editors_know_the_words() -> None:

@@ -119,6 +119,20 @@ def test_no_more_go_on_than_the_budget_is_enough_for(bench: Bench, five: list[Re
     assert going(selected(bench, five, costs, keep=4, budget=100)) == "bdea"
 
 
+def test_each_candidate_has_its_own_way_to_go(bench: Bench, five: list[Report]) -> None:
+    costs = dict.fromkeys("abcde", 10.0)
+    dearer = [1.0, 9.0, 1.0, 2.0, 2.0]
+    made = selected(bench, five, costs, keep=4, budget=1.5, whole=True, dearer=dearer)
+    assert going(made) == "de"  # 40 s are left: b takes 90, d and e 20 each
+    assert {row["model"][0]: row["cpu_seconds"] for row in made.read()["rows"]} == {
+        "b": 90.0, "d": 20.0, "e": 20.0, "a": 10.0, "c": 10.0,
+    }  # fmt: skip
+    with pytest.raises(
+        BadRequest, match=r"^dearer: 2 numbers for 5 reports; give one for each, or one for all"
+    ):
+        selected(bench, five, costs, budget=1, dearer=[1.0, 2.0])
+
+
 def test_the_best_of_each_size_goes_first(bench: Bench) -> None:
     sizes = {"a": (340, 900), "b": (336, 905), "c": (300, 300), "d": (310, 301), "e": (335, 600)}
     reports = [report(bench, name, right, size=size) for name, (right, size) in sizes.items()]
@@ -139,13 +153,16 @@ def test_the_whole_budget_counts_what_the_probes_took(bench: Bench, five: list[R
     costs = {"a": 10.0, "b": 50.0, "c": 10.0, "d": 10.0, "e": 10.0}
     assert going(selected(bench, five, costs, keep=3, budget=3, whole=True)) == "bde"  # 90 s, then 70 s
     assert going(selected(bench, five, costs, keep=3, budget=2, whole=True)) == "de"  # 30 s are left
+    made = selected(bench, five, {**costs, "d": 20.0, "e": 20.0}, keep=3, budget=2.1, whole=True)
+    assert going(made) == "a"  # 16 s are left, and the best three take more
+    assert made.meta["stopped"]["b" * 64] == "1st of 5 by accuracy on validation, beyond the budget"
     with pytest.raises(BadRequest, match="margin: with `among: no-larger` sizes decide already"):
         configure(Halving, "halving", {"among": "no-larger", "margin": 0.01})
     with pytest.raises(BadRequest) as caught:
         selected(bench, five, costs, keep=3, budget=1.6, whole=True)
     assert str(caught.value) == (
-        "budget: 1.6 CPU-minutes are enough for no candidate: the probes took 1.5, and model d, the cheapest that "
-        "goes on, takes some 0.2 more; allow 1.7 at least (what was made is kept)."
+        "budget: 1.6 CPU-minutes are enough for no candidate: the probes took 1.5, and model d, the cheapest to "
+        "go on with, takes some 0.2 more; allow 1.7 at least (what was made is kept)."
     )
 
 

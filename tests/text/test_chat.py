@@ -298,6 +298,30 @@ def test_a_row_that_breaks_a_rule_is_counted_or_refused(name: str, chat: Curated
     assert str(caught.value) == f"{where}; mend the row, or set bad_rows: drop."
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"$schema": 5},
+        {"$ref": "https://example.com/a"},
+        {"properties": {"b": {"type": "string", "pattern": "^(a+)+$"}}},
+        {"patternProperties": {"^(a+)+$": {"type": "string"}}},
+    ],
+)
+def test_a_schema_that_cannot_be_followed_is_left_alone(schema: dict[str, Any], chat: Curated) -> None:
+    name = "a" * 40 + "!"
+    tool = {"name": "add", "parameters": schema}
+    data = chat({"all": jsonl([*plain(20), {**turns(U, call({"b": name, name: "x"})), "tools": [tool]}])})
+    assert dropped(data) == {}
+    assert len(everything(data, "id")) == 21
+
+
+def test_an_argument_may_be_called_pattern(chat: Curated) -> None:
+    find = {"name": "add", "parameters": {"properties": {"pattern": {"type": "string"}}}}
+    data = chat({"all": jsonl([*plain(20), {**turns(U, call({"pattern": 5})), "tools": [find]}])})
+    assert dropped(data) == {"arguments that break the tool's schema": 1}
+
+
 def test_an_input_of_bad_rows_is_refused(chat: Curated) -> None:
     with pytest.raises(BadRequest) as caught:
         chat({"all": jsonl([*plain(20), *[turns(U, U, A)] * 10])})

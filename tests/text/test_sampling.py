@@ -50,6 +50,12 @@ def test_the_seed_draws_and_more_rows_hold_fewer(curate: Curated) -> None:
     assert middle == pytest.approx(500, abs=120)  # not the first rows of the file
 
 
+def test_a_share_is_rounded_up_as_it_is_written(curate: Curated) -> None:
+    data = curate({"all": table(200, "ab")}, sample={"share": 0.07})
+    assert labels(data) == {"a": 7, "b": 7}  # and not 8: 100 * 0.07 is a little more than 7 in binary
+    assert labels(curate({"all": table(200, "ab")}, sample={"share": 0.071})) == {"a": 8, "b": 8}
+
+
 def test_rare_labels_are_not_lost(curate: Curated) -> None:
     data = curate({"all": table(1000, "a" * 249 + "b")}, rows=50)
     assert labels(data) == {"a": 47, "b": 3}

@@ -224,6 +224,20 @@ def test_clusters_miss_few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert held < len(vectors) ** 2 / 4
 
 
+def test_equal_vectors_are_not_spread_over_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    monkeypatch.setattr(neighbours, "IN_CLUSTER", 200)
+    vectors = np.repeat(np.random.default_rng(0).normal(size=(1, 64)), 2_000, axis=0)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("float32")
+    (group,) = neighbours.clusters(vectors)
+    assert (group == np.arange(2_000)).all()
+    others = points(1_000)
+    groups = neighbours.clusters(np.concatenate([others, vectors]))
+    crowds = {len(held) for group in groups if len(held := group[group >= 1_000])}
+    assert crowds == {2_000}
+
+
 def test_a_crowd_of_alike_vectors_is_joined_in_no_time() -> None:
     import numpy as np
 

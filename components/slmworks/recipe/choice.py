@@ -16,7 +16,7 @@ makes a short training of each candidate with a `probe`, a selection, the rest o
 go on, reports on quality and speed, and the gate `choice`, whose verdict a later step reads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ LIMITS = {
     "joules": "joules",
 }
 """Word of `select` -> option of the gate."""
+WORK = ("epochs", "steps", "max_steps")
+"""Options that a training takes in proportion as long."""
 STOPPING = {"go_on": "keep", "risk": "risk", "budget": "budget"}
 """Word of `select` -> option of a selection."""
 
@@ -170,16 +172,18 @@ class _Writing:
         if number > 1:
             options = {option: value for option, value in options.items() if option != "budget"}
         elif "budget" in options:
-            options |= {"whole": True, "dearer": max(self._dearer(one) for one, _ in probed)}
+            factors = [self._dearer(one) for one, _ in probed]
+            one_for_all = len(set(factors)) == 1
+            options |= {"whole": True, "dearer": factors[0] if one_for_all else factors}
         where: Where = ("steps", self.choice.name, "select")
         part = Part({"with": {"among": "no-larger", **options}}, where, stage_class("select"), "select")
         return self.writer.write(name, part, {"reports": reports}, at=at)
 
     def _dearer(self, one: Candidate) -> float:
         """How many times as long as its first probe the rest of a candidate's training takes."""
-        for option in one.probes[0]:
-            if one.plugin and option not in one.plugin.model_fields:
-                return 1.0  # said with its place when the step is planned
+        if one.plugin and one.probes[0].keys() - one.plugin.model_fields.keys():
+            return 1.0  # said with its place when the step is planned
+        for option in WORK:
             counts = [*(probe.get(option) for probe in one.probes), self._full(one, option)]
             if all(isinstance(count, int | float) and count > 0 for count in counts):
                 return float(sum(counts[1:]) / counts[0])
@@ -188,8 +192,13 @@ class _Writing:
             "select",
             "budget",
             problem=f"nobody can say how much longer than its probe {one.name} is trained; let the probe "
-            "differ in a number, such as {epochs: 1}.",
+            f"say {' or '.join(f'`{option}`' for option in self._work(one))}, or remove the budget.",
         )
+
+    @staticmethod
+    def _work(one: Candidate) -> Sequence[str]:
+        """The options that scale a candidate's training, as far as they are known."""
+        return [option for option in WORK if not one.plugin or option in one.plugin.model_fields] or WORK
 
     def _full(self, one: Candidate, option: str) -> Any:
         assert one.part
@@ -213,9 +222,13 @@ class _Writing:
             self.writer.read.add("baseline")
             return str(given["baseline"])
         model = self.choice.asked.get("of", given.get("teacher"))
-        return self.writer.step(
+        name = self.writer.step(
             self._called("baseline"), self.choice.parts["measure"], {**given, "model": model}
         )
+        if "of" in self.choice.asked:
+            said: Where = ("steps", self.choice.name, "select", "of")
+            self.writer.places[name] = {**self.writer.places[name], ("from", "model"): said}
+        return name
 
     def _judged(self, name: str, model: str, baseline: str, word: str) -> str:
         kind = "quality" if word == "measure" else word

@@ -24,6 +24,8 @@ PARTS = {
     "gate": ("gate", {}),
 }
 """Part -> its stage where it says none, and the words that it has besides those written."""
+TIMED = ("p95_ms", "cpu_ms", "joules")
+"""Words of `select` that reports on speed answer."""
 SPARED = ("finish", "speed")
 """Parts that `false` leaves out."""
 
@@ -99,7 +101,7 @@ class _Reading:
             raise self._error(CANDIDATES, problem="there is nothing to choose; name two at least.")
         self._check_rounds(found)
         known = {word: part for word, part in parts.items() if part is not None}
-        return Choice(self.name, self.words.get("from", {}), found, self._asked(found), known)
+        return Choice(self.name, self.words.get("from", {}), found, self._asked(found, known), known)
 
     def _error(self, *where: str | int, problem: object) -> BadRequest:
         return BadRequest(f"{self.recipe.at('steps', self.name, *where)}: {problem}")
@@ -201,15 +203,15 @@ class _Reading:
 
     # --- what is asked -----------------------------------------------------------------------------
 
-    def _asked(self, found: Sequence[Candidate]) -> dict[str, Any]:
+    def _asked(self, found: Sequence[Candidate], parts: Mapping[str, Part]) -> dict[str, Any]:
         asked = dict(self.words.get("select", {}))
         self._require_known(asked, SELECT, "select")
-        if "of" not in asked and not {"teacher", "baseline"} & self.words.get("from", {}).keys():
-            raise self._error(
-                "select", problem="say of which model enough must be kept: `of: teacher`, with a step's name."
-            )
-        if not isinstance(asked.get("of", ""), str):
-            raise self._error("select", "of", problem="must name the step that makes the model.")
+        for word in TIMED:
+            if word in asked and "speed" not in parts:
+                raise self._error(
+                    "select", word, problem="with `speed: false` nothing is timed; remove one of the two."
+                )
+        self._check_of(asked)
         if not any(one.probes for one in found):
             for word in ("budget", "go_on", "risk"):
                 if word in asked:
@@ -222,6 +224,23 @@ class _Reading:
         if "budget" in asked:
             asked["budget"] = self._minutes(asked["budget"])
         return asked
+
+    def _check_of(self, asked: Mapping[str, Any]) -> None:
+        """BadRequest unless one model is named of which enough must be kept."""
+        given = self.words.get("from", {})
+        if "of" not in asked and not {"teacher", "baseline"} & given.keys():
+            raise self._error(
+                "select", problem="say of which model enough must be kept: `of: teacher`, with a step's name."
+            )
+        if not isinstance(asked.get("of", ""), str):
+            raise self._error("select", "of", problem="must name the step that makes the model.")
+        if "of" in asked and "baseline" in given:
+            raise self._error(
+                "select",
+                "of",
+                problem=f"enough must be kept of what '{given['baseline']}', the `baseline` in `from`, "
+                "is about; remove one of the two.",
+            )
 
     def _minutes(self, said: Any) -> Any:
         if not isinstance(said, dict) or said.keys() != {"cpu_minutes"}:

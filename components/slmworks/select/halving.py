@@ -50,8 +50,9 @@ class Halving(Select):
     whole: bool = False
     """With `budget`: it holds for the tasks that made the candidates, too. Refused where what they left is
     enough for no candidate."""
-    dearer: PositiveFloat = 1.0
-    """With `budget`: how many times the CPU time of the task that made a candidate the next steps take."""
+    dearer: PositiveFloat | Annotated[list[PositiveFloat], Field(min_length=1)] = 1.0
+    """With `budget`: how many times the CPU time of the task that made a candidate the next steps take; a
+    list has a number for each report."""
     resamples: Annotated[int, Field(ge=1000)] = statistics.DRAWS
     """Bootstrap resamples."""
 
@@ -78,9 +79,11 @@ class Halving(Select):
             among=self.among,
             called=task.names,
         )
-        costs = {one.model: self.dearer * task.cost(one.model) for one in found} if self.budget else {}
+        took = {one.model: task.cost(one.model) for one in found} if self.budget else {}
+        factors = self._factors(reports)
+        costs = {model: factors[model] * took[model] for model in took}
         wanted = self._wanted(found)
-        chosen = self._affordable(wanted, costs, sum(task.cost(one.model) for one in found))
+        chosen = self._affordable(found, wanted, costs, sum(took.values()))
         on = {one.model for one in chosen}
         stopped = [one for one in found if one.model not in on]
         beyond = {one.model for one in wanted} - on
@@ -106,27 +109,42 @@ class Halving(Select):
     def _at_risk(self, one: Ranked) -> bool:
         return self.risk is not None and one.chance > self.risk and not one.as_good
 
+    def _factors(self, reports: Sequence[Report]) -> dict[str, float]:
+        """Digest of a model -> how many times what it took the next steps take."""
+        each = self.dearer if isinstance(self.dearer, list) else [self.dearer] * len(reports)
+        if len(each) != len(reports):
+            raise BadRequest(
+                f"dearer: {len(each)} numbers for {len(reports)} reports; give one for each, or one for all."
+            )
+        found: dict[str, float] = {}
+        for report, factor in zip(reports, each, strict=True):
+            model = report.refs["model"]
+            found[model] = max(factor, found.get(model, 0.0))
+        return found
+
     def _affordable(
-        self, wanted: Sequence[Ranked], costs: Mapping[str, float], spent: float
+        self, found: Sequence[Ranked], wanted: Sequence[Ranked], costs: Mapping[str, float], spent: float
     ) -> Sequence[Ranked]:
-        """Those at the top that the budget is enough for; at least one, unless it is the `whole` one."""
+        """Those at the top that the budget is enough for; at least one, unless it is the `whole` one.
+
+        Where the `whole` one is enough for none of those `wanted`, the next one within it goes on.
+        """
         if self.budget is None:
             return wanted
         left = 60 * self.budget - (spent if self.whole else 0.0)
         if self.whole:
-            wanted = [one for one in wanted if costs[one.model] <= left] or self._cheapest(
-                wanted, costs, spent
-            )
+            within = [one for one in found if costs[one.model] <= left] or self._cheapest(found, costs, spent)
+            wanted = [one for one in wanted if one in within] or within[:1]
         taken = list(accumulate(costs[one.model] for one in wanted))
         return wanted[: max(1, sum(cost <= left for cost in taken))]
 
-    def _cheapest(self, wanted: Sequence[Ranked], costs: Mapping[str, float], spent: float) -> NoReturn:
+    def _cheapest(self, found: Sequence[Ranked], costs: Mapping[str, float], spent: float) -> NoReturn:
         """BadRequest: no candidate can be made within the budget."""
-        one = min(wanted, key=lambda one: costs[one.model])
+        one = min(found, key=lambda one: costs[one.model])
         needed = ceil((spent + costs[one.model]) / 6) / 10
         raise BadRequest(
             f"budget: {self.budget:g} CPU-minutes are enough for no candidate: the probes took "
-            f"{spent / 60:.1f}, and {one.name}, the cheapest that goes on, takes some "
+            f"{spent / 60:.1f}, and {one.name}, the cheapest to go on with, takes some "
             f"{costs[one.model] / 60:.1f} more; allow {needed:g} at least (what was made is kept)."
         )
 

@@ -70,9 +70,10 @@ class CurateDocuments(DocumentOptions):
 
     deterministic: ClassVar[bool] = True
     depends_on: ClassVar[tuple[str, ...]] = (
-        "cryptography", "ftfy", "lxml", "markdown-it-py", "phonenumbers", "pyarrow", "pypdf", "rensa",
-        "tokenizers",
+        "cryptography", "ftfy", "lxml", "markdown-it-py", "phonenumbers", "pyarrow", "pycryptodome", "pypdf",
+        "rensa", "tokenizers",
     )  # fmt: skip
+    """pypdf decrypts with one of two packages, if it is there."""
 
     def made_for(self) -> str:
         """The model task of the rows."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from slmworks.contract.errors import BadRequest
 from slmworks.model_tasks.text_generation.json_answers import follows, schema_problem
 from slmworks_text.conversations.turns import BAD_ARGUMENTS, BAD_TOOLS, UNLISTED, BadConversation, Turn
 
@@ -14,7 +13,8 @@ def refuse_unlisted(tools: str, turns: Iterable[Turn]) -> None:
     """BadConversation for tools without a name or with one twice, and for calls that are none of them.
 
     `tools`: as JSON text. Arguments are checked where a function's parameters are a sound JSON Schema; what
-    several libraries write in its place (`"type": "dict"`) is left alone.
+    several libraries write in its place (`"type": "dict"`) is left alone, and so is a schema with regular
+    expressions, which may take time without end.
     """
     known = _functions(tools)
     for number, turn in enumerate(turns, 1):
@@ -44,12 +44,27 @@ def _functions(tools: str) -> Mapping[str, str]:
 
 
 def _schema(parameters: Any) -> str:
-    written = json.dumps(parameters)
-    return written if isinstance(parameters, dict) and not schema_problem(written) else ""
+    try:
+        if not isinstance(parameters, dict) or _matches(parameters):
+            return ""
+        written = json.dumps(parameters)
+        return "" if schema_problem(written) else written
+    except Exception:  # noqa: BLE001 (a row may hold anything, such as {"$schema": 5})
+        return ""
+
+
+def _matches(schema: Any) -> bool:
+    """True where a part of it is a regular expression; a property may be called `pattern`."""
+    if isinstance(schema, list):
+        return any(map(_matches, schema))
+    if not isinstance(schema, dict):
+        return False
+    told = isinstance(schema.get("pattern"), str) or "patternProperties" in schema
+    return told or any(map(_matches, schema.values()))
 
 
 def _fits(arguments: Mapping[str, Any], schema: str) -> bool:
     try:
         return not schema or follows(dict(arguments), schema)
-    except BadRequest:  # it refers to a schema elsewhere
+    except Exception:  # noqa: BLE001 (it refers to a schema elsewhere, or to itself without end)
         return True

@@ -3,8 +3,9 @@
 Up to `EXACT` vectors all are compared with all, a block of the product at a time: n² · width / 2
 multiplications, and memory for one block. More are first put into clusters by spherical k-means, each into
 the `NEAREST` of them, and compared within a cluster, as in SemDeDup (Abbas et al., 2023): n · width times
-the vectors of a cluster, and times the number of clusters; a pair at a border may be missed. Clusters grow
-from the first vectors: their order decides, and no chance.
+the vectors of a cluster, and times the number of clusters; a pair at a border may be missed. Clusters of one
+centre are one, or rounding would spread equal vectors over them. Clusters grow from the first vectors: their
+order decides, and no chance.
 """
 
 from collections.abc import Callable, Iterator
@@ -93,21 +94,22 @@ def _join_block(
 
 
 def clusters(vectors: Any) -> list[Any]:
-    """Positions of the vectors of each cluster, ascending; a vector is in several."""
+    """Positions of the vectors of each cluster, ascending; a vector is in several, if there are."""
     import numpy as np
 
     centres = _centres(vectors, 1 + len(vectors) // IN_CLUSTER)
-    nearest = np.empty((len(vectors), NEAREST), "uint32")
+    count = min(NEAREST, len(centres))
+    nearest = np.empty((len(vectors), count), "uint32")
     for start in range(0, len(vectors), BLOCK):
         likeness = vectors[start : start + BLOCK] @ centres.T
-        nearest[start : start + BLOCK] = np.argpartition(-likeness, NEAREST, axis=1)[:, :NEAREST]
+        nearest[start : start + BLOCK] = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
     order = np.argsort(nearest.ravel(), kind="stable")
     edges = np.searchsorted(nearest.ravel()[order], np.arange(1, len(centres)))
-    return np.split(order // NEAREST, edges)
+    return np.split(order // count, edges)
 
 
 def _centres(vectors: Any, count: int) -> Any:
-    """Spherical k-means of a part of the vectors (Dhillon and Modha, 2001)."""
+    """Spherical k-means of a part of the vectors (Dhillon and Modha, 2001); of equal centres the first."""
     import numpy as np
 
     part = np.array(vectors[: count * SEEN])
@@ -119,4 +121,9 @@ def _centres(vectors: Any, count: int) -> Any:
             np.add.at(total, (block @ centres.T).argmax(axis=1), block)
         length = np.linalg.norm(total, axis=1, keepdims=True)
         centres = np.where(length > 0, total / np.maximum(length, 1e-12), centres)
-    return centres.astype("float32")
+    equal = cosine(centres, centres) >= 1
+    kept: list[int] = []
+    for place in range(count):
+        if not equal[place, kept].any():
+            kept.append(place)
+    return centres[kept].astype("float32")

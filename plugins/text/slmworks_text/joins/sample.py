@@ -63,7 +63,7 @@ def sample(
         turn = np.where(rank < least, -1.0, (rank + 0.5) / np.repeat(sizes, sizes))
         out = order[np.lexsort((draws[order], turn))[options.rows :]]
     else:
-        share = np.ceil(sizes * (options.share or 1)).astype("int64")
+        share = np.ceil(np.round(sizes * (options.share or 1), 9)).astype("int64")
         most = np.full(len(sizes), options.each) if options.each else np.maximum(share, least)
         out = order[rank >= np.repeat(most, sizes)]
     ledger.kept[pool[out]] = False
