@@ -117,11 +117,6 @@ class ChooseScope(Export):
         )
         score = self._chosen(purpose, model, outputs, others, temperature)
         sure = purpose.scope_score(outputs, score, temperature)
-        if np.isnan(sure).any():
-            raise BadRequest(
-                f"this model has no score '{score}': only one that is asked with passages has "
-                "(finetune/retrieval-augmented); choose another."
-            )
         threshold = selective.threshold(sure, self.in_scope_recall)
         if np.isneginf(threshold):
             raise BadRequest(
