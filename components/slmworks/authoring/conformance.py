@@ -30,7 +30,8 @@ HEAVY = frozenset(
     {"airflow", "datasets", "jax", "kfp", "kubernetes", "mlflow", "neural_compressor", "numpy", "obstore"}
     | {"onnx", "onnxruntime", "onnxscript", "pandas", "polars", "prometheus_client", "pyarrow", "scipy"}
     | {"sklearn", "starlette", "tensorflow", "tokenizers", "torch", "torchao", "transformers", "uvicorn"}
-    | {"conversion", "duckdb", "gguf", "py3langid", "lm_eval", "safetensors", "xllamacpp"}
+    | {"conversion", "duckdb", "gguf", "lm_eval", "lxml", "markdown_it", "py3langid", "pypdf", "pyspark"}
+    | {"safetensors", "xllamacpp"}
 )
 """Packages that a scheduler, which only plans, does without."""
 
