@@ -1,8 +1,9 @@
 """Data that cannot be split or learnt from, refused in one line that says why."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from slmworks.contract.errors import BadRequest
 from slmworks.numbers import figures
@@ -27,6 +28,12 @@ class Loss:
     """Rows read."""
     lost: Counter[str]
     """Reason -> rows."""
+
+    @classmethod
+    def of(cls, name: str, kept: int, dropped: Counter[str], usable: Collection[str]) -> Self:
+        """Of an input that keeps so many rows; `usable`: reasons that speak of no mistake in a file."""
+        bad = {reason: count for reason, count in dropped.items() if reason not in usable}
+        return cls(name, kept + dropped.total(), Counter(bad))
 
 
 def refuse_unlabelled(pool: Counts, tally: Tally, rows_in: int) -> None:
@@ -134,6 +141,14 @@ def _not_in_train(label: str, split: str, known: set[str], *, grouped: bool) -> 
         f"{head} (there are: {there}); it cannot be learnt. Give training rows of it, list the labels to "
         "keep with labels, or map it to another one with labels."
     )
+
+
+def by_source(counts: Counts) -> Counter[str]:
+    """Source -> rows."""
+    found: Counter[str] = Counter()
+    for stratum, count in counts.items():
+        found[stratum.source] += count
+    return found
 
 
 def by_label(counts: Counts) -> Counter[str]:

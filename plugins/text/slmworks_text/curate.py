@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Dataset, Files, Model
+from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.stage import Task
 from slmworks.contract.workers import Workers
 from slmworks.curate.operators import Chosen
@@ -16,8 +16,8 @@ from slmworks_text.bins import Bins
 from slmworks_text.card_warnings import operator_warnings, text_warnings
 from slmworks_text.checks import Loss, label_order, refuse_empty
 from slmworks_text.cleaning import Cleaner, pieces_of
-from slmworks_text.curate_rows import Gathered, Models, given
-from slmworks_text.data_card import by_operators, describe, summary, write_card, write_splits
+from slmworks_text.curate_rows import Gathered, Models
+from slmworks_text.data_card import Split, by_operators, describe, summary, write_card, write_splits
 from slmworks_text.drift.compared import numbers_of
 from slmworks_text.drift.measured import drift_of
 from slmworks_text.encodings import REPLACE
@@ -37,7 +37,7 @@ from slmworks_text.operators import Operator, operators_for
 from slmworks_text.operators.running import opened
 from slmworks_text.operators.views import TextView
 from slmworks_text.out_of_scope import OutOfScope
-from slmworks_text.reading import Reading, paths_of
+from slmworks_text.reading import Reading, bytes_of
 from slmworks_text.rows import PLACES, TRANSFER, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema, schema_of
@@ -73,21 +73,10 @@ class CurateText(TextOptions):
         """The model task of the rows."""
         return catalog.canonical(self.model_task)
 
-    def run(
-        self,
-        *,
-        data: Files,
-        embedder: Model | None = None,
-        judge: Model | None = None,
-        task: Task,
-        **_: object,
-    ) -> Dataset:
-        """Write `<split>.parquet` for each split, and `card.json`.
-
-        Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
-        """
+    def made(self, data: Files, models: Models, task: Task) -> Dataset:
+        """As `run`; memory grows by some 40 bytes a row."""
         with system_memory():
-            return self._made(data, given(embedder=embedder, judge=judge), task)
+            return self._made(data, models, task)
 
     def _made(self, data: Files, models: Models, task: Task) -> Dataset:
         schema = schema_of(self.model_task)
@@ -99,7 +88,14 @@ class CurateText(TextOptions):
         shares = shares_of(data, validation=self.validation, test=self.test)
         labels = label_order(counts, self._order(), shares) if schema.classes else None
         give_back()
-        splits = write_splits(task.output, made.rows, schema, ledger, counts, followed)
+        splits = write_splits(
+            task.output,
+            made.rows,
+            ledger,
+            counts,
+            lambda path, sources: Split(path, schema, sources),
+            followed,
+        )
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
         card |= by_operators(self.operators, tally) | made.described()
         card |= followed.described(ledger, TextView(schema), self.region)
@@ -122,7 +118,7 @@ class CurateText(TextOptions):
         joins = self.joins(data, models, lambda name: self._texts(data, name, schema))
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
-        size = sum(path.stat().st_size for name in names for path in paths_of(data.folder(name)))
+        size = bytes_of(data, names)
         alone = not rows.shared or bool(models)  # a model would be loaded by each process
         if alone and task.workers_of is not None:
             task.say(
@@ -240,7 +236,7 @@ class CurateText(TextOptions):
     def reading(self, name: str, schema: Schema) -> Reading:
         """The options as they hold for one input."""
         own = self.inputs.get(name, InputOptions())
-        place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
+        place = self.place_of(name)
         labelled = place != TRANSFER and not self.is_outside(name, schema)
         layout = Layout(
             format=own.format or self.format,

@@ -1,21 +1,20 @@
 """`curate/documents`: text files, Markdown, HTML and PDF to chunks, for retrieval or as plain text."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import ClassVar
 
-from slmworks.contract.artifact import Dataset, Files, Model
+from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
 from slmworks_text import progress
 from slmworks_text.card_warnings import operator_warnings
 from slmworks_text.checks import Loss, reasons
 from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
-from slmworks_text.curate_rows import Gathered, Models, given
-from slmworks_text.data_card import by_operators, summary, write_card
-from slmworks_text.documents.card import describe_chunks, write_chunks
+from slmworks_text.curate_rows import Gathered, Models
+from slmworks_text.data_card import by_operators, summary, write_card, write_splits
+from slmworks_text.documents.card import ChunkSplit, describe_chunks
 from slmworks_text.documents.chunks import Chunker
 from slmworks_text.documents.options import DocumentOptions
 from slmworks_text.documents.places import ChunkView, Placed
@@ -40,7 +39,7 @@ from slmworks_text.operators.length import LimitLength
 from slmworks_text.operators.redact import Redact
 from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Redactor
-from slmworks_text.reading import paths_of
+from slmworks_text.reading import bytes_of
 from slmworks_text.rows import PLACES, Row, most_frequent
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Stratum
@@ -79,20 +78,8 @@ class CurateDocuments(DocumentOptions):
         """The model task of the rows."""
         return self.model_task
 
-    def run(
-        self,
-        *,
-        data: Files,
-        embedder: Model | None = None,
-        judge: Model | None = None,
-        task: Task,
-        **_: object,
-    ) -> Dataset:
-        """Write `<split>.parquet` for each split, and `card.json`.
-
-        One document at a time is in memory; chunks wait on disk (in the scratch folder).
-        """
-        models = given(embedder=embedder, judge=judge)
+    def made(self, data: Files, models: Models, task: Task) -> Dataset:
+        """As `run`; one document at a time is in memory."""
         made = self.gather(data, task, StoredRows(task.scratch, ChunkColumns()), Watch(), models)
         ledger, tally = made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
@@ -101,7 +88,10 @@ class CurateDocuments(DocumentOptions):
                 raise _empty(split, made, tally)
         expected = met(self.expect, Found(counts, tally, made.rows_in))
         measure = self.measure(data)
-        splits = write_chunks(task.output, made.rows, ledger, counts, measure, embeds=self.embeds)
+        splits = write_splits(
+            task.output, made.rows, ledger, counts,
+            lambda path, sources: ChunkSplit(path, sources, measure, embeds=self.embeds),
+        )  # fmt: skip
         card = describe_chunks(splits, counts, ledger, tally, rows_in=made.rows_in)
         card["chunks"] = {"unit": measure.unit, "size": self.size, "overlap": self.shared}
         card |= by_operators(self.operators, tally) | made.described()
@@ -162,20 +152,19 @@ class CurateDocuments(DocumentOptions):
         task: Task,
     ) -> list[Loss]:
         """Read, clean and store all chunks; returns how many each input had."""
-        meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
+        meter = Meter(bytes_of(data, names))
         operators, losses = opened(self.operators, data, models), []
         *first, limits = self.cleaning()
         for name in names:
             tell, had, before = progress.reading(task, meter, name), stored.rows, deepcopy(tally)
-            place = "transfer" if name in self.transfer else name if name in PLACES else "train"
-            own = replace(reading, place=PLACES.index(place))
+            own = replace(reading, place=self.place_of(name))
             for batch in batches(read_documents(name, data.folder(name), own, tally, meter)):
                 found = operated(clean(batch, first, tally), operators, ChunkView(), tally)
                 stored.add_all(clean(list(found), (limits,), tally))
                 tell(stored.rows)
             refuse_unread(name, before, tally, self.max_unusable, ", or allow it with max_unusable")
             lost = tally.dropped - before.dropped
-            losses.append(Loss(name, stored.rows - had + lost.total(), Counter()))
+            losses.append(Loss.of(name, stored.rows - had, lost, usable=lost))
         stored.flush()
         return losses
 

@@ -1,15 +1,17 @@
 """What all curations of files have in common: row operators, splits, joins, expectations."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from slmworks.contract.artifact import Files, Model
+from slmworks.contract.artifact import Dataset, Files, Model
 from slmworks.contract.documented import Documented
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.options import OptionError
+from slmworks.contract.stage import Task
 from slmworks.curate import Curate
 from slmworks.curate.operators import Operators
 from slmworks_text.drift.options import Drift
@@ -25,17 +27,12 @@ from slmworks_text.joins.semantic import MODEL_TASK, OPTION, Semantic, semantic_
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Ledger
 from slmworks_text.operators.running import read_inputs
-from slmworks_text.rows import SPLITS, Tally
+from slmworks_text.rows import PLACES, SPLITS, Tally
 from slmworks_text.rows_on_disk import StoredRows
 
 T = TypeVar("T", bound=Tally)
 Models = Mapping[str, Model]
 """Port -> the model that a step gets there."""
-
-
-def given(**models: Model | None) -> Models:
-    """The ports that a recipe connects."""
-    return {port: model for port, model in models.items() if model is not None}
 
 
 @dataclass(frozen=True)
@@ -127,6 +124,30 @@ class CurateRows(Curate):
         if self.rows and self.sample:
             raise OptionError(("rows",), "it is short for sample: {rows: …}; leave one of the two out.")
         return self
+
+    def run(
+        self,
+        *,
+        data: Files,
+        embedder: Model | None = None,
+        judge: Model | None = None,
+        task: Task,
+        **_: object,
+    ) -> Dataset:
+        """Write `<split>.parquet` for each split, and `card.json`.
+
+        Rows wait on disk (in the scratch folder).
+        """
+        ports = {"embedder": embedder, "judge": judge}
+        return self.made(data, {port: one for port, one in ports.items() if one is not None}, task)
+
+    @abstractmethod
+    def made(self, data: Files, models: Models, task: Task) -> Dataset:
+        """As `run`, with the models that the step gets."""
+
+    def place_of(self, name: str) -> int:
+        """Index into `PLACES`: the split that an input's rows are for, or the pool."""
+        return PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
 
     def parts(self) -> Mapping[str, type[Documented]]:
         """The classes of the row operators, and of what asks a model."""

@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from slmworks.curate.operators import Chosen
 from slmworks_text.checks import Counts, by_label, listed
@@ -87,6 +87,9 @@ class SplitFile(Protocol):
         """Write the rows that are left."""
 
 
+F = TypeVar("F", bound=SplitFile)
+
+
 def fill(
     splits: Mapping[str, SplitFile], rows: StoredRows, ledger: Ledger, followed: Followed | None = None
 ) -> None:
@@ -110,16 +113,19 @@ def fill(
 def write_splits(
     folder: Path,
     rows: StoredRows,
-    schema: Schema,
     ledger: Ledger,
     counts: Mapping[str, Counts],
-    followed: Followed,
-) -> dict[str, Split]:
-    """One file for each split that has rows; rows sorted by id."""
+    opened: Callable[[Path, Any], F],
+    followed: Followed | None = None,
+) -> dict[str, F]:
+    """One file for each split that has rows; rows sorted by id.
+
+    `opened`: the file of a path, given an Arrow array with the source of each stratum.
+    """
     import pyarrow as pa
 
     sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
-    splits = {split: Split(folder / f"{split}.parquet", schema, sources) for split in PLACES if counts[split]}
+    splits = {split: opened(folder / f"{split}.parquet", sources) for split in PLACES if counts[split]}
     fill(splits, rows, ledger, followed)
     return splits
 
@@ -139,6 +145,18 @@ def _columns(folder: Path) -> dict[str, str]:
     return {field.name: str(field.type) for schema in schemas for field in schema}
 
 
+def counted(
+    splits: Iterable[str], counts: Mapping[str, Counts], tally: Tally, rows_in: int
+) -> dict[str, Any]:
+    """Rows in and out, with the reason for each that is missing or changed: what every card begins with."""
+    return {
+        "rows": {"in": rows_in, "out": sum(sum(counts[split].values()) for split in splits)},
+        "dropped": dict(tally.dropped),
+        "changed": dict(tally.changed),
+        "personal_data": dict(tally.personal),
+    }
+
+
 def describe(
     splits: Mapping[str, Split],
     counts: Mapping[str, Counts],
@@ -151,11 +169,7 @@ def describe(
 
     `labels`: None where the target is no class.
     """
-    card = {
-        "rows": {"in": rows_in, "out": sum(sum(counts[split].values()) for split in splits)},
-        "dropped": dict(tally.dropped),
-        "changed": dict(tally.changed),
-        "personal_data": dict(tally.personal),
+    card = counted(splits, counts, tally, rows_in) | {
         "splits": {
             split: _split(file, counts[split], labelled=labels is not None and split in LABELLED)
             for split, file in splits.items()

@@ -7,6 +7,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest
 from slmworks_text.bins import Bins, rating_of
 from slmworks_text.labels import WHOLE, Labels
@@ -179,3 +180,8 @@ def _rated(value: Any, reading: Reading, place: str, tally: Tally) -> str:
 def paths_of(folder: Path) -> Sequence[Path]:
     """The files of an input, sorted."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def bytes_of(data: Files, names: Iterable[str]) -> int:
+    """Size of the files of some inputs."""
+    return sum(path.stat().st_size for name in names for path in paths_of(data.folder(name)))

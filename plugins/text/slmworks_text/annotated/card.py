@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from slmworks_text.annotated.marks import Annotated, stored
-from slmworks_text.checks import Counts
-from slmworks_text.data_card import TextLengths, fill
-from slmworks_text.facts.followed import Followed
-from slmworks_text.ledger import Ledger
+from slmworks_text.checks import Counts, by_source
+from slmworks_text.data_card import TextLengths, counted
 from slmworks_text.row_groups import LONG_ROW_GROUP, RowGroups
-from slmworks_text.rows import PLACES, Tally
-from slmworks_text.rows_on_disk import StoredRows
+from slmworks_text.rows import Tally
 
 Columns = Mapping[str, tuple[Any, Callable[[Annotated], Any]]]
 """Column -> its Arrow type, and its value for a row; between `id` and `source`."""
@@ -60,9 +57,7 @@ class MarkSplit:
 
     def described(self, counts: Counts) -> dict[str, Any]:
         """Rows, sources, lengths, and marks by label."""
-        sources: Counter[str] = Counter()
-        for stratum, count in counts.items():
-            sources[stratum.source] += count
+        sources = by_source(counts)
         found: dict[str, Any] = {"rows": sources.total(), "sources": dict(sources), **self.text.described()}
         for name, lengths in (("question", self.question), ("marked", self.marked)):
             if lengths.characters.counts:
@@ -70,25 +65,6 @@ class MarkSplit:
         if labels := {label: count for label, count in self.labels.items() if label}:
             found["labels"] = labels
         return found
-
-
-def write_mark_splits(
-    folder: Path,
-    rows: StoredRows,
-    ledger: Ledger,
-    counts: Mapping[str, Counts],
-    columns: Columns,
-    followed: Followed,
-) -> dict[str, MarkSplit]:
-    """One file for each split that has rows; rows sorted by id."""
-    import pyarrow as pa
-
-    sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
-    splits = {
-        split: MarkSplit(folder / f"{split}.parquet", columns, sources) for split in PLACES if counts[split]
-    }
-    fill(splits, rows, ledger, followed)
-    return splits
 
 
 def describe_marks(
@@ -100,11 +76,7 @@ def describe_marks(
     labels: Sequence[str],
 ) -> dict[str, Any]:
     """Rows in and out with the reason for each that is missing, and statistics a split."""
-    card = {
-        "rows": {"in": rows_in, "out": sum(sum(counts[split].values()) for split in splits)},
-        "dropped": dict(tally.dropped),
-        "changed": dict(tally.changed),
-        "personal_data": dict(tally.personal),
+    card = counted(splits, counts, tally, rows_in) | {
         "splits": {split: file.described(counts[split]) for split, file in splits.items()},
     }
     return card | {"labels": list(labels)} if labels else card

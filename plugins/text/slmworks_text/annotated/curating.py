@@ -9,13 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from slmworks.contract import catalog
-from slmworks.contract.artifact import Dataset, Files, Model
+from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_task import ModelTask
 from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
 from slmworks_text import progress
-from slmworks_text.annotated.card import Columns, MarkSplit, describe_marks, write_mark_splits
+from slmworks_text.annotated.card import Columns, MarkSplit, describe_marks
 from slmworks_text.annotated.forms import TABLES, Form
 from slmworks_text.annotated.input_options import MarkInputOptions
 from slmworks_text.annotated.joining import join_marks, whole_text
@@ -24,8 +24,8 @@ from slmworks_text.annotated.reading import MarkReading, read_marked
 from slmworks_text.annotated.view import TOO_LONG, TOO_SHORT, MarkLimits, MarkView
 from slmworks_text.card_warnings import operator_warnings
 from slmworks_text.checks import Loss, first_of_each, refuse_bad_inputs, refuse_empty
-from slmworks_text.curate_rows import CurateRows, Gathered, Models, given
-from slmworks_text.data_card import by_operators, summary, write_card
+from slmworks_text.curate_rows import CurateRows, Gathered, Models
+from slmworks_text.data_card import by_operators, summary, write_card, write_splits
 from slmworks_text.drift.compared import numbers_of
 from slmworks_text.drift.measured import drift_of
 from slmworks_text.encodings import Encoding
@@ -38,7 +38,7 @@ from slmworks_text.layout import Delimiter, Layout, Quotes
 from slmworks_text.operators import clean
 from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Kind, Redactor
-from slmworks_text.reading import paths_of
+from slmworks_text.reading import bytes_of
 from slmworks_text.rows import LABELLED, PLACES, TRANSFER, Row, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Stratum
@@ -125,37 +125,26 @@ class CurateMarks(CurateRows):
             raise OptionError(("expect",), "answers have no labels; leave labels and label_share out.")
         return self
 
-    def run(
-        self,
-        *,
-        data: Files,
-        embedder: Model | None = None,
-        judge: Model | None = None,
-        task: Task,
-        **_: object,
-    ) -> Dataset:
-        """Write `<split>.parquet` for each split, and `card.json`.
-
-        Texts wait on disk (in the scratch folder); memory grows by some 40 bytes a row.
-        """
-        columns = self.made_columns()
-        followed = Followed()
-        made = self.gather(
-            data,
-            task,
-            StoredRows(task.scratch, self.stored_columns()),
-            followed,
-            given(embedder=embedder, judge=judge),
-        )
+    def made(self, data: Files, models: Models, task: Task) -> Dataset:
+        """As `run`; memory grows by some 40 bytes a row."""
+        columns, followed = self.made_columns(), Followed()
+        made = self.gather(data, task, StoredRows(task.scratch, self.stored_columns()), followed, models)
         ledger, tally = made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty(counts, tally)
-        splits = write_mark_splits(task.output, made.rows, ledger, counts, columns, followed)
+        splits = write_splits(
+            task.output,
+            made.rows,
+            ledger,
+            counts,
+            lambda path, sources: MarkSplit(path, columns, sources),
+            followed,
+        )
         labels = labels_of(splits) if "labels" in self._model_task.shared_meta else []
         card = describe_marks(splits, counts, tally, rows_in=made.rows_in, labels=labels)
         card |= by_operators(self.operators, tally) | made.described()
         card |= followed.described(ledger, MarkView(), self.region)
-        card |= drift_of(self.drift, data, self._model_task.name, embedder, task)
+        card |= drift_of(self.drift, data, self._model_task.name, models.get("embedder"), task)
         numbers = numbers_of(card)
         expected = met(self.expect, Found(counts, tally, made.rows_in, numbers, marks_of(splits)))
         if found := [*operator_warnings(self.operators), *first_of_each(tally)]:
@@ -217,7 +206,7 @@ class CurateMarks(CurateRows):
         self, data: Files, models: Models, names: Sequence[str], stored: StoredRows, tally: Tally, task: Task
     ) -> list[Loss]:
         """Read, check, clean and store all rows; returns what each input had and lost."""
-        meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
+        meter = Meter(bytes_of(data, names))
         losses, operators = [], opened(self.operators, data, models)
         for name in names:
             tell, had, dropped = progress.reading(task, meter, name), stored.rows, tally.dropped.copy()
@@ -225,9 +214,8 @@ class CurateMarks(CurateRows):
             for some in batches(operated(found, operators, MarkView(), tally)):
                 stored.add_all(clean(some, (self.limits(),), tally))
                 tell(stored.rows)
-            lost, usable = tally.dropped - dropped, {*USABLE, *tally.filtered}
-            bad = Counter({reason: count for reason, count in lost.items() if reason not in usable})
-            losses.append(Loss(name, stored.rows - had + lost.total(), bad))
+            usable = {*USABLE, *tally.filtered}
+            losses.append(Loss.of(name, stored.rows - had, tally.dropped - dropped, usable))
         stored.flush()
         return losses
 
@@ -244,7 +232,7 @@ class CurateMarks(CurateRows):
     def reading(self, name: str) -> MarkReading:
         """The options as they hold for one input."""
         own = self.inputs.get(name, MarkInputOptions())
-        place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
+        place = self.place_of(name)
         fields = self.fields if own.fields is None else own.fields
         redact = self.redact and not self.lists("redact")
         columns = {part: fields.get(part, part) for part in self.row_parts}

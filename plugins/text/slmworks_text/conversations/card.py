@@ -1,21 +1,16 @@
 """The splits of conversations as Parquet, and their part of `card.json`."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slmworks_text.checks import Counts
+from slmworks_text.checks import Counts, by_source
 from slmworks_text.conversations import table
 from slmworks_text.conversations.conversation import Message, unpacked
 from slmworks_text.conversations.reading import ChatTally
 from slmworks_text.conversations.token_lengths import Measure, Tokens, contents
-from slmworks_text.data_card import TextLengths, fill
-from slmworks_text.facts.followed import Followed
-from slmworks_text.ledger import Ledger
+from slmworks_text.data_card import TextLengths, counted
 from slmworks_text.lengths import Lengths
-from slmworks_text.rows import PLACES
-from slmworks_text.rows_on_disk import StoredRows
 
 
 class ChatSplit:
@@ -60,9 +55,7 @@ class ChatSplit:
 
     def described(self, counts: Counts) -> dict[str, Any]:
         """Rows, sources and lengths."""
-        sources: Counter[str] = Counter()
-        for stratum, count in counts.items():
-            sources[stratum.source] += count
+        sources = by_source(counts)
         found: dict[str, Any] = {
             "rows": sources.total(),
             "sources": dict(sources),
@@ -104,38 +97,11 @@ class ChatSplit:
             self.lengths[part].update([count])
 
 
-def write_chat_splits(
-    folder: Path,
-    rows: StoredRows,
-    ledger: Ledger,
-    counts: Mapping[str, Counts],
-    measure: Measure,
-    followed: Followed,
-    *,
-    further: Sequence[str],
-) -> dict[str, ChatSplit]:
-    """One file for each split that has rows, with `further` columns; rows sorted by id."""
-    import pyarrow as pa
-
-    sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
-    splits = {
-        split: ChatSplit(folder / f"{split}.parquet", sources, measure, further=further)
-        for split in PLACES
-        if counts[split]
-    }
-    fill(splits, rows, ledger, followed)
-    return splits
-
-
 def describe_chat(
     splits: Mapping[str, ChatSplit], counts: Mapping[str, Counts], tally: ChatTally, *, rows_in: int
 ) -> dict[str, Any]:
     """Rows in and out with the reason for each that is missing, and statistics a split."""
-    return {
-        "rows": {"in": rows_in, "out": sum(sum(counts[split].values()) for split in splits)},
+    return counted(splits, counts, tally, rows_in) | {
         "shapes": dict(tally.shapes),
-        "dropped": dict(tally.dropped),
-        "changed": dict(tally.changed),
-        "personal_data": dict(tally.personal),
         "splits": {split: file.described(counts[split]) for split, file in splits.items()},
     }

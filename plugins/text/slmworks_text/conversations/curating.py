@@ -1,15 +1,14 @@
 """What every curation of conversations does: read, check, clean, de-duplicate, split, count."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from slmworks.contract.artifact import Dataset, Files, Model
+from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.stage import Task
 from slmworks_text import progress
 from slmworks_text.checks import Loss, refuse_bad_inputs
-from slmworks_text.conversations.card import describe_chat, write_chat_splits
+from slmworks_text.conversations.card import ChatSplit, describe_chat
 from slmworks_text.conversations.checks import (
     refuse_bad_schema,
     refuse_empty_splits,
@@ -25,8 +24,8 @@ from slmworks_text.conversations.reading import TOO_LONG, ChatReading, ChatTally
 from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
 from slmworks_text.conversations.turns import EQUAL
 from slmworks_text.conversations.view import ConversationView
-from slmworks_text.curate_rows import Gathered, Models, given
-from slmworks_text.data_card import by_operators, summary, write_card
+from slmworks_text.curate_rows import Gathered, Models
+from slmworks_text.data_card import by_operators, summary, write_card, write_splits
 from slmworks_text.drift.compared import numbers_of
 from slmworks_text.drift.measured import drift_of
 from slmworks_text.expectations import Found, met
@@ -36,7 +35,7 @@ from slmworks_text.joins.watching import Watch
 from slmworks_text.layout import Layout
 from slmworks_text.operators.running import opened, operated
 from slmworks_text.personal import Redactor
-from slmworks_text.reading import paths_of
+from slmworks_text.reading import bytes_of
 from slmworks_text.rows import PLACES, TRANSFER, Row
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Stratum
@@ -73,38 +72,23 @@ class CurateConversations(ConversationOptions):
         """The model task of the rows."""
         return MODEL_TASK
 
-    def run(
-        self,
-        *,
-        data: Files,
-        embedder: Model | None = None,
-        judge: Model | None = None,
-        task: Task,
-        **_: object,
-    ) -> Dataset:
-        """Write `<split>.parquet` for each split, and `card.json`.
-
-        Conversations wait on disk (in the scratch folder); memory grows by some 50 bytes a row.
-        """
+    def made(self, data: Files, models: Models, task: Task) -> Dataset:
+        """As `run`; memory grows by some 50 bytes a row."""
         followed = Followed()
-        made = self.gather(
-            data,
-            task,
-            StoredRows(task.scratch, ChatColumns()),
-            followed,
-            given(embedder=embedder, judge=judge),
-        )
+        made = self.gather(data, task, StoredRows(task.scratch, ChatColumns()), followed, models)
         rows, ledger, tally = made.rows, made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         refuse_empty_splits(counts, ledger, tally)
-        splits = write_chat_splits(
-            task.output, rows, ledger, counts, self.measure(data), followed, further=self._further()
-        )
+        measure, further = self.measure(data), self._further()
+        splits = write_splits(
+            task.output, rows, ledger, counts,
+            lambda path, sources: ChatSplit(path, sources, measure, further=further), followed,
+        )  # fmt: skip
         card = describe_chat(splits, counts, tally, rows_in=made.rows_in) | by_operators(
             self.operators, tally
         )
         card |= made.described() | followed.described(ledger, ConversationView(), self.region)
-        card |= drift_of(self.drift, data, MODEL_TASK, embedder, task)
+        card |= drift_of(self.drift, data, MODEL_TASK, models.get("embedder"), task)
         expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))
         if found := warnings_of(tally, ledger):
             card["warnings"] = found
@@ -158,7 +142,7 @@ class CurateConversations(ConversationOptions):
         task: Task,
     ) -> list[Loss]:
         """Read, check, clean and store all rows; returns what each input had and lost."""
-        meter = Meter(sum(path.stat().st_size for name in names for path in paths_of(data.folder(name))))
+        meter = Meter(bytes_of(data, names))
         losses, operators = [], opened(self.operators, data, models)
         for name in names:
             tell, had, dropped = progress.reading(task, meter, name), rows.rows, tally.dropped.copy()
@@ -166,9 +150,8 @@ class CurateConversations(ConversationOptions):
             for row in operated(found, operators, ConversationView(), tally):
                 rows.add(row)
                 tell(rows.rows)
-            lost, usable = tally.dropped - dropped, {*USABLE, *tally.filtered}
-            bad = Counter({reason: count for reason, count in lost.items() if reason not in usable})
-            losses.append(Loss(name, rows.rows - had + lost.total(), bad))
+            usable = {*USABLE, *tally.filtered}
+            losses.append(Loss.of(name, rows.rows - had, tally.dropped - dropped, usable))
         rows.flush()
         return losses
 
@@ -181,7 +164,7 @@ class CurateConversations(ConversationOptions):
     def reading(self, name: str, measure: Measure) -> ChatReading:
         """The options as they hold for one input."""
         own = self.inputs.get(name, InputOptions())
-        place = PLACES.index("transfer" if name in self.transfer else name if name in PLACES else "train")
+        place = self.place_of(name)
         labelled, redact = place != TRANSFER, self.redact and not self.lists("redact")
         layout: dict[str, Any] = {
             "format": own.format or self.format,

@@ -1,20 +1,18 @@
 """The splits of chunks as Parquet, and their part of `card.json`."""
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slmworks_text.checks import Counts
+from slmworks_text.checks import Counts, by_source
 from slmworks_text.conversations import table
 from slmworks_text.conversations.token_lengths import Measure, Tokens
-from slmworks_text.data_card import TextLengths, fill
+from slmworks_text.data_card import TextLengths, counted
 from slmworks_text.documents.reading import DocumentTally
 from slmworks_text.ledger import Ledger
 from slmworks_text.lengths import Lengths
 from slmworks_text.row_groups import LONG_ROW_GROUP, RowGroups
 from slmworks_text.rows import PLACES
-from slmworks_text.rows_on_disk import StoredRows
 
 PLACE = "place"
 """Column that says where in which document a chunk stands."""
@@ -59,9 +57,7 @@ class ChunkSplit:
 
     def described(self, counts: Counts, documents: int) -> dict[str, Any]:
         """Rows, documents, sources and lengths."""
-        sources: Counter[str] = Counter()
-        for stratum, count in counts.items():
-            sources[stratum.source] += count
+        sources = by_source(counts)
         found = {
             "rows": sources.total(),
             "documents": documents,
@@ -73,28 +69,6 @@ class ChunkSplit:
         return found
 
 
-def write_chunks(
-    folder: Path,
-    rows: StoredRows,
-    ledger: Ledger,
-    counts: Mapping[str, Counts],
-    measure: Measure,
-    *,
-    embeds: bool,
-) -> dict[str, ChunkSplit]:
-    """One file for each split that has rows; rows sorted by id."""
-    import pyarrow as pa
-
-    sources = pa.array([stratum.source for stratum in ledger.strata], pa.string())
-    splits = {
-        split: ChunkSplit(folder / f"{split}.parquet", sources, measure, embeds=embeds)
-        for split in PLACES
-        if counts[split]
-    }
-    fill(splits, rows, ledger)
-    return splits
-
-
 def describe_chunks(
     splits: Mapping[str, ChunkSplit],
     counts: Mapping[str, Counts],
@@ -104,8 +78,7 @@ def describe_chunks(
     rows_in: int,
 ) -> dict[str, Any]:
     """Documents in, chunks in and out with the reason for each that is missing, and statistics a split."""
-    return {
-        "rows": {"in": rows_in, "out": sum(sum(counts[split].values()) for split in splits)},
+    return counted(splits, counts, tally, rows_in) | {
         "documents": {
             "read": dict(tally.documents),
             "pages": tally.pages,
@@ -114,9 +87,6 @@ def describe_chunks(
             "left_out": dict(+tally.left_out),
             "other_files": dict(tally.others),
         },
-        "dropped": dict(tally.dropped),
-        "changed": dict(tally.changed),
-        "personal_data": dict(tally.personal),
         "splits": {
             split: file.described(counts[split], _documents(ledger, split)) for split, file in splits.items()
         },
