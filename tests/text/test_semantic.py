@@ -80,6 +80,21 @@ def test_texts_of_one_meaning_are_reduced_to_one(embedder: Model, tmp_path: Path
     assert again.digest == data.digest
 
 
+def test_examples_of_one_meaning_show_nothing_private(embedder: Model, tmp_path: Path) -> None:
+    rows = [
+        *TEXTS,
+        *(
+            {"text": f"the {word} tiger uncle ada@example.org", "label": "a"}
+            for word in ("car", "automobile")
+        ),
+    ]
+    data = curated(CurateText(semantic_duplicates=0.9), tmp_path, {"all": rows}, embedder=embedder)
+    text = (data.path / "card.json").read_text()
+    (example,) = json.loads(text)["semantic_duplicates"]["examples"]
+    assert "tiger uncle <EMAIL>" in example["text"]
+    assert "ada@" not in text
+
+
 def test_an_engine_that_is_not_used_since_a_model_takes_part_is_told_of(
     embedder: Model, tmp_path: Path
 ) -> None:

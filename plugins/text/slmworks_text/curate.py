@@ -97,7 +97,7 @@ class CurateText(TextOptions):
             followed,
         )
         card = describe(splits, counts, tally, rows_in=made.rows_in, labels=labels)
-        card |= by_operators(self.operators, tally) | made.described()
+        card |= by_operators(self.operators, tally) | made.described(self.region)
         card |= followed.described(ledger, TextView(schema), self.region)
         card |= drift_of(self.drift, data, self.made_for(), models.get("embedder"), task)
         expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))

@@ -94,7 +94,7 @@ class CurateDocuments(DocumentOptions):
         )  # fmt: skip
         card = describe_chunks(splits, counts, ledger, tally, rows_in=made.rows_in)
         card["chunks"] = {"unit": measure.unit, "size": self.size, "overlap": self.shared}
-        card |= by_operators(self.operators, tally) | made.described()
+        card |= by_operators(self.operators, tally) | made.described(self.region)
         unread = [
             f"documents that can't be read, {reason}: {count:,}; the first: {tally.first_unread(reason)}"
             for reason, count in most_frequent(tally.unreadable)

@@ -17,6 +17,7 @@ from slmworks.curate.operators import Operators
 from slmworks_text.drift.options import Drift
 from slmworks_text.embeddings import Embedding
 from slmworks_text.expectations import Expectations, refuse_unreadable
+from slmworks_text.facts.shown_texts import Shown
 from slmworks_text.given_inputs import refuse_unknown, shares_of
 from slmworks_text.input_options import Fraction
 from slmworks_text.joining import Joins
@@ -46,9 +47,9 @@ class Gathered(Generic[T]):
     semantic: Semantic | None
     """What was found of rows that mean the same, where that is asked for."""
 
-    def described(self) -> dict[str, Any]:
-        """What the card says of joins, beside counts."""
-        return {OPTION: self.semantic.described()} if self.semantic else {}
+    def described(self, region: str) -> dict[str, Any]:
+        """What the card says of joins, beside counts; telephone numbers in it are those of a region."""
+        return {OPTION: self.semantic.described(Shown(region))} if self.semantic else {}
 
 
 class CurateRows(Curate):

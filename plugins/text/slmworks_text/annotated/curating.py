@@ -142,7 +142,7 @@ class CurateMarks(CurateRows):
         )
         labels = labels_of(splits) if "labels" in self._model_task.shared_meta else []
         card = describe_marks(splits, counts, tally, rows_in=made.rows_in, labels=labels)
-        card |= by_operators(self.operators, tally) | made.described()
+        card |= by_operators(self.operators, tally) | made.described(self.region)
         card |= followed.described(ledger, MarkView(), self.region)
         card |= drift_of(self.drift, data, self._model_task.name, models.get("embedder"), task)
         numbers = numbers_of(card)

@@ -87,7 +87,7 @@ class CurateConversations(ConversationOptions):
         card = describe_chat(splits, counts, tally, rows_in=made.rows_in) | by_operators(
             self.operators, tally
         )
-        card |= made.described() | followed.described(ledger, ConversationView(), self.region)
+        card |= made.described(self.region) | followed.described(ledger, ConversationView(), self.region)
         card |= drift_of(self.drift, data, MODEL_TASK, models.get("embedder"), task)
         expected = met(self.expect, Found(counts, tally, made.rows_in, numbers_of(card)))
         if found := warnings_of(tally, ledger):

@@ -15,6 +15,7 @@ from slmworks.contract.runtime import open_runtime
 from slmworks.contract.stage import Task
 from slmworks_text import progress
 from slmworks_text.embeddings import Embeddings
+from slmworks_text.facts.shown_texts import READ, Shown
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.near import drop_near
 from slmworks_text.joins.neighbours import cosine, join_alike
@@ -28,8 +29,6 @@ OPTION = "semantic_duplicates"
 REASON, ACROSS = "near duplicate in meaning", "near in meaning to a {} row"
 EXAMPLES = 8
 """So many dropped rows are in the card."""
-LONG = 200
-"""Characters of a text in the card."""
 
 
 @dataclass
@@ -57,13 +56,16 @@ class Semantic:
             return None
         return float(cosine(self.vectors[at[:1]], self.vectors[at[1:]])[0, 0])
 
-    def described(self) -> dict[str, Any]:
+    def described(self, shown: Shown) -> dict[str, Any]:
         """What the card says."""
+        examples = [
+            {**one, **{name: shown.text([one[name]]) for name in ("text", "like")}} for one in self.examples
+        ]
         found = {
             "threshold": self.threshold,
             "embedder": {"digest": self.embedder.digest, "format": self.embedder.format},
             "compared": len(self.numbers),
-            "examples": self.examples,
+            "examples": examples,
         }
         return found if self.dropped is None else found | {"dropped": self.dropped}
 
@@ -167,6 +169,6 @@ def _texts(rows: StoredRows, wanted: set[int], key: Key | None) -> dict[int, str
     for batch in rows.batches("text", "target"):
         here = sorted(place for place in wanted if done <= place < done + len(batch))
         texts = compared(batch.take(pa.array([place - done for place in here], "uint32")), key)
-        found |= {place: text[:LONG] for place, text in zip(here, texts, strict=True)}
+        found |= {place: text[:READ] for place, text in zip(here, texts, strict=True)}
         done += len(batch)
     return found
