@@ -32,12 +32,12 @@ from slmworks_text.label_noise.ranking import Ranking, described, rank
 from slmworks_text.label_noise.ranking import write as write_ranking
 from slmworks_text.labels import Labels, equal_numbers
 from slmworks_text.layout import Layout
-from slmworks_text.memory import give_back, system_memory
+from slmworks_text.memory import give_back
 from slmworks_text.operators import Operator, operators_for
 from slmworks_text.operators.running import opened
 from slmworks_text.operators.views import TextView
 from slmworks_text.out_of_scope import OutOfScope
-from slmworks_text.reading import Reading, bytes_of
+from slmworks_text.reading import Reading, size_of
 from slmworks_text.rows import PLACES, TRANSFER, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema, schema_of
@@ -75,10 +75,6 @@ class CurateText(TextOptions):
 
     def made(self, data: Files, models: Models, task: Task) -> Dataset:
         """As `run`; memory grows by some 40 bytes a row."""
-        with system_memory():
-            return self._made(data, models, task)
-
-    def _made(self, data: Files, models: Models, task: Task) -> Dataset:
         schema = schema_of(self.model_task)
         followed = Followed()
         made = self.gather(data, task, StoredRows(task.scratch, schema), followed, models)
@@ -118,7 +114,7 @@ class CurateText(TextOptions):
         joins = self.joins(data, models, lambda name: self._texts(data, name, schema))
         for sentence in operator_warnings(self.operators):
             task.say(f"warning: {sentence}.")
-        size = bytes_of(data, names)
+        size = size_of(data, names)
         alone = not rows.shared or bool(models)  # a model would be loaded by each process
         if alone and task.workers_of is not None:
             task.say(

@@ -39,7 +39,7 @@ from slmworks_text.operators.length import LimitLength
 from slmworks_text.operators.redact import Redact
 from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Redactor
-from slmworks_text.reading import bytes_of
+from slmworks_text.reading import size_of
 from slmworks_text.rows import PLACES, Row, most_frequent
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Stratum
@@ -152,7 +152,7 @@ class CurateDocuments(DocumentOptions):
         task: Task,
     ) -> list[Loss]:
         """Read, clean and store all chunks; returns how many each input had."""
-        meter = Meter(bytes_of(data, names))
+        meter = Meter(size_of(data, names))
         operators, losses = opened(self.operators, data, models), []
         *first, limits = self.cleaning()
         for name in names:

@@ -27,6 +27,7 @@ from slmworks_text.joins.sample import Sample
 from slmworks_text.joins.semantic import MODEL_TASK, OPTION, Semantic, semantic_of
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Ledger
+from slmworks_text.memory import system_memory
 from slmworks_text.operators.running import read_inputs
 from slmworks_text.rows import PLACES, SPLITS, Tally
 from slmworks_text.rows_on_disk import StoredRows
@@ -140,7 +141,8 @@ class CurateRows(Curate):
         Rows wait on disk (in the scratch folder).
         """
         ports = {"embedder": embedder, "judge": judge}
-        return self.made(data, {port: one for port, one in ports.items() if one is not None}, task)
+        with system_memory():
+            return self.made(data, {port: one for port, one in ports.items() if one is not None}, task)
 
     @abstractmethod
     def made(self, data: Files, models: Models, task: Task) -> Dataset:

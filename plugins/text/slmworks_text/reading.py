@@ -182,6 +182,6 @@ def paths_of(folder: Path) -> Sequence[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def bytes_of(data: Files, names: Iterable[str]) -> int:
+def size_of(data: Files, names: Iterable[str]) -> int:
     """Size of the files of some inputs."""
     return sum(path.stat().st_size for name in names for path in paths_of(data.folder(name)))

@@ -130,10 +130,6 @@ class StoredRows:
         """Rows added so far."""
         return self.size + len(self._columns) + self._waiting
 
-    def add(self, row: Row) -> None:
-        """Store a row; BadRequest for text that no file can hold."""
-        self.add_all([row])
-
     def add_all(self, rows: Sequence[Row]) -> None:
         """Store rows; BadRequest for text that no file can hold."""
         done = 0

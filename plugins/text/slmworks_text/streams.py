@@ -43,6 +43,10 @@ MARKS = {
 OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
+class TooLarge(BadRequest):
+    """More comes out of a file than is read."""
+
+
 class Swollen(Exception):
     """Far more comes out of a compressed file than out of one that holds text."""
 
@@ -93,7 +97,7 @@ def _refused(path: Path, shown: str) -> Iterator[None]:
     try:
         yield
     except Swollen:
-        raise BadRequest(
+        raise TooLarge(
             f"{shown}: decompresses to more than {RATIO} times its own size, as a file does that is made to "
             "fill a disk. If that is meant, decompress it before."
         ) from None
@@ -110,7 +114,7 @@ def bytes_of(path: Path, most: int, *, shown: str) -> bytes:
     with _refused(path, shown), _opened(path, None) as stream:
         content: bytes = stream.read(most + 1)
     if len(content) > most:
-        raise BadRequest(f"{shown}: more than {most:,} bytes; split it.")
+        raise TooLarge(f"{shown}: more than {most:,} bytes; split it.")
     return content
 
 

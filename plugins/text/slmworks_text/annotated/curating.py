@@ -38,7 +38,7 @@ from slmworks_text.layout import Delimiter, Layout, Quotes
 from slmworks_text.operators import clean
 from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Kind, Redactor
-from slmworks_text.reading import bytes_of
+from slmworks_text.reading import size_of
 from slmworks_text.rows import LABELLED, PLACES, TRANSFER, Row, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Stratum
@@ -206,7 +206,7 @@ class CurateMarks(CurateRows):
         self, data: Files, models: Models, names: Sequence[str], stored: StoredRows, tally: Tally, task: Task
     ) -> list[Loss]:
         """Read, check, clean and store all rows; returns what each input had and lost."""
-        meter = Meter(bytes_of(data, names))
+        meter = Meter(size_of(data, names))
         losses, operators = [], opened(self.operators, data, models)
         for name in names:
             tell, had, dropped = progress.reading(task, meter, name), stored.rows, tally.dropped.copy()

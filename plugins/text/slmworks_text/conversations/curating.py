@@ -33,9 +33,9 @@ from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared
 from slmworks_text.joins.watching import Watch
 from slmworks_text.layout import Layout
-from slmworks_text.operators.running import opened, operated
+from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Redactor
-from slmworks_text.reading import bytes_of
+from slmworks_text.reading import size_of
 from slmworks_text.rows import PLACES, TRANSFER, Row
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Stratum
@@ -142,13 +142,13 @@ class CurateConversations(ConversationOptions):
         task: Task,
     ) -> list[Loss]:
         """Read, check, clean and store all rows; returns what each input had and lost."""
-        meter = Meter(bytes_of(data, names))
+        meter = Meter(size_of(data, names))
         losses, operators = [], opened(self.operators, data, models)
         for name in names:
             tell, had, dropped = progress.reading(task, meter, name), rows.rows, tally.dropped.copy()
             found = read_conversations(name, data.folder(name), self.reading(name, measure), tally, meter)
-            for row in operated(found, operators, ConversationView(), tally):
-                rows.add(row)
+            for some in batches(operated(found, operators, ConversationView(), tally)):
+                rows.add_all(some)
                 tell(rows.rows)
             usable = {*USABLE, *tally.filtered}
             losses.append(Loss.of(name, rows.rows - had, tally.dropped - dropped, usable))

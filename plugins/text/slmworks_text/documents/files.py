@@ -24,7 +24,7 @@ from slmworks_text.documents.markdown import markdown_blocks
 from slmworks_text.documents.pdf import pdf_blocks
 from slmworks_text.documents.plain import plain_blocks
 from slmworks_text.encodings import REPLACE, Encoding, codec_of, is_encoding
-from slmworks_text.streams import COMPRESSED, MARKS, bytes_of
+from slmworks_text.streams import COMPRESSED, MARKS, TooLarge, bytes_of
 
 ENDINGS = {
     ".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html",
@@ -66,7 +66,7 @@ def read_document(path: Path, encoding: Encoding, shown: str, left_out: Counter[
         content = bytes_of(path, MOST, shown=shown)
     except BadRequest as error:
         why = str(error).removeprefix(f"{shown}: ").rstrip(".")
-        raise Unreadable(DAMAGED if "cannot be" in why else TOO_LARGE, why) from None
+        raise Unreadable(TOO_LARGE if isinstance(error, TooLarge) else DAMAGED, why) from None
     try:
         if kind == "pdf":
             blocks = clean_blocks(pdf_blocks(content, left_out))
