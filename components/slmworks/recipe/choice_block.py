@@ -6,9 +6,9 @@ from typing import Any
 
 from slmworks.contract.artifact import Model
 from slmworks.contract.catalog import plugin
-from slmworks.contract.errors import BadRequest, did_you_mean
+from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Stage, output
-from slmworks.recipe.parts import STEP, Part, read_part
+from slmworks.recipe.parts import STEP, BlockReading, Part, read_part
 from slmworks.recipe.recipe import CANDIDATES, NAME, Recipe, Step, read_step
 from slmworks.recipe.variants import labels
 from slmworks.recipe.yaml_file import Where
@@ -84,34 +84,19 @@ def read_choice(recipe: Recipe, name: str, words: Mapping[str, Any]) -> Choice:
     return _Reading(recipe, name, words).choice()
 
 
-@dataclass(frozen=True)
-class _Reading:
-    recipe: Recipe
-    name: str
-    words: Mapping[str, Any]
-
+class _Reading(BlockReading):
     def choice(self) -> Choice:
-        self._require_known(self.words, WORDS, what=f"in a step with `{CANDIDATES}`")
+        self.require_known(self.words, WORDS, what=f"in a step with `{CANDIDATES}`")
         for word in ("from", "select"):
             if not isinstance(self.words.get(word, {}), dict):
-                raise self._error(word, problem="must be a mapping.")
+                raise self.error(word, problem="must be a mapping.")
         parts = {word: self._part(word) for word in ("measure", "speed", "gate")}
         found = tuple(self._candidates())
         if len(found) < 2:
-            raise self._error(CANDIDATES, problem="there is nothing to choose; name two at least.")
+            raise self.error(CANDIDATES, problem="there is nothing to choose; name two at least.")
         self._check_rounds(found)
         known = {word: part for word, part in parts.items() if part is not None}
         return Choice(self.name, self.words.get("from", {}), found, self._asked(found, known), known)
-
-    def _error(self, *where: str | int, problem: object) -> BadRequest:
-        return BadRequest(f"{self.recipe.at('steps', self.name, *where)}: {problem}")
-
-    def _require_known(
-        self, words: Mapping[str, Any], known: Sequence[str], *where: str | int, what: str = "here"
-    ) -> None:
-        for word in words:
-            if word not in known:
-                raise self._error(*where, word, problem=f"no such word {what}. {did_you_mean(word, known)}")
 
     def _part(self, word: str, value: Any = None, *where: str) -> Part | None:
         """A part of the block, or of a candidate at `where`; None for one that is left out."""
@@ -128,7 +113,7 @@ class _Reading:
     def _candidates(self) -> list[Candidate]:
         said = self.words[CANDIDATES]
         if not isinstance(said, dict) or not said:
-            raise self._error(
+            raise self.error(
                 CANDIDATES, problem="must be a mapping of names to steps, each of which makes a model."
             )
         usual = self._part("finish") if self.words.get("finish") else None
@@ -137,7 +122,7 @@ class _Reading:
     def _of(self, name: str, value: Any, usual: Part | None) -> list[Candidate]:
         """The candidates of one entry: one, or one for each variant of its sweep."""
         if not NAME.fullmatch(name):
-            raise self._error(
+            raise self.error(
                 CANDIDATES, name, problem="a name has letters, digits, - and _, beginning with a letter."
             )
         if isinstance(value, str):
@@ -145,7 +130,7 @@ class _Reading:
         where: Where = ("steps", self.name, CANDIDATES, name)
         part = read_part(self.recipe, where, value, CANDIDATE, name)
         if not issubclass(made := output(part.stage), Model):
-            raise self._error(
+            raise self.error(
                 CANDIDATES,
                 name,
                 problem=f"{part.named} makes a {made.kind}, and a candidate is a model; take another stage.",
@@ -178,7 +163,7 @@ class _Reading:
         """One mapping of options a round."""
         rounds = said if isinstance(said, list) else [said]
         if not all(isinstance(one, dict) and one for one in rounds):
-            raise self._error(
+            raise self.error(
                 CANDIDATES,
                 name,
                 "probe",
@@ -191,13 +176,13 @@ class _Reading:
         counts = {len(one.probes) for one in probed}
         if len(counts) > 1:
             few, many = min(probed, key=_rounds), max(probed, key=_rounds)
-            raise self._error(
+            raise self.error(
                 CANDIDATES,
                 problem=f"{few.name} is probed {_rounds(few)} times and {many.name} {_rounds(many)} times; "
                 "let all be probed as often.",
             )
         if len(probed) == 1:
-            raise self._error(
+            raise self.error(
                 CANDIDATES, problem=f"only {probed[0].name} has a `probe`, and there is none to select among."
             )
 
@@ -205,17 +190,17 @@ class _Reading:
 
     def _asked(self, found: Sequence[Candidate], parts: Mapping[str, Part]) -> dict[str, Any]:
         asked = dict(self.words.get("select", {}))
-        self._require_known(asked, SELECT, "select")
+        self.require_known(asked, SELECT, "select")
         for word in TIMED:
             if word in asked and "speed" not in parts:
-                raise self._error(
+                raise self.error(
                     "select", word, problem="with `speed: false` nothing is timed; remove one of the two."
                 )
         self._check_of(asked)
         if not any(one.probes for one in found):
             for word in ("budget", "go_on", "risk"):
                 if word in asked:
-                    raise self._error(
+                    raise self.error(
                         "select",
                         word,
                         problem="no candidate has a `probe`, so none is stopped early; add "
@@ -229,13 +214,13 @@ class _Reading:
         """BadRequest unless one model is named of which enough must be kept."""
         given = self.words.get("from", {})
         if "of" not in asked and not {"teacher", "baseline"} & given.keys():
-            raise self._error(
+            raise self.error(
                 "select", problem="say of which model enough must be kept: `of: teacher`, with a step's name."
             )
         if not isinstance(asked.get("of", ""), str):
-            raise self._error("select", "of", problem="must name the step that makes the model.")
+            raise self.error("select", "of", problem="must name the step that makes the model.")
         if "of" in asked and "baseline" in given:
-            raise self._error(
+            raise self.error(
                 "select",
                 "of",
                 problem=f"enough must be kept of what '{given['baseline']}', the `baseline` in `from`, "
@@ -244,7 +229,7 @@ class _Reading:
 
     def _minutes(self, said: Any) -> Any:
         if not isinstance(said, dict) or said.keys() != {"cpu_minutes"}:
-            raise self._error("select", "budget", problem="must be CPU-minutes: {cpu_minutes: 60}.")
+            raise self.error("select", "budget", problem="must be CPU-minutes: {cpu_minutes: 60}.")
         return said["cpu_minutes"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from slmworks.contract.artifact import Artifact, Model
 from slmworks.contract.errors import BadRequest, did_you_mean
 from slmworks.contract.stage import output
-from slmworks.recipe.parts import STEP, Part, read_part
+from slmworks.recipe.parts import STEP, BlockReading, Part, read_part
 from slmworks.recipe.recipe import NAME, ORDERS, Recipe
 
 WORDS = ("from", ORDERS, "only", "heal", "probe", "measure", "select", "finish")
@@ -44,26 +44,17 @@ def read_block(recipe: Recipe, name: str, words: Mapping[str, Any]) -> Block:
     return _Reading(recipe, name, words).block()
 
 
-@dataclass(frozen=True)
-class _Reading:
-    recipe: Recipe
-    name: str
-    words: Mapping[str, Any]
-
+class _Reading(BlockReading):
     def block(self) -> Block:
-        for word in self.words:
-            if word not in WORDS:
-                raise self._error(
-                    word, problem=f"no such word in a step with `{ORDERS}`. {did_you_mean(word, WORDS)}"
-                )
+        self.require_known(self.words, WORDS, what=f"in a step with `{ORDERS}`")
         operations = {
             name: self._operation(name, value)
             for name, value in self._mapping(ORDERS, rule="must be a mapping of names to operations").items()
         }
         if not operations:
-            raise self._error(ORDERS, problem="there are no operations; name at least one.")
+            raise self.error(ORDERS, problem="there are no operations; name at least one.")
         if not isinstance(self._mapping("from", rule="must say `model:`").get("model"), str):
-            raise self._error("from", problem="must say `model:`, the one model where every order begins.")
+            raise self.error("from", problem="must say `model:`, the one model where every order begins.")
         parts = {
             word: self._part(self.words[word], word)
             for word in PART_WORDS
@@ -74,22 +65,19 @@ class _Reading:
         self._check_count(found, operations, parts)
         return Block(self.name, self.words["from"], operations, found, parts, self._probe())
 
-    def _error(self, *where: str | int, problem: object) -> BadRequest:
-        return BadRequest(f"{self.recipe.at('steps', self.name, *where)}: {problem}")
-
     def _mapping(self, *where: str, rule: str) -> dict[str, Any]:
         value: Any = self.words
         for word in where:
             value = value.get(word)
         if isinstance(value, dict):
             return value
-        raise self._error(*where, problem=f"{rule}.")
+        raise self.error(*where, problem=f"{rule}.")
 
     # --- parts -------------------------------------------------------------------------------------
 
     def _operation(self, name: str, value: Any) -> Part:
         if not NAME.fullmatch(name):
-            raise self._error(
+            raise self.error(
                 ORDERS, name, problem="a name has letters, digits, - and _, beginning with a letter."
             )
         return self._part(value, ORDERS, name)
@@ -103,7 +91,7 @@ class _Reading:
 
     def _check_made(self, made: type[Artifact], stage: str, *where: str) -> None:
         if where[0] not in STAGES and not issubclass(made, Model):
-            raise self._error(
+            raise self.error(
                 *where, problem=f"{stage} makes a {made.kind}, and here a model is made; take another stage."
             )
 
@@ -114,7 +102,7 @@ class _Reading:
             "probe", rule="must be a mapping with the options that differ: `{with: {epochs: 1}}`"
         )
         if said.keys() != {"with"} or not isinstance(said["with"], dict):
-            raise self._error(
+            raise self.error(
                 "probe", problem="has only `with`, the options that differ: `{with: {epochs: 1}}`."
             )
         return said["with"]
@@ -122,11 +110,11 @@ class _Reading:
     def _check_belonging(self) -> None:
         for part, needed in (("probe", "heal"), ("probe", "select"), ("measure", "select")):
             if part in self.words and needed not in self.words:
-                raise self._error(
+                raise self.error(
                     part, problem=f"there is no `{needed}:` that it belongs to; add it, or remove this."
                 )
         if "select" in self.words and not {"probe", "finish"} & self.words.keys():
-            raise self._error(
+            raise self.error(
                 "select",
                 problem="nothing comes behind it; add `finish:`, or `probe:` (a short healing before it).",
             )
@@ -146,15 +134,15 @@ class _Reading:
     def _listed(self, names: Sequence[str]) -> tuple[Order, ...]:
         only = self.words["only"]
         if not isinstance(only, list) or not only or not all(isinstance(one, list) and one for one in only):
-            raise self._error("only", problem=f"must be a list of orders, such as [[{', '.join(names)}]].")
+            raise self.error("only", problem=f"must be a list of orders, such as [[{', '.join(names)}]].")
         for index, order in enumerate(only):
             for one in order:
                 if one not in names:
-                    raise self._error(
+                    raise self.error(
                         "only", index, problem=f"no operation '{one}'. {did_you_mean(str(one), names)}"
                     )
             if len(set(order)) < len(order):
-                raise self._error(
+                raise self.error(
                     "only", index, problem=f"names an operation twice; give it two names in `{ORDERS}`."
                 )
         return tuple(dict.fromkeys(map(tuple, only)))
@@ -169,4 +157,4 @@ class _Reading:
 
     def _too_many(self, what: str) -> BadRequest:
         way = "try fewer operations or amounts, or list the orders that are worth it: `only: [[a, b], [b]]`."
-        return self._error(ORDERS, problem=f"{what}, and {MOST} are the most; {way}")
+        return self.error(ORDERS, problem=f"{what}, and {MOST} are the most; {way}")

@@ -42,6 +42,27 @@ class Part:
         return [port for port in ports(self.stage) if any(port in ports(one) for one in known)]
 
 
+@dataclass(frozen=True)
+class BlockReading:
+    """A step that stands for many, while it is read."""
+
+    recipe: Recipe
+    name: str
+    words: Mapping[str, Any]
+
+    def error(self, *where: str | int, problem: object) -> BadRequest:
+        """A BadRequest at a place within the step."""
+        return BadRequest(f"{self.recipe.at('steps', self.name, *where)}: {problem}")
+
+    def require_known(
+        self, words: Mapping[str, Any], known: Sequence[str], *where: str | int, what: str = "here"
+    ) -> None:
+        """BadRequest for a word at `where` that isn't known; `what`: where in words, for the error."""
+        for word in words:
+            if word not in known:
+                raise self.error(*where, word, problem=f"no such word {what}. {did_you_mean(word, known)}")
+
+
 def read_part(recipe: Recipe, where: Where, value: Any, known: Sequence[str], stage: str) -> Part:
     """The part at a place of a recipe; BadRequest for what can't be one.
 
