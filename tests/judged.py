@@ -99,6 +99,10 @@ def first(n: int, right: int, *, but: int = 0) -> list[bool]:
     return [but <= i < right for i in range(n)]
 
 
+TEACHER, SMALL = "1" * 64, "2" * 64
+RIGHT = {"validation": first(300, 240), "test": first(400, 320)}
+
+
 def quality_report(
     bench: Bench,
     model: str,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from judged import first, quality_report
+from judged import SMALL, TEACHER
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Model, Report, Verdict
 from slmworks.contract.errors import BadRequest
@@ -14,19 +14,6 @@ from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.numbers.statistics import wilson
 from slmworks.packet import page
 from slmworks.testing import Bench
-
-TEACHER, SMALL = "1" * 64, "2" * 64
-RIGHT = {"validation": first(300, 240), "test": first(400, 320)}
-
-
-@pytest.fixture
-def teacher(bench: Bench) -> Report:
-    return quality_report(bench, TEACHER, RIGHT, size=80_000_000)
-
-
-@pytest.fixture
-def student(bench: Bench, teacher: Report) -> Report:
-    return quality_report(bench, SMALL, RIGHT, size=8_000_000, baseline=teacher)
 
 
 def share(right: int, n: int) -> dict[str, Any]:

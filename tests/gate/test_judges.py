@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from judged import first, quality_report
+from judged import SMALL, TEACHER
 from slmworks.contract.artifact import Report
 from slmworks.contract.errors import BadRequest
 from slmworks.evaluate import judge_report, verdicts
@@ -14,23 +14,8 @@ from slmworks.gate.paired_bootstrap import PairedBootstrap
 from slmworks.packet import page
 from slmworks.testing import Bench
 
-TEACHER, SMALL, JUDGE = (digit * 64 for digit in "129")
-N = {"validation": 300, "test": 400}
+JUDGE = "9" * 64
 WIN, LOSS, FLIP = ("A", "B"), ("B", "A"), ("A", "A")
-
-
-def right(share: float) -> dict[str, list[bool]]:
-    return {split: first(n, round(n * share)) for split, n in N.items()}
-
-
-@pytest.fixture
-def teacher(bench: Bench) -> Report:
-    return quality_report(bench, TEACHER, right(0.8), size=80_000_000)
-
-
-@pytest.fixture
-def student(bench: Bench, teacher: Report) -> Report:
-    return quality_report(bench, SMALL, right(0.8), size=8_000_000, baseline=teacher)
 
 
 def opinion(

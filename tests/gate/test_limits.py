@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from judged import first, quality_report
+from judged import SMALL, TEACHER
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
@@ -15,18 +15,7 @@ from slmworks.numbers.statistics import Estimate, wilson
 from slmworks.packet import page
 from slmworks.testing import Bench
 
-TEACHER, SMALL, DATA = "1" * 64, "2" * 64, "d" * 64
-RIGHT = {"validation": first(300, 240), "test": first(400, 320)}
-
-
-@pytest.fixture
-def teacher(bench: Bench) -> Report:
-    return quality_report(bench, TEACHER, RIGHT, size=80_000_000)
-
-
-@pytest.fixture
-def student(bench: Bench, teacher: Report) -> Report:
-    return quality_report(bench, SMALL, RIGHT, size=8_000_000, baseline=teacher)
+DATA = "d" * 64
 
 
 def probed(
