@@ -22,6 +22,16 @@ steps:
   curate: {uses: text, from: {data: raw}}
 """
 
+BAD_SCHEMA = """\
+name: bad
+steps:
+  raw: {stage: fetch, from: {train: train.jsonl}}
+  curate:
+    with: {json_schema: SCHEMA}
+    uses: chat
+    from: {data: raw}
+"""
+
 
 @pytest.fixture
 def run(tmp_path: Path):
@@ -136,3 +146,23 @@ def test_a_teacher_that_knows_other_labels(
         LogitKD(epochs=1).run(
             teacher=tiny_classifier, student=stranger, data=tiny_reviews, task=bench.task("two")
         )
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ('{"$ref": "#"}', "refers to itself without end, and not below `properties` or `items`; see"),
+        ('{"$ref": "#/a"}', "refers to '#/a', which is not in it; see json-schema.org for what a"),
+        ("{type: 5}", "is no JSON Schema (5 is not valid under any of the given schemas); see"),
+        ("[{}]", "input should be an object"),
+        ("5", "input should be an object"),
+    ],
+)
+def test_a_bad_json_schema_ends_in_a_line_with_its_place_before_anything_runs(
+    run, schema: str, problem: str
+) -> None:
+    recipe = BAD_SCHEMA.replace("SCHEMA", schema)
+    code, said, kept = run(recipe, train_jsonl='{"instruction": "a", "output": "b"}\n')
+    assert (code, kept) == (2, [])
+    assert said.startswith(f"slmworks: bad.yaml:5 steps.curate.with.json_schema: {problem}")
+    assert said.count("\n") == 1

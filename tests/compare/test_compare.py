@@ -134,6 +134,28 @@ def test_as_json_it_holds_the_numbers(said):
     assert {"place": "student.epochs", "values": ["4", "8"]} in found["differs"]
 
 
+def test_a_stopped_candidate_is_told_with_its_selection_its_rank_and_the_chance(store, said, tmp_path):
+    for run, on, stopped in (
+        ("some", "short_0", {"short_1": ("2nd of 2 by f1", 0.031)}),
+        ("all", "short_1", {}),
+    ):
+        story = Story(store, tmp_path / run, run)
+        for name in ("short_0", "short_1"):
+            story.task(name, "distill logit-kd", story.weights(name))
+        story.select("first", on, stopped)
+        story.end()
+    words = "short_1 by first: 2nd of 2 by f1; the truly best is stopped so in at most 3.1 % of cases"
+    assert f"\nA stopped {words}; not in B\n" in said("compare", "some", "all")
+    assert f"\nA, B stopped {words}\n" in said("compare", "some", "some")
+    assert "stopped" not in said("compare", "all", "run-a")
+    sides = json.loads(said("compare", "some", "all", "--json"))["sides"]
+    assert [[one["by"] for one in side["stopped"]] for side in sides] == [["first"], []]
+    assert f"\nstopped  {words}\n" in said("runs", "some")
+    (digests, others) = ([one.manifest.digest for one in task_records(store, "some") if one.task == task] for task in ("short_1", "short_0"))  # fmt: skip
+    assert f"\nstopped in run some {words.removeprefix('short_1 ')}\n" in said("lineage", digests[0])
+    assert "stopped" not in said("lineage", others[0])
+
+
 def test_a_run_without_a_gate_is_compared_by_what_it_evaluated(said):
     out = said("compare", "run-a", "other")
     assert ["gate", "gate", "paired-bootstrap", "—"] in [line.split() for line in out.splitlines()]

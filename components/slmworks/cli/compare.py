@@ -52,6 +52,7 @@ def compare(first: str, others: tuple[str, ...], places: Places, *, as_json: boo
     _show_settings(settings, len(sides))
     _show_numbers(sides)
     _show_benchmarks(sides)
+    _show_stopped(sides)
     for letter, side, found in zip(LETTERS[1:], sides[1:], answers, strict=False):
         _show_answers(letter, side, found)
 
@@ -162,6 +163,28 @@ def _show_benchmarks(sides: "Sequence[Side]") -> None:
     shown.show()
 
 
+def _show_stopped(sides: "Sequence[Side]") -> None:
+    """A line a stopped candidate: in which of them, by which selection, at which rank, how surely."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for letter, side in zip(LETTERS, sides, strict=False):
+        for one in side.stopped:
+            found.setdefault((one.name, one.words), []).append(letter)
+    if found:
+        say()
+    for (name, words), letters in found.items():
+        others = [
+            letter
+            for letter, side in zip(LETTERS, sides, strict=False)
+            if _made(side, name) and name not in {one.name for one in side.stopped}
+        ]
+        but = f"; not in {', '.join(others)}" if others else ""
+        say(f"{', '.join(letters)} stopped {one_line(name)} {one_line(words)}{but}")
+
+
+def _made(side: "Side", task: str) -> bool:
+    return task in side.tasks and side.tasks[task].manifest is not None
+
+
 def _show_answers(letter: str, side: "Side", found: "Beside | str") -> None:
     say()
     if isinstance(found, str):
@@ -206,6 +229,7 @@ def _row(side: "Side") -> dict[str, Any]:
         "rows_s": side.cost("rows_s"),
         "joules": side.cost("joules"),
         "bytes": quality.bytes if quality else None,
+        "stopped": [asdict(one) for one in side.stopped],
     }
 
 

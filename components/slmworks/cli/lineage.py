@@ -4,6 +4,7 @@ import click
 
 from slmworks.cli.console import say
 from slmworks.cli.places import Places, with_places
+from slmworks.contract.plain_text import one_line
 
 
 @click.command()
@@ -26,14 +27,20 @@ def lineage(
 
     WHAT is NAME@champion, NAME@candidate, NAME@3, or a digest; or the word `sync`, which uploads every
     record that MLflow does not have yet, closes runs that were killed, and puts aliases and tags right.
+
+    Of a candidate that a selection stopped it says which one did, at which rank, and how surely.
     """
     from slmworks.contract.errors import BadRequest
 
     store = places.store
     if what != "sync":
         from slmworks.lineage import lineage_of, render
+        from slmworks.lineage.stopped import stopped_as
 
-        say(render(lineage_of(store, what)))
+        way = lineage_of(store, what)
+        say(render(way))
+        for made_in, one in stopped_as(store, way.root.digest):
+            say(f"stopped in run {made_in} {one_line(one.words)}")
         return
     uri = places.tracking_uri
     if not uri:

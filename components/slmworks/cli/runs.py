@@ -39,6 +39,7 @@ def runs(run: str | None, last: int, places: Places) -> None:
     from slmworks.execution.records import run_ids, run_record, task_records
     from slmworks.execution.run_names import full_name, short_name
     from slmworks.lineage.liveness import close_dead
+    from slmworks.lineage.stopped import stopped_in
 
     store = places.store
     with contextlib.suppress(SlmworksError, OSError):  # who may only read sees runs as they were left
@@ -69,6 +70,9 @@ def runs(run: str | None, last: int, places: Places) -> None:
             words = _task(ended.get(task["id"]))
             table.add(task["id"], f"{task['stage']} {task['plugin']}", *words)
     table.show()
+    if run is not None:
+        for candidate in stopped_in(store, list(ended.values())):
+            say(f"stopped  {one_line(candidate.name)} {one_line(candidate.words)}")
     if run is None and len(records) == last and (more := len(run_ids(store)) - last) > 0:
         say(f"{more} earlier ones: slmworks runs --last {last + more}")
 

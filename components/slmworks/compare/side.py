@@ -10,6 +10,7 @@ from slmworks.evaluate.quality_report import QualityReport, is_quality, of_model
 from slmworks.execution.origins import Origins
 from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records
 from slmworks.execution.run_names import full_name, short_name
+from slmworks.lineage.stopped import Stopped, stopped_in
 from slmworks.packet.gather import reports_of
 from slmworks.registry.log import Registry
 from slmworks.registry.version_names import VersionName
@@ -35,6 +36,8 @@ class Side:
     """The model's row in the verdict: costs, share kept; empty without a gate."""
     benchmarks: Mapping[str, Result] = field(default_factory=dict)
     """Title (`TASK.METRIC`) -> how its model did."""
+    stopped: Sequence[Stopped] = ()
+    """The candidates that its selections stopped."""
 
     @property
     def kept(self) -> Mapping[str, float] | None:
@@ -88,10 +91,11 @@ def _tasks(store: "Store", run: str) -> dict[str, TaskRecord]:
 def _side(
     store: "Store", label: str, record: RunRecord | None, tasks: Mapping[str, TaskRecord], verdict: str
 ) -> Side:
+    stopped = list(stopped_in(store, list(tasks.values())))
     if not verdict:
         alone = _evaluated(store, record, tasks)
         made = results_of(_reports(store, tasks.values()), alone.model) if alone else {}
-        return Side(label, record, tasks, alone, benchmarks=made)
+        return Side(label, record, tasks, alone, benchmarks=made, stopped=stopped)
     found = Verdict.open(store.folder(verdict), digest=verdict)
     content: Mapping[str, Any] = found.read() if isinstance(found, Verdict) else {}
     row: Mapping[str, Any] = next((one for one in content.get("rows", []) if one.get("chosen")), {})
@@ -99,7 +103,7 @@ def _side(
     quality = of_model(reports, str(row.get("model", "")))
     quality = quality or _evaluated(store, record, tasks)
     made = results_of([*reports, *_reports(store, tasks.values())], quality.model) if quality else {}
-    return Side(label, record, tasks, quality, row, made)
+    return Side(label, record, tasks, quality, row, made, stopped)
 
 
 def _evaluated(

@@ -77,6 +77,13 @@ def way_back(origins: Origins, digests: Iterable[str]) -> dict[str, Manifest]:
     return {digest: manifest for digest, manifest in found.items() if manifest is not None}
 
 
+def nodes_of(origins: Origins, digests: Iterable[str]) -> dict[str, Node]:
+    """Digest -> the artifact with all that it was made from."""
+    wanted = dict.fromkeys(digests)
+    manifests, seen = way_back(origins, wanted), dict[str, Node]()
+    return {one: _node(one, manifests, seen) for one in wanted}
+
+
 def render(lineage: Lineage) -> str:
     """The tree as text, one artifact a line; a repeated one is not unfolded again."""
     return "\n".join([one_line(lineage.title), *_lines(lineage.root, "", "", set())])

@@ -12,6 +12,7 @@ from slmworks.packet.sources import Content
 FEW = 6
 """So many labels are listed in a cell; more are counted, and listed below."""
 
+STRANGE = "its card.json is of another form than this page reads, and is left out"
 WHOLE = "All of it, with examples: card.html of the curate step's run in MLflow, or "
 OTHER_KINDS = "Personal data of kinds that are not listed, such as names and postal addresses, was left in."
 
@@ -20,6 +21,13 @@ def data(card: Content | None, digest: str = "") -> Html:
     """The content of `card.json`, as far as there is any; `digest`: the data set's."""
     if not card:
         return Html("")
+    try:
+        return _data(card, digest)
+    except (AttributeError, LookupError, TypeError, ValueError):  # a curate plugin from elsewhere wrote it
+        return join([el("h2", "Data"), el("p", f"Warning: {STRANGE}.", class_="warning")])
+
+
+def _data(card: Content, digest: str) -> Html:
     parts = [_rows(card.get("rows", {})), synthetic(card.get("synthetic")), *licences(card)]
     for title, key in (("Dropped", "dropped"), ("Changed", "changed"), ("Personal data", "personal_data")):
         if counts := card.get(key):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmworks.contract.artifact import Artifact, Report, Verdict
@@ -12,16 +13,18 @@ from slmworks.contract.errors import BadRequest
 from slmworks.contract.model_card import ModelCard
 from slmworks.execution.origins import Origins
 from slmworks.execution.records import RunRecord, TaskRecord, run_record, task_records
-from slmworks.lineage.ancestry import Lineage, Node, lineage_of, way_back
+from slmworks.lineage.ancestry import Lineage, Node, lineage_of, nodes_of, way_back
 from slmworks.lineage.ledgers import Listed, ledger
 from slmworks.lineage.licences import Sources, sources_of
+from slmworks.lineage.stopped import stopped_in
 from slmworks.lineage.teacher_name import TeacherNames
 from slmworks.packet.about import about
+from slmworks.packet.data_card.described import CARD, read_card
 from slmworks.packet.markdown import attention
 from slmworks.packet.notice import limits
 from slmworks.packet.running_costs import spent_of
 from slmworks.packet.seeds import over_seeds
-from slmworks.packet.stopped import stopped_in
+from slmworks.packet.sources import Content
 from slmworks.packet.terms import Terms
 from slmworks.packet.training import Trained, curves_of, early_end
 from slmworks.store.contract import folder_or_none
@@ -77,18 +80,19 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
     origins = Origins(store)
     way, run = lineage_of(store, verdict.digest, origins), _run_of(store, verdict.digest, origins)
     folders = ((folder_or_none(store, one), one) for one in _measured_on(reports))
-    known = (pair for pair in folders if pair[0] and (pair[0] / "card.json").exists())
+    known = (pair for pair in folders if pair[0] and (pair[0] / CARD).exists())
     data, digest = next(known, (None, ""))
     model = verdict.refs.get("model", "")
     tasks = list(task_records(store, run.run)) if run else []
     asked, told = run, tasks
     if decided and (run is None or run.run != decided):
         asked, told = run_record(store, decided), list(task_records(store, decided))
+    stopped = list(stopped_in(store, told))
     to_model = _way_to(store, model, origins)
     baseline = way_back(origins, _baselines(reports, model))
     compared = way_back(origins, [one for one in [verdict.refs.get("baseline_model")] if one])
     return Background(
-        card=json.loads((data / "card.json").read_text(encoding="utf-8")) if data else None,
+        card=_card(data) if data else None,
         data=digest,
         texts=partial(texts, data) if data else nothing_known,
         model=to_model,
@@ -97,13 +101,22 @@ def _background(store: "Store", verdict: Verdict, reports: Sequence[Report], dec
         baseline=baseline.keys(),
         made=_made(run, way, origins),
         notice=limits(asked) or limits(run),
-        stopped=list(stopped_in(store, told)),
+        stopped=stopped,
+        ways=nodes_of(origins, [one for each in stopped for one in (each.model, each.selection)]),
         about=about(run, tasks, verdict.digest, model),
         trained=_trained(run, tasks, to_model),
         seeds=_seeds(run, tasks),
         terms=_terms(sources_of(store, model, origins), asked, told),
         spent=spent_of(way_back(origins, [model]), compared, (run and run.costs) or Costs()),
     )
+
+
+def _card(data: Path) -> Content:
+    """What the data's card says; of one that can't be shown, why."""
+    try:
+        return read_card(data)
+    except BadRequest as problem:  # a curate plugin from elsewhere wrote it
+        return {"warnings": [str(problem).removeprefix(f"{data}: ").removesuffix(".")]}
 
 
 def _seeds(run: RunRecord | None, tasks: Sequence[TaskRecord]) -> list[str]:

@@ -1,6 +1,10 @@
 """Where a model comes from, and how to make it again."""
 
+from collections.abc import Sequence
+
+from slmworks.numbers import figures
 from slmworks.packet.dag import picture
+from slmworks.packet.ends import End, ends_of
 from slmworks.packet.markup import Html, details, el, grid, join
 from slmworks.packet.sources import Background, Made
 
@@ -12,16 +16,18 @@ def lineage(background: Background) -> Html:
     parts = [el("h2", "Lineage")]
     if background.model is not None:
         root = background.model.root
+        ends = ends_of(root, background.stopped, background.ways)
         parts += [
             el("p", "From the source files to the model ", el("code", f"sha256:{root.digest}")),
             el(
                 "div",
-                picture(background.model),
+                picture(background.model, ends),
                 class_="wide",
                 tabindex=0,
                 role="region",
                 aria_label="Lineage",
             ),
+            _beside(ends),
         ]
     if background.verdict is not None:
         from slmworks.lineage.ancestry import render
@@ -29,6 +35,23 @@ def lineage(background: Background) -> Html:
         way = render(background.verdict).partition("\n")[2]
         parts.append(details("As text, with all reports", el("pre", way, tabindex=0)))
     return join(parts)
+
+
+def _beside(ends: Sequence[End]) -> Html:
+    """What is dashed in the picture; nothing where nothing is."""
+    count = sum(len(end.candidates) for end in ends)
+    if not count:
+        return Html("")
+    said = (
+        "1 candidate that was stopped"
+        if count == 1
+        else f"{figures.count(count)} candidates that were stopped"
+    )
+    return el(
+        "p",
+        f"Dashed: {said}, down to the selection that did; ranks and chances: see Stopped early.",
+        class_="soft",
+    )
 
 
 def again(background: Background, page_of: str) -> Html:

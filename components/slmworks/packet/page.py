@@ -42,7 +42,7 @@ def page(
         join([about.head(behind.about), sections.head(verdict)]),
         sections.overview(verdict),
         sections.over_seeds(behind.seeds),
-        tradeoff.section(verdict),
+        tradeoff.section(verdict, len(behind.stopped)),
         stopped.section(behind.stopped),
         sections.checks(verdict),
         terms.section(behind.terms),

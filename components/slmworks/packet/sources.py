@@ -18,8 +18,9 @@ from slmworks.numbers import figures, statistics
 from slmworks.numbers.paired import Paired
 
 if TYPE_CHECKING:
-    from slmworks.lineage.ancestry import Lineage
+    from slmworks.lineage.ancestry import Lineage, Node
     from slmworks.lineage.ledgers import Listed
+    from slmworks.lineage.stopped import Stopped
     from slmworks.packet.about import About
     from slmworks.packet.running_costs import Spent
     from slmworks.packet.terms import Terms
@@ -53,22 +54,6 @@ def nothing_known(_ids: Collection[str]) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True)
-class Stopped:
-    """A candidate that a selection stopped."""
-
-    name: str
-    """Its task, if the run's records know it; else its name in the reports."""
-    by: str
-    """The step that stopped it."""
-    why: str
-    """Its rank, in words."""
-    score: str = ""
-    """The measure that ranked it, with its interval, for people; empty if unknown."""
-    chance: float | None = None
-    """How often, at most, a truly best candidate is stopped so; None if unknown."""
-
-
-@dataclass(frozen=True)
 class Background:
     """What a page shows besides verdict and reports; all of it may be missing."""
 
@@ -89,8 +74,10 @@ class Background:
     """Digests of the speed report's baseline, and of all that it was made from."""
     notice: str = ""
     """What a reviewer must know before anything else."""
-    stopped: Sequence[Stopped] = ()
+    stopped: Sequence["Stopped"] = ()
     """The candidates that never came to the gate, in the order of the plan."""
+    ways: Mapping[str, "Node"] = field(default_factory=dict)
+    """Digests of these and of the selections that stopped them -> the way to each from the source files."""
     about: "About | None" = None
     """Release, recipe, run, day, requester and machine."""
     trained: Sequence["Trained"] = ()

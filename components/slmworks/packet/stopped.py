@@ -1,41 +1,13 @@
-"""Candidates that a selection stopped before the gate: found in a run's records, told in one short table."""
+"""Candidates that a selection stopped before the gate, told in a sentence and in one short table."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from slmworks.contract.artifact import Artifact, Selection
-from slmworks.contract.manifest import Manifest
-from slmworks.execution.records import TaskRecord
+from slmworks.lineage.stopped import Stopped
 from slmworks.numbers import figures
 from slmworks.packet.markup import Html, el, grid, join
-from slmworks.packet.sources import Stopped
-from slmworks.store.contract import folder_or_none
-
-if TYPE_CHECKING:
-    from slmworks.store import Store
 
 FEW = 3
 """Candidates that the sentence names."""
-
-
-def stopped_in(store: "Store", tasks: Sequence[TaskRecord]) -> Iterator[Stopped]:
-    """What the selections among a run's tasks stopped, in the order in which they were made."""
-    tasks = sorted(tasks, key=lambda task: task.ended)
-    names = {task.manifest.digest: task.task for task in reversed(tasks) if task.manifest}
-    for task in tasks:
-        if task.traits.selects and task.manifest:
-            yield from _by(store, task.task, task.manifest, names)
-
-
-def _by(store: "Store", step: str, selection: Manifest, names: Mapping[str, str]) -> Iterator[Stopped]:
-    """What one selection stopped; `names`: digest -> the task that made it."""
-    folder = folder_or_none(store, selection.digest)
-    made = Artifact.open(folder, digest=selection.digest) if folder else None
-    rows = {row["model"]: row for row in made.read()["rows"]} if isinstance(made, Selection) else {}
-    for model, why in selection.meta["stopped"].items():
-        row = rows.get(model, {})
-        name = names.get(model) or str(row.get("name") or model[:12])
-        yield Stopped(name, step, str(why), str(row.get("written", "")), row.get("chance"))
 
 
 def sentence(stopped: Sequence[Stopped]) -> str:

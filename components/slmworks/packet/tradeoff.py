@@ -74,12 +74,18 @@ def _numbers(row: Row) -> str:
     return ", ".join(found)
 
 
-def section(verdict: Mapping[str, Any]) -> Html:
-    """Every candidate by its bytes (to a logarithmic scale) and the share it keeps, the front as a line."""
+def section(verdict: Mapping[str, Any], stopped: int = 0) -> Html:
+    """Every candidate by its bytes (to a logarithmic scale) and the share it keeps, the front as a line.
+
+    `stopped`: how many never came so far, and have no place in it.
+    """
     among = [row for row in verdict.get("rows", []) if "front" in row and row.get("bytes")]
     if len(among) < 2:
         return Html("")
     note = f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none."
+    if stopped:
+        were, have = ("was", "has") if stopped == 1 else ("were", "have")
+        note += f" {figures.count(stopped)} more {were} stopped early and {have} no place here."
     drawn = el(
         "div", _picture(among), class_="wide", role="region", aria_label="Quality against size", tabindex=0
     )

@@ -19,6 +19,8 @@ OBJECTS = (
     "licences", "synthetic", "label_noise", "drift",
 )  # fmt: skip
 """Parts of a card that pages read, each of which may be missing."""
+COUNTS = ("rows", "dropped", "changed", "personal_data")
+"""Those that hold nothing but counts."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,20 @@ def described(folder: Path, **known: Any) -> Described:
     data = Artifact.open(folder)
     if not isinstance(data, Dataset):
         raise BadRequest(f"{folder}: is a {data.kind}, and only a Dataset has a card.")
+    known = {"model_task": data.model_task and catalog.canonical(data.model_task), **known}
+    return Described(read_card(folder), **known)
+
+
+def read_card(folder: Path) -> Content:
+    """A data set's `card.json`; BadRequest for one that can't be read, or that pages can't show."""
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise BadRequest(f"{folder}: has no {CARD} that can be read; curate it again.") from None
     if problem := _misshapen(card):
         raise BadRequest(f"{folder}: its {CARD} is of another form: {problem}.")
-    return Described(card, model_task=data.model_task and catalog.canonical(data.model_task), **known)
+    found: Content = card
+    return found
 
 
 def _misshapen(card: object) -> str:
@@ -82,4 +91,17 @@ def _misshapen(card: object) -> str:
         for name in names:
             if card.get(name) is not None and not isinstance(card[name], kind):
                 return f"'{name}' is not {called}"
+    splits = {f"splits.{name}": one for name, one in (card.get("splits") or {}).items()}
+    counted = {name: card.get(name) or {} for name in COUNTS} | {
+        f"{name}.{part}": one.get(part) or {}
+        for name, one in splits.items()
+        if isinstance(one, dict)
+        for part in ("labels", "sources")
+    }
+    for name, counts in counted.items():
+        if not isinstance(counts, dict) or not all(type(count) is int for count in counts.values()):
+            return f"'{name}' holds what is no count"
+    for name, one in splits.items():
+        if isinstance(one, dict) and type(one.get("rows", 0)) is not int:
+            return f"'{name}.rows' is no count"
     return ""

@@ -158,7 +158,7 @@ def _example(one: Mapping[str, str]) -> Html:
 
 
 def _about(one: Mapping[str, str], prefix: str) -> str:
-    known = [one.get(f"{prefix}{key}", "") for key in ("label", "split")]
+    known = [one.get(f"{prefix}{key}", "") for key in ("label", "place", "split")]
     said = " · ".join(filter(None, known))
     return f"({said})" if said else ""
 
