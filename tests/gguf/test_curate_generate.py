@@ -148,8 +148,6 @@ def test_mistakes_are_named_before_the_teacher_is_asked(
     plain = {"topics": (), "instruction": "Write a row."}
     cases: list[tuple[str, dict[str, Any]]] = [
         ("nothing to write from: give `seeds` with training rows, or `topics`.", plain),
-        ("json_schema is no JSON Schema", {"json_schema": {"type": "table"}}),
-        ("row_schema is no JSON Schema", {"row_schema": {"type": "table"}}),
         ("the instruction shows {examples}, and there are none", {"topics": (), "instruction": "Like {examples}"}),
         ("seeds: they are for classification; give what curate/chat makes.", {"seeds": tiny_reviews}),
         ("teacher: it is a model for text-classification, which writes no answers", {"teacher": tiny_classifier}),
@@ -167,3 +165,16 @@ def test_topics_need_their_place_in_the_instruction() -> None:
         with pytest.raises(OptionError) as caught:
             configure(CurateGenerate, "generate", {"rows": 3, **given})
         assert "write {topic} where a topic goes" in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["json_schema", "row_schema"])
+def test_a_schema_is_refused_as_it_is_read(option: str) -> None:
+    about = {"rows": 3, "topics": ["tea"], "instruction": "About {topic}."}
+    for schema, problem in (
+        ({"type": "table"}, "is no JSON Schema ('table' is not valid under any of the given schemas)"),
+        ({"$ref": "#"}, "refers to itself without end, and not below `properties` or `items`"),
+        ({"$ref": "#/a"}, "refers to '#/a', which is not in it"),
+    ):
+        with pytest.raises(OptionError) as caught:
+            configure(CurateGenerate, "generate", {**about, option: schema})
+        assert str(caught.value) == f"{option}: {problem}; see json-schema.org for what a schema may say."

@@ -122,6 +122,7 @@ def test_both_formats_are_measured_decided_on_and_shown(
     assert f"first token ms prompt tokens/s answer tokens/s {together} first token ms tokens/s" in text
 
 
+@pytest.mark.slow
 def test_slow_answers_have_fewer_rounds_and_smaller_batches(tmp_path: Path, data: Dataset) -> None:
     slow = tuned(toy(tmp_path / "slow", num_hidden_layers=12, max_position_embeddings=1024), most=400)
     bench = Bench(tmp_path / "bench")

@@ -333,9 +333,16 @@ RAW = [{**answered(number), "messages": [{"role": "prompt", "content": "Tea"}]} 
         (
             None,
             {"grammar": "schema", "json_schema": "nonsense"},
-            "`json_schema` is no JSON object; give an object",
+            "json_schema: is no JSON object; see json-schema.org for what a schema may say, got 'nonsense'.",
         ),
-        (None, {"grammar": "schema", "json_schema": {"type": "objekt"}}, "`json_schema` is no JSON Schema"),
+        (None, {"grammar": "schema", "json_schema": "true"}, "json_schema: is no JSON object; see"),
+        (None, {"grammar": "schema", "json_schema": "true\n"}, "json_schema: is no JSON object; see"),
+        (
+            None,
+            {"grammar": "schema", "json_schema": '{"$ref": "#"}'},
+            "json_schema: refers to itself without end",
+        ),
+        (None, {"grammar": "schema", "json_schema": {"type": "objekt"}}, "json_schema: is no JSON Schema"),
         (None, {"json_schema": FINITE}, "has a `json_schema` and no use for it; say `grammar: schema`"),
         (
             None,

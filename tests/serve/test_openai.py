@@ -253,7 +253,7 @@ def test_tools_are_shown_and_hidden(client) -> None:
         ({"messages": HI, "response_format": {"type": "json_schema"}}, "response_format", "json_schema is missing"),
         ({"messages": HI, "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "objekt"}}}}, "response_format", "is no JSON Schema ('objekt' is not valid"),
         ({"messages": HI, "response_format": {"type": "json_schema", "json_schema": {"schema": {"not": {"type": "string"}}}}}, None, "the JSON Schema "),
-        ({"messages": HI, "response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "https://a.example/b"}}}}, None, "the JSON Schema "),
+        ({"messages": HI, "response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "https://a.example/b"}}}}, "response_format", "refers to 'https://a.example/b', which is not in it"),
         ({"messages": [*HI, {"role": "tool", "content": "3", "tool_call_id": "x"}]}, "messages", "the tool's result for call 'x' follows no such call"),
         ({"messages": [*HI, {"role": "assistant", "tool_calls": [{"id": "x", "function": {"name": "f", "arguments": "no"}}]}, {"role": "tool", "content": "3", "tool_call_id": "x"}]}, "messages", "the arguments of a call are no JSON object"),
         ({"messages": HI, "max_tokens": 5, "user": 3}, "user", "user: Input should be a valid string"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from slmworks.contract.errors import BadRequest
+from slmworks.model_tasks.text_generation.json_answers import follows
 from slmworks.teachers.ask import Written
 from slmworks_text.conversations.turns import NOT_TEXT
 from slmworks_text.synthetic.novelty import Novelty
@@ -74,6 +75,41 @@ def test_the_schema_of_a_row_holds_that_of_its_answer() -> None:
     assert row_schema(json.loads(SCHEMA))["properties"]["output"] == json.loads(SCHEMA)
 
 
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"properties": {"n": {"$ref": "#/$defs/number"}, "next": {"$ref": "#"}}},
+        {"$id": "https://e.org/s", "properties": {"n": {"$ref": "#/$defs/number"}, "next": {"$ref": "#"}}},
+    ],
+)
+def test_references_of_an_answers_schema_hold_in_that_of_a_row(tree: dict) -> None:
+    whole = json.dumps(row_schema({**tree, "$defs": {"number": {"type": "integer"}}}))
+    assert follows({"instruction": "Count", "output": {"n": 1, "next": {"n": 2}}}, whole)
+    assert not follows({"instruction": "Count", "output": {"n": 1, "next": {"n": "two"}}}, whole)
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        ({"$dynamicRef": "#"}, "with `$dynamicRef` it can't be a part of a row's schema"),
+        (
+            {"items": {"$id": "https://e.org/x", "$ref": "#/$defs/y", "$defs": {"y": True}}},
+            "as a part of a row's schema it refers to '#/properties/output/$defs/y', which is not in it",
+        ),
+    ],
+)
+def test_a_schema_that_means_something_else_in_a_rows_is_refused(answers: dict, problem: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        row_schema(answers)
+    assert str(refused.value) == f"json_schema: {problem}; give row_schema, or `grammar: none`."
+
+
+def test_values_and_names_in_an_answers_schema_are_no_references() -> None:
+    answers = {"properties": {"$ref": {"const": {"$ref": "#"}}, "default": {"$ref": "#"}}}
+    kept = row_schema(answers)["properties"]["output"]["properties"]
+    assert kept == {"$ref": {"const": {"$ref": "#"}}, "default": {"$ref": "#/properties/output"}}
+
+
 def novelty(tmp_path: Path, seeds: list[str], threshold: float = 0.7, **held_out: list[str]) -> Novelty:
     return Novelty(threshold, seeds, held_out, tmp_path)
 
@@ -134,6 +170,16 @@ def test_the_seeds_schema_holds_where_all_have_the_same() -> None:
     assert Seeds((), [row("a", "{}", schema=SCHEMA)] * 2, {}).schema() == json.loads(SCHEMA)
     assert Seeds((), [row("a", "{}", schema=SCHEMA), row("b", "c", schema="")], {}).schema() == {}
     assert Seeds((), [row("a", "b")], {}).schema() == {}
+    assert Seeds((), [row("a", "{}", schema="true")], {}).schema() == {}
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [('{"type": 5}', "is no JSON Schema"), ('{"$ref": "#"}', "refers to itself"), ("7", "is no JSON object")],
+)
+def test_a_bad_schema_of_seeds_is_refused(schema: str, problem: str) -> None:
+    with pytest.raises(BadRequest, match=f"^seeds: the schema of their rows {problem}.*; mend it"):
+        Seeds((), [row("a", "{}", schema=schema)], {}).schema()
 
 
 def test_nothing_to_write_from_is_an_error() -> None:

@@ -15,6 +15,7 @@ from slmworks.contract.stage import Task
 from slmworks.finetune import Finetune
 from slmworks.model_tasks.text_generation.in_context import EXAMPLES, IN_CONTEXT, InContext, looked_up_by
 from slmworks.model_tasks.text_generation.messages import PROMPT, conversation, problem
+from slmworks.model_tasks.text_generation.schema_option import JsonSchemaOrText
 
 Row = Mapping[str, Any]
 
@@ -58,7 +59,7 @@ class InContextLearning(Finetune):
     grammar: Literal["none", "object", "schema"] = "none"
     """What answers are held to, token by token, in format gguf: `object`, any JSON object; `schema`, a JSON
     Schema: that of the row where the data have a column `schema`, else `json_schema`."""
-    json_schema: dict[str, Any] | str = ""
+    json_schema: JsonSchemaOrText = ""
     """JSON Schema for `grammar: schema`, as a mapping or JSON text; if not given, and the data bring none,
     the types and keys of the training answers."""
     max_new_tokens: PositiveInt | None = None
@@ -131,7 +132,8 @@ class InContextLearning(Finetune):
                 )
             return None
         if self.json_schema:
-            return given_schema(self.json_schema)
+            said = self.json_schema
+            return dict(json.loads(said)) if isinstance(said, str) else said
         return None if any(row.get("schema") for row in rows) else _inferred(rows)
 
 
@@ -140,20 +142,6 @@ def training_rows(data: Dataset) -> list[dict[str, Any]]:
     names = ["messages", "completion", *(["schema"] if data.has("train", "schema") else [])]
     rows = data.rows("train", *names)
     return [row for row in rows if str(row["completion"] or "").strip() and not problem(row["messages"])]
-
-
-def given_schema(said: Mapping[str, Any] | str) -> Mapping[str, Any]:
-    """A JSON Schema from an option; BadRequest for what is none."""
-    from slmworks.model_tasks.text_generation import json_answers
-
-    text = said if isinstance(said, str) else json.dumps(said)
-    if why := json_answers.schema_problem(text):
-        raise BadRequest(
-            f"finetune: in-context's `json_schema` {why}; give an object, such as {{type: object, "
-            "properties: {…}, required: […]}."
-        )
-    found = json.loads(text)
-    return found if isinstance(found, dict) else {}
 
 
 def prompting(model: Model, shots: str) -> str:

@@ -17,10 +17,9 @@ from slmworks.contract.ledger import Cost
 from slmworks.contract.options import OptionError
 from slmworks.contract.stage import Task
 from slmworks.curate import Curate
-from slmworks.model_tasks.text_generation.json_answers import schema_problem
+from slmworks.model_tasks.text_generation.schema_option import JsonSchema
 from slmworks.teachers.ask import Budget, Question, Written, ask
 from slmworks.teachers.writers import MODEL_TASK, require_writer
-from slmworks_text.conversations.checks import refuse_bad_schema
 from slmworks_text.data_card import summary, write_card
 from slmworks_text.input_options import Fraction
 from slmworks_text.rows import most_frequent
@@ -61,9 +60,9 @@ class CurateGenerate(Curate):
     """Topics that take turns; without them the training rows do."""
     examples: PositiveInt = 3
     """Training rows that are shown at a time."""
-    json_schema: dict[str, Any] = Field(default_factory=dict)
+    json_schema: JsonSchema = Field(default_factory=dict)
     """JSON Schema that answers follow; default: that of the seeds, where all have the same one."""
-    row_schema: dict[str, Any] = Field(default_factory=dict)
+    row_schema: JsonSchema = Field(default_factory=dict)
     """JSON Schema of a whole row, an object with the parts of a shape that `curate/chat` knows; default:
     an `instruction` and its `output`."""
     grammar: Literal["schema", "none"] = "schema"
@@ -132,9 +131,6 @@ class CurateGenerate(Curate):
 
     def _check(self, seeds: Dataset | None, teacher: Model) -> None:
         require_writer(teacher, "teacher")
-        refuse_bad_schema(self.json_schema)
-        if self.row_schema and (found := schema_problem(json.dumps(self.row_schema))):
-            raise BadRequest(f"row_schema {found}; see json-schema.org for what a schema may say.")
         if self.validation + self.test >= 1:
             raise BadRequest("with: validation and test together leave nothing for train; lower one of them.")
         if seeds is None and EXAMPLES in self.instruction:

@@ -1,15 +1,19 @@
 """The model task itself: which rows can be judged, what an answer adds, what needs no model."""
 
+import contextlib
 import json
 import random
 from itertools import pairwise
 from math import log
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model
@@ -193,6 +197,160 @@ def test_valid_json(row: dict, answer: str, counts: tuple) -> None:
 def test_a_schema_that_points_elsewhere_is_refused_and_nothing_fetched() -> None:
     with pytest.raises(BadRequest, match=r"refers to 'https://example\.org/s', which is not in it"):
         json_answers.follows({}, '{"$ref": "https://example.org/s"}')
+
+
+NEST = '{"properties": {"a": {"$ref": "#"}}}'
+"""A tree, which refers to itself below `properties`."""
+ENDLESS = "refers to itself without end, and not below `properties` or `items`"
+DRAFT_3, DRAFT_4, DRAFT_7 = (f"http://json-schema.org/draft-0{number}/schema#" for number in (3, 4, 7))
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ('{"$ref": "#"}', ENDLESS),
+        ('{"allOf": [{"$ref": "#"}]}', ENDLESS),
+        ('{"$anchor": "a", "$ref": "#a"}', ENDLESS),
+        ('{"dependentSchemas": {"a": {"$ref": "#"}}}', ENDLESS),
+        ('{"$ref": "#/$defs/a", "$defs": {"a": {"not": {"$ref": "#/$defs/a"}}}}', ENDLESS),
+        (
+            json.dumps({"$schema": DRAFT_7, "$ref": "#/definitions/a", "definitions": {"a": {"$ref": "#"}}}),
+            ENDLESS,
+        ),
+        ('{"$ref": "#/$defs/a"}', "refers to '#/$defs/a', which is not in it"),
+        ('{"properties": {"a": {"$ref": "b.json"}}}', "refers to 'b.json', which is not in it"),
+        ('{"$ref": "#/allOf/x", "allOf": [{}]}', "refers to '#/allOf/x', which is not in it"),
+        ('{"$ref": "http://["}', "refers to 'http://[', which is not in it"),
+        ('{"$dynamicRef": "#a"}', "refers to '#a', which is not in it"),
+        (
+            '{"$ref": "#/a", "a": 5}',
+            "refers to what is no JSON Schema (5 is not of type 'object', 'boolean')",
+        ),
+        ('{"type": 5}', "is no JSON Schema (5 is not valid under any of the given schemas)"),
+        ('{"pattern": "("}', "is no JSON Schema ('(' is not a 'regex')"),
+        ('{"$schema": 5}', "is no JSON Schema (its `$schema` is no address)"),
+        ('{"$schema": []}', "is no JSON Schema (its `$schema` is no address)"),
+        ('{"items": {"$schema": "http://["}}', "has an `$id` or a `$schema` that is no address"),
+        ('{"not": ' * 300 + "{}" + "}" * 300, "is nested too deeply"),
+        ("[{}]", "is no JSON object"),
+        ("5", "is no JSON object"),
+        ('{"type": ', "is no JSON object"),
+        (json.dumps({"$schema": DRAFT_3, "definitions": 1.5}), "has a part that is no JSON Schema"),
+        (json.dumps({"$schema": DRAFT_4, "$ref": {}}), "refers to '{}', which is not in it"),
+        (json.dumps({"$schema": DRAFT_7, "dependentSchemas": []}), ""),  # a word that the draft doesn't know
+        (
+            json.dumps(
+                {
+                    "$schema": DRAFT_7,
+                    "$ref": "#/definitions/a",
+                    "allOf": [{"$ref": "#"}],
+                    "definitions": {"a": {}},
+                }
+            ),
+            "",
+        ),
+        ('{"$ref": "https://json-schema.org/draft/2019-09/schema"}', ""),
+        (NEST, ""),
+        (json.dumps({"$schema": DRAFT_7, "$ref": DRAFT_7}), ""),
+        ('{"$id": "https://e.org/s", "items": {"$ref": "s#/$defs/a"}, "$defs": {"a": true}}', ""),
+        ("true", ""),
+    ],
+)
+def test_what_is_wrong_with_a_schema_is_said_in_words_and_no_answer_meets_it(
+    schema: str, problem: str
+) -> None:
+    assert json_answers.schema_problem(schema) == problem
+    for value in ({}, [], "a", 5, None, {"a": {"a": 1}}):
+        if not problem:
+            assert isinstance(json_answers.follows(value, schema), bool)
+            continue
+        with pytest.raises(BadRequest) as refused:
+            json_answers.follows(value, schema)
+        assert str(refused.value) == f"a row's schema {problem}; mend it, and write it out in one piece."
+
+
+def test_a_type_that_a_draft_lets_pass_and_does_not_know_is_said() -> None:
+    with pytest.raises(
+        BadRequest, match=r"^a row's schema has a type that its draft doesn't know \('a'\); mend it"
+    ):
+        json_answers.follows({}, json.dumps({"$schema": DRAFT_3, "disallow": ["a"]}))
+
+
+WORDS = [
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "dependentSchemas",
+    "dependencies",
+    "properties",
+    "items",
+    "contains",
+    "additionalItems",
+    "propertyNames",
+    "$defs",
+    "definitions",
+    "extends",
+    "disallow",
+    "type",
+    "enum",
+    "const",
+    "$id",
+    "id",
+    "$anchor",
+    "$dynamicAnchor",
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+    "minimum",
+    "required",
+    "a",
+]
+PLACES = [
+    "#",
+    "#/$defs/a",
+    "#/definitions/a",
+    "#a",
+    "http://e/x",
+    "x",
+    "",
+    "#/allOf/0",
+    "http://[",
+    "#/%zz",
+    DRAFT_3,
+    DRAFT_7,
+]
+ANYTHING = st.recursive(
+    st.sampled_from([True, False, None, 5, 1.5, "a", "string", *PLACES]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=3),
+    max_leaves=8,
+)
+DRAFTS = st.sampled_from(
+    [DRAFT_3, DRAFT_4, DRAFT_7, "https://json-schema.org/draft/2019-09/schema", "foo", "", 5, None]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(WORDS), ANYTHING, max_size=4), DRAFTS)
+def test_whatever_a_schema_is_its_problem_is_said_or_answers_are_checked(
+    schema: dict[str, Any], draft: object
+) -> None:
+    text = json.dumps({**schema, **({} if draft is None else {"$schema": draft})})
+    if json_answers.schema_problem(text):
+        return
+    for value in ({}, {"a": {"a": 1}}, [1, {"a": []}], "a", 5, None):
+        with contextlib.suppress(BadRequest):
+            assert isinstance(json_answers.follows(value, text), bool)
+
+
+def test_an_answer_that_cannot_be_compared_does_not_follow() -> None:
+    deep = json_answers.parsed('{"a": ' * 600 + "{}" + "}" * 600)
+    assert json_answers.follows({"a": {"a": {}}}, NEST)
+    assert not json_answers.follows(deep, NEST)
+    assert not json_answers.follows(10**400, '{"multipleOf": 0.5}')
 
 
 def test_valid_json_is_in_view_where_rows_want_json_only() -> None:

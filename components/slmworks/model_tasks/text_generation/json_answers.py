@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
 from slmworks.contract.errors import BadRequest
+from slmworks.model_tasks.text_generation.schema_references import reference_problem
 
 NOTHING = object()
 """In place of a value, for text that is no JSON: None is the value of `null`."""
+NO_OBJECT = "is no JSON object"
+CANNOT_CHECK = "needs jsonschema to be checked: pip install jsonschema"
 
 
 def parsed(text: str) -> Any:
@@ -35,45 +39,67 @@ def same(one: Any, other: Any) -> bool:
 
 
 def follows(value: Any, schema: str) -> bool:
-    """True if a value follows a JSON Schema, as text, that `schema_problem` finds nothing wrong with.
+    """True if a value follows a JSON Schema, given as text.
 
-    BadRequest for a schema that refers to another one elsewhere: nothing is fetched.
+    False for one that can't be compared with it: nested too deeply, or a number past all others. BadRequest
+    for a schema that `schema_problem` finds something wrong with.
     """
-    from referencing.exceptions import Unresolvable
+    if (found := schema_problem(schema)) == CANNOT_CHECK:
+        raise BadRequest(f"a row's schema {found}.")
+    if not found:
+        from jsonschema.exceptions import UnknownType
 
-    try:
-        return bool(_validator(schema).is_valid(value))
-    except Unresolvable as error:
-        raise BadRequest(
-            f"a row's schema refers to {error.ref!r}, which is not in it; write the schema out in one piece."
-        ) from error
+        try:
+            return bool(_checked(schema).validator.is_valid(value))
+        except (RecursionError, ArithmeticError):
+            return False
+        except UnknownType as error:  # draft 3 lets pass any
+            found = f"has a type that its draft doesn't know ({error.type!r})"
+    raise BadRequest(f"a row's schema {found}; mend it, and write it out in one piece.")
 
 
 def schema_problem(schema: str) -> str:
-    """What is wrong with a JSON Schema, in a few words; empty for a sound one."""
-    found = parsed(schema)
-    if not isinstance(found, (dict, bool)):
-        return "is no JSON object"
+    """What is wrong with a JSON Schema, in a few words; empty for a sound one.
+
+    Nothing is fetched: one that refers to what isn't in it isn't sound, nor is one that refers to itself
+    without end.
+    """
     if find_spec("jsonschema") is None:
-        return "needs jsonschema to be checked: pip install jsonschema"
+        found = parsed(schema)
+        return CANNOT_CHECK if isinstance(found, (dict, bool)) else NO_OBJECT
+    return _checked(schema).problem
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A schema that was looked at once: its problem, or what checks answers."""
+
+    problem: str
+    validator: Any = None
+
+
+@lru_cache(maxsize=256)
+def _checked(schema: str) -> _Checked:
+    """The validator of the schema's own draft, which fetches nothing; or why there is none."""
     from jsonschema import SchemaError
-    from jsonschema.validators import validator_for
-
-    try:
-        validator_for(found).check_schema(found)
-    except SchemaError as error:
-        return f"is no JSON Schema ({' '.join(error.message.split())[:100]})"
-    return ""
-
-
-@lru_cache(maxsize=64)
-def _validator(schema: str) -> Any:
-    """The validator of the schema's own draft. It fetches nothing."""
     from jsonschema.validators import validator_for
     from referencing import Registry
 
-    found = json.loads(schema)
-    return validator_for(found)(found, registry=Registry())
+    found = parsed(schema)
+    if not isinstance(found, (dict, bool)):
+        return _Checked(NO_OBJECT)
+    try:
+        draft = validator_for(found)
+    except (AttributeError, TypeError, ValueError):
+        return _Checked("is no JSON Schema (its `$schema` is no address)")
+    try:
+        draft.check_schema(found)
+        problem = reference_problem(found)
+    except SchemaError as error:
+        return _Checked(f"is no JSON Schema ({' '.join(error.message.split())[:100]})")
+    except RecursionError:
+        return _Checked("is nested too deeply")
+    return _Checked(problem, None if problem else draft(found, registry=Registry()))
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -96,11 +96,7 @@ def _schema(request: Sampling) -> str:
     if asked.json_schema is None:
         raise Unsupported("response_format: json_schema is missing; give it with its schema.", place)
     schema = json.dumps(asked.json_schema.schema_)
-    try:
-        found = json_answers.schema_problem(schema)
-    except RecursionError:
-        found = "is nested too deeply"
-    if found:
+    if found := json_answers.schema_problem(schema):
         raise Unsupported(f"response_format.json_schema.schema {found}.", place)
     return schema
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest
+from slmworks.model_tasks.text_generation.json_answers import CANNOT_CHECK, schema_problem
 from slmworks.model_tasks.text_generation.messages import conversation
 from slmworks_text.conversations.messages import parsed
 
@@ -57,9 +58,18 @@ class Seeds:
         return text
 
     def schema(self) -> Mapping[str, Any]:
-        """The JSON Schema that all training rows' answers follow, if they have one and the same."""
+        """The JSON Schema that all training rows' answers follow, if they have one and the same.
+
+        BadRequest for one that is none.
+        """
         found = {str(row.get("schema") or "") for row in self.rows}
-        return json.loads(found.pop()) if len(found) == 1 and found != {""} else {}
+        if len(found) != 1 or found == {""}:
+            return {}
+        (text,) = found
+        if (problem := schema_problem(text)) not in ("", CANNOT_CHECK):
+            raise BadRequest(f"seeds: the schema of their rows {problem}; mend it, and curate them again.")
+        said = json.loads(text)
+        return said if isinstance(said, dict) else {}
 
 
 def text_of(row: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
@@ -14,6 +14,7 @@ from slmworks.contract.generation import Settings
 from slmworks.contract.model_task import Row
 from slmworks.contract.stage import Task
 from slmworks.distill import Distill
+from slmworks.model_tasks.text_generation.schema_option import JsonSchema
 from slmworks.teachers.ask import Budget, Question, ask
 from slmworks_torch.causal.options import CausalOptions
 from slmworks_torch.causal.sifting import Keep
@@ -51,7 +52,7 @@ class SequenceKD(StudentShape, CausalOptions, Distill):
     """Which answers are learnt: `all`; `finished`: those that are not cut off, and of these `json`: JSON
     objects; `schema`: those that follow the row's schema, or else `json_schema`; `exact`: those that are the
     label, where a row has one."""
-    json_schema: dict[str, Any] = Field(default_factory=dict)
+    json_schema: JsonSchema = Field(default_factory=dict)
     """JSON Schema of the answers to rows that bring none, for `keep: schema`."""
     labels: Literal["replace", "add", "keep"] = "replace"
     """`replace`: only the teacher's answers are learnt; `add`: those of the data, too; `keep`: those of the

@@ -92,9 +92,10 @@ def sift(answers: Sequence[tuple[Row, Written | None]], keep: Keep, schema: str 
 
 def require_schemas(rows: Sequence[Row], schema: str) -> None:
     """BadRequest where there is no schema that answers could be checked against, or one that is none."""
-    if schema and (found := json_answers.schema_problem(schema)):
-        raise BadRequest(f"json_schema: it {found}; give a JSON Schema.")
-    if not schema and not any(row.get("schema") for row in rows):
+    own = {str(row["schema"]) for row in rows if row.get("schema")}
+    if found := next(filter(None, map(json_answers.schema_problem, sorted(own))), ""):
+        raise BadRequest(f"keep: a row's schema {found}; mend it, and curate the data again.")
+    if not schema and not own:
         raise BadRequest(
             "keep: no row of the data has a schema to check answers against; give the option json_schema, or "
             "keep: json."
