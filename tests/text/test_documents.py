@@ -22,6 +22,7 @@ from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
 from slmworks_text.documents.blocks import Block, Outline
 from slmworks_text.documents.chunks import Chunker
 from slmworks_text.documents.files import read_document
+from slmworks_text.documents.running_lines import without_running_lines
 from slmworks_text.documents.sentences import sentences
 
 Curated = Callable[..., Dataset]
@@ -238,6 +239,70 @@ def test_of_the_edges_of_pages_only_what_runs_with_them_goes(documents: Curated)
     assert re.findall(r"Article \d", said["a"]) == ["Article 5", "Article 7", "Article 9"]
     assert "-" not in said["n"]
     assert card(data)["documents"]["left_out"] == {"lines that head or foot pages": 5 + 5 + 3}
+
+
+def lines_left(*pages: Sequence[str]) -> list[list[str]]:
+    return without_running_lines(pages)[0]
+
+
+@pytest.mark.parametrize("head", ["Invoice {}", "Invoice No S. {}", "See p. {} of the law", "Offer: side {}"])
+def test_invoices_that_are_numbered_as_their_pages_are_keep_their_numbers(head: str) -> None:
+    def invoices(*foot: str) -> list[list[str]]:
+        return [
+            [
+                head.format(number),
+                f"for customer {chr(96 + number)}",
+                f"Item {number}a {words(9, number)}",
+                f"Item {number}b {words(9, number + 50)}",
+                f"Total: {number * 5} EUR",
+                *(line.format(number) for line in foot),
+            ]
+            for number in range(1, 10)
+        ]
+
+    assert lines_left(*invoices()) == invoices()
+    assert lines_left(*invoices("Page {} of 9")) == invoices()
+    assert lines_left(*invoices("ACME", "- {} -")) == invoices()
+    assert lines_left(*invoices("{}/9")) == invoices()
+    counted = [[f"Invoice {number}", f"Total: {number * 5} EUR"] for number in range(1, 10)]
+    assert lines_left(*counted) == counted
+    footed = [[*page, f"Page {number}"] for number, page in enumerate(counted, 1)]
+    assert lines_left(*footed) == counted
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Page {}",
+        "ACME | Page {} of 9",
+        "ACME | p. {}",
+        "ACME s. {} av 9",
+        "p. {}",
+        "[{}]",
+        "Seite {} von 9",
+        "第{}页",
+        "{} / 9",
+    ],
+)
+@pytest.mark.parametrize("first", [1, 17])
+def test_a_line_may_say_that_its_number_is_the_page_s(form: str, first: int) -> None:
+    body = [[f"{words(5, 90 * page + 9 * line)}." for line in range(5)] for page in range(9)]
+    for at in (0, 5):
+        pages = [[*page[:at], form.format(first + number), *page[at:]] for number, page in enumerate(body)]
+        assert lines_left(*pages) == body
+
+
+def test_a_number_in_a_running_head_is_the_page_s_where_the_text_goes_on_or_other_pages_say_theirs() -> None:
+    ends = [[f"{words(5, 90 * page + 9 * line)}." for line in range(5)] for page in range(9)]
+    goes_on = [[line.rstrip(".") for line in page] for page in ends]
+    for body, left in ((goes_on, 0), (ends, 9)):
+        pages = [[f"Pump P-200 {number}", *page] for number, page in enumerate(body, 1)]
+        assert sum(len(page) for page in lines_left(*pages)) == 45 + left
+    chapters = [
+        [str(number) if number % 3 == 1 else f"Chapter 4: Care {number}", *page]
+        for number, page in enumerate(ends, 1)
+    ]
+    assert lines_left(*chapters) == ends
 
 
 @pytest.mark.parametrize(

@@ -8,24 +8,27 @@ from typing import ClassVar
 from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.errors import BadRequest
 from slmworks.contract.stage import Task
+from slmworks.curate.operators import Chosen
 from slmworks_text import progress
 from slmworks_text.card_warnings import operator_warnings
 from slmworks_text.checks import Loss, reasons
 from slmworks_text.conversations.token_lengths import Measure, Tokens, Words
 from slmworks_text.curate_rows import Gathered, Models
 from slmworks_text.data_card import by_operators, summary, write_card, write_splits
-from slmworks_text.documents.card import ChunkSplit, describe_chunks
+from slmworks_text.documents.card import PLACE, ChunkSplit, describe_chunks
 from slmworks_text.documents.chunks import Chunker
 from slmworks_text.documents.options import DocumentOptions
-from slmworks_text.documents.places import ChunkView, Placed
+from slmworks_text.documents.places import ChunkView, RedactChunks, StoredChunks
 from slmworks_text.documents.reading import (
     DocumentReading,
     DocumentTally,
     blocks_of,
+    files_of,
     read_documents,
     refuse_unread,
 )
 from slmworks_text.expectations import Found, met
+from slmworks_text.facts.followed import Followed
 from slmworks_text.given_inputs import declared, shares_of
 from slmworks_text.joining import Joins, split_pool
 from slmworks_text.joins.components import Components
@@ -36,11 +39,10 @@ from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Ledger, survey
 from slmworks_text.operators import Operator, clean
 from slmworks_text.operators.length import LimitLength
-from slmworks_text.operators.redact import Redact
 from slmworks_text.operators.running import batches, opened, operated
 from slmworks_text.personal import Redactor
 from slmworks_text.reading import size_of
-from slmworks_text.rows import PLACES, Row, most_frequent
+from slmworks_text.rows import PLACES, Row, Tally, most_frequent
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Stratum
 from slmworks_text.streams import Meter
@@ -80,7 +82,8 @@ class CurateDocuments(DocumentOptions):
 
     def made(self, data: Files, models: Models, task: Task) -> Dataset:
         """As `run`; one document at a time is in memory."""
-        made = self.gather(data, task, StoredRows(task.scratch, ChunkColumns()), Watch(), models)
+        followed = Followed()
+        made = self.gather(data, task, StoredRows(task.scratch, ChunkColumns()), followed, models)
         ledger, tally = made.ledger, made.tally
         counts = {split: ledger.counts(place) for place, split in enumerate(PLACES)}
         for split in self._shares(data):
@@ -90,11 +93,12 @@ class CurateDocuments(DocumentOptions):
         measure = self.measure(data)
         splits = write_splits(
             task.output, made.rows, ledger, counts,
-            lambda path, sources: ChunkSplit(path, sources, measure, embeds=self.embeds),
+            lambda path, sources: ChunkSplit(path, sources, measure, embeds=self.embeds), followed,
         )  # fmt: skip
         card = describe_chunks(splits, counts, ledger, tally, rows_in=made.rows_in)
         card["chunks"] = {"unit": measure.unit, "size": self.size, "overlap": self.shared}
         card |= by_operators(self.operators, tally) | made.described(self.region)
+        card |= followed.described(ledger, StoredChunks(), self.region, target=PLACE)
         unread = [
             f"documents that can't be read, {reason}: {count:,}; the first: {tally.first_unread(reason)}"
             for reason, count in most_frequent(tally.unreadable)
@@ -116,10 +120,11 @@ class CurateDocuments(DocumentOptions):
         """Read, clean and store all chunks, drop duplicates, split the pool; nothing is written yet."""
         names, tally = self.row_names(data), DocumentTally()
         joins = self.joins(data, models, lambda name: self._texts(data, name))
-        joins, reading = replace(joins, shares=self._shares(data)), self._reading(data)
+        joins, reading = replace(joins, shares=self._shares(data)), self.reading(data)
         for sentence in self._lines_joined():
             task.say(f"warning: {sentence}.")
         losses = self._store(data, models, names, rows, reading, tally, task)
+        watch.stored(rows.size, tally)
         rows_in = sum(loss.rows for loss in losses)
         if not rows.size:
             raise BadRequest(f"no chunk is left: {rows_in:,} made {reasons(tally)}; loosen the operators.")
@@ -154,13 +159,11 @@ class CurateDocuments(DocumentOptions):
         """Read, clean and store all chunks; returns how many each input had."""
         meter = Meter(size_of(data, names))
         operators, losses = opened(self.operators, data, models), []
-        *first, limits = self.cleaning()
         for name in names:
             tell, had, before = progress.reading(task, meter, name), stored.rows, deepcopy(tally)
             own = replace(reading, place=self.place_of(name))
             for batch in batches(read_documents(name, data.folder(name), own, tally, meter)):
-                found = operated(clean(batch, first, tally), operators, ChunkView(), tally)
-                stored.add_all(clean(list(found), (limits,), tally))
+                stored.add_all(self.cleaned(batch, operators, tally))
                 tell(stored.rows)
             refuse_unread(name, before, tally, self.max_unusable, ", or allow it with max_unusable")
             lost = tally.dropped - before.dropped
@@ -168,13 +171,18 @@ class CurateDocuments(DocumentOptions):
         stored.flush()
         return losses
 
+    def cleaned(self, rows: Sequence[Row], operators: Sequence[Chosen], tally: Tally) -> Sequence[Row]:
+        """The chunks that no step on single rows drops, as the last one left them."""
+        *first, limits = self.cleaning()
+        found = operated(clean(rows, first, tally), operators, ChunkView(), tally)
+        return clean(list(found), (limits,), tally)
+
     def cleaning(self) -> tuple[Operator, ...]:
         """What the options ask for, in the order of a chunk's way; limits of length are the last."""
         limits = LimitLength("text", "place", self.min_chars, None)
         if not self.redact or self.lists("redact"):
             return (limits,)
-        redact = Redact(("text", "headings", "document"), Redactor(self.redact, self.region))
-        return redact, Placed(), limits
+        return RedactChunks(Redactor(self.redact, self.region)), limits
 
     def _join(self, rows: StoredRows, joins: Joins, tally: DocumentTally, task: Task, watch: Watch) -> Ledger:
         """The chunks that are kept, and the split of each.
@@ -200,7 +208,8 @@ class CurateDocuments(DocumentOptions):
         split_pool(rows, ledger, Components(rows.size), joins, tally, watch, classes=False)
         return ledger
 
-    def _reading(self, data: Files) -> DocumentReading:
+    def reading(self, data: Files) -> DocumentReading:
+        """How documents of the pool are read."""
         chunker = Chunker(self.measure(data), self.size, self.shared, self.repeats)
         return DocumentReading(chunker, self.encoding, PLACES.index("train"))
 
@@ -212,8 +221,8 @@ class CurateDocuments(DocumentOptions):
     def _texts(self, data: Files, name: str) -> Iterator[str]:
         """The texts of documents that are an evaluation set; BadRequest for one that can't be read."""
         tally = DocumentTally()
-        for _, _, blocks in blocks_of(name, data.folder(name), self.encoding, tally):
-            if blocks:
+        for path, shown in files_of(name, data.folder(name)):
+            if blocks := blocks_of(path, shown, name, self.encoding, tally):
                 yield "\n\n".join(block.text for block in blocks)
         refuse_unread(name, DocumentTally(), tally, 0, "")
 

@@ -22,6 +22,8 @@ from slmworks_text.documents.blocks import (
     Unreadable,
     refuse_long,
 )
+from slmworks_text.documents.lines import ends_sentence, is_full, usual_length
+from slmworks_text.documents.running_lines import without_running_lines
 
 PAGES = 20_000
 """Pages of a document at most."""
@@ -34,18 +36,10 @@ HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\n(?=[^\W\d_])")
 LEADER = re.compile(r"(?:\. ?){4,}")
 """Dots that lead to a page's number in a table of contents."""
 BULLETS = ("•", "▪", "‣", "◦", "●", "■", "–\u2009")
-ENDS = (".", "!", "?", ":", "。", "！", "？")
 NUMBERED = 6
 """Letters and digits of a heading's number at most."""
-SHORT = 0.75
-"""A line that is shorter than this share of the page's usual one and ends a sentence ends a paragraph."""
-EDGE = 2
-"""Lines at both ends of a page among which headers and footers are looked for."""
-SHARED, LEAST = 0.5, 3
-"""A line is one if it stands on more than this share of the pages, and on so many."""
 RUNNING = "lines that head or foot pages"
 """What is left out, as it is counted."""
-_NUMBER = re.compile(r"(?<!\d)\d{1,5}(?!\d)")
 
 Path = tuple[str, ...]
 """Headings, the outermost first."""
@@ -89,7 +83,9 @@ def pdf_blocks(content: bytes, left_out: Counter[str]) -> Iterator[Block]:
     if not any(line.strip() for line in chain.from_iterable(texts)):
         pages = f"{len(texts)} page{'s' if len(texts) != 1 else ''}"
         raise Unreadable(SCANNED if pictures else NO_TEXT, f"{pages}, pictures only" if pictures else pages)
-    yield from _blocks(_without_repeated(texts, left_out), marks)
+    kept, running = without_running_lines(texts)
+    left_out[RUNNING] += running
+    yield from _blocks(kept, marks)
 
 
 def _refuse_locked(reader: Any) -> None:
@@ -116,8 +112,7 @@ def _blocks(texts: Sequence[Sequence[str]], marks: Mapping[int, Sequence[Path]])
 
 def _paragraphs(lines: Sequence[str], titles: Collection[str]) -> Iterator[str]:
     """Lines joined to paragraphs: up to a blank line, a bullet, or a short line that ends a sentence."""
-    lengths = sorted(len(line.strip()) for line in lines if line.strip())
-    usual = lengths[len(lengths) * 3 // 4] if lengths else 0
+    usual = usual_length(lines)
     open_: list[str] = []
     for line in (line.strip() for line in lines):
         heads = any(_is_title(line, title) for title in titles)
@@ -125,7 +120,7 @@ def _paragraphs(lines: Sequence[str], titles: Collection[str]) -> Iterator[str]:
             yield "\n".join(open_)
             open_ = []
         open_ += [line] if line else []
-        if heads or (open_ and line.endswith(ENDS) and len(line) < SHORT * usual):
+        if heads or (open_ and ends_sentence(line) and not is_full(line, usual)):
             yield "\n".join(open_)
             open_ = []
     if open_:
@@ -140,80 +135,6 @@ def _is_title(line: str, title: str) -> bool:
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).casefold()
-
-
-def _without_repeated(texts: Sequence[Sequence[str]], left_out: Counter[str]) -> list[list[str]]:
-    """Pages without the lines that head or foot most of them, and without numbers of pages.
-
-    A line is such a one as it is written, or with the number in it that runs with the pages. Nothing tells
-    head and text apart on a page that would be left empty or has no line between its edges: there only
-    numbers that stand alone go.
-    """
-    pages = [[line for line in page if line.strip()] for page in texts]
-    edges = [{*page[:EDGE], *page[-EDGE:]} if len(page) > 2 * EDGE else set() for page in pages]
-    offset = _offset(pages)
-    seen = Counter(
-        form
-        for number, lines in enumerate(edges)
-        for form in {one for line in lines for one in _forms(line, number, offset)}
-    )
-    most = max(LEAST, int(SHARED * len(pages)) + 1)
-
-    def repeated(line: str, number: int) -> bool:
-        written, *numbered = _forms(line, number, offset)
-        return seen[written] >= most or any(seen[form] >= LEAST for form in numbered)
-
-    found = []
-    for number, page in enumerate(pages):
-        inner = range(EDGE, len(page) - EDGE)
-        kept = [line for place, line in enumerate(page) if place in inner or not repeated(line, number)]
-        if not inner or not kept:
-            kept = list(page)
-        kept = [
-            line
-            for place, line in enumerate(kept)
-            if EDGE <= place < len(kept) - EDGE or not _is_number(line, number, offset)
-        ]
-        found.append(kept or list(page))
-        left_out[RUNNING] += len(page) - len(found[-1])
-    return found
-
-
-def _offset(pages: Sequence[Sequence[str]]) -> int | None:
-    """What is added to a page's place from 0 to get the number on most pages; None: they have none."""
-    ahead = Counter(
-        offset
-        for number, page in enumerate(pages)
-        for offset in {
-            int(one) - number for line in (*page[:EDGE], *page[-EDGE:]) for one in _NUMBER.findall(line)
-        }
-    )
-    offset, known = ahead.most_common(1)[0] if ahead else (0, 0)
-    return offset if known >= LEAST and known > SHARED * len(pages) else None
-
-
-def _forms(line: str, number: int, offset: int | None) -> list[str]:
-    """A line as it is written, and without the number of its page where it has that.
-
-    A number that is larger than the page's place may count anything (invoices), so it is no page's.
-    """
-    written = " ".join(line.split())
-    if offset is None or offset > 1:
-        return [written]
-    page = str(number + offset)
-    return [
-        written,
-        *(
-            f"{written[: one.start()]}\0{written[one.end() :]}"
-            for one in _NUMBER.finditer(written)
-            if one[0] == page
-        ),
-    ]
-
-
-def _is_number(line: str, number: int, offset: int | None) -> bool:
-    """Whether a line is the number of its page and nothing else."""
-    return offset is not None and line.strip(" -\u2013\u2014\t") == str(number + offset)
 
 
 def _bookmarks(reader: Any) -> dict[int, list[Path]]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from slmworks.curate.operator import HEADINGS, TEXT
+from slmworks_text.operators.redact import Redact
+from slmworks_text.personal import Redactor
 from slmworks_text.rows import Row, Tally
 
 
@@ -22,9 +24,13 @@ class ChunkRow(Row):
     @property
     def standing(self) -> str:
         """The place; of documents whose names are redacted it says apart those that became the same."""
-        digest = hashlib.sha256(self.group.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        name = self.document if self.document == self.group else f"{self.document} {digest}"
+        name = self.document if self.document == self.group else f"{self.document} {digest_of(self.group)}"
         return f"{name}{self.spot}{f': {self.headings}' if self.headings else ''}"
+
+
+def digest_of(document: str) -> str:
+    """Eight hex digits that tell apart documents whose redacted names are the same."""
+    return hashlib.sha256(document.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 class ChunkView:
@@ -45,12 +51,24 @@ class ChunkView:
         return placed(replace(_chunk(row), text=text, headings=headings, document=document))
 
 
-class Placed:
-    """Puts into rows the places that follow from their redacted headings and names."""
+class StoredChunks:
+    """How chunks that wait on disk are seen: their place is a column of its own."""
+
+    def texts(self, row: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The text, and its role."""
+        return (row.text,), (TEXT,)
+
+
+@dataclass(frozen=True)
+class RedactChunks:
+    """Redacts chunks, the headings above them and the names of their documents; places follow."""
+
+    redactor: Redactor
 
     def __call__(self, rows: Sequence[Row], tally: Tally) -> Sequence[Row]:
-        """The same rows."""
-        return [placed(_chunk(row)) for row in rows]
+        """The rows with redacted texts."""
+        redact = Redact(("text", "headings", "document"), self.redactor)
+        return [placed(_chunk(row)) for row in redact(rows, tally)]
 
 
 def placed(row: ChunkRow) -> ChunkRow:

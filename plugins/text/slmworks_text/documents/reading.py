@@ -1,7 +1,7 @@
 """Documents of an input to rows, a chunk each, and counts of the files that gave none."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,32 +52,41 @@ def read_documents(
 ) -> Iterator[ChunkRow]:
     """The chunks of an input, file by file in the order of their names."""
     refuse_archives(name, folder)
-    for path, shown, blocks in blocks_of(name, folder, reading.encoding, tally):
-        for number, chunk in enumerate(reading.chunker.chunks(blocks), 1):
-            yield row_of(shown, number, chunk, name, reading.place)
+    for path, shown in files_of(name, folder):
+        blocks = blocks_of(path, shown, name, reading.encoding, tally)
+        yield from chunk_rows(blocks, shown, name, reading)
         meter.next_file(path.stat().st_size)
 
 
-def blocks_of(
-    name: str, folder: Path, encoding: Encoding, tally: DocumentTally
-) -> Iterator[tuple[Path, str, list[Block]]]:
-    """File, how it is shown, and blocks of each document; none for what is no document or can't be read."""
-    for path in paths_of(folder):
-        shown = f"{name}/{path.relative_to(folder).as_posix()}"
-        found: list[Block] = []
-        if kind := kind_of(path):
-            try:
-                found = read_document(path, encoding, shown, tally.left_out)
-            except Unreadable as why:
-                tally.unreadable[why.reason] += 1
-                said = f"{shown}{f': {why.detail}' if why.detail else ''}"
-                tally.unread.setdefault((why.reason, name), said)
-            else:
-                tally.documents[kind] += 1
-                tally.pages += max(block.page for block in found)
-        else:
-            tally.others[path.suffix.lower() or "no ending"] += 1
-        yield path, shown, found
+def files_of(name: str, folder: Path) -> Iterator[tuple[Path, str]]:
+    """The files of an input and how each is shown, in the order of their names."""
+    return ((path, f"{name}/{path.relative_to(folder).as_posix()}") for path in paths_of(folder))
+
+
+def blocks_of(path: Path, shown: str, name: str, encoding: Encoding, tally: DocumentTally) -> list[Block]:
+    """The blocks of a file of an input; none of what is no document or can't be read."""
+    kind = kind_of(path)
+    if not kind:
+        tally.others[path.suffix.lower() or "no ending"] += 1
+        return []
+    try:
+        found = read_document(path, encoding, shown, tally.left_out)
+    except Unreadable as why:
+        tally.unreadable[why.reason] += 1
+        said = f"{shown}{f': {why.detail}' if why.detail else ''}"
+        tally.unread.setdefault((why.reason, name), said)
+        return []
+    tally.documents[kind] += 1
+    tally.pages += max(block.page for block in found)
+    return found
+
+
+def chunk_rows(
+    blocks: Sequence[Block], shown: str, name: str, reading: DocumentReading
+) -> Iterator[ChunkRow]:
+    """The chunks of a document, in order."""
+    for number, chunk in enumerate(reading.chunker.chunks(blocks), 1):
+        yield row_of(shown, number, chunk, name, reading.place)
 
 
 def row_of(shown: str, number: int, chunk: Chunk, name: str, place: int) -> ChunkRow:

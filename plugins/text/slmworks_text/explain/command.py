@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     "row",
     required=True,
     metavar="ROW",
-    help="INPUT:NUMBER (its rows count from 1), INPUT/FILE:LINE, or text that the row holds.",
+    help="INPUT:NUMBER (its rows count from 1), INPUT/FILE:LINE, or text that the row holds. "
+    "Of documents: INPUT/FILE#CHUNK, a chunk's id, INPUT/FILE, or text that a chunk holds.",
 )
 @click.option("--step", default="", metavar="NAME", help="The curate step, where the recipe has several.")
 @with_places()
@@ -31,7 +32,7 @@ def curate(recipe: Path, row: str, step: str, places: Places) -> int:
 
     Each step in order, with what it changed or the number by which it dropped the row; of which row it is a
     duplicate; its overlap with evaluation sets; its split. It is led through the steps alone, then watched
-    in the whole curation, of which nothing is kept.
+    in the whole curation, of which nothing is kept. Of a document, what became of all its chunks.
     """
     import tempfile
 

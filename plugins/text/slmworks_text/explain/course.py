@@ -9,6 +9,7 @@ from slmworks.contract.scope import SPLITS
 from slmworks.curate.operator import Dropped, Kept
 from slmworks.curate.operators import Chosen
 from slmworks_text.annotated.view import MarkLimits
+from slmworks_text.documents.places import RedactChunks
 from slmworks_text.operators import Operator, clean
 from slmworks_text.operators.bad_bytes import CountBadBytes
 from slmworks_text.operators.length import LimitLength
@@ -21,6 +22,7 @@ NAMES: Mapping[type[Any], str] = {
     CountBadBytes: "encoding",
     Normalise: "normalise",
     Redact: "redact",
+    RedactChunks: "redact",
     LimitLength: "limits",
     MarkLimits: "limits",
 }
@@ -39,20 +41,27 @@ class Course:
     """Step and what it did."""
 
 
+@dataclass(frozen=True)
+class Done:
+    """What one step did to a row."""
+
+    row: Row | None
+    """None: it was dropped."""
+    what: str
+    """The same of rows to which the same was done."""
+    more: str = ""
+    """The number that broke a rule, and the new text."""
+
+
+KEPT = "kept as it is"
+
+
 def passed(course: Course, operators: Sequence[Operator], view: View) -> None:
     """Lead the row through steps that options ask for."""
     for operator in operators:
         if course.row is None:
             return
-        before, tally = deepcopy(course.row), Tally()
-        course.row = next(iter(clean([course.row], [operator], tally)), None)
-        name = NAMES.get(type(operator), type(operator).__name__)
-        if course.row is None:
-            course.lines.append((name, f"dropped: {', '.join(tally.dropped)}"))
-        elif tally.changed:
-            course.lines.append((name, f"{', '.join(tally.changed)}{_new(before, course.row, view)}"))
-        else:
-            course.lines.append((name, "kept as it is"))
+        _go(course, name_of(operator), by_options(operator, course.row, view))
 
 
 def operated(course: Course, operators: Sequence[Chosen], view: View) -> None:
@@ -60,19 +69,45 @@ def operated(course: Course, operators: Sequence[Chosen], view: View) -> None:
     for one in operators:
         if course.row is None:
             return
-        before = course.row
-        (step,) = steps(one, [before], view)
-        course.row = step.row
-        course.lines.append((one.name, _said(step.result, before, step.row, view)))
+        (done,) = by_operator(one, [course.row], view)
+        _go(course, one.name, done)
 
 
-def _said(result: Dropped | Kept | None, before: Row, after: Row | None, view: View) -> str:
+def _go(course: Course, name: str, done: Done) -> None:
+    course.row = done.row
+    course.lines.append((name, f"{done.what}{done.more}"))
+
+
+def name_of(operator: Operator) -> str:
+    """What a step that options ask for is called."""
+    return NAMES.get(type(operator), type(operator).__name__)
+
+
+def by_options(operator: Operator, row: Row, view: View) -> Done:
+    """What a step that options ask for does to a row."""
+    before, tally = deepcopy(row), Tally()
+    after = next(iter(clean([row], [operator], tally)), None)
+    if after is None:
+        return Done(None, f"dropped: {', '.join(tally.dropped)}")
+    if tally.changed:
+        return Done(after, ", ".join(tally.changed), _new(before, after, view))
+    return Done(after, KEPT)
+
+
+def by_operator(one: Chosen, rows: Sequence[Row], view: View) -> list[Done]:
+    """What a row operator of a recipe does to rows."""
+    made = zip(rows, steps(one, rows, view), strict=True)
+    return [_done(step.result, row, step.row, view) for row, step in made]
+
+
+def _done(result: Dropped | Kept | None, before: Row, after: Row | None, view: View) -> Done:
     if isinstance(result, Dropped):
-        return f"dropped: {result.reason}{f' ({result.detail})' if result.detail else ''}"
+        return Done(None, f"dropped: {result.reason}", f" ({result.detail})" if result.detail else "")
     found = ", ".join(f"{what} {count}" for what, count in result.found.items()) if result else ""
-    said = (result.change if result else "") or "kept as it is"
     source = f", source {after.source}" if after and after.source != before.source else ""
-    return f"{said}{f' ({found})' if found else ''}{source}{_new(before, after, view) if after else ''}"
+    new = _new(before, after, view) if after else ""
+    what = (result.change if result else "") or KEPT
+    return Done(after, what, f"{f' ({found})' if found else ''}{source}{new}")
 
 
 def _new(before: Row, after: Row, view: View) -> str:

@@ -16,13 +16,19 @@ from slmworks_text.conversations.curating import ChatColumns, CurateConversation
 from slmworks_text.conversations.reading import ChatTally, conversation_rows
 from slmworks_text.conversations.view import ConversationView
 from slmworks_text.curate import CurateText
+from slmworks_text.curate_documents import ChunkColumns, CurateDocuments
 from slmworks_text.curate_rows import Models
+from slmworks_text.documents.places import ChunkView, StoredChunks
 from slmworks_text.explain import course as courses
+from slmworks_text.explain.chunks import Document, sought
 from slmworks_text.explain.course import Course
+from slmworks_text.explain.document import document_explained
 from slmworks_text.explain.found import Searched, search
-from slmworks_text.explain.joined import Joined, TracedRows
+from slmworks_text.explain.joined import Joined
+from slmworks_text.explain.traced import TracedRows
+from slmworks_text.facts.seen import View
 from slmworks_text.ledger import Key
-from slmworks_text.operators.running import View, opened
+from slmworks_text.operators.running import opened
 from slmworks_text.operators.views import TextView
 from slmworks_text.reading import rows_of
 from slmworks_text.rows import Tally
@@ -40,6 +46,8 @@ def explained(plugin: Stage, asked: str, data: Files, models: Models, task: Task
         yield from _conversation(plugin, asked, data, models, task)
     elif isinstance(plugin, CurateMarks):
         yield from _marked(plugin, asked, data, models, task)
+    elif isinstance(plugin, CurateDocuments):
+        yield from _documents(plugin, asked, data, models, task)
     else:
         raise BadRequest("this step curates no rows of files, so none can be explained.")
 
@@ -94,8 +102,28 @@ def _marked(plugin: CurateMarks, asked: str, data: Files, models: Models, task: 
     yield from _ended(course, plugin, data, models, task, view, plugin.stored_columns(), key)
 
 
-def _where(found: Searched) -> Iterator[Line]:
-    yield "row", found.row.where
+def _documents(
+    plugin: CurateDocuments, asked: str, data: Files, models: Models, task: Task
+) -> Iterator[Line]:
+    found = sought(asked, plugin, data, models)
+    if isinstance(found, Document):
+        yield from document_explained(found, plugin, data, models, task)
+        return
+    yield from _where(found, "chunk")
+    document, view = found.row.document, ChunkView()
+    course = Course(replace(found.row.row), [("read", f"of {document.shown}: {document.about}")])
+    course.lines += [("", f"left out: {document.left_out}")] if document.left_out else []
+    course.lines += [("", f"text: {courses.shown(found.row.row.text)}")]
+    *first, limits = plugin.cleaning()
+    courses.passed(course, first, view)
+    courses.operated(course, opened(plugin.operators, data, models), view)
+    courses.passed(course, [limits], view)
+    columns = ChunkColumns()
+    yield from _ended(course, plugin, data, models, task, StoredChunks(), columns, kind="chunk")
+
+
+def _where(found: Searched[Any], kind: str = "row") -> Iterator[Line]:
+    yield kind, found.row.where
     if found.others:
         more = f" and {found.more:,} more" if found.more else ""
         yield "", f"the first that holds it; others: {', '.join(found.others)}{more}"
@@ -110,13 +138,14 @@ def _ended(
     view: View,
     schema: Strata,
     key: Key | None = None,
+    kind: str = "row",
 ) -> Iterator[Line]:
-    """`key`: None where a row's text is what it is compared by."""
+    """`key`: None where a row's text is what it is compared by. `kind`: what people call a row."""
     yield from course.lines
     if course.row is None:
         return
     rows = TracedRows(task.scratch, schema)
-    watch = Joined(rows, course.row.identity(), view, key)
+    watch = Joined(rows, course.row.identity(), view, key, kind)
     gathered = plugin.gather(data, task, rows, watch, models)
     watch.end(gathered.ledger, getattr(gathered, "ranking", None))
     yield from watch.lines

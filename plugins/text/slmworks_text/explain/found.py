@@ -1,9 +1,10 @@
 """The row of a file that a person means: `INPUT:NUMBER`, `INPUT/FILE:LINE`, or text that it holds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, Generic, Protocol, TypeVar
 
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest, did_you_mean
@@ -36,7 +37,12 @@ class Raw:
     @property
     def where(self) -> str:
         """`train/rows.csv:14 (train:13)`."""
-        return f"{self.shown}:{self.values[0]} ({self.input}:{self.number})"
+        return f"{self.shown}:{self.values[0]} ({self.named})"
+
+    @property
+    def named(self) -> str:
+        """`train:13`."""
+        return f"{self.input}:{self.number}"
 
     def holds(self, text: str) -> bool:
         """True where one of its values holds the text, whatever the case."""
@@ -49,14 +55,43 @@ def _written(cell: Any) -> str:
     return " ".join(cell) if words else str(cell)
 
 
+class Findable(Protocol):
+    """A row, or whatever else is looked for by text."""
+
+    @property
+    def where(self) -> str:
+        """Its place, in full."""
+
+    @property
+    def named(self) -> str:
+        """The shortest name of the place."""
+
+    def holds(self, text: str) -> bool:
+        """True where a text (without its case) is in it."""
+
+
+F = TypeVar("F", bound=Findable)
+
+
 @dataclass(frozen=True)
-class Searched:
+class Searched(Generic[F]):
     """The row that is meant, and where others are that hold the text too."""
 
-    row: Raw
+    row: F
     others: list[str] = field(default_factory=list)
     more: int = 0
     """Others that aren't named."""
+
+
+def holding(text: str, rows: Iterable[F]) -> Searched[F] | None:
+    """The first row that holds a text; None where none does."""
+    wanted = text.casefold()
+    found = (row for row in rows if row.holds(wanted))
+    first = next(found, None)
+    if first is None:
+        return None
+    others = [row.named for row in islice(found, SHOWN)]
+    return Searched(first, others, sum(1 for _ in found))
 
 
 def raw_rows(
@@ -73,7 +108,7 @@ def raw_rows(
             yield Raw(name, shown, number, position, values, parquet)
 
 
-def search(asked: str, data: Files, readings: dict[str, Any]) -> Searched:
+def search(asked: str, data: Files, readings: dict[str, Any]) -> Searched[Raw]:
     """The row that is asked for; BadRequest for none.
 
     `readings`: input -> layout, wanted columns and, where it isn't that of tables, the reader of files.
@@ -81,27 +116,13 @@ def search(asked: str, data: Files, readings: dict[str, Any]) -> Searched:
     place = PLACE.fullmatch(asked.strip())
     if place and (place["input"] in readings or not _somewhere(asked, data, readings)):
         return Searched(_at(place, asked, data, readings))
-    text = asked.strip().casefold()
-    if not text:
+    if not asked.strip():
         raise BadRequest("--explain: name a row, INPUT:NUMBER, or text that it holds.")
-    first: Raw | None = None
-    others: list[str] = []
-    more = 0
-    for row in _all(data, readings):
-        if not row.holds(text):
-            continue
-        if first is None:
-            first = row
-        elif len(others) < SHOWN:
-            others.append(f"{row.input}:{row.number}")
-        else:
-            more += 1
-    if first is None:
-        example = next(iter(readings))
-        raise BadRequest(
-            f"--explain: no row holds '{asked:.60}'; name one by its number, such as {example}:1."
-        )
-    return Searched(first, others, more)
+    if found := holding(asked.strip(), _all(data, readings)):
+        return found
+    raise BadRequest(
+        f"--explain: no row holds '{asked:.60}'; name one by its number, such as {next(iter(readings))}:1."
+    )
 
 
 def _all(data: Files, readings: dict[str, Any]) -> Iterator[Raw]:
@@ -110,7 +131,8 @@ def _all(data: Files, readings: dict[str, Any]) -> Iterator[Raw]:
 
 
 def _somewhere(text: str, data: Files, readings: dict[str, Any]) -> bool:
-    return any(row.holds(text.strip().casefold()) for row in _all(data, readings))
+    wanted = text.strip().casefold()
+    return any(row.holds(wanted) for row in _all(data, readings))
 
 
 def _at(place: re.Match[str], asked: str, data: Files, readings: dict[str, Any]) -> Raw:

@@ -1,19 +1,16 @@
 """What joins do to one row: duplicate of which, split, overlap with an evaluation set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar
 
 from slmworks_text.explain.course import shown
+from slmworks_text.explain.traced import Told, TracedRows
+from slmworks_text.facts.seen import View
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.watching import Similarity, Watch
 from slmworks_text.label_noise.ranking import Ranking
-from slmworks_text.ledger import Key, Ledger, compared
-from slmworks_text.operators.running import View
-from slmworks_text.rows import PLACES, POOL, Row
-from slmworks_text.rows_on_disk import StoredRows
-from slmworks_text.schema import Strata
+from slmworks_text.ledger import Key, Ledger
+from slmworks_text.rows import PLACES, POOL
 from slmworks_text.shingles import shingles
 
 NAMED = 3
@@ -38,33 +35,6 @@ LEFT_OUT = {
 }
 
 
-class TracedRows(StoredRows):
-    """Rows on disk that remember where each came from."""
-
-    shared: ClassVar[bool] = False
-
-    def __init__(self, folder: Path, schema: Strata) -> None:
-        super().__init__(folder, schema)
-        self.origins = folder / "origins"
-        self._file = self.origins.open("w", encoding="utf-8")
-
-    def add_all(self, rows: Sequence[Row]) -> None:
-        """Store rows, and their origins."""
-        super().add_all(rows)
-        self._file.writelines(f"{row.identity()}\t{row.where}\n".replace("\r", " ") for row in rows)
-
-    def flush(self) -> None:
-        """Write what is in memory."""
-        super().flush()
-        self._file.flush()
-
-    def where(self, ids: set[str]) -> dict[str, str]:
-        """Id -> origin."""
-        with self.origins.open(encoding="utf-8") as file:
-            pairs = (line.rstrip("\n").partition("\t") for line in file)
-            return {id_: where for id_, _, where in pairs if id_ in ids}
-
-
 @dataclass
 class Joined(Watch):
     """Follows one row, by its id, and keeps a line for every join that did something to it."""
@@ -74,6 +44,8 @@ class Joined(Watch):
     view: View
     key: Key | None = None
     """None where a row's text is what it is compared by."""
+    kind: str = "row"
+    """What people call a row."""
     lines: list[tuple[str, str]] = field(default_factory=list)
     dropped: bool = False
     _at: int | None = None
@@ -96,7 +68,7 @@ class Joined(Watch):
     ) -> None:
         """Say what became of the row, and of those that are like it."""
         if self._at is None:
-            self._at = self._position()
+            self._at = self.rows.positions({self.id})[self.id]
         if self.dropped:
             return
         self.dropped = not ledger.kept[self._at]
@@ -113,21 +85,11 @@ class Joined(Watch):
             split = PLACES[int(ledger.place[self._at])]
             self.lines.append(("split", f"{split}, id {self.id}"))
 
-    def _position(self) -> int:
-        done = 0
-        for batch in self.rows.batches("id"):
-            ids = batch.column("id").to_pylist()
-            if self.id in ids:
-                return done + int(ids.index(self.id))
-            done += len(ids)
-        raise LookupError(self.id)
-
     def _left_out(self, name: str) -> str:
         if not self.dropped:
             return ""
         if name == "decontaminate" and self._overlap:
-            other, share = self._overlap
-            return f"dropped: overlaps with {other} ({share:.0%} of its n-grams are there)"
+            return f"dropped: {overlapping(*self._overlap)}"
         return LEFT_OUT.get(name, "dropped")
 
     def _duplicate(self, name: str, ledger: Ledger, components: Components) -> str:
@@ -139,7 +101,6 @@ class Joined(Watch):
             alike = [i for i in alike if ledger.searched[i]]
         if not alike or (name == "contexts" and not self.dropped):
             return ""
-        what = WHAT.get(name, "near")
         if not self.dropped:
             gone = [i for i in alike if not ledger.kept[i] and i not in self._told_of]
             self._told_of.update(gone)
@@ -147,56 +108,49 @@ class Joined(Watch):
         owners = [i for i in alike if ledger.kept[i]]
         if not owners:
             return f"dropped: conflicting labels; {self._told(alike, ledger, 'has the same text')}"
-        first = PLACES[int(ledger.place[owners[0]])] if ledger.place[owners[0]] != POOL else ""
-        given = f" of {first}" if first and ledger.place[owners[0]] != ledger.place[self._at] else ""
-        return f"dropped: {what} a row{given} that is kept: {self._told(owners, ledger, '')}"
+        stays = kept_for(name, self._own, owners[0], ledger, self.kind)
+        return f"dropped: {stays}: {self._told(owners, ledger, '')}"
 
     def _told(self, others: Sequence[int], ledger: Ledger, why: str) -> str:
         """Other rows: where they are, their text, label, and how alike."""
         wanted = sorted(others)[:NAMED]
-        texts = self._texts([*wanted, self._own])
-        origins = self.rows.where({texts[i][0] for i in wanted})
-        mine = texts[self._own][2]
+        told = self.rows.told([*wanted, self._own], self.view, self.key)
         lines = []
         for i in wanted:
-            id_, text, compared_by = texts[i]
             label = ledger.strata[int(ledger.stratum[i])].label
-            near = self._alike(i, mine, compared_by)
-            lines.append(f"{origins[id_]}{f' ({label})' if label else ''}{near}: {shown(text)}")
+            near = how_alike(told, self._own, i, self._similarity)
+            lines.append(f"{told[i].origin}{f' ({label})' if label else ''}{near}: {shown(told[i].text)}")
         more = f" and {len(others) - len(wanted)} more" if len(others) > len(wanted) else ""
         return f"{why + ': ' if why else ''}{'; '.join(lines)}{more}"
-
-    def _alike(self, other: int, mine: str, theirs: str) -> str:
-        if self._similarity is not None:
-            found = self._similarity(self._own, other)
-            return f", cosine {found:.3f}" if found is not None else ""
-        alike = similarity(mine, theirs)
-        return f", similarity {alike:.2f}" if alike < 1 else ""
 
     @property
     def _own(self) -> int:
         assert self._at is not None
         return self._at
 
-    def _texts(self, wanted: Sequence[int]) -> dict[int, tuple[str, str, str]]:
-        """Position -> id, text for people, text that it is compared by."""
-        import pyarrow as pa
 
-        found: dict[int, tuple[str, str, str]] = {}
-        done = 0
-        for batch in self.rows.batches("id", "text", "target"):
-            here = sorted(i for i in set(wanted) if done <= i < done + len(batch))
-            if here:
-                part: Any = batch.take(pa.array([i - done for i in here]))
-                columns = (part.column(name).to_pylist() for name in ("id", "text", "target"))
-                for i, id_, text, target, by in zip(here, *columns, compared(part, self.key), strict=True):
-                    row = Row(text, target or "", "", "", POOL)
-                    found[i] = id_, " | ".join(self.view.texts(row)[0]), by
-            done += len(batch)
-        return found
+def overlapping(name: str, share: float) -> str:
+    """What is said of a row that shares n-grams with an evaluation set."""
+    return f"overlaps with {name} ({share:.0%} of its n-grams are there)"
 
 
-def similarity(one: str, other: str) -> float:
+def kept_for(join: str, row: int, owner: int, ledger: Ledger, kind: str) -> str:
+    """What is said of a dropped row and the one that stays in its place."""
+    place = ledger.place[owner]
+    given = f" of {PLACES[int(place)]}" if place not in (POOL, ledger.place[row]) else ""
+    return f"{WHAT.get(join, 'near')} a {kind}{given} that is kept"
+
+
+def how_alike(told: Mapping[int, Told], row: int, other: int, similarity: Similarity | None) -> str:
+    """How alike two rows are, behind a comma; empty where they are equal."""
+    if similarity is not None:
+        found = similarity(row, other)
+        return f", cosine {found:.3f}" if found is not None else ""
+    jaccard = jaccard_similarity(told[row].compared, told[other].compared)
+    return f", similarity {jaccard:.2f}" if jaccard < 1 else ""
+
+
+def jaccard_similarity(one: str, other: str) -> float:
     """Jaccard similarity of the shingles of two texts."""
     a, b = shingles(one), shingles(other)
     return len(a & b) / len(a | b) if a | b else 1.0
