@@ -1,12 +1,13 @@
-"""Curation's cost a row beside datatrove's, and how it grows from 10,000 to 1,000,000 rows. Prints a table.
+"""Curation's cost a row beside datatrove's and data-juicer's, and how it grows with the rows. Prints a table.
 
     .venv/bin/python tests/benchmarks/curation.py [--rows 10000 100000 1000000] [--threads 1 2]
-        [--before PYTHON] [--peer PYTHON]
+        [--before PYTHON] [--datatrove PYTHON] [--data-juicer PYTHON]
 
 The steps: read JSON lines, repair (ftfy), redact e-mail and IP addresses, drop near duplicates (MinHash of
 word 3-grams, 128 hashes in 16 bands), write. slmworks also compares the candidates exactly, splits by label and
-writes a card. PYTHON is one with `datatrove[io,processing]` and `spacy` installed, which is given at most
---peer-rows rows. Rows are made up: Zipf's words, 5 % near duplicates, 1 % with an e-mail address, 1 % mojibake.
+writes a card. The peers' PYTHONs have `datatrove[io,processing] spacy` and `py-data-juicer aiohttp ftfy nltk
+regex scipy emoji` installed, and are given at most --peer-rows rows. Rows are made up: Zipf's words, 5 % near
+duplicates, 1 % with an e-mail address, 1 % mojibake.
 CPU seconds are of a process that does nothing else and of those that it starts, start and imports included;
 peak memory is that process's. PYTHON of --before is one of another checkout: its data set must be the same.
 """
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-PEER = Path(__file__).parent / "curation_datatrove.py"
+PEERS = ("datatrove", "data-juicer")
 WORDS, LABELS = 20_000, 20
 NEAR, MAIL, BROKEN = 0.05, 0.01, 0.01
 """Shares of rows that are near an earlier one, hold an address, or were decoded wrongly."""
@@ -34,9 +35,16 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="processes that share the work")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        nargs="+",
+        default=[1],
+        help="processes that share the work; ratios are of the first",
+    )
     parser.add_argument("--before", help="a Python with another slmworks")
-    parser.add_argument("--peer", help="a Python with datatrove")
+    for peer in PEERS:
+        parser.add_argument(f"--{peer}", dest=peer, metavar="PYTHON", help=f"one with {peer}")
     parser.add_argument("--peer-rows", type=int, default=20_000)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -47,21 +55,25 @@ def main() -> None:
         f"{'':<11}{'rows':>10}{'CPU-s':>8}{'seconds':>9}{'rows/CPU-s':>12}{'peak MB':>9}{'near':>8}"
         f"{'redacted':>10}"
     )
-    for count in sorted({*asked.rows, *([asked.peer_rows] if asked.peer else [])}):
+    peers = {peer: python for peer in PEERS if (python := vars(asked)[peer])}
+    for count in sorted({*asked.rows, *([asked.peer_rows] if peers else [])}):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "raw" / "all").mkdir(parents=True)
             with (folder / "raw" / "all" / "rows.jsonl").open("w", encoding="utf-8") as file:
                 file.writelines(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows(count))
             here = [__file__, "--work", str(folder), "--threads"]
-            for threads in asked.threads:
-                mine = row(f"slmworks {threads}", count, [sys.executable, *here, str(threads)])
+            mine, *_ = [
+                row(f"slmworks {threads}", count, [sys.executable, *here, str(threads)])
+                for threads in asked.threads
+            ]
             if asked.before:
                 before = row("before", count, [asked.before, *here, "1"])
                 print(f"{'':<11}slmworks / before: {mine / before:.1f}x rows a CPU-second")
-            if asked.peer and count <= asked.peer_rows:
-                theirs = row("datatrove", count, [asked.peer, str(PEER), str(folder)])
-                print(f"{'':<11}slmworks / datatrove: {mine / theirs:.1f}x rows a CPU-second")
+            for peer, python in peers.items() if count <= asked.peer_rows else ():
+                script = Path(__file__).with_name(f"curation_{peer.replace('-', '')}.py")
+                theirs = row(peer, count, [python, str(script), str(folder)])
+                print(f"{'':<11}slmworks / {peer}: {mine / theirs:.1f}x rows a CPU-second")
 
 
 def rows(count: int) -> Iterator[dict[str, str]]:

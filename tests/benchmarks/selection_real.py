@@ -1,19 +1,21 @@
 """A `select` block beside all of its candidates to the end: the same recommendation, at what share of the CPU time?
 
-    python tests/benchmarks/selection_real.py --data FOLDER [--sets banking77 clinc150] [--seeds 5] [--go-on 0.5] [--store STORE]
+    python tests/benchmarks/selection_real.py --data FOLDER [--sets banking77 clinc150] [--seeds 5] [--go-on 0.5]
+        [--epochs 12] [--probes 1 2] [--store STORE]
 
 FOLDER holds `banking77/train.csv` and `test.csv`, and `clinc150/data_full.json`. Twelve linear models on words
 (three sizes, four step sizes: what differs and what hardly does), of which the smallest is to be recommended
 that surely keeps 98 % of a large one. They are cheap, so that all of them can be run to the end ten times; the
 tokenizer is a pretrained one. A seed draws the order of training rows and, on Banking77, the rows of validation.
 
-Each recipe is run twice on one store: with two selections, and with selections that let all go on. So both
+Each recipe is run twice on one store: with its selections, and with selections that let all go on. So both
 have the same trainings, and what a run costs is the sum of `cpu_seconds` in the manifests of its tasks. For
 "all", those of the selections and of the reports they read are left out. Tasks run in this process, one after
 the other, since starting a process for each would cost more than the trainings.
 """
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -44,25 +46,25 @@ name: NAME
 steps:
   raw: {stage: fetch, from: RAW}
   curate: {uses: text, from: {data: raw}, with: CURATE}
-  large: {stage: finetune, uses: linear, from: {model: "BASE", data: curate}, with: {pairs: 65536, epochs: 12}}
+  large: {stage: finetune, uses: linear, from: {model: "BASE", data: curate}, with: {pairs: 65536, epochs: EPOCHS}}
   choice:
     from: {model: "BASE", data: curate}
     candidates:
       words:
         stage: finetune
         uses: linear
-        with: {epochs: 12}
+        with: {epochs: EPOCHS}
         seed: SEED
         sweep: [SWEEP]
-        probe: [{epochs: 1}, {epochs: 2}]
+        probe: [PROBES]
     measure: {with: {trivial: false}}
     speed: false
     select: {keep: 0.98, of: large, go_on: GO_ON}
 """
 PAIRS, RATES = (0, 4096, 32768), (0.02, 0.1, 0.5, 2.0)
 SWEEP = ", ".join(f"{{with: {{pairs: {pairs}, learning_rate: {rate}}}}}" for pairs in PAIRS for rate in RATES)
-SPARED = ("probe_quality", "probe2_quality", "select", "select2")
-"""Ends of tasks that nobody needs who runs all candidates to the end."""
+SPARED = re.compile(r"(probe\d*_quality|select\d*)$")
+"""Tasks that nobody needs who runs all candidates to the end."""
 GOAL = 0.4
 
 
@@ -76,6 +78,8 @@ def main() -> None:
     words.add_argument(
         "--go-on", default="0.5", help="share of the candidates that each selection lets go on"
     )
+    words.add_argument("--epochs", type=int, default=12, help="of a whole training")
+    words.add_argument("--probes", type=int, nargs="+", default=[1, 2], help="epochs of each")
     words.add_argument("--store", default="", help="default: a fresh one, gone afterwards")
     asked = words.parse_args()
     print(
@@ -88,16 +92,17 @@ def main() -> None:
         store = str(Path(asked.store).resolve()) if asked.store else f"{name}/store"
         for named in asked.sets:
             for seed in range(asked.seeds):
-                fine = compared(named, seed, asked.rows, asked.go_on, Path(name), store) and fine
+                fine = compared(named, seed, asked, Path(name), store) and fine
     sys.exit(0 if fine else "a recommendation differs, or cost more than the goal")
 
 
-def compared(named: str, seed: int, rows: int | None, share: str, folder: Path, store: str) -> bool:
+def compared(named: str, seed: int, asked: argparse.Namespace, folder: Path, store: str) -> bool:
     """Run both, and print their line."""
-    some, all_ = (run(recipe(named, seed, rows, go_on, folder), store) for go_on in (share, "12"))
+    shares = (asked.go_on, "12")
+    some, all_ = (run(recipe(named, seed, asked, go_on, folder), store) for go_on in shares)
     ours, theirs = (recommended(store, made["choice"]) for made in (some, all_))
     own, shared = cost(some)
-    whole, _ = cost({task: one for task, one in all_.items() if not task.endswith(SPARED)})
+    whole, _ = cost({task: one for task, one in all_.items() if not SPARED.search(task)})
     print(
         f"| {named} | {seed} | {ours} | {theirs} | {'yes' if ours == theirs else 'no'} | {own:.1f} | {whole:.1f} "
         f"| {own / whole:.2f} | {(own + shared) / (whole + shared):.2f} |",
@@ -106,7 +111,7 @@ def compared(named: str, seed: int, rows: int | None, share: str, folder: Path, 
     return ours == theirs and own <= GOAL * whole
 
 
-def recipe(named: str, seed: int, rows: int | None, go_on: str, folder: Path) -> Plan:
+def recipe(named: str, seed: int, asked: argparse.Namespace, go_on: str, folder: Path) -> Plan:
     """The plan with selections that let `go_on` go on."""
     said = {**{key.upper(): text for key, text in SETS[named].items()}, "NAME": named, "BASE": BASE}
     text = RECIPE
@@ -114,8 +119,10 @@ def recipe(named: str, seed: int, rows: int | None, go_on: str, folder: Path) ->
         **said,
         "SWEEP": SWEEP,
         "GO_ON": go_on,
-        "ROWS": f", rows: {rows}" if rows else "",
+        "ROWS": f", rows: {asked.rows}" if asked.rows else "",
         "SEED": str(seed),
+        "EPOCHS": str(asked.epochs),
+        "PROBES": ", ".join(f"{{epochs: {epochs}}}" for epochs in asked.probes),
     }.items():
         text = text.replace(word, value)
     return plan(Recipe.parse(text, folder=folder))

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import strategies as st
 
 from slmworks.contract.artifact import Dataset
+from slmworks.packet import data_card
+from slmworks.packet.data_card import Described
 from slmworks_text.facts.clusters import beside
 from slmworks_text.facts.followed import Followed
 from slmworks_text.joins.components import Components
@@ -143,6 +145,45 @@ def test_marked_texts_have_examples(tags: Curated) -> None:
     data = tags({"all": {"rows.jsonl": lines([*marked, marked[3]])}})
     card = json.loads((data.path / "card.json").read_text())
     assert card["examples"]["duplicate"][0]["text"] == "Grace works here 3"
+
+
+def test_chunks_have_steps_and_examples_with_their_places(documents: Curated) -> None:
+    said = [f"# Pump {i}\n\n{text(i)} {text(i + 300)}\n" for i in range(20)]
+    files = {f"{i}.md": one for i, one in enumerate(said)}
+    files |= {
+        "short.md": "no",
+        "copy.md": said[3],
+        "near.md": f"{said[5]}please answer soon",
+        "key.md": f"my key is {KEY} and my mail jo@example.org",
+    }
+    test = {"jo@example.org.md": said[7]}
+    data = documents(
+        {"docs": files, "test": test},
+        size=40, min_chars=5, near_duplicates=0.6, validation=0, operators=[{"secrets": {"action": "drop"}}],
+    )  # fmt: skip
+    card = json.loads((data.path / "card.json").read_text())
+    left = card["rows"]["in"]
+    for step in card["steps"]:
+        left -= sum(step["dropped"].values())
+        assert step["rows"] == left, step
+    assert [step["step"] for step in card["steps"]] == ["rows", "equal", "near"]
+    assert left == card["rows"]["out"] == 19 + 1
+    examples = card["examples"]
+    assert set(examples) == {why for why, count in card["dropped"].items() if count}
+    (copy,) = examples["duplicate"]
+    assert {copy["place"], copy["beside_place"]} == {"docs/3.md#1: Pump 3", "docs/copy.md#1: Pump 3"}
+    (near,) = examples["near duplicate"]
+    assert {near["place"], near["beside_place"]} == {"docs/5.md#1: Pump 5", "docs/near.md#1: Pump 5"}
+    (tested,) = examples["equal to a test row"]
+    assert (tested["place"], tested["beside_split"]) == ("docs/7.md#1: Pump 7", "test")
+    assert tested["beside_place"] == "test/<EMAIL>#1: Pump 7"
+    assert examples["secrets: secret"][0]["row"] == "docs/key.md chunk 1: aws-key"
+    assert KEY not in json.dumps(card["examples"])
+    assert "jo@example.org" not in json.dumps([card["examples"], card["clusters"]])
+    assert card["clusters"]["near"]["rows"] >= 4
+    page = data_card.page(Described(card))
+    assert "docs/copy.md#1: Pump 3" in page
+    assert "equal to a test row" in page
 
 
 @hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from chats import Curated, answered, card, dropped, everything, jsonl, plain, said
 from slmworks.contract.artifact import Dataset
@@ -378,5 +379,5 @@ def test_a_system_turn_and_a_schema_are_given_to_rows_without_their_own(chat: Cu
 
 
 def test_a_schema_that_is_none_is_refused(chat: Curated) -> None:
-    with pytest.raises(BadRequest, match=r"^json_schema is no JSON Schema \('nonsense' is not valid"):
+    with pytest.raises(ValidationError, match=r"is no JSON Schema \('nonsense' is not valid"):
         chat({"all": jsonl([pair("Name it", "{}")])}, json_schema={"type": "nonsense"})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from slmworks_text import minhash, shingle_sets
 from slmworks_text.joins.components import Components
 from slmworks_text.minhash import CROWD, NearDuplicates, jaccard, rows_in_a_band
 from slmworks_text.shingles import shingles
@@ -46,6 +47,19 @@ def test_finds_what_brute_force_finds(threshold: float, tmp_path: Path) -> None:
     assert len(true) > 20
     assert len(found) >= 0.97 * len(true)
     assert all(any(pair[0] in group for pair in true) for group in together)  # nobody without a reason
+
+
+@pytest.mark.parametrize(("long", "kept"), [(0, 500), (0, 10**6), (300, 500), (10**6, 0)])
+def test_long_and_short_texts_are_compared_alike(long: int, kept: int, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    expected = groups(corpus(120), 0.6, tmp_path / "one")
+    monkeypatch.setattr(minhash, "LONG", long)
+    monkeypatch.setattr(minhash, "COMPARED", 2_000)
+    monkeypatch.setattr(shingle_sets, "KEPT", kept)
+    monkeypatch.setattr(shingle_sets, "SHINGLES", 100)
+    assert groups(corpus(120), 0.6, tmp_path / "other") == expected
+    assert len(expected) < 180
 
 
 def test_a_crowd_is_still_one_component(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -27,14 +28,17 @@ from slmworks_text.curate import CurateText
 from slmworks_text.formats import read_rows
 from slmworks_text.joins.splits import Choice
 from slmworks_text.layout import Layout
+from slmworks_text.minhash import jaccard
 from slmworks_text.operators.normalise import Normalise
 from slmworks_text.personal import signs_of, suspects
 from slmworks_text.rows import PLACES, Row, Tally
 from slmworks_text.schema import Stratum, schema_of
 from slmworks_text.shingle_hashes import token_hashes
+from slmworks_text.shingle_sets import ShingleSets
 from slmworks_text.shingles import shingles
 from slmworks_text.streams import Meter
 from slmworks_text.text_hashes import Hashes
+from slmworks_text.word_counts import words_in
 
 NASTY = st.text(
     st.one_of(
@@ -48,6 +52,24 @@ NASTY = st.text(
 )
 TEXTS = st.lists(NASTY, min_size=1, max_size=12)
 FAST = settings(max_examples=200, deadline=None)
+
+
+@FAST
+@given(TEXTS)
+def test_words_are_counted_as_python_splits(texts: list[str]) -> None:
+    assert words_in(texts) == Counter(len(text.split()) for text in texts)
+
+
+@FAST
+@given(st.lists(NASTY, min_size=2, max_size=12), st.randoms(use_true_random=False))
+def test_similarities_are_those_of_sets_of_shingles(texts: list[str], chance: random.Random) -> None:
+    texts = [*texts, f"{' '.join(texts)} {texts[0]}", " ".join(texts)]
+    pairs: list[Any] = [tuple(chance.sample(range(len(texts)), 2)) for _ in range(20)] + [
+        (len(texts) - 2, len(texts) - 1)
+    ]
+    sets = ShingleSets(texts)
+    found = [similarity for some in sets.chunks(pairs) for similarity in sets.similarities(some).tolist()]
+    assert found == [jaccard(shingles(texts[a]), shingles(texts[b])) for a, b in pairs]
 
 
 @FAST
@@ -158,19 +180,26 @@ def test_equal_entries_are_found(tmp_path_factory: Any, numbers: list[int], widt
 
 
 STRATA = [Stratum(f"{i % 3}", f"{i % 2}", (f"{i % 3}",)) for i in range(6)]
-STRATA += [Stratum(f"{i}", "0", (f"{i}",)) for i in (3, 4)]  # labels of one source: their gains are kept
-UNITS = st.one_of(
-    st.integers(0, 7).map(lambda number: [number]), st.lists(st.integers(0, 7), min_size=2, max_size=5)
-)
+STRATA += [
+    Stratum(f"{i}", "0", (f"{i}",)) for i in (3, 4)
+]  # labels of one source: no other row is in their groups
+UNITS = st.lists(st.lists(st.integers(0, 7), min_size=2, max_size=5), max_size=20)
+SINGLES = st.lists(st.integers(0, 7), max_size=120)
 
 
-@given(st.lists(UNITS, min_size=1, max_size=60))
+@given(UNITS, SINGLES, SINGLES)
 @settings(max_examples=200, deadline=None)
-def test_a_unit_goes_where_its_groups_lack_most(order: list[list[int]]) -> None:
+def test_a_unit_goes_where_its_groups_lack_most(
+    units: list[list[int]], singles: list[int], more: list[int]
+) -> None:
+    order = [*units, *([number] for number in (*singles, *more))]
     shares = {"train": 0.7, "validation": 0.1, "test": 0.2}
     total = Counter(group for unit in order for number in unit for group in STRATA[number].groups)
     choice, filled = Choice(shares, total, STRATA), {split: Counter[Any]() for split in shares}
-    for unit in order:
+    found = list(map(choice.of, units))
+    for some in (singles, more):
+        found += choice.of_singles(np.array(some, "uint32")).tolist()
+    for unit, place in zip(order, found, strict=True):
         content = Counter(group for number in unit for group in STRATA[number].groups)
         gains = {
             split: sum(
@@ -181,7 +210,7 @@ def test_a_unit_goes_where_its_groups_lack_most(order: list[list[int]]) -> None:
         }
         split = max(shares, key=gains.__getitem__)
         filled[split] += content
-        assert (choice.of_one(unit[0]) if len(unit) == 1 else choice.of(unit)) == PLACES.index(split)
+        assert place == PLACES.index(split)
 
 
 def test_a_stratum_is_remembered_only_where_nothing_else_was_looked_at() -> None:
@@ -301,3 +330,25 @@ def test_small_inputs_and_one_thread_start_no_process(tmp_path: Path) -> None:
     for threads, size in ((2, workers.LARGE - 1), (1, workers.LARGE)):
         with workers.workers_of(Bench(tmp_path / f"{threads}").task("c", threads=threads), size) as found:
             assert found is None
+
+
+CURATION = """\
+import sys
+from pathlib import Path
+from slmworks.contract.artifact import Files
+from slmworks.testing import Bench
+from slmworks_text.curate import CurateText
+inputs = {"test": {"columns": ["label", "text"]}}
+CurateText(inputs=inputs, max_unusable=1).run(data=Files(path=Path("raw")), task=Bench(Path("bench")).task("curate"))
+print("pandas" in sys.modules)
+import pyarrow as pa
+print(type(pa.table({"a": [1]}).to_pandas()).__module__)
+"""
+
+
+def test_a_curation_loads_no_pandas_and_arrow_makes_its_tables_afterwards(tmp_path: Path) -> None:
+    files(tmp_path / "raw")
+    ran = subprocess.run(
+        [sys.executable, "-c", CURATION], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stdout.split() == ["False", "pandas"]

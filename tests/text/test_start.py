@@ -14,7 +14,7 @@ from slmworks.contract.errors import BadRequest
 from slmworks.recipe.lower import plan
 from slmworks.recipe.recipe import Recipe
 from slmworks_text.start.beginning import Wishes, begin
-from slmworks_text.start.recipe_text import scalar
+from slmworks_text.start.recipe_text import Facts, recipe_text, scalar
 from slmworks_text.start.sniff import sniff
 
 ROWS = [
@@ -157,6 +157,27 @@ def test_conversations_become_a_generators_recipe(tmp_path: Path, row) -> None:
 def test_a_word_in_a_recipe_is_that_word(word: str) -> None:
     recipe = Recipe.parse(f"name: a\nsteps:\n  b: {{with: {{c: {scalar(word)}}}}}")
     assert recipe.steps["b"].options == {"c": word}
+
+
+@pytest.mark.parametrize(
+    ("train", "labels", "epochs"),
+    [
+        (100, 2, 8),
+        (6_400, 2, 2),
+        (9_000, 2, 2),
+        (20_000, 2, 1),
+        (8_803, 77, 6),
+        (15_000, 150, 6),
+        (100_000, 150, 1),
+    ],
+)
+def test_rows_are_seen_oftener_where_there_are_few_or_many_labels(
+    train: int, labels: int, epochs: int
+) -> None:
+    text = recipe_text(
+        Facts("q", {"train": "./a.csv"}, {"text": "text"}, train=train, test=500, labels=labels)
+    )
+    assert f"with: {{epochs: {epochs}, learning_rate" in text
 
 
 @pytest.fixture

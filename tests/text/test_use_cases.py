@@ -90,6 +90,24 @@ def test_its_recipe_holds_what_the_card_says(name: str, tmp_path: Path, tiny_enc
         begun(name, tmp_path / "made", tiny_encoder)
 
 
+def test_documents_are_read_as_far_as_they_go_and_not_as_questions(
+    tmp_path: Path, tiny_encoder: Model
+) -> None:
+    rows = "".join(f"where is tea {i},{' '.join(f'word{j}' for j in range(30))} {i}\n" for i in range(200))
+    (tmp_path / "rows.csv").write_text(f"question,document\n{rows}", encoding="utf-8")
+    given = ["--train", str(tmp_path / "rows.csv"), "--teacher", str(tiny_encoder.path)]
+    call(
+        "init",
+        str(tmp_path / "q"),
+        "--use-case",
+        "private-documents",
+        *given,
+        "--store",
+        str(tmp_path / "store"),
+    )
+    assert Recipe.read(tmp_path / "q" / "recipe.yaml").steps["student"].options["max_length"] >= 32
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_it_runs_at_toy_size(name: str, tmp_path: Path, tiny_encoder: Model) -> None:

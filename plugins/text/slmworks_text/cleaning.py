@@ -104,7 +104,7 @@ def _pieces(shown: str, found: Iterator[Values]) -> Iterator[Piece]:
         while True:
             before = len(values)
             values.extend(islice(found, STEP))  # keeps what came before an error
-            size += sum(map(_size, values[before:]))
+            size += _size(values[before:])
             if len(values) == before:
                 break
             if len(values) >= ROWS or size >= CHARACTERS:
@@ -118,6 +118,14 @@ def _pieces(shown: str, found: Iterator[Values]) -> Iterator[Piece]:
         raise failed
 
 
-def _size(row: Values) -> int:
-    cells = row[1]
-    return 0 if isinstance(cells, Ragged) else sum([len(cell) for cell in cells if type(cell) is str])
+def _size(rows: Sequence[Values]) -> int:
+    """Characters of the values that are texts."""
+    return sum(
+        [
+            len(cell)
+            for _, cells in rows
+            if not isinstance(cells, Ragged)
+            for cell in cells
+            if type(cell) is str
+        ]
+    )

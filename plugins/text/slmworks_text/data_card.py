@@ -16,6 +16,7 @@ from slmworks_text.row_groups import LONG_ROW_GROUP, ROW_GROUP, RowGroups
 from slmworks_text.rows import LABELLED, PLACES, SPLITS, Tally
 from slmworks_text.rows_on_disk import StoredRows
 from slmworks_text.schema import Schema
+from slmworks_text.word_counts import words_in
 
 FEW = 4
 """So many labels are named in the summary; of more, the most and the least frequent."""
@@ -66,7 +67,7 @@ class TextLengths:
     def update(self, texts: Sequence[str]) -> None:
         """Count more."""
         self.characters.update(map(len, texts))
-        self.words.update(len(text.split()) for text in texts)
+        self.words.counts.update(words_in(texts))
 
     def described(self) -> dict[str, Any]:
         """Summaries, and the distribution of characters."""

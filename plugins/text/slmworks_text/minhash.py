@@ -7,16 +7,16 @@ near duplicates: lower the threshold for those.
 Texts and band hashes are on disk; pairs are checked as they are proposed, none is kept.
 """
 
+import itertools
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from slmworks_text.joins.components import Components
 from slmworks_text.shingle_hashes import token_hashes
-from slmworks_text.shingles import shingles
+from slmworks_text.shingle_sets import LongSets, Pair, ShingleSets
 from slmworks_text.text_hashes import Hashes
 from slmworks_text.texts import Texts
 
@@ -31,8 +31,10 @@ CROWD = 400
 """A band's bucket with more texts than this is compared with its first text only, not pair by pair."""
 PAIRS = 50_000
 """Pairs are checked when so many were proposed; those that several bands propose are checked once."""
-REMEMBERED = 1_024
-"""Sets of shingles kept while pairs are checked."""
+LONG = 5_000
+"""Bytes from which a text's shingles are kept for the next pair."""
+COMPARED = CROWD * LONG
+"""Bytes of short texts whose shingles are in memory at a time: a whole bucket's."""
 
 MIX = 0x9E3779B97F4A7C15
 """An odd 64-bit multiplier (2^64 over the golden ratio)."""
@@ -64,14 +66,51 @@ class NearDuplicates:
 
         Calls `progress(bands done, bands)`.
         """
-        grams = lru_cache(REMEMBERED)(lambda number: shingles(self.texts[number]))
+        longs = LongSets(self.texts)
         for pairs in self.proposed(progress):
-            for a, b in pairs:
-                one, other = components.find(numbers[a]), components.find(numbers[b])
-                if one != other and jaccard(grams(a), grams(b)) >= self.threshold:
+            apart = [(a, b) for a, b in pairs if components.apart(numbers[a], numbers[b])]
+            short, long = self._by_length(apart)
+            for a, b in long:
+                one, other = numbers[a], numbers[b]
+                if components.apart(one, other) and longs.similarity(a, b) >= self.threshold:
                     components.join(one, other)
+            for block in self._blocks(short):
+                self._join(block, components, numbers)
 
-    def proposed(self, progress: Callable[[int, int], None]) -> Iterator[Sequence[tuple[int, int]]]:
+    def _by_length(self, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+        """Pairs of short texts, which are compared many at a time, and those with a long one."""
+        found: tuple[list[Pair], list[Pair]] = [], []
+        for pair in pairs:
+            found[max(map(self.texts.size, pair)) > LONG].append(pair)
+        return found
+
+    def _join(self, pairs: Sequence[Pair], components: Components, numbers: Any) -> None:
+        """Join short texts that are near."""
+        members = sorted({number for pair in pairs for number in pair})
+        place = {number: i for i, number in enumerate(members)}
+        sets = ShingleSets([self.texts[number] for number in members])
+        for chunk in sets.chunks([(place[a], place[b]) for a, b in pairs]):
+            some = [
+                (one, other)
+                for one, other in chunk  # not those that the chunk before has joined
+                if components.apart(numbers[members[one]], numbers[members[other]])
+            ]
+            near = sets.similarities(some) >= self.threshold
+            for a, b in itertools.compress(some, near.tolist()):
+                components.join(numbers[members[a]], numbers[members[b]])
+
+    def _blocks(self, pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
+        """Pairs whose texts together have so many bytes that their shingles fit into memory at once."""
+        start, size, known = 0, 0, set[int]()
+        for end, pair in enumerate(pairs, 1):
+            size += sum(self.texts.size(number) for number in pair if number not in known)
+            known.update(pair)
+            if size >= COMPARED or end == len(pairs):
+                yield pairs[start:end]
+                start, size = end, 0
+                known.clear()
+
+    def proposed(self, progress: Callable[[int, int], None]) -> Iterator[Sequence[Pair]]:
         """Pairs that share a bucket, in blocks; sorted, so that the texts of one follow each other."""
         self.texts.flush()
         pairs: set[int] = set()
@@ -94,13 +133,13 @@ class NearDuplicates:
             band.close()
 
 
-def _pairs(bucket: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _pairs(bucket: Sequence[int]) -> Iterator[Pair]:
     if len(bucket) <= CROWD:
         return combinations(bucket, 2)
     return ((bucket[0], other) for other in bucket[1:])
 
 
-def _sorted(pairs: set[int]) -> list[tuple[int, int]]:
+def _sorted(pairs: set[int]) -> list[Pair]:
     return [(pair >> 32, pair & 0xFFFFFFFF) for pair in sorted(pairs)]
 
 

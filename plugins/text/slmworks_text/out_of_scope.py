@@ -40,8 +40,11 @@ class OutOfScope:
         """From the options of a curation; `share`: see there."""
         return cls(labels, Labels.of(tuple(labels), normalise=normalise), share, seed)
 
-    def apart(self, rows: Iterable[Row], *, every: bool) -> Iterator[Row]:
+    def apart(self, rows: Iterator[Row], *, every: bool) -> Iterator[Row]:
         """The rows, those out of scope without label and in a split of their own; `every`: all of them."""
+        return self._apart(rows, every=every) if every or self.labels else rows
+
+    def _apart(self, rows: Iterator[Row], *, every: bool) -> Iterator[Row]:
         for row in rows:
             label = self.names.read(row.target)[0] if self.labels and row.target else None
             if every or label:

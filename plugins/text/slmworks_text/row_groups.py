@@ -5,7 +5,7 @@ from typing import Any
 
 from slmworks_text.memory import give_back
 
-ROW_GROUP = 100_000
+ROW_GROUP = 50_000
 """Rows in a row group, all of which are in memory until it is written."""
 LONG_ROW_GROUP = 2_000
 """The same where the target is a text too."""

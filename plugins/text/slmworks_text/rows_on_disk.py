@@ -6,8 +6,11 @@ with one batch for each value of the id's first two hex digits. Reading joins th
 
 import contextlib
 import hashlib
+import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +26,7 @@ OPEN = 200
 """So many runs stay open while rows are read back."""
 SLICES = 256
 """First two hex digits of an id."""
+HALF = re.compile("[\ud800-\udfff]")
 
 
 class RowColumns:
@@ -47,33 +51,37 @@ class RowColumns:
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Add rows; BadRequest for text that no file can hold."""
-        ids, texts, targets = self._ids.append, self._texts.append, self._targets.append
-        strata, places = self._strata.append, self._places.append
-        groups, templates = self._groups.append, self._templates.append
-        numbers, stratum_of, sha256, characters = self.numbers, self.schema.stratum, hashlib.sha256, 0
+        sha256 = hashlib.sha256
+        try:  # `Row.identity`, without a call for each row
+            contents = [f"{row.text}\0{row.target}\0{row.source}\0{row.origin}".encode() for row in rows]
+            groups, templates = (
+                [number_of(name) if name else 0 for name in map(attrgetter(of), rows)]
+                for of in ("group", "template")
+            )
+        except UnicodeEncodeError:
+            self._refuse_half_pair(rows)
+            raise
+        ids = [sha256(content).hexdigest()[:20] for content in contents]
+        strata = map(self.schema.stratum, rows, ids)
+        texts, targets = [row.text for row in rows], [row.target for row in rows]
+        self._ids += ids
+        self._texts += texts
+        self._targets += [target or None for target in targets]
+        self._strata.extend(map(self.number, strata))
+        self._places.extend([row.place for row in rows])
+        self._groups.extend(groups)
+        self._templates.extend(templates)
+        self.characters += sum(map(len, texts)) + sum(map(len, targets))
+
+    def _refuse_half_pair(self, rows: Sequence[Row]) -> None:
+        """BadRequest for the first row with half of a surrogate pair."""
         for row in rows:
-            text, target, group, template = row.text, row.target, row.group, row.template
-            try:
-                # `Row.identity`, without a call for each row
-                content = f"{text}\0{target}\0{row.source}\0{row.origin}".encode()
-                id_ = sha256(content).hexdigest()[:20]
-                groups(number_of(group) if group else 0)
-                templates(number_of(template) if template else 0)
-            except UnicodeEncodeError as error:
+            parts = row.text, row.target, row.source, row.origin, row.group, row.template
+            if found := next(filter(None, map(HALF.search, parts)), None):
                 raise BadRequest(
                     f"{row.origin}: its text, {self.schema.target}, source or group holds half of a "
-                    f"surrogate pair ({error.object[error.start]!r}), which cannot be written; repair "
-                    "the row."
-                ) from None
-            stratum = stratum_of(row, id_)
-            number = numbers.get(stratum)
-            ids(id_)
-            texts(text)
-            targets(target or None)
-            strata(self.number(stratum) if number is None else number)
-            places(row.place)
-            characters += len(text) + len(target)
-        self.characters += characters
+                    f"surrogate pair ({found[0]!r}), which cannot be written; repair the row."
+                )
 
     def batch(self) -> Any:
         """The rows, in the order in which they came."""
@@ -244,12 +252,13 @@ def number_of(text: str) -> int:
 
 
 def _slices(ids: Any) -> Iterator[tuple[int, int]]:
-    """Start and end of the ids that begin with `00`, `01`, … `ff`."""
-    import numpy as np
+    """Start and end of the sorted ids that begin with `00`, `01`, … `ff`."""
+    import pyarrow.compute as pc
 
-    found = ids.to_numpy(zero_copy_only=False).astype("U2")
-    edges = np.searchsorted(found, [f"{i:02x}" for i in range(SLICES)]).tolist()
-    return zip(edges, [*edges[1:], len(found)], strict=True)
+    found = pc.value_counts(pc.utf8_slice_codeunits(ids, 0, 2)).to_pylist()
+    counts = {one["values"]: one["counts"] for one in found}
+    ends = list(accumulate(counts.get(f"{i:02x}", 0) for i in range(SLICES)))
+    return zip([0, *ends[:-1]], ends, strict=True)
 
 
 @contextlib.contextmanager

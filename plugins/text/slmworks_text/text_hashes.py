@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from slmworks_text.arrays import distinct
+
 PART = 250_000
 """About as many entries are in memory at a time: those whose number leaves the same remainder."""
 PIECE = 65_536
+BITS = 20
+"""High bits of a number by which it is first told from others."""
 
 
 class Hashes:
@@ -37,13 +41,17 @@ class Hashes:
     def _groups(self, numbers: Any, where: Any) -> Iterator[list[int]]:
         import numpy as np
 
-        # Most entries occur once: only those whose first number occurs again are sorted with their positions.
-        first = np.sort(numbers[:, 0])
-        again = np.unique(first[1:][first[1:] == first[:-1]])
+        # Most entries occur once. Some share high bits of their first number with another, few all of it:
+        # only these are sorted with their positions.
+        high = (numbers[:, 0] >> np.uint64(64 - BITS)).astype("int64")
+        crowded = np.flatnonzero((np.bincount(high, minlength=1 << BITS) > 1)[high])
+        first = numbers[crowded, 0]
+        ordered = np.sort(first)
+        again = distinct(ordered[1:][ordered[1:] == ordered[:-1]])
         if not len(again):
             return
-        spots = np.minimum(np.searchsorted(again, numbers[:, 0]), len(again) - 1)
-        found = np.flatnonzero(again[spots] == numbers[:, 0])
+        spots = np.minimum(np.searchsorted(again, first), len(again) - 1)
+        found = crowded[again[spots] == first]
         numbers, where = numbers[found], where[found]
         # Sorts by the first number, then the second; equal entries stay in the order of their positions.
         order = np.lexsort(numbers.T[::-1])

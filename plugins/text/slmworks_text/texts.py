@@ -31,6 +31,10 @@ class Texts:
         start, end = self.ends[number], self.ends[number + 1]
         return os.pread(self.file.fileno(), end - start, start).decode()
 
+    def size(self, number: int) -> int:
+        """Bytes of a text."""
+        return self.ends[number + 1] - self.ends[number]
+
     def close(self) -> None:
         """Close the file."""
         self.file.close()

@@ -21,6 +21,7 @@ from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.contract.workers import Workers
 from slmworks.machine.process import die_with
+from slmworks_text.memory import spare_pandas
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -110,6 +111,7 @@ def _applied(path: str, piece: Any) -> Any:
 def _function(path: str) -> Callable[[Any], Any]:
     import pyarrow as pa
 
+    spare_pandas()
     pa.set_memory_pool(pa.system_memory_pool())
     found: Callable[[Any], Any] = pickle.loads(Path(path).read_bytes())  # noqa: S301 (our parent wrote it)
     return found

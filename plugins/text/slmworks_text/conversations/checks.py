@@ -1,22 +1,13 @@
 """Conversations that cannot be split or learnt from, refused in one line; and what may not be meant."""
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
 from slmworks.contract.errors import BadRequest
-from slmworks.model_tasks.text_generation.json_answers import schema_problem
 from slmworks_text.checks import Counts, first_of_each, reasons
 from slmworks_text.conversations.reading import ChatTally
 from slmworks_text.ledger import Ledger
 from slmworks_text.rows import PLACES, POOL, TRANSFER
 from slmworks_text.rows_on_disk import StoredRows
-
-
-def refuse_bad_schema(schema: Mapping[str, Any]) -> None:
-    """BadRequest for a mapping that is no JSON Schema."""
-    if schema and (found := schema_problem(json.dumps(schema))):
-        raise BadRequest(f"json_schema {found}; see json-schema.org for what a schema may say.")
 
 
 def refuse_no_rows(rows: StoredRows, tally: ChatTally, rows_in: int) -> None:

@@ -10,7 +10,6 @@ from slmworks_text import progress
 from slmworks_text.checks import Loss, refuse_bad_inputs
 from slmworks_text.conversations.card import ChatSplit, describe_chat
 from slmworks_text.conversations.checks import (
-    refuse_bad_schema,
     refuse_empty_splits,
     refuse_no_rows,
     warnings_of,
@@ -102,7 +101,6 @@ class CurateConversations(ConversationOptions):
         self, data: Files, task: Task, rows: StoredRows, watch: Watch, models: Models
     ) -> Gathered[ChatTally]:
         """Read, check, clean and store all rows, drop duplicates, split the pool; nothing is written yet."""
-        refuse_bad_schema(self.json_schema)
         names = self.row_names(data)
         tally, measure = ChatTally(), self.measure(data)
         joins = self.joins(data, models, lambda name: self._texts(data, name, measure))

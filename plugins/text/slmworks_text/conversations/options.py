@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from slmworks.contract.documented import Documented
+from slmworks.model_tasks.text_generation.schema_option import JsonSchema
 from slmworks_text.curate_rows import CurateRows
 from slmworks_text.encodings import Encoding
 from slmworks_text.layout import Delimiter, Format, Quotes
@@ -48,7 +49,7 @@ class ConversationOptions(CurateRows):
     """Part of a conversation -> its column, where that is called otherwise."""
     system: str = ""
     """A system turn for conversations that have none of their own."""
-    json_schema: dict[str, Any] = Field(default_factory=dict)
+    json_schema: JsonSchema = Field(default_factory=dict)
     """JSON Schema that answers follow, for rows without one of their own; their answers must be JSON."""
     source: str | None = None
     """Column to keep as the source, by which quality is sliced; default: the input's name."""

@@ -92,13 +92,16 @@ class Followed(Watch):
             columns = [part.column(name).to_pylist() for name in ("text", "target", "stratum")]
             self._texts.update(zip(here, zip(*columns, strict=True), strict=True))
 
-    def described(self, ledger: Ledger, view: View, region: str) -> dict[str, Any]:
-        """`steps`, `clusters` and `examples`; each only where there are any."""
+    def described(self, ledger: Ledger, view: View, region: str, *, target: str = "") -> dict[str, Any]:
+        """`steps`, `clusters` and `examples`; each only where there are any.
+
+        `target`: what an example calls its row's target; empty: its texts say it already.
+        """
         shown = Shown(region)
         found: dict[str, Any] = {
             "steps": self.steps,
             "clusters": {name: self._cluster(one, view, shown) for name, one in self.clusters.items()},
-            "examples": self._examples(ledger, view, shown),
+            "examples": self._examples(ledger, view, shown, target),
         }
         return {name: part for name, part in found.items() if part}
 
@@ -129,7 +132,9 @@ class Followed(Watch):
             ],
         }
 
-    def _examples(self, ledger: Ledger, view: View, shown: Shown) -> dict[str, list[dict[str, str]]]:
+    def _examples(
+        self, ledger: Ledger, view: View, shown: Shown, target: str
+    ) -> dict[str, list[dict[str, str]]]:
         found: dict[str, list[dict[str, str]]] = {}
         tally = self._tally
         for reason, texts in tally.examples.items():
@@ -138,24 +143,26 @@ class Followed(Watch):
             there = found.setdefault(reason, [])
             there[:1] = [{**(there[0] if there else {}), "row": shown.text([first])}]
         for reason, examples in self.examples.items():
-            found[reason] = [self._example(one, ledger, view, shown) for one in examples]
+            found[reason] = [self._example(one, ledger, view, shown, target) for one in examples]
         return {reason: some for reason, some in sorted(found.items()) if some}
 
-    def _example(self, one: Example, ledger: Ledger, view: View, shown: Shown) -> dict[str, str]:
+    def _example(self, one: Example, ledger: Ledger, view: View, shown: Shown, target: str) -> dict[str, str]:
         said = {
             "text": self._text(one.row, view, shown),
             "detail": one.detail,
-            **self._about(one.row, ledger),
+            **self._about(one.row, ledger, shown, target),
         }
         if one.beside is not None:
             said["beside"] = self._text(one.beside, view, shown)
-            said |= {f"beside_{name}": value for name, value in self._about(one.beside, ledger).items()}
+            about = self._about(one.beside, ledger, shown, target)
+            said |= {f"beside_{name}": value for name, value in about.items()}
         return {name: value for name, value in said.items() if value}
 
-    def _about(self, row: int, ledger: Ledger) -> Mapping[str, str]:
+    def _about(self, row: int, ledger: Ledger, shown: Shown, target: str) -> Mapping[str, str]:
         place = int(ledger.place[row])
         label = ledger.strata[int(ledger.stratum[row])].label
-        return {"label": label, "split": PLACES[place] if place != POOL else ""}
+        found = {"label": label, "split": PLACES[place] if place != POOL else ""}
+        return found | {target: shown.text([self._texts[row][1] or ""])} if target else found
 
     def _text(self, row: int, view: View, shown: Shown) -> str:
         text, target, _ = self._texts[row]

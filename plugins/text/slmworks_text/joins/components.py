@@ -20,6 +20,10 @@ class Components:
             item = parent[item]
         return item
 
+    def apart(self, one: int, other: int) -> bool:
+        """True where two members are in different components."""
+        return self.find(one) != self.find(other)
+
     def join(self, one: int, other: int) -> None:
         """Make one component of two."""
         a, b = sorted((self.find(one), self.find(other)))

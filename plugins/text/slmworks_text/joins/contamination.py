@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from slmworks.contract.documented import Documented
+from slmworks_text.arrays import distinct
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Key, Ledger, compared
 from slmworks_text.rows import PLACES, POOL, TRANSFER, Tally
@@ -111,7 +112,7 @@ def digests(text: str, size: int) -> list[int]:
 def _sorted(grams: Any) -> Any:
     import numpy as np
 
-    return np.unique(np.frombuffer(grams, "uint64"))
+    return distinct(np.frombuffer(grams, "uint64"))
 
 
 def _among(grams: Any, known: Any) -> Any:

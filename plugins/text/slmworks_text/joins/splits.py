@@ -5,6 +5,7 @@ split that relatively lacks its rows most.
 """
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -33,7 +34,7 @@ def assign(
     for unit in sorted(units, key=lambda unit: (-len(unit), int(draws[min(unit)]))):
         ledger.place[unit] = choice.of(ledger.stratum[unit].tolist())
     for rows in _in_order(single, draws):
-        ledger.place[rows] = list(map(choice.of_one, ledger.stratum[rows].tolist()))
+        ledger.place[rows] = choice.of_singles(ledger.stratum[rows])
 
 
 def units_of(ledger: Ledger, components: Components) -> tuple[Any, list[list[int]]]:
@@ -84,8 +85,7 @@ class Choice:
         self.splits = [_Split(PLACES.index(split), share, total.values()) for split, share in shares.items()]
         uses = Counter(group for groups in self.groups for group in groups)
         self.shared = {group for group, count in uses.items() if count > 1}
-        self.gains: dict[int, list[float]] = {}
-        """Gains by split, kept of strata whose groups no other stratum is in."""
+        """Groups of several strata: what a row of one takes, those of the others lack."""
 
     def of(self, unit: Sequence[int]) -> int:
         """The place of a unit whose rows have these strata."""
@@ -93,24 +93,46 @@ class Choice:
         for number in unit:
             for group in self.groups[number]:
                 content[group] = content.get(group, 0) + 1
-        self.gains.clear()
         gains = [sum([count * one.lack[group] for group, count in content.items()]) for one in self.splits]
         return self.splits[gains.index(max(gains))].fill(content.items())
 
-    def of_one(self, number: int) -> int:
-        """The same of a single row."""
-        groups, gains = self.groups[number], self.gains.get(number)
-        if gains is None:
-            gains = [sum([one.lack[group] for group in groups]) for one in self.splits]
-            if self.shared.isdisjoint(groups):
-                self.gains[number] = gains
-        i = gains.index(max(gains))
-        have, want, lack = (chosen := self.splits[i]).have, chosen.want, chosen.lack
-        for group in groups:
-            have[group] = count = have[group] + 1
-            lack[group] = 1 - count / want[group]
-        gains[i] = sum([lack[group] for group in groups])
-        return chosen.place
+    def of_singles(self, numbers: Any) -> Any:
+        """The places of rows that are a unit each, in their order, given their strata (uint8, uint32)."""
+        import numpy as np
+
+        places, together = np.empty(len(numbers), "uint8"), []
+        order = np.argsort(numbers, kind="stable")
+        for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+            if len(rows) and self.shared.isdisjoint(groups := self.groups[numbers[rows[0]]]):
+                places[rows] = self._of_alike(groups, len(rows))
+            else:
+                together.append(rows)
+        for row in sorted(itertools.chain.from_iterable(rows.tolist() for rows in together)):
+            places[row] = self._of_one(self.groups[numbers[row]])
+        return places
+
+    def _of_one(self, groups: Sequence[int]) -> int:
+        """The place of one row of these groups."""
+        gains = [sum([one.lack[group] for group in groups]) for one in self.splits]
+        return self.splits[gains.index(max(gains))].fill([(group, 1) for group in groups])
+
+    def _of_alike(self, groups: Sequence[int], count: int) -> Any:
+        """The places of `count` rows of these groups, in which no other row is.
+
+        What a split gains falls with each row that it takes, so rows go to splits in the order of all gains,
+        and to the first split where they are equal.
+        """
+        import numpy as np
+
+        taken = np.arange(count)
+        gains = [
+            sum((1 - (one.have[group] + taken) / one.want[group] for group in groups), np.zeros(count))
+            for one in self.splits
+        ]
+        chosen = np.argsort(-np.concatenate(gains), kind="stable")[:count] // count
+        for one, more in zip(self.splits, np.bincount(chosen, minlength=len(gains)).tolist(), strict=True):
+            one.fill([(group, more) for group in groups])
+        return np.array([one.place for one in self.splits], "uint8")[chosen]
 
 
 class _Split:

@@ -49,9 +49,7 @@ class SpreadNearDuplicates(NearDuplicates):
         Pairs that are joined already are not compared: that couldn't change a component.
         """
         for proposed in self.proposed(progress):
-            pairs = [
-                (a, b) for a, b in proposed if components.find(numbers[a]) != components.find(numbers[b])
-            ]
+            pairs = [(a, b) for a, b in proposed if components.apart(numbers[a], numbers[b])]
             parts = [pairs[start : start + PAIRS] for start in range(0, len(pairs), PAIRS)]
             near = partial(alike, threshold=self.threshold)
             for part, found in zip(parts, self.workers.map(near, map(self._compared, parts)), strict=True):

@@ -159,6 +159,7 @@ def _looked_at(
             gate=card.gate_options if card else {},
             terms=card.terms if card else {},
             **{split: rows["splits"][split]["rows"] for split in ("train", "test")},
+            labels=len(rows["splits"]["train"].get("labels") or ()),
         )
         found = Teacher.of(facts, folder, places)
         look = seen(data, rows, found.measure)

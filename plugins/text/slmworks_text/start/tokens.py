@@ -30,12 +30,13 @@ def measure_of(folder: Path | None) -> Measure:
 
 
 def lengths(data: Dataset, split: str, measure: Measure) -> Lengths:
-    """Lengths of a split's inputs, special tokens included."""
+    """Lengths of a split's inputs, special tokens included; the longer one's where targets are read too."""
     found = Lengths()
     around = SPECIAL if isinstance(measure, Tokens) else 0
-    column = model_task(str(data.meta["task"])).inputs[0]
-    for value in first_rows(data, split, column, ROWS):
-        found.update([measure.of(texts_in(value)) + around])
+    purpose = model_task(str(data.meta["task"]))
+    columns = (purpose.inputs[0], *(purpose.targets if purpose.reads_targets else ()))
+    for row in zip(*(first_rows(data, split, column, ROWS) for column in columns), strict=True):
+        found.update([max(measure.of(texts_in(value)) for value in row if value is not None) + around])
     return found
 
 
