@@ -115,7 +115,7 @@ test-airflow: install install-airflow ## tests that start Airflow's components
 	$(BIN)/python -m pytest $(PATIENT) -m airflow tests/airflow $(PYTEST_ARGS)
 
 install-spark: install ## into .venv/ the engine spark and pyspark (0.5 GB); it needs Java 17
-	$(BIN)/$(PIP) install --no-build-isolation --editable 'plugins/spark[run]'
+	$(VENV)/$(PIP) install --no-build-isolation --editable 'plugins/spark[run]'
 
 test-spark: install-spark ## tests that start Apache Spark
 	$(BIN)/python -m pytest $(PATIENT) -n 0 -m spark tests/spark $(PYTEST_ARGS)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from releases import LABELS, commit, word_counter
-from slmworks.contract.artifact import Artifact, Dataset, Files, Model, Report, Verdict
+from slmworks.contract.artifact import Artifact, Dataset, Files, Model, Report, Selection, Verdict
 from slmworks.contract.manifest import Manifest, scan
 from slmworks.execution.index import note_made
 from slmworks.execution.records import RunRecord, TaskRecord
@@ -150,6 +150,19 @@ class Story:
             metrics=list(metrics),
         )
         return manifest
+
+    def select(self, name: str, on: str, stopped: Mapping[str, tuple[str, float]]) -> Manifest:
+        """A selection that lets the model of the task `on` go on; `stopped`: task -> why, and the chance."""
+        rows = [
+            {"model": self.made[task].digest, "name": "hf", "written": "0.612 (0.55–0.67)", "chance": chance}
+            for task, (_, chance) in stopped.items()
+        ]
+        meta = {
+            "goes_on": [self.made[on].digest],
+            "stopped": {self.made[task].digest: why for task, (why, _) in stopped.items()},
+        }
+        folder = self.text("selection.json", json.dumps({"rows": rows}))
+        return self.task(name, "select halving", Selection(path=folder, meta=meta))
 
     def record(self, name, what, **given) -> None:
         """Write one task's record."""

@@ -145,6 +145,7 @@ def test_8_bits_and_factors_in_plain_onnx_runtime(
         np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_packed_layers_in_transformers_with_auto_round(
     llama: Model, conversations: Dataset, bench: Bench
 ) -> None:

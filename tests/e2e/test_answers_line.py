@@ -11,6 +11,8 @@ import asked
 from commands import Line
 from slmworks.contract.artifact import Model
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """\
 name: purchases
 steps:

@@ -11,6 +11,8 @@ import tagged
 from commands import Line
 from slmworks.contract.artifact import Model
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """\
 name: people
 steps:

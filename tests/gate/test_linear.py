@@ -96,7 +96,7 @@ def test_only_a_candidate_that_beats_it_is_chosen(bench: Bench) -> None:
     said = decide(other, 0.8, 0.8, 0.88, over_linear=0.02)
     assert (said["chosen"], said["because"]) == (
         "c1",
-        "smallest that keeps 80 % and beats the linear model",
+        "smallest that on validation surely keeps 80 % and beats the linear model",
     )
 
 

@@ -210,7 +210,9 @@ def test_the_candidate_is_chosen_among_those_as_good_as_the_champion(decide, stu
     said, verdict = decide(small, large, retention=0.9, champion=champion(0.80))
     assert verdict.passed
     assert verdict.refs["model"] == LARGE
-    assert said["because"] == "smallest that keeps 90 % and is not worse than the champion"
+    assert (
+        said["because"] == "smallest that on validation surely keeps 90 % and is not worse than the champion"
+    )
 
 
 def test_a_champion_that_was_measured_on_other_data_is_refused(bench, decide, teacher, student, champion):

@@ -93,7 +93,7 @@ def test_a_candidate_that_beats_each_reference_passes_in_words_table_and_page(ju
     ]
     checks = [one for one in said["checks"] if one["name"] == "reference"]
     assert [one["outcome"] for one in checks] == ["passed"] * 4
-    assert said["because"] == "smallest that keeps 90 % and beats every reference"
+    assert said["because"] == "smallest that on validation surely keeps 90 % and beats every reference"
     assert {judge.verdict.refs[f"reference.{number}"] for number in (0, 1)} == {few.digest, zero.digest}
     page = " ".join(re.sub(r"<[^>]*>", " ", packet.page(said, [tuned, judge.teacher])).split())
     assert "change of accuracy against gguf (3-shot + schema) above 0 +19.0 points" in page
@@ -106,7 +106,7 @@ def test_a_reference_that_is_as_good_refuses_and_is_never_chosen(judge: Judge) -
     assert not said["passed"]
     assert judge.verdict.refs["model"] == TUNED
     assert said["sentence"].startswith("refused: not better than few: −1.0 points")
-    assert said["because"] == "best on validation; none surely keeps 90 % and beats every reference"
+    assert said["because"] == "best on validation, where none surely keeps 90 % and beats every reference"
     assert judge.decide(tuned, few)["chosen"] == "few"  # as a candidate it would have been
 
 

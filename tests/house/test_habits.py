@@ -22,6 +22,21 @@ def test_help_lists_every_target() -> None:
     assert listed == set(declared.replace("\\", " ").split())
 
 
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_programs_of_every_target_lie_in_an_environment() -> None:
+    (declared,) = re.findall(r"^\.PHONY: (help (?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
+    for target in declared.replace("\\", " ").split():
+        said = subprocess.run(
+            ["make", "--dry-run", "--always-make", target],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        places = set(re.findall(r"(\S*\.venv[\w-]*/\S*?/)(?:python|slmworks|ruff|mypy)\b", said))
+        assert places <= {f".venv{kind}/bin/" for kind in ("", "-airflow", "-docs", "-tools")}, target
+
+
 def test_quick_tests_exist() -> None:
     (quick,) = re.findall(r"^QUICK := ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
     paths = quick.replace("\\", " ").split()

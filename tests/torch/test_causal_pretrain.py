@@ -31,6 +31,7 @@ def train(bench: Bench, data: Dataset, name: str = "pretrain", **options: Any) -
     return sealed(plugin.run(model=None, data=data, task=bench.task(name)))
 
 
+@pytest.mark.slow
 def test_a_toy_domain_is_learnt_in_less_than_a_minute(bench: Bench, tmp_path: Path) -> None:
     data = orders(tmp_path / "many", train=240, validation=24)
     before = time.process_time()

@@ -209,9 +209,13 @@ def test_answers_are_checked_against_no_schema_only_if_there_is_one(
 ) -> None:
     with pytest.raises(BadRequest, match="^keep: no row of the data has a schema"):
         distil(bench, teacher, prompts, student=student, keep="schema")
-    with pytest.raises(BadRequest, match="^json_schema: it is no JSON Schema"):
-        distil(bench, teacher, prompts, "bad", student=student, keep="schema", json_schema={"type": 7})
     assert not bench.ledgers
+
+
+def test_a_bad_schema_of_a_row_is_refused_before_the_teacher_is_asked() -> None:
+    bad = {**rows()[0], "schema": '{"$ref": "#"}'}
+    with pytest.raises(BadRequest, match=r"^keep: a row's schema refers to itself without end.*; mend it"):
+        sifting.require_schemas([*rows(), bad], "")
 
 
 def test_a_teacher_of_another_kind_and_bad_data_are_refused(
@@ -230,3 +234,5 @@ def test_options_that_contradict_are_refused() -> None:
         SequenceKD(samples=2)
     with pytest.raises(ValidationError, match="only looked at with keep: schema"):
         SequenceKD(json_schema={"type": "object"})
+    with pytest.raises(ValidationError, match=r"is no JSON Schema \(7 is not valid"):
+        SequenceKD(keep="schema", json_schema={"type": 7})

@@ -54,7 +54,14 @@ def started(plugin: str, store: Path, given: list[str]) -> "subprocess.Popen[str
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-@pytest.mark.parametrize(("inputs", "plugin"), [(name, name) for name in TRAININGS], indirect=["inputs"])
+@pytest.mark.parametrize(
+    ("inputs", "plugin"),
+    [
+        pytest.param(name, name, marks=[] if name == "classifier" else [pytest.mark.slow])
+        for name in TRAININGS
+    ],
+    indirect=["inputs"],
+)
 def test_a_killed_task_goes_on_and_gives_the_same_digest(
     inputs: dict[str, Artifact], plugin: str, bench: Bench, tmp_path: Path
 ) -> None:

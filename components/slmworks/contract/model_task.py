@@ -177,6 +177,8 @@ class ModelTask(ABC):
     """Columns that a model sees: ("text",) · ("question", "context")."""
     targets: ClassVar[tuple[str, ...]]
     """Columns that hold the truth: ("label",) · ("answers",). They may be null in the split `transfer`."""
+    reads_targets: ClassVar[bool] = False
+    """A model reads targets as it reads inputs, each alone: documents that are searched."""
     optional: ClassVar[tuple[str, ...]] = ()
     """Further columns that rows are judged by where the data have them: ("schema",)."""
     asked_with: ClassVar[tuple[str, ...]] = ()

@@ -262,8 +262,8 @@ class PairedBootstrap(Gate):
         good = [one for one in found if enough(one)]
         least = min((one.bytes for one in good), default=0)
         if good:
-            return min(good, key=wanted), f"{self.choose} that {keeps}"
-        return min(found, key=best), f"best on validation; none surely {keeps}"
+            return min(good, key=wanted), f"{self.choose} that on validation surely {keeps}"
+        return min(found, key=best), f"best on validation, where none surely {keeps}"
 
     def _checks(
         self,

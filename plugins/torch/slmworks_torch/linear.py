@@ -51,7 +51,10 @@ class Linear(Finetune):
 
         train, validation = rows.training_rows(data), rows.labelled(data, "validation")
         net = self._network(model, labels_of(data), train.texts)
-        learnt = linear_network.Learning(net, train, validation, task.seed)
+        tokens = net.tokens(train.texts)
+        if model.format != "onnx":
+            net.weigh(tokens)
+        learnt = linear_network.Learning(net, tokens, train, validation, task.seed)
         for epoch in range(self.epochs):
             task.progress(epoch, self.epochs, unit="epochs")
             loss, accuracy = learnt.epoch(self.learning_rate)
@@ -88,4 +91,4 @@ class Linear(Finetune):
             return linear_network.load(model.path, labels, self.max_length)
         tokenizer = Tokenizer.from_file(str(file))
         cut = vocabulary.cut(tokenizer, texts, min_count=self.min_count, characters=self.characters)
-        return linear_network.new(cut.tokenizer, labels, self.max_length, self.pairs, texts)
+        return linear_network.new(cut.tokenizer, labels, self.max_length, self.pairs)

@@ -22,6 +22,8 @@ TABLES = ("embeddings", "pairs")
 RARITY = ("token_weights", "pair_weights")
 """Weight of each of their rows in a text, [rows, 1]: logarithm of how rare it is."""
 
+PIECE = 4_096
+"""Texts whose features are cut at a time."""
 NOTHING = 1e-12
 """A slope that is smaller counts as 0."""
 
@@ -48,6 +50,21 @@ class LinearText:
         self.tokenizer.no_padding()
         return [one.ids for one in self.tokenizer.encode_batch(list(texts))]
 
+    def weigh(self, texts: Sequence[Sequence[int]]) -> None:
+        """Take the rarity of tokens and pairs from texts, given as ids of their tokens."""
+        import numpy as np
+
+        tokens, pairs = (len(self.weights[name]) for name in TABLES)
+        seen = np.zeros(tokens + pairs, np.int64)
+        for start in range(0, len(texts), PIECE):
+            rows = [self.features(ids)[0] for ids in texts[start : start + PIECE]]
+            seen += np.bincount(_each_once(rows, len(seen))[1], minlength=len(seen))
+        rarity = (1 + np.log((1 + len(texts)) / (1 + seen))).astype(np.float32)
+        self.weights["token_weights"], self.weights["pair_weights"] = (
+            rarity[:tokens, None],
+            rarity[tokens:, None],
+        )
+
     def features(self, ids: Sequence[int]) -> tuple["Array", "Array"]:
         """Rows of the tables, those of pairs behind those of tokens, and their weights: of length 1."""
         import numpy as np
@@ -72,10 +89,8 @@ class LinearText:
             (folder / name).write_text(text, encoding="utf-8")
 
 
-def new(
-    tokenizer: "Tokenizer", labels: list[str], max_length: int, pairs: int, texts: Sequence[str]
-) -> LinearText:
-    """A model that answers alike to everything, with the rarity of tokens and pairs in these texts."""
+def new(tokenizer: "Tokenizer", labels: list[str], max_length: int, pairs: int) -> LinearText:
+    """A model that answers alike to everything, and to which all tokens and pairs are equally rare."""
     import numpy as np
 
     size = max(tokenizer.get_vocab().values()) + 1
@@ -87,13 +102,7 @@ def new(
         **{name: np.ones((rows, 1), np.float32) for name, rows in zip(RARITY, (size, pairs), strict=True)},
         "bias": np.zeros(len(labels), np.float32),
     }
-    found = LinearText(weights, tokenizer, labels, max_length)
-    seen = np.zeros(size + pairs)
-    for ids in found.tokens(texts):
-        seen[np.unique(found.features(ids)[0])] += 1
-    rarity = (1 + np.log((1 + len(texts)) / (1 + seen))).astype(np.float32)
-    weights["token_weights"], weights["pair_weights"] = rarity[:size, None], rarity[size:, None]
-    return found
+    return LinearText(weights, tokenizer, labels, max_length)
 
 
 def load(folder: Path, labels: list[str], max_length: int) -> LinearText:
@@ -118,13 +127,15 @@ def load(folder: Path, labels: list[str], max_length: int) -> LinearText:
 class Learning:
     """Cross-entropy by Adagrad; keeps the epoch that was best on validation."""
 
-    def __init__(self, net: LinearText, train: "Rows", validation: "Rows", seed: int) -> None:
-        """Turn all texts into features."""
+    def __init__(
+        self, net: LinearText, tokens: Sequence[Sequence[int]], train: "Rows", validation: "Rows", seed: int
+    ) -> None:
+        """Turn all texts into features; `tokens`: ids of the training rows' ones."""
         import numpy as np
 
         self.net, self.best, self.accuracy = net, net, -1.0
         self.chance = np.random.default_rng(seed)
-        self.train = [_once(*net.features(ids)) for ids in net.tokens(train.texts)]
+        self.train = list(_added(net, tokens))
         self.classes = train.classes
         self.held_out = [net.features(ids) for ids in net.tokens(validation.texts)]
         self.truth = validation.classes
@@ -169,12 +180,31 @@ class Learning:
         self.accuracy = accuracy
 
 
-def _once(rows: "Array", weights: "Array") -> tuple["Array", "Array"]:
-    """Each row once, with its weights added up: a step must not write into one twice."""
+def _added(net: LinearText, texts: Sequence[Sequence[int]]) -> Iterator[tuple["Array", "Array"]]:
+    """Features of each text, a row of the tables once: a step must not write into one twice."""
     import numpy as np
 
-    each, places = np.unique(rows, return_inverse=True)
-    return each, np.bincount(places, weights).astype(np.float32)
+    size = sum(len(net.weights[name]) for name in TABLES)
+    for start in range(0, len(texts), PIECE):
+        features = [net.features(ids) for ids in texts[start : start + PIECE]]
+        of_text, rows, places = _each_once([found for found, _ in features], size)
+        weights = np.concatenate([weights for _, weights in features])
+        added = np.bincount(places, weights).astype(np.float32)
+        ends = np.searchsorted(of_text, np.arange(1, len(features)))
+        for here, summed in zip(np.split(rows, ends), np.split(added, ends), strict=True):
+            yield here.copy(), summed.copy()  # what they are cut from isn't kept
+
+
+def _each_once(rows: Sequence["Array"], size: int) -> tuple["Array", "Array", "Array"]:
+    """Text and row of each pair of them, ascending, and where those of each text's rows are in it.
+
+    `size`: all rows are smaller.
+    """
+    import numpy as np
+
+    of_text = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
+    pairs, places = np.unique(of_text * size + np.concatenate(rows), return_inverse=True)
+    return pairs // size, pairs % size, places
 
 
 def _softmax(logits: "Array") -> "Array":

@@ -5,8 +5,8 @@ affinities between pods.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from slmworks.contract.errors import BadRequest
 from slmworks.engines.engine_checks import refuse
@@ -71,17 +71,20 @@ def equip(
 
 
 def _resources(task: "PipelineTask", pod: Pod) -> None:
-    setters: dict[str, tuple[Callable[[str], Any], Callable[[str], Any]]] = {
-        "cpu": (task.set_cpu_request, task.set_cpu_limit),
-        "memory": (task.set_memory_request, task.set_memory_limit),
-    }
-    for name, (request, limit) in setters.items():
-        if name in pod.requests:
-            request(pod.requests[name])
-        if name in pod.bounds:
-            limit(pod.bounds[name])
-    if pod.accelerator:
-        task.set_accelerator_type(pod.accelerator.type).set_accelerator_limit(pod.accelerator.count)
+    """Set what kfp's own setters would, which read the sources of all callers at each call."""
+    from kfp.dsl.structures import ResourceSpec
+
+    accelerator = pod.accelerator
+    found = ResourceSpec(
+        cpu_request=pod.requests.get("cpu"),
+        cpu_limit=pod.bounds.get("cpu"),
+        memory_request=pod.requests.get("memory"),
+        memory_limit=pod.bounds.get("memory"),
+        accelerator_type=accelerator.type if accelerator else None,
+        accelerator_count=str(accelerator.count) if accelerator else None,
+    )
+    if task.container_spec and found != ResourceSpec():
+        task.container_spec.resources = found
 
 
 def _nodes(task: "PipelineTask", pod: Pod) -> None:

@@ -45,6 +45,7 @@ class FeatureExtraction(ModelTask):
     name: ClassVar[str] = columns.NAME
     inputs: ClassVar[tuple[str, ...]] = columns.INPUTS
     targets: ClassVar[tuple[str, ...]] = columns.TARGETS
+    reads_targets: ClassVar[bool] = True
     carried_meta: ClassVar[tuple[str, ...]] = ("dimensions", "max_length", "parameters")
     pretrained: ClassVar[bool] = True
     measures: ClassVar = (
