@@ -4,6 +4,7 @@ import random
 from itertools import combinations
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from slmworks_text import minhash, shingle_sets
@@ -28,7 +29,7 @@ def groups(texts: list[str], threshold: float, folder: Path) -> list[set[int]]:
     """Texts by component, as found with buckets on disk."""
     components = Components(len(texts))
     near = NearDuplicates(threshold, folder)
-    near.extend(texts)
+    near.extend(pa.array(texts, pa.large_string()))
     near.join(components, list(range(len(texts))), lambda _done, _total: None)
     near.close()
     found: dict[int, set[int]] = {}

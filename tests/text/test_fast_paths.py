@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import ftfy
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ from rensa import RMinHash
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.testing import Bench
-from slmworks_text import workers
+from slmworks_text import minhash, rows_on_disk, workers
 from slmworks_text.curate import CurateText
 from slmworks_text.formats import read_rows
 from slmworks_text.joins.splits import Choice
@@ -32,6 +34,7 @@ from slmworks_text.minhash import jaccard
 from slmworks_text.operators.normalise import Normalise
 from slmworks_text.personal import signs_of, suspects
 from slmworks_text.rows import PLACES, Row, Tally
+from slmworks_text.rows_on_disk import RowColumns, StoredRows
 from slmworks_text.schema import Stratum, schema_of
 from slmworks_text.shingle_hashes import token_hashes
 from slmworks_text.shingle_sets import ShingleSets
@@ -80,6 +83,28 @@ def test_hashes_of_shingles_are_rensas(texts: list[str]) -> None:
     bounds = edges.tolist()
     found = [set(hashes[start:end].tolist()) for start, end in pairwise(bounds)]
     assert found == [set(one) for one in expected]
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 2**64 - 1), max_size=12), min_size=1, max_size=12),
+    st.sampled_from([0, 3, 100]),
+    st.sampled_from([1, 5, 13]),
+)
+@settings(max_examples=60, deadline=None)
+def test_signatures_are_minima_of_permuted_hashes(tokens: list[list[int]], few: int, some: int) -> None:
+    edges = np.cumsum([0, *map(len, tokens)])
+    hashes = np.array(list(chain(*tokens)), "uint64")
+    factors, terms = (column.ravel().tolist() for column in minhash._permutations())
+    with (
+        patch.object(minhash, "token_hashes", lambda _texts: (hashes, edges.astype("uint64"))),
+        patch.multiple(minhash, FEW=few, ROWS=some, SHINGLES=some),
+    ):
+        found = minhash.band_hashes([""] * len(tokens), 1)
+    assert [column.tolist() for column in found] == [
+        [min((a * (token >> 32) + b & 0xFFFFFFFF for token in one), default=0xFFFFFFFF) for one in tokens]
+        for a, b in zip(factors, terms, strict=True)
+    ]
+    assert len(set(factors)) == len(set(terms)) == minhash.PERMUTATIONS == len(found)
 
 
 @given(st.integers(1, 80))
@@ -179,6 +204,32 @@ def test_equal_entries_are_found(tmp_path_factory: Any, numbers: list[int], widt
     assert list(hashes.groups()) == [places[one] for one in sorted(places) if len(places[one]) > 1]
 
 
+@pytest.mark.parametrize("starts", ["apart", "in pairs", "one"])
+def test_rows_come_back_in_the_order_of_their_ids(
+    starts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_on_disk, "ROWS", 16)  # several runs
+    rows = [Row(f"text {i}", f"label {i % 3}", "web", f"web/a.csv#{i}", 2) for i in range(100)]
+    expected = sorted((row.identity(), row.text, row.target) for row in rows)
+
+    def batch(columns: RowColumns, make: Callable[[RowColumns], Any] = RowColumns.batch) -> Any:
+        made = make(columns)
+        cut = {"apart": 0, "in pairs": 61, "one": 63}[starts]  # bits that ids then share
+        first = made.column("start").to_numpy() >> np.uint64(cut) << np.uint64(cut)
+        return made.set_column(made.schema.get_field_index("start"), "start", pa.array(first))
+
+    monkeypatch.setattr(RowColumns, "batch", batch)
+    stored = StoredRows(tmp_path, schema_of("text-classification"))
+    for start in range(0, 100, 7):
+        stored.add_all(rows[start : start + 7])
+    stored.flush()
+    found = [
+        tuple(one.values()) for some in stored.batches("id", "text", "target") for one in some.to_pylist()
+    ]
+    assert len(stored.runs) > 5
+    assert found == expected
+
+
 STRATA = [Stratum(f"{i % 3}", f"{i % 2}", (f"{i % 3}",)) for i in range(6)]
 STRATA += [
     Stratum(f"{i}", "0", (f"{i}",)) for i in (3, 4)
@@ -252,6 +303,7 @@ def files(folder: Path) -> Files:
 def many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small pieces, and processes for any input."""
     monkeypatch.setattr("slmworks_text.cleaning.ROWS", 500)
+    monkeypatch.setattr("slmworks_text.json_lines.CHARACTERS", 10_000)
     monkeypatch.setattr(workers, "LARGE", 0)
 
 
@@ -299,7 +351,7 @@ def test_a_killed_process_is_a_failure_that_says_so(many: None, tmp_path: Path) 
 SCRIPT = """\
 from pathlib import Path
 from slmworks.testing import Bench
-from slmworks_text import workers
+from slmworks_text import minhash, rows_on_disk, workers
 with workers.workers_of(Bench(Path("bench")).task("curate", threads=2), workers.LARGE) as found:
     try:
         list(found.map(abs, [1, 2]))

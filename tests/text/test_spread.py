@@ -13,7 +13,7 @@ import pytest
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import SlmworksError
 from slmworks.contract.stage import Task
-from slmworks_text import cleaning
+from slmworks_text import cleaning, json_lines
 from slmworks_text.curate import CurateText
 from slmworks_text.spread import near
 
@@ -40,6 +40,7 @@ def other() -> Iterator[OtherProcess]:
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleaning, "ROWS", 50)
+    monkeypatch.setattr(json_lines, "CHARACTERS", 2_000)
     monkeypatch.setattr(near, "PAIRS", 20)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.curate.operators import Chosen
-from slmworks_text.formats import read_rows
+from slmworks_text.formats import read_parts
+from slmworks_text.json_lines import Lines
 from slmworks_text.operators import Operator, clean
 from slmworks_text.operators.running import operated
 from slmworks_text.operators.views import TextView
@@ -35,6 +36,34 @@ class Piece:
     first: int
     """Position of the first, from 0."""
     values: Sequence[Values]
+    failed: Exception | None = None
+    """What reading the row behind them raised."""
+
+    def read(self) -> "Piece":
+        """The same."""
+        return self
+
+    def finish(self) -> None:
+        """Raise what reading raised; called behind the rows before it: one of those may be wrong too."""
+        if self.failed is not None:
+            raise self.failed
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Rows of a file whose lines are still to be parsed."""
+
+    first: int
+    lines: Lines
+
+    def read(self) -> Piece:
+        """The rows."""
+        values, failed = list[Values](), None
+        try:
+            values.extend(self.lines.rows())  # keeps what came before an error
+        except Exception as error:  # noqa: BLE001 (raised again by `finish`)
+            failed = error
+        return Piece(self.lines.shown, self.first, values, failed)
 
 
 @dataclass(frozen=True)
@@ -63,10 +92,12 @@ class Cleaner:
         )
         return clean(list(rows), (limits,), tally)
 
-    def __call__(self, piece: Piece) -> "Cleaned":
+    def __call__(self, piece: Piece | Unread) -> "Cleaned":
         """What another process makes of a piece."""
         tally, found, columns = Tally(), set[str](), RowColumns(self.reading.schema)
+        piece = piece.read()
         columns.extend(self.rows(piece, tally, found))
+        piece.finish()
         return Cleaned(columns.batch(), columns.strata, columns.characters, tally, found)
 
 
@@ -84,22 +115,33 @@ class Cleaned:
     """Labels out of scope."""
 
 
-def pieces_of(name: str, folder: Path, reading: Reading, tally: Tally, meter: Meter) -> Iterator[Piece]:
+def pieces_of(
+    name: str, folder: Path, reading: Reading, tally: Tally, meter: Meter
+) -> Iterator[Piece | Unread]:
     """All rows of an input, file by file in the order of their names; `tally` takes warnings about files.
 
     What reading raises comes behind the rows that were read before: one of those may be wrong too.
     """
     for path in paths_of(folder):
         shown = f"{name}/{path.relative_to(folder).as_posix()}"
-        found = read_rows(
+        parts = read_parts(
             path, reading.layout, reading.columns, meter, shown=shown, warn=tally.warnings.append
         )
-        yield from _pieces(shown, found)
+        first = 0
+        for part in parts:
+            if isinstance(part, Lines) and part.counted:
+                for lines in part.split():
+                    yield Unread(first, lines)
+                    first += len(lines)
+                continue
+            for piece in _pieces(shown, first, part.rows() if isinstance(part, Lines) else part):
+                yield piece
+                first += len(piece.values)
         meter.next_file(path.stat().st_size)
 
 
-def _pieces(shown: str, found: Iterator[Values]) -> Iterator[Piece]:
-    values, first, size, failed = list[Values](), 0, 0, None
+def _pieces(shown: str, first: int, found: Iterator[Values]) -> Iterator[Piece]:
+    values, size, failed = list[Values](), 0, None
     try:
         while True:
             before = len(values)

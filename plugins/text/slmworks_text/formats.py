@@ -4,14 +4,22 @@ Rows are numbered, hold the wanted values and are read as a stream (`json` is re
 come the line ends, Excel's `sep=` line, a delimiter at every row's end, and whether a tsv is quoted.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from slmworks.contract.errors import BadRequest, did_you_mean
-from slmworks_text.json_lines import Alike, Block, blocks, lines_of
+from slmworks_text.json_lines import (
+    Alike,
+    Block,
+    Lines,
+    as_object,
+    blocks,
+    lines_of,
+    parsed,
+    parsed_lines,
+)
 from slmworks_text.layout import Format, Layout
 from slmworks_text.separated import LOOKED_AT, header, separated_rows
 from slmworks_text.streams import COMPRESSED, MARK, Meter, lines, text_of
@@ -30,24 +38,32 @@ def read_rows(
 
     BadRequest names file, line and way out.
     """
+    for part in read_parts(path, layout, wanted, meter, shown=shown, warn=warn):
+        yield from part.rows() if isinstance(part, Lines) else part
+
+
+def read_parts(
+    path: Path, layout: Layout, wanted: Wanted, meter: Meter, *, shown: str, warn: Callable[[str], None]
+) -> Iterator[Iterator[Values] | Lines]:
+    """The same in parts, each to be read before the next one; lines of JSON are still to be parsed."""
     format_ = layout.format or format_of(path, shown)
     if format_ == "parquet":
         from slmworks_text.parquet import parquet_rows
 
-        yield from parquet_rows(path, layout, wanted, meter, shown)
+        yield parquet_rows(path, layout, wanted, meter, shown)
     elif format_ in ("csv", "tsv"):
         tab = format_ == "tsv"
-        yield from separated_rows(path, layout, wanted, meter, tab=tab, shown=shown, warn=warn)
+        yield separated_rows(path, layout, wanted, meter, tab=tab, shown=shown, warn=warn)
     else:
         ends = "\n" if format_ == "jsonl" else ""  # U+2028 and bare \r are legal inside a line of JSON
         with text_of(path, layout.encoding, meter, shown=shown, newline=ends) as stream:
             if format_ == "lines":
-                yield from _plain(lines(stream, shown), layout, wanted, shown)
+                yield _plain(lines(stream, shown), layout, wanted, shown)
             elif format_ == "jsonl":
-                yield from _json_line_rows(blocks(stream, shown), layout, wanted, shown)
+                yield from _json_lines(blocks(stream, shown), layout, wanted, shown)
             else:
                 content = stream.read().removeprefix(MARK)
-                yield from _records(_json_rows(content, layout, shown), layout, wanted, shown)
+                yield _records(_json_rows(content, layout, shown), layout, wanted, shown)
 
 
 def columns_of(path: Path, layout: Layout, *, shown: str) -> tuple[str, ...]:
@@ -67,7 +83,7 @@ def columns_of(path: Path, layout: Layout, *, shown: str) -> tuple[str, ...]:
         path, layout.encoding, None, shown=shown, newline="\n" if format_ == "jsonl" else ""
     ) as stream:
         if format_ == "jsonl":
-            records = _json_lines(enumerate(lines(stream, shown), 1), shown)
+            records = parsed_lines(enumerate(lines(stream, shown), 1), shown)
         else:
             records = _json_rows(stream.read().removeprefix(MARK), layout, shown)
         first = [record for _, record in islice(records, LOOKED_AT)]
@@ -96,50 +112,25 @@ def _plain(found: Iterator[str], layout: Layout, wanted: Wanted, shown: str) -> 
         yield number, picked([line], spot) if spot else Ragged(1, len(columns))
 
 
-def _json_line_rows(found: Iterator[Block], layout: Layout, wanted: Wanted, shown: str) -> Iterator[Values]:
-    """Rows of lines of JSON: parsed, except those lines of a block that are like the first of all."""
+def _json_lines(
+    found: Iterator[Block], layout: Layout, wanted: Wanted, shown: str
+) -> Iterator[Iterator[Values] | Lines]:
+    """Lines of JSON that are mostly like the first of all; else the rows of all lines, parsed."""
     block = next(found, None)
     if block is None:
         return
-    first = next(_json_lines(lines_of(iter([block])), shown), (0, None))[1]
+    first = next(parsed_lines(lines_of(iter([block])), shown), (0, None))[1]
     names = [column_of(name, first) for _, name in wanted] if isinstance(first, dict) else []
     if not isinstance(first, dict) or not Alike.fits(first, names):
-        yield from _records(_json_lines(lines_of(chain((block,), found)), shown), layout, wanted, shown)
+        yield _records(parsed_lines(lines_of(chain((block,), found)), shown), layout, wanted, shown)
         return
     alike = Alike(first, names)
     for number, text in chain((block,), found):
-        rows = alike.values(text)
-        if len(rows) == text.count("\n") + (text[-1] != "\n"):
-            yield from enumerate(rows, number)
-            continue
-        for place, line in lines_of(iter([(number, text)])):
-            if values := alike.values(line):
-                yield place, values[0]
-            elif line.strip():
-                yield (
-                    place,
-                    [_object(_parsed_line(line, shown, place), shown, place).get(name) for name in names],
-                )
-
-
-def _json_lines(found: Iterable[tuple[int, str]], shown: str) -> Iterator[tuple[int, Any]]:
-    for number, line in found:
-        if line.strip():
-            yield number, _parsed_line(line, shown, number)
-
-
-def _parsed_line(line: str, shown: str, number: int) -> Any:
-    return _parsed(line, f"{shown}:{number}", "a list over several lines; set format: json")
-
-
-def _object(record: Any, shown: str, number: int) -> dict[str, Any]:
-    if not isinstance(record, dict):
-        raise BadRequest(f"{shown}:{number}: expected a JSON object whose keys are the columns.")
-    return record
+        yield Lines(shown, number, text, names, alike)
 
 
 def _json_rows(text: str, layout: Layout, shown: str) -> Iterator[tuple[int, Any]]:
-    data = _parsed(text, shown, "one value a line; set format: jsonl")
+    data = parsed(text, shown, "one value a line; set format: jsonl")
     if isinstance(data, dict):
         if layout.key not in data:
             hint = did_you_mean(layout.key, data)
@@ -148,18 +139,6 @@ def _json_rows(text: str, layout: Layout, shown: str) -> Iterator[tuple[int, Any
     if not isinstance(data, list):
         raise BadRequest(f"{shown}: expected a JSON list of rows, found {type(data).__name__}.")
     yield from enumerate(data, 1)
-
-
-def _parsed(text: str, place: str, other: str) -> Any:
-    """The value; `other` is said of a text that the other format of JSON explains."""
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        several = "Extra data" in str(error) and "\n" in text.strip()
-        hint = f"; it seems to hold {other}" if several or text.strip() in ("[", "{") else ""
-        raise BadRequest(f"{place}: not JSON ({error}){hint}.") from None
-    except RecursionError:
-        raise BadRequest(f"{place}: JSON nested too deeply to be a row.") from None
 
 
 def _records(
@@ -202,7 +181,7 @@ def _objects(
     inner = {name for name in names if "." in name and not (isinstance(first[1], dict) and name in first[1])}
     unseen, columns = set(names), dict[str, None]()
     for number, value in chain((first,), records):
-        record = _object(value, shown, number)
+        record = as_object(value, shown, number)
         found = record | dict(_within(record, inner)) if inner else record
         if unseen:
             unseen.difference_update(found)

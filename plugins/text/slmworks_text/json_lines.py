@@ -5,19 +5,28 @@ values of all such lines of a block. Every other line is parsed.
 """
 
 import io
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, TextIO
 
+from slmworks.contract.errors import BadRequest
 from slmworks_text import streams
 from slmworks_text.streams import MARK, PIECE, too_long
+from slmworks_text.values import Values
 
 TEXT = r'"([^"\\\x00-\x1f]*)"'
 """A string as JSON writes it without escapes."""
 OTHER = r'(?:"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,15})?|true|false|null)'
 """A value of a column that is not wanted."""
 PLAIN_KEY = re.compile(r"[ !#-\[\]-~]*")
+
+BLANK_AHEAD = re.compile(r"\n\s")
+"""A line that may be blank: it is no row."""
+CHARACTERS = 250_000
+"""Of lines that are parsed at a time."""
 
 Block = tuple[int, str]
 """Number of the first line, and whole lines."""
@@ -88,3 +97,78 @@ class Alike:
         if self.single:
             found = [(one,) for one in found]
         return found if self.order is None else list(map(self.order, found))
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a file that are not parsed yet."""
+
+    shown: str
+    """`<input>/<file>`, for errors."""
+    number: int
+    """Of the first line."""
+    text: str
+    names: Sequence[str]
+    """The wanted keys."""
+    alike: Alike
+
+    def __len__(self) -> int:
+        return self.text.count("\n") + (self.text[-1] != "\n")
+
+    @property
+    def counted(self) -> bool:
+        """True where each line is surely a row."""
+        return not self.text[0].isspace() and BLANK_AHEAD.search(self.text) is None
+
+    def split(self) -> Iterator["Lines"]:
+        """The same, some lines at a time."""
+        start, number = 0, self.number
+        while start < len(self.text):
+            end = self.text.find("\n", start + CHARACTERS) + 1 or len(self.text)
+            some = replace(self, number=number, text=self.text[start:end])
+            yield some
+            start, number = end, number + len(some)
+
+    def rows(self) -> Iterator[Values]:
+        """The wanted values of each line; BadRequest for one that is no JSON object."""
+        rows = self.alike.values(self.text)
+        if len(rows) == len(self):
+            yield from enumerate(rows, self.number)
+            return
+        for place, line in lines_of(iter([(self.number, self.text)])):
+            if values := self.alike.values(line):
+                yield place, values[0]
+            elif line.strip():
+                record = as_object(parsed_line(line, self.shown, place), self.shown, place)
+                yield place, [record.get(name) for name in self.names]
+
+
+def parsed_lines(found: Iterable[tuple[int, str]], shown: str) -> Iterator[tuple[int, Any]]:
+    """The values of numbered lines; blank ones are left out."""
+    for number, line in found:
+        if line.strip():
+            yield number, parsed_line(line, shown, number)
+
+
+def parsed_line(line: str, shown: str, number: int) -> Any:
+    """The value of a line; BadRequest with its place."""
+    return parsed(line, f"{shown}:{number}", "a list over several lines; set format: json")
+
+
+def as_object(record: Any, shown: str, number: int) -> dict[str, Any]:
+    """The same; BadRequest for what is no object."""
+    if not isinstance(record, dict):
+        raise BadRequest(f"{shown}:{number}: expected a JSON object whose keys are the columns.")
+    return record
+
+
+def parsed(text: str, place: str, other: str) -> Any:
+    """The value of JSON; `other` is said of a text that the other format of JSON explains."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        several = "Extra data" in str(error) and "\n" in text.strip()
+        hint = f"; it seems to hold {other}" if several or text.strip() in ("[", "{") else ""
+        raise BadRequest(f"{place}: not JSON ({error}){hint}.") from None
+    except RecursionError:
+        raise BadRequest(f"{place}: JSON nested too deeply to be a row.") from None

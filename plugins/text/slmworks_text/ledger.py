@@ -4,13 +4,12 @@ Memory a row: 8 bytes here (16 with groups, 24 with templates), 12 while duplica
 texts among which near duplicates are looked for, and 20 of the pool while it is split.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slmworks_text.rows import POOL
-from slmworks_text.rows_on_disk import StoredRows, number_of
+from slmworks_text.rows_on_disk import StoredRows, folded_digest, number_of
 from slmworks_text.schema import Stratum
 from slmworks_text.text_hashes import Hashes
 
@@ -66,7 +65,8 @@ def survey(rows: StoredRows, keys: Hashes, key: Key | None = None, answer: Key |
     place, stratum, target = (np.empty(rows.size, kind) for kind in ("uint8", "uint32", "uint64"))
     group, template = (np.zeros(rows.size, "uint64") for _ in range(2))  # no memory until written to
     done, grouped = 0, set[str]()
-    for batch in rows.batches("text", "target", "stratum", "place", "group", "template"):
+    texts = () if key is None and answer is None else ("text",)
+    for batch in rows.batches(*texts, "folded", "target", "stratum", "place", "group", "template"):
         here = slice(done, done := done + len(batch))
         place[here], stratum[here] = (batch.column(name).to_numpy() for name in ("place", "stratum"))
         for name, numbers in (("group", group), ("template", template)):
@@ -74,10 +74,7 @@ def survey(rows: StoredRows, keys: Hashes, key: Key | None = None, answer: Key |
                 grouped.add(name)
                 numbers[here] = found
         target[here] = _numbers(batch.column("target")) if answer is None else _answers(batch, answer)
-        blake2b = hashlib.blake2b
-        digests = [
-            blake2b(text.casefold().encode(), digest_size=16).digest() for text in compared(batch, key)
-        ]
+        digests = batch.column("folded").to_pylist() if key is None else _digests(batch, key)
         keys.extend(np.frombuffer(b"".join(digests), "uint64").reshape(-1, 2))
     return Ledger(
         place=place,
@@ -98,6 +95,10 @@ def compared(batch: Any, key: Key | None) -> list[str]:
         return texts
     targets = batch.column("target").to_pylist()
     return [key(text, target or "") for text, target in zip(texts, targets, strict=True)]
+
+
+def _digests(batch: Any, key: Key) -> list[bytes]:
+    return [folded_digest(text) for text in compared(batch, key)]
 
 
 def _answers(batch: Any, answer: Key) -> list[int]:

@@ -8,8 +8,9 @@ Texts and band hashes are on disk; pairs are checked as they are proposed, none 
 """
 
 import itertools
-from array import array
-from collections.abc import Callable, Iterator, Sequence
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from slmworks_text.joins.components import Components
 from slmworks_text.shingle_hashes import token_hashes
 from slmworks_text.shingle_sets import LongSets, Pair, ShingleSets
-from slmworks_text.text_hashes import Hashes
+from slmworks_text.text_hashes import Buckets, Hashes
 from slmworks_text.texts import Texts
 
 PERMUTATIONS = 128
@@ -25,8 +26,12 @@ SIGNATURE_SEED = 42
 MARGIN = 0.15
 """Proposes 99.8 % of the pairs at a threshold of 0.8 (six rows in each of 21 bands)."""
 CHUNK = 5_000
-ROWS = 64
-"""Signatures are taken out of rensa so many at a time: as Python's numbers they must fit into a cache."""
+ROWS = 512
+"""So many texts with as many shingles as each other get their signatures at a time: they fit into a cache."""
+FEW = 16
+"""Fewer texts than this are faster one by one."""
+SHINGLES = 512
+"""Of one text, permuted at a time."""
 CROWD = 400
 """A band's bucket with more texts than this is compared with its first text only, not pair by pair."""
 PAIRS = 50_000
@@ -49,12 +54,17 @@ class NearDuplicates:
         self.bands = [Hashes(folder / f"band-{i}") for i in range(PERMUTATIONS // self.rows)]
         self.texts = Texts(folder / "texts")
 
-    def extend(self, texts: Sequence[str]) -> None:
-        """Add texts; they are numbered from 0 in the order in which they come."""
+    def extend(self, texts: Any) -> None:
+        """Add an Arrow array of large strings; they are numbered from 0 in the order in which they come."""
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             self.texts.extend(chunk)
-            self.add(band_hashes(chunk, self.rows))
+            self.add(band_hashes(chunk.to_pylist(), self.rows))
+
+    def extend_all(self, texts: Iterable[Any]) -> None:
+        """Add texts, an array after the other."""
+        for some in texts:
+            self.extend(some)
 
     def add(self, found: Sequence[Any]) -> None:
         """Add the hashes of further texts, an array a band."""
@@ -74,8 +84,7 @@ class NearDuplicates:
                 one, other = numbers[a], numbers[b]
                 if components.apart(one, other) and longs.similarity(a, b) >= self.threshold:
                     components.join(one, other)
-            for block in self._blocks(short):
-                self._join(block, components, numbers)
+            self.join_blocks(self._blocks(short), components, numbers)
 
     def _by_length(self, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
         """Pairs of short texts, which are compared many at a time, and those with a long one."""
@@ -84,8 +93,12 @@ class NearDuplicates:
             found[max(map(self.texts.size, pair)) > LONG].append(pair)
         return found
 
+    def join_blocks(self, blocks: Iterable[Sequence[Pair]], components: Components, numbers: Any) -> None:
+        """Join short texts that are near, of pairs block by block."""
+        for block in blocks:
+            self._join(block, components, numbers)
+
     def _join(self, pairs: Sequence[Pair], components: Components, numbers: Any) -> None:
-        """Join short texts that are near."""
         members = sorted({number for pair in pairs for number in pair})
         place = {number: i for i, number in enumerate(members)}
         sets = ShingleSets([self.texts[number] for number in members])
@@ -114,17 +127,20 @@ class NearDuplicates:
         """Pairs that share a bucket, in blocks; sorted, so that the texts of one follow each other."""
         self.texts.flush()
         pairs: set[int] = set()
-        for done, band in enumerate(self.bands):
+        for done, parts in enumerate(self.buckets()):
             progress(done, len(self.bands))
-            for bucket in band.groups():
-                if len(bucket) == 2:
-                    pairs.add(bucket[0] << 32 | bucket[1])
-                else:
-                    pairs.update(a << 32 | b for a, b in _pairs(bucket))
-                if len(pairs) >= PAIRS:
-                    yield _sorted(pairs)
-                    pairs.clear()
+            for positions, sizes in parts:
+                for some in _pairs(positions, sizes):
+                    pairs.update(some)
+                    if len(pairs) >= PAIRS:
+                        yield _sorted(pairs)
+                        pairs.clear()
         yield _sorted(pairs)
+
+    def buckets(self) -> Iterator[Iterable[Buckets]]:
+        """The texts that share a hash, band by band."""
+        for band in self.bands:
+            yield band.entries().buckets()
 
     def close(self) -> None:
         """Close the files."""
@@ -133,10 +149,17 @@ class NearDuplicates:
             band.close()
 
 
-def _pairs(bucket: Sequence[int]) -> Iterator[Pair]:
-    if len(bucket) <= CROWD:
-        return combinations(bucket, 2)
-    return ((bucket[0], other) for other in bucket[1:])
+def _pairs(positions: Any, sizes: Any) -> Iterator[Iterable[int]]:
+    """The pairs of each bucket, two numbers of 32 bits in one."""
+    starts = sizes.cumsum() - sizes
+    pairs = starts[sizes == 2]
+    yield (positions[pairs].astype("uint64") << 32 | positions[pairs + 1]).tolist()
+    for start, size in zip(starts[sizes > 2].tolist(), sizes[sizes > 2].tolist(), strict=True):
+        bucket = positions[start : start + size].tolist()
+        if size <= CROWD:
+            yield [a << 32 | b for a, b in combinations(bucket, 2)]
+        else:
+            yield [bucket[0] << 32 | other for other in bucket[1:]]
 
 
 def _sorted(pairs: set[int]) -> list[Pair]:
@@ -158,38 +181,68 @@ def rows_in_a_band(threshold: float) -> int:
 
 
 def band_hashes(texts: Sequence[str], rows: int) -> list[Any]:
-    """For each band of `rows` signature rows a hash of every text (uint64)."""
-    found = signatures(texts).T.copy()
-    return [mixed(found[start : start + rows]) for start in range(0, PERMUTATIONS - rows + 1, rows)]
+    """For each band of `rows` signature rows a hash of every text (uint64).
 
-
-def signatures(texts: Sequence[str]) -> Any:
-    """MinHash signatures of shingles: an array of `len(texts)` x 128 unsigned 32-bit numbers."""
-    import numpy as np
-    from rensa import RMinHash
-
-    hashes, edges = token_hashes(texts)
-    found = array("I")
-    for start in range(0, len(texts), ROWS):
-        part = edges[start : start + ROWS + 1]
-        here = hashes[int(part[0]) : int(part[-1])]
-        made = RMinHash.digest_matrix_from_flat_token_hashes(
-            here, part - part[0], PERMUTATIONS, SIGNATURE_SEED
-        )
-        for row in made.to_rows():
-            found.fromlist(row)
-    return np.frombuffer(found, "uint32").reshape(-1, PERMUTATIONS)
-
-
-def mixed(columns: Any) -> Any:
-    """A 64-bit hash for each place of the columns, an array with a column a row.
-
-    A collision proposes a pair too many, which the check refuses.
+    Signatures are minima over shingles of 32 bits, permuted in many ways (Broder et al., "Min-wise
+    independent permutations", 1998). A collision proposes a pair too many, which the check refuses.
     """
     import numpy as np
 
-    found = np.zeros(columns.shape[1], "uint64")
-    for column in columns:
+    hashes, edges = token_hashes(texts)
+    short, edges = (hashes >> np.uint64(32)).astype("uint32"), edges.astype("int64")
+    counts = np.diff(edges)
+    bands = PERMUTATIONS // rows
+    found = np.empty((bands, len(texts)), "uint64")
+    order = np.argsort(counts, kind="stable")
+    for alike in np.split(order, np.flatnonzero(np.diff(counts[order])) + 1):
+        for start in range(0, len(alike), ROWS):
+            some = alike[start : start + ROWS]
+            signatures = _minima(short, edges[some], int(counts[some[0]]))
+            found[:, some] = _mixed(signatures[: bands * rows].reshape(bands, rows, -1))
+    return list(found)
+
+
+def _minima(hashes: Any, first: Any, count: int) -> Any:
+    """Signatures (permutations x texts) of texts with `count` hashes each, from `first` on (uint32)."""
+    import numpy as np
+
+    factors, terms = _permutations()
+    found = np.full((PERMUTATIONS, len(first)), 0xFFFFFFFF, "uint32")
+    if len(first) < FEW:
+        permuted = np.empty((PERMUTATIONS, min(SHINGLES, count)), "uint32")
+        for text, start in enumerate(first.tolist()):
+            for at in range(start, start + count, SHINGLES):
+                some = hashes[at : min(at + SHINGLES, start + count)]
+                here = np.multiply(factors, some, out=permuted[:, : len(some)])
+                here += terms
+                np.minimum(found[:, text], here.min(axis=1), out=found[:, text])
+        return found
+    permuted = np.empty_like(found)
+    for place in range(count):
+        np.multiply(factors, hashes[first + place], out=permuted)
+        permuted += terms
+        np.minimum(found, permuted, out=found)
+    return found
+
+
+@cache
+def _permutations() -> tuple[Any, Any]:
+    """Odd factors and terms (a column each, uint32): `factor * hash + term` is a permutation of 32 bits."""
+    import numpy as np
+
+    chance = random.Random(SIGNATURE_SEED)
+    factors, terms = (
+        np.array([[chance.getrandbits(32)] for _ in range(PERMUTATIONS)], "uint32") for _ in range(2)
+    )
+    return factors | np.uint32(1), terms
+
+
+def _mixed(signatures: Any) -> Any:
+    """A 64-bit hash for each text and band of signatures (bands x rows x texts)."""
+    import numpy as np
+
+    found = np.zeros((signatures.shape[0], signatures.shape[2]), "uint64")
+    for row in range(signatures.shape[1]):
         found *= np.uint64(MIX)
-        found += column
+        found += signatures[:, row]
     return found

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import re
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import accumulate
 from operator import attrgetter
 from pathlib import Path
@@ -26,6 +26,10 @@ OPEN = 200
 """So many runs stay open while rows are read back."""
 SLICES = 256
 """First two hex digits of an id."""
+COLUMNS = ("id", "start", "text", "folded", "target", "stratum", "place", "group", "template")
+"""Of a run; `start` is the id's first 64 bits, by which rows are sorted."""
+DIGEST = 16
+"""Bytes of a text's digest by which equal texts are found."""
 HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -51,7 +55,7 @@ class RowColumns:
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Add rows; BadRequest for text that no file can hold."""
-        sha256 = hashlib.sha256
+        sha256, blake2b = hashlib.sha256, hashlib.blake2b
         try:  # `Row.identity`, without a call for each row
             contents = [f"{row.text}\0{row.target}\0{row.source}\0{row.origin}".encode() for row in rows]
             groups, templates = (
@@ -61,11 +65,16 @@ class RowColumns:
         except UnicodeEncodeError:
             self._refuse_half_pair(rows)
             raise
-        ids = [sha256(content).hexdigest()[:20] for content in contents]
+        digests = [sha256(content).digest() for content in contents]
+        ids = [digest[:10].hex() for digest in digests]
         strata = map(self.schema.stratum, rows, ids)
         texts, targets = [row.text for row in rows], [row.target for row in rows]
         self._ids += ids
+        self._starts += [digest[:8] for digest in digests]
         self._texts += texts
+        self._folded += [  # `folded_digest`, likewise
+            blake2b(text.casefold().encode(), digest_size=DIGEST).digest() for text in texts
+        ]
         self._targets += [target or None for target in targets]
         self._strata.extend(map(self.number, strata))
         self._places.extend([row.place for row in rows])
@@ -85,12 +94,15 @@ class RowColumns:
 
     def batch(self) -> Any:
         """The rows, in the order in which they came."""
+        import numpy as np
         import pyarrow as pa
 
         return pa.record_batch(
             {
                 "id": pa.array(self._ids, pa.string()),
+                "start": pa.array(np.frombuffer(b"".join(self._starts), ">u8").astype("uint64")),
                 "text": pa.array(self._texts, pa.large_string()),
+                "folded": pa.array(self._folded, pa.binary(DIGEST)),
                 "target": pa.array(self._targets, pa.large_string()),
                 "stratum": pa.array(self._strata, pa.uint32()),
                 "place": pa.array(self._places, pa.uint8()),
@@ -102,7 +114,9 @@ class RowColumns:
     def clear(self) -> None:
         """Forget the rows; the numbers of strata stay."""
         self._ids: list[str] = []
+        self._starts: list[bytes] = []
         self._texts: list[str] = []
+        self._folded: list[bytes] = []
         self._targets: list[str | None] = []
         self._strata = array("I")
         self._places = array("B")
@@ -178,13 +192,12 @@ class StoredRows:
 
     def _write(self, run: Any) -> None:
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         self.size += len(run)
-        run = run.take(pc.sort_indices(run.column("id")))
+        run = run.take(_order(run))
         self.runs.append(self.folder / f"run-{len(self.runs)}.arrow")
         with pa.OSFile(str(self.runs[-1]), "wb") as file, pa.ipc.new_file(file, run.schema) as writer:
-            for start, end in _slices(run.column("id")):
+            for start, end in _slices(run.column("start")):
                 writer.write_batch(run.slice(start, end - start))
 
     def rename(self, names: Mapping[str, str]) -> int:
@@ -231,19 +244,24 @@ class StoredRows:
 
         share = min(ROWS / max(1, self.size), CHARACTERS / max(1, self.characters)) / 8
         span = max(1, min(SLICES, int(SLICES * share)))
+        read = {"id", "start", *columns}
         with contextlib.ExitStack() as files:
-            kept = [files.enter_context(_run(path)) for path in self.runs[:OPEN]]
+            kept = [files.enter_context(_run(path, read)) for path in self.runs[:OPEN]]
             for start in range(0, SLICES, span):
                 parts = range(start, min(start + span, SLICES))
                 batches = [batch for run in kept for batch in _slice(run, parts)]
                 for path in self.runs[OPEN:]:
-                    with _run(path) as run:
+                    with _run(path, read) as run:
                         batches += _slice(run, parts)
                 if batches:
                     table = pa.Table.from_batches(batches)
-                    if len(self.runs) > 1:
-                        table = table.sort_by("id")
-                    yield table.select(columns).combine_chunks()
+                    wanted = table.select(columns).combine_chunks()
+                    yield wanted.take(_order(table)) if len(self.runs) > 1 else wanted
+
+
+def folded_digest(text: str) -> bytes:
+    """16 bytes of the digest of a text without its case."""
+    return hashlib.blake2b(text.casefold().encode(), digest_size=DIGEST).digest()
 
 
 def number_of(text: str) -> int:
@@ -251,21 +269,35 @@ def number_of(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
-def _slices(ids: Any) -> Iterator[tuple[int, int]]:
-    """Start and end of the sorted ids that begin with `00`, `01`, … `ff`."""
+def _order(rows: Any) -> Any:
+    """Where the rows are in the order of their ids, by the first 64 bits of these."""
     import pyarrow.compute as pc
 
-    found = pc.value_counts(pc.utf8_slice_codeunits(ids, 0, 2)).to_pylist()
-    counts = {one["values"]: one["counts"] for one in found}
-    ends = list(accumulate(counts.get(f"{i:02x}", 0) for i in range(SLICES)))
+    starts = rows.column("start").to_numpy()
+    order = starts.argsort()
+    ordered = starts[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        return pc.sort_indices(rows.column("id"))
+    return order
+
+
+def _slices(starts: Any) -> Iterator[tuple[int, int]]:
+    """Start and end of the sorted ids that begin with `00`, `01`, … `ff`."""
+    import numpy as np
+
+    first = (starts.to_numpy() >> np.uint64(56)).astype("int64")
+    ends = list(accumulate(np.bincount(first, minlength=SLICES).tolist()))
     return zip([0, *ends[:-1]], ends, strict=True)
 
 
 @contextlib.contextmanager
-def _run(path: Path) -> Iterator[Any]:
+def _run(path: Path, columns: Collection[str]) -> Iterator[Any]:
+    """A run, with these columns."""
     import pyarrow as pa
 
-    with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as run:
+    wanted = [i for i, name in enumerate(COLUMNS) if name in columns]
+    options = pa.ipc.IpcReadOptions(included_fields=wanted)
+    with pa.OSFile(str(path)) as file, pa.ipc.open_file(file, options=options) as run:
         yield run
 
 

@@ -1,16 +1,15 @@
 """Equal entries of a long list of numbers, found in memory that does not grow with the list."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from slmworks_text.arrays import distinct
 
 PART = 250_000
 """About as many entries are in memory at a time: those whose number leaves the same remainder."""
 PIECE = 65_536
 BITS = 20
-"""High bits of a number by which it is first told from others."""
+"""Of a number, by which it is first told from others, twice."""
 
 
 class Hashes:
@@ -33,34 +32,50 @@ class Hashes:
 
     def groups(self) -> Iterator[list[int]]:
         """The positions, ascending, of each entry that occurs more than once."""
+        for positions, sizes in self.entries().buckets():
+            listed, end = positions.tolist(), 0
+            for size in sizes.tolist():
+                yield listed[end : (end := end + size)]
+
+    def entries(self) -> "Entries":
+        """What the file holds now; another process of this machine can read it too."""
         self._file.flush()
+        return Entries(self.path, self.width, self.size)
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Numbers in a file: `size` entries of `width` 64-bit numbers each."""
+
+    path: Path
+    width: int
+    size: int
+
+    def buckets(self) -> Iterator["Buckets"]:
+        """The entries that occur more than once, a part of them at a time."""
         parts = 1 << (self.size // PART).bit_length()
         for part in range(parts):
-            yield from self._groups(*self._part(part, parts))
+            yield self._buckets(*self._part(part, parts))
 
-    def _groups(self, numbers: Any, where: Any) -> Iterator[list[int]]:
+    def _buckets(self, numbers: Any, where: Any) -> "Buckets":
         import numpy as np
 
-        # Most entries occur once. Some share high bits of their first number with another, few all of it:
-        # only these are sorted with their positions.
-        high = (numbers[:, 0] >> np.uint64(64 - BITS)).astype("int64")
-        crowded = np.flatnonzero((np.bincount(high, minlength=1 << BITS) > 1)[high])
-        first = numbers[crowded, 0]
-        ordered = np.sort(first)
-        again = distinct(ordered[1:][ordered[1:] == ordered[:-1]])
-        if not len(again):
-            return
-        spots = np.minimum(np.searchsorted(again, first), len(again) - 1)
-        found = crowded[again[spots] == first]
+        # Most entries occur once. What shares some bits of its first number with another, and further bits
+        # with one of those that are left, is sorted: little else than what is equal.
+        found, first = np.arange(len(numbers)), numbers[:, 0]
+        for shift in (64 - BITS, 64 - 2 * BITS):
+            bits = ((first >> np.uint64(shift)) & np.uint64((1 << BITS) - 1)).astype("int64")
+            crowded = np.flatnonzero((np.bincount(bits, minlength=1 << BITS) > 1)[bits])
+            found, first = found[crowded], first[crowded]
+        if not len(found):
+            return where[:0], np.empty(0, "int64")
         numbers, where = numbers[found], where[found]
         # Sorts by the first number, then the second; equal entries stay in the order of their positions.
         order = np.lexsort(numbers.T[::-1])
         numbers = numbers[order]
-        same = (numbers[1:] == numbers[:-1]).all(axis=1)
-        starts = np.flatnonzero(np.diff(same, prepend=False, append=False))
-        where = where[order].tolist()
-        for start, end in starts.reshape(-1, 2).tolist():
-            yield where[start : end + 1]
+        edges = np.flatnonzero((numbers[1:] != numbers[:-1]).any(axis=1)) + 1
+        sizes = np.diff(edges, prepend=0, append=len(numbers))
+        return where[order][np.repeat(sizes > 1, sizes)], sizes[sizes > 1]
 
     def _part(self, part: int, parts: int) -> tuple[Any, Any]:
         """Entries and positions of those whose first number leaves the remainder `part`, of a power of 2."""
@@ -75,3 +90,12 @@ class Hashes:
             numbers.append(piece[here])
             where.append((here + start).astype("uint32"))
         return np.concatenate(numbers), np.concatenate(where)
+
+
+def all_buckets(entries: Entries) -> "list[Buckets]":
+    """Those of all parts."""
+    return list(entries.buckets())
+
+
+Buckets = tuple[Any, Any]
+"""Positions of equal entries beside each other, ascending, and how many belong together (two arrays)."""

@@ -2,26 +2,30 @@
 
 import os
 from array import array
-from collections.abc import Sequence
-from itertools import accumulate, islice
 from pathlib import Path
+from typing import Any
 
 
 class Texts:
     """An append-only file of texts. Memory: 8 bytes a text."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.ends = array("Q", (0,))
         self.file = path.open("w+b")
 
     def __len__(self) -> int:
         return len(self.ends) - 1
 
-    def extend(self, texts: Sequence[str]) -> None:
-        """Add texts; they are numbered from 0 in the order in which they come."""
-        contents = [text.encode() for text in texts]
-        self.file.write(b"".join(contents))
-        self.ends.extend(islice(accumulate(map(len, contents), initial=self.ends[-1]), 1, None))
+    def extend(self, texts: Any) -> None:
+        """Add an Arrow array of large strings; they are numbered from 0 in the order in which they come."""
+        import numpy as np
+
+        _, offsets, content = texts.buffers()
+        ends = np.frombuffer(offsets, "int64", len(texts) + 1, texts.offset * 8)
+        if ends[0] < ends[-1]:
+            self.file.write(memoryview(content)[ends[0] : ends[-1]])
+        self.ends.frombytes((ends[1:] - ends[0] + self.ends[-1]).astype("uint64").tobytes())
 
     def flush(self) -> None:
         """Make everything that was added readable."""

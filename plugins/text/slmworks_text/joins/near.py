@@ -9,10 +9,9 @@ from slmworks.contract.workers import Workers
 from slmworks_text.joins.components import Components
 from slmworks_text.joins.ownership import keep_first_place
 from slmworks_text.ledger import Key, Ledger, compared
-from slmworks_text.minhash import NearDuplicates
 from slmworks_text.rows import POOL, Tally
 from slmworks_text.rows_on_disk import StoredRows
-from slmworks_text.spread.near import SpreadNearDuplicates
+from slmworks_text.spread.near import near_duplicates
 
 Progress = Callable[[int, int, str], None]
 """Takes the rows or bands that are done, of how many, and the unit."""
@@ -36,23 +35,27 @@ def join_near(
     """
     numbers = array("I")
 
-    def texts() -> Iterator[list[str]]:
+    def texts() -> Iterator[Any]:
         done = 0
         for batch in rows.batches("text", "target") if key else rows.batches("text"):
             searched = ledger.searched[done : done + len(batch)].nonzero()[0]
             numbers.extend((searched + done).tolist())
-            yield compared(batch.take(searched), key)
+            yield _array(batch.take(searched), key)
             progress(done := done + len(batch), rows.size, "rows")
 
-    if workers is None:
-        near = NearDuplicates(threshold, scratch)
-        for some in texts():
-            near.extend(some)
-    else:
-        near = SpreadNearDuplicates(threshold, scratch, workers)
-        near.extend_by_workers(texts())
+    near = near_duplicates(threshold, scratch, workers)
+    near.extend_all(texts())
     near.join(components, numbers, lambda done, total: progress(done, total, "bands"))
     near.close()
+
+
+def _array(batch: Any, key: Key | None) -> Any:
+    """What the rows of a batch are compared by, as an Arrow array."""
+    import pyarrow as pa
+
+    if key is not None:
+        return pa.array(compared(batch, key), pa.large_string())
+    return batch.column("text").combine_chunks()
 
 
 def drop_near(

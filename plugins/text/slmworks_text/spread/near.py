@@ -1,18 +1,35 @@
-"""Near duplicates whose texts are hashed and compared by workers; buckets and components are the driver's."""
+"""Near duplicates whose texts are hashed and compared by workers; components are the driver's.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+Workers elsewhere get texts and give hashes; those of this machine read and write the files.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress, pairwise
 from pathlib import Path
 from typing import Any
 
 from slmworks.contract.workers import Workers
 from slmworks_text.joins.components import Components
-from slmworks_text.minhash import CHUNK, NearDuplicates, band_hashes, jaccard
-from slmworks_text.shingles import shingles
+from slmworks_text.minhash import CHUNK, NearDuplicates, band_hashes
+from slmworks_text.shingle_sets import Pair, ShingleSets
+from slmworks_text.text_hashes import Buckets, all_buckets
+from slmworks_text.workers import Processes
 
 PAIRS = 10_000
 """Pairs that a worker compares at a time."""
+
+
+def near_duplicates(threshold: float, folder: Path, workers: Workers | None) -> NearDuplicates:
+    """Who finds near duplicates: this process, processes of this machine, or workers elsewhere."""
+    if workers is None:
+        return NearDuplicates(threshold, folder)
+    if isinstance(workers, Processes):
+        return SharedNearDuplicates(threshold, folder, workers)
+    return SpreadNearDuplicates(threshold, folder, workers)
 
 
 @dataclass(frozen=True)
@@ -20,7 +37,7 @@ class Compared:
     """Texts, and pairs of them by their position."""
 
     texts: Sequence[str]
-    pairs: Sequence[tuple[int, int]]
+    pairs: Sequence[Pair]
 
 
 class SpreadNearDuplicates(NearDuplicates):
@@ -30,40 +47,93 @@ class SpreadNearDuplicates(NearDuplicates):
         super().__init__(threshold, folder)
         self.workers = workers
 
-    def extend_by_workers(self, texts: Iterable[Sequence[str]]) -> None:
-        """Add texts, some at a time; they are numbered from 0 in the order in which they come."""
-
-        def kept() -> Iterator[Sequence[str]]:
-            for some in texts:
-                for start in range(0, len(some), CHUNK):
-                    chunk = some[start : start + CHUNK]
-                    self.texts.extend(chunk)
-                    yield chunk
-
-        for found in self.workers.map(partial(band_hashes, rows=self.rows), kept()):
+    def extend_all(self, texts: Iterable[Any]) -> None:
+        """Add texts, an array after the other."""
+        hashing = partial(band_hashes, rows=self.rows)
+        for found in self.workers.map(hashing, (chunk.to_pylist() for chunk in self.stored(texts))):
             self.add(found)
 
-    def join(self, components: Components, numbers: Any, progress: Callable[[int, int], None]) -> None:
-        """Join texts that are near; text i is the component's member `numbers[i]`.
+    def stored(self, texts: Iterable[Any]) -> Iterator[Any]:
+        """Arrays of texts that were written to the file, each to be hashed by a worker."""
+        for some in texts:
+            for start in range(0, len(some), CHUNK):
+                chunk = some[start : start + CHUNK]
+                self.texts.extend(chunk)
+                yield chunk
 
-        Pairs that are joined already are not compared: that couldn't change a component.
-        """
-        for proposed in self.proposed(progress):
-            pairs = [(a, b) for a, b in proposed if components.apart(numbers[a], numbers[b])]
-            parts = [pairs[start : start + PAIRS] for start in range(0, len(pairs), PAIRS)]
-            near = partial(alike, threshold=self.threshold)
-            for part, found in zip(parts, self.workers.map(near, map(self._compared, parts)), strict=True):
-                for i in found:
-                    a, b = part[i]
-                    components.join(numbers[a], numbers[b])
+    def join_blocks(self, blocks: Iterable[Sequence[Pair]], components: Components, numbers: Any) -> None:
+        """Join short texts that are near, of pairs block by block."""
+        given = deque[Sequence[Pair]]()
 
-    def _compared(self, pairs: Sequence[tuple[int, int]]) -> Compared:
+        def pieces() -> Iterator[Compared]:
+            for block in blocks:
+                for start in range(0, len(block), PAIRS):
+                    given.append(block[start : start + PAIRS])
+                    yield self._compared(given[-1])
+
+        for near in self.workers.map(partial(are_near, threshold=self.threshold), pieces()):
+            for a, b in compress(given.popleft(), near):
+                components.join(numbers[a], numbers[b])
+
+    def _compared(self, pairs: Sequence[Pair]) -> Compared:
         wanted = sorted({number for pair in pairs for number in pair})
         place = {number: i for i, number in enumerate(wanted)}
         return Compared([self.texts[number] for number in wanted], [(place[a], place[b]) for a, b in pairs])
 
 
-def alike(given: Compared, threshold: float) -> list[int]:
-    """What workers make of pairs: the positions of those with a Jaccard similarity of `threshold` or more."""
-    grams = [shingles(text) for text in given.texts]
-    return [i for i, (a, b) in enumerate(given.pairs) if jaccard(grams[a], grams[b]) >= threshold]
+def are_near(given: Compared, threshold: float) -> list[bool]:
+    """What workers make of pairs: whether each has a Jaccard similarity of `threshold` or more."""
+    sets, found = ShingleSets(given.texts), list[bool]()
+    for some in sets.chunks(given.pairs):
+        found += (sets.similarities(some) >= threshold).tolist()
+    return found
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Texts beside each other in a file, and where the hashes of their bands go."""
+
+    texts: Path
+    start: int
+    ends: Any
+    """Of each text in the file (uint64)."""
+    first: int
+    """Number of the first."""
+    bands: Sequence[Path]
+    rows: int
+
+
+class SharedNearDuplicates(SpreadNearDuplicates):
+    """The same with workers of this machine: neither texts nor hashes are sent."""
+
+    def extend_all(self, texts: Iterable[Any]) -> None:
+        """Add texts, an array after the other."""
+        for count in self.workers.map(hash_stretch, self._stretches(texts)):
+            for band in self.bands:
+                band.size += count
+
+    def _stretches(self, texts: Iterable[Any]) -> Iterator[Stretch]:
+        import numpy as np
+
+        paths, known = [band.path for band in self.bands], 0
+        for chunk in self.stored(texts):
+            self.texts.flush()
+            ends = np.array(self.texts.ends[known:], "uint64")
+            yield Stretch(self.texts.path, int(ends[0]), ends[1:], known, paths, self.rows)
+            known += len(chunk)
+
+    def buckets(self) -> Iterator[Iterable[Buckets]]:
+        """The texts that share a hash, band by band."""
+        return self.workers.map(all_buckets, (band.entries() for band in self.bands))
+
+
+def hash_stretch(given: Stretch) -> int:
+    """Write the hashes of texts into the files of their bands; returns how many texts there were."""
+    bounds = [0, *(given.ends - given.start).tolist()]
+    with given.texts.open("rb") as file:
+        content = os.pread(file.fileno(), bounds[-1], given.start)
+    texts = [content[start:end].decode() for start, end in pairwise(bounds)]
+    for path, hashes in zip(given.bands, band_hashes(texts, given.rows), strict=True):
+        with path.open("r+b") as file:
+            os.pwrite(file.fileno(), hashes.tobytes(), given.first * hashes.itemsize)
+    return len(texts)

@@ -53,12 +53,14 @@ class Novelty:
 
     def _components(self, texts: Sequence[str]) -> list[int]:
         """The component of near duplicates of each known and each further text."""
+        import pyarrow as pa
+
         whole = [*(text for text, _ in self.known), *texts]
         components, self.rounds = Components(len(whole)), self.rounds + 1
         folder = self.folder / f"near-{self.rounds}"
         folder.mkdir(parents=True)
         near = NearDuplicates(self.threshold, folder)
-        near.extend(whole)
+        near.extend(pa.array(whole, pa.large_string()))
         near.join(components, range(len(whole)), lambda _done, _all: None)
         near.close()
         return [components.find(place) for place in range(len(whole))]
