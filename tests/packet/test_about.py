@@ -99,6 +99,24 @@ def test_many_labels_are_folded_and_very_many_named_only():
     assert "Nothing: every answer is right." in confusion(split([[3, 0, 0], [0, 3, 0], [0, 0, 3]]))
 
 
+def test_the_line_joins_those_that_keep_more_than_any_smaller_one():
+    kept = {"bag": (0.57, 0.985), "words": (1.4, 0.954), "two": (2.7, 0.969), "four": (4.5, 0.992)}
+    rows = [
+        {
+            "name": name,
+            "bytes": int(size * 1e6),
+            "kept": {"value": value},
+            "front": name != "two",  # the linear model is the fastest
+            "chosen": name == "four",
+        }
+        for name, (size, value) in kept.items()
+    ]
+    drawn = str(tradeoff.section({"rows": rows}))
+    dots = dict(zip(kept, re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', drawn), strict=True))
+    (line,) = re.findall(r'<polyline points="([^"]*)"', drawn)
+    assert line == " ".join(",".join(dots[name]) for name in ("bag", "four"))
+
+
 def test_names_of_candidates_that_are_near_each_other_cover_nothing():
     rows = [
         {

@@ -75,14 +75,18 @@ def _numbers(row: Row) -> str:
 
 
 def section(verdict: Mapping[str, Any], stopped: int = 0) -> Html:
-    """Every candidate by its bytes (to a logarithmic scale) and the share it keeps, the front as a line.
+    """Every candidate by its bytes (to a logarithmic scale) and the share it keeps.
 
+    A line joins those that keep more than any smaller one; others are on the front for their speed.
     `stopped`: how many never came so far, and have no place in it.
     """
     among = [row for row in verdict.get("rows", []) if "front" in row and row.get("bytes")]
     if len(among) < 2:
         return Html("")
-    note = f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none."
+    note = (
+        f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none. The line "
+        "joins those that keep more than any smaller one."
+    )
     if stopped:
         were, have = ("was", "has") if stopped == 1 else ("were", "have")
         note += f" {figures.count(stopped)} more {were} stopped early and {have} no place here."
@@ -100,7 +104,7 @@ def _picture(rows: Sequence[Row]) -> Html:
     ends = [row["kept"].get(end, row["kept"]["value"]) for row in rows for end in ("low", "high")]
     at_y = _scale(ends, HIGH - BOTTOM, TOP)
     spots = [(at_x(math.log(row["bytes"])), at_y(row["kept"]["value"])) for row in rows]
-    front = sorted(spot for spot, row in zip(spots, rows, strict=True) if row["front"])
+    front = [(at_x(math.log(row["bytes"])), at_y(row["kept"]["value"])) for row in _rising(rows)]
     words = "Share kept of the teacher against bytes on disk, one dot a candidate"
     return el(
         "svg",
@@ -115,6 +119,16 @@ def _picture(rows: Sequence[Row]) -> Html:
         role="img",
         aria_label=words,
     )
+
+
+def _rising(rows: Sequence[Row]) -> list[Row]:
+    """Rows that keep more than all smaller ones, by size."""
+    found, most = list[Row](), -math.inf
+    for row in sorted(rows, key=lambda row: (row["bytes"], -row["kept"]["value"])):
+        if row["kept"]["value"] > most:
+            found.append(row)
+            most = row["kept"]["value"]
+    return found
 
 
 def _scale(values: Sequence[float], start: float, end: float) -> Any:
