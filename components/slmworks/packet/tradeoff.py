@@ -84,8 +84,8 @@ def section(verdict: Mapping[str, Any], stopped: int = 0) -> Html:
     if len(among) < 2:
         return Html("")
     note = (
-        f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none. The line "
-        "joins those that keep more than any smaller one."
+        f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none. The "
+        "line joins those that keep more than any smaller one."
     )
     if stopped:
         were, have = ("was", "has") if stopped == 1 else ("were", "have")
