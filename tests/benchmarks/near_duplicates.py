@@ -12,11 +12,16 @@ import argparse
 import random
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
-from slmworks_text import minhash
+import numpy as np
+import pyarrow as pa
+from rensa import RMinHash
+
+from slmworks_text import minhash, shingle_sets
 from slmworks_text.joins.components import Components
 from slmworks_text.shingles import shingles
 
@@ -154,9 +159,18 @@ def joined(found: list[Pair], language: str, cut: Shingles, threshold: float) ->
     blank = "" if language in UNSPACED else " "
     texts = [blank.join(words) for pair in found for words in pair]
     components = Components(len(texts))
-    with tempfile.TemporaryDirectory() as folder, patch.object(minhash, "shingles", cut):
+
+    def hashes(texts: Sequence[str]) -> tuple[Any, Any]:
+        found = [np.array(one, "uint64") for one in RMinHash.hash_token_sets([cut(text) for text in texts])]
+        return np.concatenate(found), np.cumsum([0, *map(len, found)]).astype("uint64")
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(minhash, "token_hashes", hashes),
+        patch.object(shingle_sets, "token_hashes", hashes),
+    ):
         near = minhash.NearDuplicates(threshold, Path(folder))
-        near.extend(texts)
+        near.extend(pa.array(texts, pa.large_string()))
         near.join(components, list(range(len(texts))), lambda _done, _total: None)
         near.close()
     same = [components.find(i) == components.find(i + 1) for i in range(0, len(texts), 2)]

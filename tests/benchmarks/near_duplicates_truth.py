@@ -92,11 +92,13 @@ def work(train: Path, contender: Callable[[Texts, Path, float], set[str]], thres
 
 def ours(texts: Texts, folder: Path, threshold: float) -> set[str]:
     """The join of every curation."""
+    import pyarrow as pa
+
     from slmworks_text.joins.components import Components
     from slmworks_text.minhash import NearDuplicates
 
     near, components = NearDuplicates(threshold, folder), Components(len(texts))
-    near.extend(list(texts.values()))
+    near.extend(pa.array(list(texts.values()), pa.large_string()))
     near.join(components, list(range(len(texts))), lambda _done, _total: None)
     near.close()
     return {name for place, name in enumerate(texts) if components.find(place) != place}

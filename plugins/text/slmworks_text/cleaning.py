@@ -130,9 +130,9 @@ def pieces_of(
         first = 0
         for part in parts:
             if isinstance(part, Lines) and part.counted:
-                for lines in part.split():
+                for size, lines in part.split():
                     yield Unread(first, lines)
-                    first += len(lines)
+                    first += size
                 continue
             for piece in _pieces(shown, first, part.rows() if isinstance(part, Lines) else part):
                 yield piece

@@ -25,7 +25,7 @@ PLAIN_KEY = re.compile(r"[ !#-\[\]-~]*")
 
 BLANK_AHEAD = re.compile(r"\n\s")
 """A line that may be blank: it is no row."""
-CHARACTERS = 250_000
+CHARACTERS = 125_000
 """Of lines that are parsed at a time."""
 
 Block = tuple[int, str]
@@ -112,27 +112,25 @@ class Lines:
     """The wanted keys."""
     alike: Alike
 
-    def __len__(self) -> int:
-        return self.text.count("\n") + (self.text[-1] != "\n")
-
     @property
     def counted(self) -> bool:
         """True where each line is surely a row."""
         return not self.text[0].isspace() and BLANK_AHEAD.search(self.text) is None
 
-    def split(self) -> Iterator["Lines"]:
-        """The same, some lines at a time."""
+    def split(self) -> Iterator[tuple[int, "Lines"]]:
+        """The same, so many lines at a time."""
         start, number = 0, self.number
         while start < len(self.text):
             end = self.text.find("\n", start + CHARACTERS) + 1 or len(self.text)
-            some = replace(self, number=number, text=self.text[start:end])
-            yield some
-            start, number = end, number + len(some)
+            text = self.text[start:end]
+            size = lines_in(text)
+            yield size, replace(self, number=number, text=text)
+            start, number = end, number + size
 
     def rows(self) -> Iterator[Values]:
         """The wanted values of each line; BadRequest for one that is no JSON object."""
         rows = self.alike.values(self.text)
-        if len(rows) == len(self):
+        if len(rows) == lines_in(self.text):
             yield from enumerate(rows, self.number)
             return
         for place, line in lines_of(iter([(self.number, self.text)])):
@@ -141,6 +139,11 @@ class Lines:
             elif line.strip():
                 record = as_object(parsed_line(line, self.shown, place), self.shown, place)
                 yield place, [record.get(name) for name in self.names]
+
+
+def lines_in(text: str) -> int:
+    """The number of lines of a text that isn't empty."""
+    return text.count("\n") + (text[-1] != "\n")
 
 
 def parsed_lines(found: Iterable[tuple[int, str]], shown: str) -> Iterator[tuple[int, Any]]:

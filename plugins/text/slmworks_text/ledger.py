@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slmworks_text.rows import POOL
-from slmworks_text.rows_on_disk import StoredRows, folded_digest, number_of
+from slmworks_text.rows_on_disk import DIGEST, StoredRows, folded_digest, number_of
 from slmworks_text.schema import Stratum
 from slmworks_text.text_hashes import Hashes
 
@@ -74,8 +74,7 @@ def survey(rows: StoredRows, keys: Hashes, key: Key | None = None, answer: Key |
                 grouped.add(name)
                 numbers[here] = found
         target[here] = _numbers(batch.column("target")) if answer is None else _answers(batch, answer)
-        digests = batch.column("folded").to_pylist() if key is None else _digests(batch, key)
-        keys.extend(np.frombuffer(b"".join(digests), "uint64").reshape(-1, 2))
+        keys.extend(_digests(batch, key))
     return Ledger(
         place=place,
         stratum=stratum,
@@ -97,8 +96,16 @@ def compared(batch: Any, key: Key | None) -> list[str]:
     return [key(text, target or "") for text, target in zip(texts, targets, strict=True)]
 
 
-def _digests(batch: Any, key: Key) -> list[bytes]:
-    return [folded_digest(text) for text in compared(batch, key)]
+def _digests(batch: Any, key: Key | None) -> Any:
+    """Digests of what the rows are compared by, two 64-bit numbers each."""
+    import numpy as np
+
+    if key is None:
+        column = batch.column("folded").combine_chunks()
+        stored = np.frombuffer(column.buffers()[1], "uint64", 2 * len(column), DIGEST * column.offset)
+        return stored.reshape(-1, 2)
+    digests = b"".join([folded_digest(text) for text in compared(batch, key)])
+    return np.frombuffer(digests, "uint64").reshape(-1, 2)
 
 
 def _answers(batch: Any, answer: Key) -> list[int]:

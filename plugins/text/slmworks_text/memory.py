@@ -1,5 +1,6 @@
-"""Arrow with as little memory as it needs: given back as soon as it is free, and without pandas."""
+"""Arrow with as little memory as it needs, given back when it is free and without pandas; few collections."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,21 @@ def system_memory() -> Iterator[None]:
         yield
     finally:
         pa.set_memory_pool(before)
+
+
+COLLECTED = 50_000
+"""Objects after which Python looks for garbage in cycles; its usual 700 are some 50 rows."""
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let Python look for cycles seldom: rows have none, and a batch of them is thousands of objects."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECTED, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def spare_pandas() -> None:

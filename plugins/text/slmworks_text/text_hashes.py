@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 PART = 250_000
-"""About as many entries are in memory at a time: those whose number leaves the same remainder."""
+"""About as many entries at most are in memory at a time: those whose number leaves the same remainder."""
 PIECE = 65_536
 BITS = 20
 """Of a number, by which it is first told from others, twice."""
@@ -53,7 +53,7 @@ class Entries:
 
     def buckets(self) -> Iterator["Buckets"]:
         """The entries that occur more than once, a part of them at a time."""
-        parts = 1 << (self.size // PART).bit_length()
+        parts = 1 << (max(0, self.size - 1) // PART).bit_length()
         for part in range(parts):
             yield self._buckets(*self._part(part, parts))
 

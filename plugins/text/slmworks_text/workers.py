@@ -4,6 +4,7 @@ Processes are spawned (forked ones hang where a library has threads), get functi
 end with their parent. Results come in the order of the pieces, so their number changes nothing but the time.
 """
 
+import gc
 import os
 import pickle
 import signal
@@ -21,7 +22,7 @@ from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.contract.workers import Workers
 from slmworks.machine.process import die_with
-from slmworks_text.memory import spare_pandas
+from slmworks_text.memory import COLLECTED, spare_pandas
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -101,6 +102,7 @@ def _begin(parent: int) -> None:
     """Set up a process: it ends with its parent, which hears of Ctrl-C alone."""
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(COLLECTED, *gc.get_threshold()[1:])
 
 
 def _applied(path: str, piece: Any) -> Any:

@@ -449,3 +449,5 @@ def test_a_schema_that_nobody_can_check_is_refused_and_not_passed_over(monkeypat
     assert json_answers.schema_problem('{"type": "object"}') == (
         "needs jsonschema to be checked: pip install jsonschema"
     )
+    assert json_answers.schema_flaw('{"type": "object"}') == ""
+    assert json_answers.schema_flaw("[]") == json_answers.schema_problem("[]") != ""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from slmworks.model_tasks.text_generation.json_answers import CANNOT_CHECK, NO_OBJECT, parsed, schema_problem
+from slmworks.model_tasks.text_generation.json_answers import NO_OBJECT, parsed, schema_flaw
 
 MORE = "see json-schema.org for what a schema may say"
 
@@ -18,8 +18,7 @@ def _sound(said: Any) -> Any:
         raise ValueError(f"is no JSON ({error}); {MORE}") from error
     if not text:
         return said
-    found = schema_problem(text) if isinstance(parsed(text), dict) else NO_OBJECT
-    if found and found != CANNOT_CHECK:
+    if found := schema_flaw(text) if isinstance(parsed(text), dict) else NO_OBJECT:
         raise ValueError(f"{found}; {MORE}")
     return said
 

@@ -43,8 +43,7 @@ def row_schema(answers: Mapping[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-    problem = json_answers.schema_problem(json.dumps(found))
-    if problem not in ("", json_answers.CANNOT_CHECK):
+    if problem := json_answers.schema_flaw(json.dumps(found)):
         raise BadRequest(f"json_schema: as a part of a row's schema it {problem}; {OTHERWISE}")
     if word := next((word for word in _keywords(answers) if word in UNMOVED), ""):
         raise BadRequest(f"json_schema: with `{word}` it can't be a part of a row's schema; {OTHERWISE}")

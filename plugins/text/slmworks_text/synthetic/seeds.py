@@ -8,7 +8,7 @@ from typing import Any
 
 from slmworks.contract.artifact import Dataset
 from slmworks.contract.errors import BadRequest
-from slmworks.model_tasks.text_generation.json_answers import CANNOT_CHECK, schema_problem
+from slmworks.model_tasks.text_generation.json_answers import schema_flaw
 from slmworks.model_tasks.text_generation.messages import conversation
 from slmworks_text.conversations.messages import parsed
 
@@ -66,7 +66,7 @@ class Seeds:
         if len(found) != 1 or found == {""}:
             return {}
         (text,) = found
-        if (problem := schema_problem(text)) not in ("", CANNOT_CHECK):
+        if problem := schema_flaw(text):
             raise BadRequest(f"seeds: the schema of their rows {problem}; mend it, and curate them again.")
         said = json.loads(text)
         return said if isinstance(said, dict) else {}

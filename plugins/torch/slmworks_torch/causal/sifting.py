@@ -94,7 +94,8 @@ def require_schemas(rows: Sequence[Row], schema: str) -> None:
     """BadRequest where there is no schema that answers could be checked against, or one that is none."""
     own = {str(row["schema"]) for row in rows if row.get("schema")}
     if found := next(filter(None, map(json_answers.schema_problem, sorted(own))), ""):
-        raise BadRequest(f"keep: a row's schema {found}; mend it, and curate the data again.")
+        ways_out = "" if found == json_answers.CANNOT_CHECK else "; mend it, and curate the data again"
+        raise BadRequest(f"keep: a row's schema {found}{ways_out}.")
     if not schema and not own:
         raise BadRequest(
             "keep: no row of the data has a schema to check answers against; give the option json_schema, or "
