@@ -13,6 +13,9 @@ from slmworks_text.rows_on_disk import DIGEST, StoredRows, folded_digest, number
 from slmworks_text.schema import Stratum
 from slmworks_text.text_hashes import Hashes
 
+COUNTED = 262_144
+"""Rows at a time, since numpy counts in copies of eight bytes."""
+
 
 @dataclass
 class Ledger:
@@ -40,15 +43,18 @@ class Ledger:
         """The kept rows of the pool, as positions (uint32)."""
         import numpy as np
 
-        return np.flatnonzero(self.kept & (self.place == POOL)).astype("uint32")
+        return np.arange(len(self.kept), dtype="uint32")[self.kept & (self.place == POOL)]
 
     def counts(self, place: int) -> dict[Stratum, int]:
         """Stratum -> kept rows at a place."""
         import numpy as np
 
-        here = self.stratum[self.kept & (self.place == place)]
-        found = np.bincount(here, minlength=len(self.strata)).tolist()
-        return {stratum: count for stratum, count in zip(self.strata, found, strict=True) if count}
+        found = np.zeros(len(self.strata), "int64")
+        for start in range(0, len(self.kept), COUNTED):
+            some = slice(start, start + COUNTED)
+            here = self.stratum[some][self.kept[some] & (self.place[some] == place)]
+            found += np.bincount(here, minlength=len(self.strata))
+        return {stratum: count for stratum, count in zip(self.strata, found.tolist(), strict=True) if count}
 
 
 Key = Callable[[str, str], str]

@@ -10,7 +10,8 @@ class Components:
     def __init__(self, size: int) -> None:
         import numpy as np
 
-        self.parent = array("I", np.arange(size, dtype="uint32").tobytes())
+        self.parent = array("I")
+        self.parent.frombytes(np.arange(size, dtype="uint32").data.cast("B"))
 
     def find(self, item: int) -> int:
         """The smallest member of the item's component."""

@@ -51,7 +51,7 @@ def units_of(ledger: Ledger, components: Components) -> tuple[Any, list[list[int
         if kind is not None:
             join_groups(kind[pool], part, components)
             unit = components.names()[pool]
-    several = _several(unit, len(ledger.kept))
+    several = _several(pool, unit, len(ledger.kept))
     together = np.flatnonzero(several)
     order = together[np.lexsort((pool[together], part[together], unit[together]))]
     edges = np.flatnonzero(np.diff(unit[order])) + 1
@@ -175,15 +175,13 @@ def _in_order(single: Any, draws: Any) -> Iterator[Any]:
         yield single[order[start : start + PIECE]]
 
 
-def _several(unit: Any, size: int) -> Any:
-    """True for each row whose unit has another row."""
+def _several(pool: Any, unit: Any, size: int) -> Any:
+    """True for each row of the pool whose unit has another row there."""
     import numpy as np
 
-    again = np.zeros(size, bool)
-    first = np.unique(unit, return_index=True)[1]
-    later = np.ones(len(unit), bool)
-    later[first] = False
-    again[unit[later]] = True
+    last, again = np.empty(size, "uint32"), np.zeros(size, bool)
+    last[unit] = pool  # of several rows that of the last one stays
+    again[unit[last[unit] != pool]] = True
     return again[unit]
 
 
