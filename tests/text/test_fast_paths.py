@@ -25,7 +25,7 @@ from rensa import RMinHash
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.testing import Bench
-from slmworks_text import minhash, rows_on_disk, workers
+from slmworks_text import minhash, rows_on_disk, text_hashes, workers
 from slmworks_text.curate import CurateText
 from slmworks_text.formats import read_rows
 from slmworks_text.joins.splits import Choice
@@ -192,16 +192,25 @@ def test_a_line_that_is_no_json_is_refused_with_its_number(tmp_path: Path, line:
         list(read_rows(path, Layout(), wanted, Meter(0), shown="web/rows.jsonl", warn=print))
 
 
-@given(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 2))
+@given(
+    st.lists(st.integers(0, 9), max_size=60),
+    st.integers(1, 2),
+    st.sampled_from([(100, 8), (4, 100), (4, 4), (2, 1)]),
+)
 @settings(max_examples=100, deadline=None)
-def test_equal_entries_are_found(tmp_path_factory: Any, numbers: list[int], width: int) -> None:
-    entries = np.array([[number % 3, number][:width] for number in numbers], "uint64").reshape(-1, width)
-    hashes = Hashes(tmp_path_factory.mktemp("hashes") / "entries", width)
+def test_equal_entries_are_found(
+    tmp_path_factory: Any, numbers: list[int], width: int, parts: tuple[int, int]
+) -> None:
+    entries = np.array([[number % 7, number][:width] for number in numbers], "uint64").reshape(-1, width)
+    folder = tmp_path_factory.mktemp("hashes")
+    hashes = Hashes(folder / "entries", width)
     hashes.extend(entries)
     places: dict[tuple[int, ...], list[int]] = {}
     for place, entry in enumerate(entries.tolist()):
         places.setdefault(tuple(entry), []).append(place)
-    assert list(hashes.groups()) == [places[one] for one in sorted(places) if len(places[one]) > 1]
+    with patch.multiple(text_hashes, PART=parts[0], SCANS=parts[1], PIECE=16):
+        assert sorted(hashes.groups()) == sorted(one for one in places.values() if len(one) > 1)
+    assert [path.name for path in folder.iterdir()] == ["entries"]
 
 
 @pytest.mark.parametrize("starts", ["apart", "in pairs", "one"])
@@ -351,7 +360,7 @@ def test_a_killed_process_is_a_failure_that_says_so(many: None, tmp_path: Path) 
 SCRIPT = """\
 from pathlib import Path
 from slmworks.testing import Bench
-from slmworks_text import minhash, rows_on_disk, workers
+from slmworks_text import minhash, rows_on_disk, text_hashes, workers
 with workers.workers_of(Bench(Path("bench")).task("curate", threads=2), workers.LARGE) as found:
     try:
         list(found.map(abs, [1, 2]))

@@ -1,12 +1,16 @@
 """Equal entries of a long list of numbers, found in memory that does not grow with the list."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 PART = 250_000
 """About as many entries at most are in memory at a time: those whose number leaves the same remainder."""
+SCANS = 8
+"""A file is read so many times, once a part; one of more parts is split into files before."""
 PIECE = 65_536
 BITS = 20
 """Of a number, by which it is first told from others, twice."""
@@ -50,12 +54,22 @@ class Entries:
     path: Path
     width: int
     size: int
+    placed: bool = False
+    """Behind the numbers of each stands its position; else that is its place in the file."""
 
     def buckets(self) -> Iterator["Buckets"]:
         """The entries that occur more than once, a part of them at a time."""
         parts = 1 << (max(0, self.size - 1) // PART).bit_length()
-        for part in range(parts):
-            yield self._buckets(*self._part(part, parts))
+        if parts <= SCANS:
+            for part in range(parts):
+                yield self._buckets(*self.part(part, parts))
+            return
+        with TemporaryDirectory(dir=self.path.parent) as folder:
+            files = parts // SCANS
+            for start, file in enumerate(self._split(Path(folder), files)):
+                for part in range(start, parts, files):
+                    yield self._buckets(*file.part(part, parts))
+                file.path.unlink()
 
     def _buckets(self, numbers: Any, where: Any) -> "Buckets":
         import numpy as np
@@ -77,19 +91,45 @@ class Entries:
         sizes = np.diff(edges, prepend=0, append=len(numbers))
         return where[order][np.repeat(sizes > 1, sizes)], sizes[sizes > 1]
 
-    def _part(self, part: int, parts: int) -> tuple[Any, Any]:
+    def part(self, part: int, parts: int) -> tuple[Any, Any]:
         """Entries and positions of those whose first number leaves the remainder `part`, of a power of 2."""
         import numpy as np
 
         numbers, where = [np.empty((0, self.width), "uint64")], [np.empty(0, "uint32")]
-        for start in range(0, self.size, PIECE):
-            count = min(PIECE, self.size - start) * self.width
-            piece = np.fromfile(self.path, "uint64", count, offset=start * self.width * 8)
-            piece = piece.reshape(-1, self.width)
+        for piece, positions in self._pieces():
             here = np.flatnonzero(piece[:, 0] & np.uint64(parts - 1) == part)
             numbers.append(piece[here])
-            where.append((here + start).astype("uint32"))
+            where.append(positions[here])
         return np.concatenate(numbers), np.concatenate(where)
+
+    def _pieces(self) -> Iterator[tuple[Any, Any]]:
+        """All entries and their positions, some at a time."""
+        import numpy as np
+
+        columns = self.width + self.placed
+        for start in range(0, self.size, PIECE):
+            count = min(PIECE, self.size - start)
+            piece = np.fromfile(self.path, "uint64", count * columns, offset=start * columns * 8)
+            piece = piece.reshape(-1, columns)
+            places = piece[:, self.width] if self.placed else np.arange(start, start + count)
+            yield piece[:, : self.width], places.astype("uint32")
+
+    def _split(self, folder: Path, files: int) -> "list[Entries]":
+        """The entries in so many files, a power of 2, by the remainder that their first number leaves."""
+        import numpy as np
+
+        paths, sizes = [folder / f"{i}" for i in range(files)], [0] * files
+        with contextlib.ExitStack() as stack:
+            opened = [stack.enter_context(path.open("wb")) for path in paths]
+            for piece, positions in self._pieces():
+                whole = np.column_stack((piece, positions))
+                rest = piece[:, 0] & np.uint64(files - 1)
+                order = np.argsort(rest, kind="stable")
+                ends = np.cumsum(np.bincount(rest.astype("int64"), minlength=files))
+                for i, some in enumerate(np.split(whole[order], ends[:-1])):
+                    opened[i].write(some.tobytes())
+                    sizes[i] += len(some)
+        return [Entries(path, self.width, size, placed=True) for path, size in zip(paths, sizes, strict=True)]
 
 
 def all_buckets(entries: Entries) -> "list[Buckets]":
