@@ -115,6 +115,9 @@ def test_the_line_joins_those_that_keep_more_than_any_smaller_one():
     dots = dict(zip(kept, re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', drawn), strict=True))
     (line,) = re.findall(r'<polyline points="([^"]*)"', drawn)
     assert line == " ".join(",".join(dots[name]) for name in ("bag", "four"))
+    assert "The line joins" in drawn
+    rows[0]["kept"] = {"value": 0.999}  # the smallest keeps the most: there is no line
+    assert "The line joins" not in str(tradeoff.section({"rows": rows}))
 
 
 def test_names_of_candidates_that_are_near_each_other_cover_nothing():

@@ -25,7 +25,8 @@ from rensa import RMinHash
 from slmworks.contract.artifact import Files
 from slmworks.contract.errors import BadRequest, TaskFailed
 from slmworks.testing import Bench
-from slmworks_text import minhash, rows_on_disk, text_hashes, workers
+from slmworks_text import cleaning, json_lines, minhash, rows_on_disk, text_hashes, workers
+from slmworks_text.cleaning import pieces_of
 from slmworks_text.curate import CurateText
 from slmworks_text.formats import read_rows
 from slmworks_text.joins.splits import Choice
@@ -40,7 +41,7 @@ from slmworks_text.shingle_hashes import token_hashes
 from slmworks_text.shingle_sets import ShingleSets
 from slmworks_text.shingles import shingles
 from slmworks_text.streams import Meter
-from slmworks_text.text_hashes import Hashes
+from slmworks_text.text_hashes import Hashes, read_buckets, write_buckets
 from slmworks_text.word_counts import words_in
 
 NASTY = st.text(
@@ -190,6 +191,66 @@ def test_a_line_that_is_no_json_is_refused_with_its_number(tmp_path: Path, line:
     wanted = [("text", "text"), ("label", "label")]
     with pytest.raises(BadRequest, match=r"^web/rows.jsonl:2: not JSON"):
         list(read_rows(path, Layout(), wanted, Meter(0), shown="web/rows.jsonl", warn=print))
+
+
+LINES = st.lists(
+    st.one_of(
+        st.builds(lambda a, b: json.dumps({"text": a, "label": b}, ensure_ascii=False), NASTY, NASTY),
+        st.builds(lambda a: json.dumps({"label": "b", "text": a}), NASTY),
+        st.builds(lambda a: json.dumps({"text": a, "label": "b"}).replace(":", " :  "), NASTY),
+        st.sampled_from(["", " ", "\x0b", ' {"text": "a", "label": "b"}', '{"text": null, "label": "b"}']),
+    ),
+    max_size=25,
+)
+
+
+@FAST
+@given(
+    st.lists(LINES, min_size=1, max_size=3),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+    st.integers(20, 300),
+)
+def test_pieces_have_the_rows_of_a_parser(
+    tmp_path_factory: Any, files: list[list[str]], end: str, last: bool, size: int
+) -> None:
+    folder = tmp_path_factory.mktemp("pieces")
+    expected = []
+    for number, lines in enumerate(files):
+        name, content = f"{number}.jsonl", end.join(lines) + end * last
+        (folder / name).write_bytes(b"\xef\xbb\xbf" * (number % 2) + content.encode())
+        parsed = [(i, json.loads(line)) for i, line in enumerate(content.split("\n"), 1) if line.strip()]
+        expected += [
+            (f"in/{name}", place, line, row["text"], row["label"]) for place, (line, row) in enumerate(parsed)
+        ]
+    reading = CurateText().reading("in", schema_of("text-classification"))
+    with (
+        patch.object(cleaning, "ROWS", 4),
+        patch.object(json_lines, "CHARACTERS", size),
+        patch.object(json_lines, "PIECE", 2 * size),
+    ):
+        pieces = [one.read() for one in pieces_of("in", folder, reading, Tally(), Meter(0))]
+    assert all(one.failed is None for one in pieces)
+    assert expected == [
+        (piece.shown, piece.first + i, line, *values)
+        for piece in pieces
+        for i, (line, values) in enumerate(piece.values)
+    ]
+
+
+def test_buckets_of_another_process_come_part_by_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_hashes, "PART", 8)
+    hashes = Hashes(tmp_path / "entries")
+    hashes.extend(np.arange(100, dtype="uint64").reshape(-1, 1) % np.uint64(60))
+    written = list(read_buckets(write_buckets(hashes.entries())))
+    assert len(written) > 8
+    assert [[column.tolist() for column in part] for part in written] == [
+        [column.tolist() for column in part] for part in hashes.entries().buckets()
+    ]
+    assert sorted(row for part, _ in written for row in part.tolist()) == [*range(40), *range(60, 100)]
+    assert [path.name for path in tmp_path.iterdir()] == ["entries"]
 
 
 @given(
@@ -360,7 +421,7 @@ def test_a_killed_process_is_a_failure_that_says_so(many: None, tmp_path: Path) 
 SCRIPT = """\
 from pathlib import Path
 from slmworks.testing import Bench
-from slmworks_text import minhash, rows_on_disk, text_hashes, workers
+from slmworks_text import workers
 with workers.workers_of(Bench(Path("bench")).task("curate", threads=2), workers.LARGE) as found:
     try:
         list(found.map(abs, [1, 2]))
@@ -398,6 +459,7 @@ import sys
 from pathlib import Path
 from slmworks.contract.artifact import Files
 from slmworks.testing import Bench
+from slmworks_text.cleaning import pieces_of
 from slmworks_text.curate import CurateText
 inputs = {"test": {"columns": ["label", "text"]}}
 CurateText(inputs=inputs, max_unusable=1).run(data=Files(path=Path("raw")), task=Bench(Path("bench")).task("curate"))

@@ -6,13 +6,22 @@ import io
 import lzma
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from slmworks.contract import swelling
-from slmworks.contract.artifact import Dataset
+from slmworks.contract.artifact import Dataset, Files
 from slmworks.contract.errors import BadRequest
+from slmworks.testing import Bench
+from slmworks_text import workers
+from slmworks_text.curate import CurateText
+from slmworks_text.formats import read_rows
+from slmworks_text.layout import Layout
+from slmworks_text.streams import Meter
 
 Curated = Callable[..., Dataset]
 
@@ -78,3 +87,62 @@ def test_an_archive_is_fetched_from(curate: Curated) -> None:
         BadRequest, match=r"a\.zip: an archive; fetch what is in it: zip://NAME-IN-IT::a\.zip"
     ):
         curate({"all": {"a.zip": archive()}})
+
+
+MANY = 20_000
+"""Lines after which a byte is bad, or a file ends: behind what is read at once."""
+LISTS = b'["some words here", "a"]\n' * MANY
+ODD = (
+    b'{"text": "some words here", "label": "a", "\xc3\xbc": 1}\n' * MANY
+)  # no line is matched, all are parsed
+ALIKE = b'{"text": "some words here", "label": "a"}\n' * MANY
+LATE = {
+    "lines": ("a.txt", b"some words here\n" * MANY, {"format": "lines", "model_task": "text-generation"}),
+    "lists": ("a.jsonl", LISTS, {"columns": ("text", "label")}),
+    "odd": ("a.jsonl", ODD, {}),
+    "alike": ("a.jsonl", ALIKE, {}),
+    "csv": ("a.csv", b"text,label\n" + b"some words here,a\n" * MANY, {}),
+}
+
+
+def rows_of(path: Path, options: dict[str, Any]) -> int:
+    layout = Layout(format=options.get("format"), columns=options.get("columns"))
+    wanted = [("text", "text")] if path.name.startswith("a.txt") else [("text", "text"), ("label", "label")]
+    return len(list(read_rows(path, layout, wanted, Meter(0), shown=path.name, warn=print)))
+
+
+@pytest.mark.parametrize("form", LATE)
+def test_a_bad_byte_far_behind_is_named_by_its_line(tmp_path: Path, form: str) -> None:
+    name, content, options = LATE[form]
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert rows_of(path, options) == MANY
+    path.write_bytes(content + b"bad \xff\n")
+    line = content.count(b"\n") + 1
+    with pytest.raises(BadRequest, match=rf"{name}:{line}: byte \d+ \(0xff\) is not utf-8"):
+        rows_of(path, options)
+
+
+@pytest.mark.parametrize("form", LATE)
+def test_a_compressed_file_that_is_cut_short_is_named(tmp_path: Path, form: str) -> None:
+    name, content, options = LATE[form]
+    path = tmp_path / f"{name}.gz"
+    noise = np.random.default_rng(0).bytes(400_000).hex().encode()  # what gzip can't pack away
+    packed = gzip.compress(content + noise + b"\n")
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(BadRequest, match="cannot be decompressed .*; damaged, cut short"):
+        rows_of(path, options)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("form", ["lists", "odd", "alike"])
+def test_a_curation_says_it_too(
+    tmp_path: Path, form: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, content, options = LATE[form]
+    monkeypatch.setattr(workers, "LARGE", 0)
+    (tmp_path / "raw" / "all").mkdir(parents=True)
+    (tmp_path / "raw" / "all" / name).write_bytes(content.replace(b'"a"', b'"b"', 9) + b"bad \xff\n")
+    task = Bench(tmp_path / "bench").task("curate", threads=threads)
+    with pytest.raises(BadRequest, match=rf"{name}:{MANY + 1}: byte \d+ \(0xff\) is not utf-8"):
+        CurateText(**options).run(data=Files(path=tmp_path / "raw"), task=task)

@@ -218,6 +218,12 @@ def test_a_bad_schema_of_a_row_is_refused_before_the_teacher_is_asked() -> None:
         sifting.require_schemas([*rows(), bad], "")
 
 
+def test_a_schema_that_nobody_can_check_needs_a_package_and_no_mending(monkeypatch) -> None:
+    monkeypatch.setattr("slmworks.model_tasks.text_generation.json_answers.find_spec", lambda _name: None)
+    with pytest.raises(BadRequest, match=r"pip install jsonschema\.$"):
+        sifting.require_schemas([{**rows()[0], "schema": '{"type": "object"}'}], "")
+
+
 def test_a_teacher_of_another_kind_and_bad_data_are_refused(
     bench: Bench, teacher: Model, student: Model, tiny_classifier: Model, prompts: Dataset, tmp_path: Path
 ) -> None:

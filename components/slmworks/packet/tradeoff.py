@@ -83,10 +83,9 @@ def section(verdict: Mapping[str, Any], stopped: int = 0) -> Html:
     among = [row for row in verdict.get("rows", []) if "front" in row and row.get("bytes")]
     if len(among) < 2:
         return Html("")
-    note = (
-        f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none. The "
-        "line joins those that keep more than any smaller one."
-    )
+    note = f"{sentence(verdict)}. No other candidate is ahead of these in one thing and behind in none."
+    if len(_rising(among)) > 1:
+        note += " The line joins those that keep more than any smaller one."
     if stopped:
         were, have = ("was", "has") if stopped == 1 else ("were", "have")
         note += f" {figures.count(stopped)} more {were} stopped early and {have} no place here."
@@ -104,13 +103,14 @@ def _picture(rows: Sequence[Row]) -> Html:
     ends = [row["kept"].get(end, row["kept"]["value"]) for row in rows for end in ("low", "high")]
     at_y = _scale(ends, HIGH - BOTTOM, TOP)
     spots = [(at_x(math.log(row["bytes"])), at_y(row["kept"]["value"])) for row in rows]
-    front = [(at_x(math.log(row["bytes"])), at_y(row["kept"]["value"])) for row in _rising(rows)]
+    place = {row["name"]: spot for row, spot in zip(rows, spots, strict=True)}
+    line = " ".join("{:.1f},{:.1f}".format(*place[row["name"]]) for row in _rising(rows))
     words = "Share kept of the teacher against bytes on disk, one dot a candidate"
     return el(
         "svg",
         el("title", words),
         *_axes(rows, ends, at_y),
-        el("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in front), class_="edge dashed"),
+        el("polyline", points=line, class_="edge dashed"),
         *(_dot(row, spot, at_y) for row, spot in zip(rows, spots, strict=True)),
         *_labels(rows, spots),
         viewBox=f"0 0 {WIDE} {HIGH}",

@@ -1,13 +1,13 @@
 """Rows read and cleaned in pieces; what becomes of one depends on nothing else, so any process may do it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from slmworks.curate.operators import Chosen
-from slmworks_text.formats import read_parts
+from slmworks_text.formats import Part, opened_parts
 from slmworks_text.json_lines import Lines
 from slmworks_text.operators import Operator, clean
 from slmworks_text.operators.running import operated
@@ -22,7 +22,7 @@ from slmworks_text.values import Ragged, Values
 
 ROWS = 2_048
 CHARACTERS = 1_000_000
-"""A piece ends with so many rows or characters."""
+"""A piece of parsed rows ends with so many rows or characters; one of lines as `Lines.split` cuts them."""
 STEP = 32
 """Rows that are read before characters are counted."""
 
@@ -43,11 +43,6 @@ class Piece:
         """The same."""
         return self
 
-    def finish(self) -> None:
-        """Raise what reading raised; called behind the rows before it: one of those may be wrong too."""
-        if self.failed is not None:
-            raise self.failed
-
 
 @dataclass(frozen=True)
 class Unread:
@@ -61,7 +56,7 @@ class Unread:
         values, failed = list[Values](), None
         try:
             values.extend(self.lines.rows())  # keeps what came before an error
-        except Exception as error:  # noqa: BLE001 (raised again by `finish`)
+        except Exception as error:  # noqa: BLE001 (raised again by whoever cleans the rows)
             failed = error
         return Piece(self.lines.shown, self.first, values, failed)
 
@@ -79,8 +74,20 @@ class Cleaner:
     every: bool
     """Every row is out of scope."""
 
-    def rows(self, piece: Piece, tally: Tally, found: set[str]) -> Sequence[Row]:
-        """The rows that stay; `found` takes the labels that are out of scope."""
+    def cleaned(
+        self, pieces: Iterable[Piece | Unread], tally: Tally, found: set[str]
+    ) -> Iterator[Sequence[Row]]:
+        """The rows of each piece that stay; `found` takes the labels that are out of scope.
+
+        What reading raised is raised when the rows before it were taken: one of those may be wrong too.
+        """
+        for piece in pieces:
+            read = piece.read()
+            yield self._rows(read, tally, found)
+            if read.failed is not None:
+                raise read.failed
+
+    def _rows(self, piece: Piece, tally: Tally, found: set[str]) -> Sequence[Row]:
         given = enumerate(piece.values, piece.first)
         outside = replace(self.outside, found=found)
         placed = outside.apart(rows_of(self.input, piece.shown, given, self.reading, tally), every=self.every)
@@ -95,9 +102,8 @@ class Cleaner:
     def __call__(self, piece: Piece | Unread) -> "Cleaned":
         """What another process makes of a piece."""
         tally, found, columns = Tally(), set[str](), RowColumns(self.reading.schema)
-        piece = piece.read()
-        columns.extend(self.rows(piece, tally, found))
-        piece.finish()
+        for rows in self.cleaned([piece], tally, found):
+            columns.extend(rows)
         return Cleaned(columns.batch(), columns.strata, columns.characters, tally, found)
 
 
@@ -124,23 +130,32 @@ def pieces_of(
     """
     for path in paths_of(folder):
         shown = f"{name}/{path.relative_to(folder).as_posix()}"
-        parts = read_parts(
+        with opened_parts(
             path, reading.layout, reading.columns, meter, shown=shown, warn=tally.warnings.append
-        )
-        first = 0
-        for part in parts:
-            if isinstance(part, Lines) and part.counted:
-                for size, lines in part.split():
-                    yield Unread(first, lines)
+        ) as parts:
+            first = 0
+            for part in parts:
+                for size, piece in _pieces(shown, first, part):
+                    yield piece
                     first += size
-                continue
-            for piece in _pieces(shown, first, part.rows() if isinstance(part, Lines) else part):
-                yield piece
-                first += len(piece.values)
         meter.next_file(path.stat().st_size)
 
 
-def _pieces(shown: str, first: int, found: Iterator[Values]) -> Iterator[Piece]:
+def _pieces(shown: str, first: int, part: Part) -> Iterator[tuple[int, Piece | Unread]]:
+    """A part of a file in pieces, and how many rows each has."""
+    if isinstance(part, Lines) and part.counted:
+        for size, lines in part.split():
+            yield size, Unread(first, lines)
+            first += size
+        return
+    rows = part.rows() if isinstance(part, Lines) else part
+    for values in _bounded(rows):
+        yield len(values), Piece(shown, first, values)
+        first += len(values)
+
+
+def _bounded(found: Iterator[Values]) -> Iterator[list[Values]]:
+    """Rows, as many at a time as a piece may have; an error comes behind those before it."""
     values, size, failed = list[Values](), 0, None
     try:
         while True:
@@ -150,12 +165,12 @@ def _pieces(shown: str, first: int, found: Iterator[Values]) -> Iterator[Piece]:
             if len(values) == before:
                 break
             if len(values) >= ROWS or size >= CHARACTERS:
-                yield Piece(shown, first, values)
-                first, values, size = first + len(values), [], 0
+                yield values
+                values, size = [], 0
     except Exception as error:  # noqa: BLE001 (raised again below)
         failed = error
     if values:
-        yield Piece(shown, first, values)
+        yield values
     if failed is not None:
         raise failed
 

@@ -163,9 +163,8 @@ class CurateText(TextOptions):
             had, dropped = stored.rows, tally.dropped.copy()
             pieces = pieces_of(name, data.folder(name), cleaner.reading, tally, meter)
             if workers is None:
-                for piece in (piece.read() for piece in pieces):
-                    stored.add_all(cleaner.rows(piece, tally, outside.found))
-                    piece.finish()
+                for rows in cleaner.cleaned(pieces, tally, outside.found):
+                    stored.add_all(rows)
                     tell(stored.rows)
             else:
                 for made in workers.map(cleaner, pieces):
@@ -201,10 +200,9 @@ class CurateText(TextOptions):
             OutOfScope.of((), 0, normalise=False, seed=0),
             every=False,
         )
-        for unread in pieces_of(name, data.folder(name), reading, tally, Meter(0)):
-            piece = unread.read()
-            yield from (row.text for row in cleaner.rows(piece, tally, set()))
-            piece.finish()
+        pieces = pieces_of(name, data.folder(name), reading, tally, Meter(0))
+        for rows in cleaner.cleaned(pieces, tally, set()):
+            yield from (row.text for row in rows)
 
     def _join_numbers(self, stored: StoredRows, tally: Tally) -> None:
         """Make labels that are one whole number one label."""

@@ -5,6 +5,7 @@ come the line ends, Excel's `sep=` line, a delimiter at every row's end, and whe
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
 }  # fmt: skip
 
+Part = Iterator[Values] | Lines
+"""Rows of a file, or lines that are still to be parsed."""
+
 
 def read_rows(
     path: Path, layout: Layout, wanted: Wanted, meter: Meter, *, shown: str, warn: Callable[[str], None]
@@ -38,32 +42,34 @@ def read_rows(
 
     BadRequest names file, line and way out.
     """
-    for part in read_parts(path, layout, wanted, meter, shown=shown, warn=warn):
-        yield from part.rows() if isinstance(part, Lines) else part
+    with opened_parts(path, layout, wanted, meter, shown=shown, warn=warn) as parts:
+        for part in parts:
+            yield from part.rows() if isinstance(part, Lines) else part
 
 
-def read_parts(
+@contextmanager
+def opened_parts(
     path: Path, layout: Layout, wanted: Wanted, meter: Meter, *, shown: str, warn: Callable[[str], None]
-) -> Iterator[Iterator[Values] | Lines]:
-    """The same in parts, each to be read before the next one; lines of JSON are still to be parsed."""
+) -> Iterator[Iterator[Part]]:
+    """The same in parts, each read before the next one and within the context; lines are still to parse."""
     format_ = layout.format or format_of(path, shown)
     if format_ == "parquet":
         from slmworks_text.parquet import parquet_rows
 
-        yield parquet_rows(path, layout, wanted, meter, shown)
+        yield iter([parquet_rows(path, layout, wanted, meter, shown)])
     elif format_ in ("csv", "tsv"):
         tab = format_ == "tsv"
-        yield separated_rows(path, layout, wanted, meter, tab=tab, shown=shown, warn=warn)
+        yield iter([separated_rows(path, layout, wanted, meter, tab=tab, shown=shown, warn=warn)])
     else:
         ends = "\n" if format_ == "jsonl" else ""  # U+2028 and bare \r are legal inside a line of JSON
         with text_of(path, layout.encoding, meter, shown=shown, newline=ends) as stream:
             if format_ == "lines":
-                yield _plain(lines(stream, shown), layout, wanted, shown)
+                yield iter([_plain(lines(stream, shown), layout, wanted, shown)])
             elif format_ == "jsonl":
-                yield from _json_lines(blocks(stream, shown), layout, wanted, shown)
+                yield _json_lines(blocks(stream, shown), layout, wanted, shown)
             else:
                 content = stream.read().removeprefix(MARK)
-                yield _records(_json_rows(content, layout, shown), layout, wanted, shown)
+                yield iter([_records(_json_rows(content, layout, shown), layout, wanted, shown)])
 
 
 def columns_of(path: Path, layout: Layout, *, shown: str) -> tuple[str, ...]:
@@ -112,9 +118,7 @@ def _plain(found: Iterator[str], layout: Layout, wanted: Wanted, shown: str) -> 
         yield number, picked([line], spot) if spot else Ragged(1, len(columns))
 
 
-def _json_lines(
-    found: Iterator[Block], layout: Layout, wanted: Wanted, shown: str
-) -> Iterator[Iterator[Values] | Lines]:
+def _json_lines(found: Iterator[Block], layout: Layout, wanted: Wanted, shown: str) -> Iterator[Part]:
     """Lines of JSON that are mostly like the first of all; else the rows of all lines, parsed."""
     block = next(found, None)
     if block is None:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, TextIO
 
@@ -27,6 +28,9 @@ BLANK_AHEAD = re.compile(r"\n\s")
 """A line that may be blank: it is no row."""
 CHARACTERS = 125_000
 """Of lines that are parsed at a time."""
+DEEPEST = 400
+"""Lists and objects within each other; what Python's own limit lets pass depends on who calls its parser."""
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 Block = tuple[int, str]
 """Number of the first line, and whole lines."""
@@ -155,6 +159,8 @@ def parsed_lines(found: Iterable[tuple[int, str]], shown: str) -> Iterator[tuple
 
 def parsed_line(line: str, shown: str, number: int) -> Any:
     """The value of a line; BadRequest with its place."""
+    if line.count("[") + line.count("{") > DEEPEST and _depth(line) > DEEPEST:
+        raise _too_deep(f"{shown}:{number}")
     return parsed(line, f"{shown}:{number}", "a list over several lines; set format: json")
 
 
@@ -174,4 +180,14 @@ def parsed(text: str, place: str, other: str) -> Any:
         hint = f"; it seems to hold {other}" if several or text.strip() in ("[", "{") else ""
         raise BadRequest(f"{place}: not JSON ({error}){hint}.") from None
     except RecursionError:
-        raise BadRequest(f"{place}: JSON nested too deeply to be a row.") from None
+        raise _too_deep(place) from None
+
+
+def _depth(line: str) -> int:
+    """Lists and objects within each other."""
+    steps = ((sign in "[{") - (sign in "]}") for sign in STRING.sub("", line))
+    return max(accumulate(steps, initial=0))
+
+
+def _too_deep(place: str) -> BadRequest:
+    return BadRequest(f"{place}: JSON nested too deeply to be a row.")

@@ -34,7 +34,10 @@ COLLECTED = 50_000
 
 @contextmanager
 def seldom_collected() -> Iterator[None]:
-    """Let Python look for cycles seldom: rows have none, and a batch of them is thousands of objects."""
+    """Let Python look for cycles seldom: rows have none, and a batch of them is thousands of objects.
+
+    It holds for the whole process, as `system_memory`.
+    """
     before = gc.get_threshold()
     gc.set_threshold(COLLECTED, *before[1:])
     try:

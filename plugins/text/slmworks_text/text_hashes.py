@@ -13,7 +13,11 @@ SCANS = 8
 """A file is read so many times, once a part; one of more parts is split into files before."""
 PIECE = 65_536
 BITS = 20
-"""Of a number, by which it is first told from others, twice."""
+"""Of a number: entries that share these with no other are told apart by them alone."""
+
+
+Buckets = tuple[Any, Any]
+"""Positions of equal entries beside each other, ascending, and how many belong together (two arrays)."""
 
 
 class Hashes:
@@ -57,7 +61,7 @@ class Entries:
     placed: bool = False
     """Behind the numbers of each stands its position; else that is its place in the file."""
 
-    def buckets(self) -> Iterator["Buckets"]:
+    def buckets(self) -> Iterator[Buckets]:
         """The entries that occur more than once, a part of them at a time."""
         parts = 1 << (max(0, self.size - 1) // PART).bit_length()
         if parts <= SCANS:
@@ -71,7 +75,7 @@ class Entries:
                     yield self._buckets(*file.part(part, parts))
                 file.path.unlink()
 
-    def _buckets(self, numbers: Any, where: Any) -> "Buckets":
+    def _buckets(self, numbers: Any, where: Any) -> Buckets:
         import numpy as np
 
         # Most entries occur once. What shares some bits of its first number with another, and further bits
@@ -132,10 +136,24 @@ class Entries:
         return [Entries(path, self.width, size, placed=True) for path, size in zip(paths, sizes, strict=True)]
 
 
-def all_buckets(entries: Entries) -> "list[Buckets]":
-    """Those of all parts."""
-    return list(entries.buckets())
+def write_buckets(entries: Entries) -> Path:
+    """Write the buckets of all parts into a file beside the entries', which `read_buckets` reads."""
+    import numpy as np
+
+    path = entries.path.with_suffix(".buckets")
+    with path.open("wb") as file:
+        for buckets in entries.buckets():
+            for array in buckets:
+                np.save(file, array)
+    return path
 
 
-Buckets = tuple[Any, Any]
-"""Positions of equal entries beside each other, ascending, and how many belong together (two arrays)."""
+def read_buckets(path: Path) -> Iterator[Buckets]:
+    """The buckets that were written, a part at a time; the file is gone behind the last."""
+    import numpy as np
+
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while file.tell() < size:
+            yield np.load(file), np.load(file)
+    path.unlink()

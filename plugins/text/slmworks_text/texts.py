@@ -20,7 +20,9 @@ class Texts:
     def extend(self, texts: Any) -> None:
         """Add an Arrow array of large strings; they are numbered from 0 in the order in which they come."""
         import numpy as np
+        import pyarrow as pa
 
+        texts = texts.cast(pa.large_string())  # whose ends have 64 bits
         _, offsets, content = texts.buffers()
         ends = np.frombuffer(offsets, "int64", len(texts) + 1, texts.offset * 8)
         if ends[0] < ends[-1]:

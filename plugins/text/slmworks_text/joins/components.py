@@ -11,6 +11,7 @@ class Components:
         import numpy as np
 
         self.parent = array("I")
+        # no second copy: an array takes bytes
         self.parent.frombytes(np.arange(size, dtype="uint32").data.cast("B"))
 
     def find(self, item: int) -> int:

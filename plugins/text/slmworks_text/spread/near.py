@@ -1,6 +1,7 @@
 """Near duplicates whose texts are hashed and compared by workers; components are the driver's.
 
-Workers elsewhere get texts and give hashes; those of this machine read and write the files.
+Workers elsewhere get texts and give hashes; those of this machine read and write the files. Pairs with a long
+text are compared by the driver: of many that are alike, the first comparisons join most, and few are left.
 """
 
 import os
@@ -16,7 +17,7 @@ from slmworks.contract.workers import Workers
 from slmworks_text.joins.components import Components
 from slmworks_text.minhash import CHUNK, NearDuplicates, band_hashes
 from slmworks_text.shingle_sets import Pair, ShingleSets
-from slmworks_text.text_hashes import Buckets, all_buckets
+from slmworks_text.text_hashes import Buckets, read_buckets, write_buckets
 from slmworks_text.workers import Processes
 
 PAIRS = 10_000
@@ -124,7 +125,8 @@ class SharedNearDuplicates(SpreadNearDuplicates):
 
     def buckets(self) -> Iterator[Iterable[Buckets]]:
         """The texts that share a hash, band by band."""
-        return self.workers.map(all_buckets, (band.entries() for band in self.bands))
+        entries = (band.entries() for band in self.bands)
+        return map(read_buckets, self.workers.map(write_buckets, entries))
 
 
 def hash_stretch(given: Stretch) -> int:
