@@ -73,6 +73,21 @@ def test_scores_are_those_of_the_answers(judge, tiny_classifier, tiny_reviews):
     assert report.summary["accuracy"] == pytest.approx(right / 60, abs=1e-4)
 
 
+def test_a_probe_says_what_decides_and_nothing_more(judge, tiny_classifier):
+    whole, probe = (
+        judge("quality", tiny_classifier, details=wanted, slices=wanted, trivial=False)
+        for wanted in (True, False)
+    )
+    mine, theirs = (report.read()["splits"]["validation"] for report in (probe, whole))
+    assert mine["measures"] == {"accuracy": theirs["measures"]["accuracy"]}
+    assert mine["limits"] == {}
+    assert "slices" not in mine
+    assert "classes" not in mine["details"]
+    assert (probe.path / "predictions.parquet").read_bytes() == (
+        whole.path / "predictions.parquet"
+    ).read_bytes()
+
+
 def test_every_row_is_kept_with_its_probabilities(judge, tiny_classifier, tiny_reviews):
     report = judge("quality", tiny_classifier)
     table = pq.read_table(report.path / "predictions.parquet").to_pylist()

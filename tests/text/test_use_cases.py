@@ -82,6 +82,7 @@ def test_its_recipe_holds_what_the_card_says(name: str, tmp_path: Path, tiny_enc
     assert recipe.steps["baseline"].options.get("measure", "") == card(name).deciding
     assert recipe.steps["register"].options["card"]["limits"] == card(name).limits
     assert ("test rows; to show that" in said) == (card(name).expected is not None)
+    assert "not met" not in said  # the made rows are as the card expects
     assert str(tmp_path) not in said.split("wrote")[0].split("store")[0]
     with (tmp_path / "made" / "data" / "examples.csv").open(encoding="utf-8") as file:
         assert len(list(csv.reader(file))) == 1 + len(card(name).example.made())

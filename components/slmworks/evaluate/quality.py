@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model, Report
 from slmworks.contract.errors import BadRequest
-from slmworks.contract.model_task import Answer, Measure, ModelTask, Row, require_same_meta
+from slmworks.contract.model_task import Answer, Details, Measure, ModelTask, Row, require_same_meta
 from slmworks.contract.runtime import Scoring, in_batches
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, predictions, trivial
@@ -59,6 +59,9 @@ class Quality(Evaluate):
     step `[validation]` is enough; a gate needs both."""
     slices: bool = True
     """Report the measure that decides for every slice (source, label, …) too."""
+    details: bool = True
+    """Report what is no sum over rows too (macro-F1 with its interval, calibration, classes, scope): half of
+    the time that a report on a small model takes. Probes of `candidates` and `orders` go without."""
 
     def check_model_task(self, name: str) -> None:
         """OptionError for a measure that can't decide for this model task."""
@@ -201,8 +204,10 @@ class Quality(Evaluate):
         scope: ScopeJudge | None = None,
     ) -> dict[str, Any]:
         """What a report says of one split; slices and details only of a model that was `judged`."""
-        details = purpose.details(rows, answers, model, resamples=self.resamples, seed=task.seed)
-        if judged and scope:
+        details = Details()
+        if self.details:
+            details = purpose.details(rows, answers, model, resamples=self.resamples, seed=task.seed)
+        if judged and scope and self.details:
             further = scope.details(judged.split, rows, answers, resamples=self.resamples, seed=task.seed)
             details = joined(details, further)
         counts = judged.counts if judged else predictions.counts(purpose, rows, answers)

@@ -24,7 +24,7 @@ from slmworks.contract.catalog import stage_class
 from slmworks.recipe.choice_block import Candidate, Choice, read_choice
 from slmworks.recipe.parts import Part
 from slmworks.recipe.recipe import CANDIDATES, Recipe
-from slmworks.recipe.step_writer import StepWriter
+from slmworks.recipe.step_writer import PROBED, StepWriter
 from slmworks.recipe.yaml_file import Where
 
 LIMITS = {
@@ -158,13 +158,12 @@ class _Writing:
             return name
         probed = [(one, one.part) for one in self.choice.candidates if one.probes and one.part]
         measure = self.choice.parts["measure"]
-        spare = {"splits": ["validation"], "trivial": False}
         reports = [
             self.writer.step(
                 self._called(one.name, _numbered("probe", number), "quality"),
                 measure,
                 {**self.choice.given, "model": self._probed(one, part, number)},
-                spare,
+                PROBED,
             )
             for one, part in probed
         ]

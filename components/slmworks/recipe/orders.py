@@ -20,7 +20,7 @@ from slmworks.contract.catalog import stage_class
 from slmworks.recipe.orders_block import Block, Order, read_block
 from slmworks.recipe.parts import Part
 from slmworks.recipe.recipe import ORDERS, Recipe
-from slmworks.recipe.step_writer import StepWriter
+from slmworks.recipe.step_writer import PROBED, StepWriter
 
 
 def write_orders(recipe: Recipe, name: str, words: Mapping[str, Any]) -> Recipe:
@@ -82,7 +82,7 @@ class _Writing:
 
     def _usual_measure(self) -> Part:
         """Quality on what candidates are chosen on, and of them alone."""
-        words = {"uses": "quality", "with": {"splits": ["validation"], "trivial": False}}
+        words = {"uses": "quality", "with": PROBED}
         return Part(words, ("steps", self.block.name, "select"), stage_class("evaluate"), "evaluate")
 
     # --- steps -------------------------------------------------------------------------------------

@@ -9,6 +9,9 @@ from slmworks.recipe.parts import Part
 from slmworks.recipe.recipe import NAME, Recipe, Step, read_step
 from slmworks.recipe.yaml_file import Where
 
+PROBED = {"splits": ["validation"], "trivial": False, "details": False, "slices": False}
+"""Options of `evaluate/quality` where only a selection reads the report."""
+
 
 @dataclass
 class StepWriter:
