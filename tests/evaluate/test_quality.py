@@ -75,7 +75,7 @@ def test_scores_are_those_of_the_answers(judge, tiny_classifier, tiny_reviews):
 
 def test_a_probe_says_what_decides_and_nothing_more(judge, tiny_classifier):
     whole, probe = (
-        judge("quality", tiny_classifier, details=wanted, slices=wanted, trivial=False)
+        judge(f"quality-{wanted}", tiny_classifier, details=wanted, slices=wanted, trivial=False)
         for wanted in (True, False)
     )
     mine, theirs = (report.read()["splits"]["validation"] for report in (probe, whole))
