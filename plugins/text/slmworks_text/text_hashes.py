@@ -12,9 +12,9 @@ PART = 250_000
 SCANS = 8
 """A file is read so many times, once a part; one of more parts is split into files before."""
 PIECE = 65_536
+"""Entries that are read at a time."""
 BITS = 20
-"""Of a number: entries that share these with no other are told apart by them alone."""
-
+"""Bits of a number that are counted at a time: what no other entry shares is left out before sorting."""
 
 Buckets = tuple[Any, Any]
 """Positions of equal entries beside each other, ascending, and how many belong together (two arrays)."""
