@@ -74,7 +74,7 @@ class CurateText(TextOptions):
         return catalog.canonical(self.model_task)
 
     def made(self, data: Files, models: Models, task: Task) -> Dataset:
-        """As `run`; memory grows by some 40 bytes a row."""
+        """As `run`; memory grows by some 50 bytes a row."""
         schema = schema_of(self.model_task)
         followed = Followed()
         made = self.gather(data, task, StoredRows(task.scratch, schema), followed, models)

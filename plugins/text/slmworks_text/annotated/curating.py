@@ -126,7 +126,7 @@ class CurateMarks(CurateRows):
         return self
 
     def made(self, data: Files, models: Models, task: Task) -> Dataset:
-        """As `run`; memory grows by some 40 bytes a row."""
+        """As `run`; memory grows by some 50 bytes a row."""
         columns, followed = self.made_columns(), Followed()
         made = self.gather(data, task, StoredRows(task.scratch, self.stored_columns()), followed, models)
         ledger, tally = made.ledger, made.tally
