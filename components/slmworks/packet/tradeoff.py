@@ -102,9 +102,12 @@ def _picture(rows: Sequence[Row]) -> Html:
     at_x = _scale([math.log(row["bytes"]) for row in rows], LEFT, WIDE - RIGHT)
     ends = [row["kept"].get(end, row["kept"]["value"]) for row in rows for end in ("low", "high")]
     at_y = _scale(ends, HIGH - BOTTOM, TOP)
-    spots = [(at_x(math.log(row["bytes"])), at_y(row["kept"]["value"])) for row in rows]
-    place = {row["name"]: spot for row, spot in zip(rows, spots, strict=True)}
-    line = " ".join("{:.1f},{:.1f}".format(*place[row["name"]]) for row in _rising(rows))
+
+    def spot(row: Row) -> tuple[float, float]:
+        return at_x(math.log(row["bytes"])), at_y(row["kept"]["value"])
+
+    spots = [spot(row) for row in rows]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(spot, _rising(rows)))
     words = "Share kept of the teacher against bytes on disk, one dot a candidate"
     return el(
         "svg",

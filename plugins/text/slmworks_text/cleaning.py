@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slmworks.curate.operators import Chosen
-from slmworks_text.formats import Part, opened_parts
+from slmworks_text.formats import Part, opened_parts, rows_in
 from slmworks_text.json_lines import Lines
 from slmworks_text.operators import Operator, clean
 from slmworks_text.operators.running import operated
@@ -133,25 +133,21 @@ def pieces_of(
         with opened_parts(
             path, reading.layout, reading.columns, meter, shown=shown, warn=tally.warnings.append
         ) as parts:
-            first = 0
-            for part in parts:
-                for size, piece in _pieces(shown, first, part):
-                    yield piece
-                    first += size
+            yield from _pieces(shown, parts)
         meter.next_file(path.stat().st_size)
 
 
-def _pieces(shown: str, first: int, part: Part) -> Iterator[tuple[int, Piece | Unread]]:
-    """A part of a file in pieces, and how many rows each has."""
-    if isinstance(part, Lines) and part.counted:
-        for size, lines in part.split():
-            yield size, Unread(first, lines)
-            first += size
-        return
-    rows = part.rows() if isinstance(part, Lines) else part
-    for values in _bounded(rows):
-        yield len(values), Piece(shown, first, values)
-        first += len(values)
+def _pieces(shown: str, parts: Iterator[Part]) -> Iterator[Piece | Unread]:
+    first = 0
+    for part in parts:
+        if isinstance(part, Lines) and part.counted:
+            for size, lines in part.split():
+                yield Unread(first, lines)
+                first += size
+            continue
+        for values in _bounded(rows_in(part)):
+            yield Piece(shown, first, values)
+            first += len(values)
 
 
 def _bounded(found: Iterator[Values]) -> Iterator[list[Values]]:

@@ -27,7 +27,7 @@ from slmworks_text.joins.sample import Sample
 from slmworks_text.joins.semantic import MODEL_TASK, OPTION, Semantic, semantic_of
 from slmworks_text.joins.watching import Watch
 from slmworks_text.ledger import Ledger
-from slmworks_text.memory import seldom_collected, system_memory
+from slmworks_text.memory import frugal_memory
 from slmworks_text.operators.running import read_inputs
 from slmworks_text.rows import PLACES, SPLITS, Tally
 from slmworks_text.rows_on_disk import StoredRows
@@ -141,7 +141,7 @@ class CurateRows(Curate):
         Rows wait on disk (in the scratch folder).
         """
         ports = {"embedder": embedder, "judge": judge}
-        with system_memory(), seldom_collected():
+        with frugal_memory():
             return self.made(data, {port: one for port, one in ports.items() if one is not None}, task)
 
     @abstractmethod

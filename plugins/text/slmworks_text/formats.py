@@ -44,7 +44,12 @@ def read_rows(
     """
     with opened_parts(path, layout, wanted, meter, shown=shown, warn=warn) as parts:
         for part in parts:
-            yield from part.rows() if isinstance(part, Lines) else part
+            yield from rows_in(part)
+
+
+def rows_in(part: Part) -> Iterator[Values]:
+    """The rows of a part."""
+    return part.rows() if isinstance(part, Lines) else part
 
 
 @contextmanager

@@ -71,8 +71,10 @@ def survey(rows: StoredRows, keys: Hashes, key: Key | None = None, answer: Key |
     place, stratum, target = (np.empty(rows.size, kind) for kind in ("uint8", "uint32", "uint64"))
     group, template = (np.zeros(rows.size, "uint64") for _ in range(2))  # no memory until written to
     done, grouped = 0, set[str]()
-    texts = () if key is None and answer is None else ("text",)
-    for batch in rows.batches(*texts, "folded", "target", "stratum", "place", "group", "template"):
+    read = {"target", "stratum", "place", "group", "template"}
+    read |= {"folded"} if key is None else {"text"}
+    read |= {"text"} if answer is not None else set()
+    for batch in rows.batches(*read):
         here = slice(done, done := done + len(batch))
         place[here], stratum[here] = (batch.column(name).to_numpy() for name in ("place", "stratum"))
         for name, numbers in (("group", group), ("template", template)):

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 
+COLLECTED = 50_000
+"""Objects after which Python looks for garbage in cycles; its usual 700 are some 50 rows."""
+
 
 def give_back() -> None:
     """Return to the operating system what is free."""
@@ -15,35 +18,30 @@ def give_back() -> None:
 
 
 @contextmanager
-def system_memory() -> Iterator[None]:
-    """Let Arrow take memory from the C library: its own pool keeps what is free, some 50 MB of a curation."""
+def frugal_memory() -> Iterator[None]:
+    """Work as `be_frugal` says, and afterwards as before. It holds for the whole process."""
+    import pyarrow as pa
+
+    pool, threshold = pa.default_memory_pool(), gc.get_threshold()
+    be_frugal()
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(pool)
+        gc.set_threshold(*threshold)
+
+
+def be_frugal() -> None:
+    """Let Arrow take memory from the C library, and let Python look for cycles seldom.
+
+    Arrow's own pool keeps what is free, some 50 MB of a curation; rows have no cycles, and a batch of them is
+    thousands of objects.
+    """
     import pyarrow as pa
 
     spare_pandas()
-    before = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        yield
-    finally:
-        pa.set_memory_pool(before)
-
-
-COLLECTED = 50_000
-"""Objects after which Python looks for garbage in cycles; its usual 700 are some 50 rows."""
-
-
-@contextmanager
-def seldom_collected() -> Iterator[None]:
-    """Let Python look for cycles seldom: rows have none, and a batch of them is thousands of objects.
-
-    It holds for the whole process, as `system_memory`.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECTED, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+    gc.set_threshold(COLLECTED, *gc.get_threshold()[1:])
 
 
 def spare_pandas() -> None:

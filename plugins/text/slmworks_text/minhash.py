@@ -56,15 +56,20 @@ class NearDuplicates:
 
     def extend(self, texts: Any) -> None:
         """Add an Arrow array of large strings; they are numbered from 0 in the order in which they come."""
-        for start in range(0, len(texts), CHUNK):
-            chunk = texts[start : start + CHUNK]
-            self.texts.extend(chunk)
-            self.add(band_hashes(chunk.to_pylist(), self.rows))
+        self.extend_all([texts])
 
     def extend_all(self, texts: Iterable[Any]) -> None:
         """Add texts, an array after the other."""
+        for chunk in self.stored(texts):
+            self.add(band_hashes(chunk.to_pylist(), self.rows))
+
+    def stored(self, texts: Iterable[Any]) -> Iterator[Any]:
+        """Arrays of texts that were written to the file and are still to be hashed."""
         for some in texts:
-            self.extend(some)
+            for start in range(0, len(some), CHUNK):
+                chunk = some[start : start + CHUNK]
+                self.texts.extend(chunk)
+                yield chunk
 
     def add(self, found: Sequence[Any]) -> None:
         """Add the hashes of further texts, an array a band."""
@@ -99,10 +104,9 @@ class NearDuplicates:
             self._join(block, components, numbers)
 
     def _join(self, pairs: Sequence[Pair], components: Components, numbers: Any) -> None:
-        members = sorted({number for pair in pairs for number in pair})
-        place = {number: i for i, number in enumerate(members)}
+        members, placed = within(pairs)
         sets = ShingleSets([self.texts[number] for number in members])
-        for chunk in sets.chunks([(place[a], place[b]) for a, b in pairs]):
+        for chunk in sets.chunks(placed):
             some = [
                 (one, other)
                 for one, other in chunk  # not those that the chunk before has joined
@@ -160,6 +164,13 @@ def _pairs(positions: Any, sizes: Any) -> Iterator[Iterable[int]]:
             yield [a << 32 | b for a, b in combinations(bucket, 2)]
         else:
             yield [bucket[0] << 32 | other for other in bucket[1:]]
+
+
+def within(pairs: Sequence[Pair]) -> tuple[list[int], list[Pair]]:
+    """The texts of pairs, ascending, and the pairs by their positions among these."""
+    members = sorted({number for pair in pairs for number in pair})
+    place = {number: i for i, number in enumerate(members)}
+    return members, [(place[a], place[b]) for a, b in pairs]
 
 
 def _sorted(pairs: set[int]) -> list[Pair]:

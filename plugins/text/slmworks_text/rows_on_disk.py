@@ -55,7 +55,7 @@ class RowColumns:
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Add rows; BadRequest for text that no file can hold."""
-        sha256, blake2b = hashlib.sha256, hashlib.blake2b
+        sha256 = hashlib.sha256
         try:  # `Row.identity`, without a call for each row
             contents = [f"{row.text}\0{row.target}\0{row.source}\0{row.origin}".encode() for row in rows]
             groups, templates = (
@@ -65,16 +65,12 @@ class RowColumns:
         except UnicodeEncodeError:
             self._refuse_half_pair(rows)
             raise
-        digests = [sha256(content).digest() for content in contents]
-        ids = [digest[:10].hex() for digest in digests]
+        ids = [sha256(content).hexdigest()[:20] for content in contents]
         strata = map(self.schema.stratum, rows, ids)
         texts, targets = [row.text for row in rows], [row.target for row in rows]
         self._ids += ids
-        self._starts += [digest[:8] for digest in digests]
         self._texts += texts
-        self._folded += [  # `folded_digest`, likewise
-            blake2b(text.casefold().encode(), digest_size=DIGEST).digest() for text in texts
-        ]
+        self._folded += map(folded_digest, texts)
         self._targets += [target or None for target in targets]
         self._strata.extend(map(self.number, strata))
         self._places.extend([row.place for row in rows])
@@ -94,13 +90,12 @@ class RowColumns:
 
     def batch(self) -> Any:
         """The rows, in the order in which they came."""
-        import numpy as np
         import pyarrow as pa
 
         return pa.record_batch(
             {
                 "id": pa.array(self._ids, pa.string()),
-                "start": pa.array(np.frombuffer(b"".join(self._starts), ">u8").astype("uint64")),
+                "start": pa.array(_starts(self._ids)),
                 "text": pa.array(self._texts, pa.large_string()),
                 "folded": pa.array(self._folded, pa.binary(DIGEST)),
                 "target": pa.array(self._targets, pa.large_string()),
@@ -114,7 +109,6 @@ class RowColumns:
     def clear(self) -> None:
         """Forget the rows; the numbers of strata stay."""
         self._ids: list[str] = []
-        self._starts: list[bytes] = []
         self._texts: list[str] = []
         self._folded: list[bytes] = []
         self._targets: list[str | None] = []
@@ -267,6 +261,14 @@ def folded_digest(text: str) -> bytes:
 def number_of(text: str) -> int:
     """64 bits of a text's digest, by which texts are compared."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def _starts(ids: Sequence[str]) -> Any:
+    """The first 64 bits of each id (uint64)."""
+    import numpy as np
+
+    digits = np.frombuffer(bytes.fromhex("".join(ids)), "uint8").reshape(-1, 10)[:, :8]
+    return np.ascontiguousarray(digits).view(">u8").ravel().astype("uint64")
 
 
 def _order(rows: Any) -> Any:

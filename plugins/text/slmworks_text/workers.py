@@ -4,7 +4,6 @@ Processes are spawned (forked ones hang where a library has threads), get functi
 end with their parent. Results come in the order of the pieces, so their number changes nothing but the time.
 """
 
-import gc
 import os
 import pickle
 import signal
@@ -22,7 +21,7 @@ from slmworks.contract.errors import TaskFailed
 from slmworks.contract.stage import Task
 from slmworks.contract.workers import Workers
 from slmworks.machine.process import die_with
-from slmworks_text.memory import COLLECTED, spare_pandas
+from slmworks_text.memory import be_frugal
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -102,7 +101,7 @@ def _begin(parent: int) -> None:
     """Set up a process: it ends with its parent, which hears of Ctrl-C alone."""
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(COLLECTED, *gc.get_threshold()[1:])
+    be_frugal()
 
 
 def _applied(path: str, piece: Any) -> Any:
@@ -111,9 +110,5 @@ def _applied(path: str, piece: Any) -> Any:
 
 @lru_cache(maxsize=2)
 def _function(path: str) -> Callable[[Any], Any]:
-    import pyarrow as pa
-
-    spare_pandas()
-    pa.set_memory_pool(pa.system_memory_pool())
     found: Callable[[Any], Any] = pickle.loads(Path(path).read_bytes())  # noqa: S301 (our parent wrote it)
     return found

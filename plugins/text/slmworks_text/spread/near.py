@@ -15,7 +15,7 @@ from typing import Any
 
 from slmworks.contract.workers import Workers
 from slmworks_text.joins.components import Components
-from slmworks_text.minhash import CHUNK, NearDuplicates, band_hashes
+from slmworks_text.minhash import NearDuplicates, band_hashes, within
 from slmworks_text.shingle_sets import Pair, ShingleSets
 from slmworks_text.text_hashes import Buckets, read_buckets, write_buckets
 from slmworks_text.workers import Processes
@@ -54,14 +54,6 @@ class SpreadNearDuplicates(NearDuplicates):
         for found in self.workers.map(hashing, (chunk.to_pylist() for chunk in self.stored(texts))):
             self.add(found)
 
-    def stored(self, texts: Iterable[Any]) -> Iterator[Any]:
-        """Arrays of texts that were written to the file, each to be hashed by a worker."""
-        for some in texts:
-            for start in range(0, len(some), CHUNK):
-                chunk = some[start : start + CHUNK]
-                self.texts.extend(chunk)
-                yield chunk
-
     def join_blocks(self, blocks: Iterable[Sequence[Pair]], components: Components, numbers: Any) -> None:
         """Join short texts that are near, of pairs block by block."""
         given = deque[Sequence[Pair]]()
@@ -77,9 +69,8 @@ class SpreadNearDuplicates(NearDuplicates):
                 components.join(numbers[a], numbers[b])
 
     def _compared(self, pairs: Sequence[Pair]) -> Compared:
-        wanted = sorted({number for pair in pairs for number in pair})
-        place = {number: i for i, number in enumerate(wanted)}
-        return Compared([self.texts[number] for number in wanted], [(place[a], place[b]) for a, b in pairs])
+        members, placed = within(pairs)
+        return Compared([self.texts[number] for number in members], placed)
 
 
 def are_near(given: Compared, threshold: float) -> list[bool]:
@@ -95,9 +86,8 @@ class Stretch:
     """Texts beside each other in a file, and where the hashes of their bands go."""
 
     texts: Path
-    start: int
-    ends: Any
-    """Of each text in the file (uint64)."""
+    bounds: Sequence[int]
+    """Where each text begins in the file, and where the last one ends."""
     first: int
     """Number of the first."""
     bands: Sequence[Path]
@@ -114,13 +104,10 @@ class SharedNearDuplicates(SpreadNearDuplicates):
                 band.size += count
 
     def _stretches(self, texts: Iterable[Any]) -> Iterator[Stretch]:
-        import numpy as np
-
         paths, known = [band.path for band in self.bands], 0
         for chunk in self.stored(texts):
             self.texts.flush()
-            ends = np.array(self.texts.ends[known:], "uint64")
-            yield Stretch(self.texts.path, int(ends[0]), ends[1:], known, paths, self.rows)
+            yield Stretch(self.texts.path, self.texts.ends[known:], known, paths, self.rows)
             known += len(chunk)
 
     def buckets(self) -> Iterator[Iterable[Buckets]]:
@@ -131,10 +118,10 @@ class SharedNearDuplicates(SpreadNearDuplicates):
 
 def hash_stretch(given: Stretch) -> int:
     """Write the hashes of texts into the files of their bands; returns how many texts there were."""
-    bounds = [0, *(given.ends - given.start).tolist()]
+    begin, end = given.bounds[0], given.bounds[-1]
     with given.texts.open("rb") as file:
-        content = os.pread(file.fileno(), bounds[-1], given.start)
-    texts = [content[start:end].decode() for start, end in pairwise(bounds)]
+        content = os.pread(file.fileno(), end - begin, begin)
+    texts = [content[one - begin : other - begin].decode() for one, other in pairwise(given.bounds)]
     for path, hashes in zip(given.bands, band_hashes(texts, given.rows), strict=True):
         with path.open("r+b") as file:
             os.pwrite(file.fileno(), hashes.tobytes(), given.first * hashes.itemsize)
