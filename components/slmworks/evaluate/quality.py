@@ -9,8 +9,7 @@ from pydantic import Field, PositiveInt
 
 from slmworks.contract import catalog
 from slmworks.contract.artifact import Dataset, Model, Report
-from slmworks.contract.errors import BadRequest
-from slmworks.contract.model_task import Answer, Details, Measure, ModelTask, Row, require_same_meta
+from slmworks.contract.model_task import Answer, Details, Measure, ModelTask, Row
 from slmworks.contract.runtime import Scoring, in_batches
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, predictions, trivial
@@ -18,6 +17,7 @@ from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.answering import Answers
 from slmworks.evaluate.comparison import Comparison
 from slmworks.evaluate.deciding import deciding, named_measure, require_given, require_scored
+from slmworks.evaluate.inputs import judged_rows, model_task_of, require_comparable
 from slmworks.evaluate.predictions import Judged
 from slmworks.evaluate.scope import Outside, ScopeJudge, joined
 from slmworks.numbers import statistics
@@ -204,12 +204,10 @@ class Quality(Evaluate):
         scope: ScopeJudge | None = None,
     ) -> dict[str, Any]:
         """What a report says of one split; slices and details only of a model that was `judged`."""
-        details = Details()
-        if self.details:
-            details = purpose.details(rows, answers, model, resamples=self.resamples, seed=task.seed)
+        drawn = {"resamples": self.resamples, "seed": task.seed}
+        details = purpose.details(rows, answers, model, **drawn) if self.details else Details()
         if judged and scope and self.details:
-            further = scope.details(judged.split, rows, answers, resamples=self.resamples, seed=task.seed)
-            details = joined(details, further)
+            details = joined(details, scope.details(judged.split, rows, answers, **drawn))
         counts = judged.counts if judged else predictions.counts(purpose, rows, answers)
         measured = {
             measure.name: statistics.estimate(
@@ -265,55 +263,6 @@ class Quality(Evaluate):
             if one.split == "test":
                 found["examples"] = both.examples([purpose.text(row) for row in rows["test"]])
         return found
-
-
-def model_task_of(model: Model, data: Dataset) -> ModelTask:
-    """What a model is measured for: its own model task, or the data's where it is a bare pretrained one."""
-    named = model.model_task or data.model_task
-    if not named:
-        raise BadRequest("neither the model nor the data says what it is for; curate the data first.")
-    purpose = catalog.model_task(named)
-    theirs = catalog.model_task(data.model_task).name if data.model_task else purpose.name
-    if theirs != purpose.name:
-        raise BadRequest(
-            f"the model is for {purpose.name}, the data for {theirs}; evaluate it on data of its own model "
-            "task."
-        )
-    if model.model_task:
-        require_same_meta(purpose, model, data)
-    return purpose
-
-
-def require_comparable(baseline: Report | None, purpose: ModelTask, splits: Sequence[str]) -> None:
-    """BadRequest for a baseline that is no quality report on a model of the same model task and splits."""
-    if baseline is None:
-        return
-    if baseline.meta.get("type") != "quality":
-        raise BadRequest(
-            f"the baseline is a report of type '{baseline.meta.get('type')}'; "
-            "give `baseline` a step that evaluates with quality."
-        )
-    other = catalog.canonical(baseline.model_task)
-    if other != purpose.name:
-        raise BadRequest(
-            f"the baseline is a report on {other}, this model is for {purpose.name}; compare models of one "
-            "model task."
-        )
-    if missing := [split for split in splits if split not in baseline.read()["splits"]]:
-        raise BadRequest(
-            f"the baseline's report does not judge {missing[0]}; leave `splits` out of its evaluate step, or "
-            "give this one the same."
-        )
-
-
-def judged_rows(purpose: ModelTask, data: Dataset, split: str) -> list[dict[str, Any]]:
-    """The rows of a split with all that they are judged by; BadRequest for none, or unsound ones."""
-    further = [name for name in purpose.optional if data.has(split, name)]
-    rows = data.rows(split, "id", "source", *purpose.inputs, *purpose.targets, *further)
-    if not rows:
-        raise BadRequest(f"the data's split '{split}' has no rows; make it larger in the curate step.")
-    purpose.check(data, split, rows)
-    return rows
 
 
 def _scored(purpose: ModelTask, rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -19,9 +19,9 @@ from slmworks.contract.runtime import inputs_of
 from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, trivial
 from slmworks.evaluate.about import about, model_name
+from slmworks.evaluate.inputs import model_task_of
 from slmworks.evaluate.pace import Pace, taken
 from slmworks.evaluate.probe import Probe, probe, time_batches, time_singles
-from slmworks.evaluate.quality import model_task_of
 from slmworks.evaluate.timing import Timings, latency_speedup, throughput_speedup, token_speedups
 from slmworks.machine.energy import Meter
 from slmworks.machine.process import cpu_name

@@ -15,8 +15,8 @@ from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, judge_report, predictions, verdicts
 from slmworks.evaluate.about import about, model_name
 from slmworks.evaluate.answering import Answers
+from slmworks.evaluate.inputs import judged_rows, model_task_of, require_comparable
 from slmworks.evaluate.predictions import Judged
-from slmworks.evaluate.quality import judged_rows, model_task_of, require_comparable
 from slmworks.evaluate.sampled_rows import sampled
 from slmworks.evaluate.verdicts import Pair
 from slmworks.model_tasks.text_generation import judge_prompt

@@ -13,7 +13,7 @@ from slmworks.contract.stage import Task
 from slmworks.evaluate import Evaluate, safety_report
 from slmworks.evaluate.about import model_name
 from slmworks.evaluate.answering import Answers
-from slmworks.evaluate.quality import judged_rows, model_task_of
+from slmworks.evaluate.inputs import judged_rows, model_task_of
 from slmworks.evaluate.safety_report import EXAMPLES, Limit
 from slmworks.evaluate.sampled_rows import sampled
 from slmworks.model_tasks.named_labels import NamedLabels
